@@ -1,0 +1,53 @@
+//! The numbers that both ends must agree on, each with its reason.
+//!
+//! Sizes are bytes, counts are items. A receiver refuses what exceeds them before it allocates.
+
+/// Largest control frame between devices: 1 MiB. A page of 1000 index entries with long names is
+/// about 300 KiB; a larger bound would only let a hostile peer hold more of our memory.
+pub const CONTROL_FRAME_BYTES_MAX: usize = 1024 * 1024;
+
+/// Entries in one index page: 1000. Large enough that a page costs far more to store than to
+/// announce, small enough that a page of worst-case names stays below [`CONTROL_FRAME_BYTES_MAX`]
+/// together with [`INDEX_PAGE_BYTES_MAX`].
+pub const INDEX_PAGE_ENTRIES_MAX: usize = 1000;
+
+/// Encoded bytes after which an index page is closed early: 512 KiB, half of a control frame.
+pub const INDEX_PAGE_BYTES_MAX: usize = 512 * 1024;
+
+/// Index pages that a sender may have unacknowledged per folder and peer: 4. Hides a round trip
+/// on fast links and bounds what a slow receiver must hold to about 2 MiB.
+pub const INDEX_PAGES_IN_FLIGHT_MAX: usize = 4;
+
+/// Folders that one peer may state: 1000, far above what people have; the statement is one frame.
+pub const FOLDERS_PER_PEER_MAX: usize = 1000;
+
+/// Longest path inside a folder: 4096 bytes of UTF-8, Linux' `PATH_MAX`.
+pub const PATH_BYTES_MAX: usize = 4096;
+
+/// Longest path component: 255 bytes, the limit of ext4, XFS, Btrfs, APFS and NTFS alike.
+pub const PATH_COMPONENT_BYTES_MAX: usize = 255;
+
+/// Longest symlink target: 4096 bytes, Linux' `PATH_MAX`.
+pub const SYMLINK_TARGET_BYTES_MAX: usize = 4096;
+
+/// Actors in one version vector: 256. A vector grows by one actor per device and store
+/// incarnation that ever changed the entry.
+pub const VERSION_ACTORS_MAX: usize = 256;
+
+/// Longest device name or folder label: 64 bytes of UTF-8, shown in one line everywhere.
+pub const NAME_BYTES_MAX: usize = 64;
+
+/// Addresses in a card or a candidate message: 16. A laptop with three interfaces has about ten.
+pub const ADDRESSES_MAX: usize = 16;
+
+/// Largest opaque payload that the signal server relays: 48 KiB, below its 64 KiB message limit
+/// after base64 and JSON quoting.
+pub const RELAY_PAYLOAD_BYTES_MAX: usize = 48 * 1024;
+
+/// Largest QUIC datagram on the relay: 1200 bytes, the size that every path must carry. A larger
+/// one would let path MTU discovery rise on the relay and stall for about a second after the move
+/// to a direct path that does not carry it.
+pub const RELAY_DATAGRAM_BYTES_MAX: usize = 1200;
+
+/// Life of a pairing code in seconds.
+pub const CODE_SECONDS: u64 = 300;

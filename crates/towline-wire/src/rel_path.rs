@@ -1,0 +1,131 @@
+//! A path inside a folder, as peers name it.
+//!
+//! Relative, `/` between components, UTF-8 kept byte-exact. Parsing refuses whatever could leave
+//! the root or touch our own marker directory, so code behind the door need not look again.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::limits::{PATH_BYTES_MAX, PATH_COMPONENT_BYTES_MAX};
+
+/// The directory in every root that is ours: the marker and temporary files. Never synced.
+pub const MARKER_DIRECTORY: &str = ".towline";
+
+/// Why a text is not a path inside a folder.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum RelPathError {
+    /// The text is empty, or has an empty, `.` or `..` component.
+    #[error("path has an empty or relative component")]
+    Component,
+    /// The text holds a NUL byte.
+    #[error("path holds a NUL byte")]
+    Nul,
+    /// The text or one of its components exceeds its limit.
+    #[error("path is too long")]
+    TooLong,
+    /// The first component is our marker directory.
+    #[error("path lies in the marker directory")]
+    Marker,
+}
+
+/// A path inside a folder, never empty. Orders by bytes, so a directory sorts before its children.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct RelPath(String);
+
+impl RelPath {
+    /// Parses a `/`-separated path; refuses what could leave the root.
+    pub fn parse(text: impl Into<String>) -> Result<Self, RelPathError> {
+        let text = text.into();
+        if text.len() > PATH_BYTES_MAX {
+            return Err(RelPathError::TooLong);
+        }
+        if text.contains('\0') {
+            return Err(RelPathError::Nul);
+        }
+        for component in text.split('/') {
+            if matches!(component, "" | "." | "..") {
+                return Err(RelPathError::Component);
+            }
+            if component.len() > PATH_COMPONENT_BYTES_MAX {
+                return Err(RelPathError::TooLong);
+            }
+        }
+        if text.split('/').next() == Some(MARKER_DIRECTORY) {
+            return Err(RelPathError::Marker);
+        }
+        Ok(Self(text))
+    }
+
+    /// The path as text with `/` between components.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The components from the root down; at least one.
+    pub fn components(&self) -> impl DoubleEndedIterator<Item = &str> {
+        self.0.split('/')
+    }
+
+    /// The last component.
+    pub fn file_name(&self) -> &str {
+        self.0.rsplit('/').next().unwrap_or(&self.0)
+    }
+
+    /// The directory that holds this entry, or `None` at the top of the folder.
+    pub fn parent(&self) -> Option<Self> {
+        self.0.rsplit_once('/').map(|(parent, _)| Self(parent.to_owned()))
+    }
+
+    /// The path of a child of this directory.
+    pub fn join(&self, name: &str) -> Result<Self, RelPathError> {
+        Self::parse(format!("{}/{name}", self.0))
+    }
+
+    /// The same directory with another last component.
+    pub fn with_file_name(&self, name: &str) -> Result<Self, RelPathError> {
+        match self.0.rsplit_once('/') {
+            Some((parent, _)) => Self::parse(format!("{parent}/{name}")),
+            None => Self::parse(name),
+        }
+    }
+
+    /// Whether this path lies below `directory` (a path is not below itself).
+    pub fn is_below(&self, directory: &Self) -> bool {
+        self.0
+            .strip_prefix(directory.as_str())
+            .is_some_and(|rest| rest.starts_with('/'))
+    }
+
+    /// Number of components; 1 at the top of the folder.
+    pub fn depth(&self) -> usize {
+        self.components().count()
+    }
+}
+
+impl TryFrom<String> for RelPath {
+    type Error = RelPathError;
+
+    fn try_from(text: String) -> Result<Self, RelPathError> {
+        Self::parse(text)
+    }
+}
+
+impl From<RelPath> for String {
+    fn from(path: RelPath) -> Self {
+        path.0
+    }
+}
+
+impl fmt::Display for RelPath {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl fmt::Debug for RelPath {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&self.0, f)
+    }
+}

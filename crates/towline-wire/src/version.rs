@@ -1,0 +1,38 @@
+//! The protocol versions that this build speaks with devices, and how two sides agree.
+//!
+//! Each side states a range in its hello; they speak the highest version that lies in both. The
+//! current version and the one before are kept.
+
+use serde::{Deserialize, Serialize};
+
+/// The newest device-to-device protocol of this build.
+pub const CURRENT: u16 = 1;
+
+/// The oldest device-to-device protocol that this build still speaks.
+pub const OLDEST: u16 = 1;
+
+/// ALPN of QUIC connections between peers; the number changes only when hello itself does.
+pub const ALPN: &[u8] = b"towline/1";
+
+/// WebSocket subprotocol spoken with the signal server.
+pub const SIGNAL_SUBPROTOCOL: &str = "towline-signal.v1";
+
+/// An inclusive range of protocol versions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct VersionRange {
+    /// Oldest spoken.
+    pub oldest: u16,
+    /// Newest spoken.
+    pub newest: u16,
+}
+
+impl VersionRange {
+    /// What this build speaks.
+    pub const OURS: Self = Self { oldest: OLDEST, newest: CURRENT };
+
+    /// The highest version in both ranges, or `None` when there is none.
+    pub fn agree(self, other: Self) -> Option<u16> {
+        let newest = self.newest.min(other.newest);
+        (newest >= self.oldest && newest >= other.oldest).then_some(newest)
+    }
+}

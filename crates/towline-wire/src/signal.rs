@@ -1,1 +1,8 @@
 //! Reserved.
+
+/// Placeholder.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ClientMessage;
+/// Placeholder.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ServerMessage;

@@ -1,1 +1,177 @@
-fn main() {}
+//! `towline`: Towline without a window.
+//!
+//! `towline up` runs the engine in the foreground (a service manager keeps it in the background);
+//! every other command talks to it over the local socket of the same home. Output is words for a
+//! person, or one JSON document per line with `--json`. A code is asked for or read from standard
+//! input, never taken as an argument, because arguments are visible to every process.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand};
+
+mod commands;
+mod output;
+mod words;
+
+use output::{Failure, Output};
+
+/// Keeps folders in sync straight from one computer to the other.
+#[derive(Debug, Parser)]
+#[command(name = "towline", version, about, propagate_version = true)]
+struct Arguments {
+    /// Where this device keeps its key and its index [default: the user's data directory].
+    #[arg(long, global = true, env = "TOWLINE_HOME", value_name = "DIRECTORY")]
+    home: Option<PathBuf>,
+    /// Print JSON, one document per line.
+    #[arg(long, global = true)]
+    json: bool,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run this device until it is told to stop.
+    Up(UpArguments),
+    /// Show a code that another device can enter within five minutes.
+    Pair,
+    /// Enter a code that another device shows; it is asked for, or read from standard input.
+    Join,
+    /// List peers, or change what is known of one.
+    Peers {
+        #[command(subcommand)]
+        action: Option<PeersAction>,
+    },
+    /// Share folders.
+    Folder {
+        #[command(subcommand)]
+        action: FolderAction,
+    },
+    /// Show how this device, its peers and its folders are.
+    Status,
+    /// End the running engine in good order.
+    Stop,
+}
+
+/// How the engine runs.
+#[derive(Debug, Args)]
+struct UpArguments {
+    /// The signal server where devices meet, e.g. wss://signal.example.org/ws.
+    #[arg(long, env = "TOWLINE_SERVER", value_name = "URL")]
+    server: Option<String>,
+    /// The UDP port to listen on; 0 takes any free one.
+    #[arg(long, env = "TOWLINE_PORT", default_value_t = 0)]
+    port: u16,
+    /// What a new device is called [default: the host's name].
+    #[arg(long, env = "TOWLINE_NAME")]
+    name: Option<String>,
+    /// Keep a new device's key in a file, without asking the system's keyring.
+    #[arg(long, env = "TOWLINE_KEY_FILE")]
+    key_file: bool,
+    /// Log as JSON instead of text (RUST_LOG chooses what).
+    #[arg(long, env = "TOWLINE_LOG_JSON")]
+    log_json: bool,
+}
+
+#[derive(Debug, Subcommand)]
+enum PeersAction {
+    /// Say that the compare strings match on both devices.
+    Verify {
+        /// The peer's name, or the beginning of its id.
+        peer: String,
+    },
+    /// Call a peer something else on this device.
+    Rename {
+        /// The peer's name, or the beginning of its id.
+        peer: String,
+        /// Its new name.
+        name: String,
+    },
+    /// End trust in a peer: it can no longer connect.
+    Remove {
+        /// The peer's name, or the beginning of its id.
+        peer: String,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+enum FolderAction {
+    /// Start to sync a folder of this computer.
+    Add {
+        /// Where it lies.
+        path: PathBuf,
+        /// What to call it [default: the directory's name].
+        #[arg(long)]
+        label: Option<String>,
+    },
+    /// List folders and invitations.
+    List,
+    /// Share a folder with a peer.
+    Invite {
+        /// The folder's label, or the beginning of its id.
+        folder: String,
+        /// The peer's name, or the beginning of its id.
+        peer: String,
+    },
+    /// Take part in a folder that a peer shares.
+    Accept {
+        /// The folder's label, or the beginning of its id.
+        folder: String,
+        /// Where it shall lie; made if it does not exist.
+        path: PathBuf,
+        /// Who shares it, when several peers do.
+        #[arg(long)]
+        peer: Option<String>,
+    },
+    /// Stop to sync a folder on this device; its files stay.
+    Remove {
+        /// The folder's label, or the beginning of its id.
+        folder: String,
+    },
+    /// Look through a folder for changes now.
+    Rescan {
+        /// The folder's label, or the beginning of its id.
+        folder: String,
+    },
+}
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let output = Output::new(arguments.json);
+    match run(arguments, &output) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            output.failure(&failure);
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(arguments: Arguments, output: &Output) -> Result<(), Failure> {
+    let home = match arguments.home {
+        Some(home) => home,
+        None => default_home()?,
+    };
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::new("runtime", format!("cannot start: {error}")))?;
+    runtime.block_on(async {
+        match arguments.command {
+            Command::Up(up) => commands::up::run(home, up, output).await,
+            Command::Pair => commands::pairing::pair(&home, output).await,
+            Command::Join => commands::pairing::join(&home, output).await,
+            Command::Peers { action } => commands::peers::run(&home, action, output).await,
+            Command::Folder { action } => commands::folder::run(&home, action, output).await,
+            Command::Status => commands::status::run(&home, output).await,
+            Command::Stop => commands::status::stop(&home, output).await,
+        }
+    })
+}
+
+fn default_home() -> Result<PathBuf, Failure> {
+    directories::ProjectDirs::from("", "", "towline")
+        .map(|places| places.data_dir().to_owned())
+        .ok_or_else(|| Failure::new("home", "this user has no home directory; name one with --home".to_owned()))
+}

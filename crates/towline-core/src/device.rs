@@ -1,1 +1,393 @@
-//! Reserved.
+//! One device: routes inputs to its machines and carries news from one machine to the next.
+//!
+//! It decides little itself: who takes part in which folder (`membership`), and what a command
+//! means (`commands`). Everything else is decided in `pairing`, `signal`, `link` and `folder`.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::SocketAddr;
+
+use rand_chacha::ChaCha20Rng;
+use rand_core::{RngCore, SeedableRng};
+use towline_wire::entry::Actor;
+use towline_wire::ids::{DeviceId, FolderId, Incarnation};
+use towline_wire::peer::{Control, FolderStatement, Hello};
+use towline_wire::version::VersionRange;
+
+use crate::clock::Moment;
+use crate::folder::{Folder, FolderInput};
+use crate::identity::Identity;
+use crate::io::{
+    ConnectionId, DiskEvent, Input, NetworkEvent, NetworkRequest, Output, StoreReply,
+};
+use crate::link::{Link, LinkInput, LinkNews};
+use crate::outbox::Outbox;
+use crate::pairing::{MailboxRequest, Pairing, PairingNews};
+use crate::records::{PeerRecord, Restored, StoreOp};
+use crate::signal::{Session, SessionInput, SessionNews};
+use crate::snapshot::{DeviceSummary, PeerSummary, Snapshot};
+
+mod commands;
+mod membership;
+
+/// What a device is born with.
+#[derive(Debug)]
+pub struct Birth {
+    /// The source of all its randomness. Secret: codes and nonces come from it.
+    pub seed: [u8; 32],
+    /// Its key.
+    pub identity: Identity,
+    /// What its store holds.
+    pub restored: Restored,
+    /// The signal server's WebSocket URL, if one is configured.
+    pub server: Option<String>,
+}
+
+/// One device.
+#[derive(Debug)]
+pub struct Device {
+    identity: Identity,
+    name: String,
+    incarnation: Incarnation,
+    rng: ChaCha20Rng,
+    outbox: Outbox,
+    server: Option<String>,
+    local_addresses: Vec<SocketAddr>,
+    session: Session,
+    pairing: Pairing,
+    peers: BTreeMap<DeviceId, Peer>,
+    folders: BTreeMap<FolderId, Folder>,
+    /// Folders whose root is being prepared for a command.
+    preparing: BTreeMap<FolderId, commands::Preparing>,
+    revision: u64,
+}
+
+/// One peer, with its link and what it has stated on its current connection.
+#[derive(Debug)]
+struct Peer {
+    record: PeerRecord,
+    link: Link,
+    /// The standing connection, and whether the peer has said hello on it.
+    connection: Option<(ConnectionId, Greeting)>,
+    /// The folders that the peer shares with us, as last stated (kept while it is away).
+    statements: BTreeMap<FolderId, FolderStatement>,
+}
+
+/// Whether a peer has said hello on the standing connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Greeting {
+    ExpectHello,
+    Greeted,
+}
+
+impl Device {
+    /// Brings a device to life; outputs are ready at once.
+    pub fn new(now: Moment, birth: Birth) -> Self {
+        let Birth { seed, identity, restored, server } = birth;
+        let actor = Actor { device: identity.id(), incarnation: restored.incarnation };
+        let mut device = Self {
+            session: Session::new(server.clone()),
+            pairing: Pairing::new(),
+            name: restored.name,
+            incarnation: restored.incarnation,
+            rng: ChaCha20Rng::from_seed(seed),
+            outbox: Outbox::default(),
+            server,
+            local_addresses: Vec::new(),
+            peers: BTreeMap::new(),
+            folders: BTreeMap::new(),
+            preparing: BTreeMap::new(),
+            revision: 0,
+            identity,
+        };
+        for folder in restored.folders {
+            let id = folder.record.id;
+            device.folders.insert(id, Folder::new(folder, actor));
+        }
+        for record in restored.peers {
+            device.add_peer(record);
+        }
+        device.trust(now);
+        let ids: Vec<DeviceId> = device.peers.keys().copied().collect();
+        for peer in ids {
+            device.grant(peer);
+            device.link(now, peer, LinkInput::Start);
+        }
+        device.session(now, SessionInput::Start);
+        let folders: Vec<FolderId> = device.folders.keys().copied().collect();
+        for folder in folders {
+            device.folder(now, folder, FolderInput::Start);
+        }
+        device
+    }
+
+    /// Takes one input.
+    pub fn handle_input(&mut self, now: Moment, input: Input) {
+        self.revision += 1;
+        match input {
+            Input::Command(id, command) => self.command(now, id, command),
+            Input::Store(reply) => self.store(now, reply),
+            Input::Disk(folder, DiskEvent::Prepared(result)) => self.prepared(now, folder, result),
+            Input::Disk(folder, event) => self.folder(now, folder, FolderInput::Disk(event)),
+            Input::Network(event) => self.network(now, event),
+            Input::Signal(event) => self.session(now, SessionInput::Signal(event)),
+        }
+    }
+
+    /// Does what has become due.
+    pub fn handle_timeout(&mut self, now: Moment) {
+        self.revision += 1;
+        let news = self.session.handle_timeout(now, &self.identity, &mut self.rng, &mut self.outbox);
+        self.session_news(now, news);
+        let news = self.pairing.handle_timeout(now);
+        self.pairing_news(now, news);
+        let peers: Vec<DeviceId> = self.peers.keys().copied().collect();
+        for id in peers {
+            if let Some(peer) = self.peers.get_mut(&id) {
+                let news = peer.link.handle_timeout(now, &mut self.rng, &mut self.outbox);
+                self.link_news(now, id, news);
+            }
+        }
+        for folder in self.folders.values_mut() {
+            folder.handle_timeout(now, &mut self.outbox);
+        }
+    }
+
+    /// Takes the next output, in the order in which they were decided.
+    pub fn poll_output(&mut self) -> Option<Output> {
+        self.outbox.pop()
+    }
+
+    /// When `handle_timeout` is due.
+    pub fn poll_timeout(&self) -> Option<Moment> {
+        let links = self.peers.values().filter_map(|peer| peer.link.poll_timeout());
+        let folders = self.folders.values().filter_map(Folder::poll_timeout);
+        self.session
+            .poll_timeout()
+            .into_iter()
+            .chain(self.pairing.poll_timeout())
+            .chain(links)
+            .chain(folders)
+            .min()
+    }
+
+    /// Grows whenever the snapshot may have changed.
+    pub fn revision(&self) -> u64 {
+        self.revision
+    }
+
+    /// The summary of everything, as it is now.
+    pub fn snapshot(&self) -> Snapshot {
+        let mut peers: Vec<PeerSummary> = self
+            .peers
+            .values()
+            .map(|peer| PeerSummary { record: peer.record.clone(), link: peer.link.summary() })
+            .collect();
+        peers.sort_by(|left, right| left.record.name.cmp(&right.record.name));
+        let mut folders: Vec<_> = self.folders.values().map(|folder| self.folder_summary(folder)).collect();
+        folders.sort_by(|left, right| left.record.label.cmp(&right.record.label));
+        Snapshot {
+            device: DeviceSummary { id: self.identity.id(), name: self.name.clone() },
+            server: self.session.state(),
+            pairing: self.pairing.summary(),
+            peers,
+            folders,
+            invitations: self.invitations(),
+        }
+    }
+
+    fn actor(&self) -> Actor {
+        Actor { device: self.identity.id(), incarnation: self.incarnation }
+    }
+
+    fn store(&mut self, now: Moment, reply: StoreReply) {
+        match reply {
+            StoreReply::Persisted(batch, totals) => {
+                self.outbox.release(batch);
+                for (id, totals) in totals {
+                    if let Some(folder) = self.folders.get_mut(&id) {
+                        folder.note_totals(totals);
+                    }
+                }
+                for folder in self.folders.values_mut() {
+                    folder.handle(now, FolderInput::Persisted(batch), &mut self.outbox);
+                }
+            }
+            StoreReply::Rows(folder, rows) => self.folder(now, folder, FolderInput::Rows(rows)),
+            StoreReply::Needs { folder, needs, end } => {
+                self.folder(now, folder, FolderInput::Needs(needs, end));
+            }
+            StoreReply::Index { folder, peer, rows, end } => {
+                self.folder(now, folder, FolderInput::Index(peer, rows, end));
+            }
+            // The engine ends the device; until then nothing more can be decided.
+            StoreReply::Broken => {}
+        }
+    }
+
+    fn folder(&mut self, now: Moment, id: FolderId, input: FolderInput) {
+        if let Some(folder) = self.folders.get_mut(&id) {
+            folder.handle(now, input, &mut self.outbox);
+        }
+    }
+
+    fn session(&mut self, now: Moment, input: SessionInput) {
+        let news = self.session.handle(now, input, &self.identity, &mut self.rng, &mut self.outbox);
+        self.session_news(now, news);
+    }
+
+    fn session_news(&mut self, now: Moment, news: Vec<SessionNews>) {
+        for item in news {
+            match item {
+                SessionNews::Mailbox(event) => {
+                    let news = self.pairing.handle_mailbox(now, event, &self.identity, &mut self.rng);
+                    self.pairing_news(now, news);
+                }
+                SessionNews::Online(peer) => self.link(now, peer, LinkInput::Online),
+                SessionNews::Offline(peer) => self.link(now, peer, LinkInput::Offline),
+                SessionNews::Told(peer, bytes) => self.link(now, peer, LinkInput::Told(bytes)),
+                SessionNews::RelayReady { peer, url, channel, token } => {
+                    self.link(now, peer, LinkInput::RelayReady { url, channel, token });
+                }
+            }
+        }
+    }
+
+    fn pairing_news(&mut self, now: Moment, news: Vec<PairingNews>) {
+        for item in news {
+            match item {
+                PairingNews::Mailbox(request) => self.mailbox(now, request),
+                PairingNews::Paired(record) => {
+                    let id = record.id;
+                    self.outbox.persist(vec![StoreOp::PutPeer(record.clone())], Vec::new());
+                    self.add_peer(record);
+                    self.trust(now);
+                    self.link(now, id, LinkInput::Start);
+                }
+            }
+        }
+    }
+
+    fn mailbox(&mut self, now: Moment, request: MailboxRequest) {
+        self.session(now, SessionInput::Mailbox(request));
+    }
+
+    fn network(&mut self, now: Moment, event: NetworkEvent) {
+        let peer = match &event {
+            NetworkEvent::LocalAddresses(addresses) => {
+                self.local_addresses.clone_from(addresses);
+                let peers: Vec<DeviceId> = self.peers.keys().copied().collect();
+                for peer in peers {
+                    self.link(now, peer, LinkInput::LocalAddresses(addresses.clone()));
+                }
+                return;
+            }
+            NetworkEvent::ProbeAnswered { peer, .. }
+            | NetworkEvent::ProbeHeard { peer, .. }
+            | NetworkEvent::Measured { peer, .. }
+            | NetworkEvent::RelayOpened(peer)
+            | NetworkEvent::RelayClosed(peer)
+            | NetworkEvent::Connected(peer, _)
+            | NetworkEvent::DialFailed(peer, _)
+            | NetworkEvent::Disconnected(peer, _, _)
+            | NetworkEvent::Received(peer, _, _) => *peer,
+        };
+        self.link(now, peer, LinkInput::Network(event));
+    }
+
+    fn link(&mut self, now: Moment, id: DeviceId, input: LinkInput) {
+        if let Some(peer) = self.peers.get_mut(&id) {
+            let news = peer.link.handle(now, input, &mut self.rng, &mut self.outbox);
+            self.link_news(now, id, news);
+        }
+    }
+
+    fn link_news(&mut self, now: Moment, id: DeviceId, news: Vec<LinkNews>) {
+        for item in news {
+            match item {
+                LinkNews::Up(connection) => self.link_up(now, id, connection),
+                LinkNews::Down(connection) => self.link_down(now, id, connection),
+                LinkNews::Frame(frame) => self.frame(now, id, frame),
+                LinkNews::Tell(bytes) => self.session(now, SessionInput::Tell(id, bytes)),
+                LinkNews::WantRelay => self.session(now, SessionInput::WantRelay(id)),
+                LinkNews::Addresses(addresses) => self.keep_addresses(id, addresses),
+            }
+        }
+    }
+
+    fn link_up(&mut self, now: Moment, id: DeviceId, connection: ConnectionId) {
+        self.leave_folders(now, id);
+        let Some(peer) = self.peers.get_mut(&id) else { return };
+        peer.connection = Some((connection, Greeting::ExpectHello));
+        let hello = Hello {
+            versions: VersionRange::OURS,
+            name: self.name.clone(),
+            incarnation: self.incarnation,
+        };
+        self.outbox.send(id, Control::Hello(hello));
+        self.state_folders(id);
+    }
+
+    fn link_down(&mut self, now: Moment, id: DeviceId, connection: ConnectionId) {
+        let Some(peer) = self.peers.get_mut(&id) else { return };
+        if peer.connection.is_some_and(|(standing, _)| standing == connection) {
+            peer.connection = None;
+            self.leave_folders(now, id);
+        }
+    }
+
+    fn frame(&mut self, now: Moment, id: DeviceId, frame: Control) {
+        let Some(peer) = self.peers.get_mut(&id) else { return };
+        let Some((_, greeting)) = &mut peer.connection else { return };
+        match (*greeting, frame) {
+            (Greeting::ExpectHello, Control::Hello(hello)) => {
+                if VersionRange::OURS.agree(hello.versions).is_none() {
+                    return self.link(now, id, LinkInput::Misbehaved);
+                }
+                *greeting = Greeting::Greeted;
+            }
+            (Greeting::Greeted, Control::Folders(statements)) => {
+                self.folders_stated(now, id, statements);
+            }
+            (Greeting::Greeted, Control::Index(page)) => self.page_received(now, id, page),
+            (Greeting::Greeted, Control::IndexAck { folder, incarnation, up_to }) => {
+                self.folder(now, folder, FolderInput::PageAcked(id, incarnation, up_to));
+            }
+            (Greeting::Greeted, Control::Addresses(addresses)) => {
+                self.link(now, id, LinkInput::Stated(addresses));
+            }
+            (
+                Greeting::ExpectHello,
+                Control::Folders(_) | Control::Index(_) | Control::IndexAck { .. } | Control::Addresses(_),
+            )
+            | (Greeting::Greeted, Control::Hello(_)) => self.link(now, id, LinkInput::Misbehaved),
+        }
+    }
+
+    fn add_peer(&mut self, record: PeerRecord) {
+        let id = record.id;
+        let Some(key) = self.identity.pair_key(id) else { return };
+        let link = Link::new(self.identity.id(), &record, key, self.local_addresses.clone());
+        let statements = self.peers.remove(&id).map(|peer| peer.statements).unwrap_or_default();
+        self.peers.insert(id, Peer { record, link, connection: None, statements });
+    }
+
+    fn keep_addresses(&mut self, id: DeviceId, addresses: Vec<SocketAddr>) {
+        if let Some(peer) = self.peers.get_mut(&id) {
+            peer.record.addresses = addresses;
+            self.outbox.persist(vec![StoreOp::PutPeer(peer.record.clone())], Vec::new());
+        }
+    }
+
+    /// Tells the network and the server whom we trust.
+    fn trust(&mut self, now: Moment) {
+        let all: BTreeSet<DeviceId> = self.peers.keys().copied().collect();
+        self.outbox.network(NetworkRequest::Trust(all.clone()));
+        self.session(now, SessionInput::Watch(all));
+    }
+
+    fn random_bytes<const N: usize>(&mut self) -> [u8; N] {
+        let mut bytes = [0; N];
+        self.rng.fill_bytes(&mut bytes);
+        bytes
+    }
+}

@@ -1,6 +1,20 @@
 //! The engine: carries out what the core decides, with real sockets, disks and clocks.
 //!
-//! One loop owns the core's `Device` (see `engine`); everything else does what an output says and
-//! answers with an input. Bulk bytes move between `network` and `disk` without passing the core.
+//! [`Engine`] is one running device. One loop owns the core's `Device` (see `engine`); everything
+//! else does what an output says and answers with an input. Bulk bytes move between `network` and
+//! `disk` through `transfer` without passing the core. Shells see [`view`] types only, in process or
+//! through the local socket ([`LocalClient`]).
 
+mod clock;
+mod engine;
+mod folders;
+mod key;
+mod ledger;
+mod local;
 mod tasks;
+pub mod view;
+
+pub use engine::{Engine, Handle, Settings, StartError, StoreBroken};
+pub use key::{KeyError, KeyPreference};
+pub use local::{LocalClient, LocalError};
+pub use view::ViewError;

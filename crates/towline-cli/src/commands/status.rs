@@ -1,0 +1,38 @@
+//! `towline status` and `towline stop`.
+
+use std::path::Path;
+
+use towline_engine::LocalClient;
+use towline_engine::view::{AnswerView, KeyPlace, View};
+
+use super::{folder, peers};
+use crate::output::{Failure, Output};
+use crate::words;
+
+pub(crate) async fn run(home: &Path, output: &Output) -> Result<(), Failure> {
+    let view = LocalClient::connect(home).await?.view().await?;
+    output.say(&view, || status(&view));
+    Ok(())
+}
+
+pub(crate) async fn stop(home: &Path, output: &Output) -> Result<(), Failure> {
+    LocalClient::connect(home).await?.stop().await?;
+    output.say(&AnswerView::Accepted, || "Stopping.".to_owned());
+    Ok(())
+}
+
+fn status(view: &View) -> String {
+    let key = match view.device.key_place {
+        KeyPlace::Keyring => "in the system keyring",
+        KeyPlace::File => "in a 0600 file (no usable keyring)",
+    };
+    format!(
+        "{}  ({})\n    key {key}\n    signal server {}: {}\n\n{}\n\n{}",
+        view.device.name,
+        peers::short(&view.device.id),
+        view.server.url.as_deref().unwrap_or("-"),
+        words::server(&view.server.state),
+        peers::list(&view.peers),
+        folder::list(view)
+    )
+}

@@ -1,0 +1,203 @@
+//! What each command does, and how it is answered.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use towline_wire::ids::{DeviceId, FolderId, Sequence};
+use towline_wire::limits::NAME_BYTES_MAX;
+
+use super::Device;
+use crate::clock::Moment;
+use crate::command::{Answer, Command, CommandId, Comparison, Refusal};
+use crate::folder::{Folder, FolderInput};
+use crate::io::{DiskRequest, NetworkRequest, Output, RootFault};
+use crate::pairing::PairingWish;
+use crate::records::{FolderRecord, RestoredFolder, RootPath, StoreOp, Totals, Verification};
+
+/// A folder whose root is being prepared.
+#[derive(Debug)]
+pub(super) struct Preparing {
+    command: CommandId,
+    record: FolderRecord,
+}
+
+impl Device {
+    pub(super) fn command(&mut self, now: Moment, id: CommandId, command: Command) {
+        let answer = match command {
+            Command::NameDevice(name) => self.name_device(name),
+            Command::StartPairing => self.wish(now, PairingWish::Start),
+            Command::JoinPairing(code) => self.wish(now, PairingWish::Join(code)),
+            Command::CancelPairing => self.wish(now, PairingWish::Cancel),
+            Command::Compare(peer, comparison) => self.compare(now, peer, comparison),
+            Command::RenamePeer(peer, name) => self.rename_peer(peer, name),
+            Command::RemovePeer(peer) => self.remove_peer(now, peer),
+            Command::AddFolder { root, label } => {
+                let folder = FolderId::from_bytes(self.random_bytes());
+                return self.prepare(id, FolderRecord { id: folder, label, root, shared_with: BTreeSet::new() });
+            }
+            Command::InvitePeer(folder, peer) => self.invite(now, folder, peer),
+            Command::AcceptInvitation { peer, folder, root } => {
+                match self.accept(now, peer, folder, root) {
+                    Accepted::Prepare(record) => return self.prepare(id, record),
+                    Accepted::Answer(answer) => answer,
+                }
+            }
+            Command::RemoveFolder(folder) => self.remove_folder(folder),
+            Command::Rescan(folder) => self.rescan(now, folder),
+        };
+        self.outbox.push(Output::Reply(id, answer));
+    }
+
+    /// The root of a new folder is ready, or cannot be used.
+    pub(super) fn prepared(&mut self, now: Moment, folder: FolderId, result: Result<(), RootFault>) {
+        let Some(Preparing { command, record }) = self.preparing.remove(&folder) else { return };
+        if let Err(fault) = result {
+            return self.outbox.push(Output::Reply(command, Err(Refusal::Root(fault))));
+        }
+        let reply = Output::Reply(command, Ok(Answer::Folder(folder)));
+        self.outbox.persist(vec![StoreOp::PutFolder(record.clone())], vec![reply]);
+        let shared: Vec<DeviceId> = record.shared_with.iter().copied().collect();
+        let restored = RestoredFolder {
+            record,
+            last_sequence: Sequence::default(),
+            have: BTreeMap::new(),
+            totals: Totals::default(),
+        };
+        self.folders.insert(folder, Folder::new(restored, self.actor()));
+        self.folder(now, folder, FolderInput::Start);
+        for peer in shared {
+            self.state_folders(peer);
+            self.join_folders(now, peer);
+        }
+    }
+
+    fn prepare(&mut self, command: CommandId, record: FolderRecord) {
+        if !is_name(&record.label) {
+            return self.outbox.push(Output::Reply(command, Err(Refusal::Name)));
+        }
+        let here = self.folders.values().map(|folder| folder.record().root.clone());
+        let coming = self.preparing.values().map(|other| other.record.root.clone());
+        let others = here.chain(coming).collect();
+        self.outbox.disk(record.id, DiskRequest::Prepare { root: record.root.clone(), others });
+        self.preparing.insert(record.id, Preparing { command, record });
+    }
+
+    fn name_device(&mut self, name: String) -> Result<Answer, Refusal> {
+        if !is_name(&name) {
+            return Err(Refusal::Name);
+        }
+        self.outbox.persist(vec![StoreOp::PutDeviceName(name.clone())], Vec::new());
+        self.name = name;
+        Ok(Answer::Accepted)
+    }
+
+    fn wish(&mut self, now: Moment, wish: PairingWish) -> Result<Answer, Refusal> {
+        let needs_server = match &wish {
+            PairingWish::Start => true,
+            PairingWish::Join(code) => code.host.is_none(),
+            PairingWish::Cancel => false,
+        };
+        if needs_server && self.server.is_none() {
+            return Err(Refusal::NoServer);
+        }
+        let card = self.card();
+        let news = self.pairing.handle_wish(now, wish, &card, &mut self.rng);
+        self.pairing_news(now, news);
+        Ok(Answer::Accepted)
+    }
+
+    fn compare(&mut self, now: Moment, id: DeviceId, comparison: Comparison) -> Result<Answer, Refusal> {
+        match comparison {
+            Comparison::Differ => self.remove_peer(now, id),
+            Comparison::Match => {
+                let peer = self.peers.get_mut(&id).ok_or(Refusal::UnknownPeer)?;
+                peer.record.verification = Verification::Verified;
+                self.outbox.persist(vec![StoreOp::PutPeer(peer.record.clone())], Vec::new());
+                Ok(Answer::Accepted)
+            }
+        }
+    }
+
+    fn rename_peer(&mut self, id: DeviceId, name: String) -> Result<Answer, Refusal> {
+        if !is_name(&name) {
+            return Err(Refusal::Name);
+        }
+        let peer = self.peers.get_mut(&id).ok_or(Refusal::UnknownPeer)?;
+        peer.record.name = name;
+        self.outbox.persist(vec![StoreOp::PutPeer(peer.record.clone())], Vec::new());
+        Ok(Answer::Accepted)
+    }
+
+    fn remove_peer(&mut self, now: Moment, id: DeviceId) -> Result<Answer, Refusal> {
+        self.peers.remove(&id).ok_or(Refusal::UnknownPeer)?;
+        self.leave_folders(now, id);
+        for folder in self.folders.values_mut() {
+            let mut record = folder.record().clone();
+            if record.shared_with.remove(&id) {
+                folder.set_record(record);
+            }
+        }
+        self.outbox.persist(vec![StoreOp::RemovePeer(id)], Vec::new());
+        self.outbox.network(NetworkRequest::Grant(id, BTreeSet::new()));
+        self.outbox.network(NetworkRequest::Hangup(id));
+        self.outbox.network(NetworkRequest::CloseRelay(id));
+        self.trust(now);
+        Ok(Answer::Accepted)
+    }
+
+    fn invite(&mut self, now: Moment, folder: FolderId, peer: DeviceId) -> Result<Answer, Refusal> {
+        if !self.peers.contains_key(&peer) {
+            return Err(Refusal::UnknownPeer);
+        }
+        if !self.folders.contains_key(&folder) {
+            return Err(Refusal::UnknownFolder);
+        }
+        self.share(now, folder, peer);
+        Ok(Answer::Accepted)
+    }
+
+    fn accept(&mut self, now: Moment, id: DeviceId, folder: FolderId, root: RootPath) -> Accepted {
+        let Some(peer) = self.peers.get(&id) else { return Accepted::Answer(Err(Refusal::UnknownPeer)) };
+        let Some(statement) = peer.statements.get(&folder) else {
+            return Accepted::Answer(Err(Refusal::UnknownInvitation));
+        };
+        if self.preparing.contains_key(&folder) {
+            return Accepted::Answer(Err(Refusal::AlreadyHere));
+        }
+        if self.folders.contains_key(&folder) {
+            // The folder came from another peer already; this one joins in.
+            self.share(now, folder, id);
+            return Accepted::Answer(Ok(Answer::Folder(folder)));
+        }
+        let label = statement.label.clone();
+        Accepted::Prepare(FolderRecord { id: folder, label, root, shared_with: BTreeSet::from([id]) })
+    }
+
+    fn remove_folder(&mut self, id: FolderId) -> Result<Answer, Refusal> {
+        let folder = self.folders.remove(&id).ok_or(Refusal::UnknownFolder)?;
+        self.outbox.disk(id, DiskRequest::Close);
+        self.outbox.persist(vec![StoreOp::RemoveFolder(id)], Vec::new());
+        for peer in &folder.record().shared_with {
+            self.state_folders(*peer);
+        }
+        Ok(Answer::Accepted)
+    }
+
+    fn rescan(&mut self, now: Moment, folder: FolderId) -> Result<Answer, Refusal> {
+        if !self.folders.contains_key(&folder) {
+            return Err(Refusal::UnknownFolder);
+        }
+        self.folder(now, folder, FolderInput::Rescan);
+        Ok(Answer::Accepted)
+    }
+}
+
+/// How an accepted invitation goes on.
+enum Accepted {
+    Prepare(FolderRecord),
+    Answer(Result<Answer, Refusal>),
+}
+
+/// Whether a text can be shown as a name in one line.
+fn is_name(text: &str) -> bool {
+    !text.trim().is_empty() && text.len() <= NAME_BYTES_MAX && !text.chars().any(char::is_control)
+}

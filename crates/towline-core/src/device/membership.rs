@@ -1,0 +1,168 @@
+//! Who takes part in which folder: what we share with a peer, and what it states.
+//!
+//! A peer takes part in a folder when we share the folder with it *and* it states the folder to us.
+//! What it states and we do not have is an invitation.
+
+use towline_wire::ids::{DeviceId, FolderId, Incarnation};
+use towline_wire::limits::{FOLDERS_PER_PEER_MAX, NAME_BYTES_MAX};
+use towline_wire::peer::{Control, FolderStatement, IndexPage};
+
+use super::{Device, Greeting};
+use crate::clock::Moment;
+use crate::folder::{Folder, FolderInput};
+use crate::io::NetworkRequest;
+use crate::link::LinkInput;
+use crate::records::StoreOp;
+use crate::snapshot::{FolderPeer, FolderPeerState, FolderSummary, Invitation};
+
+impl Device {
+    /// States to a connected peer the whole list of folders that we share with it.
+    pub(super) fn state_folders(&mut self, id: DeviceId) {
+        self.grant(id);
+        let connected = self.peers.get(&id).is_some_and(|peer| peer.connection.is_some());
+        if !connected {
+            return;
+        }
+        let statements = self
+            .folders
+            .values()
+            .filter(|folder| folder.record().shared_with.contains(&id))
+            .take(FOLDERS_PER_PEER_MAX)
+            .map(|folder| FolderStatement {
+                folder: folder.record().id,
+                label: folder.record().label.clone(),
+                have: folder.have(id),
+            })
+            .collect();
+        self.outbox.send(id, Control::Folders(statements));
+    }
+
+    /// Tells the data plane what a peer may read.
+    pub(super) fn grant(&mut self, id: DeviceId) {
+        let readable = self
+            .folders
+            .values()
+            .filter(|folder| folder.record().shared_with.contains(&id))
+            .map(|folder| folder.record().id)
+            .collect();
+        self.outbox.network(NetworkRequest::Grant(id, readable));
+    }
+
+    /// Takes a peer's new list of folders.
+    pub(super) fn folders_stated(&mut self, now: Moment, id: DeviceId, statements: Vec<FolderStatement>) {
+        let sane = |statement: &FolderStatement| statement.label.len() <= NAME_BYTES_MAX;
+        if statements.len() > FOLDERS_PER_PEER_MAX || !statements.iter().all(sane) {
+            return self.link(now, id, LinkInput::Misbehaved);
+        }
+        if statements.iter().any(|statement| self.is_ahead_of_us(statement)) {
+            self.begin_incarnation(now);
+        }
+        let stated = statements.into_iter().map(|statement| (statement.folder, statement)).collect();
+        let Some(peer) = self.peers.get_mut(&id) else { return };
+        let before = std::mem::replace(&mut peer.statements, stated);
+        let gone: Vec<FolderId> =
+            before.into_keys().filter(|folder| !peer.statements.contains_key(folder)).collect();
+        for folder in gone {
+            self.folder(now, folder, FolderInput::PeerLeft(id));
+        }
+        self.join_folders(now, id);
+    }
+
+    /// Begins the exchange for every folder that both sides share with each other.
+    pub(super) fn join_folders(&mut self, now: Moment, id: DeviceId) {
+        let Some(peer) = self.peers.get(&id) else { return };
+        if !matches!(peer.connection, Some((_, Greeting::Greeted))) {
+            return;
+        }
+        let stated: Vec<_> =
+            peer.statements.values().map(|statement| (statement.folder, statement.have)).collect();
+        for (folder, have) in stated {
+            let shared =
+                self.folders.get(&folder).is_some_and(|ours| ours.record().shared_with.contains(&id));
+            if shared {
+                self.folder(now, folder, FolderInput::PeerJoined(id, have));
+            }
+        }
+    }
+
+    /// Takes a peer out of every folder: it is away.
+    pub(super) fn leave_folders(&mut self, now: Moment, id: DeviceId) {
+        let all: Vec<FolderId> = self.folders.keys().copied().collect();
+        for folder in all {
+            self.folder(now, folder, FolderInput::PeerLeft(id));
+        }
+    }
+
+    /// Takes an index page, if the peer takes part in that folder.
+    pub(super) fn page_received(&mut self, now: Moment, id: DeviceId, page: IndexPage) {
+        let shared =
+            self.folders.get(&page.folder).is_some_and(|folder| folder.record().shared_with.contains(&id));
+        // Not shared (any more): the peer has not read our newest list yet.
+        if shared {
+            self.folder(now, page.folder, FolderInput::PageReceived(id, page));
+        }
+    }
+
+    /// Shares a folder with a peer, durably, and tells it.
+    pub(super) fn share(&mut self, now: Moment, folder: FolderId, id: DeviceId) {
+        let Some(ours) = self.folders.get_mut(&folder) else { return };
+        let mut record = ours.record().clone();
+        record.shared_with.insert(id);
+        ours.set_record(record.clone());
+        self.outbox.persist(vec![StoreOp::PutFolder(record)], Vec::new());
+        self.state_folders(id);
+        self.join_folders(now, id);
+    }
+
+    pub(super) fn invitations(&self) -> Vec<Invitation> {
+        let stated = self.peers.iter().flat_map(|(id, peer)| {
+            peer.statements.values().map(move |statement| (*id, statement))
+        });
+        stated
+            .filter(|(id, statement)| {
+                !self
+                    .folders
+                    .get(&statement.folder)
+                    .is_some_and(|ours| ours.record().shared_with.contains(id))
+            })
+            .map(|(peer, statement)| Invitation {
+                peer,
+                folder: statement.folder,
+                label: statement.label.clone(),
+            })
+            .collect()
+    }
+
+    pub(super) fn folder_summary(&self, folder: &Folder) -> FolderSummary {
+        let id = folder.record().id;
+        let state_of = |peer: &DeviceId| match self.peers.get(peer) {
+            Some(known) if !known.statements.contains_key(&id) => FolderPeerState::Invited,
+            Some(known) if known.connection.is_some() => FolderPeerState::Connected,
+            Some(_) | None => FolderPeerState::Away,
+        };
+        let peers = folder
+            .record()
+            .shared_with
+            .iter()
+            .map(|peer| FolderPeer { id: *peer, state: state_of(peer) })
+            .collect();
+        FolderSummary { peers, ..folder.summary() }
+    }
+
+    /// Whether a peer has more of our index than we have: our store was rolled back.
+    fn is_ahead_of_us(&self, statement: &FolderStatement) -> bool {
+        let Some((incarnation, sequence)) = statement.have else { return false };
+        let ours = self.folders.get(&statement.folder).map(Folder::last_sequence);
+        incarnation == self.incarnation && ours.is_some_and(|last| sequence > last)
+    }
+
+    fn begin_incarnation(&mut self, now: Moment) {
+        self.incarnation = Incarnation(u64::from_le_bytes(self.random_bytes()));
+        self.outbox.persist(vec![StoreOp::BeginIncarnation(self.incarnation)], Vec::new());
+        let actor = self.actor();
+        let all: Vec<FolderId> = self.folders.keys().copied().collect();
+        for folder in all {
+            self.folder(now, folder, FolderInput::NewIncarnation(actor));
+        }
+    }
+}

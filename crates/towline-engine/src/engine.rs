@@ -1,0 +1,435 @@
+//! One running device: the loop that owns the core, and the handle by which shells reach it.
+//!
+//! The loop drains everything that is ready, lets the core decide, performs the outputs in order,
+//! and publishes a view at most ten times a second, the latest only. It never waits for the disk,
+//! the network or the store; they answer with inputs. When the store breaks the loop ends, because
+//! nothing may be told that is not durable.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use interprocess::local_socket::tokio::Listener;
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+use towline_core::clock::Moment;
+use towline_core::command::{Answer, Command, CommandId, Refusal};
+use towline_core::device::{Birth, Device};
+use towline_core::identity::Identity;
+use towline_core::io::{Input, Output, StoreReply, StoreRequest};
+use towline_store::{OpenError, Opened, Store};
+use towline_wire::ids::Incarnation;
+use tracing::{error, info};
+use zeroize::Zeroizing;
+
+use crate::clock::Clock;
+use crate::folders::Folders;
+use crate::key::{self, KeyError, KeyPreference};
+use crate::ledger::Ledger;
+use crate::local;
+use crate::network::{Network, NetworkError, NetworkSettings};
+use crate::network::signal_client::SignalClient;
+use crate::tasks::Tasks;
+use crate::view::{self, AnswerView, CommandView, KeyPlace, StoreCondition, Surroundings, View, ViewError};
+
+/// Inputs that may wait for the loop: 1024. The loop takes all that wait at once; producers wait
+/// when it is full, which slows the network and the disk down to what the core can decide.
+const INPUTS_MAX: usize = 1024;
+
+/// Commands that may wait for the loop: 64; shells wait when it is full.
+const COMMANDS_MAX: usize = 64;
+
+/// Shortest time between two views: 100 ms, faster than people read and slow enough to cost nothing.
+const VIEW_INTERVAL: Duration = Duration::from_millis(100);
+
+/// Longest sleep of the loop: 30 s. Its timer does not count a computer's sleep, the core's clock
+/// does; after waking, what is due is found within this time at the latest.
+const SLEEP_MAX: Duration = Duration::from_secs(30);
+
+/// How a device runs.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Where the device keeps its key and its index; made if missing, readable by this user only.
+    pub home: PathBuf,
+    /// What a new device is called; the host's name when `None`.
+    pub name: Option<String>,
+    /// The signal server's WebSocket URL.
+    pub server: Option<String>,
+    /// The UDP port to listen on; 0 takes any.
+    pub udp_port: u16,
+    /// Where a new key goes.
+    pub key: KeyPreference,
+}
+
+/// Why a device cannot start. Each sentence says what to do.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The home cannot be made or used.
+    #[error("cannot use {0} as this device's home; check that this user may write there")]
+    Home(PathBuf, #[source] io::Error),
+    /// The store cannot be opened.
+    #[error(transparent)]
+    Store(#[from] OpenError),
+    /// There is no device key.
+    #[error(transparent)]
+    Key(#[from] KeyError),
+    /// The network cannot be used.
+    #[error(transparent)]
+    Network(#[from] NetworkError),
+    /// The server's address is not one.
+    #[error("{0:?} is not a signal server's address; it looks like wss://signal.example.org/ws")]
+    ServerUrl(String),
+    /// The local socket cannot be opened.
+    #[error("cannot open the local socket in {0}")]
+    Local(PathBuf, #[source] io::Error),
+    /// The system gives no threads or randomness.
+    #[error("the system gives no threads or randomness")]
+    System(#[source] io::Error),
+}
+
+/// The store broke while the device ran.
+#[derive(Debug, thiserror::Error)]
+#[error("the index cannot be written any more (is the disk full?); make room and start again, nothing is lost")]
+pub struct StoreBroken;
+
+/// A running device.
+#[derive(Debug)]
+pub struct Engine {
+    handle: Handle,
+    tasks: Tasks,
+    ended: oneshot::Receiver<Result<(), StoreBroken>>,
+}
+
+/// Reaches a running device; cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Handle {
+    commands: mpsc::Sender<(Command, oneshot::Sender<Result<Answer, Refusal>>)>,
+    views: watch::Receiver<Arc<View>>,
+    stop: CancellationToken,
+}
+
+impl Engine {
+    /// Starts the device that lives at `settings.home`.
+    pub async fn start(settings: Settings) -> Result<Self, StartError> {
+        let server = settings.server.as_deref().map(parse_server).transpose()?;
+        make_home(&settings.home).map_err(|error| StartError::Home(settings.home.clone(), error))?;
+        let fresh = Incarnation(u64::from_le_bytes(*random::<8>()?));
+        let (store, opened) = Store::open(&settings.home, fresh)?;
+        let (identity, key_place) = load_key(&settings).await?;
+        let mut restored = store.restored().map_err(OpenError::from)?;
+        if restored.name.is_empty() {
+            restored.name = settings.name.clone().unwrap_or_else(host_name);
+        }
+        let tasks = Tasks::new();
+        let (inputs, waiting) = mpsc::channel(INPUTS_MAX);
+        let clock = Clock::start();
+        let local = local::listen(&settings.home)
+            .map_err(|error| StartError::Local(settings.home.clone(), error))?;
+        let streams = Folders::streams();
+        let network_settings = NetworkSettings { udp_port: settings.udp_port, ..NetworkSettings::default() };
+        let network =
+            Network::open(identity.clone(), network_settings, inputs.clone(), streams.0, tasks.child()).await?;
+        let folders = Folders::start(&store, network.clone(), streams.1, inputs.clone(), tasks.child())
+            .map_err(StartError::System)?;
+        let signal = SignalClient::start(inputs.clone(), tasks.child());
+        let ledger = Ledger::start(store, inputs, &tasks).map_err(StartError::System)?;
+        let birth = Birth { seed: *random::<32>()?, identity, restored, server: server.clone() };
+        let device = Device::new(clock.now(), birth);
+        let around = Around { key_place, store: condition(&opened), server };
+        let first = Arc::new(around.view(&device, 0, &clock, &folders));
+        let (publish, views) = watch::channel(first);
+        let (commands, asked) = mpsc::channel(COMMANDS_MAX);
+        let stop = CancellationToken::new();
+        let handle = Handle { commands, views, stop: stop.clone() };
+        let (end, ended) = oneshot::channel();
+        let life = Life {
+            device,
+            clock,
+            around,
+            waiting,
+            asked,
+            stop,
+            ledger,
+            for_ledger: VecDeque::new(),
+            network,
+            signal,
+            folders,
+            replies: BTreeMap::new(),
+            last_command: 0,
+            publish,
+            published: Published { revision: 0, number: 0, at: Instant::now() },
+        };
+        tasks.spawn("device", async move {
+            // Nobody waits for the end of a device whose engine was dropped.
+            let _unheard = end.send(life.run().await);
+        });
+        serve_locally(local, &handle, &tasks);
+        info!("device started");
+        Ok(Self { handle, tasks, ended })
+    }
+
+    /// Reaches this device.
+    pub fn handle(&self) -> &Handle {
+        &self.handle
+    }
+
+    /// Ends the device in good order.
+    pub async fn stop(self) -> Result<(), StoreBroken> {
+        self.handle.stop();
+        // A loop that was dropped has nothing to tell.
+        let outcome = self.ended.await.unwrap_or(Ok(()));
+        self.tasks.close().await;
+        info!("device stopped");
+        outcome
+    }
+}
+
+impl Handle {
+    /// Gives a command and waits for its answer.
+    pub async fn command(&self, command: CommandView) -> Result<AnswerView, ViewError> {
+        let command = view::command(command)?;
+        let (reply, answer) = oneshot::channel();
+        let stopping = || ViewError::new("stopping");
+        self.commands.send((command, reply)).await.map_err(|_| stopping())?;
+        match answer.await.map_err(|_| stopping())? {
+            Ok(answer) => Ok(view::answer(answer)),
+            Err(refusal) => Err(view::refusal(refusal)),
+        }
+    }
+
+    /// The latest view.
+    pub fn view(&self) -> View {
+        (**self.views.borrow()).clone()
+    }
+
+    /// The latest view, and each one after it (those that were missed are skipped).
+    pub fn views(&self) -> watch::Receiver<Arc<View>> {
+        self.views.clone()
+    }
+
+    /// Asks the device to end.
+    pub fn stop(&self) {
+        self.stop.cancel();
+    }
+
+    /// Waits until the device was asked to end, or has ended.
+    pub async fn stopped(&self) {
+        tokio::select! {
+            () = self.stop.cancelled() => {}
+            () = self.commands.closed() => {}
+        }
+    }
+}
+
+/// What a view shows beside the snapshot, fixed for this run.
+#[derive(Debug)]
+struct Around {
+    key_place: KeyPlace,
+    store: StoreCondition,
+    server: Option<String>,
+}
+
+impl Around {
+    fn view(&self, device: &Device, number: u64, clock: &Clock, folders: &Folders) -> View {
+        let around = Surroundings {
+            revision: number,
+            key_place: self.key_place,
+            store: self.store,
+            server: self.server.as_deref(),
+            clock_start_ms: clock.start_unix_ms(),
+            transfers: &folders.transfers(),
+        };
+        view::view(&device.snapshot(), &around)
+    }
+}
+
+/// What was published last.
+#[derive(Debug)]
+struct Published {
+    revision: u64,
+    number: u64,
+    at: Instant,
+}
+
+/// The loop and all that it owns.
+#[derive(Debug)]
+struct Life {
+    device: Device,
+    clock: Clock,
+    around: Around,
+    waiting: mpsc::Receiver<Input>,
+    asked: mpsc::Receiver<(Command, oneshot::Sender<Result<Answer, Refusal>>)>,
+    stop: CancellationToken,
+    ledger: Ledger,
+    /// Requests for which the store has no room yet, in order. Bounded by what the core has under
+    /// way at a time.
+    for_ledger: VecDeque<StoreRequest>,
+    network: Network,
+    signal: SignalClient,
+    folders: Folders,
+    replies: BTreeMap<CommandId, oneshot::Sender<Result<Answer, Refusal>>>,
+    last_command: u64,
+    publish: watch::Sender<Arc<View>>,
+    published: Published,
+}
+
+impl Life {
+    async fn run(mut self) -> Result<(), StoreBroken> {
+        let mut inputs = Vec::new();
+        let outcome = loop {
+            self.perform();
+            self.publish_if_due();
+            let wake = self.wake_at();
+            tokio::select! {
+                () = self.stop.cancelled() => break Ok(()),
+                Some((command, reply)) = self.asked.recv() => {
+                    self.last_command += 1;
+                    let id = CommandId(self.last_command);
+                    self.replies.insert(id, reply);
+                    self.device.handle_input(self.clock.now(), Input::Command(id, command));
+                }
+                taken = self.waiting.recv_many(&mut inputs, INPUTS_MAX) => {
+                    if taken == 0 || inputs.contains(&Input::Store(StoreReply::Broken)) {
+                        break Err(StoreBroken);
+                    }
+                    let now = self.clock.now();
+                    for input in inputs.drain(..) {
+                        self.device.handle_input(now, input);
+                    }
+                }
+                Some(room) = self.ledger.room(), if !self.for_ledger.is_empty() => {
+                    if let Some(request) = self.for_ledger.pop_front() {
+                        room.send(request);
+                    }
+                }
+                () = tokio::time::sleep_until(wake) => {
+                    let now = self.clock.now();
+                    if self.device.poll_timeout().is_some_and(|due| due <= now) {
+                        self.device.handle_timeout(now);
+                    }
+                }
+            }
+        };
+        if outcome.is_err() {
+            error!("the device ends because its store cannot be written");
+        }
+        self.network.close().await;
+        self.stop.cancel();
+        outcome
+    }
+
+    /// Performs everything that the core has decided, in order.
+    fn perform(&mut self) {
+        while let Some(output) = self.device.poll_output() {
+            match output {
+                Output::Store(request) => self.for_ledger.push_back(request),
+                Output::Disk(folder, request) => self.folders.request(folder, request),
+                Output::Network(request) => {
+                    self.folders.note(&request);
+                    self.network.request(request);
+                }
+                Output::Signal(request) => self.signal.request(request),
+                Output::Reply(id, answer) => {
+                    if let Some(reply) = self.replies.remove(&id) {
+                        // Whoever asked may be gone.
+                        let _unheard = reply.send(answer);
+                    }
+                }
+            }
+        }
+    }
+
+    fn publish_if_due(&mut self) {
+        if !self.is_dirty() || self.published.at.elapsed() < VIEW_INTERVAL {
+            return;
+        }
+        self.published = Published {
+            revision: self.device.revision(),
+            number: self.published.number + 1,
+            at: Instant::now(),
+        };
+        let next = self.around.view(&self.device, self.published.number, &self.clock, &self.folders);
+        self.publish.send_if_modified(|last| {
+            let same = **last == View { revision: last.revision, ..next.clone() };
+            if !same {
+                *last = Arc::new(next);
+            }
+            !same
+        });
+    }
+
+    fn is_dirty(&self) -> bool {
+        self.published.revision != self.device.revision() || self.folders.is_moving()
+    }
+
+    /// When something is due without any input.
+    fn wake_at(&self) -> Instant {
+        let now = self.clock.now();
+        let core = self.device.poll_timeout().map_or(SLEEP_MAX, |due: Moment| due.since(now));
+        let core = Instant::now() + core.min(SLEEP_MAX);
+        if self.is_dirty() { core.min(self.published.at + VIEW_INTERVAL) } else { core }
+    }
+}
+
+fn serve_locally(listener: Listener, handle: &Handle, tasks: &Tasks) {
+    tasks.spawn("local socket", local::serve(listener, handle.clone(), tasks.clone()));
+}
+
+/// Loads the key on a thread, because keyrings block.
+async fn load_key(settings: &Settings) -> Result<(Identity, KeyPlace), StartError> {
+    let (home, preference) = (settings.home.clone(), settings.key);
+    let (send, loaded) = oneshot::channel();
+    Tasks::new()
+        .spawn_thread("keyring", move || {
+            // Whoever starts the device waits for it.
+            let _unheard = send.send(key::load_or_create(&home, preference));
+        })
+        .map_err(StartError::System)?;
+    let gone = |_| StartError::System(io::ErrorKind::UnexpectedEof.into());
+    Ok(loaded.await.map_err(gone)??)
+}
+
+fn make_home(home: &Path) -> io::Result<()> {
+    fs::create_dir_all(home)?;
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        fs::set_permissions(home, fs::Permissions::from_mode(0o700))?;
+    }
+    Ok(())
+}
+
+fn condition(opened: &Opened) -> StoreCondition {
+    match opened {
+        Opened::New => StoreCondition::New,
+        Opened::Existing => StoreCondition::Whole,
+        Opened::Rebuilt { .. } => StoreCondition::Rebuilt,
+    }
+}
+
+fn parse_server(text: &str) -> Result<String, StartError> {
+    let wrong = || StartError::ServerUrl(text.to_owned());
+    let url = url::Url::parse(text).map_err(|_| wrong())?;
+    let sane = matches!(url.scheme(), "ws" | "wss") && url.has_host();
+    sane.then(|| url.to_string()).ok_or_else(wrong)
+}
+
+/// This computer's name, as a device's first name.
+fn host_name() -> String {
+    #[cfg(unix)]
+    let name = rustix::system::uname().nodename().to_string_lossy().into_owned();
+    #[cfg(not(unix))]
+    let name = std::env::var("COMPUTERNAME").unwrap_or_default();
+    let name: String = name.chars().filter(|letter| !letter.is_control()).take(32).collect();
+    if name.trim().is_empty() { "Computer".to_owned() } else { name }
+}
+
+fn random<const N: usize>() -> Result<Zeroizing<[u8; N]>, StartError> {
+    let mut bytes = Zeroizing::new([0; N]);
+    getrandom::fill(bytes.as_mut_slice()).map_err(|error| StartError::System(io::Error::other(error)))?;
+    Ok(bytes)
+}

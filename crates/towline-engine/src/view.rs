@@ -1,0 +1,421 @@
+//! What the shells see and say: a serialisable mirror of the core's snapshot and commands.
+//!
+//! Both shells (window and command line) and the local socket speak these types; the TypeScript
+//! ones are generated from them (`cargo xtask gen`). Nothing here is text for people: states,
+//! reasons and refusals are codes, and each shell has its own words for them. Times are Unix
+//! milliseconds of this machine's clock, so a view does not change while nothing happens. Sizes are
+//! bytes, below 2^53.
+
+use serde::{Deserialize, Serialize};
+use ts_rs::TS;
+
+mod translate;
+
+pub(crate) use translate::{Surroundings, answer, command, refusal, view};
+
+/// Everything that a person can see at once.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
+pub struct View {
+    /// Grows with every change of anything below.
+    #[ts(type = "number")]
+    pub revision: u64,
+    /// This device.
+    pub device: DeviceView,
+    /// The signal server.
+    pub server: ServerView,
+    /// The pairing that runs, or the outcome of the last one.
+    pub pairing: PairingView,
+    /// All peers, by name.
+    pub peers: Vec<PeerView>,
+    /// All folders on this device, by label.
+    pub folders: Vec<FolderView>,
+    /// Folders that peers share and this device has not taken yet.
+    pub invitations: Vec<InvitationView>,
+}
+
+/// This device.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
+pub struct DeviceView {
+    /// Its key: 52 characters.
+    pub id: String,
+    /// Its name.
+    pub name: String,
+    /// Where its key is kept.
+    pub key_place: KeyPlace,
+    /// What became of its store at the last start.
+    pub store: StoreCondition,
+    /// This program's version.
+    pub version: String,
+}
+
+/// Where the device key is kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[serde(rename_all = "snake_case")]
+pub enum KeyPlace {
+    /// In the system's keyring.
+    Keyring,
+    /// In a file that only this user may read, because there is no usable keyring.
+    File,
+}
+
+/// What became of the store at the last start.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[serde(rename_all = "snake_case")]
+pub enum StoreCondition {
+    /// It was made new.
+    New,
+    /// It was there and whole.
+    Whole,
+    /// It was damaged: kept aside, and rebuilt from the folders on disk.
+    Rebuilt,
+}
+
+/// The signal server.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
+pub struct ServerView {
+    /// Its WebSocket URL; `null` when none is configured.
+    pub url: Option<String>,
+    /// How the session with it stands.
+    pub state: ServerStateView,
+}
+
+/// How the session with the signal server stands.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[serde(tag = "state", rename_all = "snake_case")]
+pub enum ServerStateView {
+    /// None is configured.
+    None,
+    /// Connecting.
+    Connecting,
+    /// Registered.
+    Online,
+    /// Not reachable.
+    Offline {
+        /// Why: `unreachable`, `certificate`, `protocol`, `closed` or `refused`.
+        fault: String,
+        /// When it is tried again.
+        #[ts(type = "number")]
+        retry_at_ms: u64,
+    },
+}
+
+/// A pairing as a person follows it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[serde(tag = "state", rename_all = "snake_case")]
+pub enum PairingView {
+    /// None.
+    Idle,
+    /// A mailbox is being opened.
+    Opening,
+    /// The code waits for the other device.
+    Waiting {
+        /// `ABC-234`. Secret.
+        code: String,
+        /// `towline://...`. Secret.
+        link: String,
+        /// The link as a QR code, an SVG document. Secret.
+        qr_svg: String,
+        /// When all of them stop to work.
+        #[ts(type = "number")]
+        expires_at_ms: u64,
+    },
+    /// The code was entered here; the other side is being met.
+    Joining,
+    /// Both sides prove that they know the secret.
+    Proving,
+    /// A new peer.
+    Paired {
+        /// Its id.
+        peer: String,
+    },
+    /// It failed.
+    Failed {
+        /// Why: `code_invalid`, `expired`, `server_unreachable`, `rate_limited`, `peer_gone`,
+        /// `version`, `protocol` or `own_code`.
+        reason: String,
+    },
+}
+
+/// One peer.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
+pub struct PeerView {
+    /// Its key: 52 characters.
+    pub id: String,
+    /// Its name.
+    pub name: String,
+    /// The seven symbols that both devices show.
+    pub compare: Vec<SymbolView>,
+    /// Whether somebody has compared them.
+    pub verified: bool,
+    /// Whether and how it is connected.
+    pub link: LinkView,
+}
+
+/// One symbol of a compare string.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
+pub struct SymbolView {
+    /// The picture.
+    pub emoji: String,
+    /// Its English name, the key for translations.
+    pub word: String,
+}
+
+/// Whether and how a peer is connected.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
+#[serde(tag = "state", rename_all = "snake_case")]
+pub enum LinkView {
+    /// Not known to be reachable.
+    Away,
+    /// Being tried.
+    Connecting,
+    /// Connected.
+    Up {
+        /// The path that packets take.
+        path: PathView,
+        /// Round-trip time in milliseconds, once measured.
+        rtt_ms: Option<f64>,
+        /// Bytes received since the connection stands.
+        #[ts(type = "number")]
+        received_bytes: u64,
+        /// Bytes sent since the connection stands.
+        #[ts(type = "number")]
+        sent_bytes: u64,
+    },
+    /// The last try failed.
+    Waiting {
+        /// Why: `timed_out`, `closed`, `refused`, `impostor`, `protocol` or `version`.
+        fault: String,
+        /// When it is tried again.
+        #[ts(type = "number")]
+        retry_at_ms: u64,
+    },
+    /// Somebody else's key answered where this peer was.
+    Impostor,
+}
+
+/// One network way to a peer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum PathView {
+    /// On this computer or in its local network.
+    Lan {
+        /// The peer's address.
+        address: String,
+    },
+    /// Straight through the internet.
+    Direct {
+        /// The peer's address.
+        address: String,
+    },
+    /// Through the signal server, sealed.
+    Relayed,
+}
+
+/// One folder.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
+pub struct FolderView {
+    /// 32 hexadecimal characters.
+    pub id: String,
+    /// What this person calls it.
+    pub label: String,
+    /// Where it lies.
+    pub root: String,
+    /// What it is doing.
+    pub state: FolderStateView,
+    /// Files that lie here.
+    #[ts(type = "number")]
+    pub files: u64,
+    /// Directories that lie here.
+    #[ts(type = "number")]
+    pub directories: u64,
+    /// Bytes of all files that lie here.
+    #[ts(type = "number")]
+    pub bytes: u64,
+    /// Paths that still differ from what peers have.
+    #[ts(type = "number")]
+    pub needs: u64,
+    /// Conflict copies made since the start.
+    #[ts(type = "number")]
+    pub conflicts: u64,
+    /// Bytes in motion towards this device.
+    pub transfer: TransferView,
+    /// Entries that cannot be synced here, the first 100.
+    pub held_back: Vec<HeldBackView>,
+    /// Peers that take part.
+    pub peers: Vec<FolderPeerView>,
+}
+
+/// What a folder is doing.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[serde(tag = "state", rename_all = "snake_case")]
+pub enum FolderStateView {
+    /// Its root is being opened.
+    Opening,
+    /// Its root cannot be used.
+    Paused {
+        /// Why: `missing`, `not_directory`, `nested`, `wrong_marker`, `no_access` or `read_only`.
+        fault: String,
+    },
+    /// Looking for local changes.
+    Scanning,
+    /// Fetching or applying what peers have.
+    Syncing,
+    /// Something is needed that no connected peer has, or the disk refuses.
+    Waiting,
+    /// Equal to every connected peer.
+    InSync,
+}
+
+/// Bytes in motion towards this device, for one folder, since the device started.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, TS)]
+pub struct TransferView {
+    /// Bytes fetched.
+    #[ts(type = "number")]
+    pub fetched_bytes: u64,
+    /// Bytes that did not need to be fetched because this folder held them already.
+    #[ts(type = "number")]
+    pub reused_bytes: u64,
+    /// Files put into place.
+    #[ts(type = "number")]
+    pub files: u64,
+    /// Bytes that the current steps still want.
+    #[ts(type = "number")]
+    pub wanted_bytes: u64,
+    /// Current speed in bytes per second.
+    #[ts(type = "number")]
+    pub bytes_per_second: u64,
+}
+
+/// A path that cannot be synced here now.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
+pub struct HeldBackView {
+    /// The path.
+    pub path: String,
+    /// Why: `unreadable`, `unwritable`, `name`, `kind`, `disk_full` or `read_only`.
+    pub reason: String,
+}
+
+/// A peer's part in a folder.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
+pub struct FolderPeerView {
+    /// Which peer.
+    pub id: String,
+    /// `invited`, `connected` or `away`.
+    pub state: String,
+}
+
+/// A folder that a peer shares and this device has not taken yet.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
+pub struct InvitationView {
+    /// Who shares it.
+    pub peer: String,
+    /// Which folder.
+    pub folder: String,
+    /// The peer's label.
+    pub label: String,
+}
+
+/// What a shell can ask.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[serde(tag = "command", rename_all = "snake_case")]
+pub enum CommandView {
+    /// Names this device.
+    NameDevice {
+        /// At most 64 bytes.
+        name: String,
+    },
+    /// Shows a code.
+    StartPairing,
+    /// Enters a code, or a link.
+    JoinPairing {
+        /// `ABC-234`, `abc234`, `ABC-234@host` or `towline://...`. Secret.
+        code: String,
+    },
+    /// Ends the pairing that waits, and clears the last outcome.
+    CancelPairing,
+    /// Says whether the compare strings match. `false` removes the peer.
+    Compare {
+        /// Which peer.
+        peer: String,
+        /// Whether they match.
+        matches: bool,
+    },
+    /// Gives a peer another name.
+    RenamePeer {
+        /// Which peer.
+        peer: String,
+        /// At most 64 bytes.
+        name: String,
+    },
+    /// Ends trust.
+    RemovePeer {
+        /// Which peer.
+        peer: String,
+    },
+    /// Starts to sync a folder.
+    AddFolder {
+        /// An absolute path.
+        root: String,
+        /// What it is called; the directory's name when blank.
+        label: String,
+    },
+    /// Shares a folder with a peer.
+    InvitePeer {
+        /// Which folder.
+        folder: String,
+        /// Which peer.
+        peer: String,
+    },
+    /// Takes part in a folder that a peer shares.
+    AcceptInvitation {
+        /// Who shares it.
+        peer: String,
+        /// Which folder.
+        folder: String,
+        /// An absolute path; made if it does not exist.
+        root: String,
+    },
+    /// Stops to sync a folder here; its files stay.
+    RemoveFolder {
+        /// Which folder.
+        folder: String,
+    },
+    /// Looks through a folder for changes now.
+    Rescan {
+        /// Which folder.
+        folder: String,
+    },
+}
+
+/// Why a command was accepted.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[serde(tag = "answer", rename_all = "snake_case")]
+pub enum AnswerView {
+    /// It is done or under way.
+    Accepted,
+    /// A folder was made.
+    Folder {
+        /// Its id.
+        id: String,
+    },
+}
+
+/// Why a command was refused.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS, thiserror::Error)]
+#[error("{code}")]
+pub struct ViewError {
+    /// A stable code: `name`, `unknown_peer`, `unknown_folder`, `unknown_invitation`, `no_server`,
+    /// `already_here`, `root_missing`, `root_not_directory`, `root_nested`, `root_wrong_marker`,
+    /// `root_no_access`, `root_read_only`, `code_letter`, `code_length`, `code_host`, `link`,
+    /// `id`, `malformed`, `stopping`.
+    pub code: String,
+    /// What it was about, if that helps; never a secret.
+    pub detail: Option<String>,
+}
+
+impl ViewError {
+    /// An error without detail.
+    pub fn new(code: &str) -> Self {
+        Self { code: code.to_owned(), detail: None }
+    }
+}

@@ -1,0 +1,331 @@
+//! From the core's snapshot to a view, and from a shell's command to the core's.
+
+use std::collections::BTreeMap;
+use std::net::{IpAddr, SocketAddr};
+use std::path::Path as FilePath;
+
+use qrcode::QrCode;
+use qrcode::render::svg;
+use towline_core::clock::Moment;
+use towline_core::command::{Answer, Command, Comparison, Refusal};
+use towline_core::io::{HeldReason, LinkFault, Path, RootFault, SignalFault};
+use towline_core::records::{RootPath, Verification};
+use towline_core::snapshot::{
+    FolderPeerState, FolderState, FolderSummary, LinkState, PairingFault, PairingSummary,
+    PeerSummary, ServerState, Snapshot,
+};
+use towline_wire::code::CodeError;
+use towline_wire::ids::{DeviceId, FolderId};
+
+use super::{
+    AnswerView, CommandView, DeviceView, FolderPeerView, FolderStateView, FolderView, HeldBackView,
+    InvitationView, KeyPlace, LinkView, PairingView, PathView, PeerView, ServerStateView,
+    ServerView, StoreCondition, SymbolView, TransferView, View, ViewError,
+};
+
+/// What a view shows that the core does not know.
+#[derive(Debug)]
+pub(crate) struct Surroundings<'a> {
+    /// The view's number.
+    pub(crate) revision: u64,
+    /// Where the key is kept.
+    pub(crate) key_place: KeyPlace,
+    /// What became of the store.
+    pub(crate) store: StoreCondition,
+    /// The configured signal server.
+    pub(crate) server: Option<&'a str>,
+    /// Unix milliseconds of the core clock's start.
+    pub(crate) clock_start_ms: u64,
+    /// Bytes in motion, by folder.
+    pub(crate) transfers: &'a BTreeMap<FolderId, TransferView>,
+}
+
+impl Surroundings<'_> {
+    fn unix_ms(&self, moment: Moment) -> u64 {
+        let since_start = u64::try_from(moment.since_start().as_millis()).unwrap_or(u64::MAX);
+        self.clock_start_ms.saturating_add(since_start)
+    }
+}
+
+/// The view of a snapshot.
+pub(crate) fn view(snapshot: &Snapshot, around: &Surroundings<'_>) -> View {
+    View {
+        revision: around.revision,
+        device: DeviceView {
+            id: snapshot.device.id.to_string(),
+            name: snapshot.device.name.clone(),
+            key_place: around.key_place,
+            store: around.store,
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+        },
+        server: ServerView {
+            url: around.server.map(str::to_owned),
+            state: server(&snapshot.server, around),
+        },
+        pairing: pairing(&snapshot.pairing, around),
+        peers: snapshot.peers.iter().map(|summary| peer(summary, around)).collect(),
+        folders: snapshot.folders.iter().map(|summary| folder(summary, around)).collect(),
+        invitations: snapshot
+            .invitations
+            .iter()
+            .map(|invitation| InvitationView {
+                peer: invitation.peer.to_string(),
+                folder: invitation.folder.to_string(),
+                label: invitation.label.clone(),
+            })
+            .collect(),
+    }
+}
+
+/// The core's command for a shell's, every text parsed.
+pub(crate) fn command(command: CommandView) -> Result<Command, ViewError> {
+    Ok(match command {
+        CommandView::NameDevice { name } => Command::NameDevice(name),
+        CommandView::StartPairing => Command::StartPairing,
+        CommandView::JoinPairing { code } => Command::JoinPairing(
+            code.parse().map_err(|error: CodeError| ViewError::new(code_error(error)))?,
+        ),
+        CommandView::CancelPairing => Command::CancelPairing,
+        CommandView::Compare { peer, matches } => {
+            let comparison = if matches { Comparison::Match } else { Comparison::Differ };
+            Command::Compare(device(&peer)?, comparison)
+        }
+        CommandView::RenamePeer { peer, name } => Command::RenamePeer(device(&peer)?, name),
+        CommandView::RemovePeer { peer } => Command::RemovePeer(device(&peer)?),
+        CommandView::AddFolder { root, label } => {
+            let label = if label.trim().is_empty() { directory_name(&root) } else { label };
+            Command::AddFolder { root: RootPath(root), label }
+        }
+        CommandView::InvitePeer { folder, peer } => {
+            Command::InvitePeer(folder_id(&folder)?, device(&peer)?)
+        }
+        CommandView::AcceptInvitation { peer, folder, root } => Command::AcceptInvitation {
+            peer: device(&peer)?,
+            folder: folder_id(&folder)?,
+            root: RootPath(root),
+        },
+        CommandView::RemoveFolder { folder } => Command::RemoveFolder(folder_id(&folder)?),
+        CommandView::Rescan { folder } => Command::Rescan(folder_id(&folder)?),
+    })
+}
+
+/// What a shell is told of a command's answer.
+pub(crate) fn answer(answer: Answer) -> AnswerView {
+    match answer {
+        Answer::Accepted => AnswerView::Accepted,
+        Answer::Folder(id) => AnswerView::Folder { id: id.to_string() },
+    }
+}
+
+/// The stable code of a refusal.
+pub(crate) fn refusal(refusal: Refusal) -> ViewError {
+    match refusal {
+        Refusal::Name => ViewError::new("name"),
+        Refusal::UnknownPeer => ViewError::new("unknown_peer"),
+        Refusal::UnknownFolder => ViewError::new("unknown_folder"),
+        Refusal::UnknownInvitation => ViewError::new("unknown_invitation"),
+        Refusal::NoServer => ViewError::new("no_server"),
+        Refusal::AlreadyHere => ViewError::new("already_here"),
+        Refusal::Root(fault) => ViewError::new(&format!("root_{}", root_fault(fault))),
+    }
+}
+
+fn server(state: &ServerState, around: &Surroundings<'_>) -> ServerStateView {
+    match state {
+        ServerState::None => ServerStateView::None,
+        ServerState::Connecting => ServerStateView::Connecting,
+        ServerState::Online => ServerStateView::Online,
+        ServerState::Offline { fault, retry_at } => ServerStateView::Offline {
+            fault: match fault {
+                SignalFault::Unreachable => "unreachable",
+                SignalFault::Certificate => "certificate",
+                SignalFault::Protocol => "protocol",
+                SignalFault::Closed => "closed",
+                SignalFault::Refused => "refused",
+            }
+            .to_owned(),
+            retry_at_ms: around.unix_ms(*retry_at),
+        },
+    }
+}
+
+fn pairing(summary: &PairingSummary, around: &Surroundings<'_>) -> PairingView {
+    match summary {
+        PairingSummary::Idle => PairingView::Idle,
+        PairingSummary::Opening => PairingView::Opening,
+        PairingSummary::Waiting { code, link, expires_at } => PairingView::Waiting {
+            code: code.reveal(),
+            qr_svg: qr_svg(&link.reveal()),
+            link: link.reveal(),
+            expires_at_ms: around.unix_ms(*expires_at),
+        },
+        PairingSummary::Joining => PairingView::Joining,
+        PairingSummary::Proving => PairingView::Proving,
+        PairingSummary::Paired(peer) => PairingView::Paired { peer: peer.to_string() },
+        PairingSummary::Failed(fault) => PairingView::Failed {
+            reason: match fault {
+                PairingFault::CodeInvalid => "code_invalid",
+                PairingFault::Expired => "expired",
+                PairingFault::ServerUnreachable => "server_unreachable",
+                PairingFault::RateLimited => "rate_limited",
+                PairingFault::PeerGone => "peer_gone",
+                PairingFault::Version => "version",
+                PairingFault::Protocol => "protocol",
+                PairingFault::OwnCode => "own_code",
+            }
+            .to_owned(),
+        },
+    }
+}
+
+fn peer(summary: &PeerSummary, around: &Surroundings<'_>) -> PeerView {
+    let symbols = summary.record.compare.symbols();
+    PeerView {
+        id: summary.record.id.to_string(),
+        name: summary.record.name.clone(),
+        compare: symbols
+            .iter()
+            .map(|symbol| SymbolView {
+                emoji: symbol.emoji.to_owned(),
+                word: symbol.word.to_owned(),
+            })
+            .collect(),
+        verified: summary.record.verification == Verification::Verified,
+        link: link(&summary.link, around),
+    }
+}
+
+fn link(state: &LinkState, around: &Surroundings<'_>) -> LinkView {
+    match state {
+        LinkState::Away => LinkView::Away,
+        LinkState::Connecting => LinkView::Connecting,
+        LinkState::Up { path, rtt, received_bytes, sent_bytes } => LinkView::Up {
+            path: match path {
+                Path::Direct(address) if is_local(address) => {
+                    PathView::Lan { address: address.to_string() }
+                }
+                Path::Direct(address) => PathView::Direct { address: address.to_string() },
+                Path::Relay => PathView::Relayed,
+            },
+            rtt_ms: rtt.map(|rtt| rtt.as_secs_f64() * 1000.0),
+            received_bytes: *received_bytes,
+            sent_bytes: *sent_bytes,
+        },
+        LinkState::Waiting { fault, retry_at } => LinkView::Waiting {
+            fault: match fault {
+                LinkFault::TimedOut => "timed_out",
+                LinkFault::Closed => "closed",
+                LinkFault::Refused => "refused",
+                LinkFault::Impostor => "impostor",
+                LinkFault::Protocol => "protocol",
+                LinkFault::Version => "version",
+            }
+            .to_owned(),
+            retry_at_ms: around.unix_ms(*retry_at),
+        },
+        LinkState::Impostor => LinkView::Impostor,
+    }
+}
+
+fn folder(summary: &FolderSummary, around: &Surroundings<'_>) -> FolderView {
+    FolderView {
+        id: summary.record.id.to_string(),
+        label: summary.record.label.clone(),
+        root: summary.record.root.0.clone(),
+        state: match &summary.state {
+            FolderState::Opening => FolderStateView::Opening,
+            FolderState::Paused(fault) => FolderStateView::Paused { fault: root_fault(*fault).to_owned() },
+            FolderState::Scanning => FolderStateView::Scanning,
+            FolderState::Syncing => FolderStateView::Syncing,
+            FolderState::Waiting => FolderStateView::Waiting,
+            FolderState::InSync => FolderStateView::InSync,
+        },
+        files: summary.totals.files,
+        directories: summary.totals.directories,
+        bytes: summary.totals.bytes,
+        needs: summary.totals.needs,
+        conflicts: summary.conflicts,
+        transfer: around.transfers.get(&summary.record.id).copied().unwrap_or_default(),
+        held_back: summary
+            .held_back
+            .iter()
+            .map(|held| HeldBackView {
+                path: held.path.clone(),
+                reason: held_reason(held.reason).to_owned(),
+            })
+            .collect(),
+        peers: summary
+            .peers
+            .iter()
+            .map(|part| FolderPeerView {
+                id: part.id.to_string(),
+                state: match part.state {
+                    FolderPeerState::Invited => "invited",
+                    FolderPeerState::Connected => "connected",
+                    FolderPeerState::Away => "away",
+                }
+                .to_owned(),
+            })
+            .collect(),
+    }
+}
+
+fn root_fault(fault: RootFault) -> &'static str {
+    match fault {
+        RootFault::Missing => "missing",
+        RootFault::NotDirectory => "not_directory",
+        RootFault::Nested => "nested",
+        RootFault::WrongMarker => "wrong_marker",
+        RootFault::NoAccess => "no_access",
+        RootFault::ReadOnly => "read_only",
+    }
+}
+
+fn held_reason(reason: HeldReason) -> &'static str {
+    match reason {
+        HeldReason::Unreadable => "unreadable",
+        HeldReason::Unwritable => "unwritable",
+        HeldReason::Name => "name",
+        HeldReason::Kind => "kind",
+        HeldReason::DiskFull => "disk_full",
+        HeldReason::ReadOnly => "read_only",
+    }
+}
+
+fn code_error(error: CodeError) -> &'static str {
+    match error {
+        CodeError::Letter => "code_letter",
+        CodeError::Length => "code_length",
+        CodeError::Host => "code_host",
+    }
+}
+
+fn device(text: &str) -> Result<DeviceId, ViewError> {
+    text.parse().map_err(|_| ViewError::new("id"))
+}
+
+fn folder_id(text: &str) -> Result<FolderId, ViewError> {
+    text.parse().map_err(|_| ViewError::new("id"))
+}
+
+fn directory_name(root: &str) -> String {
+    FilePath::new(root)
+        .file_name()
+        .map(|name| name.to_string_lossy().into_owned())
+        .unwrap_or_else(|| root.to_owned())
+}
+
+/// A link as a QR code; empty when it does not fit one, which 200 bytes always do.
+fn qr_svg(text: &str) -> String {
+    QrCode::new(text)
+        .map(|code| code.render::<svg::Color<'_>>().min_dimensions(160, 160).build())
+        .unwrap_or_default()
+}
+
+/// Whether an address lies on this computer or in its local network.
+fn is_local(address: &SocketAddr) -> bool {
+    match address.ip().to_canonical() {
+        IpAddr::V4(ip) => ip.is_loopback() || ip.is_private() || ip.is_link_local(),
+        IpAddr::V6(ip) => ip.is_loopback() || ip.is_unique_local() || ip.is_unicast_link_local(),
+    }
+}

@@ -49,13 +49,9 @@ impl SourceFile {
         code_only(&self.text)
     }
 
-    /// The code that ships: up to the test module, which by our rules is the last thing in a file.
+    /// The code that ships: without items marked `#[cfg(test)]`; line breaks stay.
     pub(crate) fn shipped_code(&self) -> String {
-        let code = self.code();
-        match code.find("#[cfg(test)]\nmod ") {
-            Some(tests) => code.split_at(tests).0.to_owned(),
-            None => code,
-        }
+        without_tests(&self.code())
     }
 }
 
@@ -69,6 +65,36 @@ pub(crate) fn has_word(line: &str, word: &str) -> bool {
         let after = from.split_at(word.len()).1;
         (opens_bare || !before.ends_with(is_part)) && (closes_bare || !after.starts_with(is_part))
     })
+}
+
+/// Blanks out each item that follows `#[cfg(test)]`, up to its `;` or its closing brace.
+fn without_tests(code: &str) -> String {
+    let mut shipped = String::with_capacity(code.len());
+    let mut rest = code;
+    while let Some((before, marked)) = rest.split_once(TESTS_ONLY) {
+        let (item, after) = marked.split_at(item_len(marked));
+        shipped.push_str(before);
+        shipped.extend(item.chars().filter(|c| *c == '\n'));
+        rest = after;
+    }
+    shipped.push_str(rest);
+    shipped
+}
+
+/// Bytes of the item that `code` begins with.
+fn item_len(code: &str) -> usize {
+    let mut depth = 0_usize;
+    for (at, c) in code.char_indices() {
+        match c {
+            '{' => depth += 1,
+            '}' => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        if depth == 0 && (c == ';' || c == '}') {
+            return at + 1;
+        }
+    }
+    code.len()
 }
 
 fn code_only(text: &str) -> String {
@@ -163,6 +189,9 @@ fn raw_string(text: &str) -> usize {
     }
 }
 
+/// What marks an item that only tests see.
+const TESTS_ONLY: &str = "#[cfg(test)]";
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -201,8 +230,16 @@ mod tests {
     }
 
     #[test]
-    fn the_test_module_does_not_ship() {
-        let file = SourceFile::new("a.rs", "fn a() {}\n#[cfg(test)]\nmod tests { bad }");
-        assert_eq!(file.shipped_code(), "fn a() {}\n");
+    fn only_what_is_marked_as_test_does_not_ship() {
+        let cases = [
+            ("a\n#[cfg(test)]\nmod tests { bad { } }\nb", "a\n\n\nb"),
+            ("a\n#[cfg(test)]\nmod tests;\nb", "a\n\n\nb"),
+            ("#[cfg(test)] use x; #[cfg(test)] fn f() {} b", "  b"),
+            ("#[cfg(test)]\nmod tests { unfinished", "\n"),
+            ("#[cfg(unix)]\nmod a { b }", "#[cfg(unix)]\nmod a { b }"),
+        ];
+        for (code, shipped) in cases {
+            assert_eq!(without_tests(code), shipped, "{code}");
+        }
     }
 }

@@ -51,7 +51,8 @@ pub(crate) enum Wanted {
 /// Builds the programs; cargo shows its progress on the terminal.
 pub(crate) fn build(repo: &Repo, profile: Profile, wanted: Wanted) -> Result<Built> {
     let mut command = repo.cargo();
-    command.args(["build", "--bins"]);
+    // Named one by one, because Windows cannot replace xtask's own file while it runs.
+    command.args(["build", "--bin", "towline", "--bin", "towline-signal"]);
     match profile {
         Profile::Debug => {}
         Profile::Release => {

@@ -53,13 +53,20 @@ pub(crate) fn add_steps(repo: &Repo, steps: &mut Steps) -> Result<()> {
     steps.run("unused dependencies", || verdict(unused::complaints(repo)?))?;
     steps.run("generated files", || generated::compare(repo))?;
     steps.run("clippy", || {
-        let lint = ["clippy", "--all-targets", "--", "-D", "warnings"];
+        let lint = [
+            "clippy",
+            "--all-targets",
+            "--keep-going",
+            "--",
+            "-D",
+            "warnings",
+        ];
         run::run(repo.cargo().args(lint))?;
         Ok(passed("everything that builds without WebKit"))
     })?;
     steps.run("documents", || {
         let mut command = repo.cargo();
-        command.args(["doc", "--no-deps"]);
+        command.args(["doc", "--no-deps", "--keep-going"]);
         run::run(command.env("RUSTDOCFLAGS", "-Dwarnings"))?;
         Ok(passed("no broken links"))
     })?;

@@ -163,19 +163,18 @@ pub(crate) fn ensure_packages(repo: &Repo, purposes: &[Purpose]) -> Result<()> {
     if missing.is_empty() {
         return Ok(());
     }
-    say(format!("   installing {}", missing.join(" ")));
+    say(format!("   missing: {}", missing.join(" ")));
     let logs = repo.artifacts()?;
     run::logged(
         apt()?.arg("update"),
         "reading Debian's list of packages",
         &logs.join("apt-update.log"),
     )?;
-    let what = format!("installing {} packages", missing.len());
     run::logged(
         apt()?
             .args(["install", "--yes", "--no-install-recommends"])
             .args(&missing),
-        &what,
+        "installing them",
         &logs.join("apt-install.log"),
     )
 }

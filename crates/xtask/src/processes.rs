@@ -87,9 +87,8 @@ fn copy_lines(output: ChildStdout, mut log: File, lines: &SyncSender<String>) {
         .read_until(b'\n', &mut bytes)
         .is_ok_and(|read| read > 0)
     {
-        if log.write_all(&bytes).is_err() {
-            // A full disk shows elsewhere; the process and those who wait for it go on.
-        }
+        // A full disk shows elsewhere; the process and those who wait for its lines go on.
+        let _ = log.write_all(&bytes);
         let line = String::from_utf8_lossy(&bytes).trim_end().to_owned();
         match lines.try_send(line) {
             Ok(()) | Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) => {}

@@ -18,33 +18,42 @@ pub(crate) fn say(line: impl AsRef<str>) {
 }
 
 /// A sign of life during long work that prints nothing itself; gone when dropped.
-pub(crate) struct Spinner(Option<ProgressBar>);
+pub(crate) struct Spinner {
+    what: String,
+    /// Drawn on terminals only.
+    bar: Option<ProgressBar>,
+}
 
 impl Spinner {
     /// Begins, with a sentence that says what takes so long.
     pub(crate) fn start(what: &str) -> Self {
         if !stdout().is_terminal() {
             say(format!("   {what} ..."));
-            return Self(None);
+            return Self {
+                what: what.to_owned(),
+                bar: None,
+            };
         }
         let bar = ProgressBar::new_spinner().with_message(what.to_owned());
         bar.enable_steady_tick(SPINNER_TICK);
-        Self(Some(bar))
+        Self {
+            what: what.to_owned(),
+            bar: Some(bar),
+        }
     }
 
     /// Shows the latest detail beside the sentence.
     pub(crate) fn detail(&self, detail: &str) {
-        if let Some(bar) = &self.0 {
+        if let Some(bar) = &self.bar {
             let short: String = detail.chars().take(DETAIL_CHARS_MAX).collect();
-            bar.set_prefix(short.clone());
-            bar.set_message(short);
+            bar.set_message(format!("{}: {short}", self.what));
         }
     }
 }
 
 impl Drop for Spinner {
     fn drop(&mut self) {
-        if let Some(bar) = &self.0 {
+        if let Some(bar) = &self.bar {
             bar.finish_and_clear();
         }
     }
@@ -67,8 +76,8 @@ pub(crate) fn readable(duration: Duration) -> String {
 /// Ten frames a second look alive and cost nothing.
 const SPINNER_TICK: Duration = Duration::from_millis(100);
 
-/// A detail stays on one line of a narrow terminal: 70 characters beside the spinner.
-const DETAIL_CHARS_MAX: usize = 70;
+/// Sentence and detail stay on one line of a narrow terminal: 40 characters for the detail.
+const DETAIL_CHARS_MAX: usize = 40;
 
 #[cfg(test)]
 mod tests {

@@ -81,30 +81,46 @@ fn unit_tests(repo: &Repo) -> Result<Ending> {
         command.args(["nextest", "run", "--profile", "ci"]);
         command.args(["--filterset", "not test(/(^|::)process_/)"]);
     } else {
-        command.args(["test", "--lib", "--bins"]);
+        command.args(["test", "--lib", "--bins", "--", "--skip", "process_"]);
     }
-    tests_of(&mut command)
+    tests_of([command])
 }
 
-/// Every test of the default members; those that start programs find them by these variables, and
-/// beside themselves in the target directory.
+/// Every test of the default members; those that start programs find them by variables, and have
+/// the machine to themselves: nextest's configuration sees to that, for cargo we do.
 fn all_tests(repo: &Repo) -> Result<Ending> {
-    let mut command = repo.cargo();
-    if binaries::has_headless(repo)? {
-        let built = binaries::build(repo, Profile::Debug, Wanted::Headless)?;
-        tell_paths(&mut command, &built);
-    }
-    if has_program("cargo-nextest") {
-        command.args(["nextest", "run", "--profile", "ci"]);
+    let built = if binaries::has_headless(repo)? {
+        Some(binaries::build(repo, Profile::Debug, Wanted::Headless)?)
     } else {
-        command.args(["test", "--lib", "--bins", "--tests", "--no-fail-fast"]);
+        None
+    };
+    let runner = |words: &[&str]| {
+        let mut command = repo.cargo();
+        if let Some(built) = &built {
+            tell_paths(&mut command, built);
+        }
+        command.args(words);
+        command
+    };
+    if has_program("cargo-nextest") {
+        return tests_of([runner(&["nextest", "run", "--profile", "ci"])]);
     }
-    tests_of(&mut command)
+    let cargo_test = ["test", "--lib", "--bins", "--tests", "--no-fail-fast"];
+    let rest = [&cargo_test[..], &["--", "--skip", "process_"]].concat();
+    let alone = [&cargo_test[..], &["--", "--test-threads=1", "process_"]].concat();
+    tests_of([runner(&rest), runner(&alone)])
 }
 
-fn tests_of(command: &mut Command) -> Result<Ending> {
-    let (closing, verdict) = run::keeping(command, is_closing)?;
-    verdict?;
+/// Runs all runners, also after one that failed; closes with their sums.
+fn tests_of(commands: impl IntoIterator<Item = Command>) -> Result<Ending> {
+    let mut closing = Vec::new();
+    let mut verdicts = Vec::new();
+    for mut command in commands {
+        let (lines, verdict) = run::keeping(&mut command, is_closing)?;
+        closing.extend(lines);
+        verdicts.push(verdict);
+    }
+    verdicts.into_iter().collect::<Result<()>>()?;
     Ok(Ending::Passed(closing.join("; ")))
 }
 

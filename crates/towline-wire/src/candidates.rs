@@ -52,7 +52,11 @@ mod tests {
 
     #[test]
     fn the_bytes_on_the_wire_are_these() {
-        let notice = CandidateNotice { run: 300, count: 2, addresses: vec!["192.168.1.2:4000".parse().unwrap()] };
+        let notice = CandidateNotice {
+            run: 300,
+            count: 2,
+            addresses: vec!["192.168.1.2:4000".parse().unwrap()],
+        };
         insta::assert_snapshot!(HEXLOWER.encode(&notice.encode()), @"ac02020100c0a80102a01f");
         assert_eq!(CandidateNotice::decode(&notice.encode()), Ok(notice));
     }

@@ -49,7 +49,10 @@ impl Card {
     /// Decodes a hostile card.
     pub fn decode(bytes: &[u8]) -> Result<Self, FrameError> {
         if bytes.len() > CARD_BYTES_MAX {
-            return Err(FrameError::TooLong { length: bytes.len(), max: CARD_BYTES_MAX });
+            return Err(FrameError::TooLong {
+                length: bytes.len(),
+                max: CARD_BYTES_MAX,
+            });
         }
         let mut card: Self = frame::decode(bytes)?;
         if card.servers.len() > CARD_SERVERS_MAX || card.addresses.len() > ADDRESSES_MAX {
@@ -96,7 +99,11 @@ impl DeviceName {
             }
         }
         let name = name.trim_end();
-        Self(if name.is_empty() { "Unnamed device".to_owned() } else { name.to_owned() })
+        Self(if name.is_empty() {
+            "Unnamed device".to_owned()
+        } else {
+            name.to_owned()
+        })
     }
 
     /// The name.
@@ -152,7 +159,10 @@ mod tests {
             name: DeviceName::cleaned("Ada's laptop"),
             capabilities: Capabilities(1),
             servers: vec!["wss://meet.example/ws".parse().unwrap()],
-            addresses: vec!["192.168.1.2:4000".parse().unwrap(), "[2001:db8::1]:4000".parse().unwrap()],
+            addresses: vec![
+                "192.168.1.2:4000".parse().unwrap(),
+                "[2001:db8::1]:4000".parse().unwrap(),
+            ],
         }
     }
 
@@ -164,25 +174,52 @@ mod tests {
 
     #[test]
     fn a_card_above_a_limit_is_refused() {
-        let many = Card { addresses: vec!["192.0.2.1:1".parse().unwrap(); ADDRESSES_MAX + 1], ..card() };
+        let many = Card {
+            addresses: vec!["192.0.2.1:1".parse().unwrap(); ADDRESSES_MAX + 1],
+            ..card()
+        };
         assert!(Card::decode(&postcard::to_allocvec(&many).unwrap()).is_err());
-        assert_eq!(Card::decode(&many.encode()).unwrap().addresses.len(), ADDRESSES_MAX);
-        let servers = Card { servers: vec!["ws://a/".parse().unwrap(); CARD_SERVERS_MAX + 1], ..card() };
+        assert_eq!(
+            Card::decode(&many.encode()).unwrap().addresses.len(),
+            ADDRESSES_MAX
+        );
+        let servers = Card {
+            servers: vec!["ws://a/".parse().unwrap(); CARD_SERVERS_MAX + 1],
+            ..card()
+        };
         assert!(Card::decode(&postcard::to_allocvec(&servers).unwrap()).is_err());
         assert!(Card::decode(&[0; CARD_BYTES_MAX + 1]).is_err());
     }
 
     #[test]
     fn addresses_where_nobody_can_listen_are_left_out() {
-        let addresses = ["0.0.0.0:1", "1.2.3.4:0", "224.0.0.1:5", "[::]:9", "255.255.255.255:7", "[::ffff:0.0.0.0]:3"];
-        let card = Card { addresses: addresses.map(|text| text.parse().unwrap()).to_vec(), ..card() };
-        assert_eq!(Card::decode(&postcard::to_allocvec(&card).unwrap()).unwrap().addresses, []);
+        let addresses = [
+            "0.0.0.0:1",
+            "1.2.3.4:0",
+            "224.0.0.1:5",
+            "[::]:9",
+            "255.255.255.255:7",
+            "[::ffff:0.0.0.0]:3",
+        ];
+        let card = Card {
+            addresses: addresses.map(|text| text.parse().unwrap()).to_vec(),
+            ..card()
+        };
+        assert_eq!(
+            Card::decode(&postcard::to_allocvec(&card).unwrap())
+                .unwrap()
+                .addresses,
+            []
+        );
     }
 
     #[test]
     fn names_lose_what_confuses() {
         let cleaned = |text| DeviceName::cleaned(text).to_string();
-        assert_eq!(cleaned("  Ada\u{202e}'s \n\t laptop\u{7}\u{200b} "), "Ada's laptop");
+        assert_eq!(
+            cleaned("  Ada\u{202e}'s \n\t laptop\u{7}\u{200b} "),
+            "Ada's laptop"
+        );
         assert_eq!(cleaned("\u{202e}\u{0}"), "Unnamed device");
         assert_eq!(cleaned("Büro 会社 🖥"), "Büro 会社 🖥");
     }

@@ -73,9 +73,14 @@ impl FromStr for LinkUri {
             return Err(LinkError::Version);
         }
         let secret = BASE64URL_NOPAD.decode(parameter(&url, "k")?.as_bytes());
-        let secret = secret.ok().and_then(|bytes| bytes.try_into().ok()).ok_or(LinkError::Malformed)?;
+        let secret = secret
+            .ok()
+            .and_then(|bytes| bytes.try_into().ok())
+            .ok_or(LinkError::Malformed)?;
         Ok(Self {
-            server: parameter(&url, "s")?.parse().map_err(|_| LinkError::Malformed)?,
+            server: parameter(&url, "s")?
+                .parse()
+                .map_err(|_| LinkError::Malformed)?,
             slot: Slot::parse(&parameter(&url, "c")?).map_err(|_| LinkError::Malformed)?,
             secret: LinkSecret(secret),
         })
@@ -84,7 +89,10 @@ impl FromStr for LinkUri {
 
 /// The value of the parameter `name`, which must be there exactly once.
 fn parameter(url: &Url, name: &str) -> Result<String, LinkError> {
-    let mut values = url.query_pairs().filter(|(key, _)| key == name).map(|(_, value)| value.into_owned());
+    let mut values = url
+        .query_pairs()
+        .filter(|(key, _)| key == name)
+        .map(|(_, value)| value.into_owned());
     match (values.next(), values.next()) {
         (Some(value), None) => Ok(value),
         (None, _) | (Some(_), Some(_)) => Err(LinkError::Malformed),
@@ -143,7 +151,10 @@ mod tests {
 
     #[test]
     fn debug_shows_nothing() {
-        assert_eq!(format!("{:?} {:?}", link(), link().secret), "LinkUri(..) LinkSecret(..)");
+        assert_eq!(
+            format!("{:?} {:?}", link(), link().secret),
+            "LinkUri(..) LinkSecret(..)"
+        );
     }
 
     #[test]
@@ -159,10 +170,20 @@ mod tests {
             ("c=ABC&", ""),
         ];
         for (old, new) in broken {
-            assert_eq!(text.replace(old, new).parse::<LinkUri>(), Err(LinkError::Malformed), "{new}");
+            assert_eq!(
+                text.replace(old, new).parse::<LinkUri>(),
+                Err(LinkError::Malformed),
+                "{new}"
+            );
         }
-        assert_eq!(text.replace("v=1", "v=2").parse::<LinkUri>(), Err(LinkError::Version));
-        assert_eq!(format!("{text}&x={}", "y".repeat(1000)).parse::<LinkUri>(), Err(LinkError::Malformed));
+        assert_eq!(
+            text.replace("v=1", "v=2").parse::<LinkUri>(),
+            Err(LinkError::Version)
+        );
+        assert_eq!(
+            format!("{text}&x={}", "y".repeat(1000)).parse::<LinkUri>(),
+            Err(LinkError::Malformed)
+        );
     }
 
     proptest! {

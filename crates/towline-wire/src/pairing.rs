@@ -17,7 +17,10 @@ use crate::version::VersionRange;
 pub use symbols::{SYMBOL_COUNT, Symbol};
 
 /// The versions of this exchange that this build speaks.
-pub const PAIRING_VERSIONS: VersionRange = VersionRange { oldest: 1, newest: 1 };
+pub const PAIRING_VERSIONS: VersionRange = VersionRange {
+    oldest: 1,
+    newest: 1,
+};
 
 /// Bytes of a SPAKE2 share: one for the side, 32 for the point.
 pub const SHARE_BYTES: usize = 33;
@@ -119,7 +122,10 @@ impl PairingMessage {
     /// Decodes a hostile message.
     pub fn decode(bytes: &[u8]) -> Result<Self, FrameError> {
         if bytes.len() > MESSAGE_BYTES_MAX {
-            return Err(FrameError::TooLong { length: bytes.len(), max: MESSAGE_BYTES_MAX });
+            return Err(FrameError::TooLong {
+                length: bytes.len(),
+                max: MESSAGE_BYTES_MAX,
+            });
         }
         let message: Self = frame::decode(bytes)?;
         match &message {
@@ -140,10 +146,17 @@ impl SealedMessage {
     pub fn decode(bytes: &[u8]) -> Result<Self, FrameError> {
         let message: Self = frame::decode(bytes)?;
         match &message {
-            Self::CreatorCard { card, .. } | Self::JoinerCard { card, .. } if card.card.len() > CARD_BYTES_MAX => {
-                Err(FrameError::TooLong { length: card.card.len(), max: CARD_BYTES_MAX })
+            Self::CreatorCard { card, .. } | Self::JoinerCard { card, .. }
+                if card.card.len() > CARD_BYTES_MAX =>
+            {
+                Err(FrameError::TooLong {
+                    length: card.card.len(),
+                    max: CARD_BYTES_MAX,
+                })
             }
-            Self::CreatorCard { .. } | Self::JoinerCard { .. } | Self::Reveal(_) | Self::Kept => Ok(message),
+            Self::CreatorCard { .. } | Self::JoinerCard { .. } | Self::Reveal(_) | Self::Kept => {
+                Ok(message)
+            }
         }
     }
 }
@@ -173,7 +186,14 @@ impl CompareString {
 
     /// Reads back what [`Self::as_bytes`] gave.
     pub fn from_bytes(numbers: [u8; COMPARE_SYMBOLS]) -> Result<Self, CompareStringError> {
-        if numbers.iter().all(|number| usize::from(*number) < SYMBOL_COUNT) { Ok(Self(numbers)) } else { Err(CompareStringError) }
+        if numbers
+            .iter()
+            .all(|number| usize::from(*number) < SYMBOL_COUNT)
+        {
+            Ok(Self(numbers))
+        } else {
+            Err(CompareStringError)
+        }
     }
 
     /// The symbols' numbers, 0 to 63, for the store.

@@ -32,7 +32,11 @@ impl ServerUrl {
             // Part of `host` was read as something else.
             return Err(ServerUrlError);
         }
-        if secure.is_loopback() { format!("ws://{host}/ws").parse() } else { Ok(secure) }
+        if secure.is_loopback() {
+            format!("ws://{host}/ws").parse()
+        } else {
+            Ok(secure)
+        }
     }
 
     /// The host without port, in brackets when it is an IPv6 address.
@@ -42,7 +46,12 @@ impl ServerUrl {
 
     /// Whether both name the same host and port, whatever their scheme and path.
     pub fn is_same_host(&self, other: &Self) -> bool {
-        let ends = |url: &Url| (url.host_str().map(str::to_owned), url.port_or_known_default());
+        let ends = |url: &Url| {
+            (
+                url.host_str().map(str::to_owned),
+                url.port_or_known_default(),
+            )
+        };
         ends(&self.0) == ends(&other.0)
     }
 
@@ -126,18 +135,40 @@ mod tests {
 
     #[test]
     fn what_is_no_server_is_refused() {
-        for text in ["", "https://a/ws", "ws://", "ws://user@a/ws", "ws://:pw@a/ws", "ws://a/ws#b", "a"] {
+        for text in [
+            "",
+            "https://a/ws",
+            "ws://",
+            "ws://user@a/ws",
+            "ws://:pw@a/ws",
+            "ws://a/ws#b",
+            "a",
+        ] {
             assert!(text.parse::<ServerUrl>().is_err(), "{text}");
         }
-        assert!(format!("ws://a/{}", "b".repeat(300)).parse::<ServerUrl>().is_err());
-        assert!(["", "a/b", "a?b", "a#b", "u@a"].iter().all(|host| ServerUrl::from_host(host).is_err()));
+        assert!(
+            format!("ws://a/{}", "b".repeat(300))
+                .parse::<ServerUrl>()
+                .is_err()
+        );
+        assert!(
+            ["", "a/b", "a?b", "a#b", "u@a"]
+                .iter()
+                .all(|host| ServerUrl::from_host(host).is_err())
+        );
     }
 
     #[test]
     fn relative_references_stay_with_the_server() {
         let server = url("wss://meet.example/ws");
-        assert_eq!(server.join("/relay/7").unwrap().as_str(), "wss://meet.example/relay/7");
-        assert_eq!(server.join("wss://other.example/relay/7").unwrap().host(), "other.example");
+        assert_eq!(
+            server.join("/relay/7").unwrap().as_str(),
+            "wss://meet.example/relay/7"
+        );
+        assert_eq!(
+            server.join("wss://other.example/relay/7").unwrap().host(),
+            "other.example"
+        );
         assert!(server.join("https://other.example/").is_err());
     }
 

@@ -1,1 +1,3 @@
 //! Tests of the machines: data in, data out.
+
+mod pairing;

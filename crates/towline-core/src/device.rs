@@ -11,17 +11,18 @@ use rand_core::{RngCore, SeedableRng};
 use towline_wire::entry::Actor;
 use towline_wire::ids::{DeviceId, FolderId, Incarnation};
 use towline_wire::peer::{Control, FolderStatement, Hello};
+use towline_wire::server_url::ServerUrl;
 use towline_wire::version::VersionRange;
 
 use crate::clock::Moment;
 use crate::folder::{Folder, FolderInput};
 use crate::identity::Identity;
 use crate::io::{
-    ConnectionId, DiskEvent, Input, NetworkEvent, NetworkRequest, Output, StoreReply,
+    BatchId, ConnectionId, DiskEvent, Input, NetworkEvent, NetworkRequest, Output, StoreReply,
 };
 use crate::link::{Link, LinkInput, LinkNews};
 use crate::outbox::Outbox;
-use crate::pairing::{MailboxRequest, Pairing, PairingNews};
+use crate::pairing::{Ourselves, Pairing, PairingNews};
 use crate::records::{PeerRecord, Restored, StoreOp};
 use crate::signal::{Session, SessionInput, SessionNews};
 use crate::snapshot::{DeviceSummary, PeerSummary, Snapshot};
@@ -38,8 +39,8 @@ pub struct Birth {
     pub identity: Identity,
     /// What its store holds.
     pub restored: Restored,
-    /// The signal server's WebSocket URL, if one is configured.
-    pub server: Option<String>,
+    /// The signal server, if one is configured.
+    pub server: Option<ServerUrl>,
 }
 
 /// One device.
@@ -50,10 +51,13 @@ pub struct Device {
     incarnation: Incarnation,
     rng: ChaCha20Rng,
     outbox: Outbox,
-    server: Option<String>,
+    /// The signal servers where this device can be met, the home server first.
+    servers: Vec<ServerUrl>,
     local_addresses: Vec<SocketAddr>,
     session: Session,
     pairing: Pairing,
+    /// The batch that makes a new peer durable.
+    pairing_batch: Option<BatchId>,
     peers: BTreeMap<DeviceId, Peer>,
     folders: BTreeMap<FolderId, Folder>,
     /// Folders whose root is being prepared for a command.
@@ -87,11 +91,12 @@ impl Device {
         let mut device = Self {
             session: Session::new(server.clone()),
             pairing: Pairing::new(),
+            pairing_batch: None,
             name: restored.name,
             incarnation: restored.incarnation,
             rng: ChaCha20Rng::from_seed(seed),
             outbox: Outbox::default(),
-            server,
+            servers: server.into_iter().collect(),
             local_addresses: Vec::new(),
             peers: BTreeMap::new(),
             folders: BTreeMap::new(),
@@ -203,6 +208,11 @@ impl Device {
         match reply {
             StoreReply::Persisted(batch, totals) => {
                 self.outbox.release(batch);
+                if self.pairing_batch == Some(batch) {
+                    self.pairing_batch = None;
+                    let news = self.pairing.handle_durable();
+                    self.pairing_news(now, news);
+                }
                 for (id, totals) in totals {
                     if let Some(folder) = self.folders.get_mut(&id) {
                         folder.note_totals(totals);
@@ -239,7 +249,13 @@ impl Device {
         for item in news {
             match item {
                 SessionNews::Mailbox(event) => {
-                    let news = self.pairing.handle_mailbox(now, event, &self.identity, &mut self.rng);
+                    let us = Ourselves {
+                        identity: &self.identity,
+                        name: &self.name,
+                        servers: &self.servers,
+                        addresses: &self.local_addresses,
+                    };
+                    let news = self.pairing.handle_mailbox(now, event, &us, &mut self.rng);
                     self.pairing_news(now, news);
                 }
                 SessionNews::Online(peer) => self.link(now, peer, LinkInput::Online),
@@ -255,20 +271,17 @@ impl Device {
     fn pairing_news(&mut self, now: Moment, news: Vec<PairingNews>) {
         for item in news {
             match item {
-                PairingNews::Mailbox(request) => self.mailbox(now, request),
+                PairingNews::Mailbox(request) => self.session(now, SessionInput::Mailbox(request)),
                 PairingNews::Paired(record) => {
                     let id = record.id;
-                    self.outbox.persist(vec![StoreOp::PutPeer(record.clone())], Vec::new());
+                    let keep = vec![StoreOp::PutPeer(record.clone())];
+                    self.pairing_batch = Some(self.outbox.persist(keep, Vec::new()));
                     self.add_peer(record);
                     self.trust(now);
                     self.link(now, id, LinkInput::Start);
                 }
             }
         }
-    }
-
-    fn mailbox(&mut self, now: Moment, request: MailboxRequest) {
-        self.session(now, SessionInput::Mailbox(request));
     }
 
     fn network(&mut self, now: Moment, event: NetworkEvent) {

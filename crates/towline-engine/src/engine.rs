@@ -23,6 +23,7 @@ use towline_core::identity::Identity;
 use towline_core::io::{Input, Output, StoreReply, StoreRequest};
 use towline_store::{OpenError, Opened, Store};
 use towline_wire::ids::Incarnation;
+use towline_wire::server_url::{ServerUrl, ServerUrlError};
 use tracing::{error, info};
 use zeroize::Zeroizing;
 
@@ -230,7 +231,7 @@ impl Handle {
 struct Around {
     key_place: KeyPlace,
     store: StoreCondition,
-    server: Option<String>,
+    server: Option<ServerUrl>,
 }
 
 impl Around {
@@ -239,7 +240,7 @@ impl Around {
             revision: number,
             key_place: self.key_place,
             store: self.store,
-            server: self.server.as_deref(),
+            server: self.server.as_ref().map(ServerUrl::as_str),
             clock_start_ms: clock.start_unix_ms(),
             transfers: &folders.transfers(),
         };
@@ -411,11 +412,8 @@ fn condition(opened: &Opened) -> StoreCondition {
     }
 }
 
-fn parse_server(text: &str) -> Result<String, StartError> {
-    let wrong = || StartError::ServerUrl(text.to_owned());
-    let url = url::Url::parse(text).map_err(|_| wrong())?;
-    let sane = matches!(url.scheme(), "ws" | "wss") && url.has_host();
-    sane.then(|| url.to_string()).ok_or_else(wrong)
+fn parse_server(text: &str) -> Result<ServerUrl, StartError> {
+    text.parse().map_err(|_: ServerUrlError| StartError::ServerUrl(text.to_owned()))
 }
 
 /// This computer's name, as a device's first name.

@@ -22,7 +22,7 @@ use crate::repo::Repo;
 use crate::report::{Spinner, readable, say};
 use crate::system::{self, Purpose};
 
-mod sample;
+pub(crate) mod sample;
 
 /// Options of `cargo xtask demo`.
 #[derive(Debug, Args)]

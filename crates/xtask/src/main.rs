@@ -42,6 +42,7 @@ fn main() -> ExitCode {
 fn chore(cli: Cli) -> Result<()> {
     let repo = Repo::find()?;
     match cli.chore {
+        Chore::Bench(args) => bench::bench(&repo, &args),
         Chore::Check(args) => check::check(&repo, &args),
         Chore::Demo(args) => demo::demo(&repo, &args),
         Chore::Gen(args) => generated::generate(&repo, &args),
@@ -61,6 +62,8 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Chore {
+    /// How fast the shipped program is, beside rsync and syncthing.
+    Bench(bench::BenchArgs),
     /// Formatting, lints, walls between the crates, licences, documents: all without running tests.
     Check(check::CheckArgs),
     /// Two devices on this computer that pair and keep a folder in sync, told in plain words.

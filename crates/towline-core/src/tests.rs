@@ -1,3 +1,5 @@
 //! Tests of the machines: data in, data out.
 
+mod link;
 mod pairing;
+mod session;

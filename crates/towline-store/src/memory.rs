@@ -36,12 +36,11 @@ struct Folder {
 impl MemoryStore {
     /// A new store, as [`crate::Opened::New`] is.
     pub const fn new(incarnation: Incarnation) -> Self {
-        let (peers, folders) = (BTreeMap::new(), BTreeMap::new());
         Self {
             name: String::new(),
             incarnation,
-            peers,
-            folders,
+            peers: BTreeMap::new(),
+            folders: BTreeMap::new(),
         }
     }
 

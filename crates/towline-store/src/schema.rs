@@ -169,3 +169,6 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Prepared statements that a connection keeps: more than this crate has.
 const STATEMENTS_KEPT: usize = 64;
+
+#[cfg(test)]
+mod tests;

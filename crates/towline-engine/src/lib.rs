@@ -6,12 +6,15 @@
 //! through the local socket ([`LocalClient`]).
 
 mod clock;
+mod disk;
 mod engine;
 mod folders;
 mod key;
 mod ledger;
 mod local;
+mod network;
 mod tasks;
+mod transfer;
 pub mod view;
 
 pub use engine::{Engine, Handle, Settings, StartError, StoreBroken};

@@ -89,7 +89,7 @@ impl Device {
         let Birth { seed, identity, restored, server } = birth;
         let actor = Actor { device: identity.id(), incarnation: restored.incarnation };
         let mut device = Self {
-            session: Session::new(server.clone()),
+            session: Session::new(identity.clone(), server.clone()),
             pairing: Pairing::new(),
             pairing_batch: None,
             name: restored.name,
@@ -141,7 +141,7 @@ impl Device {
     /// Does what has become due.
     pub fn handle_timeout(&mut self, now: Moment) {
         self.revision += 1;
-        let news = self.session.handle_timeout(now, &self.identity, &mut self.rng, &mut self.outbox);
+        let news = self.session.handle_timeout(now, &mut self.rng, &mut self.outbox);
         self.session_news(now, news);
         let news = self.pairing.handle_timeout(now);
         self.pairing_news(now, news);
@@ -192,7 +192,7 @@ impl Device {
         folders.sort_by(|left, right| left.record.label.cmp(&right.record.label));
         Snapshot {
             device: DeviceSummary { id: self.identity.id(), name: self.name.clone() },
-            server: self.session.state(),
+            server: self.session.summary(),
             pairing: self.pairing.summary(),
             peers,
             folders,
@@ -241,7 +241,7 @@ impl Device {
     }
 
     fn session(&mut self, now: Moment, input: SessionInput) {
-        let news = self.session.handle(now, input, &self.identity, &mut self.rng, &mut self.outbox);
+        let news = self.session.handle_input(now, input, &mut self.rng, &mut self.outbox);
         self.session_news(now, news);
     }
 

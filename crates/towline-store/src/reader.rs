@@ -46,6 +46,14 @@ impl Reader {
         })
     }
 
+    /// Another reader of the same store, for another thread.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
+    pub fn another(&self) -> Result<Self, StoreError> {
+        Self::open(self.home.clone())
+    }
+
     /// Our row at a path, tombstone included.
     ///
     /// # Errors

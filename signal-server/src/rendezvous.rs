@@ -211,7 +211,12 @@ pub struct Settings {
     pub connections_max: usize,
     /// Bytes that one end of a relay channel may send; `None` for no bound.
     pub packet_rate: Option<Rate>,
+    /// Bytes of opaque payloads that one client may send.
+    pub payload_rate: Rate,
 }
+
+/// 256 KiB/s with bursts of 1 MiB: candidates and pairing messages are a hundredth of this.
+pub const PAYLOAD_RATE: Rate = Rate::per_second(256 * 1024, 1024 * 1024);
 
 /// 2 MiB/s with bursts of 8 MiB: a film in good quality, or a folder overnight; a relay that
 /// everybody may use pays for every byte twice.
@@ -225,6 +230,7 @@ impl Default for Settings {
             relay_base: String::new(),
             connections_max: 10_000,
             packet_rate: Some(PACKET_RATE),
+            payload_rate: PAYLOAD_RATE,
         }
     }
 }

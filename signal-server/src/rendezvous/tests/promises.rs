@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 use towline_wire::code::Slot;
-use towline_wire::signal::{ClientMessage, Payload, ServerMessage, SignalId};
+use towline_wire::signal::{ClientMessage, PairingFailure, Payload, ServerMessage, SignalId};
 
 use super::world::{Client, World};
-use crate::rendezvous::{Input, Moment};
+use crate::rendezvous::{ConnectionId, Input, Moment};
 
 /// One thing that one of a few clients does.
 #[derive(Debug, Clone)]
@@ -54,9 +54,16 @@ struct Book {
     given: Vec<(Slot, Moment)>,
     /// How often `paired` answered a claim of the n-th code given out.
     claims: BTreeMap<usize, usize>,
-    /// Pairs that were ever told `paired`.
+    /// Members of one mailbox, both ways round.
     paired: BTreeSet<(SignalId, SignalId)>,
     watching: BTreeMap<SignalId, Vec<SignalId>>,
+}
+
+impl Book {
+    fn part(&mut self, id: SignalId) {
+        self.paired
+            .retain(|(one, other)| *one != id && *other != id);
+    }
 }
 
 proptest! {
@@ -73,6 +80,10 @@ proptest! {
             for (number, client) in clients.iter_mut().enumerate() {
                 let Some(known) = client else { continue };
                 for message in world.heard(known.connection) {
+                    if let ServerMessage::PairingFailed { reason } = &message {
+                        prop_assert_ne!(*reason, PairingFailure::CodeInvalid, "only a claim is answered so");
+                        book.part(id(number));
+                    }
                     if let ServerMessage::Relayed { from, .. } = message {
                         let watch = |one: SignalId, other: SignalId| {
                             book.watching.get(&one).is_some_and(|peers| peers.contains(&other))
@@ -122,7 +133,9 @@ fn step(
 ) {
     let connection = |who: usize| clients[who].map(|client| client.connection);
     match act {
-        Act::Register(who) if clients[*who].is_none() => clients[*who] = Some(world.device(*who as u64 + 1)),
+        Act::Register(who) if clients[*who].is_none() => {
+            clients[*who] = Some(world.device(*who as u64 + 1))
+        }
         Act::Register(_) => {}
         Act::Leave(who) => {
             if let Some(connection) = connection(*who) {
@@ -137,34 +150,53 @@ fn step(
                 world.say(connection, ClientMessage::CreatePairingCode);
                 for message in world.heard(connection) {
                     if let ServerMessage::PairingCode { code, expires_in } = message {
-                        let known = book.given.iter().any(|(given, until)| *given == code && *until > world.now);
+                        let known = book
+                            .given
+                            .iter()
+                            .any(|(given, until)| *given == code && *until > world.now);
                         assert!(expires_in <= 300);
                         if !known {
-                            book.given.push((code, world.now.plus(Duration::from_secs(300))));
+                            book.part(id(*who));
+                            book.given
+                                .push((code, world.now.plus(Duration::from_secs(300))));
                         }
                     }
                 }
             }
         }
         Act::Claim(who, which) => {
-            let Some(connection) = connection(*who) else { return };
+            let Some(connection) = connection(*who) else {
+                return;
+            };
             let given = book.given.len();
             let picked = given.checked_sub(1 + which);
-            let code = picked.map_or_else(|| Slot::from_number(0, 3), |index| book.given[index].0.clone());
+            let code = picked.map_or_else(
+                || Slot::from_number(0, 3),
+                |index| book.given[index].0.clone(),
+            );
             world.heard(connection);
             world.say(connection, ClientMessage::UsePairingCode { code });
             for message in world.heard(connection) {
                 if let ServerMessage::Paired { peer_id } = message {
                     let index = picked.expect("only a code that was given out opens something");
-                    assert!(world.now < book.given[index].1, "an expired code opens nothing");
+                    assert!(
+                        world.now < book.given[index].1,
+                        "an expired code opens nothing"
+                    );
                     *book.claims.entry(index).or_default() += 1;
+                    book.part(id(*who));
                     book.paired.insert((peer_id, id(*who)));
                     book.paired.insert((id(*who), peer_id));
                 }
             }
         }
         Act::Done(who) => say(world, connection(*who), ClientMessage::PairingDone),
-        Act::Cancel(who) => say(world, connection(*who), ClientMessage::CancelPairingCode),
+        Act::Cancel(who) => {
+            if connection(*who).is_some() {
+                book.part(id(*who));
+            }
+            say(world, connection(*who), ClientMessage::CancelPairingCode);
+        }
         Act::Watch(who, peers) => {
             let peers: Vec<SignalId> = peers.iter().map(|peer| id(*peer)).collect();
             if connection(*who).is_some() {
@@ -173,9 +205,17 @@ fn step(
             say(world, connection(*who), ClientMessage::Watch { peers });
         }
         Act::Relay(from, to) => {
-            say(world, connection(*from), ClientMessage::relay(id(*to), Payload::from_text("x")));
+            say(
+                world,
+                connection(*from),
+                ClientMessage::relay(id(*to), Payload::from_text("x")),
+            );
         }
-        Act::Open(from, to) => say(world, connection(*from), ClientMessage::RelayOpen { to: id(*to) }),
+        Act::Open(from, to) => say(
+            world,
+            connection(*from),
+            ClientMessage::RelayOpen { to: id(*to) },
+        ),
         Act::Rubbish(who, text) => {
             if let Some(connection) = connection(*who) {
                 world.input(Input::from_text(connection, text));
@@ -183,14 +223,17 @@ fn step(
         }
         Act::Packet(who, bytes) => {
             if let Some(connection) = connection(*who) {
-                world.input(Input::Packet { connection, packet: bytes.clone().into() });
+                world.input(Input::Packet {
+                    connection,
+                    packet: bytes.clone().into(),
+                });
             }
         }
         Act::Wait(seconds) => world.pass_alive(Duration::from_secs(*seconds)),
     }
 }
 
-fn say(world: &mut World, connection: Option<crate::rendezvous::ConnectionId>, message: ClientMessage) {
+fn say(world: &mut World, connection: Option<ConnectionId>, message: ClientMessage) {
     if let Some(connection) = connection {
         world.say(connection, message);
     }

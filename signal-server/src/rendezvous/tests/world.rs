@@ -10,8 +10,8 @@ use towline_wire::code::Slot;
 use towline_wire::ids::DeviceId;
 use towline_wire::packet::{ChannelId, Ecn, Packet, PacketKind};
 use towline_wire::signal::{
-    ClientMessage, CloseCode, HostName, Nonce, RegisterProof, Registration, Request, ServerMessage, SignalId,
-    proof_message,
+    ClientMessage, CloseCode, HostName, Nonce, RegisterProof, Registration, Request, ServerMessage,
+    SignalId, proof_message,
 };
 
 use crate::rendezvous::{ConnectionId, Door, Input, Moment, Origin, Output, Rendezvous, Settings};
@@ -63,8 +63,17 @@ impl World {
 
     pub(super) fn proof(number: u64, host: &str, nonce: &Nonce) -> ClientMessage {
         let (device, host) = (Self::id_of(number), HostName::parse(host).unwrap());
-        let signature = device_key(number).sign(&proof_message(1, &host, nonce, &device)).to_bytes();
-        ClientMessage::Register(Registration::Device { device, proof: RegisterProof { version: 1, host, signature } })
+        let signature = device_key(number)
+            .sign(&proof_message(1, &host, nonce, &device))
+            .to_bytes();
+        ClientMessage::Register(Registration::Device {
+            device,
+            proof: RegisterProof {
+                version: 1,
+                host,
+                signature,
+            },
+        })
     }
 
     pub(super) fn input(&mut self, input: Input) {
@@ -75,7 +84,11 @@ impl World {
     pub(super) fn say(&mut self, connection: ConnectionId, message: ClientMessage) {
         let request = Request::new(message);
         let size_bytes = request.to_json().len();
-        self.input(Input::Requested { connection, request: Ok(request), size_bytes });
+        self.input(Input::Requested {
+            connection,
+            request: Ok(request),
+            size_bytes,
+        });
     }
 
     pub(super) fn disconnect(&mut self, connection: ConnectionId) {
@@ -90,14 +103,20 @@ impl World {
         self.connections += 1;
         let connection = ConnectionId(self.connections);
         let origin = Origin::new(IpAddr::from(address), IpAddr::from([192, 0, 2, 7]));
-        self.input(Input::Connected { connection, origin, door });
+        self.input(Input::Connected {
+            connection,
+            origin,
+            door,
+        });
         connection
     }
 
     pub(super) fn connect(&mut self, address: [u8; 4]) -> (ConnectionId, Nonce) {
         let connection = self.open_from(Door::Signal, address);
         let heard = self.heard(connection);
-        let [ServerMessage::Hello { nonce, .. }] = heard[..] else { panic!("no hello: {heard:?}") };
+        let [ServerMessage::Hello { nonce, .. }] = heard[..] else {
+            panic!("no hello: {heard:?}")
+        };
         (connection, nonce)
     }
 
@@ -117,16 +136,31 @@ impl World {
 
     pub(super) fn guest(&mut self) -> Client {
         let (connection, _) = self.connect([10, 0, 0, 2]);
-        self.input(Input::from_text(connection, r#"{"type":"register","device_id":"abc"}"#));
-        let [ServerMessage::Registered { device_id: id }] = self.heard(connection)[..] else { panic!() };
+        self.input(Input::from_text(
+            connection,
+            r#"{"type":"register","device_id":"abc"}"#,
+        ));
+        let [ServerMessage::Registered { device_id: id }] = self.heard(connection)[..] else {
+            panic!()
+        };
         assert_eq!(id.device(), None);
         Client { connection, id }
     }
 
     pub(super) fn watching_pair(&mut self) -> (Client, Client) {
         let (alice, bob) = (self.device(1), self.device(2));
-        self.say(alice.connection, ClientMessage::Watch { peers: vec![bob.id] });
-        self.say(bob.connection, ClientMessage::Watch { peers: vec![alice.id] });
+        self.say(
+            alice.connection,
+            ClientMessage::Watch {
+                peers: vec![bob.id],
+            },
+        );
+        self.say(
+            bob.connection,
+            ClientMessage::Watch {
+                peers: vec![alice.id],
+            },
+        );
         self.heard(alice.connection);
         self.heard(bob.connection);
         (alice, bob)
@@ -141,9 +175,25 @@ impl World {
         self.say(alice.connection, ClientMessage::RelayOpen { to: bob.id });
         let mut ends = [alice, bob].map(|client| {
             let heard = self.heard(client.connection);
-            let [ServerMessage::RelayReady { channel, token, url, .. }] = &heard[..] else { panic!("{heard:?}") };
+            let [
+                ServerMessage::RelayReady {
+                    channel,
+                    token,
+                    url,
+                    ..
+                },
+            ] = &heard[..]
+            else {
+                panic!("{heard:?}")
+            };
             assert_eq!(*url, format!("/relay/{channel}"));
-            (self.open(Door::Relay { channel: *channel, token: token.clone() }), *channel)
+            (
+                self.open(Door::Relay {
+                    channel: *channel,
+                    token: token.clone(),
+                }),
+                *channel,
+            )
         });
         let [one, other] = &mut ends;
         (*one, *other)
@@ -152,7 +202,9 @@ impl World {
     pub(super) fn code(&mut self, connection: ConnectionId) -> Slot {
         self.say(connection, ClientMessage::CreatePairingCode);
         let heard = self.heard(connection);
-        let [ServerMessage::PairingCode { code, .. }] = &heard[..] else { panic!("no code: {heard:?}") };
+        let [ServerMessage::PairingCode { code, .. }] = &heard[..] else {
+            panic!("no code: {heard:?}")
+        };
         code.clone()
     }
 
@@ -161,7 +213,12 @@ impl World {
     }
 
     pub(super) fn packet_in(channel: ChannelId, datagram: &[u8]) -> Bytes {
-        let packet = Packet { kind: PacketKind::Data, ecn: Ecn::NotCapable, channel, datagram };
+        let packet = Packet {
+            kind: PacketKind::Data,
+            ecn: Ecn::NotCapable,
+            channel,
+            datagram,
+        };
         [packet.header().as_slice(), datagram].concat().into()
     }
 
@@ -203,7 +260,10 @@ impl World {
         while let Some(output) = self.rendezvous.poll_output() {
             match output {
                 Output::Send { connection, notice } => {
-                    self.heard.entry(connection).or_default().push(notice.message);
+                    self.heard
+                        .entry(connection)
+                        .or_default()
+                        .push(notice.message);
                 }
                 Output::Forward { connection, packet } => {
                     self.forwarded.entry(connection).or_default().push(packet);

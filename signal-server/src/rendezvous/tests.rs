@@ -6,13 +6,14 @@ mod world;
 
 use std::time::Duration;
 
+use bytes::Bytes;
 use towline_wire::signal::{
-    ClientMessage, CloseCode, ErrorCode, PairingFailure, Payload, ServerMessage,
+    ClientMessage, CloseCode, ErrorCode, HostName, PairingFailure, Payload, Registration,
+    ServerMessage,
 };
 
 use super::mailboxes::LONG_SLOTS_FROM;
 use super::*;
-use towline_wire::signal::Registration;
 use world::World;
 
 fn payload(text: &str) -> Payload {

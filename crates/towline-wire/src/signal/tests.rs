@@ -1,3 +1,5 @@
+//! The JSON of every message, word for word, and what is refused.
+
 use proptest::prelude::*;
 
 use super::*;

@@ -1,1 +1,27 @@
-//! Placeholder.
+//! Every decision that a device makes, as pure state machines.
+//!
+//! [`Device`] takes inputs and time and yields outputs; it has no sockets, no clock, no disk and no
+//! async, so a whole world of devices runs from one seed. `Device` only routes; the decisions live
+//! in its machines: [`pairing`] (strangers become peers), [`signal`] (the session with the signal
+//! server), [`link`] (the connection with one peer and the path it uses) and [`folder`] (what must
+//! happen so that all replicas agree).
+//!
+//! The contract is [`io`]: `handle_input(now, Input)`, `handle_timeout(now)`,
+//! `poll_output() -> Option<Output>`, `poll_timeout() -> Option<Moment>`. Handling cannot fail; what
+//! went wrong is an output. Randomness is a seed given at birth.
+
+pub mod clock;
+pub mod command;
+pub mod device;
+pub mod folder;
+pub mod identity;
+pub mod io;
+pub mod link;
+pub mod outbox;
+pub mod pairing;
+pub mod records;
+pub mod signal;
+pub mod snapshot;
+
+#[cfg(test)]
+mod tests;

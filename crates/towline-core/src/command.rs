@@ -1,0 +1,91 @@
+//! What a person or a script can ask of a device, and how it is answered.
+//!
+//! A command is accepted or refused at once with a code; its effects are seen in later snapshots.
+
+use towline_wire::code::PairingCode;
+use towline_wire::ids::{DeviceId, FolderId};
+
+use crate::io::RootFault;
+use crate::records::RootPath;
+
+/// Names a command until it is answered, unique within a device's run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct CommandId(pub u64);
+
+/// What can be asked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Command {
+    /// Names this device; at most 64 bytes, not blank.
+    NameDevice(String),
+    /// Opens a mailbox and shows a code and a link. Replaces a pairing that still waits.
+    StartPairing,
+    /// Claims the mailbox of a code that somebody reads aloud.
+    JoinPairing(PairingCode),
+    /// Ends the pairing that waits, and clears the outcome of the last one.
+    CancelPairing,
+    /// Says what a person saw when comparing the strings. `Differ` removes the peer.
+    Compare(DeviceId, Comparison),
+    /// Gives a peer another name on this device.
+    RenamePeer(DeviceId, String),
+    /// Ends trust: closes the connection, forgets the peer and unshares every folder with it.
+    RemovePeer(DeviceId),
+    /// Starts to sync a folder that lies at `root`.
+    AddFolder {
+        /// Where it lies.
+        root: RootPath,
+        /// What it is called.
+        label: String,
+    },
+    /// Shares a folder with a peer, which may accept.
+    InvitePeer(FolderId, DeviceId),
+    /// Takes part in a folder that a peer shares.
+    AcceptInvitation {
+        /// Who shares it.
+        peer: DeviceId,
+        /// Which folder.
+        folder: FolderId,
+        /// Where it shall lie.
+        root: RootPath,
+    },
+    /// Stops to sync a folder on this device; its files stay.
+    RemoveFolder(FolderId),
+    /// Looks through a folder for changes now.
+    Rescan(FolderId),
+}
+
+/// What a person saw when comparing two compare strings.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Comparison {
+    /// Both are the same.
+    Match,
+    /// They are not.
+    Differ,
+}
+
+/// Why yes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Answer {
+    /// It is done or under way.
+    Accepted,
+    /// A folder was made.
+    Folder(FolderId),
+}
+
+/// Why no. Codes for people are made from these in the view.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Refusal {
+    /// A name is blank or too long.
+    Name,
+    /// There is no such peer.
+    UnknownPeer,
+    /// There is no such folder.
+    UnknownFolder,
+    /// There is no such invitation.
+    UnknownInvitation,
+    /// No signal server is configured.
+    NoServer,
+    /// The folder is on this device already.
+    AlreadyHere,
+    /// The place cannot be used.
+    Root(RootFault),
+}

@@ -1,0 +1,454 @@
+//! The core's contract with the world: every input it takes and every output it yields.
+//!
+//! Requests to the store are executed strictly in the order in which they are yielded, so an answer
+//! to a `Load` shows every earlier `Persist`. Requests to the disk, the network and the signal server
+//! are carried out side by side; each names what it answers. An output that relies on a batch is
+//! held back until the batch is durable.
+
+use std::collections::BTreeSet;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use towline_wire::entry::{Content, Entry, UnixNanos};
+use towline_wire::ids::{DeviceId, FolderId, Sequence};
+use towline_wire::peer::Control;
+use towline_wire::rel_path::RelPath;
+use towline_wire::signal::{ClientMessage, ServerMessage};
+
+use crate::command::{Answer, Command, CommandId, Refusal};
+use crate::records::{DiskStamp, Need, OurRow, RootPath, StoreOp, Totals};
+
+/// Something that happened to the device.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Input {
+    /// A person or a script wants something.
+    Command(CommandId, Command),
+    /// The store has done something.
+    Store(StoreReply),
+    /// The disk under one folder has done something.
+    Disk(FolderId, DiskEvent),
+    /// The network has done something.
+    Network(NetworkEvent),
+    /// The session with the signal server has done something.
+    Signal(SignalEvent),
+}
+
+/// Something that the device wants done.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Output {
+    /// For the store, in order.
+    Store(StoreRequest),
+    /// For the disk under one folder.
+    Disk(FolderId, DiskRequest),
+    /// For the network.
+    Network(NetworkRequest),
+    /// For the session with the signal server.
+    Signal(SignalRequest),
+    /// The answer to a command; exactly one for each.
+    Reply(CommandId, Result<Answer, Refusal>),
+}
+
+// --- store ---------------------------------------------------------------------------------------
+
+/// Names a batch, unique within a device's run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct BatchId(pub u64);
+
+/// What the store is asked for, in order.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum StoreRequest {
+    /// Makes all operations durable, atomically; answered by `Persisted`.
+    Persist(BatchId, Vec<StoreOp>),
+    /// Our rows at these paths; answered by `Rows`.
+    LoadRows(FolderId, Vec<RelPath>),
+    /// The next needs in path order; answered by `Needs`.
+    LoadNeeds {
+        /// Which folder.
+        folder: FolderId,
+        /// Exclusive start; `None` for the first page.
+        after: Option<RelPath>,
+        /// Most needs in the page.
+        limit: usize,
+    },
+    /// Our index in sequence order, for one peer; answered by `Index`.
+    LoadIndex {
+        /// Which folder.
+        folder: FolderId,
+        /// For whom the page is; comes back in the answer.
+        peer: DeviceId,
+        /// Exclusive start.
+        after: Sequence,
+        /// Most entries in the page.
+        limit: usize,
+    },
+}
+
+/// What the store has done.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum StoreReply {
+    /// A batch is durable; sums of every folder that it touched.
+    Persisted(BatchId, Vec<(FolderId, Totals)>),
+    /// Our rows at the asked paths, in the asked order.
+    Rows(FolderId, Vec<Option<OurRow>>),
+    /// A page of needs, ascending by path.
+    Needs {
+        /// Which folder.
+        folder: FolderId,
+        /// The page.
+        needs: Vec<Need>,
+        /// Whether the list ends with this page.
+        end: PageEnd,
+    },
+    /// A page of our index.
+    Index {
+        /// Which folder.
+        folder: FolderId,
+        /// For whom.
+        peer: DeviceId,
+        /// Rows ascending by sequence.
+        rows: Vec<(Sequence, Entry)>,
+        /// Whether the index ends with this page.
+        end: PageEnd,
+    },
+    /// The store can no longer be used; the engine ends the device after this.
+    Broken,
+}
+
+/// Whether a page is the last one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PageEnd {
+    /// There is more after it.
+    More,
+    /// It is the last.
+    End,
+}
+
+// --- disk ----------------------------------------------------------------------------------------
+
+/// Names one scan of one folder.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ScanId(pub u64);
+
+/// Names one set of steps of one folder.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ApplyId(pub u64);
+
+/// What is asked of the disk under one folder.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum DiskRequest {
+    /// Checks the place for a new folder and leaves the marker there; answered by `Prepared`.
+    Prepare {
+        /// Where.
+        root: RootPath,
+        /// Roots that it must neither hold nor lie in.
+        others: Vec<RootPath>,
+    },
+    /// Opens the root, checks its marker and watches it from now on; answered by `Root`, and again
+    /// whenever the root is lost or comes back.
+    Open(RootPath),
+    /// Stops everything below this root and forgets it. Files stay.
+    Close,
+    /// Looks for what differs from our rows; answered by `Scanned` pages.
+    Scan(ScanId, ScanScope),
+    /// The page was taken; the scan may yield the next.
+    ContinueScan(ScanId),
+    /// Carries out steps, in parallel where they allow it; answered by `Applied` until every step
+    /// has its outcome.
+    Apply(ApplyId, Vec<Step>),
+}
+
+/// How much to look at.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ScanScope {
+    /// Everything below the root.
+    All,
+    /// These paths, and everything below those that are directories or were.
+    Paths(BTreeSet<RelPath>),
+}
+
+/// Makes one path what it must become, if it still is what the plan assumed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Step {
+    /// Which path.
+    pub path: RelPath,
+    /// What must still lie there.
+    pub expected: Expected,
+    /// What shall lie there; `Absent` removes.
+    pub content: Content,
+    /// The modification time that a file gets.
+    pub mtime: UnixNanos,
+    /// Where what lies there now is kept first (a conflict copy); `None` when it may go.
+    pub keep: Option<RelPath>,
+    /// Connected peers that have the bytes; empty for everything but files.
+    pub sources: BTreeSet<DeviceId>,
+}
+
+/// What the plan assumed to lie at a path.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Expected {
+    /// Nothing.
+    Nothing,
+    /// A directory; its stamp says nothing of its children.
+    Directory,
+    /// A file or symlink with exactly this stamp.
+    Stamped(DiskStamp),
+}
+
+/// What the disk under one folder has done.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum DiskEvent {
+    /// The answer to `Prepare`.
+    Prepared(Result<(), RootFault>),
+    /// The root is usable, or not.
+    Root(Result<(), RootFault>),
+    /// Something below these paths may have changed.
+    Disturbed(ScanScope),
+    /// A page of a scan.
+    Scanned {
+        /// Which scan.
+        scan: ScanId,
+        /// What differs from our rows: new, changed or touched.
+        found: Vec<Found>,
+        /// Paths of our rows where nothing lies any more, seen without a read error.
+        absent: Vec<RelPath>,
+        /// What cannot be read or named; unknown, not deleted.
+        held_back: Vec<HeldBack>,
+        /// Whether the scan ends with this page.
+        end: PageEnd,
+    },
+    /// Outcomes of steps.
+    Applied {
+        /// Which set of steps.
+        apply: ApplyId,
+        /// Path and what came of it; each step exactly once.
+        outcomes: Vec<(RelPath, Outcome)>,
+    },
+}
+
+/// What lies at a path that differs from our row.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Found {
+    /// Which path.
+    pub path: RelPath,
+    /// What lies there, read without a change meanwhile.
+    pub content: Content,
+    /// Its modification time.
+    pub mtime: UnixNanos,
+    /// Its marks when it was read.
+    pub stamp: DiskStamp,
+}
+
+/// A path that cannot be synced here now.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct HeldBack {
+    /// The path, escaped where it is not valid text.
+    pub path: String,
+    /// Why.
+    pub reason: HeldReason,
+}
+
+/// Why an entry is held back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum HeldReason {
+    /// The system does not let us read it.
+    Unreadable,
+    /// The system does not let us write it.
+    Unwritable,
+    /// The name is no UTF-8, too long, or not possible on this filesystem.
+    Name,
+    /// Neither file, directory nor symlink.
+    Kind,
+    /// No room on the disk.
+    DiskFull,
+    /// The filesystem is mounted read-only.
+    ReadOnly,
+}
+
+/// What came of a step.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome {
+    /// It is durable on disk.
+    Done {
+        /// The marks of what lies there now; `None` when it was removed.
+        stamp: Option<DiskStamp>,
+        /// What was kept first, when the step asked for it and something lay there.
+        kept: Option<Found>,
+    },
+    /// Something else lies there than the plan assumed; nothing was changed.
+    Stale,
+    /// No source gave the bytes (all gone, or none has them any more); nothing was changed.
+    NoSource,
+    /// A directory that must go still holds something; nothing was changed.
+    NotEmpty,
+    /// This disk does not let us; nothing was changed.
+    Held(HeldReason),
+}
+
+/// Why a root cannot be used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum RootFault {
+    /// The path does not exist (any more).
+    Missing,
+    /// The path is not a directory.
+    NotDirectory,
+    /// The path lies in another synced folder, or holds one.
+    Nested,
+    /// The path holds the marker of another folder, or ours is gone.
+    WrongMarker,
+    /// The system does not let us read or write there.
+    NoAccess,
+    /// The filesystem is read-only.
+    ReadOnly,
+}
+
+// --- network -------------------------------------------------------------------------------------
+
+/// Names one QUIC connection, unique within a device's run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ConnectionId(pub u64);
+
+/// One network way to a peer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Path {
+    /// UDP straight to this address.
+    Direct(SocketAddr),
+    /// Through the signal server's packet channel.
+    Relay,
+}
+
+/// What is asked of the network.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum NetworkRequest {
+    /// The whole set of keys that may connect; connections of others are closed.
+    Trust(BTreeSet<DeviceId>),
+    /// The folders whose content this peer may read, replacing the set before.
+    Grant(DeviceId, BTreeSet<FolderId>),
+    /// Sends an authenticated probe to an address of a peer.
+    Probe(DeviceId, SocketAddr),
+    /// From now on packets to this peer leave on this path.
+    Select(DeviceId, Path),
+    /// Opens the QUIC connection with this peer on its selected path; answered by `Connected` or
+    /// `DialFailed`.
+    Dial(DeviceId),
+    /// Closes the connection with this peer.
+    Hangup(DeviceId),
+    /// Opens our end of a packet channel; answered by `RelayOpened` or `RelayClosed`.
+    OpenRelay {
+        /// With whom.
+        peer: DeviceId,
+        /// Where: the WebSocket URL that the server gave.
+        url: String,
+        /// The server's number for the channel.
+        channel: u32,
+        /// The one-use token.
+        token: String,
+    },
+    /// Closes our end of the packet channel with this peer.
+    CloseRelay(DeviceId),
+    /// Sends a frame on the control stream, in order.
+    Send(DeviceId, Control),
+}
+
+/// What the network has done.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum NetworkEvent {
+    /// The UDP addresses at which this device listens now, all interfaces.
+    LocalAddresses(Vec<SocketAddr>),
+    /// A probe came back.
+    ProbeAnswered {
+        /// Who answered.
+        peer: DeviceId,
+        /// From where.
+        from: SocketAddr,
+        /// After how long.
+        rtt: Duration,
+    },
+    /// A peer's own probe arrived (and was answered) from this address.
+    ProbeHeard {
+        /// Who probes.
+        peer: DeviceId,
+        /// From where.
+        from: SocketAddr,
+    },
+    /// Our end of the packet channel is open.
+    RelayOpened(DeviceId),
+    /// Our end of the packet channel could not be opened, or is closed.
+    RelayClosed(DeviceId),
+    /// A connection with this peer stands, its key proved. Replaces an older one.
+    Connected(DeviceId, ConnectionId),
+    /// Dialling failed.
+    DialFailed(DeviceId, LinkFault),
+    /// The connection is gone.
+    Disconnected(DeviceId, ConnectionId, LinkFault),
+    /// A control frame arrived.
+    Received(DeviceId, ConnectionId, Control),
+    /// Packets to or from this peer were measured on a path (about once a second while any flow).
+    Measured {
+        /// With whom.
+        peer: DeviceId,
+        /// The connection's round-trip time.
+        rtt: Duration,
+        /// Bytes received from the peer since the connection stands.
+        received_bytes: u64,
+        /// Bytes sent to the peer since the connection stands.
+        sent_bytes: u64,
+        /// Time since the last datagram from the peer on the selected path.
+        silent_for: Duration,
+    },
+}
+
+/// Why there is no connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum LinkFault {
+    /// Nothing came back in time.
+    TimedOut,
+    /// The other side closed it.
+    Closed,
+    /// The other side does not trust our key (any more).
+    Refused,
+    /// Somebody else's key answered.
+    Impostor,
+    /// The other side sent what the protocol does not allow.
+    Protocol,
+    /// No version is spoken by both.
+    Version,
+}
+
+// --- signal server -------------------------------------------------------------------------------
+
+/// What is asked of the session with the signal server.
+#[derive(Debug, Clone, PartialEq)]
+pub enum SignalRequest {
+    /// Connects to this WebSocket URL; answered by `Opened` or `Closed`.
+    Connect(String),
+    /// Sends a message on the open session.
+    Send(ClientMessage),
+    /// Closes the session.
+    Disconnect,
+}
+
+/// What the session with the signal server has done.
+#[derive(Debug, Clone, PartialEq)]
+pub enum SignalEvent {
+    /// The session stands; the server speaks first.
+    Opened,
+    /// A message arrived.
+    Message(ServerMessage),
+    /// There is no session.
+    Closed(SignalFault),
+}
+
+/// Why there is no session with the signal server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum SignalFault {
+    /// The server cannot be reached.
+    Unreachable,
+    /// Its certificate is not valid for it.
+    Certificate,
+    /// It is not a Towline signal server, or sent what the protocol does not allow.
+    Protocol,
+    /// It closed the session.
+    Closed,
+    /// It does not let this device in.
+    Refused,
+}

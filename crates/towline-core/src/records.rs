@@ -1,0 +1,193 @@
+//! What a device keeps across restarts, and the operations that change it.
+//!
+//! The core names the records and the operations; the store crate gives them rows. A batch of
+//! operations is atomic: after a crash either all of it is there or nothing.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::SocketAddr;
+
+use towline_wire::entry::{Entry, UnixNanos};
+use towline_wire::ids::{DeviceId, FolderId, Incarnation, Sequence};
+use towline_wire::pairing::CompareString;
+use towline_wire::rel_path::RelPath;
+
+/// A folder's place on this disk, as the shell named it. Opaque to the core.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct RootPath(pub String);
+
+/// Whether a person has compared the strings on both devices.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verification {
+    /// Nobody has said yet.
+    NotVerified,
+    /// Somebody said "They match".
+    Verified,
+}
+
+/// Another device that we trust.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PeerRecord {
+    /// Its key.
+    pub id: DeviceId,
+    /// Its name: its own until this person renames it.
+    pub name: String,
+    /// The string that both sides show.
+    pub compare: CompareString,
+    /// Whether somebody has compared it.
+    pub verification: Verification,
+    /// Where it was last known to listen, best first.
+    pub addresses: Vec<SocketAddr>,
+    /// Signal servers where it can be met, as WebSocket URLs.
+    pub servers: Vec<String>,
+}
+
+/// A folder that lies on this disk.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FolderRecord {
+    /// Which folder.
+    pub id: FolderId,
+    /// What this person calls it.
+    pub label: String,
+    /// Where it lies.
+    pub root: RootPath,
+    /// The peers that this person shares it with (they may not have accepted yet).
+    pub shared_with: BTreeSet<DeviceId>,
+}
+
+/// The marks by which a disk shows that bytes are still the same: compared for equality only.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct DiskStamp {
+    /// Length in bytes; 0 for what is not a file.
+    pub size: u64,
+    /// Modification time.
+    pub mtime: UnixNanos,
+    /// Change time of the inode, where the filesystem has one; else 0.
+    pub ctime: UnixNanos,
+    /// The inode or file id, where the filesystem has one; else 0.
+    pub file_id: u64,
+}
+
+/// Our own record of a path.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OurRow {
+    /// What we tell peers.
+    pub entry: Entry,
+    /// Our index position of it.
+    pub sequence: Sequence,
+    /// What the disk showed when the entry was true; `None` for tombstones.
+    pub stamp: Option<DiskStamp>,
+}
+
+/// A path where a peer's record may differ from ours.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Need {
+    /// Which path.
+    pub path: RelPath,
+    /// What we have, tombstone included; `None` when we never knew the path.
+    pub ours: Option<OurRow>,
+    /// What each peer says, ascending by device.
+    pub theirs: Vec<(DeviceId, Entry)>,
+    /// Content hashes among `theirs` that we hold under some path of this folder already.
+    pub held: BTreeSet<towline_wire::ids::ContentHash>,
+}
+
+/// Sums over our own rows of one folder, and over its needs.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Totals {
+    /// Regular files that we have.
+    pub files: u64,
+    /// Directories that we have.
+    pub directories: u64,
+    /// Symlinks that we have.
+    pub symlinks: u64,
+    /// Bytes of all files that we have.
+    pub bytes: u64,
+    /// Paths on the list of needs.
+    pub needs: u64,
+}
+
+/// One change of what is kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum StoreOp {
+    /// This device's own name.
+    PutDeviceName(String),
+    /// A new life of this store: sequences are told under it from now on.
+    BeginIncarnation(Incarnation),
+    /// Adds or replaces a peer.
+    PutPeer(PeerRecord),
+    /// Forgets a peer, its rows in every folder and its place in every `shared_with`.
+    RemovePeer(DeviceId),
+    /// Adds or replaces a folder's record; its rows stay.
+    PutFolder(FolderRecord),
+    /// Forgets a folder with all its rows. Files are not touched.
+    RemoveFolder(FolderId),
+    /// Adds or replaces our rows, by path.
+    PutOurRows {
+        /// Which folder.
+        folder: FolderId,
+        /// The rows.
+        rows: Vec<OurRow>,
+    },
+    /// Replaces only the stamps of our rows (no new version, no new sequence).
+    PutStamps {
+        /// Which folder.
+        folder: FolderId,
+        /// Path and what the disk shows now.
+        stamps: Vec<(RelPath, DiskStamp)>,
+    },
+    /// Adds or replaces a peer's rows by path, and its index position. With another incarnation than
+    /// the kept one, the peer's older rows of this folder are forgotten first. Every path whose
+    /// version is not exactly ours goes onto the list of needs.
+    PutPeerRows {
+        /// Which folder.
+        folder: FolderId,
+        /// Whose rows.
+        device: DeviceId,
+        /// The life of the peer's store.
+        incarnation: Incarnation,
+        /// The peer's index position after these rows.
+        up_to: Sequence,
+        /// The rows.
+        entries: Vec<Entry>,
+    },
+    /// Forgets a peer's rows and index position in one folder.
+    ForgetPeerRows {
+        /// Which folder.
+        folder: FolderId,
+        /// Whose rows.
+        device: DeviceId,
+    },
+    /// Takes paths off the list of needs: nothing is to be done there until a row changes.
+    SettleNeeds {
+        /// Which folder.
+        folder: FolderId,
+        /// The paths.
+        paths: Vec<RelPath>,
+    },
+}
+
+/// What a store holds when a device starts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Restored {
+    /// This device's name.
+    pub name: String,
+    /// The current life of the store.
+    pub incarnation: Incarnation,
+    /// All peers.
+    pub peers: Vec<PeerRecord>,
+    /// All folders.
+    pub folders: Vec<RestoredFolder>,
+}
+
+/// What a store holds of one folder when a device starts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RestoredFolder {
+    /// Its record.
+    pub record: FolderRecord,
+    /// The highest sequence among our rows; 0 when there is none.
+    pub last_sequence: Sequence,
+    /// How far we have each peer's index.
+    pub have: BTreeMap<DeviceId, (Incarnation, Sequence)>,
+    /// Sums.
+    pub totals: Totals,
+}

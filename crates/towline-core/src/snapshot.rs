@@ -1,0 +1,210 @@
+//! What a person can see at once: a summary of the whole device, made from the machines' states.
+//!
+//! Long lists (files, history) are not here. Times are moments of the device's clock; the shells
+//! turn them into words.
+
+use std::time::Duration;
+
+use towline_wire::code::PairingCode;
+use towline_wire::ids::{DeviceId, FolderId};
+use towline_wire::link_uri::LinkUri;
+
+use crate::clock::Moment;
+use crate::io::{HeldBack, LinkFault, Path, RootFault, SignalFault};
+use crate::records::{FolderRecord, PeerRecord, Totals};
+
+/// The whole summary.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Snapshot {
+    /// This device.
+    pub device: DeviceSummary,
+    /// The session with the signal server.
+    pub server: ServerState,
+    /// The pairing that runs, or the outcome of the last one.
+    pub pairing: PairingSummary,
+    /// All peers, by name.
+    pub peers: Vec<PeerSummary>,
+    /// All folders on this device, by label.
+    pub folders: Vec<FolderSummary>,
+    /// Folders that peers share and this device has not taken yet.
+    pub invitations: Vec<Invitation>,
+}
+
+/// This device.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DeviceSummary {
+    /// Its key.
+    pub id: DeviceId,
+    /// Its name.
+    pub name: String,
+}
+
+/// The session with the signal server.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ServerState {
+    /// None is configured.
+    None,
+    /// Connecting, or waiting for registration.
+    Connecting,
+    /// Registered.
+    Online,
+    /// Not reachable; tried again at `retry_at`.
+    Offline {
+        /// What went wrong.
+        fault: SignalFault,
+        /// When it is tried again.
+        retry_at: Moment,
+    },
+}
+
+/// A pairing as a person follows it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PairingSummary {
+    /// None.
+    Idle,
+    /// A mailbox is being opened.
+    Opening,
+    /// The code is shown; somebody must type it on the other device.
+    Waiting {
+        /// The code. Secret: for this device's person only.
+        code: PairingCode,
+        /// The link for QR and clipboard. Secret as well.
+        link: LinkUri,
+        /// When both stop to work.
+        expires_at: Moment,
+    },
+    /// The code was entered here; the other side is being met.
+    Joining,
+    /// Both sides prove that they know the secret.
+    Proving,
+    /// A new peer.
+    Paired(DeviceId),
+    /// It failed.
+    Failed(PairingFault),
+}
+
+/// Why a pairing failed. Each has one thing that a person can do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum PairingFault {
+    /// The code is wrong, used, or never existed. The mailbox is burned: make a new one.
+    CodeInvalid,
+    /// Five minutes are over.
+    Expired,
+    /// The signal server cannot be reached.
+    ServerUnreachable,
+    /// The signal server asks to wait (too many tries).
+    RateLimited,
+    /// The other side went away, or gave up.
+    PeerGone,
+    /// The other side speaks no version that this one speaks.
+    Version,
+    /// The other side sent what the protocol does not allow.
+    Protocol,
+    /// The code is this device's own.
+    OwnCode,
+}
+
+/// One peer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PeerSummary {
+    /// What is kept of it.
+    pub record: PeerRecord,
+    /// Whether and how it is connected.
+    pub link: LinkState,
+}
+
+/// Whether and how a peer is connected.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum LinkState {
+    /// Not known to be reachable.
+    Away,
+    /// Being tried.
+    Connecting,
+    /// Connected.
+    Up {
+        /// The path that packets take.
+        path: Path,
+        /// The connection's round-trip time, once measured.
+        rtt: Option<Duration>,
+        /// Bytes received since the connection stands.
+        received_bytes: u64,
+        /// Bytes sent since the connection stands.
+        sent_bytes: u64,
+    },
+    /// The last try failed; tried again at `retry_at`.
+    Waiting {
+        /// What went wrong.
+        fault: LinkFault,
+        /// When it is tried again.
+        retry_at: Moment,
+    },
+    /// Somebody else's key answered where this peer was. Stays until a person acts.
+    Impostor,
+}
+
+/// One folder.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FolderSummary {
+    /// What is kept of it.
+    pub record: FolderRecord,
+    /// What it is doing.
+    pub state: FolderState,
+    /// Sums over what lies here, and the paths that are still needed.
+    pub totals: Totals,
+    /// Steps that were carried out since the device started.
+    pub applied: u64,
+    /// Conflict copies that this device has made since it started.
+    pub conflicts: u64,
+    /// Entries that cannot be synced here, the first 100.
+    pub held_back: Vec<HeldBack>,
+    /// Peers that take part, with their state.
+    pub peers: Vec<FolderPeer>,
+}
+
+/// What a folder is doing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum FolderState {
+    /// Its root is being opened.
+    Opening,
+    /// Its root cannot be used; it goes on by itself when the root is back.
+    Paused(RootFault),
+    /// Looking for local changes.
+    Scanning,
+    /// Fetching or applying what peers have.
+    Syncing,
+    /// Something is needed that no connected peer has, or a disk refuses.
+    Waiting,
+    /// Equal to every connected peer, as far as both have told.
+    InSync,
+}
+
+/// A peer's part in a folder.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FolderPeer {
+    /// Which peer.
+    pub id: DeviceId,
+    /// What is known of its part.
+    pub state: FolderPeerState,
+}
+
+/// What is known of a peer's part in a folder.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FolderPeerState {
+    /// Invited; it has not accepted yet, or was never connected since.
+    Invited,
+    /// Takes part and is connected.
+    Connected,
+    /// Takes part and is away.
+    Away,
+}
+
+/// A folder that a peer shares and this device has not taken yet.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Invitation {
+    /// Who shares it.
+    pub peer: DeviceId,
+    /// Which folder.
+    pub folder: FolderId,
+    /// The peer's label.
+    pub label: String,
+}

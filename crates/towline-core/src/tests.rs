@@ -1,0 +1,1 @@
+//! Tests of the machines: data in, data out.

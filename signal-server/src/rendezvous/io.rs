@@ -98,7 +98,7 @@ pub enum Output {
         /// What.
         notice: Notice,
     },
-    /// Send a binary frame, by way of a [`PacketQueue`].
+    /// Send a binary frame, by way of a [`PacketQueue`](super::PacketQueue).
     Forward {
         /// To whom.
         connection: ConnectionId,

@@ -111,6 +111,8 @@ impl Reader {
         directory: Option<&RelPath>,
     ) -> Result<Vec<OurRow>, StoreError> {
         let mut rows = Vec::new();
+        // All seeks look at the same state.
+        let _snapshot = self.connection.unchecked_transaction()?;
         let Some(number) = folder_number(&self.connection, folder)? else {
             return Ok(rows);
         };

@@ -28,7 +28,8 @@ pub struct HeldFile {
     pub stamp: Option<DiskStamp>,
 }
 
-/// Reads our own rows beside the writer.
+/// Reads our own rows beside the writer. Dropped before its store if possible: only the last connection
+/// takes the write-ahead log away, and only then does the next start skip checking the pages.
 #[derive(Debug)]
 pub struct Reader {
     connection: Connection,

@@ -92,9 +92,11 @@ impl World {
 
     fn requests(&mut self) -> Vec<NetworkRequest> {
         std::iter::from_fn(|| self.outbox.pop())
-            .map(|output| match output {
-                Output::Network(request) => request,
-                other => panic!("not for the network: {other:?}"),
+            .map(|output| {
+                let Output::Network(request) = output else {
+                    panic!("not for the network: {output:?}");
+                };
+                request
             })
             .collect()
     }
@@ -156,10 +158,11 @@ impl World {
     }
 
     fn path(&self) -> Path {
-        match self.link.summary(self.now) {
-            LinkState::Up { path, .. } => path,
-            other => panic!("not up but {other:?}"),
-        }
+        let summary = self.link.summary(self.now);
+        let LinkState::Up { path, .. } = summary else {
+            panic!("not up but {summary:?}");
+        };
+        path
     }
 
     fn measured(&mut self, sent_bytes: u64, silent_ms: u64) -> Vec<LinkNews> {

@@ -1,1 +1,4 @@
 //! Tests of the machines: data in, data out.
+
+mod folder;
+mod plan;

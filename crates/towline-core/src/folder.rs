@@ -31,7 +31,9 @@ use crate::clock::Moment;
 use crate::folder::exchange::{Door, Exchange, door};
 use crate::folder::look::{Look, Next, PageOf, Root};
 use crate::folder::observe::{Departures, Draft, Observed, Sighting, observe};
-use crate::folder::plan::{Action, Planned, PlannedStep, footing, ground, plan};
+use crate::folder::plan::{
+    Action, Planned, PlannedStep, footing, ground, make_room, plan, rooms,
+};
 use crate::folder::settle::{settle, settled_paths};
 use crate::folder::verdict::Rest;
 use crate::folder::walk::{Ask, NEEDS_PAGE, Walk};
@@ -125,6 +127,7 @@ enum Question {
     Observe(ScanId, Sighting, Departures),
     Settle(Vec<(RelPath, Outcome)>),
     Ground(Actor, Vec<Planned>),
+    MakeRoom(Actor, Vec<Planned>),
 }
 
 /// What follows when a decision is durable.
@@ -438,7 +441,17 @@ impl Folder {
                 self.observe(now, scan, sighting, departures, &rows, outbox);
             }
             Question::Settle(outcomes) => self.settle(now, outcomes, &rows, outbox),
-            Question::Ground(us, planned) => self.ground(now, us, planned, &rows, outbox),
+            // A plan in the name of an earlier incarnation, or for a root that is lost, is void.
+            Question::Ground(us, _) | Question::MakeRoom(us, _)
+                if us != self.us || self.look.root() != Root::Seen =>
+            {
+                self.walk.interrupt();
+            }
+            Question::Ground(_, planned) => self.ground(now, planned, &rows, outbox),
+            Question::MakeRoom(_, mut planned) => {
+                make_room(&mut planned, &rows);
+                self.carry_out(now, planned, outbox);
+            }
         }
     }
 
@@ -608,21 +621,26 @@ impl Folder {
     fn ground(
         &mut self,
         now: Moment,
-        us: Actor,
         planned: Vec<Planned>,
         rows: &BTreeMap<RelPath, OurRow>,
         outbox: &mut Outbox,
     ) {
-        if self.look.root() != Root::Seen || us != self.us {
-            self.walk.interrupt();
-            return;
-        }
         let walk = &self.walk;
-        let coming = |path: &RelPath| walk.is_coming(path);
+        let pending = |path: &RelPath| walk.is_pending(path);
+        let planned = ground(planned, rows, &pending, walk.sight(), self.us);
+        let rooms: Vec<RelPath> = rooms(&planned).into_iter().collect();
+        if rooms.is_empty() {
+            self.carry_out(now, planned, outbox);
+        } else {
+            self.ask_rows(rooms, Question::MakeRoom(self.us, planned), outbox);
+        }
+    }
+
+    fn carry_out(&mut self, now: Moment, planned: Vec<Planned>, outbox: &mut Outbox) {
         let mut drafts = Vec::new();
         let mut settled = Vec::new();
         let mut steps = Vec::new();
-        for Planned { path, action } in ground(planned, rows, &coming, walk.sight(), us) {
+        for Planned { path, action } in planned {
             match action {
                 Action::Settled => settled.push(path),
                 Action::Adopt { becomes, stamp, rest } => {
@@ -633,7 +651,7 @@ impl Folder {
                     }
                 }
                 Action::Step(step) => steps.push(*step),
-                Action::Wait(_) => {}
+                Action::Wait(_) => self.walk.note_waiting(),
             }
         }
         self.carry(steps, outbox);

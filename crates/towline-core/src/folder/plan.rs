@@ -256,27 +256,21 @@ pub enum Sight {
     Whole,
 }
 
-/// The paths whose rows [`ground`] wants to see for this plan: parents of what is made, and the
-/// places for what is kept.
+/// The paths whose rows [`ground`] needs for this plan: the parents of all that is made.
 pub fn footing(planned: &[Planned]) -> BTreeSet<RelPath> {
-    let mut paths = BTreeSet::new();
-    for planned in planned.iter().filter_map(as_step) {
-        if planned.step.content != Content::Absent {
-            paths.extend(parents(&planned.step.path));
-        }
-        if let Some(loser) = &planned.loser {
-            paths.extend(conflict_path(loser, Detail::Short));
-            paths.extend(conflict_path(loser, Detail::Long));
-        }
-    }
-    paths
+    planned
+        .iter()
+        .filter_map(as_step)
+        .filter(|planned| planned.step.content != Content::Absent)
+        .flat_map(|planned| parents(&planned.step.path))
+        .collect()
 }
 
-/// Makes sure that every step has a directory to stand in and a free place for what it keeps.
+/// Makes sure that every step has a directory to stand in.
 ///
 /// A live entry below something that is not a directory brings the directory back by a write of our
 /// own: so an edit deep inside a deleted directory returns with exactly the directories that it
-/// needs. `pending` names directories that will come by themselves.
+/// needs. `pending` names paths where something is about to happen anyway.
 pub fn ground(
     planned: Vec<Planned>,
     rows: &BTreeMap<RelPath, OurRow>,
@@ -286,6 +280,8 @@ pub fn ground(
 ) -> Vec<Planned> {
     let mut grounded: Vec<Planned> = Vec::with_capacity(planned.len());
     let mut coming: BTreeSet<RelPath> = BTreeSet::new();
+    let changing: BTreeSet<RelPath> =
+        planned.iter().filter_map(as_step).map(|planned| planned.step.path.clone()).collect();
     for mut one in planned {
         let Action::Step(step) = &mut one.action else {
             grounded.push(one);
@@ -296,7 +292,8 @@ pub fn ground(
                 .into_iter()
                 .filter(|parent| !coming.contains(parent) && !is_directory(rows.get(parent)))
                 .collect();
-            if missing.iter().any(pending) || (!missing.is_empty() && sight == Sight::Partial) {
+            let waits = |parent| pending(parent) || changing.contains(parent);
+            if missing.iter().any(waits) || (!missing.is_empty() && sight == Sight::Partial) {
                 one.action = Action::Wait(Wait::Parent);
                 grounded.push(one);
                 continue;
@@ -306,7 +303,6 @@ pub fn ground(
                 coming.insert(parent);
             }
         }
-        make_room(step, rows);
         if step.step.content == Content::Directory {
             coming.insert(one.path.clone());
         }
@@ -344,22 +340,41 @@ fn brought_back(path: &RelPath, row: Option<&OurRow>, us: Actor) -> Planned {
     Planned { path: path.clone(), action }
 }
 
-/// Chooses where a losing version is kept: nowhere when its bytes lie at one of its names already,
-/// else under the shortest name that is free.
-fn make_room(step: &mut PlannedStep, rows: &BTreeMap<RelPath, OurRow>) {
-    let Some(loser) = &step.loser else { return };
+/// The paths whose rows [`make_room`] needs for this plan: where losing versions may be kept.
+pub fn rooms(planned: &[Planned]) -> BTreeSet<RelPath> {
+    let losers = planned.iter().filter_map(as_step).filter_map(|planned| planned.loser.as_ref());
+    losers
+        .flat_map(|loser| [Detail::Short, Detail::Long].map(|detail| conflict_path(loser, detail)))
+        .flatten()
+        .collect()
+}
+
+/// Chooses where each losing version is kept: nowhere when its bytes lie at one of its names
+/// already, else under the shortest name that is free.
+pub fn make_room(planned: &mut [Planned], rows: &BTreeMap<RelPath, OurRow>) {
+    for one in planned {
+        if let Action::Step(step) = &mut one.action
+            && let Some(loser) = &step.loser
+        {
+            step.step.keep = room(loser, step.step.keep.take(), rows);
+        }
+    }
+}
+
+fn room(
+    loser: &Entry,
+    asked: Option<RelPath>,
+    rows: &BTreeMap<RelPath, OurRow>,
+) -> Option<RelPath> {
     let mut free = None;
     for detail in [Detail::Long, Detail::Short] {
         let Some(path) = conflict_path(loser, detail) else { continue };
         match rows.get(&path).map(|row| &row.entry.content) {
             None | Some(Content::Absent) => free = Some(path),
-            Some(content) if content.same_bytes(&loser.content) => {
-                step.step.keep = None;
-                return;
-            }
+            Some(content) if content.same_bytes(&loser.content) => return None,
             Some(Content::Directory | Content::File { .. } | Content::Symlink { .. }) => {}
         }
     }
     // Both names taken by other bytes is a collision of 128 bits: the disk refuses to overwrite.
-    step.step.keep = free.or_else(|| step.step.keep.take());
+    free.or(asked)
 }

@@ -97,7 +97,7 @@ pub(crate) fn settle(
                 settled.drafts.push(Draft { entry: planned.becomes, stamp });
             }
             Outcome::Stale | Outcome::NotEmpty => {
-                settled.unseen.push(path.clone());
+                settled.unseen.extend([Some(path.clone()), planned.step.keep].into_iter().flatten());
                 settled.failed.push(path);
             }
             Outcome::NoSource => settled.failed.push(path),

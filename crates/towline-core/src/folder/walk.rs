@@ -9,7 +9,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use towline_wire::entry::{Actor, Content};
+use towline_wire::entry::Actor;
 use towline_wire::rel_path::RelPath;
 
 use crate::clock::Moment;
@@ -56,6 +56,13 @@ enum Due {
     Yes,
 }
 
+/// Whether a step was left out because something above it is about to change.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Below {
+    Nothing,
+    Waits,
+}
+
 #[derive(Debug)]
 struct UnderWay {
     apply: ApplyId,
@@ -79,6 +86,7 @@ pub(crate) enum Ask {
 pub(crate) struct Walk {
     state: State,
     due: Due,
+    below: Below,
     under_way: BTreeMap<RelPath, UnderWay>,
     /// Directories to remove at the end of this walk.
     going: BTreeMap<RelPath, PlannedStep>,
@@ -93,6 +101,7 @@ impl Walk {
         Self {
             state: State::Resting,
             due: Due::Yes,
+            below: Below::Nothing,
             under_way: BTreeMap::new(),
             going: BTreeMap::new(),
             put_off: BTreeSet::new(),
@@ -225,6 +234,9 @@ impl Walk {
     /// Takes a step that has ended off what is under way.
     pub(crate) fn end(&mut self, path: &RelPath, outcome: Outcome) -> Option<Ended> {
         let UnderWay { planned, news, .. } = self.under_way.remove(path)?;
+        if std::mem::replace(&mut self.below, Below::Nothing) == Below::Waits {
+            self.due = Due::Yes;
+        }
         Some(Ended { planned, outcome, news })
     }
 
@@ -232,13 +244,14 @@ impl Walk {
         self.under_way.contains_key(path)
     }
 
-    /// Whether a directory will come at this path by itself: its step is under way, or put off.
-    pub(crate) fn is_coming(&self, path: &RelPath) -> bool {
-        self.put_off.contains(path)
-            || self
-                .under_way
-                .get(path)
-                .is_some_and(|step| step.planned.step.content == Content::Directory)
+    /// Whether something is about to happen at a path: its step is under way, or put off.
+    pub(crate) fn is_pending(&self, path: &RelPath) -> bool {
+        self.is_under_way(path) || self.put_off.contains(path)
+    }
+
+    /// Something waits for a step above it.
+    pub(crate) fn note_waiting(&mut self) {
+        self.below = Below::Waits;
     }
 
     pub(crate) fn is_idle(&self) -> bool {
@@ -252,6 +265,7 @@ impl Walk {
     /// A peer's row of this path came in.
     pub(crate) fn note_peer_row(&mut self, path: &RelPath) {
         self.put_off.remove(path);
+        self.going.remove(path);
         if let Some(step) = self.under_way.get_mut(path) {
             step.news = News::PeerRow;
         }
@@ -259,6 +273,8 @@ impl Walk {
 
     /// Writes that were planned in the name of our actor before are not made.
     pub(crate) fn note_incarnation(&mut self, before: Actor) {
+        self.going.clear();
+        self.due = Due::Yes;
         for step in self.under_way.values_mut() {
             if step.planned.becomes.author.actor == before {
                 step.news = News::Incarnation;
@@ -288,7 +304,7 @@ impl Walk {
 
     /// Something about this path has changed: it may be planned again.
     pub(crate) fn release(&mut self, path: &RelPath) {
-        if self.put_off.remove(path) {
+        if self.put_off.remove(path) || self.going.remove(path).is_some() {
             self.due = Due::Yes;
         }
     }

@@ -61,6 +61,14 @@ impl Store {
     }
 
     fn perform(&mut self, op: StoreOp) {
+        if let Ok(watch) = std::env::var("WATCH") {
+            match &op {
+                StoreOp::PutOurRows { rows, .. } => for r in rows { if r.entry.path.as_str() == watch { eprintln!("{:p} OURS {:?} {:?} {:?}", self, r.entry.content, r.entry.author.counter, r.entry.version.iter().map(|(a,c)|(a.device.as_bytes()[0],c)).collect::<Vec<_>>()); } },
+                StoreOp::PutPeerRows { entries, device, .. } => for e in entries { if e.path.as_str() == watch { eprintln!("{:p} THEIRS {:?} {:?} {:?} {:?}", self, device.as_bytes()[0], e.content, e.author.counter, e.version.iter().map(|(a,c)|(a.device.as_bytes()[0],c)).collect::<Vec<_>>()); } },
+                StoreOp::SettleNeeds { paths, .. } => for p in paths { if p.as_str() == watch { eprintln!("{:p} SETTLE", self); } },
+                _ => {}
+            }
+        }
         match op {
             StoreOp::PutOurRows { rows, .. } => {
                 for row in rows {
@@ -190,7 +198,14 @@ impl Disk {
                 self.scan_page(rows);
             }
             DiskRequest::ContinueScan(_) => self.scan_page(rows),
-            DiskRequest::Apply(id, steps) => self.applies.push((id, steps.into())),
+            DiskRequest::Apply(id, steps) => {
+                for step in &steps {
+                    let twice = self.applies.iter().flat_map(|(_, steps)| steps);
+                    let mut twice = twice.filter(|other| other.path == step.path);
+                    assert!(twice.next().is_none(), "two steps at {}", step.path);
+                }
+                self.applies.push((id, steps.into()));
+            }
             DiskRequest::Prepare { .. } | DiskRequest::Close => panic!("not asked by a folder"),
         }
     }
@@ -223,6 +238,7 @@ impl Disk {
 
     fn carry_out(&mut self, step: &Step, reachable: &BTreeSet<ContentHash>) -> Outcome {
         self.steps += 1;
+        if std::env::var("WATCH").is_ok() { eprintln!("STEP {:p} {:?}", self, step); }
         let lies = self.nodes.get(&step.path).cloned();
         let as_expected = match (&lies, step.expected) {
             (None, Expected::Nothing) => true,
@@ -271,7 +287,6 @@ pub(crate) struct Replica {
     pub(crate) disk: Disk,
     outbox: Outbox,
     replies: VecDeque<FolderInput>,
-    life: u64,
 }
 
 #[derive(Debug)]
@@ -281,7 +296,6 @@ pub(crate) struct World {
     pub(crate) wires: BTreeMap<(usize, usize), VecDeque<Control>>,
     pub(crate) linked: BTreeSet<(usize, usize)>,
     rng: ChaCha8Rng,
-    pub(crate) trace: Vec<String>,
     pub(crate) hangups: u64,
 }
 
@@ -295,7 +309,6 @@ impl World {
             wires: BTreeMap::new(),
             linked: BTreeSet::new(),
             rng: ChaCha8Rng::seed_from_u64(seed),
-            trace: Vec::new(),
             hangups: 0,
         };
         for at in 0..world.replicas.len() {
@@ -350,7 +363,6 @@ impl World {
         std::mem::swap(&mut again.store, &mut self.replicas[at].store);
         std::mem::swap(&mut again.disk.nodes, &mut self.replicas[at].disk.nodes);
         again.disk.writes = self.replicas[at].disk.writes;
-        again.life = self.replicas[at].life + 1;
         again.folder = Folder::new(restored(name, &again.store), actor(name));
         self.replicas[at] = again;
         self.input(at, FolderInput::Start);
@@ -548,18 +560,57 @@ impl World {
         self.tree(at).iter().filter(|line| line.contains(".conflict-")).count()
     }
 
+    /// What every device says of a path, for a failing test.
+    fn told(&self, path: &RelPath) -> String {
+        let said = |entry: &Entry| {
+            let history: Vec<String> = entry
+                .version
+                .iter()
+                .map(|(actor, counter)| format!("{}:{counter}", actor.device.as_bytes()[0]))
+                .collect();
+            let author = entry.author;
+            let content = match &entry.content {
+                Content::File { hash, .. } => hash.to_string()[..6].to_owned(),
+                other @ (Content::Absent | Content::Symlink { .. } | Content::Directory) => {
+                    format!("{other:?}")
+                }
+            };
+            let (by, counter) = (author.actor.device.as_bytes()[0], author.counter);
+            format!("{content} by {by}:{counter} at {} knows {history:?}", entry.mtime.0)
+        };
+        let mut lines = Vec::new();
+        for (at, replica) in self.replicas.iter().enumerate() {
+            let ours = replica.store.rows.get(path).map(|row| said(&row.entry));
+            let need = replica.store.needs.contains(path);
+            let disk = replica.disk.nodes.contains_key(path);
+            lines.push(format!("{path}: {at} has {ours:?}, need {need}, on disk {disk}"));
+            for (device, entry) in replica.store.theirs.get(path).into_iter().flatten() {
+                lines.push(format!("    {}: {}", device.as_bytes()[0], said(entry)));
+            }
+        }
+        lines.join("\n")
+    }
+
     /// All trees agree, every index equals its disk, and all indexes agree.
     pub(crate) fn assert_agreed(&self) {
         for (at, replica) in self.replicas.iter().enumerate() {
+            for path in self.replicas.iter().flat_map(|replica| replica.store.rows.keys()) {
+                let [first, here] = [0, at].map(|at| {
+                    self.replicas[at].disk.nodes.get(path).map(|node| &node.content)
+                });
+                assert_eq!(first, here, "{}", self.told(path));
+            }
             assert_eq!(self.tree(at), self.tree(0), "trees of {at} and 0");
             for (path, row) in &replica.store.rows {
                 let lies = replica.disk.nodes.get(path).map(|node| &node.content);
                 let known = Some(&row.entry.content).filter(|content| **content != Content::Absent);
                 assert_eq!(lies, known, "index and disk of {at} at {path}");
                 let first = self.replicas[0].store.rows.get(path).map(|row| &row.entry);
-                assert_eq!(first, Some(&row.entry), "indexes of 0 and {at}");
+                assert_eq!(first, Some(&row.entry), "{}", self.told(path));
             }
-            assert!(replica.store.needs.is_empty(), "needs of {at}: {:?}", replica.store.needs);
+            for path in &replica.store.needs {
+                panic!("a need of {at} is left: {}", self.told(path));
+            }
         }
         assert_eq!(self.hangups, 0);
     }
@@ -589,7 +640,6 @@ fn replica(name: u8, have: &BTreeMap<DeviceId, (Incarnation, Sequence)>) -> Repl
         disk: Disk::default(),
         outbox: Outbox::default(),
         replies: VecDeque::new(),
-        life: 0,
     }
 }
 

@@ -119,13 +119,7 @@ pub fn judge<'a>(
         None => Fate::Unknown,
         Some(ours) => {
             becomes.version = becomes.version.merged(&ours.version);
-            if standing().any(|entry| std::ptr::eq(entry, ours)) {
-                fate_standing(ours, winner)
-            } else if ours.content.same_bytes(&winner.content) {
-                Fate::Stands
-            } else {
-                Fate::Replaced
-            }
+            fate(ours, winner, all())
         }
     };
     let yielding = theirs.clone().any(|entry| !becomes.version.knows(entry.author));
@@ -133,14 +127,20 @@ pub fn judge<'a>(
     Some(Judgement { becomes, fate, rest })
 }
 
-/// The fate of a record of ours that nobody has replaced.
-fn fate_standing(ours: &Entry, winner: &Entry) -> Fate {
+/// The fate of our bytes. Somebody who has the same bytes and knows more has not replaced them.
+fn fate<'a>(ours: &Entry, winner: &Entry, mut all: impl Iterator<Item = &'a Entry>) -> Fate {
     if ours.content.same_bytes(&winner.content) {
         return Fate::Stands;
     }
     match ours.content {
         Content::Absent | Content::Directory => Fate::Replaced,
-        Content::File { .. } | Content::Symlink { .. } => Fate::Loses,
+        Content::File { .. } | Content::Symlink { .. } => {
+            if all.any(|other| !other.content.same_bytes(&ours.content) && replaces(other, ours)) {
+                Fate::Replaced
+            } else {
+                Fate::Loses
+            }
+        }
     }
 }
 

@@ -164,8 +164,14 @@ impl Look {
         }
     }
 
-    /// Starts the next scan when none runs and something is wanted.
-    pub(crate) fn start(&mut self, in_flight: &dyn Fn(&RelPath) -> bool, outbox: &mut Outbox) {
+    /// Starts the next scan when none runs and something is wanted. Paths that steps are changing,
+    /// as `under_way` lists them, are looked at once more when their steps have ended: the scan may
+    /// pass them before there is a row that it could miss on disk.
+    pub(crate) fn start(
+        &mut self,
+        under_way: &dyn Fn(&ScanScope) -> Vec<RelPath>,
+        outbox: &mut Outbox,
+    ) {
         match self.root {
             Root::Unseen | Root::Seen if self.scan.is_none() => {}
             Root::Unseen | Root::Seen | Root::Opening | Root::Paused(_) => return,
@@ -173,16 +179,9 @@ impl Look {
         let (breadth, scope) = match std::mem::replace(&mut self.wanted, Scope::Nothing) {
             Scope::Nothing => return,
             Scope::All => (Breadth::Whole, ScanScope::All),
-            Scope::Paths(paths) => {
-                let (later, now): (BTreeSet<_>, BTreeSet<_>) =
-                    paths.into_iter().partition(|path| in_flight(path));
-                self.waiting.add(later);
-                if now.is_empty() {
-                    return;
-                }
-                (Breadth::Part, ScanScope::Paths(now))
-            }
+            Scope::Paths(paths) => (Breadth::Part, ScanScope::Paths(paths)),
         };
+        self.waiting.add(under_way(&scope));
         self.last_scan += 1;
         let id = ScanId(self.last_scan);
         self.scan = Some(Scan {

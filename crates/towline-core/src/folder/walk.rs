@@ -15,7 +15,7 @@ use towline_wire::rel_path::RelPath;
 use crate::clock::Moment;
 use crate::folder::plan::{Phase, PlannedStep, Sight};
 use crate::folder::settle::{Ended, News};
-use crate::io::{ApplyId, Outcome, PageEnd};
+use crate::io::{ApplyId, Outcome, PageEnd, ScanScope};
 use crate::records::Need;
 
 /// Needs in one page: 1024, about 1 MiB with two peers' records. Fewer would cost more round trips
@@ -88,6 +88,8 @@ pub(crate) struct Walk {
     due: Due,
     below: Below,
     under_way: BTreeMap<RelPath, UnderWay>,
+    /// Where steps under way keep what they replace.
+    keeping: BTreeSet<RelPath>,
     /// Directories to remove at the end of this walk.
     going: BTreeMap<RelPath, PlannedStep>,
     put_off: BTreeSet<RelPath>,
@@ -103,6 +105,7 @@ impl Walk {
             due: Due::Yes,
             below: Below::Nothing,
             under_way: BTreeMap::new(),
+            keeping: BTreeSet::new(),
             going: BTreeMap::new(),
             put_off: BTreeSet::new(),
             retry_at: None,
@@ -188,6 +191,9 @@ impl Walk {
                 (PageEnd::End, _) | (PageEnd::More, None) => self.state = State::Draining(*phase),
             }
         }
+        if needs.iter().any(|need| self.keeping.contains(&need.path)) {
+            self.note_waiting();
+        }
         needs
             .into_iter()
             .filter(|need| !self.is_under_way(&need.path) && !self.put_off.contains(&need.path))
@@ -222,6 +228,7 @@ impl Walk {
         for planned in steps {
             let under_way = UnderWay { apply, planned: planned.clone(), news: News::None };
             self.under_way.insert(planned.step.path.clone(), under_way);
+            self.keeping.extend(planned.step.keep.clone());
         }
         apply
     }
@@ -234,14 +241,34 @@ impl Walk {
     /// Takes a step that has ended off what is under way.
     pub(crate) fn end(&mut self, path: &RelPath, outcome: Outcome) -> Option<Ended> {
         let UnderWay { planned, news, .. } = self.under_way.remove(path)?;
+        if let Some(keep) = &planned.step.keep {
+            self.keeping.remove(keep);
+        }
         if std::mem::replace(&mut self.below, Below::Nothing) == Below::Waits {
             self.due = Due::Yes;
         }
         Some(Ended { planned, outcome, news })
     }
 
+    /// Whether a step changes what lies at a path.
     pub(crate) fn is_under_way(&self, path: &RelPath) -> bool {
-        self.under_way.contains_key(path)
+        self.under_way.contains_key(path) || self.keeping.contains(path)
+    }
+
+    /// Every path in a scope that a step changes.
+    pub(crate) fn under_way_in(&self, scope: &ScanScope) -> Vec<RelPath> {
+        match scope {
+            ScanScope::All => self.under_way.keys().chain(&self.keeping).cloned().collect(),
+            ScanScope::Paths(paths) => paths
+                .iter()
+                .flat_map(|at| {
+                    let steps = self.under_way.range(at.clone()..).map(|(path, _)| path);
+                    let kept = self.keeping.range(at.clone()..);
+                    within(at, steps).chain(within(at, kept))
+                })
+                .cloned()
+                .collect(),
+        }
     }
 
     /// Whether something is about to happen at a path: its step is under way, or put off.
@@ -325,4 +352,15 @@ impl Walk {
             self.release_all();
         }
     }
+}
+
+/// Of ascending paths that begin at `at`: itself and all below it.
+fn within<'a>(
+    at: &'a RelPath,
+    paths: impl Iterator<Item = &'a RelPath>,
+) -> impl Iterator<Item = &'a RelPath> {
+    // Names that only begin alike, as `a-b` after `a`, lie between a path and what is below it.
+    paths
+        .take_while(|path| path.as_str().starts_with(at.as_str()))
+        .filter(move |path| *path == at || path.is_below(at))
 }

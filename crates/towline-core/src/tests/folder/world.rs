@@ -61,14 +61,6 @@ impl Store {
     }
 
     fn perform(&mut self, op: StoreOp) {
-        if let Ok(watch) = std::env::var("WATCH") {
-            match &op {
-                StoreOp::PutOurRows { rows, .. } => for r in rows { if format!("{} {:?}", r.entry.path, r.entry.content).contains(&watch) { eprintln!("{}", r.entry.path); eprintln!("{:p} OURS {:?} {:?} {:?}", self, r.entry.content, r.entry.author.counter, r.entry.version.iter().map(|(a,c)|(a.device.as_bytes()[0],c)).collect::<Vec<_>>()); } },
-                StoreOp::PutPeerRows { entries, device, .. } => for e in entries { if format!("{} {:?}", e.path, e.content).contains(&watch) {eprintln!("{}", e.path); eprintln!("{:p} THEIRS {:?} {:?} {:?} {:?}", self, device.as_bytes()[0], e.content, e.author.counter, e.version.iter().map(|(a,c)|(a.device.as_bytes()[0],c)).collect::<Vec<_>>()); } },
-                StoreOp::SettleNeeds { paths, .. } => for p in paths { if p.as_str() == watch { eprintln!("{:p} SETTLE", self); } },
-                _ => {}
-            }
-        }
         match op {
             StoreOp::PutOurRows { rows, .. } => {
                 for row in rows {
@@ -238,7 +230,6 @@ impl Disk {
 
     fn carry_out(&mut self, step: &Step, reachable: &BTreeSet<ContentHash>) -> Outcome {
         self.steps += 1;
-        if std::env::var("WATCH").is_ok() { eprintln!("STEP {:p} {:?}", self, step); }
         let lies = self.nodes.get(&step.path).cloned();
         let as_expected = match (&lies, step.expected) {
             (None, Expected::Nothing) => true,
@@ -515,7 +506,6 @@ impl World {
     /// A person writes; missing parents are made, a directory in the way goes.
     pub(crate) fn write(&mut self, at: usize, text: &str, content: Content, mtime: i64) {
         let target = path(text);
-        if std::env::var("WATCH").is_ok() { eprintln!("PERSON {at} writes {text} {content:?} {mtime} over {:?} on {:p}", self.replicas[at].disk.nodes.get(&target).map(|n| n.content.clone()), &self.replicas[at].store); }
         let disk = &mut self.replicas[at].disk;
         let mut parents: Vec<RelPath> =
             std::iter::successors(target.parent(), RelPath::parent).collect();
@@ -535,7 +525,6 @@ impl World {
     }
 
     pub(crate) fn delete(&mut self, at: usize, text: &str) {
-        if std::env::var("WATCH").is_ok() { eprintln!("PERSON {at} deletes {text}"); }
         let disk = &mut self.replicas[at].disk;
         disk.remove(&path(text));
         disk.disturb(&path(text));

@@ -3,3 +3,5 @@
 mod link;
 mod pairing;
 mod session;
+mod folder;
+mod plan;

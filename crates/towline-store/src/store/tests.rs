@@ -1,10 +1,5 @@
 //! A full disk, which only a limit on the file's pages shows without filling one.
 
-#![expect(
-    clippy::unwrap_used,
-    reason = "a test that meets the unexpected must fail"
-)]
-
 use std::collections::BTreeSet;
 
 use towline_core::records::{FolderRecord, OurRow, RootPath};

@@ -26,3 +26,6 @@ pub(crate) use large::{Begun, Partial};
 pub(crate) use pool::Pool;
 pub(crate) use progress::{CurrentTransfer, Progress, ProgressReading};
 pub(crate) use serve::{Library, OpenContent, STREAMS_PER_PEER_MAX, ServeFault, Server};
+
+#[cfg(test)]
+mod tests;

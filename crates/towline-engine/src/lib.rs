@@ -1,3 +1,3 @@
 //! Placeholder.
-
+mod disk;
 mod transfer;

@@ -15,17 +15,15 @@ mod grants;
 mod hash_tree;
 mod lane;
 mod large;
-mod pool;
-mod positioned;
 mod progress;
 mod serve;
+mod work;
 
-pub(crate) use apply::{Peers, Transfer, TransferEvent};
+pub(crate) use apply::{Peers, Transfer, TransferEvent, TransferFault};
 pub(crate) use grants::Grants;
-pub(crate) use large::{Begun, Partial};
-pub(crate) use pool::Pool;
 pub(crate) use progress::{CurrentTransfer, Progress, ProgressReading};
-pub(crate) use serve::{Library, OpenContent, STREAMS_PER_PEER_MAX, ServeFault, Server};
+pub(crate) use serve::{Folders, STREAMS_PER_PEER_MAX, ServeFault, Server};
+pub(crate) use work::Work;
 
 #[cfg(test)]
 mod tests;

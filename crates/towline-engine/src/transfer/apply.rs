@@ -12,7 +12,6 @@
 //! the step ends as `NoSource`.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use std::fs::File;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -21,51 +20,25 @@ use futures_util::stream::{self, FuturesUnordered, StreamExt};
 use quinn::Connection;
 use tokio::sync::{Notify, OwnedSemaphorePermit, mpsc};
 use tokio::time::{Instant, sleep_until};
-use towline_core::io::{ApplyId, Expected, HeldReason, Outcome, Step};
+use towline_core::io::{ApplyId, Expected, Outcome, Step};
+use towline_core::records::DiskStamp;
 use towline_wire::data::{Request, SMALL_FILE_BYTES_MAX};
-use towline_wire::entry::Content;
 use towline_wire::ids::{ContentHash, DeviceId, FolderId};
 use towline_wire::rel_path::RelPath;
 
 use super::chunks::hash_of;
 use super::frames::StreamFault;
 use super::lane::{Arrived, Budget, Lane, Queue, Reach, Want};
-use super::large::{Fetched, Large, Partial};
-use super::pool::Pool;
+use super::large::{Fetched, Large, reason_of};
 use super::progress::Progress;
+use super::serve::Folders;
+use super::work::Work;
+use crate::disk::{FileShape, Ready as Make, Root, StageFault, Staged, commit, open_for_serving};
 
 /// The connections that stand.
 pub(crate) trait Peers: Send + Sync + 'static {
     /// The current connection with a peer.
     fn connection(&self, peer: DeviceId) -> Option<Connection>;
-}
-
-/// The disk under one folder. Everything here blocks and runs on the disk pool.
-pub(crate) trait Disk: Send + Sync + 'static {
-    /// Bytes under a temporary name; dropping it removes them. Holds no open file.
-    type Staged: Send + 'static;
-
-    /// Writes a whole small file aside.
-    fn stage(&self, bytes: &[u8]) -> Result<Self::Staged, HeldReason>;
-
-    /// Copies a file of this content that lies in this folder aside and verifies the copy.
-    fn stage_copy(&self, hash: ContentHash, size: u64) -> Option<Self::Staged>;
-
-    /// Copies what is staged once more.
-    fn stage_again(&self, staged: &Self::Staged) -> Result<Self::Staged, HeldReason>;
-
-    /// The file that a step will replace, if it is what the step expects.
-    fn older(&self, path: &RelPath, expected: Expected) -> Option<File>;
-
-    /// Opens the partial file for this content, or makes it.
-    fn partial(&self, hash: ContentHash, size: u64) -> Result<Partial, HeldReason>;
-
-    /// A partial file whose bytes are all there and right.
-    fn stage_partial(&self, hash: ContentHash, file: &File) -> Result<Self::Staged, HeldReason>;
-
-    /// Carries out steps in order and makes them durable, each if its place is still as expected;
-    /// one outcome for each. `None` bytes: a directory, a symlink, a removal.
-    fn commit(&self, makes: Vec<(Step, Option<Self::Staged>)>) -> Vec<(RelPath, Outcome)>;
 }
 
 /// What a transfer tells the device loop.
@@ -95,23 +68,25 @@ pub(crate) enum TransferFault {
     Protocol,
 }
 
-/// Fetches into one folder.
-pub(crate) struct Transfer<D, P> {
+/// Fetches into one folder, as long as its root is open.
+pub(crate) struct Transfer<F, P> {
     /// Which folder.
     pub(crate) folder: FolderId,
-    /// Its disk.
-    pub(crate) disk: Arc<D>,
+    /// Its open root.
+    pub(crate) root: Arc<Root>,
+    /// What lies here already.
+    pub(crate) folders: Arc<F>,
     /// Where connections come from.
     pub(crate) peers: Arc<P>,
     /// Where blocking work runs.
-    pub(crate) pool: Pool,
+    pub(crate) work: Work,
     /// What is shown of it.
     pub(crate) progress: Arc<Progress>,
     /// Where outcomes go. Bounded by whoever made it; when it is full, fetching waits.
     pub(crate) events: mpsc::Sender<TransferEvent>,
 }
 
-impl<D: Disk, P: Peers> Transfer<D, P> {
+impl<F: Folders, P: Peers> Transfer<F, P> {
     /// Carries out a set of steps; returns when every step has had its outcome.
     ///
     /// Safe to drop at any time: what has its final name is whole, a batch that is being committed
@@ -170,7 +145,7 @@ impl<D: Disk, P: Peers> Transfer<D, P> {
     }
 
     /// Copies aside what lies here, and sorts the rest by how it is carried out.
-    async fn sort(&self, steps: Vec<Step>) -> Sorted<D::Staged> {
+    async fn sort(&self, steps: Vec<Step>) -> Sorted {
         let mut sorted = Sorted {
             plain: Vec::new(),
             copies: Vec::new(),
@@ -178,21 +153,18 @@ impl<D: Disk, P: Peers> Transfer<D, P> {
             large: Vec::new(),
             done: Vec::new(),
         };
-        let mut files: BTreeMap<(ContentHash, u64), Vec<Step>> = BTreeMap::new();
+        let mut groups: BTreeMap<(ContentHash, u64), Vec<(FileShape, Step)>> = BTreeMap::new();
         let mut order = Vec::new();
         for step in steps {
-            match step.content {
-                Content::File { hash, size, .. } => {
-                    let group = files.entry((hash, size)).or_default();
-                    if group.is_empty() {
-                        order.push((hash, size));
-                    }
-                    group.push(step);
-                }
-                Content::Absent | Content::Directory | Content::Symlink { .. } => {
-                    sorted.plain.push(step);
-                }
+            let Some(shape) = FileShape::of(&step) else {
+                sorted.plain.push(step);
+                continue;
+            };
+            let group = groups.entry((shape.hash, shape.size)).or_default();
+            if group.is_empty() {
+                order.push((shape.hash, shape.size));
             }
+            group.push((shape, step));
         }
         let groups: Vec<_> = order
             .into_iter()
@@ -200,16 +172,20 @@ impl<D: Disk, P: Peers> Transfer<D, P> {
                 Some(Group {
                     hash,
                     size,
-                    steps: files.remove(&(hash, size))?,
+                    steps: groups.remove(&(hash, size))?,
                 })
             })
             .collect();
-        let disk = self.disk.clone();
-        let progress = self.progress.clone();
-        self.pool
+        let (folder, root) = (self.folder, self.root.clone());
+        let (folders, progress) = (self.folders.clone(), self.progress.clone());
+        self.work
             .run(move || {
                 for group in groups {
-                    sorted.place(&*disk, &progress, group);
+                    let held = match group.size {
+                        0 => Vec::new(),
+                        _ => folders.with_content(folder, group.hash),
+                    };
+                    sorted.place(&root, &held, &progress, group);
                 }
                 sorted
             })
@@ -221,91 +197,115 @@ impl<D: Disk, P: Peers> Transfer<D, P> {
 struct Group {
     hash: ContentHash,
     size: u64,
-    steps: Vec<Step>,
+    steps: Vec<(FileShape, Step)>,
 }
 
 impl Group {
     fn sources(&self) -> BTreeSet<DeviceId> {
-        self.steps
-            .iter()
-            .flat_map(|step| step.sources.iter().copied())
-            .collect()
+        self.steps.iter().flat_map(|(_, step)| step.sources.iter().copied()).collect()
     }
 }
 
 /// Steps by how they are carried out.
-struct Sorted<S> {
+struct Sorted {
     /// Without bytes, in the given order.
     plain: Vec<Step>,
     /// Bytes that lay here.
-    copies: Vec<(Step, S)>,
+    copies: Vec<Make>,
     small: VecDeque<SmallFile>,
     large: Vec<Group>,
     /// Steps that failed already.
     done: Vec<(RelPath, Outcome)>,
 }
 
-impl<S: Send + 'static> Sorted<S> {
-    fn place<D: Disk<Staged = S>>(&mut self, disk: &D, progress: &Progress, group: Group) {
-        let first = if group.size == 0 {
-            Some(disk.stage(&[]))
-        } else {
-            disk.stage_copy(group.hash, group.size).map(Ok)
-        };
-        match first {
-            Some(staged) => {
-                progress.reused(group.size);
-                let (makes, failed) = stage_for_each(disk, group.steps, staged);
-                self.copies.extend(makes);
-                self.done.extend(failed);
+impl Sorted {
+    /// Places one group; `held` are the files here that have its bytes. Blocks.
+    fn place(
+        &mut self,
+        root: &Arc<Root>,
+        held: &[(RelPath, DiskStamp)],
+        progress: &Progress,
+        group: Group,
+    ) {
+        let Group { hash, size, .. } = group;
+        let sources = group.sources();
+        let mut missing = Vec::new();
+        for (shape, step) in group.steps {
+            let staged = if size == 0 {
+                Staged::whole(root, shape, &[])
+            } else {
+                held.iter()
+                    .find_map(|(path, stamp)| Staged::copied(root, shape, path, *stamp).ok())
+                    .ok_or(StageFault::SourceChanged)
+            };
+            match staged {
+                Ok(staged) => {
+                    progress.reused(size);
+                    self.copies.push(Make {
+                        step,
+                        staged: Some(staged),
+                    });
+                }
+                Err(StageFault::SourceChanged) => missing.push((shape, step)),
+                Err(fault @ (StageFault::Held(_) | StageFault::WrongBytes)) => {
+                    self.done.push((step.path, Outcome::Held(reason_of(fault))));
+                }
             }
-            None if group.size <= SMALL_FILE_BYTES_MAX => {
+        }
+        if missing.is_empty() {
+            return;
+        }
+        match u32::try_from(size) {
+            Ok(len) if size <= SMALL_FILE_BYTES_MAX => {
                 let refused = BTreeSet::new();
-                let sources = group.sources();
-                // Small files are at most 1 MiB.
-                let size = u32::try_from(group.size).unwrap_or(u32::MAX);
-                let (hash, steps) = (group.hash, group.steps);
                 self.small.push_back(SmallFile {
                     hash,
-                    size,
+                    len,
                     sources,
-                    steps,
+                    steps: missing,
                     refused,
                 });
             }
-            None => self.large.push(group),
+            Ok(_) | Err(_) => self.large.push(Group {
+                hash,
+                size,
+                steps: missing,
+            }),
         }
     }
 }
 
-/// Gives every step its own copy of what was staged once.
-fn stage_for_each<D: Disk>(
-    disk: &D,
-    steps: Vec<Step>,
-    first: Result<D::Staged, HeldReason>,
-) -> (Vec<(Step, D::Staged)>, Vec<(RelPath, Outcome)>) {
-    let (mut makes, mut failed) = (Vec::new(), Vec::new());
-    let mut next = Some(first);
-    for step in steps {
-        let staged = match (next.take(), makes.first()) {
-            (Some(first), _) => first,
-            (None, Some((_, staged))) => disk.stage_again(staged),
-            (None, None) => Err(HeldReason::Unwritable),
-        };
-        match staged {
-            Ok(staged) => makes.push((step, staged)),
-            Err(reason) => failed.push((step.path, Outcome::Held(reason))),
+/// Staged steps, and what came of those that could not be staged.
+struct StagedSteps {
+    makes: Vec<Make>,
+    failed: Vec<(RelPath, Outcome)>,
+}
+
+/// Stages every step by `stage`, which may look at what was staged before. Blocks.
+fn stage_each(
+    steps: Vec<(FileShape, Step)>,
+    mut stage: impl FnMut(FileShape, Option<&Staged>) -> Result<Staged, StageFault>,
+) -> StagedSteps {
+    let (mut makes, mut failed) = (Vec::<Make>::new(), Vec::new());
+    for (shape, step) in steps {
+        let before = makes.first().and_then(|make| make.staged.as_ref());
+        match stage(shape, before) {
+            Ok(staged) => makes.push(Make {
+                step,
+                staged: Some(staged),
+            }),
+            Err(fault) => failed.push((step.path, Outcome::Held(reason_of(fault)))),
         }
     }
-    (makes, failed)
+    StagedSteps { makes, failed }
 }
 
 /// A small file that is to be fetched, for one or more paths.
 struct SmallFile {
     hash: ContentHash,
-    size: u32,
+    len: u32,
     sources: BTreeSet<DeviceId>,
-    steps: Vec<Step>,
+    steps: Vec<(FileShape, Step)>,
     refused: BTreeSet<DeviceId>,
 }
 
@@ -315,7 +315,7 @@ impl Want for SmallFile {
     }
 
     fn len(&self) -> u32 {
-        self.size
+        self.len
     }
 
     fn may_have(&self, source: DeviceId) -> bool {
@@ -329,32 +329,32 @@ impl Want for SmallFile {
 }
 
 /// What is ready for a commit.
-enum Ready<S> {
+enum Ready {
     /// A small file's bytes, not verified yet.
     Arrived(Arrived<SmallFile>),
     /// A large file.
-    Staged(Step, S),
+    Staged(Make),
 }
 
-impl<S> From<Arrived<SmallFile>> for Ready<S> {
+impl From<Arrived<SmallFile>> for Ready {
     fn from(arrived: Arrived<SmallFile>) -> Self {
         Self::Arrived(arrived)
     }
 }
 
 /// One set of steps on its way.
-struct Run<'a, D, P> {
-    transfer: &'a Transfer<D, P>,
+struct Run<'a, F, P> {
+    transfer: &'a Transfer<F, P>,
     apply: ApplyId,
     /// Told when nothing more will come soon, so that a batch need not wait for its time.
     flush: Notify,
 }
 
-impl<D: Disk, P: Peers> Run<'_, D, P> {
+impl<F: Folders, P: Peers> Run<'_, F, P> {
     async fn fetch_small(
         &self,
         queue: &Queue<SmallFile>,
-        ready: mpsc::Sender<Ready<D::Staged>>,
+        ready: mpsc::Sender<Ready>,
         budget: &Budget,
     ) {
         let sources = queue.sources();
@@ -378,56 +378,53 @@ impl<D: Disk, P: Peers> Run<'_, D, P> {
             budget.all_free().await;
         }
         let lost = queue.take_rest().into_iter().flat_map(|want| want.steps);
-        self.report(lost.map(|step| (step.path, Outcome::NoSource)).collect())
-            .await;
+        self.report_all(lost, &Outcome::NoSource).await;
     }
 
-    async fn fetch_large(&self, groups: Vec<Group>, ready: &mpsc::Sender<Ready<D::Staged>>) {
+    async fn fetch_large(&self, groups: Vec<Group>, ready: &mpsc::Sender<Ready>) {
         stream::iter(groups)
             .for_each_concurrent(LARGE_FILES_MAX, |group| self.fetch_one(group, ready))
             .await;
     }
 
-    async fn fetch_one(&self, group: Group, ready: &mpsc::Sender<Ready<D::Staged>>) {
+    async fn fetch_one(&self, group: Group, ready: &mpsc::Sender<Ready>) {
         let transfer = self.transfer;
-        let Some(Step { path, expected, .. }) = group.steps.first().cloned() else {
+        let sources: Vec<_> = group.sources().into_iter().collect();
+        let Some((shape, first)) = group.steps.first() else {
             return;
         };
-        let (hash, size, sources) = (group.hash, group.size, group.sources());
-        let disk = transfer.disk.clone();
-        let listed = transfer.progress.begin(path.clone(), size);
-        let opened = transfer
-            .pool
-            .run(move || Ok((disk.partial(hash, size)?, disk.older(&path, expected))))
-            .await;
-        let sources: Vec<_> = sources.into_iter().collect();
-        let fetched = match opened {
-            Ok((partial, older)) => {
-                let large = Large {
-                    transfer,
-                    hash,
-                    size,
-                    sources,
-                    listed,
-                };
-                large.fetch(partial, older).await
+        let (shape, path, expected) = (*shape, first.path.clone(), first.expected);
+        let listed = transfer.progress.begin(path.clone(), shape.size);
+        let root = transfer.root.clone();
+        let older = match expected {
+            Expected::Stamped(stamp) => {
+                let opened = move || open_for_serving(&root, &path, stamp).ok();
+                transfer.work.run(opened).await
             }
-            Err(reason) => Fetched::Held(reason),
+            Expected::Nothing | Expected::Directory => None,
         };
-        match fetched {
-            Fetched::Whole(file) => {
-                let disk = transfer.disk.clone();
-                let (makes, failed) = transfer
-                    .pool
-                    .run(move || {
-                        let first = disk.stage_partial(hash, &file);
-                        stage_for_each(&*disk, group.steps, first)
-                    })
+        let large = Large {
+            transfer,
+            shape,
+            sources,
+            listed,
+        };
+        match large.fetch(older).await {
+            Fetched::Whole(staged) => {
+                let mut whole = Some(staged);
+                let stage = move |shape, before: Option<&Staged>| match (whole.take(), before) {
+                    (Some(whole), _) => Ok(whole),
+                    (None, Some(before)) => before.again(shape),
+                    (None, None) => Err(StageFault::SourceChanged),
+                };
+                let staged = transfer
+                    .work
+                    .run(move || stage_each(group.steps, stage))
                     .await;
-                self.report(failed).await;
-                for (step, staged) in makes {
+                self.report(staged.failed).await;
+                for make in staged.makes {
                     // The receiving half is polled beside this until all senders are gone.
-                    let _ = ready.send(Ready::Staged(step, staged)).await;
+                    let _ = ready.send(Ready::Staged(make)).await;
                 }
                 self.flush.notify_one();
             }
@@ -436,37 +433,42 @@ impl<D: Disk, P: Peers> Run<'_, D, P> {
         }
     }
 
-    async fn report_all(&self, steps: Vec<Step>, outcome: &Outcome) {
-        self.report(
-            steps
-                .into_iter()
-                .map(|step| (step.path, outcome.clone()))
-                .collect(),
-        )
-        .await;
+    async fn report_all(
+        &self,
+        steps: impl IntoIterator<Item = (FileShape, Step)>,
+        outcome: &Outcome,
+    ) {
+        let outcomes = steps
+            .into_iter()
+            .map(|(_, step)| (step.path, outcome.clone()));
+        self.report(outcomes.collect()).await;
     }
 
     /// Commits what is there, in order, then what becomes ready until nothing more can.
     async fn commit_all(
         &self,
         plain: Vec<Step>,
-        copies: Vec<(Step, D::Staged)>,
-        mut ready: mpsc::Receiver<Ready<D::Staged>>,
+        copies: Vec<Make>,
+        mut ready: mpsc::Receiver<Ready>,
         small: &Queue<SmallFile>,
     ) {
-        let plain = plain.into_iter().map(|step| (step, None));
-        let copies = copies
+        // Steps without bytes are ordered by the disk, which must see all of them for that.
+        let plain: Vec<_> = plain
             .into_iter()
-            .map(|(step, staged)| (step, Some(staged)));
-        let mut known = plain.chain(copies);
+            .map(|step| Make { step, staged: None })
+            .collect();
+        let mut copies = copies.into_iter();
+        let mut makes = plain;
         loop {
-            let makes: Vec<_> = known.by_ref().take(BATCH_FILES_MAX).collect();
+            if !makes.is_empty() {
+                let root = self.transfer.root.clone();
+                self.report(self.transfer.work.run(move || commit(&root, makes)).await)
+                    .await;
+            }
+            makes = copies.by_ref().take(BATCH_FILES_MAX).collect();
             if makes.is_empty() {
                 break;
             }
-            let disk = self.transfer.disk.clone();
-            self.report(self.transfer.pool.run(move || disk.commit(makes)).await)
-                .await;
         }
         let mut batch = Batch::new();
         let mut committing = FuturesUnordered::new();
@@ -474,8 +476,8 @@ impl<D: Disk, P: Peers> Run<'_, D, P> {
         while open || !batch.ready.is_empty() || !committing.is_empty() {
             if batch.is_due(open) && committing.len() < COMMITS_MAX {
                 let batch = std::mem::replace(&mut batch, Batch::new());
-                let disk = self.transfer.disk.clone();
-                committing.push(self.transfer.pool.run(move || batch.commit(&*disk)));
+                let root = self.transfer.root.clone();
+                committing.push(self.transfer.work.run(move || batch.commit(&root)));
             }
             tokio::select! {
                 biased;
@@ -529,8 +531,8 @@ impl<D: Disk, P: Peers> Run<'_, D, P> {
 }
 
 /// What will be committed together.
-struct Batch<S> {
-    ready: Vec<Ready<S>>,
+struct Batch {
+    ready: Vec<Ready>,
     bytes: usize,
     deadline: Instant,
     flushed: Flushed,
@@ -550,7 +552,7 @@ struct Committed {
     held: Vec<OwnedSemaphorePermit>,
 }
 
-impl<S: Send + 'static> Batch<S> {
+impl Batch {
     fn new() -> Self {
         Self {
             ready: Vec::new(),
@@ -560,14 +562,14 @@ impl<S: Send + 'static> Batch<S> {
         }
     }
 
-    fn push(&mut self, ready: Ready<S>) {
+    fn push(&mut self, ready: Ready) {
         if self.ready.is_empty() {
             self.deadline = Instant::now() + BATCH_TIME_MAX;
             self.flushed = Flushed::No;
         }
         self.bytes += match &ready {
             Ready::Arrived(arrived) => arrived.bytes.len(),
-            Ready::Staged(..) => 0,
+            Ready::Staged(_) => 0,
         };
         self.ready.push(ready);
     }
@@ -591,7 +593,7 @@ impl<S: Send + 'static> Batch<S> {
     }
 
     /// Verifies, writes and commits. Blocks on the disk.
-    fn commit<D: Disk<Staged = S>>(self, disk: &D) -> Committed {
+    fn commit(self, root: &Arc<Root>) -> Committed {
         let (mut makes, mut wrong, mut held) = (Vec::new(), Vec::new(), Vec::new());
         let mut outcomes = Vec::new();
         for ready in self.ready {
@@ -607,18 +609,15 @@ impl<S: Send + 'static> Batch<S> {
                         wrong.push((want, source));
                         continue;
                     }
-                    let (staged, failed) = stage_for_each(disk, want.steps, disk.stage(&bytes));
-                    makes.extend(
-                        staged
-                            .into_iter()
-                            .map(|(step, staged)| (step, Some(staged))),
-                    );
-                    outcomes.extend(failed);
+                    let stage = |shape, _: Option<&Staged>| Staged::whole(root, shape, &bytes);
+                    let staged = stage_each(want.steps, stage);
+                    makes.extend(staged.makes);
+                    outcomes.extend(staged.failed);
                 }
-                Ready::Staged(step, staged) => makes.push((step, Some(staged))),
+                Ready::Staged(make) => makes.push(make),
             }
         }
-        outcomes.extend(disk.commit(makes));
+        outcomes.extend(commit(root, makes));
         Committed {
             outcomes,
             wrong,

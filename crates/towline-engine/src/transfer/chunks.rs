@@ -14,34 +14,26 @@ use fastcdc::v2020::FastCDC;
 use towline_wire::data::{Chunk, ChunkSizes};
 use towline_wire::ids::ContentHash;
 
-use super::positioned;
+use crate::disk::read_at;
 
 /// BLAKE3 of some bytes.
 pub(super) fn hash_of(bytes: &[u8]) -> ContentHash {
     ContentHash::from_bytes(*blake3::hash(bytes).as_bytes())
 }
 
-/// BLAKE3 of everything that a file holds from its beginning, and its length.
-pub(super) fn hash_of_file(file: &File) -> io::Result<(ContentHash, u64)> {
-    let mut hasher = blake3::Hasher::new();
-    let mut buffer = vec![0; HASH_BUFFER_BYTES];
-    let mut offset = 0;
-    loop {
-        let count = positioned::read_at(file, &mut buffer, offset)?;
-        let Some(bytes) = buffer.get(..count).filter(|bytes| !bytes.is_empty()) else {
-            return Ok((
-                ContentHash::from_bytes(*hasher.finalize().as_bytes()),
-                offset,
-            ));
-        };
-        hasher.update(bytes);
-        offset += count as u64;
+/// Fills the whole buffer from `offset` of a file; an earlier end is an error. Blocks.
+pub(super) fn read_exact_at(file: &File, buffer: &mut [u8], offset: u64) -> io::Result<()> {
+    let mut done = 0;
+    while let Some(rest) = buffer.get_mut(done..).filter(|rest| !rest.is_empty()) {
+        match read_at(file, rest, offset + done as u64) {
+            Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
+            Ok(count) => done += count,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
     }
+    Ok(())
 }
-
-/// Bytes read at once for hashing: 256 KiB, within a second-level cache and far above what BLAKE3
-/// needs for full width.
-const HASH_BUFFER_BYTES: usize = 256 * 1024;
 
 /// Yields the chunks of what it reads, in order.
 pub(super) struct Cutter<R> {
@@ -142,15 +134,10 @@ impl Donor {
         if len != chunk.len {
             return None;
         }
-        verified_bytes(&self.file, offset, chunk)
+        let mut bytes = vec![0; len as usize];
+        read_exact_at(&self.file, &mut bytes, offset).ok()?;
+        (hash_of(&bytes) == chunk.hash).then_some(bytes)
     }
-}
-
-/// The bytes at `offset`, if they are this chunk.
-pub(super) fn verified_bytes(file: &File, offset: u64, chunk: Chunk) -> Option<Vec<u8>> {
-    let mut bytes = vec![0; chunk.len as usize];
-    positioned::read_exact_at(file, &mut bytes, offset).ok()?;
-    (hash_of(&bytes) == chunk.hash).then_some(bytes)
 }
 
 #[cfg(test)]

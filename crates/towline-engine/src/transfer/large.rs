@@ -10,9 +10,8 @@
 //! Memory per file: [`BUDGET_BYTES`] between network and disk, one page of chunks, the places of the
 //! older file's chunks.
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::VecDeque;
 use std::fs::File;
-use std::io;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -27,37 +26,20 @@ use towline_wire::data::{
 use towline_wire::frame;
 use towline_wire::ids::{ContentHash, DeviceId};
 
-use super::apply::{Disk, Peers, Transfer, TransferFault};
-use super::chunks::{Donor, hash_of, hash_of_file, verified_bytes};
+use super::apply::{Peers, Transfer, TransferFault};
+use super::chunks::{Donor, hash_of};
 use super::frames::StreamFault;
 use super::hash_tree::{HashTree, PartHash, UNIT_BYTES, part_hash};
-use super::lane::{self, Arrived, Budget, Lane, Queue, Reach, Want};
-use super::positioned;
+use super::lane::{self, Arrived, Budget, Queue, Reach, Want};
 use super::progress::Listed;
-
-/// Whether a partial file holds anything.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Begun {
-    /// It is new and empty.
-    Now,
-    /// An earlier attempt wrote parts of it; nothing is known to be right.
-    Earlier,
-}
-
-/// A file under a temporary name that is being filled. It stays when dropped.
-#[derive(Debug)]
-pub(crate) struct Partial {
-    /// The file, readable and writable.
-    pub(crate) file: File,
-    /// What it holds.
-    pub(crate) begun: Begun,
-}
+use super::serve::Folders;
+use crate::disk::{FileShape, StageFault, Staged, StagedFile};
 
 /// How the fetching of one large file ended.
 #[derive(Debug)]
 pub(super) enum Fetched {
-    /// Every byte is in the partial file and the hash is right.
-    Whole(Arc<File>),
+    /// Every byte is there and the hash is right.
+    Whole(Staged),
     /// No source gave it; what is here stays for another time.
     NoSource,
     /// This disk does not let us.
@@ -67,138 +49,157 @@ pub(super) enum Fetched {
 /// Why fetching stopped before the file was whole.
 enum Stop {
     NoSource,
-    Mismatch,
+    /// Everything came, and the whole is not what it should be.
+    Mismatch(Way),
     Disk(HeldReason),
 }
 
+/// How a file was fetched.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Way {
+    Afresh,
+    ByChunks,
+}
+
+impl From<StageFault> for Stop {
+    fn from(fault: StageFault) -> Self {
+        Self::Disk(reason_of(fault))
+    }
+}
+
 /// One large file.
-pub(super) struct Large<'a, D, P> {
+pub(super) struct Large<'a, F, P> {
     /// The folder's transfer.
-    pub(super) transfer: &'a Transfer<D, P>,
-    /// BLAKE3 of the file.
-    pub(super) hash: ContentHash,
-    /// Its length.
-    pub(super) size: u64,
+    pub(super) transfer: &'a Transfer<F, P>,
+    /// What it shall be.
+    pub(super) shape: FileShape,
     /// Who may have it.
     pub(super) sources: Vec<DeviceId>,
     /// Its line in the progress.
     pub(super) listed: Listed<'a>,
 }
 
-impl<D: Disk, P: Peers> Large<'_, D, P> {
-    /// Fills `partial`, using `older` where it helps.
-    pub(super) async fn fetch(&self, partial: Partial, older: Option<File>) -> Fetched {
-        let file = Arc::new(partial.file);
-        let mut afresh = match (partial.begun, &older) {
-            (Begun::Now, None) => true,
-            (Begun::Now, Some(_)) | (Begun::Earlier, _) => false,
-        };
-        let mut older = older;
+impl<F: Folders, P: Peers> Large<'_, F, P> {
+    /// Fetches the file, using what an earlier attempt left, and `older` where it helps.
+    pub(super) async fn fetch(&self, older: Option<File>) -> Fetched {
         // First all sources together; if the whole is wrong, each alone, so that a liar is found
         // and cannot spoil what the others give.
         let alone = self.sources.iter().map(std::slice::from_ref);
+        let mut older = older;
         for sources in std::iter::once(self.sources.as_slice()).chain(alone) {
-            let filled = if afresh {
-                self.fill_afresh(&file, sources).await
-            } else {
-                self.fill_by_chunks(&file, older.take(), sources).await
-            };
-            match filled {
-                Ok(()) => return Fetched::Whole(file),
+            match self.attempt(older.take(), sources).await {
+                Ok(staged) => return Fetched::Whole(staged),
                 Err(Stop::Disk(reason)) => return Fetched::Held(reason),
                 Err(Stop::NoSource) if sources.len() == self.sources.len() => {
                     return Fetched::NoSource;
                 }
                 Err(Stop::NoSource) => {}
-                Err(Stop::Mismatch) => {
+                Err(Stop::Mismatch(way)) => {
                     if let [source] = sources {
                         self.transfer
                             .blame(*source, TransferFault::WrongBytes)
                             .await;
                     }
-                    if let Err(reason) = self.empty(&file).await {
-                        return Fetched::Held(reason);
-                    }
-                    if self.sources.len() == 1 && afresh {
+                    if way == Way::Afresh && self.sources.len() == 1 {
                         return Fetched::NoSource;
                     }
-                    afresh = true;
                 }
             }
         }
         Fetched::NoSource
     }
 
-    /// Fetches every unit and compares the hash of the whole.
-    async fn fill_afresh(&self, file: &Arc<File>, sources: &[DeviceId]) -> Result<(), Stop> {
+    /// Begins the temporary file, or goes on with it, fills it from these sources and verifies it.
+    async fn attempt(&self, older: Option<File>, sources: &[DeviceId]) -> Result<Staged, Stop> {
+        let (root, shape) = (self.transfer.root.clone(), self.shape);
+        let begun = self
+            .transfer
+            .work
+            .run(move || StagedFile::begin(&root, shape))
+            .await?;
+        let file = Arc::new(begun);
+        let (way, verified) = if file.is_resumed() || older.is_some() {
+            self.fill_by_chunks(&file, older, sources).await?;
+            (Way::ByChunks, None)
+        } else {
+            (Way::Afresh, self.fill_afresh(&file, sources).await?)
+        };
+        // Every job that shared the file has been waited for.
+        let Some(file) = Arc::into_inner(file) else {
+            return Err(Stop::NoSource);
+        };
+        let hash = shape.hash;
+        let finish = move || match verified {
+            None => file.finish(),
+            Some(root) if root == hash => file.finish_verified(),
+            Some(_) => {
+                file.discard();
+                Err(StageFault::WrongBytes)
+            }
+        };
+        match self.transfer.work.run(finish).await {
+            Err(StageFault::WrongBytes) => Err(Stop::Mismatch(way)),
+            other => Ok(other?),
+        }
+    }
+
+    /// Fetches every unit; returns what they hash to together.
+    async fn fill_afresh(
+        &self,
+        file: &Arc<StagedFile>,
+        sources: &[DeviceId],
+    ) -> Result<Option<ContentHash>, Stop> {
+        let FileShape { size, hash, .. } = self.shape;
         self.listed.restart();
-        let mut tree = HashTree::new(self.size);
+        let mut tree = HashTree::new(size);
         let mut begin = 0;
-        while begin < self.size {
-            let end = self.size.min(begin + SECTION_BYTES);
+        while begin < size {
+            let end = size.min(begin + SECTION_BYTES);
             let spans = (begin..end).step_by(UNIT_STEP).map(|offset| Span {
-                hash: self.hash,
+                hash,
                 offset,
                 // A unit is 1 MiB at most.
-                len: u32::try_from(UNIT_BYTES.min(self.size - offset)).unwrap_or(u32::MAX),
-                check: Check::Unit {
-                    file_len: self.size,
-                },
+                len: u32::try_from(UNIT_BYTES.min(size - offset)).unwrap_or(u32::MAX),
+                check: Check::Unit { file_len: size },
             });
             for (offset, part) in self.fetch_spans(file, spans.collect(), sources).await? {
                 tree.add(offset, part);
             }
             begin = end;
         }
-        if tree.root() == Some(self.hash) {
-            Ok(())
-        } else {
-            Err(Stop::Mismatch)
-        }
+        Ok(tree.root())
     }
 
-    /// Follows a chunk list, and compares the hash of the whole.
+    /// Follows the chunk list of the first source that gives one.
     async fn fill_by_chunks(
         &self,
-        file: &Arc<File>,
+        file: &Arc<StagedFile>,
         older: Option<File>,
         sources: &[DeviceId],
     ) -> Result<(), Stop> {
-        let sizes = ChunkSizes::of_file(self.size);
+        let sizes = ChunkSizes::of_file(self.shape.size);
         // An older file that cannot be read gives nothing; the bytes are fetched instead.
         let donor = match older {
             Some(older) => {
                 self.transfer
-                    .pool
+                    .work
                     .run(move || Donor::read(older, sizes).ok())
                     .await
             }
             None => None,
         };
         let donor = Arc::new(donor);
-        let mut listed = Err(StreamFault::Lost);
         for source in sources {
             self.listed.restart();
             match self.follow_list(*source, file, &donor, sources).await? {
-                Ok(()) => {
-                    listed = Ok(());
-                    break;
-                }
+                Ok(()) => return Ok(()),
                 Err(StreamFault::Lost) => {}
                 Err(StreamFault::Protocol) => {
                     self.transfer.blame(*source, TransferFault::Protocol).await;
                 }
             }
         }
-        if listed.is_err() {
-            return Err(Stop::NoSource);
-        }
-        let reading = file.clone();
-        match self.transfer.pool.run(move || hash_of_file(&reading)).await {
-            Ok((hash, len)) if hash == self.hash && len == self.size => Ok(()),
-            Ok(_) => Err(Stop::Mismatch),
-            Err(error) => Err(Stop::Disk(held(&error))),
-        }
+        Err(Stop::NoSource)
     }
 
     /// Takes the chunk list of one source, page by page, and fills in what each page names. The
@@ -206,7 +207,7 @@ impl<D: Disk, P: Peers> Large<'_, D, P> {
     async fn follow_list(
         &self,
         source: DeviceId,
-        file: &Arc<File>,
+        file: &Arc<StagedFile>,
         donor: &Arc<Option<Donor>>,
         sources: &[DeviceId],
     ) -> Result<Result<(), StreamFault>, Stop> {
@@ -215,7 +216,9 @@ impl<D: Disk, P: Peers> Large<'_, D, P> {
         };
         let asked = async {
             let (mut send, reader) = lane::open(&connection, self.transfer.folder).await?;
-            let request = Request::Chunks { hash: self.hash };
+            let request = Request::Chunks {
+                hash: self.shape.hash,
+            };
             let request = frame::encode(&request, REQUEST_FRAME_BYTES_MAX)?;
             lane::in_time(lane::write(&mut send, request)).await?;
             Ok((send, reader))
@@ -224,7 +227,7 @@ impl<D: Disk, P: Peers> Large<'_, D, P> {
             Ok(opened) => opened,
             Err(fault) => return Ok(Err(fault)),
         };
-        let mut check = ChunkListCheck::new(self.size);
+        let mut check = ChunkListCheck::new(self.shape.size);
         loop {
             let page = lane::in_time(reader.frame::<Answer>(ANSWER_FRAME_BYTES_MAX)).await;
             let (chunks, end) = match page {
@@ -248,17 +251,17 @@ impl<D: Disk, P: Peers> Large<'_, D, P> {
     /// Keeps or copies the chunks of one page that lie here; returns those that do not.
     async fn reuse(
         &self,
-        file: &Arc<File>,
+        file: &Arc<StagedFile>,
         donor: &Arc<Option<Donor>>,
         begin: u64,
         chunks: Vec<Chunk>,
     ) -> Result<VecDeque<Span>, Stop> {
-        let (file, donor, hash) = (file.clone(), donor.clone(), self.hash);
-        let reused = self.transfer.pool.run(move || {
+        let (file, donor, hash) = (file.clone(), donor.clone(), self.shape.hash);
+        let reused = self.transfer.work.run(move || {
             let mut missing = VecDeque::new();
             let (mut offset, mut reused) = (begin, 0);
             for chunk in chunks {
-                let in_place = verified_bytes(&file, offset, chunk).is_some();
+                let in_place = file.is_resumed() && holds(&file, offset, chunk);
                 let copied = if in_place {
                     None
                 } else {
@@ -266,7 +269,7 @@ impl<D: Disk, P: Peers> Large<'_, D, P> {
                 };
                 match copied {
                     Some(bytes) => {
-                        positioned::write_all_at(&file, &bytes, offset)?;
+                        file.put_at(offset, &bytes)?;
                         reused += u64::from(chunk.len);
                     }
                     None if in_place => reused += u64::from(chunk.len),
@@ -282,9 +285,9 @@ impl<D: Disk, P: Peers> Large<'_, D, P> {
                 }
                 offset += u64::from(chunk.len);
             }
-            io::Result::Ok((missing, reused))
+            Ok::<_, StageFault>((missing, reused))
         });
-        let (missing, reused) = reused.await.map_err(|error| Stop::Disk(held(&error)))?;
+        let (missing, reused) = reused.await?;
         self.transfer.progress.reused(reused);
         self.listed.add(reused);
         Ok(missing)
@@ -293,7 +296,7 @@ impl<D: Disk, P: Peers> Large<'_, D, P> {
     /// Fetches spans from all sources and writes them into the file; returns what units hash to.
     async fn fetch_spans(
         &self,
-        file: &Arc<File>,
+        file: &Arc<StagedFile>,
         spans: VecDeque<Span>,
         sources: &[DeviceId],
     ) -> Result<Vec<(u64, PartHash)>, Stop> {
@@ -322,7 +325,7 @@ impl<D: Disk, P: Peers> Large<'_, D, P> {
             }
         };
         let ((), written) = join(asking, self.write_spans(file, arriving, &queue)).await;
-        let parts = written.map_err(Stop::Disk)?;
+        let parts = written?;
         if queue.take_rest().is_empty() {
             Ok(parts)
         } else {
@@ -333,10 +336,10 @@ impl<D: Disk, P: Peers> Large<'_, D, P> {
     /// Verifies and writes what arrives, a few spans side by side.
     async fn write_spans(
         &self,
-        file: &Arc<File>,
+        file: &Arc<StagedFile>,
         mut arriving: mpsc::Receiver<Arrived<Span>>,
         queue: &Queue<Span>,
-    ) -> Result<Vec<(u64, PartHash)>, HeldReason> {
+    ) -> Result<Vec<(u64, PartHash)>, StageFault> {
         let mut parts = Vec::new();
         let mut writing = FuturesUnordered::new();
         let mut open = true;
@@ -345,7 +348,7 @@ impl<D: Disk, P: Peers> Large<'_, D, P> {
                 arrived = arriving.recv(), if open && writing.len() < WRITES_MAX => match arrived {
                     Some(arrived) => {
                         let file = file.clone();
-                        writing.push(self.transfer.pool.run(move || {
+                        writing.push(self.transfer.work.run(move || {
                             let written = arrived.want.write(&file, &arrived.bytes);
                             (written, arrived)
                         }));
@@ -353,7 +356,7 @@ impl<D: Disk, P: Peers> Large<'_, D, P> {
                     None => open = false,
                 },
                 Some((written, Arrived { want, source, held, .. })) = writing.next() => {
-                    match written.map_err(|error| super::large::held(&error))? {
+                    match written? {
                         Written::Unit(part) => {
                             self.listed.add(u64::from(want.len));
                             parts.push((want.offset, part));
@@ -369,16 +372,6 @@ impl<D: Disk, P: Peers> Large<'_, D, P> {
             }
         }
         Ok(parts)
-    }
-
-    /// Empties the partial file: what it holds is wrong.
-    async fn empty(&self, file: &Arc<File>) -> Result<(), HeldReason> {
-        let file = file.clone();
-        self.transfer
-            .pool
-            .run(move || file.set_len(0))
-            .await
-            .map_err(|error| held(&error))
     }
 }
 
@@ -408,13 +401,13 @@ enum Written {
 
 impl Span {
     /// Verifies the bytes as far as possible and writes them. Blocks on the disk.
-    fn write(&self, file: &File, bytes: &Bytes) -> io::Result<Written> {
+    fn write(&self, file: &StagedFile, bytes: &Bytes) -> Result<Written, StageFault> {
         let written = match self.check {
             Check::Unit { file_len } => Written::Unit(part_hash(self.offset, bytes, file_len)),
             Check::Chunk(hash) if hash_of(bytes) == hash => Written::Chunk,
             Check::Chunk(_) => return Ok(Written::Refused),
         };
-        positioned::write_all_at(file, bytes, self.offset)?;
+        file.put_at(self.offset, bytes)?;
         Ok(written)
     }
 }
@@ -441,14 +434,25 @@ impl Want for Span {
     }
 }
 
-/// What a person is told of a disk error.
-pub(super) fn held(error: &io::Error) -> HeldReason {
-    match error.kind() {
-        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::FileTooLarge => {
-            HeldReason::DiskFull
+/// Whether a file of a former run holds this chunk here. Blocks.
+fn holds(file: &StagedFile, offset: u64, chunk: Chunk) -> bool {
+    let mut bytes = vec![0; chunk.len as usize];
+    let mut done = 0;
+    while let Some(rest) = bytes.get_mut(done..).filter(|rest| !rest.is_empty()) {
+        match file.read_at(offset + done as u64, rest) {
+            Ok(0) | Err(_) => return false,
+            Ok(count) => done += count,
         }
-        io::ErrorKind::ReadOnlyFilesystem => HeldReason::ReadOnly,
-        _ => HeldReason::Unwritable,
+    }
+    hash_of(&bytes) == chunk.hash
+}
+
+/// What a person is told of a staging fault.
+pub(super) fn reason_of(fault: StageFault) -> HeldReason {
+    match fault {
+        StageFault::Held(reason) => reason,
+        // Callers verify before they stage; lengths are those of the step.
+        StageFault::WrongBytes | StageFault::SourceChanged => HeldReason::Unwritable,
     }
 }
 

@@ -26,30 +26,44 @@ use towline_wire::data::{
 };
 use towline_wire::frame;
 use towline_wire::ids::{ContentHash, DeviceId, FolderId};
+use towline_wire::rel_path::RelPath;
 
-use super::chunks::Cutter;
+use super::chunks::{Cutter, read_exact_at};
 use super::frames::{Filled, FrameReader, StreamFault};
 use super::grants::Grants;
-use super::pool::Pool;
-use super::positioned;
+use super::work::Work;
+use crate::disk::{Root, open_for_serving, still_has};
 
-/// What this device can give of its folders.
-pub(crate) trait Library: Send + Sync + 'static {
-    /// Opens a file of this content that is a live row of ours in the folder and still has the row's
-    /// stamp. Blocks; runs on the disk pool.
-    fn open(&self, folder: FolderId, hash: ContentHash) -> Option<OpenContent>;
+/// This device's folders, as far as the data plane asks. Everything here blocks and runs on the disk
+/// pool.
+pub(crate) trait Folders: Send + Sync + 'static {
+    /// The open root of a folder; `None` while it is not usable.
+    fn root(&self, folder: FolderId) -> Option<Arc<Root>>;
 
-    /// The marks of an open file as they are now. Blocks; runs on the disk pool.
-    fn stamp(&self, file: &File) -> Option<DiskStamp>;
+    /// Live files of ours with these bytes, and the stamps that their rows have.
+    fn with_content(&self, folder: FolderId, hash: ContentHash) -> Vec<(RelPath, DiskStamp)>;
 }
 
-/// An open file and the marks that show that its bytes are those of the row.
-#[derive(Debug)]
-pub(crate) struct OpenContent {
-    /// The file.
-    pub(crate) file: File,
-    /// The row's stamp, seen on the open file.
-    pub(crate) stamp: DiskStamp,
+/// An open file and the stamp that shows that its bytes are those of the row.
+struct OpenContent {
+    file: File,
+    stamp: DiskStamp,
+}
+
+/// Opens any file with this content that still is what its row says.
+fn open_content(
+    folders: &impl Folders,
+    folder: FolderId,
+    hash: ContentHash,
+) -> Option<OpenContent> {
+    let root = folders.root(folder)?;
+    folders
+        .with_content(folder, hash)
+        .into_iter()
+        .find_map(|(path, stamp)| {
+            let file = open_for_serving(&root, &path, stamp).ok()?;
+            Some(OpenContent { file, stamp })
+        })
 }
 
 /// What a peer did wrong on a stream. The stream is reset; the caller decides what else follows.
@@ -64,20 +78,20 @@ pub(crate) enum ServeFault {
 }
 
 /// Serves all peers.
-pub(crate) struct Server<L> {
-    library: Arc<L>,
+pub(crate) struct Server<F> {
+    folders: Arc<F>,
     grants: Arc<Grants>,
-    pool: Pool,
+    work: Work,
     streams_by_peer: Mutex<BTreeMap<DeviceId, usize>>,
 }
 
-impl<L: Library> Server<L> {
-    /// Serves what `library` holds as far as `grants` allow.
-    pub(crate) fn new(library: Arc<L>, grants: Arc<Grants>, pool: Pool) -> Self {
+impl<F: Folders> Server<F> {
+    /// Serves what lies in `folders` as far as `grants` allow.
+    pub(crate) fn new(folders: Arc<F>, grants: Arc<Grants>, work: Work) -> Self {
         Self {
-            library,
+            folders,
             grants,
-            pool,
+            work,
             streams_by_peer: Mutex::default(),
         }
     }
@@ -153,8 +167,8 @@ impl Drop for Place<'_> {
 }
 
 /// One stream.
-struct Session<'a, L> {
-    server: &'a Server<L>,
+struct Session<'a, F> {
+    server: &'a Server<F>,
     peer: DeviceId,
     send: SendStream,
     reader: FrameReader,
@@ -162,7 +176,7 @@ struct Session<'a, L> {
     opened: Option<(ContentHash, OpenContent)>,
 }
 
-impl<L: Library> Session<'_, L> {
+impl<F: Folders> Session<'_, F> {
     async fn run(&mut self) -> Result<(), StreamFault> {
         let header = in_time(self.reader.frame::<Header>(REQUEST_FRAME_BYTES_MAX)).await?;
         let Some(Header::Fetch { folder }) = header else {
@@ -231,13 +245,13 @@ impl<L: Library> Session<'_, L> {
         &mut self,
         folder: FolderId,
         requests: VecDeque<Request>,
-    ) -> impl Future<Output = Burst> + Send + use<L> {
-        let library = self.server.library.clone();
+    ) -> impl Future<Output = Burst> + Send + use<F> {
+        let folders = self.server.folders.clone();
         let granted = self.server.grants.allows(self.peer, folder);
         let opened = self.opened.take();
-        self.server.pool.run(move || {
+        self.server.work.run(move || {
             let mut desk = Desk {
-                library: &*library,
+                folders: &*folders,
                 folder,
                 granted,
                 opened,
@@ -264,12 +278,12 @@ impl<L: Library> Session<'_, L> {
         folder: FolderId,
         hash: ContentHash,
     ) -> Result<(), StreamFault> {
-        let library = self.server.library.clone();
+        let folders = self.server.folders.clone();
         let granted = self.server.grants.allows(self.peer, folder);
         let opened = self
             .server
-            .pool
-            .run(move || granted.then(|| library.open(folder, hash)))
+            .work
+            .run(move || granted.then(|| open_content(&*folders, folder, hash)))
             .await;
         let Some(content) = opened.flatten() else {
             return self.answer(&Answer::Gone).await;
@@ -283,12 +297,11 @@ impl<L: Library> Session<'_, L> {
             content,
         };
         loop {
-            let library = self.server.library.clone();
             let (page, rest) = self
                 .server
-                .pool
+                .work
                 .run(move || {
-                    let page = list.page(&*library);
+                    let page = list.page();
                     (page, list)
                 })
                 .await;
@@ -322,15 +335,15 @@ struct Burst {
 }
 
 /// Answers requests into a buffer; blocks on the disk.
-struct Desk<'a, L> {
-    library: &'a L,
+struct Desk<'a, F> {
+    folders: &'a F,
     folder: FolderId,
     granted: bool,
     opened: Option<(ContentHash, OpenContent)>,
     out: Vec<u8>,
 }
 
-impl<L: Library> Desk<'_, L> {
+impl<F: Folders> Desk<'_, F> {
     fn answer(&mut self, request: Request) {
         let before = self.out.len();
         let answered = match request {
@@ -355,7 +368,7 @@ impl<L: Library> Desk<'_, L> {
         let kept = self.opened.take().filter(|(opened, _)| *opened == hash);
         let content = match kept {
             Some((_, content)) => content,
-            None => self.library.open(self.folder, hash)?,
+            None => open_content(self.folders, self.folder, hash)?,
         };
         let size = content.stamp.size;
         let (offset, len) = match part {
@@ -371,9 +384,9 @@ impl<L: Library> Desk<'_, L> {
         self.out.extend_from_slice(&head);
         let begin = self.out.len();
         self.out.resize(begin + len as usize, 0);
-        positioned::read_exact_at(&content.file, self.out.get_mut(begin..)?, offset).ok()?;
+        read_exact_at(&content.file, self.out.get_mut(begin..)?, offset).ok()?;
         // Read first, then look: bytes that were written meanwhile show in the stamp.
-        if self.library.stamp(&content.file)? != content.stamp {
+        if !still_has(&content.file, content.stamp) {
             return None;
         }
         self.opened = Some((hash, content));
@@ -395,7 +408,7 @@ struct List {
 
 impl List {
     /// The next page, or `Gone` when the file cannot be read or has changed. Blocks on the disk.
-    fn page(&mut self, library: &impl Library) -> Answer {
+    fn page(&mut self) -> Answer {
         let mut chunks: Vec<Chunk> = Vec::new();
         let end = loop {
             match self.cutter.next_chunk() {
@@ -407,7 +420,7 @@ impl List {
                 break ListEnd::More;
             }
         };
-        if library.stamp(&self.content.file) == Some(self.content.stamp) {
+        if still_has(&self.content.file, self.content.stamp) {
             Answer::Chunks { chunks, end }
         } else {
             Answer::Gone

@@ -1,6 +1,4 @@
-//! Two and more devices over real QUIC on loopback, with real files.
-//!
-//! The disk here is the simplest that keeps the contract: whole files, renames, no sync.
+//! Two and more devices over real QUIC on loopback, with real files on the real disk.
 
 mod large;
 mod loopback;

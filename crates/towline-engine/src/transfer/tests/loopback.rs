@@ -52,17 +52,32 @@ pub(super) async fn connect() -> Pair {
     client.transport_config(transport());
     let listening = endpoint(Some(server), any);
     let dialling = endpoint(None, any);
-    let dial = dialling.connect_with(client, listening.local_addr().unwrap(), "peer.test").unwrap();
+    let dial = dialling
+        .connect_with(client, listening.local_addr().unwrap(), "peer.test")
+        .unwrap();
     let accept = async { listening.accept().await.unwrap().await.unwrap() };
     let (fetching, serving) = tokio::join!(dial, accept);
-    Pair { fetching: fetching.unwrap(), serving, _endpoints: (listening, dialling) }
+    Pair {
+        fetching: fetching.unwrap(),
+        serving,
+        _endpoints: (listening, dialling),
+    }
 }
 
 fn endpoint(server: Option<ServerConfig>, address: SocketAddr) -> Endpoint {
     let socket = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::DGRAM, None).unwrap();
     // The system gives what it allows.
-    let _ = (socket.set_recv_buffer_size(8 << 20), socket.set_send_buffer_size(8 << 20));
+    let _ = (
+        socket.set_recv_buffer_size(8 << 20),
+        socket.set_send_buffer_size(8 << 20),
+    );
     socket.bind(&address.into()).unwrap();
     let runtime = Arc::new(quinn::TokioRuntime);
-    Endpoint::new(quinn::EndpointConfig::default(), server, socket.into(), runtime).unwrap()
+    Endpoint::new(
+        quinn::EndpointConfig::default(),
+        server,
+        socket.into(),
+        runtime,
+    )
+    .unwrap()
 }

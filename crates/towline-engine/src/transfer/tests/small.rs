@@ -1,6 +1,6 @@
 //! Many small files.
 
-use towline_core::io::{Expected, Outcome};
+use towline_core::io::{Expected, Outcome, Step};
 use towline_wire::entry::Content;
 
 use super::super::apply::TransferFault;
@@ -16,7 +16,10 @@ async fn two_thousand_small_files_arrive_from_two_sources() {
     let mut wanted = Vec::new();
     for number in 0..2000_u64 {
         // Every tenth is like its neighbour, some are empty.
-        let bytes = noise((number as usize * 7) % 16_384, if number % 10 == 9 { 0 } else { number });
+        let bytes = noise(
+            (number as usize * 7) % 16_384,
+            if number % 10 == 9 { 0 } else { number },
+        );
         let name = format!("d/{number}");
         let content = shelf.add(&name, &bytes);
         steps.push(make(&name, content, &sources));
@@ -26,9 +29,9 @@ async fn two_thousand_small_files_arrive_from_two_sources() {
     assert!(came.outcomes.values().all(is_done));
     assert!(came.faults.is_empty());
     for (name, bytes) in wanted {
-        assert!(world.bytes(&name) == bytes, "{name}");
+        assert!(world.here.bytes(&name) == bytes, "{name}");
     }
-    assert_eq!(world.temporaries(), Vec::<String>::new());
+    assert_eq!(world.here.temporaries(), Vec::<String>::new());
     assert_eq!(world.progress.read().files_done, 2001);
 }
 
@@ -37,29 +40,25 @@ async fn what_lies_here_is_copied_before_anything_is_removed() {
     let mut world = World::new();
     let source = world.source(1, &Shelf::new()).await;
     let (left, right) = (noise(5000, 1), noise(6000, 2));
-    let root = world.place.directory.path().to_owned();
-    for (name, bytes) in [("left", &left), ("right", &right)] {
-        std::fs::write(root.join(name), bytes).unwrap();
-        world.place.held.lock().unwrap().insert(hash_of(bytes), root.join(name));
-    }
-    let file = |bytes: &[u8]| Content::File {
-        size: bytes.len() as u64,
-        hash: hash_of(bytes),
-        executable: false,
+    let left_content = world.here.add("left", &left);
+    let right_content = world.here.add("right", &right);
+    let stamped = |name: &str, step: Step| Step {
+        expected: Expected::Stamped(world.here.stamp(name)),
+        ..step
     };
     let steps = vec![
-        make("left", Content::Absent, &[]),
-        make("moved", file(&left), &[source]),
-        make("right", file(&left), &[source]),
-        make("swapped", file(&right), &[source]),
+        stamped("left", make("left", Content::Absent, &[])),
+        make("moved", left_content.clone(), &[source]),
+        stamped("right", make("right", left_content, &[source])),
+        make("swapped", right_content, &[source]),
     ];
     let came = world.apply(steps).await;
     assert!(came.outcomes.values().all(is_done));
-    assert_eq!(world.bytes("moved"), left);
-    assert_eq!(world.bytes("right"), left);
-    assert_eq!(world.bytes("swapped"), right);
+    assert_eq!(world.here.bytes("moved"), left);
+    assert_eq!(world.here.bytes("right"), left);
+    assert_eq!(world.here.bytes("swapped"), right);
     assert_eq!(world.progress.read().bytes_fetched, 0);
-    assert_eq!(world.place.committed.lock().unwrap()[0].path, path("left"));
+    assert!(!world.here.has("left"));
 }
 
 #[tokio::test]
@@ -80,10 +79,20 @@ async fn wrong_bytes_come_from_the_next_source_or_from_nobody() {
     }
     let came = world.apply(steps).await;
     assert_eq!(came.outcomes[&path("0")], Outcome::NoSource);
-    assert_eq!(came.outcomes.values().filter(|outcome| is_done(outcome)).count(), 39);
-    assert!(came.faults.iter().all(|fault| *fault == (sources[0], TransferFault::WrongBytes)));
+    assert_eq!(
+        came.outcomes
+            .values()
+            .filter(|outcome| is_done(outcome))
+            .count(),
+        39
+    );
+    assert!(
+        came.faults
+            .iter()
+            .all(|fault| *fault == (sources[0], TransferFault::WrongBytes))
+    );
     assert!(!came.faults.is_empty());
-    assert_eq!(world.temporaries(), Vec::<String>::new());
+    assert_eq!(world.here.temporaries(), Vec::<String>::new());
 }
 
 #[tokio::test]
@@ -94,7 +103,11 @@ async fn absent_changed_and_ungranted_look_the_same() {
     let there = shelf.add("there", &noise(100, 1));
     let changed = shelf.add("changed", &noise(200, 2));
     shelf.change(&changed);
-    let absent = Content::File { size: 100, hash: hash_of(b"absent"), executable: false };
+    let absent = Content::File {
+        size: 100,
+        hash: hash_of(b"absent"),
+        executable: false,
+    };
     let steps = || {
         vec![
             make("there", there.clone(), &[source]),
@@ -102,9 +115,16 @@ async fn absent_changed_and_ungranted_look_the_same() {
             make("absent", absent.clone(), &[source]),
         ]
     };
-    world.grants.set(fetcher_id(), [super::world::FOLDER].into_iter().skip(1).collect());
+    world.grants.set(
+        fetcher_id(),
+        [super::world::FOLDER].into_iter().skip(1).collect(),
+    );
     let came = world.apply(steps()).await;
-    assert!(came.outcomes.values().all(|outcome| *outcome == Outcome::NoSource));
+    assert!(
+        came.outcomes
+            .values()
+            .all(|outcome| *outcome == Outcome::NoSource)
+    );
     world.grants.set(fetcher_id(), [FOLDER].into());
     let came = world.apply(steps()).await;
     assert!(is_done(&came.outcomes[&path("there")]));
@@ -116,7 +136,11 @@ async fn absent_changed_and_ungranted_look_the_same() {
 #[tokio::test]
 async fn a_source_that_is_not_connected_is_no_source() {
     let world = World::new();
-    let content = Content::File { size: 3, hash: hash_of(b"abc"), executable: false };
+    let content = Content::File {
+        size: 3,
+        hash: hash_of(b"abc"),
+        executable: false,
+    };
     let mut step = make("a", content, &[super::world::source_id(9)]);
     step.expected = Expected::Nothing;
     let came = world.apply(vec![step]).await;

@@ -30,8 +30,14 @@ async fn junk_on_one_stream_is_a_fault_and_disturbs_no_other() {
     let source = world.source(1, &shelf).await;
     let bytes = noise(1000, 1);
     let content = shelf.add("a", &bytes);
-    let Content::File { hash, .. } = content else { unreachable!() };
-    let endless = Request::Range { hash, offset: u64::MAX, len: RANGE_BYTES_MAX + 1 };
+    let Content::File { hash, .. } = content else {
+        unreachable!()
+    };
+    let endless = Request::Range {
+        hash,
+        offset: u64::MAX,
+        len: RANGE_BYTES_MAX + 1,
+    };
     let junk = [
         vec![0xff; 64],
         [header(), vec![3, 0, 0, 0, 9, 9, 9]].concat(),
@@ -39,10 +45,20 @@ async fn junk_on_one_stream_is_a_fault_and_disturbs_no_other() {
     ];
     for (number, junk) in junk.iter().enumerate() {
         let (_send, mut receive) = send(&world, junk).await;
-        assert!(receive.read_to_end(1 << 20).await.is_err(), "the stream is reset");
+        assert!(
+            receive.read_to_end(1 << 20).await.is_err(),
+            "the stream is reset"
+        );
         assert_eq!(world.serve_faults.lock().unwrap().len(), number + 1);
     }
-    assert!(world.serve_faults.lock().unwrap().iter().all(|f| *f == ServeFault::Protocol));
+    assert!(
+        world
+            .serve_faults
+            .lock()
+            .unwrap()
+            .iter()
+            .all(|f| *f == ServeFault::Protocol)
+    );
     let came = world.apply(vec![make("a", content, &[source])]).await;
     assert!(came.outcomes.values().all(is_done));
 }
@@ -53,7 +69,9 @@ async fn ranges_outside_of_the_file_are_gone() {
     let mut world = World::new();
     world.source(1, &shelf).await;
     let content = shelf.add("a", &noise(1000, 1));
-    let Content::File { hash, .. } = content else { unreachable!() };
+    let Content::File { hash, .. } = content else {
+        unreachable!()
+    };
     for (offset, len) in [(1000, 1), (u64::MAX, 1), (999, 2)] {
         let request = frame::encode(&Request::Range { hash, offset, len }, 128).unwrap();
         let (mut send, mut receive) = send(&world, &[header(), request].concat()).await;
@@ -79,7 +97,10 @@ async fn more_streams_than_allowed_are_refused_and_places_come_back() {
     }
     let (_send, mut receive) = send(&world, &header()).await;
     assert!(receive.read_to_end(10).await.is_err());
-    assert_eq!(*world.serve_faults.lock().unwrap(), [ServeFault::TooManyStreams]);
+    assert_eq!(
+        *world.serve_faults.lock().unwrap(),
+        [ServeFault::TooManyStreams]
+    );
     for (mut send, mut receive) in open {
         send.finish().unwrap();
         receive.read_to_end(10).await.unwrap();

@@ -1,37 +1,38 @@
-//! Sources with files, and a folder that fetches from them.
+//! Sources with files, and a folder that fetches from them, all on the real disk.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fs::{self, File};
 use std::os::unix::fs::MetadataExt;
-use std::path::PathBuf;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
 use quinn::Connection;
 use tempfile::TempDir;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
-use towline_core::io::{ApplyId, Expected, HeldReason, Outcome, Step};
-use towline_core::records::DiskStamp;
+use towline_core::io::{ApplyId, Expected, Outcome, Step};
+use towline_core::records::{DiskStamp, RootPath};
 use towline_wire::entry::{Content, UnixNanos};
 use towline_wire::ids::{ContentHash, DeviceId, FolderId};
 use towline_wire::rel_path::RelPath;
 
-use super::super::apply::{Disk, Peers, Transfer, TransferEvent, TransferFault};
-use super::super::chunks::{hash_of, hash_of_file};
+use super::super::apply::{Peers, Transfer, TransferEvent, TransferFault};
+use super::super::chunks::hash_of;
 use super::super::grants::Grants;
-use super::super::large::{Begun, Partial};
-use super::super::pool::Pool;
 use super::super::progress::Progress;
-use super::super::serve::{Library, OpenContent, ServeFault, Server};
+use super::super::serve::{Folders, ServeFault, Server};
+use super::super::work::Work;
 use super::loopback::{self, Pair};
+use crate::disk::{Pool, Root};
 
 pub(super) const FOLDER: FolderId = FolderId::from_bytes([1; 16]);
 
 /// Bytes that look random, from a seed.
 pub(super) fn noise(len: usize, seed: u64) -> Vec<u8> {
     let mut bytes = vec![0; len];
-    blake3::Hasher::new().update(&seed.to_le_bytes()).finalize_xof().fill(&mut bytes);
+    blake3::Hasher::new()
+        .update(&seed.to_le_bytes())
+        .finalize_xof()
+        .fill(&mut bytes);
     bytes
 }
 
@@ -48,10 +49,17 @@ pub(super) fn source_id(number: u8) -> DeviceId {
     DeviceId::from_public_key([number; 32])
 }
 
-/// A directory whose files are known by content.
+/// The root of a folder on the real disk, and what the index says of its files.
 pub(super) struct Shelf {
     pub(super) directory: TempDir,
-    rows: Mutex<HashMap<ContentHash, (PathBuf, DiskStamp)>>,
+    root: Mutex<Arc<Root>>,
+    rows: Mutex<HashMap<ContentHash, (RelPath, DiskStamp)>>,
+}
+
+fn open(directory: &TempDir) -> Arc<Root> {
+    let place = RootPath(directory.path().to_str().unwrap().to_owned());
+    Root::prepare(&place, &[], FOLDER).unwrap();
+    Arc::new(Root::open(&place, FOLDER).unwrap())
 }
 
 fn stamp_of(file: &File) -> DiskStamp {
@@ -66,7 +74,18 @@ fn stamp_of(file: &File) -> DiskStamp {
 
 impl Shelf {
     pub(super) fn new() -> Arc<Self> {
-        Arc::new(Self { directory: tempfile::tempdir().unwrap(), rows: Mutex::default() })
+        let directory = tempfile::tempdir().unwrap();
+        let root = Mutex::new(open(&directory));
+        Arc::new(Self { directory, root, rows: Mutex::default() })
+    }
+
+    /// Opens the root anew, as after a restart.
+    pub(super) fn reopen(&self) {
+        *self.root.lock().unwrap() = open(&self.directory);
+    }
+
+    pub(super) fn root_now(&self) -> Arc<Root> {
+        self.root.lock().unwrap().clone()
     }
 
     /// Adds a file and returns the content that an index says of it.
@@ -75,136 +94,55 @@ impl Shelf {
         fs::create_dir_all(place.parent().unwrap()).unwrap();
         fs::write(&place, bytes).unwrap();
         let hash = hash_of(bytes);
-        let stamp = stamp_of(&File::open(&place).unwrap());
-        self.rows.lock().unwrap().insert(hash, (place, stamp));
+        self.rows.lock().unwrap().insert(hash, (path(name), self.stamp(name)));
         Content::File { size: bytes.len() as u64, hash, executable: false }
     }
 
-    /// Makes the index lie: the file has these bytes instead, under the same marks.
+    /// The marks of a file now.
+    pub(super) fn stamp(&self, name: &str) -> DiskStamp {
+        stamp_of(&File::open(self.directory.path().join(name)).unwrap())
+    }
+
+    /// Makes the index lie: the file has these bytes instead, under the marks that the index says.
     pub(super) fn corrupt(&self, content: &Content, bytes: &[u8]) {
         let Content::File { hash, .. } = content else { panic!("not a file") };
         let mut rows = self.rows.lock().unwrap();
-        let (place, stamp) = rows.get_mut(hash).unwrap();
-        fs::write(&place, bytes).unwrap();
-        *stamp = stamp_of(&File::open(&place).unwrap());
+        let (path, stamp) = rows.get_mut(hash).unwrap();
+        fs::write(self.directory.path().join(path.as_str()), bytes).unwrap();
+        *stamp = self.stamp(path.as_str());
     }
 
     /// Changes the file behind the index's back.
     pub(super) fn change(&self, content: &Content) {
         let Content::File { hash, size, .. } = content else { panic!("not a file") };
+        let place = self.rows.lock().unwrap()[hash].0.clone();
+        let bytes = vec![0; usize::try_from(*size).unwrap() + 1];
+        fs::write(self.directory.path().join(place.as_str()), bytes).unwrap();
+    }
+
+    pub(super) fn bytes(&self, name: &str) -> Vec<u8> {
+        fs::read(self.directory.path().join(name)).unwrap()
+    }
+
+    pub(super) fn has(&self, name: &str) -> bool {
+        self.directory.path().join(name).exists()
+    }
+
+    /// Names in the directory for temporary files.
+    pub(super) fn temporaries(&self) -> Vec<String> {
+        let list = fs::read_dir(self.directory.path().join(".towline/tmp")).unwrap();
+        list.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect()
+    }
+}
+
+impl Folders for Shelf {
+    fn root(&self, folder: FolderId) -> Option<Arc<Root>> {
+        (folder == FOLDER).then(|| self.root_now())
+    }
+
+    fn with_content(&self, folder: FolderId, hash: ContentHash) -> Vec<(RelPath, DiskStamp)> {
         let rows = self.rows.lock().unwrap();
-        fs::write(&rows[hash].0, vec![0; *size as usize + 1]).unwrap();
-    }
-}
-
-impl Library for Shelf {
-    fn open(&self, folder: FolderId, hash: ContentHash) -> Option<OpenContent> {
-        let (place, stamp) = self.rows.lock().unwrap().get(&hash).filter(|_| folder == FOLDER)?.clone();
-        let file = File::open(place).ok()?;
-        (stamp_of(&file) == stamp).then_some(OpenContent { file, stamp })
-    }
-
-    fn stamp(&self, file: &File) -> Option<DiskStamp> {
-        Some(stamp_of(file))
-    }
-}
-
-/// Where the fetched files go.
-pub(super) struct Place {
-    pub(super) directory: TempDir,
-    staged: AtomicU64,
-    /// Files that lie here, for reuse.
-    pub(super) held: Mutex<HashMap<ContentHash, PathBuf>>,
-    /// Paths in the order of their commits.
-    pub(super) committed: Mutex<Vec<Step>>,
-}
-
-/// A temporary file.
-pub(super) struct Staged(PathBuf);
-
-impl Drop for Staged {
-    fn drop(&mut self) {
-        let _ = fs::remove_file(&self.0);
-    }
-}
-
-impl Place {
-    pub(super) fn temporary(&self) -> PathBuf {
-        self.directory.path().join(".towline")
-    }
-
-    fn next(&self) -> PathBuf {
-        self.temporary().join(self.staged.fetch_add(1, Ordering::Relaxed).to_string())
-    }
-}
-
-impl Disk for Place {
-    type Staged = Staged;
-
-    fn stage(&self, bytes: &[u8]) -> Result<Staged, HeldReason> {
-        let place = self.next();
-        fs::write(&place, bytes).unwrap();
-        Ok(Staged(place))
-    }
-
-    fn stage_copy(&self, hash: ContentHash, size: u64) -> Option<Staged> {
-        let from = self.held.lock().unwrap().get(&hash)?.clone();
-        let place = self.next();
-        assert_eq!(fs::copy(from, &place).unwrap(), size);
-        Some(Staged(place))
-    }
-
-    fn stage_again(&self, staged: &Staged) -> Result<Staged, HeldReason> {
-        let place = self.next();
-        fs::copy(&staged.0, &place).unwrap();
-        Ok(Staged(place))
-    }
-
-    fn older(&self, path: &RelPath, expected: Expected) -> Option<File> {
-        match expected {
-            Expected::Stamped(_) => File::open(self.directory.path().join(path.as_str())).ok(),
-            Expected::Nothing | Expected::Directory => None,
-        }
-    }
-
-    fn partial(&self, hash: ContentHash, _size: u64) -> Result<Partial, HeldReason> {
-        let place = self.temporary().join(format!("partial-{hash}"));
-        let begun = if place.exists() { Begun::Earlier } else { Begun::Now };
-        let file = File::options().read(true).write(true).create(true).truncate(false).open(place);
-        Ok(Partial { file: file.unwrap(), begun })
-    }
-
-    fn stage_partial(&self, hash: ContentHash, _file: &File) -> Result<Staged, HeldReason> {
-        let place = self.next();
-        fs::rename(self.temporary().join(format!("partial-{hash}")), &place).unwrap();
-        Ok(Staged(place))
-    }
-
-    fn commit(&self, makes: Vec<(Step, Option<Staged>)>) -> Vec<(RelPath, Outcome)> {
-        let mut outcomes = Vec::new();
-        for (step, staged) in makes {
-            let place = self.directory.path().join(step.path.as_str());
-            let stamp = match (&step.content, staged) {
-                (Content::File { hash, .. }, Some(staged)) => {
-                    fs::rename(&staged.0, &place).unwrap();
-                    let file = File::open(&place).unwrap();
-                    assert_eq!(hash_of_file(&file).unwrap().0, *hash, "never commit wrong bytes");
-                    Some(stamp_of(&file))
-                }
-                (Content::Directory, None) => {
-                    fs::create_dir(&place).unwrap();
-                    None
-                }
-                (Content::Absent, None) => {
-                    fs::remove_file(&place).unwrap();
-                    None
-                }
-                other => panic!("unexpected {:?}", other.0),
-            };
-            outcomes.push((step.path.clone(), Outcome::Done { stamp, kept: None }));
-            self.committed.lock().unwrap().push(step);
-        }
-        outcomes
+        rows.get(&hash).filter(|_| folder == FOLDER).cloned().into_iter().collect()
     }
 }
 
@@ -220,12 +158,13 @@ impl Peers for Connections {
 
 /// A device that fetches, and its sources.
 pub(super) struct World {
-    pub(super) place: Arc<Place>,
+    /// Where the fetched files go.
+    pub(super) here: Arc<Shelf>,
     pub(super) grants: Arc<Grants>,
     pub(super) progress: Arc<Progress>,
     connections: Arc<Connections>,
     pairs: Vec<Pair>,
-    pool: Pool,
+    work: Work,
     serving: Vec<JoinHandle<()>>,
     pub(super) serve_faults: Arc<Mutex<Vec<ServeFault>>>,
 }
@@ -247,21 +186,13 @@ pub(super) struct Came {
 
 impl World {
     pub(super) fn new() -> Self {
-        let directory = tempfile::tempdir().unwrap();
-        let place = Place {
-            directory,
-            staged: AtomicU64::new(0),
-            held: Mutex::default(),
-            committed: Mutex::default(),
-        };
-        fs::create_dir(place.temporary()).unwrap();
         Self {
-            place: Arc::new(place),
+            here: Shelf::new(),
             grants: Arc::default(),
             progress: Arc::default(),
             connections: Arc::default(),
             pairs: Vec::new(),
-            pool: Pool::new(4),
+            work: Work::on(Arc::new(Pool::start().unwrap())),
             serving: Vec::new(),
             serve_faults: Arc::default(),
         }
@@ -271,9 +202,17 @@ impl World {
     pub(super) async fn source(&mut self, number: u8, shelf: &Arc<Shelf>) -> DeviceId {
         let id = source_id(number);
         let pair = loopback::connect().await;
-        self.connections.0.lock().unwrap().insert(id, pair.fetching.clone());
+        self.connections
+            .0
+            .lock()
+            .unwrap()
+            .insert(id, pair.fetching.clone());
         self.grants.set(fetcher_id(), BTreeSet::from([FOLDER]));
-        let server = Arc::new(Server::new(shelf.clone(), self.grants.clone(), self.pool.clone()));
+        let server = Arc::new(Server::new(
+            shelf.clone(),
+            self.grants.clone(),
+            self.work.clone(),
+        ));
         let (connection, faults) = (pair.serving.clone(), self.serve_faults.clone());
         self.serving.push(tokio::spawn(async move {
             let mut streams = tokio::task::JoinSet::new();
@@ -293,7 +232,11 @@ impl World {
     /// Adds a source whose end of the connection the test plays itself.
     pub(super) fn stranger(&self, number: u8, pair: &Pair) -> DeviceId {
         let id = source_id(number);
-        self.connections.0.lock().unwrap().insert(id, pair.fetching.clone());
+        self.connections
+            .0
+            .lock()
+            .unwrap()
+            .insert(id, pair.fetching.clone());
         id
     }
 
@@ -303,15 +246,14 @@ impl World {
     }
 
     /// A transfer and where it reports.
-    pub(super) fn transfer(
-        &self,
-    ) -> (Transfer<Place, Connections>, mpsc::Receiver<TransferEvent>) {
+    pub(super) fn transfer(&self) -> (Transfer<Shelf, Connections>, mpsc::Receiver<TransferEvent>) {
         let (events, reported) = mpsc::channel(16);
         let transfer = Transfer {
             folder: FOLDER,
-            disk: self.place.clone(),
+            root: self.here.root_now(),
+            folders: self.here.clone(),
             peers: self.connections.clone(),
-            pool: self.pool.clone(),
+            work: self.work.clone(),
             progress: self.progress.clone(),
             events,
         };
@@ -327,7 +269,11 @@ impl World {
         let listen = async {
             while let Some(event) = reported.recv().await {
                 match event {
-                    TransferEvent::Applied { folder, apply, outcomes } => {
+                    TransferEvent::Applied {
+                        folder,
+                        apply,
+                        outcomes,
+                    } => {
                         assert_eq!((folder, apply), (FOLDER, ApplyId(7)));
                         for (path, outcome) in outcomes {
                             assert_eq!(came.outcomes.insert(path, outcome), None, "twice");
@@ -340,16 +286,6 @@ impl World {
         tokio::join!(apply, listen);
         assert_eq!(came.outcomes.len(), wanted, "each step has one outcome");
         came
-    }
-
-    pub(super) fn bytes(&self, name: &str) -> Vec<u8> {
-        fs::read(self.place.directory.path().join(name)).unwrap()
-    }
-
-    /// Names in the directory for temporary files.
-    pub(super) fn temporaries(&self) -> Vec<String> {
-        let list = fs::read_dir(self.place.temporary()).unwrap();
-        list.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect()
     }
 }
 

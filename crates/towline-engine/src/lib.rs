@@ -3,4 +3,5 @@
 //! One loop owns the core's `Device` (see `engine`); everything else does what an output says and
 //! answers with an input. Bulk bytes move between `network` and `disk` without passing the core.
 
-mod tasks;
+pub mod network;
+pub mod tasks;

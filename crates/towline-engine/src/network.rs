@@ -61,7 +61,10 @@ pub struct NetworkSettings {
 
 impl Default for NetworkSettings {
     fn default() -> Self {
-        Self { udp_port: 0, bind: udp::any_address() }
+        Self {
+            udp_port: 0,
+            bind: udp::any_address(),
+        }
     }
 }
 
@@ -115,13 +118,14 @@ pub struct Network {
 impl Network {
     /// Binds the sockets and listens. No key is trusted until the first `Trust`. What peers send
     /// waits when `events` or `streams` are full.
-    pub fn open(
+    pub async fn open(
         identity: Identity,
         settings: &NetworkSettings,
         events: mpsc::Sender<NetworkEvent>,
         streams: mpsc::Sender<IncomingStream>,
-        tasks: Tasks,
+        tasks: &Tasks,
     ) -> Result<Self, NetworkError> {
+        let tasks = tasks.child();
         let sockets = UdpSockets::bind(&settings.bind, settings.udp_port)?;
         let wrap = |socket: Option<std::net::UdpSocket>| -> Result<_, NetworkError> {
             socket
@@ -134,14 +138,31 @@ impl Network {
         let ours = identity.id();
         let keys = Arc::new(RwLock::new(ProbeKeys::new(ours)));
         let (probes, probes_waiting) = mpsc::channel(PROBES_WAITING_MAX);
-        let socket = Arc::new(PathSocket::new(v4, v6, Routes::new(ours), Arc::clone(&keys), probes));
+        let socket = Arc::new(PathSocket::new(
+            v4,
+            v6,
+            Routes::new(ours),
+            Arc::clone(&keys),
+            probes,
+        ));
+        socket.ready().await.map_err(NetworkError::Socket)?;
         let trust = Trust::default();
         let tls = TlsSettings::new(&identity, &trust).map_err(NetworkError::OwnKey)?;
         let prober = Arc::new(Prober::new(Arc::clone(&socket), keys));
-        tasks.spawn("probes", Arc::clone(&prober).run(probes_waiting, events.clone()));
+        tasks.spawn(
+            "probes",
+            Arc::clone(&prober).run(probes_waiting, events.clone()),
+        );
         tasks.spawn("probe tags", Arc::clone(&prober).renew_tags());
-        tasks.spawn("local addresses", addresses::watch(socket.bound(), events.clone()));
-        let relays = Arc::new(Relays::new(Arc::clone(&socket), events.clone(), tasks.clone()));
+        tasks.spawn(
+            "local addresses",
+            addresses::watch(socket.bound(), events.clone()),
+        );
+        let relays = Arc::new(Relays::new(
+            Arc::clone(&socket),
+            events.clone(),
+            tasks.clone(),
+        ));
         let connections = Connections::open(
             Arc::clone(&socket),
             trust.clone(),
@@ -150,7 +171,15 @@ impl Network {
             streams,
             tasks.clone(),
         )?;
-        Ok(Self { identity, socket, trust, prober, relays, connections, tasks })
+        Ok(Self {
+            identity,
+            socket,
+            trust,
+            prober,
+            relays,
+            connections,
+            tasks,
+        })
     }
 
     /// Carries out a request of the core; never waits.
@@ -163,8 +192,18 @@ impl Network {
             NetworkRequest::Select(peer, path) => self.connections.select(peer, path),
             NetworkRequest::Dial(peer) => self.connections.dial(peer),
             NetworkRequest::Hangup(peer) => self.connections.hangup(peer),
-            NetworkRequest::OpenRelay { peer, url, channel, token } => {
-                self.relays.open(Channel { peer, url, id: ChannelId(channel), token });
+            NetworkRequest::OpenRelay {
+                peer,
+                url,
+                channel,
+                token,
+            } => {
+                self.relays.open(Channel {
+                    peer,
+                    url,
+                    id: ChannelId(channel),
+                    token,
+                });
             }
             NetworkRequest::CloseRelay(peer) => self.relays.close(peer),
             NetworkRequest::Send(peer, control) => self.connections.send(peer, &control),
@@ -197,7 +236,6 @@ impl Network {
         let before = self.trust.replace(peers.clone());
         self.connections.keep_only(&peers);
         for removed in before.difference(&peers) {
-            self.relays_close_after_news(*removed);
             self.socket.routes_mut().shut_out(*removed);
         }
     }

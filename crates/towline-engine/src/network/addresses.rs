@@ -22,7 +22,11 @@ pub(super) async fn watch(bound: Vec<SocketAddr>, events: mpsc::Sender<NetworkEv
         let now = listening(&bound, &interfaces());
         if told.as_ref() != Some(&now) {
             told = Some(now.clone());
-            if events.send(NetworkEvent::LocalAddresses(now)).await.is_err() {
+            if events
+                .send(NetworkEvent::LocalAddresses(now))
+                .await
+                .is_err()
+            {
                 return;
             }
         }
@@ -32,7 +36,11 @@ pub(super) async fn watch(bound: Vec<SocketAddr>, events: mpsc::Sender<NetworkEv
 /// The addresses of all interfaces that are up.
 fn interfaces() -> BTreeSet<IpAddr> {
     match if_addrs::get_if_addrs() {
-        Ok(interfaces) => interfaces.iter().filter(|each| each.is_oper_up()).map(|each| each.ip()).collect(),
+        Ok(interfaces) => interfaces
+            .iter()
+            .filter(|each| each.is_oper_up())
+            .map(|each| each.ip())
+            .collect(),
         Err(error) => {
             debug!(%error, "interfaces cannot be listed");
             BTreeSet::new()
@@ -46,7 +54,9 @@ fn listening(bound: &[SocketAddr], interfaces: &BTreeSet<IpAddr>) -> Vec<SocketA
     let mut all = Vec::new();
     for socket in bound {
         if socket.ip().is_unspecified() {
-            let same_family = interfaces.iter().filter(|ip| ip.is_ipv4() == socket.is_ipv4());
+            let same_family = interfaces
+                .iter()
+                .filter(|ip| ip.is_ipv4() == socket.is_ipv4());
             let usable = same_family.filter(|ip| match ip {
                 IpAddr::V4(v4) => !v4.is_link_local(),
                 IpAddr::V6(v6) => !v6.is_unicast_link_local(),
@@ -67,11 +77,18 @@ mod tests {
     #[test]
     fn a_wildcard_stands_for_its_family_and_loopback_comes_last() {
         let parse = |text: &str| text.parse::<IpAddr>().unwrap();
-        let interfaces = ["127.0.0.1", "192.168.1.5", "::1", "fe80::1", "2001:db8::7"].map(parse).into();
+        let interfaces = ["127.0.0.1", "192.168.1.5", "::1", "fe80::1", "2001:db8::7"]
+            .map(parse)
+            .into();
         let bound = ["0.0.0.0:7000", "[::]:7001"].map(|text| text.parse().unwrap());
         let told = listening(&bound, &interfaces);
-        let expected = ["192.168.1.5:7000", "[2001:db8::7]:7001", "127.0.0.1:7000", "[::1]:7001"]
-            .map(|text| text.parse::<SocketAddr>().unwrap());
+        let expected = [
+            "192.168.1.5:7000",
+            "[2001:db8::7]:7001",
+            "127.0.0.1:7000",
+            "[::1]:7001",
+        ]
+        .map(|text| text.parse::<SocketAddr>().unwrap());
         assert_eq!(told, expected);
     }
 

@@ -100,7 +100,14 @@ impl Controller for PathCubic {
         self.inner.on_sent(now, bytes, last_packet_number);
     }
 
-    fn on_ack(&mut self, now: Instant, sent: Instant, bytes: u64, app_limited: bool, rtt: &RttEstimator) {
+    fn on_ack(
+        &mut self,
+        now: Instant,
+        sent: Instant,
+        bytes: u64,
+        app_limited: bool,
+        rtt: &RttEstimator,
+    ) {
         self.notice_epoch(now);
         self.in_flight = self.in_flight.saturating_sub(bytes);
         if self.was_sent_before_reset(sent) {
@@ -120,7 +127,8 @@ impl Controller for PathCubic {
         largest_packet_num_acked: Option<u64>,
     ) {
         self.in_flight = in_flight;
-        self.inner.on_end_acks(now, in_flight, app_limited, largest_packet_num_acked);
+        self.inner
+            .on_end_acks(now, in_flight, app_limited, largest_packet_num_acked);
     }
 
     fn on_congestion_event(
@@ -133,7 +141,8 @@ impl Controller for PathCubic {
         self.notice_epoch(now);
         self.in_flight = self.in_flight.saturating_sub(lost_bytes);
         if !self.was_sent_before_reset(sent) {
-            self.inner.on_congestion_event(now, sent, is_persistent_congestion, lost_bytes);
+            self.inner
+                .on_congestion_event(now, sent, is_persistent_congestion, lost_bytes);
         }
     }
 
@@ -144,7 +153,9 @@ impl Controller for PathCubic {
 
     fn window(&self) -> u64 {
         if self.epoch.current() == self.seen {
-            self.inner.window().max(self.reset.map_or(0, |reset| reset.granted))
+            self.inner
+                .window()
+                .max(self.reset.map_or(0, |reset| reset.granted))
         } else {
             self.granted_now().max(self.inner.initial_window())
         }
@@ -188,14 +199,20 @@ mod tests {
     fn a_change_of_path_starts_anew_and_grants_two_packets() {
         let epoch = PathEpoch::default();
         let start = Instant::now();
-        let mut control = Arc::new(PathCubicFactory { epoch: epoch.clone() }).build(start, 1200);
+        let mut control = Arc::new(PathCubicFactory {
+            epoch: epoch.clone(),
+        })
+        .build(start, 1200);
         let initial = control.window();
         control.on_sent(start, initial - 1200, 1);
         epoch.advance();
         assert!(control.window() >= initial - 1200 + 2 * 1200);
         let later = start + Duration::from_millis(100);
         control.on_sent(later, 1200, 2);
-        assert!(control.window() > initial, "the grant lasts until something is acknowledged");
+        assert!(
+            control.window() > initial,
+            "the grant lasts until something is acknowledged"
+        );
         // Losses of the old path say nothing of the new one.
         control.on_congestion_event(later, start, true, initial - 1200);
         assert!(control.window() >= initial);

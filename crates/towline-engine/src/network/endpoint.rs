@@ -12,8 +12,8 @@ use std::time::Duration;
 
 use quinn::congestion::CubicConfig;
 use quinn::{
-    ClientConfig, Connection, EndpointConfig, IdleTimeout, Incoming, MtuDiscoveryConfig, ServerConfig,
-    TokioRuntime, TransportConfig, ValidationTokenConfig, VarInt,
+    ClientConfig, Connection, EndpointConfig, IdleTimeout, Incoming, MtuDiscoveryConfig,
+    ServerConfig, TokioRuntime, TransportConfig, ValidationTokenConfig, VarInt,
 };
 use tokio::sync::{Semaphore, mpsc};
 use tokio::time::timeout;
@@ -21,7 +21,9 @@ use tokio_util::sync::CancellationToken;
 use towline_core::io::{ConnectionId, LinkFault, NetworkEvent, Path};
 use towline_wire::frame;
 use towline_wire::ids::DeviceId;
-use towline_wire::limits::{CONTROL_FRAME_BYTES_MAX, FOLDERS_PER_PEER_MAX, INDEX_PAGES_IN_FLIGHT_MAX};
+use towline_wire::limits::{
+    CONTROL_FRAME_BYTES_MAX, FOLDERS_PER_PEER_MAX, INDEX_PAGES_IN_FLIGHT_MAX,
+};
 use towline_wire::peer::Control;
 use tracing::{debug, error, info};
 
@@ -144,7 +146,10 @@ impl Connections {
             epochs_by_peer: Mutex::default(),
             connections: AtomicU64::new(0),
         }));
-        connections.0.tasks.spawn("accept connections", connections.clone().accept_all());
+        connections
+            .0
+            .tasks
+            .spawn("accept connections", connections.clone().accept_all());
         Ok(connections)
     }
 
@@ -160,9 +165,10 @@ impl Connections {
                 CloseReason::NotTrusted.close(&live.connection);
             }
         }
-        lock(&self.0.dials_by_peer).iter().filter(|(peer, _)| !peers.contains(peer)).for_each(
-            |(_, dial)| dial.cancel(),
-        );
+        lock(&self.0.dials_by_peer)
+            .iter()
+            .filter(|(peer, _)| !peers.contains(peer))
+            .for_each(|(_, dial)| dial.cancel());
         lock(&self.0.epochs_by_peer).retain(|peer, _| peers.contains(peer));
     }
 
@@ -205,7 +211,9 @@ impl Connections {
                 Some(Err(_)) => LinkFault::TimedOut,
                 None => LinkFault::Closed,
             };
-            connections.tell(NetworkEvent::DialFailed(peer, fault)).await;
+            connections
+                .tell(NetworkEvent::DialFailed(peer, fault))
+                .await;
         });
     }
 
@@ -242,7 +250,10 @@ impl Connections {
             CloseReason::Done.close(&live.connection);
         }
         self.0.endpoint.close(VarInt::from_u32(0), &[]);
-        if timeout(CLOSE_DEADLINE, self.0.endpoint.wait_idle()).await.is_err() {
+        if timeout(CLOSE_DEADLINE, self.0.endpoint.wait_idle())
+            .await
+            .is_err()
+        {
             debug!("some peers were perhaps not told that connections are closed");
         }
     }
@@ -258,7 +269,9 @@ impl Connections {
         }
         let address = address.ok_or(LinkFault::TimedOut)?;
         let mut transport = transport();
-        transport.congestion_controller_factory(Arc::new(PathCubicFactory { epoch: self.epoch(peer) }));
+        transport.congestion_controller_factory(Arc::new(PathCubicFactory {
+            epoch: self.epoch(peer),
+        }));
         let mut config = ClientConfig::new(Arc::clone(&self.0.tls.dialer) as Arc<_>);
         config.transport_config(Arc::new(transport));
         let connecting = self
@@ -266,7 +279,9 @@ impl Connections {
             .endpoint
             .connect_with(config, address, &tls::server_name(peer))
             .map_err(|_| LinkFault::Closed)?;
-        let connection = connecting.await.map_err(|error| session::fault_of(&error))?;
+        let connection = connecting
+            .await
+            .map_err(|error| session::fault_of(&error))?;
         self.begin(peer, connection).await
     }
 
@@ -278,13 +293,15 @@ impl Connections {
                 let peer = routes.peer_at(incoming.remote_address());
                 peer.filter(|peer| routes.role(*peer) == Role::Accepts)
             };
-            let (Some(peer), Ok(permit)) = (peer, Arc::clone(&handshakes).try_acquire_owned()) else {
+            let (Some(peer), Ok(permit)) = (peer, Arc::clone(&handshakes).try_acquire_owned())
+            else {
                 incoming.ignore();
                 continue;
             };
             let connections = self.clone();
             self.0.tasks.spawn("incoming handshake", async move {
-                let accepted = timeout(HANDSHAKE_DEADLINE, connections.accept_once(peer, incoming)).await;
+                let accepted =
+                    timeout(HANDSHAKE_DEADLINE, connections.accept_once(peer, incoming)).await;
                 drop(permit);
                 if let Ok(Err(fault)) = accepted {
                     debug!(?fault, "incoming connection ends early");
@@ -321,7 +338,12 @@ impl Connections {
                 CloseReason::NotTrusted.close(&connection);
                 return Err(LinkFault::Impostor);
             }
-            let new = Live { id, connection: connection.clone(), frames, ended: ended.clone() };
+            let new = Live {
+                id,
+                connection: connection.clone(),
+                frames,
+                ended: ended.clone(),
+            };
             live.insert(peer, new)
         };
         let connections = self.clone();
@@ -350,7 +372,9 @@ impl Connections {
             }
             connections.forget(peer, id);
             info!(peer = peer.short(), ?fault, "peer disconnected");
-            connections.tell(NetworkEvent::Disconnected(peer, id, fault)).await;
+            connections
+                .tell(NetworkEvent::Disconnected(peer, id, fault))
+                .await;
             ended.cancel();
         });
         Ok(())
@@ -370,7 +394,10 @@ impl Connections {
     }
 
     fn epoch(&self, peer: DeviceId) -> PathEpoch {
-        lock(&self.0.epochs_by_peer).entry(peer).or_default().clone()
+        lock(&self.0.epochs_by_peer)
+            .entry(peer)
+            .or_default()
+            .clone()
     }
 
     fn live(&self) -> MutexGuard<'_, BTreeMap<DeviceId, Live>> {
@@ -382,7 +409,8 @@ impl Connections {
 fn transport() -> TransportConfig {
     let mut transport = TransportConfig::default();
     let mut mtu = MtuDiscoveryConfig::default();
-    mtu.upper_bound(UDP_PAYLOAD_MAX).interval(MTU_SEARCH_INTERVAL);
+    mtu.upper_bound(UDP_PAYLOAD_MAX)
+        .interval(MTU_SEARCH_INTERVAL);
     transport
         .stream_receive_window(VarInt::from_u32(STREAM_WINDOW_BYTES))
         .receive_window(VarInt::from_u32(CONNECTION_WINDOW_BYTES))

@@ -56,18 +56,37 @@ impl PathSocket {
         probes: mpsc::Sender<ProbeDatagram>,
     ) -> Self {
         let inbox = Arc::new(RelayInbox::default());
-        Self { v4, v6, inbox, routes: RwLock::new(routes), probe_keys, probes, turn: AtomicUsize::new(0) }
+        Self {
+            v4,
+            v6,
+            inbox,
+            routes: RwLock::new(routes),
+            probe_keys,
+            probes,
+            turn: AtomicUsize::new(0),
+        }
+    }
+
+    /// Waits until the system has said that the sockets are writable, which it does only once they
+    /// are polled; before that the first datagrams would be lost.
+    pub(super) async fn ready(self: &Arc<Self>) -> io::Result<()> {
+        let mut poller = Arc::clone(self).create_io_poller();
+        std::future::poll_fn(|cx| poller.as_mut().poll_writable(cx)).await
     }
 
     /// The table of paths, to read.
     pub(super) fn routes(&self) -> RwLockReadGuard<'_, Routes> {
         // Nothing panics while it holds this lock.
-        self.routes.read().unwrap_or_else(std::sync::PoisonError::into_inner)
+        self.routes
+            .read()
+            .unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 
     /// The table of paths, to change.
     pub(super) fn routes_mut(&self) -> RwLockWriteGuard<'_, Routes> {
-        self.routes.write().unwrap_or_else(std::sync::PoisonError::into_inner)
+        self.routes
+            .write()
+            .unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 
     /// Where packet channels put what they receive.
@@ -77,14 +96,23 @@ impl PathSocket {
 
     /// The ports that the UDP sockets are bound to, with their addresses.
     pub(super) fn bound(&self) -> Vec<SocketAddr> {
-        self.udp().filter_map(|socket| socket.local_addr().ok()).collect()
+        self.udp()
+            .filter_map(|socket| socket.local_addr().ok())
+            .collect()
     }
 
     /// Sends one datagram that is not quinn's; lost when the socket is busy.
     pub(super) fn send_aside(&self, to: SocketAddr, source: Option<IpAddr>, bytes: &[u8]) {
-        let Some(socket) = self.socket_for(to) else { return };
-        let transmit =
-            Transmit { destination: to, ecn: None, contents: bytes, segment_size: None, src_ip: source };
+        let Some(socket) = self.socket_for(to) else {
+            return;
+        };
+        let transmit = Transmit {
+            destination: to,
+            ecn: None,
+            contents: bytes,
+            segment_size: None,
+            src_ip: source,
+        };
         if let Err(error) = socket.try_send(&transmit) {
             trace!(%error, "probe not sent");
         }
@@ -130,7 +158,10 @@ impl PathSocket {
             meta.len = 0;
             return;
         };
-        if batch.chunks(meta.stride.max(1)).any(|datagram| !is_quic(datagram)) {
+        if batch
+            .chunks(meta.stride.max(1))
+            .any(|datagram| !is_quic(datagram))
+        {
             self.set_probes_aside(batch, meta);
         }
         let routes = self.routes();
@@ -166,11 +197,23 @@ impl PathSocket {
     }
 
     fn set_aside(&self, datagram: &[u8], meta: &RecvMeta) {
-        let Ok(bytes) = <[u8; PROBE_BYTES]>::try_from(datagram) else { return };
-        let keys = self.probe_keys.read().unwrap_or_else(std::sync::PoisonError::into_inner);
-        let Some(peer) = keys.peer_of(&bytes) else { return };
+        let Ok(bytes) = <[u8; PROBE_BYTES]>::try_from(datagram) else {
+            return;
+        };
+        let keys = self
+            .probe_keys
+            .read()
+            .unwrap_or_else(std::sync::PoisonError::into_inner);
+        let Some(peer) = keys.peer_of(&bytes) else {
+            return;
+        };
         drop(keys);
-        let probe = ProbeDatagram { peer, from: meta.addr, to: meta.dst_ip, bytes };
+        let probe = ProbeDatagram {
+            peer,
+            from: meta.addr,
+            to: meta.dst_ip,
+            bytes,
+        };
         if self.probes.try_send(probe).is_err() {
             trace!("probe dropped, the prober is busy");
         }
@@ -199,7 +242,8 @@ impl PathSocket {
             *meta = RecvMeta::default();
             count += 1;
             let length = relayed.bytes.len();
-            let (Some(source), Some(room)) = (routes.relay_source(relayed.peer), buf.get_mut(..length))
+            let (Some(source), Some(room)) =
+                (routes.relay_source(relayed.peer), buf.get_mut(..length))
             else {
                 continue;
             };
@@ -218,7 +262,10 @@ impl PathSocket {
 
 impl AsyncUdpSocket for PathSocket {
     fn create_io_poller(self: Arc<Self>) -> Pin<Box<dyn UdpPoller>> {
-        let pollers = self.udp().map(|socket| Arc::clone(socket).create_io_poller()).collect();
+        let pollers = self
+            .udp()
+            .map(|socket| Arc::clone(socket).create_io_poller())
+            .collect();
         Box::pin(EveryPoller { pollers })
     }
 
@@ -227,16 +274,25 @@ impl AsyncUdpSocket for PathSocket {
         match routes.route(transmit.destination) {
             None => trace!("datagram without a path dropped"),
             Some(Route::Relay(relay)) => {
-                let size = transmit.segment_size.unwrap_or(transmit.contents.len()).max(1);
+                let size = transmit
+                    .segment_size
+                    .unwrap_or(transmit.contents.len())
+                    .max(1);
                 for datagram in transmit.contents.chunks(size) {
                     if datagram.len() <= RELAY_DATAGRAM_BYTES_MAX {
                         let bytes = Bytes::copy_from_slice(datagram);
-                        relay.send(RelayedDatagram { peer: relay.peer(), ecn: transmit.ecn, bytes });
+                        relay.send(RelayedDatagram {
+                            peer: relay.peer(),
+                            ecn: transmit.ecn,
+                            bytes,
+                        });
                     }
                 }
             }
             Some(Route::Udp(destination)) => {
-                let Some(socket) = self.socket_for(destination) else { return Ok(()) };
+                let Some(socket) = self.socket_for(destination) else {
+                    return Ok(());
+                };
                 let sent = socket.try_send(&Transmit {
                     destination,
                     ecn: transmit.ecn,
@@ -264,8 +320,12 @@ impl AsyncUdpSocket for PathSocket {
         for offset in 0..SOURCES {
             let received = match (first.wrapping_add(offset)) % SOURCES {
                 0 => self.poll_relays(cx, bufs, meta),
-                1 => self.v4.as_ref().map_or(Poll::Pending, |socket| self.poll_udp(socket, cx, bufs, meta)),
-                2 => self.v6.as_ref().map_or(Poll::Pending, |socket| self.poll_udp(socket, cx, bufs, meta)),
+                1 => self.v4.as_ref().map_or(Poll::Pending, |socket| {
+                    self.poll_udp(socket, cx, bufs, meta)
+                }),
+                2 => self.v6.as_ref().map_or(Poll::Pending, |socket| {
+                    self.poll_udp(socket, cx, bufs, meta)
+                }),
                 // A remainder of three is below three.
                 3.. => Poll::Pending,
             };
@@ -284,11 +344,17 @@ impl AsyncUdpSocket for PathSocket {
     }
 
     fn max_transmit_segments(&self) -> usize {
-        self.udp().map(|socket| socket.max_transmit_segments()).min().unwrap_or(1)
+        self.udp()
+            .map(|socket| socket.max_transmit_segments())
+            .min()
+            .unwrap_or(1)
     }
 
     fn max_receive_segments(&self) -> usize {
-        self.udp().map(|socket| socket.max_receive_segments()).max().unwrap_or(1)
+        self.udp()
+            .map(|socket| socket.max_receive_segments())
+            .max()
+            .unwrap_or(1)
     }
 
     /// Never: the UDP sockets forbid it, and quinn discovers the path MTU only then.

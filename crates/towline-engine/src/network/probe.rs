@@ -118,7 +118,12 @@ struct Heard {
 
 impl ProbeKeys {
     pub(super) fn new(ours: DeviceId) -> Self {
-        Self { ours, keys_by_peer: BTreeMap::new(), peers_by_tag: HashMap::new(), window: window_now() }
+        Self {
+            ours,
+            keys_by_peer: BTreeMap::new(),
+            peers_by_tag: HashMap::new(),
+            window: window_now(),
+        }
     }
 
     /// Replaces the set of peers.
@@ -145,7 +150,9 @@ impl ProbeKeys {
     pub(super) fn peer_of(&self, bytes: &[u8; PROBE_BYTES]) -> Option<DeviceId> {
         let (magic, rest) = bytes.split_first()?;
         let tag = rest.first_chunk::<TAG_BYTES>()?;
-        (*magic == MAGIC).then(|| self.peers_by_tag.get(tag).copied()).flatten()
+        (*magic == MAGIC)
+            .then(|| self.peers_by_tag.get(tag).copied())
+            .flatten()
     }
 
     fn window_has_passed(&self) -> bool {
@@ -155,7 +162,8 @@ impl ProbeKeys {
     fn renew_tags(&mut self, window: u64) {
         self.window = window;
         self.peers_by_tag.clear();
-        let windows = window.saturating_sub(TAG_WINDOWS_ASIDE)..=window.saturating_add(TAG_WINDOWS_ASIDE);
+        let windows =
+            window.saturating_sub(TAG_WINDOWS_ASIDE)..=window.saturating_add(TAG_WINDOWS_ASIDE);
         for accepted in windows {
             for (peer, key) in &self.keys_by_peer {
                 self.peers_by_tag.insert(key.tag(accepted), *peer);
@@ -226,7 +234,11 @@ impl Body {
         });
         let port = observed.map_or(0, |addr| addr.port());
         let mut body = [kind; BODY_BYTES];
-        let fields = number.to_le_bytes().into_iter().chain(ip.octets()).chain(port.to_le_bytes());
+        let fields = number
+            .to_le_bytes()
+            .into_iter()
+            .chain(ip.octets())
+            .chain(port.to_le_bytes());
         for (slot, byte) in body.iter_mut().skip(1).zip(fields) {
             *slot = byte;
         }
@@ -243,7 +255,10 @@ impl Body {
             1 => Some(Self::Ping { number }),
             2 => {
                 let ip = Ipv6Addr::from(*ip).to_canonical();
-                Some(Self::Pong { number, observed: SocketAddr::new(ip, port) })
+                Some(Self::Pong {
+                    number,
+                    observed: SocketAddr::new(ip, port),
+                })
             }
             0 | 3..=u8::MAX => None,
         }
@@ -252,12 +267,19 @@ impl Body {
 
 impl Prober {
     pub(super) fn new(socket: Arc<PathSocket>, keys: Arc<RwLock<ProbeKeys>>) -> Self {
-        Self { socket, keys, pings: std::sync::Mutex::new(VecDeque::new()) }
+        Self {
+            socket,
+            keys,
+            pings: std::sync::Mutex::new(VecDeque::new()),
+        }
     }
 
     /// Replaces the set of peers.
     pub(super) fn set_peers(&self, identity: &Identity, peers: &BTreeSet<DeviceId>) {
-        self.keys.write().unwrap_or_else(PoisonError::into_inner).set_peers(identity, peers);
+        self.keys
+            .write()
+            .unwrap_or_else(PoisonError::into_inner)
+            .set_peers(identity, peers);
     }
 
     /// Sends a ping to an address of a peer.
@@ -271,7 +293,12 @@ impl Prober {
         if pings.len() >= PINGS_OUTSTANDING_MAX {
             pings.pop_front();
         }
-        pings.push_back(Ping { number, peer, to, sent: Instant::now() });
+        pings.push_back(Ping {
+            number,
+            peer,
+            to,
+            sent: Instant::now(),
+        });
         drop(pings);
         self.send(peer, to, None, Body::Ping { number });
     }
@@ -297,9 +324,16 @@ impl Prober {
         let mut minutes = tokio::time::interval(Duration::from_secs(60));
         loop {
             minutes.tick().await;
-            let passed = self.keys.read().unwrap_or_else(PoisonError::into_inner).window_has_passed();
+            let passed = self
+                .keys
+                .read()
+                .unwrap_or_else(PoisonError::into_inner)
+                .window_has_passed();
             if passed {
-                self.keys.write().unwrap_or_else(PoisonError::into_inner).renew_tags(window_now());
+                self.keys
+                    .write()
+                    .unwrap_or_else(PoisonError::into_inner)
+                    .renew_tags(window_now());
             }
         }
     }
@@ -310,26 +344,43 @@ impl Prober {
         heard_by_peer: &mut HashMap<DeviceId, Heard>,
     ) -> Option<NetworkEvent> {
         let peer = datagram.peer;
-        let body =
-            self.keys.read().unwrap_or_else(PoisonError::into_inner).open(peer, &datagram.bytes)?;
+        let body = self
+            .keys
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .open(peer, &datagram.bytes)?;
         match body {
             Body::Ping { number } => {
                 let heard = heard_by_peer.entry(peer).or_insert_with(Heard::new);
                 if !heard.is_new_and_within_rate(number) {
                     return None;
                 }
-                let pong = Body::Pong { number, observed: datagram.from };
+                let pong = Body::Pong {
+                    number,
+                    observed: datagram.from,
+                };
                 self.send(peer, datagram.from, datagram.to, pong);
-                self.socket.routes_mut().admit(peer, datagram.from, Proof::Heard);
-                let proven = self.socket.routes().source(datagram.from).is_some_and(|known| known.peer == peer);
+                self.socket
+                    .routes_mut()
+                    .admit(peer, datagram.from, Proof::Heard);
+                let proven = self
+                    .socket
+                    .routes()
+                    .source(datagram.from)
+                    .is_some_and(|known| known.peer == peer);
                 if !proven {
                     self.ping(peer, datagram.from);
                 }
-                Some(NetworkEvent::ProbeHeard { peer, from: datagram.from })
+                Some(NetworkEvent::ProbeHeard {
+                    peer,
+                    from: datagram.from,
+                })
             }
             Body::Pong { number, observed } => {
                 let mut pings = self.pings.lock().unwrap_or_else(PoisonError::into_inner);
-                let at = pings.iter().position(|ping| ping.number == number && ping.peer == peer)?;
+                let at = pings
+                    .iter()
+                    .position(|ping| ping.number == number && ping.peer == peer)?;
                 let ping = pings.remove(at)?;
                 drop(pings);
                 let rtt = ping.sent.elapsed();
@@ -341,13 +392,21 @@ impl Prober {
                 // The way there and, where it differs, the way back.
                 routes.admit(peer, ping.to, Proof::Answered);
                 routes.admit(peer, datagram.from, Proof::Answered);
-                Some(NetworkEvent::ProbeAnswered { peer, from: ping.to, rtt })
+                Some(NetworkEvent::ProbeAnswered {
+                    peer,
+                    from: ping.to,
+                    rtt,
+                })
             }
         }
     }
 
     fn send(&self, peer: DeviceId, to: SocketAddr, source: Option<IpAddr>, body: Body) {
-        let sealed = self.keys.read().unwrap_or_else(PoisonError::into_inner).seal(peer, body);
+        let sealed = self
+            .keys
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .seal(peer, body);
         if let Some(bytes) = sealed {
             self.socket.send_aside(to, source, &bytes);
         }
@@ -356,7 +415,11 @@ impl Prober {
 
 impl Heard {
     fn new() -> Self {
-        Self { numbers: VecDeque::new(), second: Instant::now(), answered: 0 }
+        Self {
+            numbers: VecDeque::new(),
+            second: Instant::now(),
+            answered: 0,
+        }
     }
 
     fn is_new_and_within_rate(&mut self, number: u64) -> bool {
@@ -384,7 +447,9 @@ fn additional_data(tag: &[u8; TAG_BYTES], sender: DeviceId) -> Vec<u8> {
 }
 
 fn window_now() -> u64 {
-    let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let since_1970 = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default();
     since_1970.as_secs() / TAG_WINDOW.as_secs()
 }
 
@@ -420,9 +485,15 @@ mod tests {
         let (mut a, b) = pair();
         let now = window_now();
         a.renew_tags(now + TAG_WINDOWS_ASIDE);
-        assert!(b.peer_of(&a.seal(b.ours, Body::Ping { number: 1 }).unwrap()).is_some());
+        assert!(
+            b.peer_of(&a.seal(b.ours, Body::Ping { number: 1 }).unwrap())
+                .is_some()
+        );
         a.renew_tags(now + TAG_WINDOWS_ASIDE + 1);
-        assert!(b.peer_of(&a.seal(b.ours, Body::Ping { number: 1 }).unwrap()).is_none());
+        assert!(
+            b.peer_of(&a.seal(b.ours, Body::Ping { number: 1 }).unwrap())
+                .is_none()
+        );
     }
 
     #[test]
@@ -430,7 +501,9 @@ mod tests {
         let mut heard = Heard::new();
         assert!(heard.is_new_and_within_rate(1));
         assert!(!heard.is_new_and_within_rate(1));
-        let answered = (2..1000).filter(|number| heard.is_new_and_within_rate(*number)).count();
+        let answered = (2..1000)
+            .filter(|number| heard.is_new_and_within_rate(*number))
+            .count();
         assert!(answered < PONGS_PER_SECOND_MAX as usize);
     }
 

@@ -152,8 +152,18 @@ impl RelayInbox {
 }
 
 impl Relays {
-    pub(super) fn new(socket: Arc<PathSocket>, events: mpsc::Sender<NetworkEvent>, tasks: Tasks) -> Self {
-        Self { socket, events, tasks, current_by_peer: Mutex::default(), opened: AtomicU64::new(0) }
+    pub(super) fn new(
+        socket: Arc<PathSocket>,
+        events: mpsc::Sender<NetworkEvent>,
+        tasks: Tasks,
+    ) -> Self {
+        Self {
+            socket,
+            events,
+            tasks,
+            current_by_peer: Mutex::default(),
+            opened: AtomicU64::new(0),
+        }
     }
 
     /// Opens a channel in place of the one before. Answered by `RelayOpened` and later
@@ -161,13 +171,21 @@ impl Relays {
     pub(super) fn open(self: &Arc<Self>, channel: Channel) {
         let number = self.opened.fetch_add(1, Ordering::Relaxed);
         let closing = CancellationToken::new();
-        let older = self.lock().insert(channel.peer, Current { number, closing: closing.clone() });
+        let older = self.lock().insert(
+            channel.peer,
+            Current {
+                number,
+                closing: closing.clone(),
+            },
+        );
         if let Some(older) = older {
             older.closing.cancel();
         }
         let relays = Arc::clone(self);
         self.tasks.spawn("relay channel", async move {
-            closing.run_until_cancelled(relays.run(&channel, number)).await;
+            closing
+                .run_until_cancelled(relays.run(&channel, number))
+                .await;
         });
     }
 
@@ -190,9 +208,16 @@ impl Relays {
         match websocket::connect(&channel.url, &purpose).await {
             Ok(socket) => {
                 let (sender, datagrams) = mpsc::channel(OUTGOING_DATAGRAMS_MAX);
-                let sender = RelaySender { peer: channel.peer, datagrams: sender };
+                let sender = RelaySender {
+                    peer: channel.peer,
+                    datagrams: sender,
+                };
                 if self.set_current(channel.peer, number, Some(sender))
-                    && self.events.send(NetworkEvent::RelayOpened(channel.peer)).await.is_ok()
+                    && self
+                        .events
+                        .send(NetworkEvent::RelayOpened(channel.peer))
+                        .await
+                        .is_ok()
                 {
                     self.carry(socket, channel, datagrams).await;
                 }
@@ -200,7 +225,11 @@ impl Relays {
             Err(error) => debug!(%error, "packet channel not opened"),
         }
         if self.set_current(channel.peer, number, None)
-            && self.events.send(NetworkEvent::RelayClosed(channel.peer)).await.is_err()
+            && self
+                .events
+                .send(NetworkEvent::RelayClosed(channel.peer))
+                .await
+                .is_err()
         {
             debug!("nobody hears that the packet channel is closed");
         }
@@ -210,7 +239,9 @@ impl Relays {
     /// close came in between.
     fn set_current(&self, peer: DeviceId, number: u64, sender: Option<RelaySender>) -> bool {
         let mut current = self.lock();
-        let is_current = current.get(&peer).is_some_and(|current| current.number == number);
+        let is_current = current
+            .get(&peer)
+            .is_some_and(|current| current.number == number);
         if is_current {
             if sender.is_none() {
                 current.remove(&peer);
@@ -228,14 +259,17 @@ impl Relays {
         datagrams: mpsc::Receiver<RelayedDatagram>,
     ) {
         let (outgoing, incoming) = socket.split();
+        let inbox = self.socket.inbox();
         tokio::select! {
             () = send_all(outgoing, channel.id, datagrams) => {}
-            () = receive_all(incoming, channel, &self.socket.inbox()) => {}
+            () = receive_all(incoming, channel, &inbox) => {}
         }
     }
 
     fn lock(&self) -> MutexGuard<'_, BTreeMap<DeviceId, Current>> {
-        self.current_by_peer.lock().unwrap_or_else(PoisonError::into_inner)
+        self.current_by_peer
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -286,14 +320,20 @@ async fn receive_all(
             Message::Binary(bytes) => match Packet::decode(&bytes) {
                 Ok(packet) if packet.kind == PacketKind::Data && packet.channel == channel.id => {
                     let bytes = bytes.slice_ref(packet.datagram);
-                    inbox.push(RelayedDatagram { peer: channel.peer, ecn: received_ecn(packet.ecn), bytes });
+                    inbox.push(RelayedDatagram {
+                        peer: channel.peer,
+                        ecn: received_ecn(packet.ecn),
+                        bytes,
+                    });
                 }
                 Ok(_) => {}
                 Err(error) => trace!(%error, "packet dropped"),
             },
             Message::Ping(_) | Message::Pong(_) => {}
             Message::Close(_) => return debug!("server closes the packet channel"),
-            Message::Text(_) | Message::Frame(_) => return debug!("packet channel carries only packets"),
+            Message::Text(_) | Message::Frame(_) => {
+                return debug!("packet channel carries only packets");
+            }
         }
     }
 }
@@ -304,11 +344,21 @@ fn packet(channel: ChannelId, datagram: &RelayedDatagram) -> Message {
         EcnCodepoint::Ect1 => Ecn::Capable1,
         EcnCodepoint::Ce => Ecn::CongestionExperienced,
     });
-    encode(&Packet { kind: PacketKind::Data, ecn, channel, datagram: &datagram.bytes })
+    encode(&Packet {
+        kind: PacketKind::Data,
+        ecn,
+        channel,
+        datagram: &datagram.bytes,
+    })
 }
 
 fn ping(channel: ChannelId) -> Message {
-    encode(&Packet { kind: PacketKind::Ping, ecn: Ecn::NotCapable, channel, datagram: &[] })
+    encode(&Packet {
+        kind: PacketKind::Ping,
+        ecn: Ecn::NotCapable,
+        channel,
+        datagram: &[],
+    })
 }
 
 /// The path socket lets only datagrams of a fitting length through.

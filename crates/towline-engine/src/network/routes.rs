@@ -10,7 +10,6 @@
 
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr, SocketAddrV6};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
@@ -75,25 +74,38 @@ pub(super) enum Route<'a> {
 pub(super) struct Routes {
     ours: DeviceId,
     started: Instant,
-    sources_by_addr: HashMap<SocketAddr, Arc<Source>>,
+    sources_by_addr: HashMap<SocketAddr, Source>,
     peers_by_ula: HashMap<Ipv6Addr, PeerRoutes>,
+}
+
+/// Whether a peer's datagrams are let in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Standing {
+    Trusted,
+    ShutOut,
 }
 
 #[derive(Debug)]
 struct PeerRoutes {
     id: DeviceId,
     role: Role,
+    standing: Standing,
     selected: Option<Path>,
     /// Admitted addresses with their synthetic ports, oldest first.
     direct: Vec<(SocketAddr, u16)>,
     next_port: u16,
     relay: Option<RelaySender>,
-    relay_source: Arc<Source>,
+    relay_source: Source,
 }
 
 impl Routes {
     pub(super) fn new(ours: DeviceId) -> Self {
-        Self { ours, started: Instant::now(), sources_by_addr: HashMap::new(), peers_by_ula: HashMap::new() }
+        Self {
+            ours,
+            started: Instant::now(),
+            sources_by_addr: HashMap::new(),
+            peers_by_ula: HashMap::new(),
+        }
     }
 
     /// Makes room for a peer that is trusted from now on.
@@ -104,26 +116,35 @@ impl Routes {
             Role::Accepts => RELAY_PORT,
         };
         let ula = ula_of(peer);
-        self.peers_by_ula.entry(ula).or_insert_with(|| PeerRoutes {
+        let routes = self.peers_by_ula.entry(ula).or_insert_with(|| PeerRoutes {
             id: peer,
             role,
+            standing: Standing::Trusted,
             selected: None,
             direct: Vec::new(),
             next_port: FIRST_DIRECT_PORT,
             relay: None,
-            relay_source: Arc::new(Source::new(peer, synthetic(ula, port))),
+            relay_source: Source::new(peer, synthetic(ula, port)),
         });
+        routes.standing = Standing::Trusted;
     }
 
     /// Admits nothing from this peer any more. Its way out stays, so that the news that the
     /// connection is closed can still leave.
     pub(super) fn shut_out(&mut self, peer: DeviceId) {
         self.sources_by_addr.retain(|_, source| source.peer != peer);
+        if let Some(routes) = self.peers_by_ula.get_mut(&ula_of(peer)) {
+            routes.standing = Standing::ShutOut;
+        }
     }
 
     /// Which side dials: the lower key.
     pub(super) fn role(&self, peer: DeviceId) -> Role {
-        if self.ours < peer { Role::Dials } else { Role::Accepts }
+        if self.ours < peer {
+            Role::Dials
+        } else {
+            Role::Accepts
+        }
     }
 
     /// The peer behind a synthetic address.
@@ -136,7 +157,12 @@ impl Routes {
     pub(super) fn admit(&mut self, peer: DeviceId, addr: SocketAddr, proof: Proof) {
         let addr = normal(addr);
         let ula = ula_of(peer);
-        let Some(routes) = self.peers_by_ula.get_mut(&ula) else { return };
+        let Some(routes) = self.peers_by_ula.get_mut(&ula) else {
+            return;
+        };
+        if routes.standing == Standing::ShutOut {
+            return;
+        }
         if let Some(known) = self.sources_by_addr.get(&addr)
             && (known.peer == peer || proof == Proof::Heard)
         {
@@ -150,12 +176,17 @@ impl Routes {
         routes.direct.retain(|(known, _)| *known != addr);
         if routes.direct.len() >= ADDRESSES_PER_PEER_MAX {
             let (oldest, _) = routes.direct.remove(0);
-            if self.sources_by_addr.get(&oldest).is_some_and(|source| source.peer == peer) {
+            if self
+                .sources_by_addr
+                .get(&oldest)
+                .is_some_and(|source| source.peer == peer)
+            {
                 self.sources_by_addr.remove(&oldest);
             }
         }
         routes.direct.push((addr, port));
-        self.sources_by_addr.insert(addr, Arc::new(Source::new(peer, synthetic(ula, port))));
+        self.sources_by_addr
+            .insert(addr, Source::new(peer, synthetic(ula, port)));
     }
 
     /// Chooses the path for what we send on a connection that we dial; returns the one before.
@@ -163,7 +194,10 @@ impl Routes {
         if let Path::Direct(addr) = path {
             self.admit(peer, addr, Proof::Answered);
         }
-        self.peers_by_ula.get_mut(&ula_of(peer))?.selected.replace(path)
+        self.peers_by_ula
+            .get_mut(&ula_of(peer))?
+            .selected
+            .replace(path)
     }
 
     /// Puts the packet channel in place, or takes it away.
@@ -182,12 +216,13 @@ impl Routes {
 
     /// The meaning of a datagram from `addr`; `None` when the address passed no proof.
     pub(super) fn source(&self, addr: SocketAddr) -> Option<&Source> {
-        self.sources_by_addr.get(&normal(addr)).map(Arc::as_ref)
+        self.sources_by_addr.get(&normal(addr))
     }
 
     /// The meaning of a datagram from the packet channel with this peer.
     pub(super) fn relay_source(&self, peer: DeviceId) -> Option<&Source> {
-        self.peers_by_ula.get(&ula_of(peer)).map(|routes| routes.relay_source.as_ref())
+        let routes = self.peers_by_ula.get(&ula_of(peer))?;
+        (routes.standing == Standing::Trusted).then_some(&routes.relay_source)
     }
 
     /// Where quinn's datagram to a synthetic address goes; `None` drops it.
@@ -199,9 +234,11 @@ impl Routes {
                 Path::Relay => routes.relay.as_ref().map(Route::Relay),
             },
             (RELAY_PORT, Role::Accepts) => routes.relay.as_ref().map(Route::Relay),
-            (port, Role::Accepts) => {
-                routes.direct.iter().find(|(_, known)| *known == port).map(|(addr, _)| Route::Udp(*addr))
-            }
+            (port, Role::Accepts) => routes
+                .direct
+                .iter()
+                .find(|(_, known)| *known == port)
+                .map(|(addr, _)| Route::Udp(*addr)),
             (_, Role::Dials) => None,
         }
     }
@@ -216,10 +253,14 @@ impl Routes {
     pub(super) fn silent_for(&self, synthetic: SocketAddr) -> Duration {
         let heard = match self.route(synthetic) {
             Some(Route::Udp(addr)) => self.source(addr).map(Source::heard),
-            Some(Route::Relay(_)) => self.behind(synthetic).map(|routes| routes.relay_source.heard()),
+            Some(Route::Relay(_)) => self
+                .behind(synthetic)
+                .map(|routes| routes.relay_source.heard()),
             None => None,
         };
-        self.started.elapsed().saturating_sub(heard.unwrap_or_default())
+        self.started
+            .elapsed()
+            .saturating_sub(heard.unwrap_or_default())
     }
 
     fn behind(&self, synthetic: SocketAddr) -> Option<&PeerRoutes> {
@@ -232,7 +273,11 @@ impl Routes {
 
 impl Source {
     fn new(peer: DeviceId, reported: SocketAddr) -> Self {
-        Self { peer, reported, heard_ms: AtomicU64::new(0) }
+        Self {
+            peer,
+            reported,
+            heard_ms: AtomicU64::new(0),
+        }
     }
 
     fn heard(&self) -> Duration {

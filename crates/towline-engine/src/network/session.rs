@@ -12,7 +12,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use quinn::{Connection, ConnectionError, ReadError, ReadExactError, RecvStream, SendStream, VarInt};
+use quinn::{
+    Connection, ConnectionError, ReadError, ReadExactError, RecvStream, SendStream, VarInt,
+};
 use tokio::sync::mpsc;
 use tokio::time::{MissedTickBehavior, interval, timeout};
 use towline_core::io::{ConnectionId, LinkFault, NetworkEvent};
@@ -82,11 +84,20 @@ impl CloseReason {
 /// Opens both control streams.
 pub(super) async fn establish(connection: &Connection) -> Result<ControlStreams, LinkFault> {
     let open = async {
-        let mut outgoing = connection.open_uni().await.map_err(|error| fault_of(&error))?;
+        let mut outgoing = connection
+            .open_uni()
+            .await
+            .map_err(|error| fault_of(&error))?;
         // A failure means that the stream is stopped, which the next write shows too.
         let _shown_later = outgoing.set_priority(CONTROL_PRIORITY);
-        outgoing.write_all(&[CONTROL_STREAM]).await.map_err(|_| close_fault(connection))?;
-        let mut incoming = connection.accept_uni().await.map_err(|error| fault_of(&error))?;
+        outgoing
+            .write_all(&[CONTROL_STREAM])
+            .await
+            .map_err(|_| close_fault(connection))?;
+        let mut incoming = connection
+            .accept_uni()
+            .await
+            .map_err(|error| fault_of(&error))?;
         let mut kind = [0];
         read(&mut incoming, &mut kind).await?;
         match kind {
@@ -94,7 +105,9 @@ pub(super) async fn establish(connection: &Connection) -> Result<ControlStreams,
             [_] => Err(LinkFault::Protocol),
         }
     };
-    timeout(OPEN_DEADLINE, open).await.unwrap_or(Err(LinkFault::TimedOut))
+    timeout(OPEN_DEADLINE, open)
+        .await
+        .unwrap_or(Err(LinkFault::TimedOut))
 }
 
 /// Serves the connection until it ends, and tells why.
@@ -134,12 +147,14 @@ pub(super) fn fault_of(error: &ConnectionError) -> LinkFault {
             Some(KeyVerdict::NoCommonProtocol) => LinkFault::Version,
             None => LinkFault::Protocol,
         },
-        ConnectionError::ConnectionClosed(theirs) => match key_verdict(u64::from(theirs.error_code)) {
-            Some(KeyVerdict::Rejected) => LinkFault::Refused,
-            Some(KeyVerdict::NoCommonProtocol) => LinkFault::Version,
-            None if u64::from(theirs.error_code) == CONNECTION_REFUSED => LinkFault::Refused,
-            None => LinkFault::Protocol,
-        },
+        ConnectionError::ConnectionClosed(theirs) => {
+            match key_verdict(u64::from(theirs.error_code)) {
+                Some(KeyVerdict::Rejected) => LinkFault::Refused,
+                Some(KeyVerdict::NoCommonProtocol) => LinkFault::Version,
+                None if u64::from(theirs.error_code) == CONNECTION_REFUSED => LinkFault::Refused,
+                None => LinkFault::Protocol,
+            }
+        }
         ConnectionError::ApplicationClosed(theirs) => {
             if theirs.error_code == CloseReason::NotTrusted.code() {
                 LinkFault::Refused
@@ -149,9 +164,9 @@ pub(super) fn fault_of(error: &ConnectionError) -> LinkFault {
                 LinkFault::Closed
             }
         }
-        ConnectionError::Reset | ConnectionError::LocallyClosed | ConnectionError::CidsExhausted => {
-            LinkFault::Closed
-        }
+        ConnectionError::Reset
+        | ConnectionError::LocallyClosed
+        | ConnectionError::CidsExhausted => LinkFault::Closed,
     }
 }
 
@@ -228,7 +243,12 @@ async fn pass_streams(connection: &Connection, ends: &SessionEnds) -> LinkFault 
             Ok(stream) => stream,
             Err(error) => return fault_of(&error),
         };
-        let stream = IncomingStream { peer: ends.peer, connection: ends.id, send, recv };
+        let stream = IncomingStream {
+            peer: ends.peer,
+            connection: ends.id,
+            send,
+            recv,
+        };
         if ends.streams.send(stream).await.is_err() {
             return LinkFault::Closed;
         }
@@ -269,5 +289,7 @@ async fn measure(connection: &Connection, ends: &SessionEnds) -> LinkFault {
 }
 
 fn close_fault(connection: &Connection) -> LinkFault {
-    connection.close_reason().map_or(LinkFault::Protocol, |error| fault_of(&error))
+    connection
+        .close_reason()
+        .map_or(LinkFault::Protocol, |error| fault_of(&error))
 }

@@ -3,6 +3,7 @@
 //! One session at a time. Every `Connect` is answered by `Opened` and later `Closed`, or by `Closed`
 //! alone. Messages are parsed at the door: what is not one of this protocol ends the session.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::stream::{SplitSink, SplitStream};
@@ -13,7 +14,9 @@ use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 use tokio_tungstenite::tungstenite::{Error as WebSocketError, Message};
 use towline_core::io::{SignalEvent, SignalFault, SignalRequest};
-use towline_wire::signal::{ClientMessage, CloseCode, MESSAGE_BYTES_MAX, Notice, NoticeError, Request};
+use towline_wire::signal::{
+    ClientMessage, CloseCode, MESSAGE_BYTES_MAX, Notice, NoticeError, Request,
+};
 use towline_wire::version::SIGNAL_SUBPROTOCOL;
 use tracing::debug;
 
@@ -37,16 +40,22 @@ const SEND_DEADLINE: Duration = Duration::from_secs(10);
 #[derive(Debug)]
 pub struct SignalClient {
     requests: mpsc::Sender<SignalRequest>,
-    overflowed: std::sync::Arc<Notify>,
+    overflowed: Arc<Notify>,
 }
 
 impl SignalClient {
     /// Starts without a session.
     pub fn start(events: mpsc::Sender<SignalEvent>, tasks: &Tasks) -> Self {
         let (requests, waiting) = mpsc::channel(REQUESTS_WAITING_MAX);
-        let overflowed = std::sync::Arc::new(Notify::new());
-        tasks.spawn("signal client", run(waiting, events, std::sync::Arc::clone(&overflowed)));
-        Self { requests, overflowed }
+        let overflowed = Arc::new(Notify::new());
+        tasks.spawn(
+            "signal client",
+            run(waiting, events, Arc::clone(&overflowed)),
+        );
+        Self {
+            requests,
+            overflowed,
+        }
     }
 
     /// Carries out a request, in order; never waits.
@@ -69,7 +78,7 @@ enum End {
 async fn run(
     mut requests: mpsc::Receiver<SignalRequest>,
     events: mpsc::Sender<SignalEvent>,
-    overflowed: std::sync::Arc<Notify>,
+    overflowed: Arc<Notify>,
 ) {
     let mut wanted = None;
     loop {
@@ -196,7 +205,11 @@ async fn receive_all(
         };
         match Notice::from_json(&text) {
             Ok(notice) => {
-                if events.send(SignalEvent::Message(notice.message)).await.is_err() {
+                if events
+                    .send(SignalEvent::Message(notice.message))
+                    .await
+                    .is_err()
+                {
                     return End::Gone;
                 }
             }
@@ -241,7 +254,7 @@ fn fault_of_session(error: &WebSocketError) -> SignalFault {
 }
 
 fn fault_of_close(frame: Option<&CloseFrame>) -> SignalFault {
-    let refused = frame.and_then(|frame| CloseCode::from_code(frame.code.into()));
+    let refused = frame.and_then(|frame| CloseCode::from_number(frame.code.into()));
     match refused {
         Some(CloseCode::BadProof) => SignalFault::Refused,
         Some(_) | None => SignalFault::Closed,

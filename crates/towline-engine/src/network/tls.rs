@@ -12,7 +12,9 @@ use std::sync::{Arc, PoisonError, RwLock};
 use quinn::crypto::rustls::{QuicClientConfig, QuicServerConfig};
 use rustls::client::AlwaysResolvesClientRawPublicKeys;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-use rustls::crypto::{CryptoProvider, WebPkiSupportedAlgorithms, verify_tls13_signature_with_raw_key};
+use rustls::crypto::{
+    CryptoProvider, WebPkiSupportedAlgorithms, verify_tls13_signature_with_raw_key,
+};
 use rustls::pki_types::{
     CertificateDer, PrivatePkcs8KeyDer, ServerName, SubjectPublicKeyInfoDer, UnixTime,
 };
@@ -20,8 +22,8 @@ use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
 use rustls::server::{AlwaysResolvesServerRawPublicKeys, NoServerSessionStorage};
 use rustls::sign::CertifiedKey;
 use rustls::{
-    CertificateError, ClientConfig, DigitallySignedStruct, DistinguishedName, Error, PeerIncompatible,
-    ServerConfig, SignatureScheme,
+    CertificateError, ClientConfig, DigitallySignedStruct, DistinguishedName, Error,
+    PeerIncompatible, ServerConfig, SignatureScheme,
 };
 use towline_core::identity::Identity;
 use towline_wire::ids::DeviceId;
@@ -29,11 +31,14 @@ use towline_wire::version::ALPN;
 use zeroize::Zeroizing;
 
 /// What comes before the 32 key bytes in the public-key structure of Ed25519 (RFC 8410, section 4).
-const SPKI_PREFIX: [u8; 12] = [0x30, 0x2a, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x03, 0x21, 0x00];
+const SPKI_PREFIX: [u8; 12] = [
+    0x30, 0x2a, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x03, 0x21, 0x00,
+];
 
 /// What comes before the 32 seed bytes in the PKCS#8 structure of Ed25519 (RFC 8410, section 7).
-const PKCS8_PREFIX: [u8; 16] =
-    [0x30, 0x2e, 0x02, 0x01, 0x00, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x04, 0x22, 0x04, 0x20];
+const PKCS8_PREFIX: [u8; 16] = [
+    0x30, 0x2e, 0x02, 0x01, 0x00, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x04, 0x22, 0x04, 0x20,
+];
 
 /// The keys that may connect, as last told by the core. Clones share the set.
 #[derive(Debug, Clone, Default)]
@@ -48,12 +53,18 @@ pub(super) struct TlsSettings {
 impl Trust {
     /// Whether this key may connect.
     pub(super) fn holds(&self, peer: DeviceId) -> bool {
-        self.0.read().unwrap_or_else(PoisonError::into_inner).contains(&peer)
+        self.0
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .contains(&peer)
     }
 
     /// Replaces the set and returns the one before.
     pub(super) fn replace(&self, peers: BTreeSet<DeviceId>) -> BTreeSet<DeviceId> {
-        std::mem::replace(&mut self.0.write().unwrap_or_else(PoisonError::into_inner), peers)
+        std::mem::replace(
+            &mut self.0.write().unwrap_or_else(PoisonError::into_inner),
+            peers,
+        )
     }
 }
 
@@ -70,7 +81,9 @@ impl TlsSettings {
             .with_protocol_versions(&[&rustls::version::TLS13])?
             .dangerous()
             .with_custom_certificate_verifier(Arc::clone(&verifier) as Arc<dyn ServerCertVerifier>)
-            .with_client_cert_resolver(Arc::new(AlwaysResolvesClientRawPublicKeys::new(Arc::clone(&key))));
+            .with_client_cert_resolver(Arc::new(AlwaysResolvesClientRawPublicKeys::new(
+                Arc::clone(&key),
+            )));
         dialer.alpn_protocols = vec![ALPN.to_vec()];
         dialer.enable_sni = false;
         dialer.resumption = rustls::client::Resumption::disabled();
@@ -105,13 +118,21 @@ pub(super) fn proven_device(identity: Option<Box<dyn Any>>) -> Option<DeviceId> 
     }
 }
 
-fn certified_key(identity: &Identity, provider: &CryptoProvider) -> Result<Arc<CertifiedKey>, Error> {
+fn certified_key(
+    identity: &Identity,
+    provider: &CryptoProvider,
+) -> Result<Arc<CertifiedKey>, Error> {
     let mut pkcs8 = Zeroizing::new(PKCS8_PREFIX.to_vec());
     pkcs8.extend_from_slice(identity.seed().as_slice());
-    let key = provider.key_provider.load_private_key(PrivatePkcs8KeyDer::from(pkcs8.to_vec()).into())?;
+    let key = provider
+        .key_provider
+        .load_private_key(PrivatePkcs8KeyDer::from(pkcs8.to_vec()).into())?;
     let mut spki = SPKI_PREFIX.to_vec();
     spki.extend_from_slice(identity.id().as_bytes());
-    Ok(Arc::new(CertifiedKey::new(vec![CertificateDer::from(spki)], key)))
+    Ok(Arc::new(CertifiedKey::new(
+        vec![CertificateDer::from(spki)],
+        key,
+    )))
 }
 
 fn device_of(spki: &CertificateDer<'_>) -> Option<DeviceId> {
@@ -127,8 +148,14 @@ struct PeerVerifier {
 }
 
 impl PeerVerifier {
-    fn trusted(&self, key: &CertificateDer<'_>, others: &[CertificateDer<'_>]) -> Result<DeviceId, Error> {
-        let device = device_of(key).filter(|_| others.is_empty()).ok_or(CertificateError::BadEncoding)?;
+    fn trusted(
+        &self,
+        key: &CertificateDer<'_>,
+        others: &[CertificateDer<'_>],
+    ) -> Result<DeviceId, Error> {
+        let device = device_of(key)
+            .filter(|_| others.is_empty())
+            .ok_or(CertificateError::BadEncoding)?;
         if self.trust.holds(device) {
             Ok(device)
         } else {
@@ -202,7 +229,8 @@ impl ClientCertVerifier for PeerVerifier {
         others: &[CertificateDer<'_>],
         _now: UnixTime,
     ) -> Result<ClientCertVerified, Error> {
-        self.trusted(key, others).map(|_| ClientCertVerified::assertion())
+        self.trusted(key, others)
+            .map(|_| ClientCertVerified::assertion())
     }
 
     fn verify_tls12_signature(

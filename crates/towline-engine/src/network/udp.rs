@@ -26,7 +26,11 @@ impl UdpSockets {
         let mut sockets = Self { v4: None, v6: None };
         let mut refused = None;
         for ip in bind {
-            let slot = if ip.is_ipv4() { &mut sockets.v4 } else { &mut sockets.v6 };
+            let slot = if ip.is_ipv4() {
+                &mut sockets.v4
+            } else {
+                &mut sockets.v6
+            };
             if slot.is_some() {
                 return Err(NetworkError::TwoAddressesOfOneFamily);
             }
@@ -51,7 +55,10 @@ impl UdpSockets {
 
 /// Every address of every interface, for both families.
 pub(super) fn any_address() -> Vec<IpAddr> {
-    vec![IpAddr::V4(Ipv4Addr::UNSPECIFIED), IpAddr::V6(Ipv6Addr::UNSPECIFIED)]
+    vec![
+        IpAddr::V4(Ipv4Addr::UNSPECIFIED),
+        IpAddr::V6(Ipv6Addr::UNSPECIFIED),
+    ]
 }
 
 fn bind_one(ip: IpAddr, port: u16) -> io::Result<UdpSocket> {
@@ -78,8 +85,14 @@ fn ask_for_buffers(socket: &Socket) {
     #[cfg(target_os = "linux")]
     {
         // Beyond the system's limit for those who may; refused to everybody else.
-        let forced = rustix::net::sockopt::set_socket_recv_buffer_size_force(socket, SOCKET_BUFFER_BYTES)
-            .and_then(|()| rustix::net::sockopt::set_socket_send_buffer_size_force(socket, SOCKET_BUFFER_BYTES));
+        let forced =
+            rustix::net::sockopt::set_socket_recv_buffer_size_force(socket, SOCKET_BUFFER_BYTES)
+                .and_then(|()| {
+                    rustix::net::sockopt::set_socket_send_buffer_size_force(
+                        socket,
+                        SOCKET_BUFFER_BYTES,
+                    )
+                });
         if let Err(error) = forced {
             debug!(%error, "socket buffers are bounded by the system");
         }

@@ -83,10 +83,15 @@ pub(super) async fn connect(
     url: &str,
     purpose: &Purpose<'_>,
 ) -> Result<WebSocketStream<Transport>, ConnectError> {
-    timeout(CONNECT_DEADLINE, open(url, purpose)).await.unwrap_or(Err(ConnectError::Unreachable))
+    timeout(CONNECT_DEADLINE, open(url, purpose))
+        .await
+        .unwrap_or(Err(ConnectError::Unreachable))
 }
 
-async fn open(url: &str, purpose: &Purpose<'_>) -> Result<WebSocketStream<Transport>, ConnectError> {
+async fn open(
+    url: &str,
+    purpose: &Purpose<'_>,
+) -> Result<WebSocketStream<Transport>, ConnectError> {
     let request = request(url, purpose)?;
     let transport = transport(&request, purpose.unsent).await?;
     let mut config = WebSocketConfig::default();
@@ -94,14 +99,20 @@ async fn open(url: &str, purpose: &Purpose<'_>) -> Result<WebSocketStream<Transp
     config.write_buffer_size = 0;
     config.max_message_size = Some(purpose.message_bytes_max);
     config.max_frame_size = Some(purpose.message_bytes_max);
-    let opened = tokio_tungstenite::client_async_with_config(request, transport, Some(config)).await;
-    opened.map(|(socket, _)| socket).map_err(|error| handshake_fault(&error))
+    let opened =
+        tokio_tungstenite::client_async_with_config(request, transport, Some(config)).await;
+    opened
+        .map(|(socket, _)| socket)
+        .map_err(|error| handshake_fault(&error))
 }
 
 fn request(url: &str, purpose: &Purpose<'_>) -> Result<Request, ConnectError> {
     let mut request = url.into_client_request().map_err(|_| ConnectError::Url)?;
     let headers = request.headers_mut();
-    headers.insert(SEC_WEBSOCKET_PROTOCOL, HeaderValue::from_static(purpose.subprotocol));
+    headers.insert(
+        SEC_WEBSOCKET_PROTOCOL,
+        HeaderValue::from_static(purpose.subprotocol),
+    );
     if let Some(token) = purpose.bearer {
         let mut value =
             HeaderValue::from_str(&format!("Bearer {token}")).map_err(|_| ConnectError::Url)?;
@@ -118,10 +129,18 @@ async fn transport(request: &Request, unsent: Unsent) -> Result<Transport, Conne
         Some("wss") => true,
         Some(_) | None => return Err(ConnectError::Url),
     };
-    let host = uri.host().ok_or(ConnectError::Url)?.trim_start_matches('[').trim_end_matches(']');
+    let host = uri
+        .host()
+        .ok_or(ConnectError::Url)?
+        .trim_start_matches('[')
+        .trim_end_matches(']');
     let port = uri.port_u16().unwrap_or(if tls { 443 } else { 80 });
-    let stream = TcpStream::connect((host, port)).await.map_err(|_| ConnectError::Unreachable)?;
-    stream.set_nodelay(true).map_err(|_| ConnectError::Unreachable)?;
+    let stream = TcpStream::connect((host, port))
+        .await
+        .map_err(|_| ConnectError::Unreachable)?;
+    stream
+        .set_nodelay(true)
+        .map_err(|_| ConnectError::Unreachable)?;
     bound_unsent(&stream, unsent);
     if !tls {
         return Ok(Transport::Plain(stream));
@@ -151,8 +170,13 @@ fn tls_settings() -> Result<Arc<ClientConfig>, ConnectError> {
     static SETTINGS: OnceLock<Option<Arc<ClientConfig>>> = OnceLock::new();
     let settings = SETTINGS.get_or_init(|| {
         let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let builder = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
-        let mut settings = builder.ok()?.with_platform_verifier().ok()?.with_no_client_auth();
+        let builder =
+            ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
+        let mut settings = builder
+            .ok()?
+            .with_platform_verifier()
+            .ok()?
+            .with_no_client_auth();
         settings.alpn_protocols = vec![b"http/1.1".to_vec()];
         Some(Arc::new(settings))
     });
@@ -160,7 +184,10 @@ fn tls_settings() -> Result<Arc<ClientConfig>, ConnectError> {
 }
 
 fn tls_fault(error: &io::Error) -> ConnectError {
-    match error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()) {
+    match error
+        .get_ref()
+        .and_then(|inner| inner.downcast_ref::<rustls::Error>())
+    {
         Some(rustls::Error::InvalidCertificate(_)) => ConnectError::Certificate,
         Some(_) => ConnectError::Protocol,
         None => ConnectError::Unreachable,
@@ -169,9 +196,9 @@ fn tls_fault(error: &io::Error) -> ConnectError {
 
 fn handshake_fault(error: &WebSocketError) -> ConnectError {
     match error {
-        WebSocketError::Io(_) | WebSocketError::ConnectionClosed | WebSocketError::AlreadyClosed => {
-            ConnectError::Unreachable
-        }
+        WebSocketError::Io(_)
+        | WebSocketError::ConnectionClosed
+        | WebSocketError::AlreadyClosed => ConnectError::Unreachable,
         WebSocketError::Http(response) => match response.status() {
             StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => ConnectError::Refused,
             StatusCode::TOO_MANY_REQUESTS
@@ -205,7 +232,11 @@ impl AsyncRead for Transport {
 }
 
 impl AsyncWrite for Transport {
-    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &[u8],
+    ) -> Poll<io::Result<usize>> {
         match self.get_mut() {
             Self::Plain(stream) => Pin::new(stream).poll_write(cx, buf),
             Self::Tls(stream) => Pin::new(stream).poll_write(cx, buf),

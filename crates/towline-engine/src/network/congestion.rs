@@ -20,6 +20,10 @@ use quinn_proto::RttEstimator;
 /// the window.
 const PACKETS_GRANTED: u64 = 3;
 
+/// Probe packets that an outage can leave in flight: 64. quinn sends two per timeout and doubles the
+/// timeout each time, so half a minute sees about twenty.
+const PROBES_IN_FLIGHT_MAX: u64 = 64;
+
 /// Counts the path changes after which the sending rate must be found anew. Clones share it.
 #[derive(Debug, Clone, Default)]
 pub(super) struct PathEpoch(Arc<AtomicU64>);
@@ -83,9 +87,12 @@ impl PathCubic {
     }
 
     /// In flight is counted from what quinn tells, which knows lone acknowledgements as sent but
-    /// never as acknowledged; the window bounds the error.
+    /// never as acknowledged, so the count is bounded. The bound leaves room for what Cubic's window
+    /// does not: what was sent before it shrank, and probes, which no window holds back.
     fn granted_now(&self) -> u64 {
-        self.in_flight.min(self.inner.window()) + PACKETS_GRANTED * u64::from(self.mtu)
+        let mtu = u64::from(self.mtu);
+        let bound = 2 * self.inner.window() + PROBES_IN_FLIGHT_MAX * mtu;
+        self.in_flight.min(bound) + PACKETS_GRANTED * mtu
     }
 
     fn was_sent_before_reset(&self, sent: Instant) -> bool {
@@ -212,6 +219,15 @@ mod tests {
         assert!(
             control.window() > initial,
             "the grant lasts until something is acknowledged"
+        );
+        for probe in 3..20 {
+            control.on_sent(later, 1200, probe);
+        }
+        epoch.advance();
+        let in_flight = initial - 1200 + 18 * 1200;
+        assert!(
+            control.window() > in_flight + 2 * 1200,
+            "probes are counted"
         );
         // Losses of the old path say nothing of the new one.
         control.on_congestion_event(later, start, true, initial - 1200);

@@ -1,5 +1,14 @@
 //! Two or three networks with real identities and real sockets on loopback.
 
+#![expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "a test waits for one kind of event and passes by the others"
+)]
+#![expect(
+    clippy::print_stdout,
+    reason = "what was measured is shown with --nocapture"
+)]
+
 mod direct;
 mod hostile;
 mod nodes;

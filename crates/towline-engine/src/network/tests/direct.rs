@@ -12,8 +12,12 @@ use crate::tasks::Tasks;
 async fn frames_go_both_ways_in_order() {
     let (mut dialer, mut acceptor) = connected_pair().await;
     for number in 0..100 {
-        dialer.network.request(NetworkRequest::Send(acceptor.id, numbered(number)));
-        acceptor.network.request(NetworkRequest::Send(dialer.id, numbered(number + 1000)));
+        dialer
+            .network
+            .request(NetworkRequest::Send(acceptor.id, numbered(number)));
+        acceptor
+            .network
+            .request(NetworkRequest::Send(dialer.id, numbered(number + 1000)));
     }
     for number in 0..100 {
         assert_eq!(acceptor.received().await, numbered(number));
@@ -22,9 +26,12 @@ async fn frames_go_both_ways_in_order() {
     let peer = acceptor.id;
     let (rtt, sent) = dialer
         .until(|event| match event {
-            NetworkEvent::Measured { peer: who, rtt, sent_bytes, .. } if *who == peer => {
-                Some((*rtt, *sent_bytes))
-            }
+            NetworkEvent::Measured {
+                peer: who,
+                rtt,
+                sent_bytes,
+                ..
+            } if *who == peer => Some((*rtt, *sent_bytes)),
             _ => None,
         })
         .await;
@@ -40,7 +47,9 @@ async fn a_slow_engine_makes_the_stream_wait_and_loses_nothing() {
         towline_wire::peer::Control::Addresses(addrs)
     };
     for number in 0..200 {
-        dialer.network.request(NetworkRequest::Send(acceptor.id, big(number)));
+        dialer
+            .network
+            .request(NetworkRequest::Send(acceptor.id, big(number)));
     }
     acceptor
         .until(|event| matches!(event, NetworkEvent::Received(..)).then_some(()))
@@ -57,11 +66,19 @@ async fn a_newer_connection_replaces_the_older_one_in_order() {
     dialer.network.request(NetworkRequest::Dial(acceptor.id));
     let (first, second) = (ConnectionId(0), ConnectionId(1));
     let ids = [dialer.id, acceptor.id];
-    for (node, peer) in [&mut dialer, &mut acceptor].into_iter().zip(ids.into_iter().rev()) {
-        assert_eq!(node.next().await, NetworkEvent::Disconnected(peer, first, LinkFault::Closed));
+    for (node, peer) in [&mut dialer, &mut acceptor]
+        .into_iter()
+        .zip(ids.into_iter().rev())
+    {
+        assert_eq!(
+            node.next().await,
+            NetworkEvent::Disconnected(peer, first, LinkFault::Closed)
+        );
         assert_eq!(node.next().await, NetworkEvent::Connected(peer, second));
     }
-    dialer.network.request(NetworkRequest::Send(acceptor.id, numbered(7)));
+    dialer
+        .network
+        .request(NetworkRequest::Send(acceptor.id, numbered(7)));
     assert_eq!(acceptor.received().await, numbered(7));
 }
 
@@ -70,7 +87,10 @@ async fn a_hangup_is_told_to_both() {
     let (mut dialer, mut acceptor) = connected_pair().await;
     acceptor.network.request(NetworkRequest::Hangup(dialer.id));
     for node in [&mut dialer, &mut acceptor] {
-        assert!(matches!(node.next().await, NetworkEvent::Disconnected(_, _, LinkFault::Closed)));
+        assert!(matches!(
+            node.next().await,
+            NetworkEvent::Disconnected(_, _, LinkFault::Closed)
+        ));
     }
     assert!(dialer.network.connection(acceptor.id).is_none());
 }
@@ -79,8 +99,14 @@ async fn a_hangup_is_told_to_both() {
 async fn a_removed_peer_is_disconnected_at_once_and_learns_that_it_is_refused() {
     let (mut dialer, mut acceptor) = connected_pair().await;
     acceptor.trust(&[]);
-    assert!(matches!(acceptor.next().await, NetworkEvent::Disconnected(_, _, LinkFault::Closed)));
-    assert!(matches!(dialer.next().await, NetworkEvent::Disconnected(_, _, LinkFault::Refused)));
+    assert!(matches!(
+        acceptor.next().await,
+        NetworkEvent::Disconnected(_, _, LinkFault::Closed)
+    ));
+    assert!(matches!(
+        dialer.next().await,
+        NetworkEvent::Disconnected(_, _, LinkFault::Refused)
+    ));
     assert!(acceptor.network.connection(dialer.id).is_none());
 }
 
@@ -88,14 +114,20 @@ async fn a_removed_peer_is_disconnected_at_once_and_learns_that_it_is_refused() 
 async fn closing_tells_the_peers() {
     let (mut dialer, acceptor) = connected_pair().await;
     acceptor.network.close().await;
-    assert!(matches!(dialer.next().await, NetworkEvent::Disconnected(_, _, LinkFault::Closed)));
+    assert!(matches!(
+        dialer.next().await,
+        NetworkEvent::Disconnected(_, _, LinkFault::Closed)
+    ));
 }
 
 #[tokio::test]
 async fn a_port_that_is_taken_is_a_clear_error() {
     let other = Node::open(1).await;
     let port = other.addr().port();
-    let settings = NetworkSettings { udp_port: port, ..loopback() };
+    let settings = NetworkSettings {
+        udp_port: port,
+        ..loopback()
+    };
     let (events, _told) = tokio::sync::mpsc::channel(1);
     let (streams, _opened) = tokio::sync::mpsc::channel(1);
     let opened = Network::open(identity(2), &settings, events, streams, &Tasks::new()).await;
@@ -106,22 +138,34 @@ async fn a_port_that_is_taken_is_a_clear_error() {
 async fn without_a_path_or_on_the_wrong_side_a_dial_fails() {
     let (mut dialer, mut acceptor) = pair().await;
     dialer.network.request(NetworkRequest::Dial(acceptor.id));
-    assert_eq!(dialer.next().await, NetworkEvent::DialFailed(acceptor.id, LinkFault::TimedOut));
+    assert_eq!(
+        dialer.next().await,
+        NetworkEvent::DialFailed(acceptor.id, LinkFault::TimedOut)
+    );
     acceptor.network.request(NetworkRequest::Dial(dialer.id));
-    assert_eq!(acceptor.next().await, NetworkEvent::DialFailed(dialer.id, LinkFault::Protocol));
+    assert_eq!(
+        acceptor.next().await,
+        NetworkEvent::DialFailed(dialer.id, LinkFault::Protocol)
+    );
 }
 
 #[tokio::test]
 async fn both_address_families_share_one_endpoint() {
     let (mut dialer, mut acceptor) = pair().await;
-    for (node, seed) in [(&mut dialer, dialer_seed()), (&mut acceptor, 3 - dialer_seed())] {
+    for (node, seed) in [
+        (&mut dialer, dialer_seed()),
+        (&mut acceptor, 3 - dialer_seed()),
+    ] {
         *node = Node::open_at(seed, &NetworkSettings::default()).await;
     }
     dialer.trust(&[acceptor.id]);
     acceptor.trust(&[dialer.id]);
     for bound in acceptor.network.bound() {
-        let ip: std::net::IpAddr =
-            if bound.is_ipv4() { [127, 0, 0, 1].into() } else { std::net::Ipv6Addr::LOCALHOST.into() };
+        let ip: std::net::IpAddr = if bound.is_ipv4() {
+            [127, 0, 0, 1].into()
+        } else {
+            std::net::Ipv6Addr::LOCALHOST.into()
+        };
         let addr = std::net::SocketAddr::new(ip, bound.port());
         dialer.prove(acceptor.id, addr).await;
         connect(&mut dialer, &mut acceptor, Path::Direct(addr)).await;
@@ -129,14 +173,22 @@ async fn both_address_families_share_one_endpoint() {
 }
 
 fn dialer_seed() -> u8 {
-    if identity(1).id() < identity(2).id() { 1 } else { 2 }
+    if identity(1).id() < identity(2).id() {
+        1
+    } else {
+        2
+    }
 }
 
 /// Prints what a bulk stream reaches; meaningful with `--release`.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_bulk_stream_arrives_whole() {
     const CHUNK: usize = 64 * 1024;
-    let total: usize = if cfg!(debug_assertions) { 32 << 20 } else { 2 << 30 };
+    let total: usize = if cfg!(debug_assertions) {
+        32 << 20
+    } else {
+        2 << 30
+    };
     let (dialer, mut acceptor) = connected_pair().await;
     let connection = dialer.network.connection(acceptor.id).unwrap();
     let start = Instant::now();
@@ -157,11 +209,17 @@ async fn a_bulk_stream_arrives_whole() {
     sending.await.unwrap();
     assert_eq!(received, total);
     let seconds = start.elapsed().as_secs_f64();
-    println!("bulk stream: {:.0} Mbit/s", total as f64 * 8.0 / seconds / 1e6);
+    println!(
+        "bulk stream: {:.0} Mbit/s",
+        total as f64 * 8.0 / seconds / 1e6
+    );
     println!("resident: {}", resident());
 }
 
 fn resident() -> String {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    status.lines().filter(|line| line.starts_with("VmRSS") || line.starts_with("VmHWM")).collect()
+    status
+        .lines()
+        .filter(|line| line.starts_with("VmRSS") || line.starts_with("VmHWM"))
+        .collect()
 }

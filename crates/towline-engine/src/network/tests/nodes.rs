@@ -26,7 +26,10 @@ pub(super) struct Node {
 }
 
 pub(super) fn loopback() -> NetworkSettings {
-    NetworkSettings { udp_port: 0, bind: vec![IpAddr::V4(Ipv4Addr::LOCALHOST)] }
+    NetworkSettings {
+        udp_port: 0,
+        bind: vec![IpAddr::V4(Ipv4Addr::LOCALHOST)],
+    }
 }
 
 pub(super) fn identity(seed: u8) -> Identity {
@@ -43,8 +46,15 @@ impl Node {
         let (streams, opened) = mpsc::channel(16);
         let identity = identity(seed);
         let id = identity.id();
-        let network = Network::open(identity, settings, events, streams, &Tasks::new()).await.unwrap();
-        Self { id, network, events: told, streams: opened }
+        let network = Network::open(identity, settings, events, streams, &Tasks::new())
+            .await
+            .unwrap();
+        Self {
+            id,
+            network,
+            events: told,
+            streams: opened,
+        }
     }
 
     pub(super) fn addr(&self) -> SocketAddr {
@@ -52,7 +62,9 @@ impl Node {
     }
 
     pub(super) fn trust(&self, peers: &[DeviceId]) {
-        self.network.request(NetworkRequest::Trust(peers.iter().copied().collect::<BTreeSet<_>>()));
+        self.network.request(NetworkRequest::Trust(
+            peers.iter().copied().collect::<BTreeSet<_>>(),
+        ));
     }
 
     /// The first event of which `pick` makes something; measurements and addresses are passed by.
@@ -107,9 +119,9 @@ impl Node {
     pub(super) async fn prove(&mut self, peer: DeviceId, addr: SocketAddr) {
         self.network.request(NetworkRequest::Probe(peer, addr));
         self.until(|event| match event {
-            NetworkEvent::ProbeAnswered { peer: who, from, .. } => {
-                (*who == peer && *from == addr).then_some(())
-            }
+            NetworkEvent::ProbeAnswered {
+                peer: who, from, ..
+            } => (*who == peer && *from == addr).then_some(()),
             _ => None,
         })
         .await;
@@ -119,7 +131,11 @@ impl Node {
 /// A node that dials and a node that accepts, which trust each other.
 pub(super) async fn pair() -> (Node, Node) {
     let (one, other) = (Node::open(1).await, Node::open(2).await);
-    let (dialer, acceptor) = if one.id < other.id { (one, other) } else { (other, one) };
+    let (dialer, acceptor) = if one.id < other.id {
+        (one, other)
+    } else {
+        (other, one)
+    };
     dialer.trust(&[acceptor.id]);
     acceptor.trust(&[dialer.id]);
     (dialer, acceptor)
@@ -127,7 +143,9 @@ pub(super) async fn pair() -> (Node, Node) {
 
 /// Dials on the given path and waits for both ends.
 pub(super) async fn connect(dialer: &mut Node, acceptor: &mut Node, path: Path) {
-    dialer.network.request(NetworkRequest::Select(acceptor.id, path));
+    dialer
+        .network
+        .request(NetworkRequest::Select(acceptor.id, path));
     dialer.network.request(NetworkRequest::Dial(acceptor.id));
     assert_eq!(dialer.connected().await.0, acceptor.id);
     assert_eq!(acceptor.connected().await.0, dialer.id);

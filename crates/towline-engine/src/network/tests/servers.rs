@@ -27,14 +27,22 @@ where
         while let Ok((stream, _)) = listener.accept().await {
             stream.set_nodelay(true).unwrap();
             let mut path = String::new();
+            #[expect(
+                clippy::result_large_err,
+                reason = "the shape that the handshake's callback has"
+            )]
             let choose = |request: &Request, mut response: Response| {
                 path = request.uri().path().to_owned();
                 if let Some(protocol) = request.headers().get(SEC_WEBSOCKET_PROTOCOL) {
-                    response.headers_mut().insert(SEC_WEBSOCKET_PROTOCOL, protocol.clone());
+                    response
+                        .headers_mut()
+                        .insert(SEC_WEBSOCKET_PROTOCOL, protocol.clone());
                 }
                 Ok(response)
             };
-            let socket = tokio_tungstenite::accept_hdr_async(stream, choose).await.unwrap();
+            let socket = tokio_tungstenite::accept_hdr_async(stream, choose)
+                .await
+                .unwrap();
             tokio::spawn(serve(path, socket));
         }
     });
@@ -51,7 +59,11 @@ pub(super) async fn relay() -> String {
 async fn carry(path: String, socket: WebSocketStream<TcpStream>, ends: Ends) {
     let (mut outgoing, mut incoming) = socket.split();
     let (queue, mut queued) = mpsc::channel(64);
-    ends.lock().unwrap().entry(path.clone()).or_default().push(queue.clone());
+    ends.lock()
+        .unwrap()
+        .entry(path.clone())
+        .or_default()
+        .push(queue.clone());
     let write = async {
         while let Some(message) = queued.recv().await {
             if outgoing.send(message).await.is_err() {
@@ -98,7 +110,8 @@ impl Hop {
         };
         let client = Arc::new(Mutex::new(None));
         let (cut, carried) = (Arc::clone(&hop.cut), Arc::clone(&hop.carried));
-        let (from_front, to_back, heard) = (Arc::clone(&front), Arc::clone(&back), Arc::clone(&client));
+        let (from_front, to_back, heard) =
+            (Arc::clone(&front), Arc::clone(&back), Arc::clone(&client));
         tokio::spawn(async move {
             let mut buffer = [0; 2048];
             while let Ok((length, from)) = from_front.recv_from(&mut buffer).await {

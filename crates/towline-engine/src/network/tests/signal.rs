@@ -23,7 +23,11 @@ impl Client {
     fn start() -> Self {
         let (events, told) = mpsc::channel(8);
         let tasks = Tasks::new();
-        Self { client: SignalClient::start(events, &tasks), events: told, _tasks: tasks }
+        Self {
+            client: SignalClient::start(events, &tasks),
+            events: told,
+            _tasks: tasks,
+        }
     }
 
     fn connect(url: String) -> Self {
@@ -33,7 +37,10 @@ impl Client {
     }
 
     async fn next(&mut self) -> SignalEvent {
-        timeout(Duration::from_secs(30), self.events.recv()).await.unwrap().unwrap()
+        timeout(Duration::from_secs(30), self.events.recv())
+            .await
+            .unwrap()
+            .unwrap()
     }
 }
 
@@ -62,19 +69,29 @@ async fn server_saying(messages: Vec<Message>) -> String {
 async fn messages_go_both_ways() {
     let mut client = Client::connect(server_saying(vec![]).await);
     assert_eq!(client.next().await, SignalEvent::Opened);
-    client.client.request(SignalRequest::Send(ClientMessage::Ping { timestamp: None }));
+    client
+        .client
+        .request(SignalRequest::Send(ClientMessage::Ping { timestamp: None }));
     let pong = SignalEvent::Message(ServerMessage::Pong { timestamp: None });
     assert_eq!(client.next().await, pong);
     client.client.request(SignalRequest::Disconnect);
-    assert_eq!(client.next().await, SignalEvent::Closed(SignalFault::Closed));
+    assert_eq!(
+        client.next().await,
+        SignalEvent::Closed(SignalFault::Closed)
+    );
 }
 
 #[tokio::test]
 async fn another_connect_replaces_the_session() {
     let mut client = Client::connect(server_saying(vec![]).await);
     assert_eq!(client.next().await, SignalEvent::Opened);
-    client.client.request(SignalRequest::Connect(server_saying(vec![]).await));
-    assert_eq!(client.next().await, SignalEvent::Closed(SignalFault::Closed));
+    client
+        .client
+        .request(SignalRequest::Connect(server_saying(vec![]).await));
+    assert_eq!(
+        client.next().await,
+        SignalEvent::Closed(SignalFault::Closed)
+    );
     assert_eq!(client.next().await, SignalEvent::Opened);
 }
 
@@ -89,7 +106,10 @@ async fn what_breaks_the_protocol_ends_the_session() {
     for message in broken {
         let mut client = Client::connect(server_saying(vec![message]).await);
         assert_eq!(client.next().await, SignalEvent::Opened);
-        assert_eq!(client.next().await, SignalEvent::Closed(SignalFault::Protocol));
+        assert_eq!(
+            client.next().await,
+            SignalEvent::Closed(SignalFault::Protocol)
+        );
     }
 }
 
@@ -99,16 +119,31 @@ async fn a_message_of_an_unknown_type_is_passed_by() {
     let known = Message::text(Notice::new(ServerMessage::Pong { timestamp: None }).to_json());
     let mut client = Client::connect(server_saying(vec![unknown, known]).await);
     assert_eq!(client.next().await, SignalEvent::Opened);
-    assert!(matches!(client.next().await, SignalEvent::Message(ServerMessage::Pong { .. })));
+    assert!(matches!(
+        client.next().await,
+        SignalEvent::Message(ServerMessage::Pong { .. })
+    ));
 }
 
 #[tokio::test]
 async fn no_server_and_no_url_are_told_apart() {
-    let free = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
+    let free = tokio::net::TcpListener::bind("127.0.0.1:0")
+        .await
+        .unwrap()
+        .local_addr()
+        .unwrap();
     let mut client = Client::connect(format!("ws://{free}/ws"));
-    assert_eq!(client.next().await, SignalEvent::Closed(SignalFault::Unreachable));
-    client.client.request(SignalRequest::Connect("not a url".to_owned()));
-    assert_eq!(client.next().await, SignalEvent::Closed(SignalFault::Protocol));
+    assert_eq!(
+        client.next().await,
+        SignalEvent::Closed(SignalFault::Unreachable)
+    );
+    client
+        .client
+        .request(SignalRequest::Connect("not a url".to_owned()));
+    assert_eq!(
+        client.next().await,
+        SignalEvent::Closed(SignalFault::Protocol)
+    );
 }
 
 #[tokio::test]
@@ -133,5 +168,8 @@ async fn a_certificate_of_nobody_is_not_accepted() {
         assert!(acceptor.accept(stream).await.is_err());
     });
     let mut client = Client::connect(format!("wss://localhost:{port}/ws"));
-    assert_eq!(client.next().await, SignalEvent::Closed(SignalFault::Certificate));
+    assert_eq!(
+        client.next().await,
+        SignalEvent::Closed(SignalFault::Certificate)
+    );
 }

@@ -22,13 +22,18 @@ async fn shake_hands(
     client: TlsSettings,
     wanted: DeviceId,
     server: TlsSettings,
-) -> (Result<Connection, ConnectionError>, Result<Connection, ConnectionError>) {
+) -> (
+    Result<Connection, ConnectionError>,
+    Result<Connection, ConnectionError>,
+) {
     let local = "127.0.0.1:0".parse().unwrap();
     let acceptor = Endpoint::server(ServerConfig::with_crypto(server.acceptor), local).unwrap();
     let dialer = Endpoint::client(local).unwrap();
     let config = ClientConfig::new(client.dialer as Arc<_>);
     let addr = acceptor.local_addr().unwrap();
-    let connecting = dialer.connect_with(config, addr, &server_name(wanted)).unwrap();
+    let connecting = dialer
+        .connect_with(config, addr, &server_name(wanted))
+        .unwrap();
     let accepting = async { acceptor.accept().await.unwrap().await };
     tokio::join!(connecting, accepting)
 }
@@ -39,7 +44,10 @@ async fn trusted_keys_pass_and_are_known() {
     let (dialed, accepted) =
         shake_hands(settings(&a, &[b.id()]), b.id(), settings(&b, &[a.id()])).await;
     assert_eq!(proven_device(dialed.unwrap().peer_identity()), Some(b.id()));
-    assert_eq!(proven_device(accepted.unwrap().peer_identity()), Some(a.id()));
+    assert_eq!(
+        proven_device(accepted.unwrap().peer_identity()),
+        Some(a.id())
+    );
 }
 
 #[tokio::test]

@@ -39,6 +39,8 @@ async fn run(options: &Options) -> anyhow::Result<ExitCode> {
     let address = listener
         .local_addr()
         .context("asking for the address listened on")?;
+    // Whoever reads the line may send a signal right after it.
+    let signals = Signals::catch().context("catching signals")?;
     writeln!(io::stdout(), "listening on ws://{address}/ws")
         .context("writing to standard output")?;
     tracing::info!(
@@ -47,7 +49,7 @@ async fn run(options: &Options) -> anyhow::Result<ExitCode> {
         "serving"
     );
     let cancel = CancellationToken::new();
-    tokio::spawn(stop_on_signal(cancel.clone()));
+    tokio::spawn(stop_on_signal(signals, cancel.clone()));
     serve(listener, options.settings(), cancel)
         .await
         .context("serving")?;
@@ -56,61 +58,74 @@ async fn run(options: &Options) -> anyhow::Result<ExitCode> {
 }
 
 /// The first SIGTERM or Ctrl-C drains, the second ends the process at once.
-async fn stop_on_signal(cancel: CancellationToken) {
-    wait_for_signal().await;
+async fn stop_on_signal(mut signals: Signals, cancel: CancellationToken) {
+    signals.next().await;
     tracing::info!("stopping; a second signal stops at once");
     cancel.cancel();
-    wait_for_signal().await;
+    signals.next().await;
     std::process::exit(130);
 }
 
+/// The signals that ask the process to end, caught from the moment this exists.
 #[cfg(unix)]
-async fn wait_for_signal() {
-    use tokio::signal::unix::{SignalKind, signal};
-    match signal(SignalKind::terminate()) {
-        Ok(mut terminate) => tokio::select! {
-            _ = terminate.recv() => {}
-            _ = tokio::signal::ctrl_c() => {}
-        },
-        Err(error) => {
-            tracing::warn!(%error, "cannot listen for SIGTERM");
-            wait_for_interrupt().await;
+struct Signals {
+    terminate: tokio::signal::unix::Signal,
+    interrupt: tokio::signal::unix::Signal,
+}
+
+#[cfg(unix)]
+impl Signals {
+    fn catch() -> io::Result<Self> {
+        use tokio::signal::unix::{SignalKind, signal};
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+        })
+    }
+
+    async fn next(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
         }
     }
 }
 
-#[cfg(not(unix))]
-async fn wait_for_signal() {
-    wait_for_interrupt().await;
+/// The signal that asks the process to end, caught from the moment this exists.
+#[cfg(windows)]
+struct Signals {
+    interrupt: tokio::signal::windows::CtrlC,
 }
 
-async fn wait_for_interrupt() {
-    if let Err(error) = tokio::signal::ctrl_c().await {
-        tracing::warn!(%error, "cannot listen for Ctrl-C");
-        std::future::pending::<()>().await;
+#[cfg(windows)]
+impl Signals {
+    fn catch() -> io::Result<Self> {
+        Ok(Self {
+            interrupt: tokio::signal::windows::ctrl_c()?,
+        })
+    }
+
+    async fn next(&mut self) {
+        self.interrupt.recv().await;
     }
 }
 
 fn cannot_listen(address: SocketAddr, error: &io::Error) -> String {
-    match error.kind() {
-        io::ErrorKind::AddrInUse => format!(
-            "port {} is taken by another program; stop that program or choose another port with --bind {}:PORT",
-            address.port(),
-            address.ip()
-        ),
-        io::ErrorKind::PermissionDenied => format!(
-            "port {} needs more rights; choose a port above 1023 with --bind {}:PORT, or grant CAP_NET_BIND_SERVICE",
-            address.port(),
-            address.ip()
-        ),
-        io::ErrorKind::AddrNotAvailable => {
-            format!(
-                "this machine has no address {}; choose one that it has with --bind",
-                address.ip()
-            )
-        }
-        // The list of error kinds is open.
-        _ => format!("cannot listen on {address}: {error}; choose another address with --bind"),
+    let (ip, port, kind) = (address.ip(), address.port(), error.kind());
+    if kind == io::ErrorKind::AddrInUse {
+        format!(
+            "port {port} is taken by another program; stop that program or choose another port \
+             with --bind {ip}:PORT"
+        )
+    } else if kind == io::ErrorKind::PermissionDenied {
+        format!(
+            "port {port} needs more rights; choose a port above 1023 with --bind {ip}:PORT, or grant \
+             CAP_NET_BIND_SERVICE"
+        )
+    } else if kind == io::ErrorKind::AddrNotAvailable {
+        format!("this machine has no address {ip}; choose one that it has with --bind")
+    } else {
+        format!("cannot listen on {address}: {error}; choose another address with --bind")
     }
 }
 

@@ -3,7 +3,7 @@
 //! Byte 0 holds the version (high four bits) and the kind (low four), byte 1 the flags (low two
 //! bits: ECN codepoint, RFC 3168; the rest is zero and ignored), bytes 2 to 5 the channel, big
 //! endian. What follows is opaque to the relay: at most
-//! [`RELAY_DATAGRAM_BYTES_MAX`](crate::limits::RELAY_DATAGRAM_BYTES_MAX) bytes.
+//! [`RELAY_DATAGRAM_BYTES_MAX`] bytes.
 //!
 //! Both directions work on borrowed bytes; nothing here allocates.
 

@@ -11,7 +11,7 @@ use towline_wire::signal::{
 
 use super::channels::{Closed, Existing};
 use super::mailboxes::Standing;
-use super::{ConnectionId, Moment, Note, Output, Phase, Rate, Rendezvous, Timer};
+use super::{ConnectionId, Moment, Note, Output, Phase, Rendezvous, Timer};
 
 impl Rendezvous {
     pub(super) fn relay(
@@ -248,7 +248,7 @@ impl Rendezvous {
             return;
         };
         let size = u32::try_from(payload.as_json().len()).unwrap_or(u32::MAX);
-        let debt = known.bytes.spend(now, PAYLOAD_RATE, size);
+        let debt = known.bytes.spend(now, self.settings.payload_rate, size);
         if debt.is_zero() {
             return;
         }
@@ -277,10 +277,6 @@ const SEATS_WITHIN: Duration = Duration::from_secs(30);
 
 /// Packet channels of one device: 32, more peers than are busy at once.
 const CHANNELS_PER_DEVICE_MAX: usize = 32;
-
-/// Opaque payload bytes per connection: 256 KiB/s with bursts of 1 MiB. Candidates and pairing
-/// messages are a hundredth of this.
-const PAYLOAD_RATE: Rate = Rate::per_second(256 * 1024, 1024 * 1024);
 
 /// Debt of packet bytes above which packets are dropped even though reading was to stop.
 const DEBT_MAX: Duration = Duration::from_secs(2);

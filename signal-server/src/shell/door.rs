@@ -272,10 +272,7 @@ impl Doorway {
             return tracing::error!("upgraded connection is no TCP stream");
         };
         let stream = parts.io.into_inner();
-        match &door {
-            Door::Signal => {}
-            Door::Relay { .. } => keep_kernel_queue_short(&stream),
-        }
+        keep_kernel_queue_short(&stream, &door);
         let config = Session::config(&door);
         let read = parts.read_buf.to_vec();
         let socket =
@@ -310,21 +307,30 @@ fn asks_for(request: &Request, subprotocol: &str) -> bool {
         .any(|offer| offer.trim() == subprotocol)
 }
 
-/// Packets are to wait where the oldest can be dropped, not in the kernel.
+/// What a client does not read is to wait where it is counted and can be dropped; the kernel would
+/// take megabytes of it.
 #[cfg(target_os = "linux")]
-fn keep_kernel_queue_short(stream: &TcpStream) {
-    if let Err(error) = socket2::SockRef::from(stream).set_tcp_notsent_lowat(KERNEL_QUEUE_BYTES) {
+fn keep_kernel_queue_short(stream: &TcpStream, door: &Door) {
+    let bytes = match door {
+        Door::Signal => KERNEL_QUEUE_BYTES_SIGNAL,
+        Door::Relay { .. } => KERNEL_QUEUE_BYTES_RELAY,
+    };
+    if let Err(error) = socket2::SockRef::from(stream).set_tcp_notsent_lowat(bytes) {
         tracing::debug!(%error, "cannot shorten the kernel's send queue");
     }
 }
 
 #[cfg(not(target_os = "linux"))]
-fn keep_kernel_queue_short(_stream: &TcpStream) {}
+fn keep_kernel_queue_short(_stream: &TcpStream, _door: &Door) {}
 
 /// Unsent bytes in the kernel from which a relay socket counts as full: 32 KiB, some packets ahead
 /// of the wire and no more.
 #[cfg(target_os = "linux")]
-const KERNEL_QUEUE_BYTES: u32 = 32 * 1024;
+const KERNEL_QUEUE_BYTES_RELAY: u32 = 32 * 1024;
+
+/// The same for signal sockets: 64 KiB, one largest message.
+#[cfg(target_os = "linux")]
+const KERNEL_QUEUE_BYTES_SIGNAL: u32 = 64 * 1024;
 
 /// Time for a request's headers, and for the upgrade after them: 5 s each.
 const HEADERS_WITHIN: Duration = Duration::from_secs(5);

@@ -14,7 +14,7 @@ use crate::rendezvous::{self, Rate};
 #[command(name = "towline-signal", version)]
 pub struct Options {
     /// Address and port to listen on; port 0 takes a free one [default: 0.0.0.0 and PORT or 8080]
-    #[arg(long, env = "SIGNAL_BIND", value_name = "ADDRESS:PORT")]
+    #[arg(long, env = "SIGNAL_BIND", value_name = "ADDRESS:PORT", value_parser = address)]
     pub bind: Option<SocketAddr>,
 
     /// Port to listen on where --bind is not given, as hosting platforms set it
@@ -98,6 +98,11 @@ impl Options {
             ..Settings::default()
         }
     }
+}
+
+fn address(text: &str) -> Result<SocketAddr, String> {
+    text.parse()
+        .map_err(|_| "give an IP address and a port, such as 127.0.0.1:8080".to_owned())
 }
 
 fn host_name(text: &str) -> Result<HostName, String> {

@@ -62,6 +62,11 @@ impl HostName {
         (!host.is_empty() && host.len() <= 253 && host.chars().all(allowed)).then_some(Self(host))
     }
 
+    /// The host that dialling this URL names; `None` for what is no URL with a host.
+    pub fn of_url(url: &str) -> Option<Self> {
+        Self::parse(url::Url::parse(url).ok()?.host_str()?)
+    }
+
     /// The host.
     pub fn as_str(&self) -> &str {
         &self.0

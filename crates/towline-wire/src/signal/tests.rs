@@ -1,3 +1,5 @@
+//! The JSON of every message, word for word, and what is refused.
+
 use proptest::prelude::*;
 
 use super::*;
@@ -270,6 +272,10 @@ fn hosts_have_one_spelling() {
     assert_eq!(same("[::1]"), "::1");
     assert_eq!(same("::ffff:127.0.0.1"), "127.0.0.1");
     assert_eq!(same("0:0:0:0:0:0:0:1"), "::1");
+    let dialled = |url: &str| HostName::of_url(url).unwrap().to_string();
+    assert_eq!(dialled("wss://Signal.Example:8443/ws"), "signal.example");
+    assert_eq!(dialled("ws://[0::1]:80/ws"), "::1");
+    assert_eq!(HostName::of_url("signal.example"), None);
     for wrong in ["", ".", "a b", "a:80", "a/b", &"x".repeat(254)] {
         assert_eq!(HostName::parse(wrong), None, "{wrong}");
     }

@@ -13,6 +13,7 @@ mod direct;
 mod hostile;
 mod nodes;
 mod paths;
+mod real_server;
 mod servers;
 mod signal;
 mod tls;

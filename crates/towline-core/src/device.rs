@@ -181,11 +181,11 @@ impl Device {
     }
 
     /// The summary of everything, as it is now.
-    pub fn snapshot(&self) -> Snapshot {
+    pub fn snapshot(&self, now: Moment) -> Snapshot {
         let mut peers: Vec<PeerSummary> = self
             .peers
             .values()
-            .map(|peer| PeerSummary { record: peer.record.clone(), link: peer.link.summary() })
+            .map(|peer| PeerSummary { record: peer.record.clone(), link: peer.link.summary(now) })
             .collect();
         peers.sort_by(|left, right| left.record.name.cmp(&right.record.name));
         let mut folders: Vec<_> = self.folders.values().map(|folder| self.folder_summary(folder)).collect();
@@ -278,6 +278,8 @@ impl Device {
                     self.pairing_batch = Some(self.outbox.persist(keep, Vec::new()));
                     self.add_peer(record);
                     self.trust(now);
+                    self.grant(id);
+                    self.link(now, id, LinkInput::LocalAddresses(self.local_addresses.clone()));
                     self.link(now, id, LinkInput::Start);
                 }
             }
@@ -309,7 +311,7 @@ impl Device {
 
     fn link(&mut self, now: Moment, id: DeviceId, input: LinkInput) {
         if let Some(peer) = self.peers.get_mut(&id) {
-            let news = peer.link.handle(now, input, &mut self.rng, &mut self.outbox);
+            let news = peer.link.handle_input(now, input, &mut self.rng, &mut self.outbox);
             self.link_news(now, id, news);
         }
     }
@@ -365,12 +367,11 @@ impl Device {
             (Greeting::Greeted, Control::IndexAck { folder, incarnation, up_to }) => {
                 self.folder(now, folder, FolderInput::PageAcked(id, incarnation, up_to));
             }
-            (Greeting::Greeted, Control::Addresses(addresses)) => {
-                self.link(now, id, LinkInput::Stated(addresses));
-            }
+            // The link takes these itself, whenever they come.
+            (Greeting::ExpectHello | Greeting::Greeted, Control::Addresses(_)) => {}
             (
                 Greeting::ExpectHello,
-                Control::Folders(_) | Control::Index(_) | Control::IndexAck { .. } | Control::Addresses(_),
+                Control::Folders(_) | Control::Index(_) | Control::IndexAck { .. },
             )
             | (Greeting::Greeted, Control::Hello(_)) => self.link(now, id, LinkInput::Misbehaved),
         }
@@ -378,8 +379,7 @@ impl Device {
 
     fn add_peer(&mut self, record: PeerRecord) {
         let id = record.id;
-        let Some(key) = self.identity.pair_key(id) else { return };
-        let link = Link::new(self.identity.id(), &record, key, self.local_addresses.clone());
+        let link = Link::new(&self.identity, &record, &mut self.rng);
         let statements = self.peers.remove(&id).map(|peer| peer.statements).unwrap_or_default();
         self.peers.insert(id, Peer { record, link, connection: None, statements });
     }

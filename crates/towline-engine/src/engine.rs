@@ -256,7 +256,7 @@ impl Around {
             clock_start_ms: clock.start_unix_ms(),
             transfers: &folders.transfers(),
         };
-        view::view(&device.snapshot(), &around)
+        view::view(&device.snapshot(clock.now()), &around)
     }
 }
 
@@ -333,7 +333,10 @@ impl Life {
         self.stop.cancel();
         drop(self.waiting);
         self.folders.close().await;
-        self.network.close().await;
+        // Transfers held the network too; they have ended.
+        if let Some(network) = Arc::into_inner(self.network) {
+            network.close().await;
+        }
         outcome
     }
 

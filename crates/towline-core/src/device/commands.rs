@@ -134,7 +134,7 @@ impl Device {
     }
 
     fn remove_peer(&mut self, now: Moment, id: DeviceId) -> Result<Answer, Refusal> {
-        self.peers.remove(&id).ok_or(Refusal::UnknownPeer)?;
+        let peer = self.peers.remove(&id).ok_or(Refusal::UnknownPeer)?;
         self.leave_folders(now, id);
         for folder in self.folders.values_mut() {
             let mut record = folder.record().clone();
@@ -144,8 +144,7 @@ impl Device {
         }
         self.outbox.persist(vec![StoreOp::RemovePeer(id)], Vec::new());
         self.outbox.network(NetworkRequest::Grant(id, BTreeSet::new()));
-        self.outbox.network(NetworkRequest::Hangup(id));
-        self.outbox.network(NetworkRequest::CloseRelay(id));
+        peer.link.close(&mut self.outbox);
         self.trust(now);
         Ok(Answer::Accepted)
     }

@@ -371,7 +371,7 @@ impl Session {
             oldest: SIGNAL_VERSION,
             newest: SIGNAL_VERSION,
         })?;
-        let host = HostName::parse(self.target()?.host())?;
+        let host = HostName::of_url(self.target()?.as_str())?;
         let device = self.identity.id();
         let signature = self
             .identity

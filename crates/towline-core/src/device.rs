@@ -377,11 +377,16 @@ impl Device {
         }
     }
 
+    /// Takes a new peer, or a known one that paired again: then its link goes on.
     fn add_peer(&mut self, record: PeerRecord) {
         let id = record.id;
+        if let Some(known) = self.peers.get_mut(&id) {
+            known.record = record;
+            return;
+        }
         let link = Link::new(&self.identity, &record, &mut self.rng);
-        let statements = self.peers.remove(&id).map(|peer| peer.statements).unwrap_or_default();
-        self.peers.insert(id, Peer { record, link, connection: None, statements });
+        let peer = Peer { record, link, connection: None, statements: BTreeMap::new() };
+        self.peers.insert(id, peer);
     }
 
     fn keep_addresses(&mut self, id: DeviceId, addresses: Vec<SocketAddr>) {

@@ -522,19 +522,35 @@ impl Drop for Seed {
     }
 }
 
-fn random_people(devices: u8, seed: u64) {
+/// Who is a peer of whom.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Peers {
+    /// Everybody of everybody.
+    All,
+    /// Each only of the next.
+    Row,
+}
+
+fn random_people(devices: u8, peers: Peers, seed: u64) {
     let _seed = Seed(seed);
     let mut world = World::new(devices, seed);
+    let mut pairs = world.pairs();
+    if peers == Peers::Row {
+        for (left, right) in pairs.clone() {
+            if left + 1 != right {
+                world.unlink(left, right);
+            }
+        }
+        pairs.retain(|(left, right)| left + 1 == *right);
+    }
     let mut oracle = Oracle::default();
     for _ in 0..30 {
-        match world.below(12) {
+        match world.below(13) {
             0 => {
-                let pairs = world.pairs();
                 let (left, right) = pairs[world.below(pairs.len())];
                 world.unlink(left, right);
             }
             1 => {
-                let pairs = world.pairs();
                 let (left, right) = pairs[world.below(pairs.len())];
                 if !world.linked.contains(&(left, right)) {
                     world.link(left, right);
@@ -544,13 +560,22 @@ fn random_people(devices: u8, seed: u64) {
                 let at = world.below(world.replicas.len());
                 world.restart(at);
             }
+            3 => {
+                // A disk that is pulled out and comes back in a while.
+                let at = world.below(world.replicas.len());
+                world.input(at, FolderInput::Disk(DiskEvent::Root(Err(RootFault::Missing))));
+                for _ in 0..world.below(40) {
+                    world.step();
+                }
+                world.input(at, FolderInput::Disk(DiskEvent::Root(Ok(()))));
+            }
             _ => oracle.act(&mut world),
         }
         for _ in 0..world.below(60) {
             world.step();
         }
     }
-    for (left, right) in world.pairs() {
+    for (left, right) in pairs {
         if !world.linked.contains(&(left, right)) {
             world.link(left, right);
         }
@@ -568,12 +593,17 @@ fn random_people(devices: u8, seed: u64) {
 
 #[test]
 fn two_devices_with_random_people_agree_and_lose_nothing() {
-    seeds().for_each(|seed| random_people(2, seed));
+    seeds().for_each(|seed| random_people(2, Peers::All, seed));
 }
 
 #[test]
 fn three_devices_with_random_people_agree_and_lose_nothing() {
-    seeds().for_each(|seed| random_people(3, seed));
+    seeds().for_each(|seed| random_people(3, Peers::All, seed));
+}
+
+#[test]
+fn four_devices_in_a_row_with_random_people_agree_and_lose_nothing() {
+    seeds().for_each(|seed| random_people(4, Peers::Row, seed));
 }
 
 /// Enough to meet every pair of rules in a few seconds; `TOWLINE_SEEDS=0..100000` runs others.

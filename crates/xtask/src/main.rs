@@ -1,1 +1,72 @@
-fn main() {}
+//! Every repository chore behind one command: `cargo xtask <chore>`.
+//!
+//! One module per chore; `repo`, `run`, `steps` and `report` are what they share, `system` knows the
+//! machine, `binaries` builds what a chore runs and `processes` watches over it. Nothing of
+//! Towline's own is linked here: a chore talks to the product as people do, by running it, and the
+//! tool stays quick to compile when everything else is broken.
+
+mod bench;
+mod binaries;
+mod check;
+mod demo;
+mod generated;
+mod processes;
+mod repo;
+mod report;
+mod run;
+mod soak;
+mod source;
+mod steps;
+mod system;
+mod test;
+mod ui;
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+
+use crate::repo::Repo;
+
+fn main() -> ExitCode {
+    match chore(Cli::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            report::say(format!("error: {error:#}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn chore(cli: Cli) -> Result<()> {
+    let repo = Repo::find()?;
+    match cli.chore {
+        Chore::Check(args) => check::check(&repo, &args),
+        Chore::Gen(args) => generated::generate(&repo, &args),
+        Chore::Soak(args) => soak::soak(&repo, &args),
+        Chore::System(args) => system::system(&repo, &args),
+        Chore::Test(args) => test::test(&repo, &args),
+    }
+}
+
+/// Towline's repository chores.
+#[derive(Debug, Parser)]
+#[command(name = "xtask", bin_name = "cargo xtask")]
+struct Cli {
+    #[command(subcommand)]
+    chore: Chore,
+}
+
+#[derive(Debug, Subcommand)]
+enum Chore {
+    /// Formatting, lints, walls between the crates, licences, documents: all without running tests.
+    Check(check::CheckArgs),
+    /// Writes the TypeScript types of the view, or checks that they are current.
+    Gen(generated::GenArgs),
+    /// Runs simulated worlds until stopped and prints the seeds that fail.
+    Soak(soak::SoakArgs),
+    /// Says what this machine has and lacks; `--install` adds what is missing.
+    System(system::SystemArgs),
+    /// Everything that CI runs: installs what is missing, checks, and runs every test.
+    Test(test::TestArgs),
+}

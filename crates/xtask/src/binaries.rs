@@ -1,0 +1,136 @@
+//! Building the programs that chores run, and saying where they lie.
+//!
+//! Debug builds take the whole set of default members at once, so that they share every compiled
+//! crate with `cargo test`; release builds take only what is asked for, because each crate costs.
+
+use std::env;
+use std::path::PathBuf;
+
+use anyhow::{Context, Result};
+use cargo_metadata::TargetKind;
+
+use crate::repo::Repo;
+use crate::{run, ui};
+
+/// The package of the desktop app.
+pub(crate) const APP: &str = "towline-app";
+
+/// Features of an app that carries its UI instead of asking a development server for it.
+pub(crate) const APP_FEATURES: &str = "tauri/custom-protocol";
+
+/// The programs that people run, as absolute paths.
+#[derive(Debug, Clone)]
+pub(crate) struct Built {
+    /// The command line and daemon.
+    pub(crate) towline: PathBuf,
+    /// The signal server.
+    pub(crate) signal: PathBuf,
+    /// The desktop app, when it was asked for.
+    pub(crate) app: Option<PathBuf>,
+}
+
+/// How programs are compiled.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Profile {
+    /// Quick to compile.
+    Debug,
+    /// As shipped.
+    #[expect(dead_code, reason = "the demo and the benchmarks run what is shipped")]
+    Release,
+}
+
+/// Which programs are wanted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Wanted {
+    /// Those without a window.
+    Headless,
+    /// The desktop app beside them; it needs the UI's packages and WebKit.
+    WithApp,
+}
+
+/// Builds the programs; cargo shows its progress on the terminal.
+pub(crate) fn build(repo: &Repo, profile: Profile, wanted: Wanted) -> Result<Built> {
+    let mut command = repo.cargo();
+    // Named one by one, because Windows cannot replace xtask's own file while it runs.
+    command.args(["build", "--bin", "towline", "--bin", "towline-signal"]);
+    match profile {
+        Profile::Debug => {}
+        Profile::Release => {
+            command.args(["--release", "--package", CLI, "--package", SIGNAL_SERVER]);
+        }
+    }
+    run::run(&mut command)?;
+    let app = match wanted {
+        Wanted::Headless => None,
+        Wanted::WithApp => Some(build_app(repo, profile)?),
+    };
+    Ok(Built {
+        towline: program(repo, profile.directory(), "towline")?,
+        signal: program(repo, profile.directory(), "towline-signal")?,
+        app,
+    })
+}
+
+/// Builds the simulator, optimised and with overflow checks.
+pub(crate) fn build_simulator(repo: &Repo) -> Result<PathBuf> {
+    let mut command = repo.cargo();
+    command.args(["build", "--profile", "sim"]);
+    run::run(command.args(["--package", SIMULATOR, "--bin", "sim"]))?;
+    program(repo, "sim", "sim")
+}
+
+/// Whether the workspace has the binary of the simulator.
+pub(crate) fn has_simulator(repo: &Repo) -> Result<bool> {
+    has_binary(repo, SIMULATOR, "sim")
+}
+
+/// Whether the workspace has the two headless programs.
+pub(crate) fn has_headless(repo: &Repo) -> Result<bool> {
+    Ok(has_binary(repo, CLI, "towline")? && has_binary(repo, SIGNAL_SERVER, "towline-signal")?)
+}
+
+fn build_app(repo: &Repo, profile: Profile) -> Result<PathBuf> {
+    ui::script(repo, "build")?;
+    let mut command = repo.cargo();
+    command.args(["build", "--package", APP, "--features", APP_FEATURES]);
+    match profile {
+        Profile::Debug => {}
+        Profile::Release => {
+            command.arg("--release");
+        }
+    }
+    run::run(&mut command)?;
+    program(repo, profile.directory(), APP)
+}
+
+fn has_binary(repo: &Repo, package: &str, binary: &str) -> Result<bool> {
+    let metadata = repo.metadata()?;
+    let packages = metadata.workspace_packages();
+    let found = packages
+        .iter()
+        .filter(|candidate| candidate.name.as_str() == package)
+        .flat_map(|candidate| &candidate.targets)
+        .any(|target| target.name == binary && target.kind.contains(&TargetKind::Bin));
+    Ok(found)
+}
+
+fn program(repo: &Repo, directory: &str, name: &str) -> Result<PathBuf> {
+    let file = format!("{name}{}", env::consts::EXE_SUFFIX);
+    let target = repo.metadata()?.target_directory;
+    let path = target.join(directory).join(file).into_std_path_buf();
+    path.canonicalize()
+        .with_context(|| format!("looking for what was built as {}", path.display()))
+}
+
+impl Profile {
+    fn directory(self) -> &'static str {
+        match self {
+            Self::Debug => "debug",
+            Self::Release => "release",
+        }
+    }
+}
+
+const CLI: &str = "towline-cli";
+const SIGNAL_SERVER: &str = "signal-server";
+const SIMULATOR: &str = "towline-sim";

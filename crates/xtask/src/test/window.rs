@@ -1,0 +1,108 @@
+//! Tests of the real window, on a display and a session bus of their own.
+//!
+//! `src-tauri/e2e/*.test.mjs` are run by Node's test runner. They find the programs and a directory
+//! for screenshots by `TOWLINE_APP_BIN`, `TOWLINE_BIN`, `TOWLINE_SIGNAL_BIN` and
+//! `TOWLINE_ARTIFACTS`.
+
+use std::fs;
+use std::path::PathBuf;
+use std::process::Command;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+
+use super::tell_paths;
+use crate::binaries::{self, Profile, Wanted};
+use crate::processes::Running;
+use crate::repo::Repo;
+use crate::run;
+use crate::steps::Ending;
+use crate::system::{can_build_window, has_program};
+
+/// Runs them; absent where there are none, and where the window cannot be built or driven.
+pub(super) fn tests(repo: &Repo) -> Result<Ending> {
+    let files = test_files(repo)?;
+    if files.is_empty() {
+        return Ok(Ending::Absent(format!("no tests in {TESTS}")));
+    }
+    let missing = NEEDED.iter().find(|program| !has_program(program));
+    if let Some(program) = missing {
+        return Ok(Ending::Absent(format!("{program} is not here")));
+    }
+    if !can_build_window() {
+        return Ok(Ending::Absent("WebKitGTK's headers are not here".into()));
+    }
+    let built = binaries::build(repo, Profile::Debug, Wanted::WithApp)?;
+    let artifacts = repo.artifacts()?;
+    let mut server = Command::new("Xvfb");
+    server.args([
+        "-displayfd",
+        "1",
+        "-screen",
+        "0",
+        SCREEN,
+        "-nolisten",
+        "tcp",
+    ]);
+    let mut display = Running::start("xvfb", &mut server, &artifacts)?;
+    let number = display.wait_for_line(is_number, DISPLAY_WITHIN)?;
+
+    let mut command = repo.command("dbus-run-session");
+    command.args(["--", "node", "--test"]).args(files);
+    command.env("DISPLAY", format!(":{number}"));
+    command.env("TOWLINE_ARTIFACTS", &artifacts);
+    tell_paths(&mut command, &built);
+    let (closing, verdict) = run::keeping(&mut command, is_closing)?;
+    verdict?;
+    Ok(Ending::Passed(closing.join(", ")))
+}
+
+fn test_files(repo: &Repo) -> Result<Vec<PathBuf>> {
+    if !repo.has(TESTS) {
+        return Ok(Vec::new());
+    }
+    let mut files = Vec::new();
+    for entry in fs::read_dir(repo.path(TESTS)).context("listing the window tests")? {
+        let path = entry.context("listing the window tests")?.path();
+        if path.to_string_lossy().ends_with(".test.mjs") {
+            files.push(path);
+        }
+    }
+    files.sort();
+    Ok(files)
+}
+
+/// Xvfb says which display it took once it serves it.
+fn is_number(line: &str) -> bool {
+    !line.is_empty() && line.chars().all(|c| c.is_ascii_digit())
+}
+
+/// The sums that Node's runner closes with, in both of its ways to print.
+fn is_closing(line: &str) -> bool {
+    let sum = line.trim_start_matches(['#', 'ℹ', ' ']);
+    sum.len() < line.len() && (sum.starts_with("pass ") || sum.starts_with("fail "))
+}
+
+const TESTS: &str = "src-tauri/e2e";
+
+/// Programs without which a window cannot be driven.
+const NEEDED: &[&str] = &["Xvfb", "dbus-run-session", "WebKitWebDriver", "node"];
+
+/// Room for two windows of the app side by side.
+const SCREEN: &str = "1600x1000x24";
+
+/// Xvfb needs a tenth of a second; 20 s only end a wait for something broken.
+const DISPLAY_WITHIN: Duration = Duration::from_secs(20);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn closing_lines_of_node_are_known() {
+        assert!(is_closing("# pass 4"));
+        assert!(is_closing("ℹ fail 0"));
+        assert!(!is_closing("pass 4"));
+        assert!(!is_closing("# tests 4"));
+    }
+}

@@ -5,7 +5,7 @@ pub(crate) mod world;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use towline_wire::entry::{Content, Entry, UnixNanos, VersionVector};
+use towline_wire::entry::{Content, Dot, Entry, UnixNanos, VersionVector};
 use towline_wire::ids::{Incarnation, Sequence};
 use towline_wire::peer::IndexPage;
 
@@ -467,18 +467,24 @@ fn a_page_that_is_known_is_only_acknowledged() {
 
 #[test]
 fn a_gap_a_lie_and_a_flood_close_the_link() {
-    let author = {
-        let mut version = VersionVector::new();
-        version.bump(actor(1))
-    };
-    let lie = Entry {
+    let lie = |version: VersionVector, author: Dot| Entry {
         path: path("lie"),
-        version: VersionVector::new(),
+        version,
         author,
         content: file("lie"),
         mtime: UnixNanos(0),
     };
-    for (after, up_to, entries) in [(900, 901, vec![]), (4, 5, vec![lie]), (9, 3, vec![])] {
+    let first = Dot {
+        actor: actor(1),
+        counter: 1,
+    };
+    let absurd = VersionVector::try_from(vec![(actor(1), u64::MAX)]).unwrap();
+    for (after, up_to, entries) in [
+        (900, 901, vec![]),
+        (9, 3, vec![]),
+        (4, 5, vec![lie(VersionVector::new(), first)]),
+        (4, 5, vec![lie(absurd, first)]),
+    ] {
         let mut world = two(1);
         let bad = page_of(&world, after, up_to, entries);
         world.input(1, bad);

@@ -202,7 +202,10 @@ struct Group {
 
 impl Group {
     fn sources(&self) -> BTreeSet<DeviceId> {
-        self.steps.iter().flat_map(|(_, step)| step.sources.iter().copied()).collect()
+        self.steps
+            .iter()
+            .flat_map(|(_, step)| step.sources.iter().copied())
+            .collect()
     }
 }
 

@@ -1,5 +1,7 @@
 //! Tests of the machines: data in, data out.
 
+mod folder;
 mod link;
 mod pairing;
+mod plan;
 mod session;

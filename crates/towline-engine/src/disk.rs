@@ -43,6 +43,7 @@ use towline_wire::rel_path::RelPath;
 use tracing::{debug, info, warn};
 
 pub(crate) use commit::{Ready, commit};
+pub(crate) use handle::read_at;
 pub(crate) use pool::{Pool, PoolClosed};
 pub(crate) use root::Root;
 pub(crate) use rows::{KnownRows, OpenRows};

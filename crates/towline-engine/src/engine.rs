@@ -32,8 +32,7 @@ use crate::folders::Folders;
 use crate::key::{self, KeyError, KeyPreference};
 use crate::ledger::Ledger;
 use crate::local;
-use crate::network::{Network, NetworkError, NetworkSettings};
-use crate::network::signal_client::SignalClient;
+use crate::network::{Network, NetworkError, NetworkSettings, SignalClient};
 use crate::tasks::Tasks;
 use crate::view::{self, AnswerView, CommandView, KeyPlace, StoreCondition, Surroundings, View, ViewError};
 
@@ -43,6 +42,13 @@ const INPUTS_MAX: usize = 1024;
 
 /// Commands that may wait for the loop: 64; shells wait when it is full.
 const COMMANDS_MAX: usize = 64;
+
+/// Events of the network or the signal server that may wait to be carried to the loop: 64; it only
+/// smooths the hand-over, their own backpressure begins behind it.
+const EVENTS_MAX: usize = 64;
+
+/// Data streams that peers opened and nobody has taken yet: 32; peers wait when it is full.
+const STREAMS_MAX: usize = 32;
 
 /// Shortest time between two views: 100 ms, faster than people read and slow enough to cost nothing.
 const VIEW_INTERVAL: Duration = Duration::from_millis(100);
@@ -130,13 +136,19 @@ impl Engine {
         let clock = Clock::start();
         let local = local::listen(&settings.home)
             .map_err(|error| StartError::Local(settings.home.clone(), error))?;
-        let streams = Folders::streams();
         let network_settings = NetworkSettings { udp_port: settings.udp_port, ..NetworkSettings::default() };
+        let (streams, incoming) = mpsc::channel(STREAMS_MAX);
+        let (network_events, from_network) = mpsc::channel(EVENTS_MAX);
         let network =
-            Network::open(identity.clone(), network_settings, inputs.clone(), streams.0, tasks.child()).await?;
-        let folders = Folders::start(&store, network.clone(), streams.1, inputs.clone(), tasks.child())
+            Network::open(identity.clone(), &network_settings, network_events, streams, &tasks).await?;
+        let network = Arc::new(network);
+        tasks.spawn("network events", carry(from_network, Input::Network, inputs.clone()));
+        let reader = store.reader().map_err(OpenError::from)?;
+        let folders = Folders::start(reader, Arc::clone(&network), incoming, &inputs, tasks.child())
             .map_err(StartError::System)?;
-        let signal = SignalClient::start(inputs.clone(), tasks.child());
+        let (signal_events, from_signal) = mpsc::channel(EVENTS_MAX);
+        let signal = SignalClient::start(signal_events, &tasks);
+        tasks.spawn("signal events", carry(from_signal, Input::Signal, inputs.clone()));
         let ledger = Ledger::start(store, inputs, &tasks).map_err(StartError::System)?;
         let birth = Birth { seed: *random::<32>()?, identity, restored, server: server.clone() };
         let device = Device::new(clock.now(), birth);
@@ -244,7 +256,7 @@ impl Around {
             clock_start_ms: clock.start_unix_ms(),
             transfers: &folders.transfers(),
         };
-        view::view(&device.snapshot(), &around)
+        view::view(&device.snapshot(clock.now()), &around)
     }
 }
 
@@ -269,7 +281,7 @@ struct Life {
     /// Requests for which the store has no room yet, in order. Bounded by what the core has under
     /// way at a time.
     for_ledger: VecDeque<StoreRequest>,
-    network: Network,
+    network: Arc<Network>,
     signal: SignalClient,
     folders: Folders,
     replies: BTreeMap<CommandId, oneshot::Sender<Result<Answer, Refusal>>>,
@@ -318,13 +330,21 @@ impl Life {
         if outcome.is_err() {
             error!("the device ends because its store cannot be written");
         }
-        self.network.close().await;
         self.stop.cancel();
+        drop(self.waiting);
+        self.folders.close().await;
+        // Transfers held the network too; they have ended.
+        if let Some(network) = Arc::into_inner(self.network) {
+            network.close().await;
+        }
         outcome
     }
 
     /// Performs everything that the core has decided, in order.
+    ///
+    /// Whoever gave a command and then looks must see what it did, so a view leaves before answers do.
     fn perform(&mut self) {
+        let mut answers = Vec::new();
         while let Some(output) = self.device.poll_output() {
             match output {
                 Output::Store(request) => self.for_ledger.push_back(request),
@@ -335,19 +355,26 @@ impl Life {
                 }
                 Output::Signal(request) => self.signal.request(request),
                 Output::Reply(id, answer) => {
-                    if let Some(reply) = self.replies.remove(&id) {
-                        // Whoever asked may be gone.
-                        let _unheard = reply.send(answer);
-                    }
+                    answers.extend(self.replies.remove(&id).map(|reply| (reply, answer)));
                 }
             }
+        }
+        if !answers.is_empty() {
+            self.publish();
+        }
+        for (reply, answer) in answers {
+            // Whoever asked may be gone.
+            let _unheard = reply.send(answer);
         }
     }
 
     fn publish_if_due(&mut self) {
-        if !self.is_dirty() || self.published.at.elapsed() < VIEW_INTERVAL {
-            return;
+        if self.is_dirty() && self.published.at.elapsed() >= VIEW_INTERVAL {
+            self.publish();
         }
+    }
+
+    fn publish(&mut self) {
         self.published = Published {
             revision: self.device.revision(),
             number: self.published.number + 1,
@@ -373,6 +400,19 @@ impl Life {
         let core = self.device.poll_timeout().map_or(SLEEP_MAX, |due: Moment| due.since(now));
         let core = Instant::now() + core.min(SLEEP_MAX);
         if self.is_dirty() { core.min(self.published.at + VIEW_INTERVAL) } else { core }
+    }
+}
+
+/// Carries events of one kind to the loop until either end is gone.
+async fn carry<T: Send + 'static>(
+    mut events: mpsc::Receiver<T>,
+    into: fn(T) -> Input,
+    inputs: mpsc::Sender<Input>,
+) {
+    while let Some(event) = events.recv().await {
+        if inputs.send(into(event)).await.is_err() {
+            return;
+        }
     }
 }
 

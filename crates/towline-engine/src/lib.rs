@@ -20,4 +20,5 @@ pub mod view;
 pub use engine::{Engine, Handle, Settings, StartError, StoreBroken};
 pub use key::{KeyError, KeyPreference};
 pub use local::{LocalClient, LocalError};
+pub use network::NetworkError;
 pub use view::ViewError;

@@ -28,7 +28,8 @@ pub struct HeldFile {
     pub stamp: Option<DiskStamp>,
 }
 
-/// Reads our own rows beside the writer.
+/// Reads our own rows beside the writer. Dropped before its store if possible: only the last connection
+/// takes the write-ahead log away, and only then does the next start skip checking the pages.
 #[derive(Debug)]
 pub struct Reader {
     connection: Connection,
@@ -119,6 +120,8 @@ impl Reader {
         directory: Option<&RelPath>,
     ) -> Result<Vec<OurRow>, StoreError> {
         let mut rows = Vec::new();
+        // All seeks look at the same state.
+        let _snapshot = self.connection.unchecked_transaction()?;
         let Some(number) = folder_number(&self.connection, folder)? else {
             return Ok(rows);
         };

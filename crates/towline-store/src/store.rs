@@ -69,7 +69,7 @@ impl Store {
             }
         };
         home.touch_database()?;
-        match schema::open_database(&home.database(), check, fresh) {
+        match open_checked(&home, check, fresh) {
             Ok((connection, state)) => {
                 home.trust()?;
                 let opened = match state {
@@ -204,6 +204,22 @@ impl Store {
     }
 }
 
+/// Opens the database and reads what every start reads, so that damage there is found here; after a
+/// run that met damage also every row, because SQLite's own checks do not know what rows mean.
+fn open_checked(
+    home: &Home,
+    check: Check,
+    fresh: Incarnation,
+) -> Result<(Connection, FileState), OpenError> {
+    let (connection, state) = schema::open_database(&home.database(), check, fresh)?;
+    restore::restored(&connection)?;
+    match check {
+        Check::Nothing | Check::Quick => {}
+        Check::Whole => load::every_row(&connection)?,
+    }
+    Ok((connection, state))
+}
+
 impl Records for Store {
     fn reply_to(&mut self, request: StoreRequest) -> StoreReply {
         self.handle(request).unwrap_or_else(|error| {
@@ -216,3 +232,6 @@ impl Records for Store {
         Self::restored(self)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -9,7 +9,8 @@ use towline_wire::code::Slot;
 use towline_wire::server_url::ServerUrl;
 use towline_wire::signal::{ClientMessage, PairingFailure, SignalId};
 
-use super::{ANSWER_PATIENCE, Addressee, Session, SessionNews, State};
+use super::registered::Addressee;
+use super::{ANSWER_PATIENCE, Session, SessionNews, State};
 use crate::clock::Moment;
 use crate::io::SignalRequest;
 use crate::outbox::Outbox;

@@ -86,17 +86,19 @@ impl Side {
     }
 
     fn code(&self) -> PairingCode {
-        match self.pairing.summary() {
-            PairingSummary::Waiting { code, .. } => code,
-            other => panic!("no code in {other:?}"),
-        }
+        let summary = self.pairing.summary();
+        let PairingSummary::Waiting { code, .. } = summary else {
+            panic!("no code in {summary:?}");
+        };
+        code
     }
 
     fn failed(&self) -> PairingFault {
-        match self.pairing.summary() {
-            PairingSummary::Failed(fault) => fault,
-            other => panic!("not failed but {other:?}"),
-        }
+        let summary = self.pairing.summary();
+        let PairingSummary::Failed(fault) = summary else {
+            panic!("not failed but {summary:?}");
+        };
+        fault
     }
 }
 

@@ -98,9 +98,11 @@ impl World {
 
     fn sent(&mut self) -> Vec<SignalRequest> {
         std::iter::from_fn(|| self.outbox.pop())
-            .map(|output| match output {
-                Output::Signal(request) => request,
-                other => panic!("not for the session: {other:?}"),
+            .map(|output| {
+                let Output::Signal(request) = output else {
+                    panic!("not for the session: {output:?}");
+                };
+                request
             })
             .collect()
     }

@@ -203,6 +203,27 @@ impl StagedFile {
         Ok(())
     }
 
+    /// Writes bytes at an offset without hashing them, for a caller who verifies the whole by other
+    /// means (see [`StagedFile::finish_verified`]) or lets `finish` read all of it.
+    pub(crate) fn put_at(&self, offset: u64, bytes: &[u8]) -> Result<(), StageFault> {
+        let end = offset.checked_add(bytes.len() as u64).ok_or(StageFault::WrongBytes)?;
+        if end > self.shape.size {
+            return Err(StageFault::WrongBytes);
+        }
+        write_all_at(&self.file, bytes, offset).map_err(|fault| held(&fault))?;
+        let mut progress = lock(&self.progress);
+        progress.unsynced += bytes.len() as u64;
+        let push = progress.unsynced >= UNSYNCED_BYTES_MAX;
+        if push {
+            progress.unsynced = 0;
+        }
+        drop(progress);
+        if push {
+            self.file.sync_data().map_err(|fault| held(&fault))?;
+        }
+        Ok(())
+    }
+
     /// Reads bytes at an offset, for the check of what a former run left.
     pub(crate) fn read_at(&self, offset: u64, bytes: &mut [u8]) -> Result<usize, StageFault> {
         read_at(&self.file, bytes, offset).map_err(|fault| held(&fault))
@@ -231,6 +252,18 @@ impl StagedFile {
             return Err(StageFault::WrongBytes);
         }
         Staged::sealed(place, &file, shape)
+    }
+}
+
+impl StagedFile {
+    /// Ends a file whose every byte went through `put_at` in this run and is known to be right.
+    pub(crate) fn finish_verified(self) -> Result<Staged, StageFault> {
+        Staged::sealed(self.place, &self.file, self.shape)
+    }
+
+    /// Removes the file: what it holds is wrong.
+    pub(crate) fn discard(mut self) {
+        self.place.on_drop = OnDrop::Remove;
     }
 }
 
@@ -265,6 +298,15 @@ impl Staged {
         if end != shape.size || hasher.finalize().as_bytes() != shape.hash.as_bytes() {
             return Err(StageFault::SourceChanged);
         }
+        Self::sealed(place, &file, shape)
+    }
+
+    /// Copies what is staged once more, for another place with the same bytes.
+    pub(crate) fn again(&self, shape: FileShape) -> Result<Self, StageFault> {
+        let root = &self.place.root;
+        let source = root.temporary().open_file(self.name()).map_err(|fault| held(&fault))?;
+        let (place, file) = Place::numbered(root, shape).map_err(|fault| held(&fault))?;
+        copy_bytes(&source, &file).map_err(|fault| held(&fault))?;
         Self::sealed(place, &file, shape)
     }
 

@@ -1,10 +1,5 @@
 //! The schema after each migration, frozen: released stores have exactly these.
 
-#![expect(
-    clippy::unwrap_used,
-    reason = "a test that meets the unexpected must fail"
-)]
-
 use super::*;
 
 #[test]

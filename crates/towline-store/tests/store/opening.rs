@@ -8,10 +8,11 @@ use rusqlite::Connection;
 use towline_core::io::{StoreReply, StoreRequest};
 use towline_core::records::StoreOp;
 use towline_store::{NEWEST_VERSION, OpenError, Opened, Records, Store, StoreError};
-use towline_wire::ids::Incarnation;
+use towline_wire::ids::{Incarnation, Sequence};
 
 use crate::sample::{
-    FRESH, bytes, entry, folder, folder_record, new_store, our, path, persist, put_ours,
+    FRESH, bytes, device, entry, folder, folder_record, new_store, our, path, peer_record, persist,
+    put_ours,
 };
 
 const SECOND_LIFE: Incarnation = Incarnation(2);
@@ -178,6 +179,49 @@ fn a_zeroed_page_met_while_running_is_kept_aside_at_the_next_start() {
     assert_eq!(store.reply_to(request), StoreReply::Broken);
     drop(store);
     assert_rebuilt(home.path());
+}
+
+#[test]
+fn a_peer_that_cannot_be_read_back_is_found_when_opening() {
+    let (home, mut store) = new_store();
+    persist(&mut store, vec![StoreOp::PutPeer(peer_record(1))]);
+    drop(store);
+    change(home.path(), "UPDATE peers SET addresses = x'FF'");
+    assert_rebuilt(home.path());
+}
+
+#[test]
+fn a_row_that_cannot_be_read_back_is_kept_aside_at_the_next_start() {
+    for wrong in [
+        "version = x'FF'",
+        "hash = x'00'",
+        "path = '../escaped'",
+        "author_actor = 1 << 40",
+    ] {
+        let home = filled_home();
+        change(
+            home.path(),
+            &format!("UPDATE our_rows SET {wrong} WHERE sequence = 250"),
+        );
+        let (mut store, opened) = Store::open(home.path(), SECOND_LIFE).unwrap();
+        assert_eq!(opened, Opened::Existing);
+        let request = StoreRequest::LoadIndex {
+            folder: folder(1),
+            peer: device(1),
+            after: Sequence(240),
+            limit: 20,
+        };
+        assert_eq!(store.reply_to(request), StoreReply::Broken, "{wrong}");
+        drop(store);
+        assert_rebuilt(home.path());
+    }
+}
+
+/// Changes a closed store behind our back.
+fn change(home: &Path, sql: &str) {
+    let database = Connection::open(database(home)).unwrap();
+    database.pragma_update(None, "foreign_keys", false).unwrap();
+    database.execute_batch(sql).unwrap();
 }
 
 #[test]

@@ -29,7 +29,7 @@ pub enum StoreKind {
 pub(crate) enum Shelf {
     Memory(MemoryStore),
     /// Dropped in this order: the database is closed before its directory goes.
-    Real(Box<Store>, TempDir),
+    Real(Box<Store>, #[expect(dead_code, reason = "held until the store is dropped")] TempDir),
 }
 
 /// More than a simulated folder ever holds.

@@ -21,9 +21,9 @@ use towline_core::command::{Answer, Command, CommandId, Refusal};
 use towline_core::device::{Birth, Device};
 use towline_core::identity::Identity;
 use towline_core::io::{Input, Output, Path, StoreReply, StoreRequest};
-use towline_core::records::StoreOp;
+use towline_core::records::{Restored, StoreOp};
 use towline_core::snapshot::Snapshot;
-use towline_wire::entry::{Content, UnixNanos};
+use towline_wire::entry::UnixNanos;
 use towline_wire::ids::{DeviceId, FolderId, Incarnation};
 
 use crate::dice::Dice;
@@ -76,6 +76,7 @@ pub(crate) struct Seat {
     /// Everything that the device was told, to bring it back as it was; only under a mutation.
     memory: Option<Vec<(Moment, Told)>>,
     birth_seed: [u8; 32],
+    first_life: Option<(Moment, Restored)>,
 }
 
 /// Whether the disk watches a root for the device.
@@ -243,6 +244,7 @@ impl World {
             replies: BTreeMap::new(),
             memory: None,
             birth_seed: [0; 32],
+            first_life: None,
         });
         number
     }
@@ -397,6 +399,9 @@ impl World {
         place.birth_seed = seed;
         place.answers_until = Duration::ZERO;
         let birth = Self::birth(place, seed);
+        if place.memory.is_some() {
+            place.first_life = Some((now, birth.restored.clone()));
+        }
         place.device = Some(Device::new(now, birth));
         if let Some(memory) = &mut place.memory {
             memory.clear();
@@ -681,7 +686,25 @@ fn forget_counter(entry: &mut towline_wire::entry::Entry) {
     }
 }
 
-/// Whether an entry is a tombstone.
-pub(crate) fn is_tombstone(content: &Content) -> bool {
-    *content == Content::Absent
+impl World {
+    /// Under a mutation: the device is as it was when it had been told only so much.
+    pub(crate) fn rewind(&mut self, seat: usize, mark: usize) {
+        let place = self.seat_mut(seat);
+        let Some(memory) = place.memory.clone() else { return };
+        let Some(first) = place.first_life.clone() else { return };
+        let (born, restored) = first;
+        let birth = Birth { restored, ..Self::birth(place, place.birth_seed) };
+        let mut device = Device::new(born, birth);
+        while device.poll_output().is_some() {}
+        for (now, told) in memory.into_iter().take(mark) {
+            match told {
+                Told::Input(input) => device.handle_input(now, input),
+                Told::Timeout => device.handle_timeout(now),
+            }
+            while device.poll_output().is_some() {}
+        }
+        place.device = Some(device);
+        place.due = None;
+        self.arm(seat);
+    }
 }

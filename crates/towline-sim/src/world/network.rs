@@ -256,19 +256,11 @@ impl World {
     }
 
     fn send(&mut self, seat: usize, peer: DeviceId, frame: Control) {
+        // Without a connection nobody is told anything.
+        let Some(number) = self.wire_with(seat, peer) else { return };
         self.check_told(seat, peer, &frame);
         let frame = self.bent_frame(frame);
-        match &frame {
-            Control::Index(page) => {
-                self.work.pages += 1;
-                let _ = page;
-            }
-            Control::Hello(_)
-            | Control::Folders(_)
-            | Control::IndexAck { .. }
-            | Control::Addresses(_) => {}
-        }
-        let Some(number) = self.wire_with(seat, peer) else { return };
+        self.work.pages += u64::from(matches!(frame, Control::Index(_)));
         let latency = self.latency();
         let now = self.now;
         let Some(wire) = self.wires.wires.get_mut(&number) else { return };
@@ -447,6 +439,11 @@ impl World {
         self.wires.wires.get(&number).is_some_and(|wire| {
             wire.standing == [Standing::Up; 2] && self.works(wire.path, wire.seats[0], wire.seats[1])
         })
+    }
+
+    /// Whether both ends see a connection that works.
+    pub(super) fn are_connected(&self, one: usize, other: usize) -> bool {
+        self.can_fetch(one, other)
     }
 
     /// Cuts or heals the direct way between two seats.

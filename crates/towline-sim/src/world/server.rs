@@ -110,7 +110,7 @@ impl World {
                 let wait = self.server.latency * 2;
                 self.send_to_server(socket, wait, ToServer::Open(Door::Signal));
                 // The server speaks first, and its words come after this.
-                self.to_device(socket, wait * 2, Input::Signal(SignalEvent::Opened));
+                self.send_to_device(socket, wait * 2, Input::Signal(SignalEvent::Opened));
             }
             SignalRequest::Send(message) => {
                 let text = Request { id: None, message }.to_json();
@@ -169,7 +169,7 @@ impl World {
         self.at(when, Event::ToServer { socket: number, what });
     }
 
-    fn to_device(&mut self, number: u64, wait: Duration, input: Input) {
+    fn send_to_device(&mut self, number: u64, wait: Duration, input: Input) {
         let now = self.now;
         let Some(socket) = self.server.sockets.get_mut(&number) else { return };
         socket.to_device_until = socket.to_device_until.max(now + wait) + Duration::from_nanos(1);
@@ -257,7 +257,7 @@ impl World {
             return self.violate("the server's words can be read", notice.to_json());
         };
         let wait = self.server.latency;
-        self.to_device(number, wait, Input::Signal(SignalEvent::Message(read.message)));
+        self.send_to_device(number, wait, Input::Signal(SignalEvent::Message(read.message)));
     }
 
     fn closed_by_server(&mut self, number: u64) {
@@ -267,7 +267,7 @@ impl World {
             Use::Relay { peer, .. } => Input::Network(NetworkEvent::RelayClosed(peer)),
         };
         let wait = self.server.latency;
-        self.to_device(number, wait, input);
+        self.send_to_device(number, wait, input);
         self.server.sockets.remove(&number);
     }
 
@@ -294,7 +294,7 @@ impl World {
         let socket = self.open_socket(seat, use_);
         let wait = self.server.latency * 2;
         self.send_to_server(socket, wait, ToServer::Open(Door::Relay { channel, token }));
-        self.to_device(socket, wait * 2, Input::Network(NetworkEvent::RelayOpened(peer)));
+        self.send_to_device(socket, wait * 2, Input::Network(NetworkEvent::RelayOpened(peer)));
     }
 
     pub(super) fn close_relay(&mut self, seat: usize, peer: DeviceId) {

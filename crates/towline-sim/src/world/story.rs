@@ -33,7 +33,7 @@ impl World {
     pub fn run(seed: u64, shape: Shape) -> Report {
         let mut world = Self::new(seed, shape);
         world.live();
-        let World { log, violations, .. } = world;
+        let Self { log, violations, .. } = world;
         Report { hash: log.hash(), violations, lines: log.into_lines() }
     }
 
@@ -352,7 +352,7 @@ impl World {
         self.heal();
         self.pass(Duration::from_secs(2));
         self.rescan_all();
-        if !self.rests() {
+        if !self.rests(pairs) {
             return;
         }
         if let Some((rule, what)) = oracle::check(self, pairs) {
@@ -395,14 +395,15 @@ impl World {
         }
     }
 
-    /// Lets time pass until nothing is worked on any more and all agree.
-    fn rests(&mut self) -> bool {
+    /// Lets time pass until all are connected, nothing is worked on any more and all agree.
+    fn rests(&mut self, pairs: &[(usize, usize)]) -> bool {
         let begun = self.now;
         let mut quiet = 0;
         while self.now - begun < REST_WITHIN && self.violations.is_empty() {
             let work = self.work;
             self.pass(Duration::from_secs(5));
-            quiet = if self.work == work { quiet + 1 } else { 0 };
+            let connected = pairs.iter().all(|(one, other)| self.are_connected(*one, *other));
+            quiet = if self.work == work && connected { quiet + 1 } else { 0 };
             if quiet >= 3 && oracle::disagreement(self).is_none() {
                 return true;
             }

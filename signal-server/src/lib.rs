@@ -1,1 +1,8 @@
-//! p.
+//! The signal server: introduces devices and passes on packets that it cannot read.
+//!
+//! [`rendezvous`] decides everything and is pure: no sockets, no clock, no async, no ambient
+//! randomness. [`shell`] is thin: it carries the rendezvous' decisions to real WebSockets. The
+//! server never sees a file name, the secret half of a code, or plaintext, and logs no code.
+
+pub mod rendezvous;
+pub mod shell;

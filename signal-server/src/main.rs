@@ -1,1 +1,146 @@
-fn main() {}
+//! The signal server as a process: options, log, listener, signals.
+//!
+//! Prints one line `listening on ws://ADDRESS/ws` to standard output once it serves; everything
+//! else goes to the log on standard error. Exit code 2 means that it was started wrongly.
+
+use std::io::{self, Write};
+use std::net::SocketAddr;
+use std::process::ExitCode;
+
+use anyhow::Context;
+use clap::Parser;
+use signal_server::shell::{LogFormat, Options, serve};
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+use tracing_subscriber::EnvFilter;
+
+fn main() -> ExitCode {
+    let options = Options::parse();
+    start_log(options.log_format);
+    match run(&options) {
+        Ok(outcome) => outcome,
+        Err(error) => {
+            complain(&format!("{error:#}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+#[tokio::main]
+async fn run(options: &Options) -> anyhow::Result<ExitCode> {
+    let address = options.address();
+    let listener = match TcpListener::bind(address).await {
+        Ok(listener) => listener,
+        Err(error) => {
+            complain(&cannot_listen(address, &error));
+            return Ok(ExitCode::from(2));
+        }
+    };
+    let address = listener
+        .local_addr()
+        .context("asking for the address listened on")?;
+    // Whoever reads the line may send a signal right after it.
+    let signals = Signals::catch().context("catching signals")?;
+    writeln!(io::stdout(), "listening on ws://{address}/ws")
+        .context("writing to standard output")?;
+    tracing::info!(
+        version = env!("CARGO_PKG_VERSION"),
+        port = address.port(),
+        "serving"
+    );
+    let cancel = CancellationToken::new();
+    tokio::spawn(stop_on_signal(signals, cancel.clone()));
+    serve(listener, options.settings(), cancel)
+        .await
+        .context("serving")?;
+    tracing::info!("stopped");
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The first SIGTERM or Ctrl-C drains, the second ends the process at once.
+async fn stop_on_signal(mut signals: Signals, cancel: CancellationToken) {
+    signals.next().await;
+    tracing::info!("stopping; a second signal stops at once");
+    cancel.cancel();
+    signals.next().await;
+    std::process::exit(130);
+}
+
+/// The signals that ask the process to end, caught from the moment this exists.
+#[cfg(unix)]
+struct Signals {
+    terminate: tokio::signal::unix::Signal,
+    interrupt: tokio::signal::unix::Signal,
+}
+
+#[cfg(unix)]
+impl Signals {
+    fn catch() -> io::Result<Self> {
+        use tokio::signal::unix::{SignalKind, signal};
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+        })
+    }
+
+    async fn next(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
+}
+
+/// The signal that asks the process to end, caught from the moment this exists.
+#[cfg(windows)]
+struct Signals {
+    interrupt: tokio::signal::windows::CtrlC,
+}
+
+#[cfg(windows)]
+impl Signals {
+    fn catch() -> io::Result<Self> {
+        Ok(Self {
+            interrupt: tokio::signal::windows::ctrl_c()?,
+        })
+    }
+
+    async fn next(&mut self) {
+        self.interrupt.recv().await;
+    }
+}
+
+fn cannot_listen(address: SocketAddr, error: &io::Error) -> String {
+    let (ip, port, kind) = (address.ip(), address.port(), error.kind());
+    if kind == io::ErrorKind::AddrInUse {
+        format!(
+            "port {port} is taken by another program; stop that program or choose another port \
+             with --bind {ip}:PORT"
+        )
+    } else if kind == io::ErrorKind::PermissionDenied {
+        format!(
+            "port {port} needs more rights; choose a port above 1023 with --bind {ip}:PORT, or grant \
+             CAP_NET_BIND_SERVICE"
+        )
+    } else if kind == io::ErrorKind::AddrNotAvailable {
+        format!("this machine has no address {ip}; choose one that it has with --bind")
+    } else {
+        format!("cannot listen on {address}: {error}; choose another address with --bind")
+    }
+}
+
+fn complain(sentence: &str) {
+    // When standard error is closed there is nobody to tell.
+    let _ = writeln!(io::stderr(), "towline-signal: {sentence}");
+}
+
+fn start_log(format: LogFormat) {
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
+    let log = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(io::stderr);
+    match format {
+        LogFormat::Json => log.json().flatten_event(true).init(),
+        LogFormat::Text => log.init(),
+    }
+}

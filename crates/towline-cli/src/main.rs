@@ -49,7 +49,11 @@ enum Command {
         action: FolderAction,
     },
     /// Show how this device, its peers and its folders are.
-    Status,
+    Status {
+        /// Go on showing it after every change, until interrupted.
+        #[arg(long)]
+        watch: bool,
+    },
     /// End the running engine in good order.
     Stop,
 }
@@ -164,7 +168,8 @@ fn run(arguments: Arguments, output: &Output) -> Result<(), Failure> {
             Command::Join => commands::pairing::join(&home, output).await,
             Command::Peers { action } => commands::peers::run(&home, action, output).await,
             Command::Folder { action } => commands::folder::run(&home, action, output).await,
-            Command::Status => commands::status::run(&home, output).await,
+            Command::Status { watch: true } => commands::status::watch(&home, output).await,
+            Command::Status { watch: false } => commands::status::run(&home, output).await,
             Command::Stop => commands::status::stop(&home, output).await,
         }
     })

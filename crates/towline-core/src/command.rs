@@ -4,6 +4,7 @@
 
 use towline_wire::code::PairingCode;
 use towline_wire::ids::{DeviceId, FolderId};
+use towline_wire::link_uri::LinkUri;
 
 use crate::io::RootFault;
 use crate::records::RootPath;
@@ -21,6 +22,8 @@ pub enum Command {
     StartPairing,
     /// Claims the mailbox of a code that somebody reads aloud.
     JoinPairing(PairingCode),
+    /// Claims the mailbox of a link that somebody made.
+    JoinByLink(LinkUri),
     /// Ends the pairing that waits, and clears the outcome of the last one.
     CancelPairing,
     /// Says what a person saw when comparing the strings. `Differ` removes the peer.

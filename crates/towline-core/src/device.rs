@@ -11,17 +11,18 @@ use rand_core::{RngCore, SeedableRng};
 use towline_wire::entry::Actor;
 use towline_wire::ids::{DeviceId, FolderId, Incarnation};
 use towline_wire::peer::{Control, FolderStatement, Hello};
+use towline_wire::server_url::ServerUrl;
 use towline_wire::version::VersionRange;
 
 use crate::clock::Moment;
 use crate::folder::{Folder, FolderInput};
 use crate::identity::Identity;
 use crate::io::{
-    ConnectionId, DiskEvent, Input, NetworkEvent, NetworkRequest, Output, StoreReply,
+    BatchId, ConnectionId, DiskEvent, Input, NetworkEvent, NetworkRequest, Output, StoreReply,
 };
 use crate::link::{Link, LinkInput, LinkNews};
 use crate::outbox::Outbox;
-use crate::pairing::{MailboxRequest, Pairing, PairingNews};
+use crate::pairing::{Ourselves, Pairing, PairingNews};
 use crate::records::{PeerRecord, Restored, StoreOp};
 use crate::signal::{Session, SessionInput, SessionNews};
 use crate::snapshot::{DeviceSummary, PeerSummary, Snapshot};
@@ -38,8 +39,8 @@ pub struct Birth {
     pub identity: Identity,
     /// What its store holds.
     pub restored: Restored,
-    /// The signal server's WebSocket URL, if one is configured.
-    pub server: Option<String>,
+    /// The signal server, if one is configured.
+    pub server: Option<ServerUrl>,
 }
 
 /// One device.
@@ -50,10 +51,13 @@ pub struct Device {
     incarnation: Incarnation,
     rng: ChaCha20Rng,
     outbox: Outbox,
-    server: Option<String>,
+    /// The signal servers where this device can be met, the home server first.
+    servers: Vec<ServerUrl>,
     local_addresses: Vec<SocketAddr>,
     session: Session,
     pairing: Pairing,
+    /// The batch that makes a new peer durable.
+    pairing_batch: Option<BatchId>,
     peers: BTreeMap<DeviceId, Peer>,
     folders: BTreeMap<FolderId, Folder>,
     /// Folders whose root is being prepared for a command.
@@ -85,13 +89,14 @@ impl Device {
         let Birth { seed, identity, restored, server } = birth;
         let actor = Actor { device: identity.id(), incarnation: restored.incarnation };
         let mut device = Self {
-            session: Session::new(server.clone()),
+            session: Session::new(identity.clone(), server.clone()),
             pairing: Pairing::new(),
+            pairing_batch: None,
             name: restored.name,
             incarnation: restored.incarnation,
             rng: ChaCha20Rng::from_seed(seed),
             outbox: Outbox::default(),
-            server,
+            servers: server.into_iter().collect(),
             local_addresses: Vec::new(),
             peers: BTreeMap::new(),
             folders: BTreeMap::new(),
@@ -136,7 +141,7 @@ impl Device {
     /// Does what has become due.
     pub fn handle_timeout(&mut self, now: Moment) {
         self.revision += 1;
-        let news = self.session.handle_timeout(now, &self.identity, &mut self.rng, &mut self.outbox);
+        let news = self.session.handle_timeout(now, &mut self.rng, &mut self.outbox);
         self.session_news(now, news);
         let news = self.pairing.handle_timeout(now);
         self.pairing_news(now, news);
@@ -176,18 +181,18 @@ impl Device {
     }
 
     /// The summary of everything, as it is now.
-    pub fn snapshot(&self) -> Snapshot {
+    pub fn snapshot(&self, now: Moment) -> Snapshot {
         let mut peers: Vec<PeerSummary> = self
             .peers
             .values()
-            .map(|peer| PeerSummary { record: peer.record.clone(), link: peer.link.summary() })
+            .map(|peer| PeerSummary { record: peer.record.clone(), link: peer.link.summary(now) })
             .collect();
         peers.sort_by(|left, right| left.record.name.cmp(&right.record.name));
         let mut folders: Vec<_> = self.folders.values().map(|folder| self.folder_summary(folder)).collect();
         folders.sort_by(|left, right| left.record.label.cmp(&right.record.label));
         Snapshot {
             device: DeviceSummary { id: self.identity.id(), name: self.name.clone() },
-            server: self.session.state(),
+            server: self.session.summary(),
             pairing: self.pairing.summary(),
             peers,
             folders,
@@ -203,6 +208,11 @@ impl Device {
         match reply {
             StoreReply::Persisted(batch, totals) => {
                 self.outbox.release(batch);
+                if self.pairing_batch == Some(batch) {
+                    self.pairing_batch = None;
+                    let news = self.pairing.handle_durable();
+                    self.pairing_news(now, news);
+                }
                 for (id, totals) in totals {
                     if let Some(folder) = self.folders.get_mut(&id) {
                         folder.note_totals(totals);
@@ -231,7 +241,7 @@ impl Device {
     }
 
     fn session(&mut self, now: Moment, input: SessionInput) {
-        let news = self.session.handle(now, input, &self.identity, &mut self.rng, &mut self.outbox);
+        let news = self.session.handle_input(now, input, &mut self.rng, &mut self.outbox);
         self.session_news(now, news);
     }
 
@@ -239,7 +249,13 @@ impl Device {
         for item in news {
             match item {
                 SessionNews::Mailbox(event) => {
-                    let news = self.pairing.handle_mailbox(now, event, &self.identity, &mut self.rng);
+                    let us = Ourselves {
+                        identity: &self.identity,
+                        name: &self.name,
+                        servers: &self.servers,
+                        addresses: &self.local_addresses,
+                    };
+                    let news = self.pairing.handle_mailbox(now, event, &us, &mut self.rng);
                     self.pairing_news(now, news);
                 }
                 SessionNews::Online(peer) => self.link(now, peer, LinkInput::Online),
@@ -255,20 +271,19 @@ impl Device {
     fn pairing_news(&mut self, now: Moment, news: Vec<PairingNews>) {
         for item in news {
             match item {
-                PairingNews::Mailbox(request) => self.mailbox(now, request),
+                PairingNews::Mailbox(request) => self.session(now, SessionInput::Mailbox(request)),
                 PairingNews::Paired(record) => {
                     let id = record.id;
-                    self.outbox.persist(vec![StoreOp::PutPeer(record.clone())], Vec::new());
+                    let keep = vec![StoreOp::PutPeer(record.clone())];
+                    self.pairing_batch = Some(self.outbox.persist(keep, Vec::new()));
                     self.add_peer(record);
                     self.trust(now);
+                    self.grant(id);
+                    self.link(now, id, LinkInput::LocalAddresses(self.local_addresses.clone()));
                     self.link(now, id, LinkInput::Start);
                 }
             }
         }
-    }
-
-    fn mailbox(&mut self, now: Moment, request: MailboxRequest) {
-        self.session(now, SessionInput::Mailbox(request));
     }
 
     fn network(&mut self, now: Moment, event: NetworkEvent) {
@@ -296,7 +311,7 @@ impl Device {
 
     fn link(&mut self, now: Moment, id: DeviceId, input: LinkInput) {
         if let Some(peer) = self.peers.get_mut(&id) {
-            let news = peer.link.handle(now, input, &mut self.rng, &mut self.outbox);
+            let news = peer.link.handle_input(now, input, &mut self.rng, &mut self.outbox);
             self.link_news(now, id, news);
         }
     }
@@ -352,12 +367,11 @@ impl Device {
             (Greeting::Greeted, Control::IndexAck { folder, incarnation, up_to }) => {
                 self.folder(now, folder, FolderInput::PageAcked(id, incarnation, up_to));
             }
-            (Greeting::Greeted, Control::Addresses(addresses)) => {
-                self.link(now, id, LinkInput::Stated(addresses));
-            }
+            // The link takes these itself, whenever they come.
+            (Greeting::ExpectHello | Greeting::Greeted, Control::Addresses(_)) => {}
             (
                 Greeting::ExpectHello,
-                Control::Folders(_) | Control::Index(_) | Control::IndexAck { .. } | Control::Addresses(_),
+                Control::Folders(_) | Control::Index(_) | Control::IndexAck { .. },
             )
             | (Greeting::Greeted, Control::Hello(_)) => self.link(now, id, LinkInput::Misbehaved),
         }
@@ -365,8 +379,7 @@ impl Device {
 
     fn add_peer(&mut self, record: PeerRecord) {
         let id = record.id;
-        let Some(key) = self.identity.pair_key(id) else { return };
-        let link = Link::new(self.identity.id(), &record, key, self.local_addresses.clone());
+        let link = Link::new(&self.identity, &record, &mut self.rng);
         let statements = self.peers.remove(&id).map(|peer| peer.statements).unwrap_or_default();
         self.peers.insert(id, Peer { record, link, connection: None, statements });
     }

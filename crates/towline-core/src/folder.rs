@@ -1,13 +1,47 @@
 //! One shared folder: what must happen so that all replicas agree and no byte is lost.
+//!
+//! The folder decides one thing at a time. Each job loads the rows it concerns, decides, makes the
+//! decision durable, and only then the next job begins, so every decision stands on rows that were
+//! read after the last one was made. Jobs: outcomes of steps, pages of scans, peers' index pages, and
+//! pages of needs, in this order. Scans, steps and the index on its way out run beside the jobs and
+//! come back as jobs. Nothing that grows with the folder is held in memory.
+//!
+//! [`look`] knows the root and the scans, [`observe`] what they mean, [`exchange`] the index pages
+//! out and in, [`verdict`] who wins, [`plan`] what is to be done, [`walk`] when, [`settle`] what came
+//! of it, and [`decide`] makes the decisions. This file holds the jobs. Never here: bytes, files, tasks, text for people.
 
-use std::collections::BTreeMap;
+pub mod conflict;
+mod decide;
+mod exchange;
+mod look;
+mod observe;
+pub mod plan;
+mod settle;
+pub mod verdict;
+mod walk;
 
-use towline_wire::entry::Actor;
-use towline_wire::ids::{DeviceId, FolderId, Incarnation, Sequence};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+use towline_wire::entry::{Actor, Entry};
+use towline_wire::ids::{DeviceId, Incarnation, Sequence};
+use towline_wire::limits::INDEX_PAGES_IN_FLIGHT_MAX;
 use towline_wire::peer::IndexPage;
+use towline_wire::rel_path::RelPath;
 
-use crate::io::{BatchId, DiskEvent, PageEnd};
-use crate::records::{Need, OurRow};
+use crate::clock::Moment;
+use crate::folder::exchange::Exchange;
+use crate::folder::look::{Look, Next, PageOf, Root};
+use crate::folder::observe::{Departures, Sighting};
+use crate::folder::plan::Planned;
+use crate::folder::settle::settled_paths;
+use crate::folder::walk::{Ask, NEEDS_PAGE, Walk};
+use crate::io::{
+    ApplyId, BatchId, DiskEvent, DiskRequest, NetworkRequest, Outcome, Output, PageEnd, ScanId,
+    StoreRequest,
+};
+use crate::outbox::Outbox;
+use crate::records::{FolderRecord, Need, OurRow, RestoredFolder, StoreOp, Totals};
+use crate::snapshot::{FolderPeer, FolderPeerState, FolderState, FolderSummary};
 
 /// What happens to one folder. The device routes these.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,13 +57,15 @@ pub enum FolderInput {
     /// The store: a page of needs.
     Needs(Vec<Need>, PageEnd),
     /// The store: a page of our index for a peer.
-    Index(DeviceId, Vec<(Sequence, towline_wire::entry::Entry)>, PageEnd),
+    Index(DeviceId, Vec<(Sequence, Entry)>, PageEnd),
     /// The store: one of this folder's batches is durable.
     Persisted(BatchId),
     /// A connected peer takes part, and has our index this far.
     PeerJoined(DeviceId, Option<(Incarnation, Sequence)>),
     /// A peer no longer takes part, or is away.
     PeerLeft(DeviceId),
+    /// The folder is no longer shared with a peer: its rows are forgotten.
+    PeerRemoved(DeviceId),
     /// A connected peer's index page.
     PageReceived(DeviceId, IndexPage),
     /// A connected peer has made our page durable.
@@ -41,3 +77,406 @@ pub enum FolderInput {
 /// How far we have each peer's index, kept durable by `PutPeerRows`.
 pub type HaveByPeer = BTreeMap<DeviceId, (Incarnation, Sequence)>;
 
+/// Outcomes that become rows in one batch: 1024. A batch costs one sync of the store.
+const OUTCOMES_PER_BATCH: usize = 1024;
+
+/// One folder's machine.
+#[derive(Debug)]
+pub struct Folder {
+    record: FolderRecord,
+    us: Actor,
+    last_sequence: Sequence,
+    totals: Totals,
+    have: HaveByPeer,
+    connected: BTreeSet<DeviceId>,
+    work: Work,
+    /// Jobs that wait. Bounded: one page per scan, [`INDEX_PAGES_IN_FLIGHT_MAX`] per peer, and what
+    /// people do to peers.
+    jobs: VecDeque<Job>,
+    /// Outcomes that wait; at most as many as steps are under way.
+    outcomes: VecDeque<(RelPath, Outcome)>,
+    look: Look,
+    walk: Walk,
+    exchange: Exchange,
+    applied: u64,
+    conflicts: u64,
+}
+
+/// A decision to be made.
+#[derive(Debug)]
+enum Job {
+    Observe(ScanId, Sighting, Departures),
+    TakePage(DeviceId, IndexPage),
+    Forget(DeviceId),
+}
+
+/// What the decision under way waits for.
+#[derive(Debug)]
+enum Work {
+    Idle,
+    ExpectRows(Vec<RelPath>, Question),
+    ExpectNeeds,
+    ExpectPersisted(BatchId, Conclusion),
+}
+
+/// What is decided when rows are there.
+#[derive(Debug)]
+enum Question {
+    Observe(ScanId, Sighting, Departures),
+    Settle(Vec<(RelPath, Outcome)>),
+    Ground(Actor, Vec<Planned>),
+    MakeRoom(Actor, Vec<Planned>),
+}
+
+/// What follows when a decision is durable.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Conclusion {
+    Observed(ScanId),
+    PageTaken(DeviceId, Incarnation, Sequence),
+    Other,
+}
+
+impl Folder {
+    /// A folder as the store knows it. Nothing happens before [`FolderInput::Start`].
+    pub fn new(restored: RestoredFolder, us: Actor) -> Self {
+        let RestoredFolder { record, last_sequence, have, totals } = restored;
+        let id = record.id;
+        Self {
+            record,
+            us,
+            last_sequence,
+            totals,
+            have,
+            connected: BTreeSet::new(),
+            work: Work::Idle,
+            jobs: VecDeque::new(),
+            outcomes: VecDeque::new(),
+            look: Look::new(id),
+            walk: Walk::new(),
+            exchange: Exchange::new(id),
+            applied: 0,
+            conflicts: 0,
+        }
+    }
+
+    /// Takes what happened.
+    pub fn handle(&mut self, now: Moment, input: FolderInput, outbox: &mut Outbox) {
+        match input {
+            FolderInput::Start => {
+                outbox.disk(self.record.id, DiskRequest::Open(self.record.root.clone()));
+            }
+            FolderInput::Rescan => self.look.want_all(),
+            FolderInput::Disk(event) => self.handle_disk(event),
+            FolderInput::Rows(rows) => self.handle_rows(now, rows, outbox),
+            FolderInput::Needs(needs, end) => self.handle_needs(needs, end, outbox),
+            FolderInput::Index(peer, rows, end) => {
+                self.exchange.loaded(peer, self.us.incarnation, rows, end, outbox);
+            }
+            FolderInput::Persisted(batch) => self.handle_persisted(now, batch, outbox),
+            FolderInput::PeerJoined(peer, have) => self.peer_joined(peer, have),
+            FolderInput::PeerLeft(peer) => self.peer_left(peer),
+            FolderInput::PeerRemoved(peer) => {
+                self.peer_left(peer);
+                self.jobs.push_back(Job::Forget(peer));
+            }
+            FolderInput::PageReceived(peer, page) => self.page_received(peer, page, outbox),
+            FolderInput::PageAcked(peer, incarnation, up_to) => {
+                if incarnation == self.us.incarnation {
+                    self.exchange.acked(peer, up_to);
+                }
+            }
+            FolderInput::NewIncarnation(actor) => {
+                self.walk.note_incarnation(self.us);
+                self.us = actor;
+                self.exchange.begin_anew();
+            }
+        }
+        self.advance(now, outbox);
+    }
+
+    /// Takes the time; due when [`Self::poll_timeout`] says so.
+    pub fn handle_timeout(&mut self, now: Moment, outbox: &mut Outbox) {
+        self.look.handle_timeout(now);
+        self.walk.handle_timeout(now);
+        self.advance(now, outbox);
+    }
+
+    /// When [`Self::handle_timeout`] is due next.
+    pub fn poll_timeout(&self) -> Option<Moment> {
+        self.look.rescan_at().into_iter().chain(self.walk.retry_at()).min()
+    }
+
+    /// What is kept of the folder.
+    pub const fn record(&self) -> &FolderRecord {
+        &self.record
+    }
+
+    /// Replaces the record; the root does not move while the folder lives.
+    pub fn set_record(&mut self, record: FolderRecord) {
+        self.record = record;
+    }
+
+    /// Takes the sums that came with a durable batch; to be called before the batch's
+    /// [`FolderInput::Persisted`].
+    pub const fn note_totals(&mut self, totals: Totals) {
+        self.totals = totals;
+    }
+
+    /// The highest sequence given to a row of ours.
+    pub const fn last_sequence(&self) -> Sequence {
+        self.last_sequence
+    }
+
+    /// How far we have a peer's index.
+    pub fn have(&self, peer: DeviceId) -> Option<(Incarnation, Sequence)> {
+        self.have.get(&peer).copied()
+    }
+
+    /// Whether the folder waits for this batch.
+    pub fn owns(&self, batch: BatchId) -> bool {
+        matches!(self.work, Work::ExpectPersisted(awaited, _) if awaited == batch)
+    }
+
+    /// What a person sees of the folder.
+    pub fn summary(&self) -> FolderSummary {
+        FolderSummary {
+            record: self.record.clone(),
+            state: self.state(),
+            totals: self.totals,
+            applied: self.applied,
+            conflicts: self.conflicts,
+            held_back: self.look.held_back(),
+            peers: self.record.shared_with.iter().map(|peer| self.peer_summary(*peer)).collect(),
+        }
+    }
+
+    fn state(&self) -> FolderState {
+        match self.look.root() {
+            Root::Opening => FolderState::Opening,
+            Root::Paused(fault) => FolderState::Paused(fault),
+            Root::Unseen => FolderState::Scanning,
+            Root::Seen if self.walk.has_steps() => FolderState::Syncing,
+            Root::Seen if self.look.is_scanning_all() => FolderState::Scanning,
+            Root::Seen if !self.walk.is_idle() && self.totals.needs > 0 => FolderState::Syncing,
+            Root::Seen if !self.exchange.is_at_rest() => FolderState::Syncing,
+            Root::Seen if self.totals.needs > 0 => FolderState::Waiting,
+            Root::Seen => FolderState::InSync,
+        }
+    }
+
+    fn peer_summary(&self, id: DeviceId) -> FolderPeer {
+        let state = if self.connected.contains(&id) {
+            FolderPeerState::Connected
+        } else if self.have.contains_key(&id) {
+            FolderPeerState::Away
+        } else {
+            FolderPeerState::Invited
+        };
+        FolderPeer { id, state }
+    }
+
+    // --- what comes in ---------------------------------------------------------------------------
+
+    fn handle_disk(&mut self, event: DiskEvent) {
+        match event {
+            // The device makes the place ready before the folder exists.
+            DiskEvent::Prepared(_) => {}
+            DiskEvent::Root(Ok(())) => {
+                self.look.opened();
+                self.walk.release_all();
+                self.walk.interrupt();
+            }
+            DiskEvent::Root(Err(fault)) => {
+                self.look.lost(fault);
+                self.walk.interrupt();
+            }
+            DiskEvent::Disturbed(scope) => self.look.want(scope),
+            DiskEvent::Scanned { scan, found, absent, held_back, end } => {
+                match self.look.page(scan, held_back, end) {
+                    PageOf::Abandoned => {}
+                    PageOf::Running => {
+                        let sighting = Sighting { found, absent };
+                        self.jobs.push_back(Job::Observe(scan, sighting, Departures::Later));
+                    }
+                }
+            }
+            DiskEvent::Applied { apply, outcomes } => self.applied(apply, outcomes),
+        }
+    }
+
+    fn applied(&mut self, apply: ApplyId, outcomes: Vec<(RelPath, Outcome)>) {
+        let awaited = outcomes.into_iter().filter(|(path, _)| self.walk.awaits(path, apply));
+        self.outcomes.extend(awaited);
+    }
+
+    fn peer_joined(&mut self, peer: DeviceId, have: Option<(Incarnation, Sequence)>) {
+        let known = have.filter(|(incarnation, sequence)| {
+            *incarnation == self.us.incarnation && *sequence <= self.last_sequence
+        });
+        self.drop_pages_of(peer);
+        self.connected.insert(peer);
+        self.exchange.join(peer, known.map(|(_, sequence)| sequence));
+        self.walk.release_all();
+    }
+
+    fn peer_left(&mut self, peer: DeviceId) {
+        self.drop_pages_of(peer);
+        self.connected.remove(&peer);
+        self.exchange.leave(peer);
+    }
+
+    fn drop_pages_of(&mut self, peer: DeviceId) {
+        self.jobs.retain(|job| !matches!(job, Job::TakePage(of, _) if *of == peer));
+    }
+
+    fn page_received(&mut self, peer: DeviceId, page: IndexPage, outbox: &mut Outbox) {
+        if !self.connected.contains(&peer) {
+            return;
+        }
+        let waiting =
+            self.jobs.iter().filter(|job| matches!(job, Job::TakePage(of, _) if *of == peer));
+        if waiting.count() < INDEX_PAGES_IN_FLIGHT_MAX {
+            self.jobs.push_back(Job::TakePage(peer, page));
+        } else {
+            self.fault(peer, outbox);
+        }
+    }
+
+    /// The peer breaks the protocol: its link is closed, nothing else is disturbed.
+    fn fault(&mut self, peer: DeviceId, outbox: &mut Outbox) {
+        self.peer_left(peer);
+        outbox.network(NetworkRequest::Hangup(peer));
+    }
+
+    // --- jobs ------------------------------------------------------------------------------------
+
+    /// Does all that can be done now.
+    fn advance(&mut self, now: Moment, outbox: &mut Outbox) {
+        while let Work::Idle = self.work {
+            if !self.begin_job(now, outbox) {
+                break;
+            }
+        }
+        let walk = &self.walk;
+        self.look.start(&|scope| walk.under_way_in(scope), outbox);
+        self.exchange.advance(outbox);
+    }
+
+    /// Begins the next job; `false` when there is none.
+    fn begin_job(&mut self, now: Moment, outbox: &mut Outbox) -> bool {
+        if !self.outcomes.is_empty() {
+            let count = self.outcomes.len().min(OUTCOMES_PER_BATCH);
+            let outcomes: Vec<_> = self.outcomes.drain(..count).collect();
+            let paths = outcomes.iter().flat_map(settled_paths).collect();
+            self.ask_rows(paths, Question::Settle(outcomes), outbox);
+            return true;
+        }
+        match self.jobs.pop_front() {
+            Some(Job::Observe(scan, sighting, departures)) => {
+                if sighting.is_empty() {
+                    self.conclude(now, Conclusion::Observed(scan), outbox);
+                } else {
+                    let paths = sighting.paths();
+                    self.ask_rows(paths, Question::Observe(scan, sighting, departures), outbox);
+                }
+                true
+            }
+            Some(Job::TakePage(peer, page)) => {
+                self.take_page(now, peer, page, outbox);
+                true
+            }
+            Some(Job::Forget(peer)) => {
+                self.have.remove(&peer);
+                self.walk.want();
+                let forget = StoreOp::ForgetPeerRows { folder: self.record.id, device: peer };
+                self.persist(now, vec![forget], Vec::new(), Conclusion::Other, outbox);
+                true
+            }
+            None => self.begin_plan(outbox),
+        }
+    }
+
+    /// Goes on with the walk over the needs, once everything that lies here has been seen.
+    fn begin_plan(&mut self, outbox: &mut Outbox) -> bool {
+        if self.look.root() != Root::Seen {
+            return false;
+        }
+        match self.walk.next() {
+            Ask::Nothing => false,
+            Ask::Page(after) => {
+                let folder = self.record.id;
+                outbox.store(StoreRequest::LoadNeeds { folder, after, limit: NEEDS_PAGE });
+                self.work = Work::ExpectNeeds;
+                true
+            }
+            Ask::Carry(steps) => {
+                self.carry(steps, outbox);
+                true
+            }
+        }
+    }
+
+    fn ask_rows(&mut self, paths: Vec<RelPath>, question: Question, outbox: &mut Outbox) {
+        outbox.store(StoreRequest::LoadRows(self.record.id, paths.clone()));
+        self.work = Work::ExpectRows(paths, question);
+    }
+
+    fn handle_rows(&mut self, now: Moment, rows: Vec<Option<OurRow>>, outbox: &mut Outbox) {
+        let (paths, question) = match std::mem::replace(&mut self.work, Work::Idle) {
+            Work::ExpectRows(paths, question) => (paths, question),
+            other @ (Work::Idle | Work::ExpectNeeds | Work::ExpectPersisted(..)) => {
+                debug_assert!(false, "rows that nobody asked for");
+                self.work = other;
+                return;
+            }
+        };
+        let rows: BTreeMap<RelPath, OurRow> =
+            paths.into_iter().zip(rows).filter_map(|(path, row)| Some((path, row?))).collect();
+        self.decide(now, question, &rows, outbox);
+    }
+
+    fn handle_persisted(&mut self, now: Moment, batch: BatchId, outbox: &mut Outbox) {
+        if let Work::ExpectPersisted(awaited, conclusion) = self.work
+            && awaited == batch
+        {
+            self.work = Work::Idle;
+            self.exchange.durable_up_to(self.last_sequence);
+            self.conclude(now, conclusion, outbox);
+        }
+    }
+
+    /// Makes a decision durable; one that changes nothing is concluded at once.
+    fn persist(
+        &mut self,
+        now: Moment,
+        operations: Vec<StoreOp>,
+        then: Vec<Output>,
+        conclusion: Conclusion,
+        outbox: &mut Outbox,
+    ) {
+        if operations.is_empty() {
+            self.conclude(now, conclusion, outbox);
+        } else {
+            self.work = Work::ExpectPersisted(outbox.persist(operations, then), conclusion);
+        }
+    }
+
+    fn conclude(&mut self, now: Moment, conclusion: Conclusion, outbox: &mut Outbox) {
+        match conclusion {
+            Conclusion::Observed(scan) if self.look.is_running(scan) => {
+                match self.look.judged(now, outbox) {
+                    Next::Wait => {}
+                    Next::Judge(departed) => {
+                        self.jobs.push_back(Job::Observe(scan, departed, Departures::Now));
+                    }
+                    Next::Ended => {}
+                }
+            }
+            Conclusion::Observed(_) | Conclusion::Other => {}
+            Conclusion::PageTaken(peer, incarnation, up_to) => {
+                self.have.insert(peer, (incarnation, up_to));
+                self.walk.want();
+            }
+        }
+    }
+}

@@ -10,6 +10,7 @@
 //! `poll_output() -> Option<Output>`, `poll_timeout() -> Option<Moment>`. Handling cannot fail; what
 //! went wrong is an output. Randomness is a seed given at birth.
 
+mod backoff;
 pub mod clock;
 pub mod command;
 pub mod device;

@@ -1,10 +1,45 @@
 //! The connection with one peer, and the path that it uses.
+//!
+//! States: Seeking (probing; whatever works first is taken), Dialing, Up, Waiting (for the next
+//! try) and Impostor (until a person acts). The device with the lower key is the dialer: it alone
+//! asks for the relay, dials and selects paths. The acceptor probes too, which opens its NAT and
+//! teaches it the dialer's addresses; its packets follow the dialer's.
+//!
+//! The dialer takes the first direct answer, or the relay once that is open and [`steering::DIRECT_GRACE`] is
+//! over. From then on it moves to any direct path that proves better ([`paths`]), and back to the
+//! relay when the direct path is silent. The relay channel stays open under a direct path: it costs
+//! one quiet socket and makes the way back instant.
+//!
+//! This machine sends no bytes; it asks the network, and tells its peer sealed addresses through
+//! the signal server ([`seal`]).
 
+mod paths;
+mod relay;
+mod seal;
+mod steering;
+
+use std::fmt;
 use std::net::SocketAddr;
+use std::time::Duration;
 
+use rand_chacha::ChaCha20Rng;
+use towline_wire::card::listenable;
+use towline_wire::ids::DeviceId;
+use towline_wire::limits::ADDRESSES_MAX;
 use towline_wire::peer::Control;
 
-use crate::io::{ConnectionId, NetworkEvent};
+use crate::backoff::Backoff;
+use crate::clock::Moment;
+use crate::identity::Identity;
+use crate::io::{ConnectionId, LinkFault, NetworkEvent, NetworkRequest, Path};
+use crate::outbox::Outbox;
+use crate::records::PeerRecord;
+use crate::snapshot::LinkState;
+
+use paths::Paths;
+use relay::Relay;
+use seal::Seal;
+use steering::{DIRECT_GRACE, KEEPALIVE};
 
 /// What happens to one link. The device routes these.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -50,3 +85,459 @@ pub enum LinkNews {
     /// The addresses by which the peer was reached have changed; keep them.
     Addresses(Vec<SocketAddr>),
 }
+
+/// The connection with one peer.
+pub struct Link {
+    peer: DeviceId,
+    role: Role,
+    phase: Phase,
+    presence: Presence,
+    relay: Relay,
+    paths: Paths,
+    seal: Seal,
+    /// Addresses by which the peer was reached, latest first, as the device keeps them.
+    kept: Vec<SocketAddr>,
+    /// Where this device listens.
+    local: Vec<SocketAddr>,
+    backoff: Backoff,
+}
+
+/// Which of both opens the connection and selects its paths.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Role {
+    Dialer,
+    Acceptor,
+}
+
+/// Whether the signal server sees the peer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Presence {
+    Online,
+    Offline,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Phase {
+    /// Not started.
+    Idle,
+    Seeking {
+        since: Moment,
+    },
+    Dialing {
+        path: Path,
+        deadline: Moment,
+    },
+    Up(Up),
+    Waiting {
+        fault: LinkFault,
+        retry_at: Moment,
+    },
+    Impostor,
+}
+
+/// A connection that stands.
+#[derive(Debug, Clone, Copy)]
+struct Up {
+    connection: ConnectionId,
+    since: Moment,
+    /// The path that the dialer has selected; the acceptor's is seen from the peer's probes.
+    selected: Option<Path>,
+    /// When the selected direct path, silent while we send, is given up.
+    suspect_until: Option<Moment>,
+    /// When the selected direct path is probed again.
+    keepalive_at: Moment,
+    rtt: Option<Duration>,
+    received_bytes: u64,
+    sent_bytes: u64,
+}
+
+/// What one handling may use and fill.
+struct Turn<'a> {
+    now: Moment,
+    rng: &'a mut ChaCha20Rng,
+    outbox: &'a mut Outbox,
+    news: Vec<LinkNews>,
+}
+
+impl Link {
+    /// A link that is not started.
+    pub fn new(identity: &Identity, peer: &PeerRecord, rng: &mut ChaCha20Rng) -> Self {
+        Self {
+            peer: peer.id,
+            role: if identity.id() < peer.id {
+                Role::Dialer
+            } else {
+                Role::Acceptor
+            },
+            phase: Phase::Idle,
+            presence: Presence::Offline,
+            relay: Relay::default(),
+            paths: Paths::new(&peer.addresses),
+            seal: Seal::new(identity, peer.id, rng),
+            kept: peer.addresses.clone(),
+            local: Vec::new(),
+            backoff: Backoff::default(),
+        }
+    }
+
+    /// Takes what happened.
+    pub fn handle_input(
+        &mut self,
+        now: Moment,
+        input: LinkInput,
+        rng: &mut ChaCha20Rng,
+        outbox: &mut Outbox,
+    ) -> Vec<LinkNews> {
+        let mut turn = Turn {
+            now,
+            rng,
+            outbox,
+            news: Vec::new(),
+        };
+        match input {
+            LinkInput::Start => self.seek(now),
+            LinkInput::Online => self.online(&mut turn),
+            LinkInput::Offline => self.presence = Presence::Offline,
+            LinkInput::Told(bytes) => {
+                if let Some(addresses) = self.seal.open(&bytes) {
+                    self.peer_listens_at(now, addresses);
+                }
+            }
+            LinkInput::RelayReady {
+                url,
+                channel,
+                token,
+            } => {
+                let peer = self.peer;
+                self.relay.ready(now);
+                turn.outbox.network(NetworkRequest::OpenRelay {
+                    peer,
+                    url,
+                    channel,
+                    token,
+                });
+            }
+            LinkInput::LocalAddresses(addresses) => self.local_addresses(addresses, &mut turn),
+            LinkInput::Network(event) => self.network(event, &mut turn),
+            LinkInput::Misbehaved => {
+                turn.outbox.network(NetworkRequest::Hangup(self.peer));
+                self.down(LinkFault::Protocol, &mut turn);
+            }
+        }
+        self.advance(&mut turn);
+        turn.news
+    }
+
+    /// Takes that time has passed.
+    pub fn handle_timeout(
+        &mut self,
+        now: Moment,
+        rng: &mut ChaCha20Rng,
+        outbox: &mut Outbox,
+    ) -> Vec<LinkNews> {
+        let mut turn = Turn {
+            now,
+            rng,
+            outbox,
+            news: Vec::new(),
+        };
+        self.advance(&mut turn);
+        turn.news
+    }
+
+    /// When [`Self::handle_timeout`] is wanted.
+    pub fn poll_timeout(&self) -> Option<Moment> {
+        let phase = match self.phase {
+            Phase::Idle | Phase::Impostor => return None,
+            Phase::Seeking { since } => (self.role == Role::Dialer && self.relay.is_open())
+                .then_some(since.after(DIRECT_GRACE)),
+            Phase::Dialing { deadline, .. } => Some(deadline),
+            Phase::Up(up) => self.path_check_due(&up),
+            Phase::Waiting { retry_at, .. } => Some(retry_at),
+        };
+        let relay = self.relay.poll_timeout(self.may_ask_relay());
+        [phase, relay, self.next_round()]
+            .into_iter()
+            .flatten()
+            .min()
+    }
+
+    /// What a person sees of it at `now`.
+    pub fn summary(&self, now: Moment) -> LinkState {
+        match self.phase {
+            Phase::Idle => LinkState::Away,
+            Phase::Seeking { .. }
+                if self.presence == Presence::Offline && !self.paths.is_bursting() =>
+            {
+                LinkState::Away
+            }
+            Phase::Seeking { .. } | Phase::Dialing { .. } => LinkState::Connecting,
+            Phase::Up(up) => LinkState::Up {
+                path: up.selected.unwrap_or_else(|| {
+                    self.paths.heard_from(now).map_or(Path::Relay, Path::Direct)
+                }),
+                rtt: up.rtt,
+                received_bytes: up.received_bytes,
+                sent_bytes: up.sent_bytes,
+            },
+            Phase::Waiting { fault, retry_at } => LinkState::Waiting { fault, retry_at },
+            Phase::Impostor => LinkState::Impostor,
+        }
+    }
+
+    /// The standing connection.
+    pub fn connection(&self) -> Option<ConnectionId> {
+        match self.phase {
+            Phase::Up(up) => Some(up.connection),
+            Phase::Idle
+            | Phase::Seeking { .. }
+            | Phase::Dialing { .. }
+            | Phase::Waiting { .. }
+            | Phase::Impostor => None,
+        }
+    }
+
+    /// Ends everything with a peer that is removed.
+    pub fn close(self, outbox: &mut Outbox) {
+        outbox.network(NetworkRequest::Hangup(self.peer));
+        outbox.network(NetworkRequest::CloseRelay(self.peer));
+    }
+
+    fn online(&mut self, turn: &mut Turn<'_>) {
+        self.presence = Presence::Online;
+        self.relay.ask_anew();
+        self.tell_addresses(turn);
+        match self.phase {
+            Phase::Waiting { .. } | Phase::Seeking { .. } => self.seek(turn.now),
+            Phase::Idle | Phase::Dialing { .. } | Phase::Up(_) | Phase::Impostor => {}
+        }
+    }
+
+    fn local_addresses(&mut self, addresses: Vec<SocketAddr>, turn: &mut Turn<'_>) {
+        let mut addresses = listenable(addresses);
+        addresses.truncate(ADDRESSES_MAX);
+        if addresses == self.local {
+            return;
+        }
+        let is_change = !self.local.is_empty();
+        self.local = addresses;
+        self.tell_addresses(turn);
+        if matches!(self.phase, Phase::Up(_)) {
+            turn.outbox
+                .send(self.peer, Control::Addresses(self.local.clone()));
+        }
+        if is_change {
+            // What was proved was proved on another network.
+            self.paths.disprove_all();
+        }
+        self.paths.begin_burst(turn.now);
+    }
+
+    fn tell_addresses(&mut self, turn: &mut Turn<'_>) {
+        if self.presence == Presence::Online && !self.local.is_empty() {
+            let sealed = self.seal.seal(self.local.clone(), turn.rng);
+            turn.news.extend(sealed.map(LinkNews::Tell));
+        }
+    }
+
+    fn peer_listens_at(&mut self, now: Moment, addresses: Vec<SocketAddr>) {
+        if self.paths.told(now, addresses) {
+            self.paths.begin_burst(now);
+        }
+    }
+
+    fn network(&mut self, event: NetworkEvent, turn: &mut Turn<'_>) {
+        match event {
+            NetworkEvent::LocalAddresses(addresses) => self.local_addresses(addresses, turn),
+            NetworkEvent::ProbeAnswered { from, rtt, .. } => self.probe_answered(from, rtt, turn),
+            NetworkEvent::ProbeHeard { from, .. } => {
+                if self.paths.heard(turn.now, from) && self.is_active() {
+                    self.probe(from, turn);
+                }
+                self.reached_at(from, turn);
+            }
+            NetworkEvent::RelayOpened(_) => self.relay.opened(),
+            NetworkEvent::RelayClosed(_) => self.relay.closed(turn.now, turn.rng),
+            NetworkEvent::Connected(_, connection) => self.connected(connection, turn),
+            NetworkEvent::DialFailed(_, fault) => {
+                if let Phase::Dialing { path, .. } = self.phase {
+                    self.dial_failed(path, fault, turn);
+                }
+            }
+            NetworkEvent::Disconnected(_, connection, fault) => {
+                if self.connection() == Some(connection) {
+                    self.down(fault, turn);
+                }
+            }
+            NetworkEvent::Received(_, connection, frame) => {
+                if self.connection() == Some(connection) {
+                    self.frame(frame, turn);
+                }
+            }
+            NetworkEvent::Measured {
+                rtt,
+                received_bytes,
+                sent_bytes,
+                silent_for,
+                ..
+            } => {
+                self.measured(rtt, received_bytes, sent_bytes, silent_for, turn);
+            }
+        }
+    }
+
+    fn frame(&mut self, frame: Control, turn: &mut Turn<'_>) {
+        match frame {
+            Control::Addresses(addresses) if addresses.len() <= ADDRESSES_MAX => {
+                self.peer_listens_at(turn.now, listenable(addresses));
+            }
+            Control::Addresses(_) => {
+                turn.outbox.network(NetworkRequest::Hangup(self.peer));
+                self.down(LinkFault::Protocol, turn);
+            }
+            Control::Hello(_)
+            | Control::Folders(_)
+            | Control::Index(_)
+            | Control::IndexAck { .. } => {
+                turn.news.push(LinkNews::Frame(frame));
+            }
+        }
+    }
+
+    fn probe_answered(&mut self, from: SocketAddr, rtt: Duration, turn: &mut Turn<'_>) {
+        self.paths.proved(turn.now, from, rtt);
+        if let Phase::Up(up) = &mut self.phase
+            && up.selected == Some(Path::Direct(from))
+        {
+            up.suspect_until = None;
+        }
+        self.reached_at(from, turn);
+    }
+
+    /// Keeps an address that works while we are connected.
+    fn reached_at(&mut self, addr: SocketAddr, turn: &mut Turn<'_>) {
+        let connected = matches!(self.phase, Phase::Up(_)) && self.paths.is_alive(turn.now, addr);
+        if connected && !self.kept.contains(&addr) {
+            self.kept.insert(0, addr);
+            self.kept.truncate(KEPT_MAX);
+            turn.news.push(LinkNews::Addresses(self.kept.clone()));
+        }
+    }
+
+    fn connected(&mut self, connection: ConnectionId, turn: &mut Turn<'_>) {
+        let selected = match self.phase {
+            Phase::Up(up) => {
+                turn.news.push(LinkNews::Down(up.connection));
+                up.selected
+            }
+            Phase::Dialing { path, .. } => Some(path),
+            // Not by our wish: the peer has dialled, or an answer came late.
+            Phase::Idle | Phase::Seeking { .. } | Phase::Waiting { .. } | Phase::Impostor => {
+                match self.role {
+                    Role::Dialer => Some(Path::Relay),
+                    Role::Acceptor => None,
+                }
+            }
+        };
+        self.phase = Phase::Up(Up {
+            connection,
+            since: turn.now,
+            selected,
+            suspect_until: None,
+            keepalive_at: turn.now.after(KEEPALIVE),
+            rtt: None,
+            received_bytes: 0,
+            sent_bytes: 0,
+        });
+        turn.news.push(LinkNews::Up(connection));
+        if let Some(Path::Direct(addr)) = selected {
+            self.reached_at(addr, turn);
+        }
+    }
+
+    fn dial_failed(&mut self, path: Path, fault: LinkFault, turn: &mut Turn<'_>) {
+        if let Path::Direct(addr) = path {
+            self.paths.disproved(addr);
+        }
+        self.wait(fault, turn);
+    }
+
+    /// The connection is gone, if there was one.
+    fn down(&mut self, fault: LinkFault, turn: &mut Turn<'_>) {
+        if let Phase::Up(up) = self.phase {
+            turn.news.push(LinkNews::Down(up.connection));
+            if turn.now.since(up.since) >= STEADY {
+                self.backoff.reset();
+            }
+        }
+        self.wait(fault, turn);
+    }
+
+    fn wait(&mut self, fault: LinkFault, turn: &mut Turn<'_>) {
+        self.phase = match fault {
+            LinkFault::Impostor => Phase::Impostor,
+            LinkFault::TimedOut
+            | LinkFault::Closed
+            | LinkFault::Refused
+            | LinkFault::Protocol
+            | LinkFault::Version => Phase::Waiting {
+                fault,
+                retry_at: turn.now.after(self.backoff.next(turn.rng)),
+            },
+        };
+    }
+
+    fn measured(
+        &mut self,
+        rtt: Duration,
+        received: u64,
+        sent: u64,
+        silent_for: Duration,
+        turn: &mut Turn<'_>,
+    ) {
+        let (now, role) = (turn.now, self.role);
+        let Phase::Up(up) = &mut self.phase else {
+            return;
+        };
+        let is_sending = sent > up.sent_bytes;
+        up.rtt = Some(rtt);
+        up.received_bytes = received;
+        up.sent_bytes = sent;
+        let (Some(Path::Direct(addr)), Role::Dialer) = (up.selected, role) else {
+            return;
+        };
+        let patience = SILENCE_WHILE_SENDING.max(rtt * 3);
+        if silent_for < patience {
+            up.suspect_until = None;
+            self.paths.carried(
+                Moment::from_start(now.since_start().saturating_sub(silent_for)),
+                addr,
+            );
+        } else if is_sending && up.suspect_until.is_none() {
+            // Only a probe can tell a dead path from a peer that has nothing to say.
+            up.suspect_until = Some(now.after(patience));
+            up.keepalive_at = now;
+        }
+    }
+}
+
+/// Shows the phase only: addresses and keys stay out of logs.
+impl fmt::Debug for Link {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Link")
+            .field("peer", &self.peer)
+            .field("role", &self.role)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Silence of the peer while we send after which the direct path is doubted: 500 ms or three round
+/// trips. Acknowledgements come within one and 25 ms.
+const SILENCE_WHILE_SENDING: Duration = Duration::from_millis(500);
+
+/// How long a connection must last to count as working: 60 s. Without it a peer that breaks the
+/// protocol at once would be dialled every second.
+const STEADY: Duration = Duration::from_secs(60);
+
+/// Addresses kept per peer: 8, some networks at home and away.
+const KEPT_MAX: usize = 8;

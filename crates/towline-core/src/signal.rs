@@ -1,11 +1,39 @@
 //! The session with the signal server: registration, presence, mailboxes, sealed messages.
+//!
+//! States: NoServer, Connecting, ExpectHello, ExpectRegistered, Online, Waiting (for the next try)
+//! and Closing (to go to another server). There is one session at a time. A code that names another
+//! server takes the session there for as long as that pairing lasts, and then back home; watched
+//! peers count as away meanwhile, while their links stay.
+//!
+//! A mailbox asked for while there is no session waits for one ([`mailbox`]). Whatever a peer or a
+//! mailbox gets is one relayed payload: base64 of a byte that says for whom, and the bytes.
+//! This machine sees only sealed bytes and slots; it never sees a secret.
+
+mod mailbox;
+mod registered;
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
+use rand_chacha::ChaCha20Rng;
 use towline_wire::ids::DeviceId;
+use towline_wire::server_url::ServerUrl;
+use towline_wire::signal::{
+    ClientMessage, HostName, Nonce, RegisterProof, Registration, SIGNAL_VERSION, ServerMessage,
+    SignalId, WATCH_PEERS_MAX, proof_message,
+};
+use towline_wire::version::VersionRange;
 
-use crate::io::SignalEvent;
+use crate::backoff::Backoff;
+use crate::clock::Moment;
+use crate::identity::Identity;
+use crate::io::{SignalEvent, SignalFault, SignalRequest};
+use crate::outbox::Outbox;
 use crate::pairing::{MailboxEvent, MailboxRequest};
+use crate::snapshot::{PairingFault, ServerState};
+
+use mailbox::Mailbox;
+use registered::Addressee;
 
 /// What happens to the session. The device routes these.
 #[derive(Debug, Clone, PartialEq)]
@@ -47,3 +75,431 @@ pub enum SessionNews {
         token: String,
     },
 }
+
+/// The one session of a device.
+#[derive(Debug)]
+pub struct Session {
+    identity: Identity,
+    home: Option<ServerUrl>,
+    /// Where a code has taken the session for a while.
+    detour: Option<ServerUrl>,
+    state: State,
+    watch: BTreeSet<DeviceId>,
+    online: BTreeSet<DeviceId>,
+    mailbox: Mailbox,
+    /// Answers still to come on this session to requests of mailboxes that were left meanwhile.
+    stale_answers: u32,
+    backoff: Backoff,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum State {
+    NoServer,
+    Connecting {
+        deadline: Moment,
+    },
+    ExpectHello {
+        deadline: Moment,
+    },
+    ExpectRegistered {
+        deadline: Moment,
+    },
+    Online {
+        since: Moment,
+        alive: Alive,
+    },
+    Waiting {
+        fault: SignalFault,
+        retry_at: Moment,
+    },
+    Closing {
+        deadline: Moment,
+    },
+}
+
+/// Whether the server is known to be there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Alive {
+    Heard { ping_at: Moment },
+    Asked { deadline: Moment },
+}
+
+impl Session {
+    /// A session that is not started. Without a `home` server it stays silent until a code names one.
+    pub fn new(identity: Identity, home: Option<ServerUrl>) -> Self {
+        Self {
+            identity,
+            home,
+            detour: None,
+            state: State::NoServer,
+            watch: BTreeSet::new(),
+            online: BTreeSet::new(),
+            mailbox: Mailbox::None,
+            stale_answers: 0,
+            backoff: Backoff::default(),
+        }
+    }
+
+    /// Takes what happened.
+    pub fn handle_input(
+        &mut self,
+        now: Moment,
+        input: SessionInput,
+        rng: &mut ChaCha20Rng,
+        outbox: &mut Outbox,
+    ) -> Vec<SessionNews> {
+        match input {
+            SessionInput::Start => {
+                if self.state == State::NoServer {
+                    self.connect(now, outbox);
+                }
+                Vec::new()
+            }
+            SessionInput::Signal(SignalEvent::Opened) => {
+                if matches!(self.state, State::Connecting { .. }) {
+                    self.state = State::ExpectHello {
+                        deadline: now.after(ANSWER_PATIENCE),
+                    };
+                }
+                Vec::new()
+            }
+            SessionInput::Signal(SignalEvent::Message(message)) => {
+                self.message(now, message, rng, outbox)
+            }
+            SessionInput::Signal(SignalEvent::Closed(fault)) => {
+                self.closed(now, fault, rng, outbox)
+            }
+            SessionInput::Watch(peers) => {
+                self.online.retain(|peer| peers.contains(peer));
+                self.watch = peers;
+                if self.is_online() {
+                    self.send_watch(outbox);
+                }
+                Vec::new()
+            }
+            SessionInput::Mailbox(request) => self.mailbox_wanted(now, request, outbox),
+            SessionInput::Tell(peer, bytes) => {
+                self.relay(peer.into(), Addressee::Link, &bytes, outbox);
+                Vec::new()
+            }
+            SessionInput::WantRelay(peer) => {
+                if self.is_online() {
+                    outbox.signal(SignalRequest::Send(ClientMessage::RelayOpen {
+                        to: peer.into(),
+                    }));
+                }
+                Vec::new()
+            }
+        }
+    }
+
+    /// Takes that time has passed.
+    pub fn handle_timeout(
+        &mut self,
+        now: Moment,
+        rng: &mut ChaCha20Rng,
+        outbox: &mut Outbox,
+    ) -> Vec<SessionNews> {
+        let mut news = Vec::new();
+        if self
+            .mailbox
+            .deadline()
+            .is_some_and(|deadline| now >= deadline)
+        {
+            self.mailbox_failed(now, PairingFault::ServerUnreachable, outbox, &mut news);
+        }
+        match self.state {
+            State::Connecting { deadline }
+            | State::ExpectHello { deadline }
+            | State::ExpectRegistered { deadline }
+                if now >= deadline =>
+            {
+                self.give_up(now, SignalFault::Unreachable, rng, outbox, &mut news);
+            }
+            State::Online {
+                since,
+                alive: Alive::Heard { ping_at },
+            } if now >= ping_at => {
+                outbox.signal(SignalRequest::Send(ClientMessage::Ping { timestamp: None }));
+                self.state = State::Online {
+                    since,
+                    alive: Alive::Asked {
+                        deadline: now.after(ANSWER_PATIENCE),
+                    },
+                };
+            }
+            State::Online {
+                alive: Alive::Asked { deadline },
+                ..
+            } if now >= deadline => {
+                self.give_up(now, SignalFault::Unreachable, rng, outbox, &mut news);
+            }
+            State::Waiting { retry_at, .. } if now >= retry_at => self.connect(now, outbox),
+            State::Closing { deadline } if now >= deadline => self.connect(now, outbox),
+            State::NoServer
+            | State::Connecting { .. }
+            | State::ExpectHello { .. }
+            | State::ExpectRegistered { .. }
+            | State::Online { .. }
+            | State::Waiting { .. }
+            | State::Closing { .. } => {}
+        }
+        news
+    }
+
+    /// When [`Self::handle_timeout`] is wanted.
+    pub fn poll_timeout(&self) -> Option<Moment> {
+        let state = match self.state {
+            State::NoServer => None,
+            State::Connecting { deadline }
+            | State::ExpectHello { deadline }
+            | State::ExpectRegistered { deadline }
+            | State::Closing { deadline }
+            | State::Online {
+                alive: Alive::Asked { deadline },
+                ..
+            } => Some(deadline),
+            State::Online {
+                alive: Alive::Heard { ping_at },
+                ..
+            } => Some(ping_at),
+            State::Waiting { retry_at, .. } => Some(retry_at),
+        };
+        [state, self.mailbox.deadline()].into_iter().flatten().min()
+    }
+
+    /// What a person sees of it.
+    pub fn summary(&self) -> ServerState {
+        match self.state {
+            State::NoServer => ServerState::None,
+            State::Connecting { .. }
+            | State::ExpectHello { .. }
+            | State::ExpectRegistered { .. }
+            | State::Closing { .. } => ServerState::Connecting,
+            State::Online { .. } => ServerState::Online,
+            State::Waiting { fault, retry_at } => ServerState::Offline { fault, retry_at },
+        }
+    }
+
+    fn is_online(&self) -> bool {
+        matches!(self.state, State::Online { .. })
+    }
+
+    /// The server to which the session belongs now.
+    fn target(&self) -> Option<&ServerUrl> {
+        self.detour.as_ref().or(self.home.as_ref())
+    }
+
+    fn connect(&mut self, now: Moment, outbox: &mut Outbox) {
+        self.state = match self.target() {
+            Some(server) => {
+                outbox.signal(SignalRequest::Connect(server.to_string()));
+                State::Connecting {
+                    deadline: now.after(CONNECT_PATIENCE),
+                }
+            }
+            None => State::NoServer,
+        };
+    }
+
+    fn message(
+        &mut self,
+        now: Moment,
+        message: ServerMessage,
+        rng: &mut ChaCha20Rng,
+        outbox: &mut Outbox,
+    ) -> Vec<SessionNews> {
+        let mut news = Vec::new();
+        match (self.state, message) {
+            (
+                State::ExpectHello { .. },
+                ServerMessage::Hello {
+                    nonce, versions, ..
+                },
+            ) => match self.registration(&nonce, versions) {
+                Some(registration) => {
+                    outbox.signal(SignalRequest::Send(ClientMessage::Register(registration)));
+                    self.state = State::ExpectRegistered {
+                        deadline: now.after(ANSWER_PATIENCE),
+                    };
+                }
+                None => self.give_up(now, SignalFault::Protocol, rng, outbox, &mut news),
+            },
+            (State::ExpectRegistered { .. }, ServerMessage::Registered { device_id }) => {
+                if device_id == SignalId::Device(self.identity.id()) {
+                    self.registered(now, outbox);
+                } else {
+                    self.give_up(now, SignalFault::Protocol, rng, outbox, &mut news);
+                }
+            }
+            (State::ExpectRegistered { .. }, ServerMessage::Error { .. }) => {
+                self.give_up(now, SignalFault::Refused, rng, outbox, &mut news);
+            }
+            (State::Online { since, .. }, message) => {
+                self.state = State::Online {
+                    since,
+                    alive: Alive::Heard {
+                        ping_at: now.after(PING_INTERVAL),
+                    },
+                };
+                self.online_message(now, message, outbox, &mut news);
+            }
+            (
+                State::ExpectHello { .. } | State::ExpectRegistered { .. },
+                ServerMessage::Draining { .. },
+            ) => {
+                self.give_up(now, SignalFault::Closed, rng, outbox, &mut news);
+            }
+            (State::ExpectHello { .. } | State::ExpectRegistered { .. }, _) => {
+                self.give_up(now, SignalFault::Protocol, rng, outbox, &mut news);
+            }
+            // The last words of a session that we have left.
+            (
+                State::NoServer
+                | State::Connecting { .. }
+                | State::Waiting { .. }
+                | State::Closing { .. },
+                _,
+            ) => {}
+        }
+        news
+    }
+
+    /// Signs the server's nonce, when we speak a version of it.
+    fn registration(&self, nonce: &Nonce, versions: VersionRange) -> Option<Registration> {
+        versions.agree(VersionRange {
+            oldest: SIGNAL_VERSION,
+            newest: SIGNAL_VERSION,
+        })?;
+        let host = HostName::parse(self.target()?.host())?;
+        let device = self.identity.id();
+        let signature = self
+            .identity
+            .sign(&proof_message(SIGNAL_VERSION, &host, nonce, &device));
+        Some(Registration::Device {
+            device,
+            proof: RegisterProof {
+                version: SIGNAL_VERSION,
+                host,
+                signature,
+            },
+        })
+    }
+
+    fn registered(&mut self, now: Moment, outbox: &mut Outbox) {
+        self.state = State::Online {
+            since: now,
+            alive: Alive::Heard {
+                ping_at: now.after(PING_INTERVAL),
+            },
+        };
+        self.stale_answers = 0;
+        if !self.watch.is_empty() {
+            self.send_watch(outbox);
+        }
+        self.mailbox_reaches_server(now, outbox);
+    }
+
+    fn send_watch(&self, outbox: &mut Outbox) {
+        let peers = self
+            .watch
+            .iter()
+            .take(WATCH_PEERS_MAX)
+            .map(|peer| SignalId::Device(*peer))
+            .collect();
+        outbox.signal(SignalRequest::Send(ClientMessage::Watch { peers }));
+    }
+
+    fn closed(
+        &mut self,
+        now: Moment,
+        fault: SignalFault,
+        rng: &mut ChaCha20Rng,
+        outbox: &mut Outbox,
+    ) -> Vec<SessionNews> {
+        let mut news = Vec::new();
+        match self.state {
+            State::NoServer | State::Waiting { .. } => {}
+            State::Closing { .. } => self.connect(now, outbox),
+            State::Connecting { .. }
+            | State::ExpectHello { .. }
+            | State::ExpectRegistered { .. }
+            | State::Online { .. } => self.wait(now, fault, rng, &mut news),
+        }
+        news
+    }
+
+    /// Leaves a session that does not work.
+    fn give_up(
+        &mut self,
+        now: Moment,
+        fault: SignalFault,
+        rng: &mut ChaCha20Rng,
+        outbox: &mut Outbox,
+        news: &mut Vec<SessionNews>,
+    ) {
+        outbox.signal(SignalRequest::Disconnect);
+        self.wait(now, fault, rng, news);
+    }
+
+    fn wait(
+        &mut self,
+        now: Moment,
+        fault: SignalFault,
+        rng: &mut ChaCha20Rng,
+        news: &mut Vec<SessionNews>,
+    ) {
+        if matches!(self.state, State::Online { since, .. } if now.since(since) >= STEADY) {
+            self.backoff.reset();
+        }
+        self.all_offline(news);
+        self.state = State::Waiting {
+            fault,
+            retry_at: now.after(self.backoff.next(rng)),
+        };
+    }
+
+    fn all_offline(&mut self, news: &mut Vec<SessionNews>) {
+        news.extend(
+            std::mem::take(&mut self.online)
+                .into_iter()
+                .map(SessionNews::Offline),
+        );
+    }
+
+    /// Goes to the server that is wanted now, if the session is not there.
+    fn move_to_target(&mut self, now: Moment, outbox: &mut Outbox, news: &mut Vec<SessionNews>) {
+        match self.state {
+            State::NoServer | State::Waiting { .. } => self.connect(now, outbox),
+            State::Closing { .. } => {}
+            State::Connecting { .. }
+            | State::ExpectHello { .. }
+            | State::ExpectRegistered { .. }
+            | State::Online { .. } => {
+                self.all_offline(news);
+                outbox.signal(SignalRequest::Disconnect);
+                self.state = State::Closing {
+                    deadline: now.after(CLOSE_PATIENCE),
+                };
+            }
+        }
+    }
+}
+
+/// How long reaching the server may take: 15 s, DNS, TCP and TLS with a lost packet each.
+const CONNECT_PATIENCE: Duration = Duration::from_secs(15);
+
+/// How long the server may take to answer: 10 s, far above any round trip; longer only keeps a
+/// person waiting for a server that hangs.
+const ANSWER_PATIENCE: Duration = Duration::from_secs(10);
+
+/// How long the socket may take to close before the next one is opened: 2 s.
+const CLOSE_PATIENCE: Duration = Duration::from_secs(2);
+
+/// Silence after which the server is asked for a sign of life: 30 s. The server closes after 75 s
+/// of silence, and home routers forget a TCP connection after minutes.
+const PING_INTERVAL: Duration = Duration::from_secs(30);
+
+/// How long a session must last to count as working: 60 s. Without it a server that closes every
+/// session at once would be asked every second.
+const STEADY: Duration = Duration::from_secs(60);

@@ -1,1 +1,7 @@
 //! Tests of the machines: data in, data out.
+
+mod link;
+mod pairing;
+mod session;
+mod folder;
+mod plan;

@@ -23,6 +23,7 @@ use towline_core::identity::Identity;
 use towline_core::io::{Input, Output, StoreReply, StoreRequest};
 use towline_store::{OpenError, Opened, Store};
 use towline_wire::ids::Incarnation;
+use towline_wire::server_url::{ServerUrl, ServerUrlError};
 use tracing::{error, info};
 use zeroize::Zeroizing;
 
@@ -31,8 +32,7 @@ use crate::folders::Folders;
 use crate::key::{self, KeyError, KeyPreference};
 use crate::ledger::Ledger;
 use crate::local;
-use crate::network::{Network, NetworkError, NetworkSettings};
-use crate::network::signal_client::SignalClient;
+use crate::network::{Network, NetworkError, NetworkSettings, SignalClient};
 use crate::tasks::Tasks;
 use crate::view::{self, AnswerView, CommandView, KeyPlace, StoreCondition, Surroundings, View, ViewError};
 
@@ -42,6 +42,13 @@ const INPUTS_MAX: usize = 1024;
 
 /// Commands that may wait for the loop: 64; shells wait when it is full.
 const COMMANDS_MAX: usize = 64;
+
+/// Events of the network or the signal server that may wait to be carried to the loop: 64; it only
+/// smooths the hand-over, their own backpressure begins behind it.
+const EVENTS_MAX: usize = 64;
+
+/// Data streams that peers opened and nobody has taken yet: 32; peers wait when it is full.
+const STREAMS_MAX: usize = 32;
 
 /// Shortest time between two views: 100 ms, faster than people read and slow enough to cost nothing.
 const VIEW_INTERVAL: Duration = Duration::from_millis(100);
@@ -129,13 +136,19 @@ impl Engine {
         let clock = Clock::start();
         let local = local::listen(&settings.home)
             .map_err(|error| StartError::Local(settings.home.clone(), error))?;
-        let streams = Folders::streams();
         let network_settings = NetworkSettings { udp_port: settings.udp_port, ..NetworkSettings::default() };
+        let (streams, incoming) = mpsc::channel(STREAMS_MAX);
+        let (network_events, from_network) = mpsc::channel(EVENTS_MAX);
         let network =
-            Network::open(identity.clone(), network_settings, inputs.clone(), streams.0, tasks.child()).await?;
-        let folders = Folders::start(&store, network.clone(), streams.1, inputs.clone(), tasks.child())
+            Network::open(identity.clone(), &network_settings, network_events, streams, &tasks).await?;
+        let network = Arc::new(network);
+        tasks.spawn("network events", carry(from_network, Input::Network, inputs.clone()));
+        let reader = store.reader().map_err(OpenError::from)?;
+        let folders = Folders::start(reader, Arc::clone(&network), incoming, &inputs, tasks.child())
             .map_err(StartError::System)?;
-        let signal = SignalClient::start(inputs.clone(), tasks.child());
+        let (signal_events, from_signal) = mpsc::channel(EVENTS_MAX);
+        let signal = SignalClient::start(signal_events, &tasks);
+        tasks.spawn("signal events", carry(from_signal, Input::Signal, inputs.clone()));
         let ledger = Ledger::start(store, inputs, &tasks).map_err(StartError::System)?;
         let birth = Birth { seed: *random::<32>()?, identity, restored, server: server.clone() };
         let device = Device::new(clock.now(), birth);
@@ -230,7 +243,7 @@ impl Handle {
 struct Around {
     key_place: KeyPlace,
     store: StoreCondition,
-    server: Option<String>,
+    server: Option<ServerUrl>,
 }
 
 impl Around {
@@ -239,11 +252,11 @@ impl Around {
             revision: number,
             key_place: self.key_place,
             store: self.store,
-            server: self.server.as_deref(),
+            server: self.server.as_ref().map(ServerUrl::as_str),
             clock_start_ms: clock.start_unix_ms(),
             transfers: &folders.transfers(),
         };
-        view::view(&device.snapshot(), &around)
+        view::view(&device.snapshot(clock.now()), &around)
     }
 }
 
@@ -268,7 +281,7 @@ struct Life {
     /// Requests for which the store has no room yet, in order. Bounded by what the core has under
     /// way at a time.
     for_ledger: VecDeque<StoreRequest>,
-    network: Network,
+    network: Arc<Network>,
     signal: SignalClient,
     folders: Folders,
     replies: BTreeMap<CommandId, oneshot::Sender<Result<Answer, Refusal>>>,
@@ -317,8 +330,13 @@ impl Life {
         if outcome.is_err() {
             error!("the device ends because its store cannot be written");
         }
-        self.network.close().await;
         self.stop.cancel();
+        drop(self.waiting);
+        self.folders.close().await;
+        // Transfers held the network too; they have ended.
+        if let Some(network) = Arc::into_inner(self.network) {
+            network.close().await;
+        }
         outcome
     }
 
@@ -375,6 +393,19 @@ impl Life {
     }
 }
 
+/// Carries events of one kind to the loop until either end is gone.
+async fn carry<T: Send + 'static>(
+    mut events: mpsc::Receiver<T>,
+    into: fn(T) -> Input,
+    inputs: mpsc::Sender<Input>,
+) {
+    while let Some(event) = events.recv().await {
+        if inputs.send(into(event)).await.is_err() {
+            return;
+        }
+    }
+}
+
 fn serve_locally(listener: Listener, handle: &Handle, tasks: &Tasks) {
     tasks.spawn("local socket", local::serve(listener, handle.clone(), tasks.clone()));
 }
@@ -411,11 +442,8 @@ fn condition(opened: &Opened) -> StoreCondition {
     }
 }
 
-fn parse_server(text: &str) -> Result<String, StartError> {
-    let wrong = || StartError::ServerUrl(text.to_owned());
-    let url = url::Url::parse(text).map_err(|_| wrong())?;
-    let sane = matches!(url.scheme(), "ws" | "wss") && url.has_host();
-    sane.then(|| url.to_string()).ok_or_else(wrong)
+fn parse_server(text: &str) -> Result<ServerUrl, StartError> {
+    text.parse().map_err(|_: ServerUrlError| StartError::ServerUrl(text.to_owned()))
 }
 
 /// This computer's name, as a device's first name.

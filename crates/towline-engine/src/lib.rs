@@ -6,15 +6,19 @@
 //! through the local socket ([`LocalClient`]).
 
 mod clock;
+mod disk;
 mod engine;
 mod folders;
 mod key;
 mod ledger;
 mod local;
+mod network;
 mod tasks;
+mod transfer;
 pub mod view;
 
 pub use engine::{Engine, Handle, Settings, StartError, StoreBroken};
 pub use key::{KeyError, KeyPreference};
 pub use local::{LocalClient, LocalError};
+pub use network::NetworkError;
 pub use view::ViewError;

@@ -7,6 +7,7 @@
 //! This crate never decides, keeps state or does IO, and it depends on no other crate of ours.
 //! Every type here is parsed at the door: a value that exists is a value that is allowed.
 
+pub mod candidates;
 pub mod card;
 pub mod code;
 pub mod data;
@@ -19,5 +20,6 @@ pub mod packet;
 pub mod pairing;
 pub mod peer;
 pub mod rel_path;
+pub mod server_url;
 pub mod signal;
 pub mod version;

@@ -1,9 +1,30 @@
 //! `cargo xtask bench`: how fast the shipped program is, beside rsync and syncthing.
 //!
-//! This module states what people may ask for; `system`, `binaries` and `processes` hold what the
-//! body is made of.
+//! Every contestant carries the same tree from one directory of this machine to another, in
+//! interleaved rounds, so that a machine that drifts drifts for all. A round counts only when an
+//! outside judge finds both trees equal, byte by byte. Medians and their ratios go to the terminal
+//! and to `docs/BENCHMARKS.md`.
 
+use std::fs;
+use std::path::Path;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
 use clap::{Args, ValueEnum};
+
+use crate::binaries::{self, Profile, Wanted};
+use crate::devices;
+use crate::repo::Repo;
+use crate::report::{Spinner, say};
+use crate::system::{self, Purpose};
+
+mod idle;
+mod load;
+mod report;
+mod rsync;
+mod syncthing;
+mod towline;
+mod usage;
 
 /// Options of `cargo xtask bench`.
 #[derive(Debug, Args)]
@@ -14,6 +35,9 @@ pub(crate) struct BenchArgs {
     /// Interleaved rounds; the report shows medians.
     #[arg(long, default_value_t = 3)]
     rounds: u32,
+    /// Only Towline, without the peers and without writing the report: for work on speed.
+    #[arg(long)]
+    alone: bool,
 }
 
 /// What is carried from one device to the other.
@@ -25,4 +49,119 @@ pub(crate) enum Load {
     SmallFiles,
     /// A source tree of 30,000 files or more.
     SourceTree,
+}
+
+/// Who carries it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Contestant {
+    Towline,
+    Syncthing,
+    Rsync,
+}
+
+impl Contestant {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Towline => "towline",
+            Self::Syncthing => "syncthing",
+            Self::Rsync => "rsync",
+        }
+    }
+}
+
+/// What one run cost.
+#[derive(Debug, Clone, Copy)]
+struct Measured {
+    wall: Duration,
+    /// Processor time of the sending and the receiving side.
+    cpu: (Duration, Duration),
+    /// Peak resident memory of the sending and the receiving side in bytes; 0 where not measured.
+    peak: (u64, u64),
+}
+
+/// How long one run may take: 10 minutes, many times what any contestant needs.
+const RUN_PATIENCE: Duration = Duration::from_secs(600);
+
+/// Runs the chore.
+pub(crate) fn bench(repo: &Repo, args: &BenchArgs) -> Result<()> {
+    if !cfg!(target_os = "linux") {
+        bail!("processor time and memory are read from /proc, so benchmarks run on Linux only");
+    }
+    system::ensure_packages(repo, &[Purpose::Headless, Purpose::Benchmarks])?;
+    let built = binaries::build(repo, Profile::Release, Wanted::Headless)?;
+    let directory = repo.artifacts()?.join("bench");
+    let contestants = contestants(args);
+    let loads = args.only.map_or_else(|| Load::value_variants().to_vec(), |load| vec![load]);
+    let mut tables = Vec::new();
+    for load in loads {
+        let source = load::prepare(load, &directory)?;
+        let weight = load::weigh(&source)?;
+        say(format!("== {}: {} files, {:.1} MB", load::title(load), weight.files, weight.bytes as f64 / 1e6));
+        let mut table = report::Table::new(load, weight);
+        for round in 1..=args.rounds {
+            for contestant in &contestants {
+                let target = directory.join(format!("target-{}", contestant.name()));
+                clear(&target)?;
+                let spinner = Spinner::start(&format!("round {round}: {}", contestant.name()));
+                let run = Run { source: &source, target: &target, weight, work: &directory };
+                let measured = match contestant {
+                    Contestant::Towline => towline::run(&run, &built)?,
+                    Contestant::Syncthing => syncthing::run(&run)?,
+                    Contestant::Rsync => rsync::run(&run)?,
+                };
+                drop(spinner);
+                if let Some(difference) = devices::trees_differ(&source, &target)? {
+                    bail!("{} left the trees unequal: {difference}", contestant.name());
+                }
+                say(format!("   round {round}: {}", report::line(contestant.name(), &measured, weight)));
+                table.add(*contestant, measured);
+                clear(&target)?;
+            }
+        }
+        say(table.words());
+        tables.push(table);
+        fs::remove_dir_all(&source).context("clearing the source")?;
+    }
+    let idle = if args.only.is_none() { Some(idle::run(&built, &directory)?) } else { None };
+    if let Some(idle) = &idle {
+        say(idle.words());
+    }
+    if !args.alone && args.only.is_none() {
+        report::write(repo, &tables, idle.as_ref(), args.rounds)?;
+    }
+    Ok(())
+}
+
+/// One run of one contestant.
+#[derive(Debug, Clone, Copy)]
+struct Run<'a> {
+    source: &'a Path,
+    target: &'a Path,
+    weight: load::Weight,
+    /// For homes and logs.
+    work: &'a Path,
+}
+
+/// Towline, and the peers that are installed.
+fn contestants(args: &BenchArgs) -> Vec<Contestant> {
+    let mut all = vec![Contestant::Towline];
+    if !args.alone {
+        for (peer, program) in [(Contestant::Syncthing, "syncthing"), (Contestant::Rsync, "rsync")] {
+            if system::has_program(program) {
+                all.push(peer);
+            } else {
+                say(format!("   {program} is not installed, so it is left out"));
+            }
+        }
+    }
+    all
+}
+
+/// Makes an empty directory, and lets what is dirty reach the disk so that no run pays for another.
+fn clear(directory: &Path) -> Result<()> {
+    if directory.exists() {
+        fs::remove_dir_all(directory)?;
+    }
+    fs::create_dir_all(directory)?;
+    crate::run::run(&mut std::process::Command::new("sync"))
 }

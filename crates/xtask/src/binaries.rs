@@ -35,7 +35,6 @@ pub(crate) enum Profile {
     /// Quick to compile.
     Debug,
     /// As shipped.
-    #[expect(dead_code, reason = "the demo and the benchmarks run what is shipped")]
     Release,
 }
 

@@ -9,6 +9,7 @@ mod bench;
 mod binaries;
 mod check;
 mod demo;
+mod devices;
 mod generated;
 mod processes;
 mod repo;
@@ -41,7 +42,9 @@ fn main() -> ExitCode {
 fn chore(cli: Cli) -> Result<()> {
     let repo = Repo::find()?;
     match cli.chore {
+        Chore::Bench(args) => bench::bench(&repo, &args),
         Chore::Check(args) => check::check(&repo, &args),
+        Chore::Demo(args) => demo::demo(&repo, &args),
         Chore::Gen(args) => generated::generate(&repo, &args),
         Chore::Soak(args) => soak::soak(&repo, &args),
         Chore::System(args) => system::system(&repo, &args),
@@ -59,8 +62,12 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Chore {
+    /// How fast the shipped program is, beside rsync and syncthing.
+    Bench(bench::BenchArgs),
     /// Formatting, lints, walls between the crates, licences, documents: all without running tests.
     Check(check::CheckArgs),
+    /// Two devices on this computer that pair and keep a folder in sync, told in plain words.
+    Demo(demo::DemoArgs),
     /// Writes the TypeScript types of the view, or checks that they are current.
     Gen(generated::GenArgs),
     /// Runs simulated worlds until stopped and prints the seeds that fail.

@@ -78,6 +78,43 @@ impl Drop for Running {
     }
 }
 
+impl Running {
+    /// The next line of standard output, or `None` when none came `within` that time or the process
+    /// has ended.
+    pub(crate) fn next_line(&mut self, within: Duration) -> Option<String> {
+        self.lines.recv_timeout(within).ok()
+    }
+
+    /// The process id.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Whether the process still runs.
+    pub(crate) fn is_running(&mut self) -> bool {
+        matches!(self.child.try_wait(), Ok(None))
+    }
+
+    /// Waits until the process has ended by itself, at most `within`.
+    pub(crate) fn wait_for_end(&mut self, within: Duration) -> Result<()> {
+        let deadline = Instant::now() + within;
+        // Its standard output closes when it ends; until then lines pass by.
+        loop {
+            let left = deadline.saturating_duration_since(Instant::now());
+            match self.lines.recv_timeout(left) {
+                Ok(_) => {}
+                Err(RecvTimeoutError::Disconnected) => break,
+                Err(RecvTimeoutError::Timeout) => bail!("{} did not end within {within:?}", self.name),
+            }
+        }
+        let status = self.child.wait()?;
+        if !status.success() {
+            bail!("{} ended with {status}", self.name);
+        }
+        Ok(())
+    }
+}
+
 /// Copies each line to the log and, as long as there is room, to whoever waits for one. A process
 /// must never stop because nobody reads, so lines that nobody took are only in the log.
 fn copy_lines(output: ChildStdout, mut log: File, lines: &SyncSender<String>) {

@@ -106,7 +106,7 @@ impl Purpose {
                 "x11-utils",
                 "xvfb",
             ],
-            Self::Benchmarks => &["rsync", "syncthing"],
+            Self::Benchmarks => &["curl", "rsync", "syncthing"],
         }
     }
 

@@ -15,6 +15,16 @@ pub(crate) async fn run(home: &Path, output: &Output) -> Result<(), Failure> {
     Ok(())
 }
 
+/// Says the status now and after every change, until the engine ends or somebody interrupts.
+pub(crate) async fn watch(home: &Path, output: &Output) -> Result<(), Failure> {
+    let mut client = LocalClient::connect(home).await?;
+    let mut view = client.watch().await?;
+    loop {
+        output.say(&view, || format!("{}\n", status(&view)));
+        view = client.next_view().await?;
+    }
+}
+
 pub(crate) async fn stop(home: &Path, output: &Output) -> Result<(), Failure> {
     LocalClient::connect(home).await?.stop().await?;
     output.say(&AnswerView::Accepted, || "Stopping.".to_owned());

@@ -10,7 +10,7 @@ use crate::clock::Moment;
 use crate::command::{Answer, Command, CommandId, Comparison, Refusal};
 use crate::folder::{Folder, FolderInput};
 use crate::io::{DiskRequest, NetworkRequest, Output, RootFault};
-use crate::pairing::PairingWish;
+use crate::pairing::{Ourselves, PairingWish};
 use crate::records::{FolderRecord, RestoredFolder, RootPath, StoreOp, Totals, Verification};
 
 /// A folder whose root is being prepared.
@@ -26,6 +26,7 @@ impl Device {
             Command::NameDevice(name) => self.name_device(name),
             Command::StartPairing => self.wish(now, PairingWish::Start),
             Command::JoinPairing(code) => self.wish(now, PairingWish::Join(code)),
+            Command::JoinByLink(link) => self.wish(now, PairingWish::JoinLink(link)),
             Command::CancelPairing => self.wish(now, PairingWish::Cancel),
             Command::Compare(peer, comparison) => self.compare(now, peer, comparison),
             Command::RenamePeer(peer, name) => self.rename_peer(peer, name),
@@ -94,13 +95,18 @@ impl Device {
         let needs_server = match &wish {
             PairingWish::Start => true,
             PairingWish::Join(code) => code.host.is_none(),
-            PairingWish::Cancel => false,
+            PairingWish::JoinLink(_) | PairingWish::Cancel => false,
         };
-        if needs_server && self.server.is_none() {
+        if needs_server && self.servers.is_empty() {
             return Err(Refusal::NoServer);
         }
-        let card = self.card();
-        let news = self.pairing.handle_wish(now, wish, &card, &mut self.rng);
+        let us = Ourselves {
+            identity: &self.identity,
+            name: &self.name,
+            servers: &self.servers,
+            addresses: &self.local_addresses,
+        };
+        let news = self.pairing.handle_wish(now, wish, &us);
         self.pairing_news(now, news);
         Ok(Answer::Accepted)
     }
@@ -128,7 +134,7 @@ impl Device {
     }
 
     fn remove_peer(&mut self, now: Moment, id: DeviceId) -> Result<Answer, Refusal> {
-        self.peers.remove(&id).ok_or(Refusal::UnknownPeer)?;
+        let peer = self.peers.remove(&id).ok_or(Refusal::UnknownPeer)?;
         self.leave_folders(now, id);
         for folder in self.folders.values_mut() {
             let mut record = folder.record().clone();
@@ -138,8 +144,7 @@ impl Device {
         }
         self.outbox.persist(vec![StoreOp::RemovePeer(id)], Vec::new());
         self.outbox.network(NetworkRequest::Grant(id, BTreeSet::new()));
-        self.outbox.network(NetworkRequest::Hangup(id));
-        self.outbox.network(NetworkRequest::CloseRelay(id));
+        peer.link.close(&mut self.outbox);
         self.trust(now);
         Ok(Answer::Accepted)
     }

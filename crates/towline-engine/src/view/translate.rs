@@ -16,6 +16,7 @@ use towline_core::snapshot::{
 };
 use towline_wire::code::CodeError;
 use towline_wire::ids::{DeviceId, FolderId};
+use towline_wire::link_uri::LinkError;
 
 use super::{
     AnswerView, CommandView, DeviceView, FolderPeerView, FolderStateView, FolderView, HeldBackView,
@@ -82,6 +83,9 @@ pub(crate) fn command(command: CommandView) -> Result<Command, ViewError> {
     Ok(match command {
         CommandView::NameDevice { name } => Command::NameDevice(name),
         CommandView::StartPairing => Command::StartPairing,
+        CommandView::JoinPairing { code } if code.trim_start().starts_with("towline:") => {
+            Command::JoinByLink(code.parse().map_err(|_: LinkError| ViewError::new("link"))?)
+        }
         CommandView::JoinPairing { code } => Command::JoinPairing(
             code.parse().map_err(|error: CodeError| ViewError::new(code_error(error)))?,
         ),

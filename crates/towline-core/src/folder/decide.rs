@@ -1,0 +1,248 @@
+//! The folder's decisions: rows in, durable rows and requests out.
+//!
+//! Each begins where the rows that it asked for are there, and ends in one batch, or in none when
+//! nothing changes.
+
+use std::collections::BTreeMap;
+
+use towline_wire::ids::DeviceId;
+use towline_wire::peer::{Control, IndexPage};
+use towline_wire::rel_path::RelPath;
+
+use crate::clock::Moment;
+use crate::folder::exchange::{Door, door};
+use crate::folder::look::Root;
+use crate::folder::observe::{Departures, Draft, Observed, Sighting, observe};
+use crate::folder::plan::{
+    Action, Planned, PlannedStep, footing, ground, make_room, plan, rooms,
+};
+use crate::folder::settle::settle;
+use crate::folder::verdict::Rest;
+use crate::folder::{Conclusion, Folder, Question, Work};
+use crate::io::{DiskRequest, NetworkRequest, Outcome, Output, PageEnd, ScanId};
+use crate::outbox::Outbox;
+use crate::records::{DiskStamp, Need, OurRow, StoreOp};
+
+impl Folder {
+    /// Decides a question whose rows are there.
+    pub(super) fn decide(
+        &mut self,
+        now: Moment,
+        question: Question,
+        rows: &BTreeMap<RelPath, OurRow>,
+        outbox: &mut Outbox,
+    ) {
+        match question {
+            Question::Observe(scan, sighting, departures) => {
+                self.observe(now, scan, sighting, departures, rows, outbox);
+            }
+            Question::Settle(outcomes) => self.settle(now, outcomes, rows, outbox),
+            // A plan in the name of an earlier incarnation, or for a root that is lost, is void.
+            Question::Ground(us, _) | Question::MakeRoom(us, _)
+                if us != self.us || self.look.root() != Root::Seen =>
+            {
+                self.walk.interrupt();
+            }
+            Question::Ground(_, planned) => self.ground(now, planned, rows, outbox),
+            Question::MakeRoom(_, mut planned) => {
+                make_room(&mut planned, rows);
+                self.carry_out(now, planned, outbox);
+            }
+        }
+    }
+
+    fn observe(
+        &mut self,
+        now: Moment,
+        scan: ScanId,
+        sighting: Sighting,
+        departures: Departures,
+        rows: &BTreeMap<RelPath, OurRow>,
+        outbox: &mut Outbox,
+    ) {
+        if !self.look.is_running(scan) {
+            // The root was lost since: what was seen is no evidence any more.
+            return;
+        }
+        let departures = match departures {
+            Departures::Later if sighting.len() <= self.look.departures_room() => Departures::Later,
+            Departures::Later | Departures::Now => Departures::Now,
+        };
+        let walk = &self.walk;
+        let in_flight = |path: &RelPath| walk.is_under_way(path);
+        let Observed { drafts, stamps, again, departures } =
+            observe(sighting, rows, &in_flight, departures, self.us);
+        for path in again {
+            self.look.want_after_step(path);
+        }
+        self.look.put_off(departures);
+        let touched = drafts.iter().map(|draft| &draft.entry.path);
+        for path in touched.chain(stamps.iter().map(|(path, _)| path)) {
+            self.walk.release(path);
+        }
+        if !drafts.is_empty() && self.totals.needs > 0 {
+            self.walk.want();
+        }
+        let mut operations = self.put_rows(drafts);
+        operations.extend(self.put_stamps(stamps));
+        self.persist(now, operations, Vec::new(), Conclusion::Observed(scan), outbox);
+    }
+
+    fn settle(
+        &mut self,
+        now: Moment,
+        outcomes: Vec<(RelPath, Outcome)>,
+        rows: &BTreeMap<RelPath, OurRow>,
+        outbox: &mut Outbox,
+    ) {
+        let mut ended = Vec::with_capacity(outcomes.len());
+        for (path, outcome) in outcomes {
+            let Some(end) = self.walk.end(&path, outcome) else { continue };
+            self.look.step_ended(&path);
+            if let Some(keep) = &end.planned.step.keep {
+                self.look.step_ended(keep);
+            }
+            ended.push(end);
+        }
+        let settled = settle(ended, rows, self.us);
+        if !settled.done.is_empty() {
+            self.walk.note_success();
+        }
+        if settled.unsettled > 0 {
+            self.walk.want();
+        }
+        self.applied += settled.done.len() as u64;
+        self.conflicts += settled.conflicts;
+        for path in &settled.done {
+            self.look.accept(path);
+        }
+        for (path, reason) in settled.refused {
+            self.look.refuse(path, reason);
+        }
+        self.look.want_paths(settled.unseen);
+        self.walk.put_off(settled.failed, now);
+        let mut operations = self.put_rows(settled.drafts);
+        operations.extend(self.put_stamps(settled.stamps));
+        operations.extend(self.settle_needs(settled.settled));
+        self.persist(now, operations, Vec::new(), Conclusion::Other, outbox);
+    }
+
+    pub(super) fn take_page(&mut self, now: Moment, peer: DeviceId, page: IndexPage, outbox: &mut Outbox) {
+        let folder = self.record.id;
+        let IndexPage { incarnation, up_to, .. } = page;
+        let ack = |up_to| {
+            let frame = Control::IndexAck { folder, incarnation, up_to };
+            Output::Network(NetworkRequest::Send(peer, frame))
+        };
+        match door(&page, self.have(peer)) {
+            Door::Fault => self.fault(peer, outbox),
+            Door::Known(sequence) => outbox.push(ack(sequence)),
+            Door::Take => {
+                for entry in &page.entries {
+                    self.walk.note_peer_row(&entry.path);
+                }
+                let entries = page.entries;
+                let put =
+                    StoreOp::PutPeerRows { folder, device: peer, incarnation, up_to, entries };
+                let conclusion = Conclusion::PageTaken(peer, incarnation, up_to);
+                self.persist(now, vec![put], vec![ack(up_to)], conclusion, outbox);
+            }
+        }
+    }
+
+    pub(super) fn handle_needs(&mut self, needs: Vec<Need>, end: PageEnd, outbox: &mut Outbox) {
+        let Work::ExpectNeeds = self.work else {
+            debug_assert!(false, "needs that nobody asked for");
+            return;
+        };
+        self.work = Work::Idle;
+        if self.look.root() != Root::Seen {
+            return;
+        }
+        let needs = self.walk.page(needs, end);
+        let mut planned = plan(&needs, &self.connected, self.us);
+        planned.retain(|one| match &one.action {
+            Action::Settled | Action::Adopt { .. } => true,
+            Action::Step(step) => self.walk.chooses(step),
+            Action::Wait(_) => false,
+        });
+        let paths: Vec<RelPath> = footing(&planned).into_iter().collect();
+        // Also a plan that stands on nothing goes this way: it is one path through the code.
+        self.ask_rows(paths, Question::Ground(self.us, planned), outbox);
+    }
+
+    fn ground(
+        &mut self,
+        now: Moment,
+        planned: Vec<Planned>,
+        rows: &BTreeMap<RelPath, OurRow>,
+        outbox: &mut Outbox,
+    ) {
+        let walk = &self.walk;
+        let pending = |path: &RelPath| walk.is_pending(path);
+        let planned = ground(planned, rows, &pending, walk.sight(), self.us);
+        let rooms: Vec<RelPath> = rooms(&planned).into_iter().collect();
+        if rooms.is_empty() {
+            self.carry_out(now, planned, outbox);
+        } else {
+            self.ask_rows(rooms, Question::MakeRoom(self.us, planned), outbox);
+        }
+    }
+
+    fn carry_out(&mut self, now: Moment, planned: Vec<Planned>, outbox: &mut Outbox) {
+        let mut drafts = Vec::new();
+        let mut settled = Vec::new();
+        let mut steps = Vec::new();
+        for Planned { path, action } in planned {
+            match action {
+                Action::Settled => settled.push(path),
+                Action::Adopt { becomes, stamp, rest } => {
+                    drafts.push(Draft { entry: becomes, stamp });
+                    match rest {
+                        Rest::Settled => settled.push(path),
+                        Rest::PeerYields => {}
+                    }
+                }
+                Action::Step(step) => steps.push(*step),
+                Action::Wait(_) => self.walk.note_waiting(),
+            }
+        }
+        self.carry(steps, outbox);
+        let mut operations = self.put_rows(drafts);
+        operations.extend(self.settle_needs(settled));
+        self.persist(now, operations, Vec::new(), Conclusion::Other, outbox);
+    }
+
+    pub(super) fn carry(&mut self, steps: Vec<PlannedStep>, outbox: &mut Outbox) {
+        if steps.is_empty() {
+            return;
+        }
+        let apply = self.walk.carry(&steps);
+        let steps = steps.into_iter().map(|planned| planned.step).collect();
+        outbox.disk(self.record.id, DiskRequest::Apply(apply, steps));
+    }
+
+    // --- operations ------------------------------------------------------------------------------
+
+    fn put_rows(&mut self, drafts: Vec<Draft>) -> Vec<StoreOp> {
+        if drafts.is_empty() {
+            return Vec::new();
+        }
+        let mut rows = Vec::with_capacity(drafts.len());
+        for Draft { entry, stamp } in drafts {
+            self.last_sequence = self.last_sequence.next();
+            rows.push(OurRow { entry, sequence: self.last_sequence, stamp });
+        }
+        vec![StoreOp::PutOurRows { folder: self.record.id, rows }]
+    }
+
+    fn put_stamps(&self, stamps: Vec<(RelPath, DiskStamp)>) -> Option<StoreOp> {
+        let folder = self.record.id;
+        (!stamps.is_empty()).then_some(StoreOp::PutStamps { folder, stamps })
+    }
+
+    fn settle_needs(&self, paths: Vec<RelPath>) -> Option<StoreOp> {
+        let folder = self.record.id;
+        (!paths.is_empty()).then_some(StoreOp::SettleNeeds { folder, paths })
+    }
+}

@@ -1,0 +1,147 @@
+//! What a page of a scan means: our rows against what lies on disk.
+//!
+//! The same bytes with the same metadata only refresh a stamp. Other bytes or other metadata are a
+//! new version, nothing where a live row was is a tombstone: writes of our own, on top of all that
+//! the row's history knows. Paths with a step under way are not judged; they are looked at again.
+//!
+//! A directory that is gone is judged last and deepest first, after everything else of the scan. So
+//! in index order a tombstone of a directory comes after those of all that it held, and a peer that
+//! sees a live child below a directory's tombstone knows that the child has not gone with it.
+
+use std::collections::BTreeMap;
+
+use towline_wire::entry::{Actor, Content, Entry};
+use towline_wire::rel_path::RelPath;
+
+use crate::io::Found;
+use crate::records::{DiskStamp, OurRow};
+
+/// A page of a scan, or of what a scan has left for its end.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Sighting {
+    pub(crate) found: Vec<Found>,
+    pub(crate) absent: Vec<RelPath>,
+}
+
+impl Sighting {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.found.is_empty() && self.absent.is_empty()
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.found.len() + self.absent.len()
+    }
+
+    /// The paths whose rows [`observe`] needs.
+    pub(crate) fn paths(&self) -> Vec<RelPath> {
+        self.found.iter().map(|found| found.path.clone()).chain(self.absent.clone()).collect()
+    }
+}
+
+/// A row of ours that has no sequence yet.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Draft {
+    pub(crate) entry: Entry,
+    pub(crate) stamp: Option<DiskStamp>,
+}
+
+/// Whether directories that went are judged now or left for the end of the scan.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Departures {
+    /// The scan goes on: left for its end.
+    Later,
+    /// It is the end, or there is no room for more.
+    Now,
+}
+
+/// What a page means.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Observed {
+    /// New versions and tombstones, in the order in which peers shall learn them.
+    pub(crate) drafts: Vec<Draft>,
+    /// The same as we know, with other marks.
+    pub(crate) stamps: Vec<(RelPath, DiskStamp)>,
+    /// A step is under way there: to be looked at when it has ended.
+    pub(crate) again: Vec<RelPath>,
+    /// Directories that are gone or replaced, for the end of the scan.
+    pub(crate) departures: Sighting,
+}
+
+/// Compares a page with our rows.
+pub(crate) fn observe(
+    sighting: Sighting,
+    rows: &BTreeMap<RelPath, OurRow>,
+    in_flight: &dyn Fn(&RelPath) -> bool,
+    departures: Departures,
+    us: Actor,
+) -> Observed {
+    let mut observed = Observed::default();
+    for found in sighting.found {
+        let row = rows.get(&found.path);
+        let departs = row.is_some_and(|row| row.entry.content == Content::Directory)
+            && found.content != Content::Directory;
+        if in_flight(&found.path) {
+            observed.again.push(found.path);
+        } else if let Some(row) = row.filter(|row| is_unchanged(&found, row)) {
+            if row.stamp != Some(found.stamp) {
+                observed.stamps.push((found.path, found.stamp));
+            }
+        } else if departs && departures == Departures::Later {
+            observed.departures.found.push(found);
+        } else {
+            observed.drafts.push(edited(found, row, us));
+        }
+    }
+    for path in sighting.absent.into_iter().rev() {
+        let Some(row) = rows.get(&path) else { continue };
+        if in_flight(&path) {
+            observed.again.push(path);
+            continue;
+        }
+        match row.entry.content {
+            Content::Absent => {}
+            Content::Directory if departures == Departures::Later => {
+                observed.departures.absent.push(path);
+            }
+            Content::Directory | Content::File { .. } | Content::Symlink { .. } => {
+                observed.drafts.push(deleted(row, us));
+            }
+        }
+    }
+    observed
+}
+
+/// Our write of what was found, on top of the row's history.
+pub(crate) fn edited(found: Found, row: Option<&OurRow>, us: Actor) -> Draft {
+    let mut version = row.map(|row| row.entry.version.clone()).unwrap_or_default();
+    let author = version.bump(us);
+    let Found { path, content, mtime, stamp } = found;
+    Draft { entry: Entry { path, version, author, content, mtime }, stamp: Some(stamp) }
+}
+
+/// Our delete. It keeps the last mtime: a tombstone has none of its own.
+fn deleted(row: &OurRow, us: Actor) -> Draft {
+    let mut version = row.entry.version.clone();
+    let author = version.bump(us);
+    let entry =
+        Entry { version, author, content: Content::Absent, ..row.entry.clone() };
+    Draft { entry, stamp: None }
+}
+
+/// Whether what was found is what the row says. The mtime of directories and symlinks is not synced;
+/// a file's counts as unchanged when it is what the disk showed last, for a coarse filesystem shows
+/// another one than the row asks for.
+fn is_unchanged(found: &Found, row: &OurRow) -> bool {
+    match (&found.content, &row.entry.content) {
+        (
+            Content::File { hash, executable, .. },
+            Content::File { hash: known_hash, executable: known_executable, .. },
+        ) => {
+            hash == known_hash
+                && executable == known_executable
+                && (found.mtime == row.entry.mtime
+                    || row.stamp.is_some_and(|stamp| stamp.mtime == found.mtime))
+        }
+        (found, known) => *found != Content::Absent && found.same_bytes(known),
+    }
+}

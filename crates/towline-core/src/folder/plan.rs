@@ -1,0 +1,380 @@
+//! The pure planner: a page of needs in, what to do at each path out.
+//!
+//! [`plan`] looks at every path alone; [`ground`] then looks at what a step stands on: its parents,
+//! and the place where a losing version is kept. Both are functions of their arguments only, so a
+//! person can check a plan by hand. Neither knows what is under way; the walk leaves those paths out.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use towline_wire::entry::{Actor, Content, Entry, UnixNanos, VersionVector};
+use towline_wire::ids::{DeviceId, Sequence};
+use towline_wire::limits::VERSION_ACTORS_MAX;
+use towline_wire::rel_path::RelPath;
+
+use crate::folder::conflict::{Detail, conflict_path};
+use crate::folder::verdict::{Fate, Judgement, Rest, judge};
+use crate::io::{Expected, Step};
+use crate::records::{DiskStamp, Need, OurRow};
+
+/// What is to be done at one path.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Planned {
+    /// Which path.
+    pub path: RelPath,
+    /// What to do there.
+    pub action: Action,
+}
+
+/// What is to be done at a path.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Action {
+    /// Nothing, until a row changes: off the list of needs.
+    Settled,
+    /// The disk is right already; only our row changes.
+    Adopt {
+        /// Our new row's record.
+        becomes: Entry,
+        /// What the disk shows, as we know it.
+        stamp: Option<DiskStamp>,
+        /// What is left afterwards.
+        rest: Rest,
+    },
+    /// The disk has work.
+    Step(Box<PlannedStep>),
+    /// Nothing now; stays on the list.
+    Wait(Wait),
+}
+
+/// A step with what it leads to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PlannedStep {
+    /// For the disk.
+    pub step: Step,
+    /// Our row's record once the step is done.
+    pub becomes: Entry,
+    /// Our row's position when this was planned; `None` when we had no row.
+    pub assumed: Option<Sequence>,
+    /// Our record that loses a conflict by this step; its bytes are kept.
+    pub loser: Option<Entry>,
+    /// What is left afterwards.
+    pub rest: Rest,
+}
+
+/// Which pass of the walk carries a step out; passes go in this order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Phase {
+    /// Directories are made, parents first.
+    Directories,
+    /// Files and symlinks are made and changed.
+    Files,
+    /// Files and symlinks go; only after all that is made, so that the bytes of a renamed file are
+    /// still there to be copied.
+    Removals,
+    /// Directories go, deepest first.
+    DirectoryRemovals,
+}
+
+impl PlannedStep {
+    /// Which pass carries this out.
+    pub fn phase(&self) -> Phase {
+        match (&self.step.content, self.step.expected) {
+            (Content::Directory, _) => Phase::Directories,
+            (Content::File { .. } | Content::Symlink { .. }, _) => Phase::Files,
+            (Content::Absent, Expected::Directory) => Phase::DirectoryRemovals,
+            (Content::Absent, Expected::Nothing | Expected::Stamped(_)) => Phase::Removals,
+        }
+    }
+}
+
+/// Why nothing is done at a path now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Wait {
+    /// A peer holds bytes that lost; it will keep them and yield.
+    PeerYields,
+    /// No connected peer has the bytes.
+    Source,
+    /// The directory above is not there yet.
+    Parent,
+    /// The path is so long that a conflict copy beside it would have no name.
+    Name,
+    /// The history names more actors than a record may.
+    History,
+}
+
+/// Actors that an adopted history may name: half of what a record can hold. Joining two histories
+/// adds up, and a record that outgrew the limit could not be told to anybody.
+const ADOPTED_ACTORS_MAX: usize = VERSION_ACTORS_MAX / 2;
+
+/// Plans each path of a page of needs, in the page's order.
+pub fn plan(needs: &[Need], connected: &BTreeSet<DeviceId>, us: Actor) -> Vec<Planned> {
+    needs
+        .iter()
+        .map(|need| Planned { path: need.path.clone(), action: action(need, connected, us) })
+        .collect()
+}
+
+fn action(need: &Need, connected: &BTreeSet<DeviceId>, us: Actor) -> Action {
+    let ours = need.ours.as_ref();
+    let theirs = need.theirs.iter().map(|(_, entry)| entry);
+    if need.theirs.is_empty() {
+        return Action::Settled;
+    }
+    let Some(judgement) = judge(ours.map(|row| &row.entry), theirs) else {
+        return Action::Settled;
+    };
+    let Judgement { becomes, fate, rest } = judgement;
+    if becomes.version.iter().count() > ADOPTED_ACTORS_MAX {
+        return Action::Wait(Wait::History);
+    }
+    if ours.is_some_and(|row| row.entry == becomes) {
+        return match rest {
+            Rest::Settled => Action::Settled,
+            Rest::PeerYields => Action::Wait(Wait::PeerYields),
+        };
+    }
+    let lies = ours.map_or(&Content::Absent, |row| &row.entry.content);
+    if is_on_disk(ours, &becomes) {
+        let stamp = ours.and_then(|row| row.stamp);
+        return Action::Adopt { becomes, stamp, rest };
+    }
+    let sources = sources(need, &becomes.content, connected);
+    if matches!(becomes.content, Content::File { .. })
+        && sources.is_empty()
+        && !lies.same_bytes(&becomes.content)
+        && !is_held(need, &becomes.content)
+    {
+        return Action::Wait(Wait::Source);
+    }
+    match (ours, &becomes.content, fate) {
+        // A directory goes before something else takes its name: first its children, then itself.
+        // Our own delete is concurrent with their write and loses against it, so the next plan
+        // makes what they have.
+        (Some(row), Content::File { .. } | Content::Symlink { .. }, _)
+            if row.entry.content == Content::Directory =>
+        {
+            let gone = written(&need.path, row.entry.version.clone(), Content::Absent, us);
+            step(ours, gone, Rest::PeerYields, None, BTreeSet::new())
+        }
+        (Some(row), _, Fate::Loses) => {
+            step(ours, becomes, rest, Some(row.entry.clone()), sources)
+        }
+        (Some(_) | None, _, _) => step(ours, becomes, rest, None, sources),
+    }
+}
+
+/// Whether the disk shows already what shall be: directories and symlinks have nothing beside their
+/// bytes that is synced, files have their mtime and executable bit.
+fn is_on_disk(ours: Option<&OurRow>, becomes: &Entry) -> bool {
+    let Some(row) = ours else { return becomes.content == Content::Absent };
+    let entry = &row.entry;
+    match &becomes.content {
+        Content::Absent | Content::Directory | Content::Symlink { .. } => {
+            entry.content.same_bytes(&becomes.content)
+        }
+        Content::File { .. } => entry.content == becomes.content && entry.mtime == becomes.mtime,
+    }
+}
+
+fn sources(
+    need: &Need,
+    content: &Content,
+    connected: &BTreeSet<DeviceId>,
+) -> BTreeSet<DeviceId> {
+    match content {
+        Content::Absent | Content::Directory | Content::Symlink { .. } => BTreeSet::new(),
+        Content::File { .. } => need
+            .theirs
+            .iter()
+            .filter(|(peer, entry)| connected.contains(peer) && entry.content.same_bytes(content))
+            .map(|(peer, _)| *peer)
+            .collect(),
+    }
+}
+
+fn is_held(need: &Need, content: &Content) -> bool {
+    match content {
+        Content::File { hash, .. } => need.held.contains(hash),
+        Content::Absent | Content::Directory | Content::Symlink { .. } => false,
+    }
+}
+
+/// A record of our own write on top of a history.
+pub(crate) fn written(
+    path: &RelPath,
+    mut version: VersionVector,
+    content: Content,
+    us: Actor,
+) -> Entry {
+    let author = version.bump(us);
+    Entry { path: path.clone(), version, author, content, mtime: UnixNanos::default() }
+}
+
+fn step(
+    ours: Option<&OurRow>,
+    becomes: Entry,
+    rest: Rest,
+    loser: Option<Entry>,
+    sources: BTreeSet<DeviceId>,
+) -> Action {
+    let keep = loser.as_ref().and_then(|loser| conflict_path(loser, Detail::Short));
+    if loser.is_some() && keep.is_none() {
+        // A path so long that its copy has none: what we have stays until somebody renames it.
+        return Action::Wait(Wait::Name);
+    }
+    let step = Step {
+        path: becomes.path.clone(),
+        expected: expected(ours),
+        content: becomes.content.clone(),
+        mtime: becomes.mtime,
+        keep,
+        sources,
+    };
+    let assumed = ours.map(|row| row.sequence);
+    Action::Step(Box::new(PlannedStep { step, becomes, assumed, loser, rest }))
+}
+
+fn expected(ours: Option<&OurRow>) -> Expected {
+    let Some(row) = ours else { return Expected::Nothing };
+    match row.entry.content {
+        Content::Absent => Expected::Nothing,
+        Content::Directory => Expected::Directory,
+        Content::File { .. } | Content::Symlink { .. } => {
+            row.stamp.map_or(Expected::Nothing, Expected::Stamped)
+        }
+    }
+}
+
+// --- what a step stands on -----------------------------------------------------------------------
+
+/// Whether the walk that made a plan has seen every need, so that a parent that is still missing
+/// comes from nobody.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sight {
+    /// Rows came in since; a missing parent may be among them.
+    Partial,
+    /// Nothing came in since.
+    Whole,
+}
+
+/// The paths whose rows [`ground`] needs for this plan: the parents of all that is made.
+pub fn footing(planned: &[Planned]) -> BTreeSet<RelPath> {
+    planned
+        .iter()
+        .filter_map(as_step)
+        .filter(|planned| planned.step.content != Content::Absent)
+        .flat_map(|planned| parents(&planned.step.path))
+        .collect()
+}
+
+/// Makes sure that every step has a directory to stand in.
+///
+/// A live entry below something that is not a directory brings the directory back by a write of our
+/// own: so an edit deep inside a deleted directory returns with exactly the directories that it
+/// needs. `pending` names paths where something is about to happen anyway.
+pub fn ground(
+    planned: Vec<Planned>,
+    rows: &BTreeMap<RelPath, OurRow>,
+    pending: &dyn Fn(&RelPath) -> bool,
+    sight: Sight,
+    us: Actor,
+) -> Vec<Planned> {
+    let mut grounded: Vec<Planned> = Vec::with_capacity(planned.len());
+    let mut coming: BTreeSet<RelPath> = BTreeSet::new();
+    let changing: BTreeSet<RelPath> =
+        planned.iter().filter_map(as_step).map(|planned| planned.step.path.clone()).collect();
+    for mut one in planned {
+        let Action::Step(step) = &mut one.action else {
+            grounded.push(one);
+            continue;
+        };
+        if step.step.content != Content::Absent {
+            let missing: Vec<RelPath> = parents(&one.path)
+                .into_iter()
+                .filter(|parent| !coming.contains(parent) && !is_directory(rows.get(parent)))
+                .collect();
+            let waits = |parent| pending(parent) || changing.contains(parent);
+            if missing.iter().any(waits) || (!missing.is_empty() && sight == Sight::Partial) {
+                one.action = Action::Wait(Wait::Parent);
+                grounded.push(one);
+                continue;
+            }
+            for parent in missing {
+                grounded.push(brought_back(&parent, rows.get(&parent), us));
+                coming.insert(parent);
+            }
+        }
+        if step.step.content == Content::Directory {
+            coming.insert(one.path.clone());
+        }
+        grounded.push(one);
+    }
+    grounded
+}
+
+fn as_step(planned: &Planned) -> Option<&PlannedStep> {
+    match &planned.action {
+        Action::Step(step) => Some(step),
+        Action::Settled | Action::Adopt { .. } | Action::Wait(_) => None,
+    }
+}
+
+/// The directories above a path, from the top down.
+fn parents(path: &RelPath) -> Vec<RelPath> {
+    let mut parents: Vec<RelPath> =
+        std::iter::successors(path.parent(), RelPath::parent).collect();
+    parents.reverse();
+    parents
+}
+
+fn is_directory(row: Option<&OurRow>) -> bool {
+    row.is_some_and(|row| row.entry.content == Content::Directory)
+}
+
+/// The step that makes a directory where a live entry needs one. A file or symlink in its place is
+/// kept: a directory wins a conflict.
+fn brought_back(path: &RelPath, row: Option<&OurRow>, us: Actor) -> Planned {
+    let version = row.map(|row| row.entry.version.clone()).unwrap_or_default();
+    let becomes = written(path, version, Content::Directory, us);
+    let loser = row.map(|row| row.entry.clone()).filter(|entry| entry.content != Content::Absent);
+    let action = step(row, becomes, Rest::PeerYields, loser, BTreeSet::new());
+    Planned { path: path.clone(), action }
+}
+
+/// The paths whose rows [`make_room`] needs for this plan: where losing versions may be kept.
+pub fn rooms(planned: &[Planned]) -> BTreeSet<RelPath> {
+    let losers = planned.iter().filter_map(as_step).filter_map(|planned| planned.loser.as_ref());
+    losers
+        .flat_map(|loser| [Detail::Short, Detail::Long].map(|detail| conflict_path(loser, detail)))
+        .flatten()
+        .collect()
+}
+
+/// Chooses where each losing version is kept: nowhere when its bytes lie at one of its names
+/// already, else under the shortest name that is free.
+pub fn make_room(planned: &mut [Planned], rows: &BTreeMap<RelPath, OurRow>) {
+    for one in planned {
+        if let Action::Step(step) = &mut one.action
+            && let Some(loser) = &step.loser
+        {
+            step.step.keep = room(loser, step.step.keep.take(), rows);
+        }
+    }
+}
+
+fn room(
+    loser: &Entry,
+    asked: Option<RelPath>,
+    rows: &BTreeMap<RelPath, OurRow>,
+) -> Option<RelPath> {
+    let mut free = None;
+    for detail in [Detail::Long, Detail::Short] {
+        let Some(path) = conflict_path(loser, detail) else { continue };
+        match rows.get(&path).map(|row| &row.entry.content) {
+            None | Some(Content::Absent) => free = Some(path),
+            Some(content) if content.same_bytes(&loser.content) => return None,
+            Some(Content::Directory | Content::File { .. } | Content::Symlink { .. }) => {}
+        }
+    }
+    // Both names taken by other bytes is a collision of 128 bits: the disk refuses to overwrite.
+    free.or(asked)
+}

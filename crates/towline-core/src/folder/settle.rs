@@ -1,0 +1,136 @@
+//! What the outcome of a step means for our rows.
+//!
+//! A step that is done makes our row what was planned, unless the row has changed meanwhile; then
+//! what lies on disk now counts as a write of our own, which meets the peers' records in the next
+//! plan. What was kept becomes a local entry. A step that was not done changes no row.
+
+use std::collections::BTreeMap;
+
+use towline_wire::entry::{Actor, Entry};
+use towline_wire::rel_path::RelPath;
+
+use crate::folder::observe::{Draft, edited};
+use crate::folder::plan::PlannedStep;
+use crate::folder::verdict::Rest;
+use crate::io::{Found, HeldReason, Outcome};
+use crate::records::{DiskStamp, OurRow};
+
+/// What has come in since a step was planned.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum News {
+    /// Nothing.
+    None,
+    /// A peer's record of the path.
+    PeerRow,
+    /// A new incarnation of ours: a write that the plan made in our name was never made.
+    Incarnation,
+}
+
+/// A step that has ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Ended {
+    pub(crate) planned: PlannedStep,
+    pub(crate) outcome: Outcome,
+    pub(crate) news: News,
+}
+
+/// The paths whose rows [`settle`] needs for an outcome: its own, and that of what was kept.
+pub(crate) fn settled_paths((path, outcome): &(RelPath, Outcome)) -> impl Iterator<Item = RelPath> {
+    let kept = match outcome {
+        Outcome::Done { kept, .. } => kept.as_ref().map(|found| found.path.clone()),
+        Outcome::Stale | Outcome::NoSource | Outcome::NotEmpty | Outcome::Held(_) => None,
+    };
+    std::iter::once(path.clone()).chain(kept)
+}
+
+/// What a set of outcomes means.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Settled {
+    /// Our new rows.
+    pub(crate) drafts: Vec<Draft>,
+    /// Marks of copies that we knew already.
+    pub(crate) stamps: Vec<(RelPath, DiskStamp)>,
+    /// Off the list of needs.
+    pub(crate) settled: Vec<RelPath>,
+    /// To be planned again.
+    pub(crate) unsettled: u64,
+    /// Steps that were carried out.
+    pub(crate) done: Vec<RelPath>,
+    /// Steps to be tried again later.
+    pub(crate) failed: Vec<RelPath>,
+    /// Paths where something else lies than we know.
+    pub(crate) unseen: Vec<RelPath>,
+    /// Paths that this disk refuses.
+    pub(crate) refused: Vec<(RelPath, HeldReason)>,
+    /// Conflict copies made.
+    pub(crate) conflicts: u64,
+}
+
+/// Turns outcomes into rows.
+pub(crate) fn settle(
+    ended: Vec<Ended>,
+    rows: &BTreeMap<RelPath, OurRow>,
+    us: Actor,
+) -> Settled {
+    let mut settled = Settled::default();
+    for Ended { planned, outcome, news } in ended {
+        let path = planned.step.path.clone();
+        match outcome {
+            Outcome::Done { stamp, kept } => {
+                if let Some(kept) = kept {
+                    settled.keep(kept, rows, us);
+                }
+                settled.done.push(path.clone());
+                let row = rows.get(&path);
+                let changed = row.map(|row| row.sequence) != planned.assumed;
+                if changed || news == News::Incarnation {
+                    let PlannedStep { becomes, .. } = planned;
+                    settled.drafts.push(overtaken(becomes, stamp, row, us));
+                    settled.unsettled += 1;
+                    continue;
+                }
+                if planned.rest == Rest::Settled && news == News::None {
+                    settled.settled.push(path);
+                } else {
+                    settled.unsettled += 1;
+                }
+                settled.drafts.push(Draft { entry: planned.becomes, stamp });
+            }
+            Outcome::Stale | Outcome::NotEmpty => {
+                settled.unseen.extend([Some(path.clone()), planned.step.keep].into_iter().flatten());
+                settled.failed.push(path);
+            }
+            Outcome::NoSource => settled.failed.push(path),
+            Outcome::Held(reason) => {
+                settled.refused.push((path.clone(), reason));
+                settled.failed.push(path);
+            }
+        }
+    }
+    settled
+}
+
+impl Settled {
+    fn keep(&mut self, kept: Found, rows: &BTreeMap<RelPath, OurRow>, us: Actor) {
+        self.conflicts += 1;
+        let row = rows.get(&kept.path);
+        if row.is_some_and(|row| row.entry.content == kept.content) {
+            self.stamps.push((kept.path, kept.stamp));
+        } else {
+            self.drafts.push(edited(kept, row, us));
+        }
+    }
+}
+
+/// The row of a path whose row changed while its step ran: what lies there now, as our own write.
+fn overtaken(
+    becomes: Entry,
+    stamp: Option<DiskStamp>,
+    row: Option<&OurRow>,
+    us: Actor,
+) -> Draft {
+    let mut entry = becomes;
+    entry.version = row.map(|row| row.entry.version.clone()).unwrap_or_default();
+    entry.author = entry.version.bump(us);
+    Draft { entry, stamp }
+}

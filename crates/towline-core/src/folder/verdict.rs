@@ -1,0 +1,196 @@
+//! Who wins where devices say different things of one path.
+//!
+//! Three questions, in this order: has one side *replaced* the other (it knows more, or it knows the
+//! write that made the other's bytes and not the other way round)? If neither has, are they the
+//! same bytes? Then metadata joins. If they are not, it is a conflict and a total order decides: an
+//! edit beats a delete, then the kind's rank, the later mtime, the larger bytes, the larger author.
+//! Every device that sees the same entries comes to the same answer, in whatever order it saw them.
+//!
+//! The invariant behind all merging: a vector knows a write only if those bytes are the entry's own,
+//! were causally replaced by them, or are kept elsewhere. So a device joins the history of bytes that
+//! lost a conflict only where it holds them itself and keeps them in the same step; everybody else
+//! waits until a holder has done so.
+
+use std::cmp::Ordering;
+
+use towline_wire::entry::{Causality, Content, Entry};
+
+/// How two records of one path relate, seen from the left one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verdict {
+    /// Both say exactly the same.
+    Same,
+    /// The same bytes with histories of their own: both become the join.
+    Join,
+    /// Ours has replaced theirs.
+    Ours,
+    /// Theirs has replaced ours.
+    Theirs,
+    /// Both were written without knowing of the other; ours keeps the name.
+    OursInConflict,
+    /// Both were written without knowing of the other; theirs keeps the name.
+    TheirsInConflict,
+}
+
+impl Verdict {
+    /// The same verdict, seen from the other side.
+    #[must_use]
+    pub const fn mirrored(self) -> Self {
+        match self {
+            Self::Same => Self::Same,
+            Self::Join => Self::Join,
+            Self::Ours => Self::Theirs,
+            Self::Theirs => Self::Ours,
+            Self::OursInConflict => Self::TheirsInConflict,
+            Self::TheirsInConflict => Self::OursInConflict,
+        }
+    }
+}
+
+/// Judges two records of one path.
+pub fn verdict(ours: &Entry, theirs: &Entry) -> Verdict {
+    if ours == theirs {
+        Verdict::Same
+    } else if replaces(ours, theirs) {
+        Verdict::Ours
+    } else if replaces(theirs, ours) {
+        Verdict::Theirs
+    } else if ours.content.same_bytes(&theirs.content) {
+        Verdict::Join
+    } else {
+        match precedence(ours, theirs) {
+            Ordering::Greater => Verdict::OursInConflict,
+            // Different bytes are never of equal precedence.
+            Ordering::Less | Ordering::Equal => Verdict::TheirsInConflict,
+        }
+    }
+}
+
+/// What becomes of what we have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fate {
+    /// We know nothing of the path.
+    Unknown,
+    /// Our bytes are the winner's.
+    Stands,
+    /// The winner has replaced them, or there are no bytes to lose.
+    Replaced,
+    /// They lose a conflict and must be kept.
+    Loses,
+}
+
+/// Whether something is left to happen at a path after we have what was decided.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Rest {
+    /// Nothing: every peer's record is replaced by ours or equal to it.
+    Settled,
+    /// A peer holds bytes that lost; it will keep them and yield.
+    PeerYields,
+}
+
+/// The answer for one path over everybody's records.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Judgement {
+    /// What we shall have.
+    pub becomes: Entry,
+    /// What becomes of what we have.
+    pub fate: Fate,
+    /// What is left to happen then.
+    pub rest: Rest,
+}
+
+/// Judges what we have and what all peers have at one path; `None` when there is nothing to judge.
+pub fn judge<'a>(
+    ours: Option<&'a Entry>,
+    theirs: impl Iterator<Item = &'a Entry> + Clone,
+) -> Option<Judgement> {
+    let all = || ours.into_iter().chain(theirs.clone());
+    let standing = || all().filter(|entry| !all().any(|other| replaces(other, entry)));
+    // With lying peers records may replace each other in a circle; then all of them stand.
+    let winner = standing().max_by(|left, right| precedence(left, right));
+    let winner = winner.or_else(|| all().max_by(|left, right| precedence(left, right)))?;
+
+    let mut becomes = winner.clone();
+    for twin in standing().filter(|entry| entry.content.same_bytes(&winner.content)) {
+        join_metadata(&mut becomes, twin);
+        becomes.version = becomes.version.merged(&twin.version);
+    }
+    let fate = match ours {
+        None => Fate::Unknown,
+        Some(ours) => {
+            becomes.version = becomes.version.merged(&ours.version);
+            fate(ours, winner, all())
+        }
+    };
+    let yielding = theirs.clone().any(|entry| !becomes.version.knows(entry.author));
+    let rest = if yielding { Rest::PeerYields } else { Rest::Settled };
+    Some(Judgement { becomes, fate, rest })
+}
+
+/// The fate of our bytes. Somebody who has the same bytes and knows more has not replaced them.
+fn fate<'a>(ours: &Entry, winner: &Entry, mut all: impl Iterator<Item = &'a Entry>) -> Fate {
+    if ours.content.same_bytes(&winner.content) {
+        return Fate::Stands;
+    }
+    match ours.content {
+        Content::Absent | Content::Directory => Fate::Replaced,
+        Content::File { .. } | Content::Symlink { .. } => {
+            if all.any(|other| !other.content.same_bytes(&ours.content) && replaces(other, ours)) {
+                Fate::Replaced
+            } else {
+                Fate::Loses
+            }
+        }
+    }
+}
+
+/// Whether `later` makes `earlier` obsolete: it knows all that it knows and more, or, where each
+/// knows something of its own, only it knows the other's author.
+fn replaces(later: &Entry, earlier: &Entry) -> bool {
+    match later.version.compare(&earlier.version) {
+        Causality::After => true,
+        Causality::Before | Causality::Equal => false,
+        Causality::Concurrent => {
+            later.version.knows(earlier.author) && !earlier.version.knows(later.author)
+        }
+    }
+}
+
+/// The total order among records of which none has replaced the other; the greatest keeps the name.
+fn precedence(left: &Entry, right: &Entry) -> Ordering {
+    rank(&left.content)
+        .cmp(&rank(&right.content))
+        .then_with(|| left.mtime.cmp(&right.mtime))
+        .then_with(|| bytes(&left.content).cmp(bytes(&right.content)))
+        .then_with(|| left.author.cmp(&right.author))
+}
+
+/// What can hold others comes first; what is gone comes last.
+const fn rank(content: &Content) -> u8 {
+    match content {
+        Content::Directory => 3,
+        Content::File { .. } => 2,
+        Content::Symlink { .. } => 1,
+        Content::Absent => 0,
+    }
+}
+
+fn bytes(content: &Content) -> &[u8] {
+    match content {
+        Content::Absent | Content::Directory => &[],
+        Content::Symlink { target } => target.as_str().as_bytes(),
+        Content::File { hash, .. } => hash.as_bytes(),
+    }
+}
+
+/// Joins what is beside the bytes: executable if either is, the later mtime, the larger author.
+/// Commutes and is idempotent, so all devices end with the same.
+fn join_metadata(entry: &mut Entry, twin: &Entry) {
+    if let (Content::File { executable, .. }, Content::File { executable: twin, .. }) =
+        (&mut entry.content, &twin.content)
+    {
+        *executable |= *twin;
+    }
+    entry.mtime = entry.mtime.max(twin.mtime);
+    entry.author = entry.author.max(twin.author);
+}

@@ -1,0 +1,366 @@
+//! The walk over the list of needs: what is planned when, and what is under way.
+//!
+//! A walk goes over the needs in path order, a page at a time, once per phase: directories are made,
+//! then files and symlinks, then files and symlinks go, then directories go, deepest first. Removals
+//! begin when everything made has ended. At most [`STEPS_WINDOW`] steps are under way before the next
+//! page is asked for, so neither a million needs nor one huge file holds memory or the small files
+//! behind it. What fails is put off and tried again with a growing pause.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use towline_wire::entry::Actor;
+use towline_wire::rel_path::RelPath;
+
+use crate::clock::Moment;
+use crate::folder::plan::{Phase, PlannedStep, Sight};
+use crate::folder::settle::{Ended, News};
+use crate::io::{ApplyId, Outcome, PageEnd, ScanScope};
+use crate::records::Need;
+
+/// Needs in one page: 1024, about 1 MiB with two peers' records. Fewer would cost more round trips
+/// to the store while directories are made, more would hold memory for nothing.
+pub(crate) const NEEDS_PAGE: usize = 1024;
+
+/// Steps under way beyond which no further page is planned: 2048. The disk needs a few hundred to
+/// keep its workers and a batch of syncs busy; the bound keeps what we hold to a few MiB.
+const STEPS_WINDOW: usize = 2048;
+
+/// Directories that one walk removes: 4096, the deepest. The others go in the next walk.
+const DIRECTORIES_GOING_MAX: usize = 4096;
+
+/// Paths that are put off one by one: 4096. Beyond that all planning pauses until the retry.
+const PUT_OFF_MAX: usize = 4096;
+
+/// The first pause before what failed is tried again: a second, so that a file that was being
+/// written, or a source that was busy, costs little.
+const RETRY_FIRST: Duration = Duration::from_secs(1);
+
+/// The longest pause: a minute. A full disk with room again goes on within it.
+const RETRY_LAST: Duration = Duration::from_secs(60);
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum State {
+    /// Nothing is being walked.
+    Resting,
+    /// The page after this path is next.
+    Walking(Phase, Option<RelPath>),
+    /// All pages of the phase are planned; its steps are still under way.
+    Draining(Phase),
+}
+
+/// Whether something has come in that the present walk may have passed by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Due {
+    No,
+    Yes,
+}
+
+/// Whether a step was left out because something above it is about to change.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Below {
+    Nothing,
+    Waits,
+}
+
+#[derive(Debug)]
+struct UnderWay {
+    apply: ApplyId,
+    planned: PlannedStep,
+    news: News,
+}
+
+/// What is asked of the folder to go on with the walk.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Ask {
+    /// Nothing now.
+    Nothing,
+    /// The page of needs after this path.
+    Page(Option<RelPath>),
+    /// These steps carried out, in this order.
+    Carry(Vec<PlannedStep>),
+}
+
+/// The walk and what is under way.
+#[derive(Debug)]
+pub(crate) struct Walk {
+    state: State,
+    due: Due,
+    below: Below,
+    under_way: BTreeMap<RelPath, UnderWay>,
+    /// Where steps under way keep what they replace.
+    keeping: BTreeSet<RelPath>,
+    /// Directories to remove at the end of this walk.
+    going: BTreeMap<RelPath, PlannedStep>,
+    put_off: BTreeSet<RelPath>,
+    retry_at: Option<Moment>,
+    failures: u32,
+    last_apply: u64,
+}
+
+impl Walk {
+    pub(crate) fn new() -> Self {
+        Self {
+            state: State::Resting,
+            due: Due::Yes,
+            below: Below::Nothing,
+            under_way: BTreeMap::new(),
+            keeping: BTreeSet::new(),
+            going: BTreeMap::new(),
+            put_off: BTreeSet::new(),
+            retry_at: None,
+            failures: 0,
+            last_apply: 0,
+        }
+    }
+
+    /// Something has come in: the needs are walked (again).
+    pub(crate) fn want(&mut self) {
+        self.due = Due::Yes;
+    }
+
+    /// The walk stops where it is, and begins anew when planning is possible again.
+    pub(crate) fn interrupt(&mut self) {
+        self.state = State::Resting;
+        self.going.clear();
+        self.due = Due::Yes;
+    }
+
+    /// What is needed to go on.
+    pub(crate) fn next(&mut self) -> Ask {
+        loop {
+            self.state = match std::mem::replace(&mut self.state, State::Resting) {
+                State::Resting if self.due == Due::No || self.put_off.len() > PUT_OFF_MAX => {
+                    return Ask::Nothing;
+                }
+                State::Resting => self.begin(),
+                State::Walking(phase, after) => {
+                    let full = match phase {
+                        // A page of directories stands on the pages before it.
+                        Phase::Directories => self.is_making_directories(),
+                        Phase::Files | Phase::Removals | Phase::DirectoryRemovals => {
+                            self.under_way.len() >= STEPS_WINDOW
+                        }
+                    };
+                    self.state = State::Walking(phase, after.clone());
+                    return if full { Ask::Nothing } else { Ask::Page(after) };
+                }
+                State::Draining(Phase::Directories) if !self.is_making_directories() => {
+                    State::Walking(Phase::Files, None)
+                }
+                // What came in meanwhile need not wait for a huge file.
+                State::Draining(Phase::Files) if self.due == Due::Yes => self.begin(),
+                State::Draining(Phase::Files) if self.under_way.is_empty() => {
+                    State::Walking(Phase::Removals, None)
+                }
+                State::Draining(Phase::Removals) if self.under_way.is_empty() => {
+                    let going = std::mem::take(&mut self.going);
+                    if going.is_empty() {
+                        State::Resting
+                    } else {
+                        self.state = State::Draining(Phase::DirectoryRemovals);
+                        return Ask::Carry(going.into_values().rev().collect());
+                    }
+                }
+                State::Draining(Phase::DirectoryRemovals) if self.under_way.is_empty() => {
+                    State::Resting
+                }
+                State::Draining(phase) => {
+                    self.state = State::Draining(phase);
+                    return Ask::Nothing;
+                }
+            };
+        }
+    }
+
+    fn begin(&mut self) -> State {
+        self.due = Due::No;
+        self.going.clear();
+        State::Walking(Phase::Directories, None)
+    }
+
+    fn is_making_directories(&self) -> bool {
+        self.under_way.values().any(|step| step.planned.phase() == Phase::Directories)
+    }
+
+    /// Takes a page of needs; returns those that may be planned now.
+    pub(crate) fn page(&mut self, needs: Vec<Need>, end: PageEnd) -> Vec<Need> {
+        if let State::Walking(phase, after) = &mut self.state {
+            match (end, needs.last()) {
+                (PageEnd::More, Some(last)) => *after = Some(last.path.clone()),
+                (PageEnd::End, _) | (PageEnd::More, None) => self.state = State::Draining(*phase),
+            }
+        }
+        if needs.iter().any(|need| self.keeping.contains(&need.path)) {
+            self.note_waiting();
+        }
+        needs
+            .into_iter()
+            .filter(|need| !self.is_under_way(&need.path) && !self.put_off.contains(&need.path))
+            .collect()
+    }
+
+    /// Whether this phase carries a step out; directories that go are collected for the end.
+    pub(crate) fn chooses(&mut self, step: &PlannedStep) -> bool {
+        let (State::Walking(phase, _) | State::Draining(phase)) = &self.state else { return false };
+        if *phase == Phase::Removals && step.phase() == Phase::DirectoryRemovals {
+            self.going.insert(step.step.path.clone(), step.clone());
+            if self.going.len() > DIRECTORIES_GOING_MAX {
+                self.going.pop_first();
+                self.due = Due::Yes;
+            }
+        }
+        step.phase() == *phase
+    }
+
+    /// Whether this walk has seen all that came in.
+    pub(crate) fn sight(&self) -> Sight {
+        match self.due {
+            Due::No => Sight::Whole,
+            Due::Yes => Sight::Partial,
+        }
+    }
+
+    /// Marks steps as under way.
+    pub(crate) fn carry(&mut self, steps: &[PlannedStep]) -> ApplyId {
+        self.last_apply += 1;
+        let apply = ApplyId(self.last_apply);
+        for planned in steps {
+            let under_way = UnderWay { apply, planned: planned.clone(), news: News::None };
+            self.under_way.insert(planned.step.path.clone(), under_way);
+            self.keeping.extend(planned.step.keep.clone());
+        }
+        apply
+    }
+
+    /// Whether a step of this set is under way at a path.
+    pub(crate) fn awaits(&self, path: &RelPath, apply: ApplyId) -> bool {
+        self.under_way.get(path).is_some_and(|step| step.apply == apply)
+    }
+
+    /// Takes a step that has ended off what is under way.
+    pub(crate) fn end(&mut self, path: &RelPath, outcome: Outcome) -> Option<Ended> {
+        let UnderWay { planned, news, .. } = self.under_way.remove(path)?;
+        if let Some(keep) = &planned.step.keep {
+            self.keeping.remove(keep);
+        }
+        if std::mem::replace(&mut self.below, Below::Nothing) == Below::Waits {
+            self.due = Due::Yes;
+        }
+        Some(Ended { planned, outcome, news })
+    }
+
+    /// Whether a step changes what lies at a path.
+    pub(crate) fn is_under_way(&self, path: &RelPath) -> bool {
+        self.under_way.contains_key(path) || self.keeping.contains(path)
+    }
+
+    /// Every path in a scope that a step changes.
+    pub(crate) fn under_way_in(&self, scope: &ScanScope) -> Vec<RelPath> {
+        match scope {
+            ScanScope::All => self.under_way.keys().chain(&self.keeping).cloned().collect(),
+            ScanScope::Paths(paths) => paths
+                .iter()
+                .flat_map(|at| {
+                    let steps = self.under_way.range(at.clone()..).map(|(path, _)| path);
+                    let kept = self.keeping.range(at.clone()..);
+                    within(at, steps).chain(within(at, kept))
+                })
+                .cloned()
+                .collect(),
+        }
+    }
+
+    /// Whether something is about to happen at a path: its step is under way, or put off.
+    pub(crate) fn is_pending(&self, path: &RelPath) -> bool {
+        self.is_under_way(path) || self.put_off.contains(path)
+    }
+
+    /// Something waits for a step above it.
+    pub(crate) fn note_waiting(&mut self) {
+        self.below = Below::Waits;
+    }
+
+    pub(crate) fn is_idle(&self) -> bool {
+        self.under_way.is_empty() && self.state == State::Resting && self.due == Due::No
+    }
+
+    pub(crate) fn has_steps(&self) -> bool {
+        !self.under_way.is_empty()
+    }
+
+    /// A peer's row of this path came in.
+    pub(crate) fn note_peer_row(&mut self, path: &RelPath) {
+        self.put_off.remove(path);
+        self.going.remove(path);
+        if let Some(step) = self.under_way.get_mut(path) {
+            step.news = News::PeerRow;
+        }
+    }
+
+    /// Writes that were planned in the name of our actor before are not made.
+    pub(crate) fn note_incarnation(&mut self, before: Actor) {
+        self.going.clear();
+        self.due = Due::Yes;
+        for step in self.under_way.values_mut() {
+            if step.planned.becomes.author.actor == before {
+                step.news = News::Incarnation;
+            }
+        }
+    }
+
+    // --- what failed -----------------------------------------------------------------------------
+
+    /// Puts paths off until the next retry.
+    pub(crate) fn put_off(&mut self, paths: Vec<RelPath>, now: Moment) {
+        if paths.is_empty() {
+            return;
+        }
+        self.put_off.extend(paths);
+        if self.retry_at.is_none() {
+            let pause = RETRY_FIRST.saturating_mul(1 << self.failures.min(6));
+            self.retry_at = Some(now.after(pause.min(RETRY_LAST)));
+            self.failures = self.failures.saturating_add(1);
+        }
+    }
+
+    /// Something was carried out, so the next failure is a fresh one.
+    pub(crate) fn note_success(&mut self) {
+        self.failures = 0;
+    }
+
+    /// Something about this path has changed: it may be planned again.
+    pub(crate) fn release(&mut self, path: &RelPath) {
+        if self.put_off.remove(path) || self.going.remove(path).is_some() {
+            self.due = Due::Yes;
+        }
+    }
+
+    /// Something about all paths has changed.
+    pub(crate) fn release_all(&mut self) {
+        self.put_off.clear();
+        self.retry_at = None;
+        self.due = Due::Yes;
+    }
+
+    pub(crate) const fn retry_at(&self) -> Option<Moment> {
+        self.retry_at
+    }
+
+    pub(crate) fn handle_timeout(&mut self, now: Moment) {
+        if self.retry_at.is_some_and(|at| at <= now) {
+            self.release_all();
+        }
+    }
+}
+
+/// Of ascending paths that begin at `at`: itself and all below it.
+fn within<'a>(
+    at: &'a RelPath,
+    paths: impl Iterator<Item = &'a RelPath>,
+) -> impl Iterator<Item = &'a RelPath> {
+    // Names that only begin alike, as `a-b` after `a`, lie between a path and what is below it.
+    paths
+        .take_while(|path| path.as_str().starts_with(at.as_str()))
+        .filter(move |path| *path == at || path.is_below(at))
+}

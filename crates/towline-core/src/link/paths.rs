@@ -1,0 +1,350 @@
+//! The direct ways to one peer: addresses that may work, what is proved of each, when to probe.
+//!
+//! An address is alive for [`TRUST`] after its last proof. Rounds of probes go to all addresses: a
+//! burst when something has changed, then ever more slowly. Better means first the nearer network
+//! (this machine, then the LAN), then the shorter round trip.
+
+use std::collections::BTreeMap;
+use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
+
+use towline_wire::card::listenable;
+
+use crate::clock::Moment;
+
+/// The direct ways to one peer.
+#[derive(Debug)]
+pub(super) struct Paths {
+    candidates: BTreeMap<SocketAddr, Candidate>,
+    burst_began: Moment,
+    /// Rounds since the burst began.
+    rounds: u32,
+    next_round: Moment,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Candidate {
+    origin: Origin,
+    proof: Option<Proof>,
+    probed_at: Option<Moment>,
+    heard_at: Option<Moment>,
+}
+
+/// How an address became known; the latest statement of a kind replaces the one before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Origin {
+    /// It worked before, or was on the peer's card.
+    Kept,
+    /// The peer says so.
+    Told,
+    /// A probe of the peer came from there.
+    Heard,
+}
+
+/// A probe came back.
+#[derive(Debug, Clone, Copy)]
+struct Proof {
+    at: Moment,
+    rtt: Duration,
+}
+
+impl Paths {
+    pub(super) fn new(kept: &[SocketAddr]) -> Self {
+        let mut paths = Self {
+            candidates: BTreeMap::new(),
+            burst_began: Moment::default(),
+            rounds: 0,
+            next_round: Moment::default(),
+        };
+        for addr in listenable(kept.to_vec()) {
+            paths.add(addr, Origin::Kept);
+        }
+        paths
+    }
+
+    /// Something has changed: probe everything soon. A burst that has just begun goes on.
+    pub(super) fn begin_burst(&mut self, now: Moment) {
+        if self.rounds == 0 || now.since(self.burst_began) >= BURST_SPACING {
+            self.burst_began = now;
+            self.rounds = 0;
+            self.next_round = now;
+        }
+    }
+
+    /// Whether the burst still runs.
+    pub(super) fn is_bursting(&self) -> bool {
+        usize::try_from(self.rounds).is_ok_and(|rounds| rounds < BURST.len())
+    }
+
+    /// When the next round is due.
+    pub(super) fn next_round(&self) -> Option<Moment> {
+        (!self.candidates.is_empty()).then_some(self.next_round)
+    }
+
+    /// The addresses of the round that is due, if one is.
+    pub(super) fn take_round(&mut self, now: Moment) -> Vec<SocketAddr> {
+        if now < self.next_round {
+            return Vec::new();
+        }
+        self.rounds = self.rounds.saturating_add(1);
+        let bursting = usize::try_from(self.rounds)
+            .ok()
+            .and_then(|round| BURST.get(round));
+        self.next_round = match bursting {
+            // A round that comes late does not make the next one come at once.
+            Some(offset) => self
+                .burst_began
+                .after(*offset)
+                .max(now.after(ROUND_SPACING)),
+            None => {
+                let slowed = self.rounds.saturating_sub(BURST_ROUNDS).min(4);
+                now.after((ROUNDS_FIRST * (1 << slowed)).min(ROUNDS_SLOWEST))
+            }
+        };
+        let addresses: Vec<_> = self.candidates.keys().copied().collect();
+        for addr in &addresses {
+            self.probed(now, *addr);
+        }
+        addresses
+    }
+
+    /// Notes that an address is being probed.
+    pub(super) fn probed(&mut self, now: Moment, addr: SocketAddr) {
+        if let Some(candidate) = self.candidates.get_mut(&addr) {
+            candidate.probed_at = Some(now);
+        }
+    }
+
+    /// Takes the peer's own statement; says whether it names an address that is new.
+    pub(super) fn told(&mut self, now: Moment, addresses: Vec<SocketAddr>) -> bool {
+        let stale =
+            |candidate: &Candidate| candidate.origin == Origin::Told && !candidate.is_alive(now);
+        self.candidates
+            .retain(|addr, candidate| addresses.contains(addr) || !stale(candidate));
+        let known = self.candidates.len();
+        for addr in addresses {
+            self.add(addr, Origin::Told);
+        }
+        self.candidates.len() > known
+    }
+
+    /// Notes a probe of the peer; says whether to probe back, which ends once the way is proved.
+    pub(super) fn heard(&mut self, now: Moment, addr: SocketAddr) -> bool {
+        self.add(addr, Origin::Heard);
+        let Some(candidate) = self.candidates.get_mut(&addr) else {
+            return false;
+        };
+        candidate.heard_at = Some(now);
+        let just_probed = candidate
+            .probed_at
+            .is_some_and(|at| now.since(at) < PROBE_BACK_SPACING);
+        !candidate.is_alive(now) && !just_probed
+    }
+
+    /// Notes that a probe came back.
+    pub(super) fn proved(&mut self, now: Moment, addr: SocketAddr, rtt: Duration) {
+        self.add(addr, Origin::Heard);
+        if let Some(candidate) = self.candidates.get_mut(&addr) {
+            candidate.proof = Some(Proof { at: now, rtt });
+        }
+    }
+
+    /// Notes that a proved address carried packets at `at`.
+    pub(super) fn carried(&mut self, at: Moment, addr: SocketAddr) {
+        if let Some(proof) = self
+            .candidates
+            .get_mut(&addr)
+            .and_then(|candidate| candidate.proof.as_mut())
+        {
+            proof.at = proof.at.max(at);
+        }
+    }
+
+    /// Forgets what was proved of an address.
+    pub(super) fn disproved(&mut self, addr: SocketAddr) {
+        if let Some(candidate) = self.candidates.get_mut(&addr) {
+            candidate.proof = None;
+        }
+    }
+
+    /// Forgets what was proved of every address: the network has changed.
+    pub(super) fn disprove_all(&mut self) {
+        for candidate in self.candidates.values_mut() {
+            candidate.proof = None;
+        }
+    }
+
+    /// Until when an address counts as alive.
+    pub(super) fn alive_until(&self, addr: SocketAddr) -> Option<Moment> {
+        self.candidates
+            .get(&addr)?
+            .proof
+            .map(|proof| proof.at.after(TRUST))
+    }
+
+    /// Whether an address is alive.
+    pub(super) fn is_alive(&self, now: Moment, addr: SocketAddr) -> bool {
+        self.candidates
+            .get(&addr)
+            .is_some_and(|candidate| candidate.is_alive(now))
+    }
+
+    /// Until when some proved address counts as in use, by its proof or by the peer's probes.
+    pub(super) fn quiet_until(&self) -> Moment {
+        let proved = self
+            .candidates
+            .values()
+            .filter_map(|candidate| Some((candidate, candidate.proof?)));
+        let last = proved.map(|(candidate, proof)| {
+            candidate
+                .heard_at
+                .map_or(proof.at, |heard| heard.max(proof.at))
+        });
+        last.max().map_or(Moment::default(), |at| at.after(TRUST))
+    }
+
+    /// The best address that is alive.
+    pub(super) fn best(&self, now: Moment) -> Option<SocketAddr> {
+        let alive = self
+            .candidates
+            .iter()
+            .filter(|(_, candidate)| candidate.is_alive(now));
+        let rated = alive
+            .filter_map(|(addr, candidate)| Some((distance(*addr), candidate.proof?.rtt, *addr)));
+        rated.min().map(|(_, _, addr)| addr)
+    }
+
+    /// Whether `other` is so much better than `current` that a move is worth it.
+    pub(super) fn is_worth_moving(&self, current: SocketAddr, other: SocketAddr) -> bool {
+        let rtt = |addr| {
+            self.candidates
+                .get(&addr)
+                .and_then(|candidate| candidate.proof)
+                .map(|proof| proof.rtt)
+        };
+        match (rtt(current), rtt(other)) {
+            (Some(now), Some(then)) if distance(current) == distance(other) => {
+                then + RTT_HYSTERESIS < now
+            }
+            (Some(_), Some(_)) => distance(other) < distance(current),
+            (None, Some(_)) => true,
+            (Some(_) | None, None) => false,
+        }
+    }
+
+    /// From where the peer's own packets seem to come: its latest probe on a way that is proved.
+    pub(super) fn heard_from(&self, now: Moment) -> Option<SocketAddr> {
+        let fresh = |at: &Moment| now.since(*at) < TRUST;
+        let proved = self
+            .candidates
+            .iter()
+            .filter(|(_, candidate)| candidate.proof.is_some());
+        proved
+            .filter_map(|(addr, candidate)| Some((candidate.heard_at.filter(fresh)?, *addr)))
+            .max()
+            .map(|(_, addr)| addr)
+    }
+
+    /// Adds an address. When there are too many, one that was only heard of and is not proved goes.
+    fn add(&mut self, addr: SocketAddr, origin: Origin) {
+        if let Some(candidate) = self.candidates.get_mut(&addr) {
+            if origin == Origin::Told {
+                candidate.origin = origin;
+            }
+            return;
+        }
+        if self.candidates.len() >= CANDIDATES_MAX {
+            let idle = |candidate: &Candidate| {
+                candidate.proof.is_none() && candidate.origin == Origin::Heard
+            };
+            let Some(idle) = self
+                .candidates
+                .iter()
+                .find(|(_, candidate)| idle(candidate))
+                .map(|(addr, _)| *addr)
+            else {
+                return;
+            };
+            self.candidates.remove(&idle);
+        }
+        self.candidates.insert(
+            addr,
+            Candidate {
+                origin,
+                proof: None,
+                probed_at: None,
+                heard_at: None,
+            },
+        );
+    }
+}
+
+impl Candidate {
+    fn is_alive(&self, now: Moment) -> bool {
+        self.proof.is_some_and(|proof| now.since(proof.at) < TRUST)
+    }
+}
+
+/// How far the network of an address reaches, nearest first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Distance {
+    Machine,
+    Lan,
+    World,
+}
+
+fn distance(addr: SocketAddr) -> Distance {
+    match addr.ip().to_canonical() {
+        ip if ip.is_loopback() => Distance::Machine,
+        IpAddr::V4(ip) if ip.is_private() || ip.is_link_local() => Distance::Lan,
+        IpAddr::V6(ip) if ip.is_unique_local() || ip.is_unicast_link_local() => Distance::Lan,
+        IpAddr::V4(_) | IpAddr::V6(_) => Distance::World,
+    }
+}
+
+/// When the rounds of a burst go out, from its begin. The first ones open both NATs within one
+/// round trip of each other; the later ones survive a lost packet and a slow peer.
+const BURST: [Duration; 9] = [
+    Duration::ZERO,
+    Duration::from_millis(50),
+    Duration::from_millis(150),
+    Duration::from_millis(350),
+    Duration::from_secs(1),
+    Duration::from_secs(2),
+    Duration::from_secs(3),
+    Duration::from_secs(4),
+    Duration::from_secs(5),
+];
+
+/// Rounds of a burst.
+const BURST_ROUNDS: u32 = 9;
+
+/// Least time between two rounds: 50 ms, as at the begin of a burst.
+const ROUND_SPACING: Duration = Duration::from_millis(50);
+
+/// Least time between two bursts: 1 s. A peer that states new addresses again and again makes us
+/// send a round a second at most.
+const BURST_SPACING: Duration = Duration::from_secs(1);
+
+/// The first pause after a burst: 5 s. It doubles.
+const ROUNDS_FIRST: Duration = Duration::from_secs(5);
+
+/// The longest pause between rounds: 60 s. A peer that comes back on the LAN without any server is
+/// found within it.
+const ROUNDS_SLOWEST: Duration = Duration::from_secs(60);
+
+/// How long a proof is believed: 6.5 s, two lost keepalives of 3 s and half a second. Tailscale
+/// uses the same numbers in the field.
+pub(super) const TRUST: Duration = Duration::from_millis(6500);
+
+/// Least time between two probes that answer a peer's probe: 500 ms. Without it two peers whose
+/// answers are lost would probe each other back without end.
+const PROBE_BACK_SPACING: Duration = Duration::from_millis(500);
+
+/// How much shorter another round trip must be to move: 5 ms. Less is noise, and each move costs a
+/// path validation.
+const RTT_HYSTERESIS: Duration = Duration::from_millis(5);
+
+/// Addresses per peer: 32, twice what a notice may hold. A round is as many probes of about a
+/// hundred bytes.
+const CANDIDATES_MAX: usize = 32;

@@ -1,0 +1,102 @@
+//! Our end of the packet channel with one peer: whether it is asked for, opening or open.
+//!
+//! Only the dialer asks; both open their ends when the server says that the channel is ready.
+
+use std::time::Duration;
+
+use rand_chacha::ChaCha20Rng;
+
+use crate::backoff::Backoff;
+use crate::clock::Moment;
+
+/// Our end of the packet channel.
+#[derive(Debug, Default)]
+pub(super) struct Relay {
+    state: State,
+    backoff: Backoff,
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+enum State {
+    /// There is none, and none has been asked for.
+    #[default]
+    None,
+    /// The server was asked.
+    Asked { deadline: Moment },
+    /// Our end is being opened.
+    Opening { deadline: Moment },
+    /// Packets may pass.
+    Open,
+    /// There is none; it may be asked for again.
+    Waiting { ask_at: Moment },
+}
+
+impl Relay {
+    pub(super) const fn is_open(&self) -> bool {
+        matches!(self.state, State::Open)
+    }
+
+    /// The peer has come (back): what was asked before may have been refused.
+    pub(super) fn ask_anew(&mut self) {
+        match self.state {
+            State::Asked { .. } | State::Waiting { .. } => self.state = State::None,
+            State::None | State::Opening { .. } | State::Open => {}
+        }
+    }
+
+    /// The server has a channel; our end is being opened, in place of an older one.
+    pub(super) fn ready(&mut self, now: Moment) {
+        self.state = State::Opening {
+            deadline: now.after(RELAY_PATIENCE),
+        };
+    }
+
+    pub(super) fn opened(&mut self) {
+        self.state = State::Open;
+        self.backoff.reset();
+    }
+
+    pub(super) fn closed(&mut self, now: Moment, rng: &mut ChaCha20Rng) {
+        self.state = State::Waiting {
+            ask_at: now.after(self.backoff.next(rng)),
+        };
+    }
+
+    /// Whether to ask the server now; counts as asked then.
+    pub(super) fn wants_asking(
+        &mut self,
+        now: Moment,
+        may_ask: bool,
+        rng: &mut ChaCha20Rng,
+    ) -> bool {
+        if let State::Asked { deadline } | State::Opening { deadline } = self.state
+            && now >= deadline
+        {
+            self.closed(now, rng);
+        }
+        let due = match self.state {
+            State::None => true,
+            State::Waiting { ask_at } => now >= ask_at,
+            State::Asked { .. } | State::Opening { .. } | State::Open => false,
+        };
+        if due && may_ask {
+            self.state = State::Asked {
+                deadline: now.after(RELAY_PATIENCE),
+            };
+        }
+        due && may_ask
+    }
+
+    /// When [`Self::wants_asking`] may say something new.
+    pub(super) fn poll_timeout(&self, may_ask: bool) -> Option<Moment> {
+        match self.state {
+            State::Asked { deadline } | State::Opening { deadline } => Some(deadline),
+            State::Waiting { ask_at } => may_ask.then_some(ask_at),
+            State::None | State::Open => None,
+        }
+    }
+}
+
+/// How long the server may take to offer a channel, and our end to open: 5 s. A refusal is not told
+/// apart from silence: right after pairing the peer may not have named us to the server yet.
+const RELAY_PATIENCE: Duration = Duration::from_secs(5);

@@ -1,0 +1,185 @@
+//! What a link does with what it knows: when it probes, dials, and changes its path.
+//!
+//! Everything here is asked after every input and every timeout, and does only what is due or has
+//! just become possible.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use super::{Link, LinkNews, Phase, Presence, Role, Turn, Up};
+use crate::clock::Moment;
+use crate::io::{LinkFault, NetworkRequest, Path};
+
+impl Link {
+    /// Whether anything at all is to be done about this peer.
+    pub(super) const fn is_active(&self) -> bool {
+        !matches!(self.phase, Phase::Idle | Phase::Impostor)
+    }
+
+    pub(super) fn seek(&mut self, now: Moment) {
+        match self.phase {
+            Phase::Dialing { .. } | Phase::Up(_) => {}
+            Phase::Idle | Phase::Seeking { .. } | Phase::Waiting { .. } | Phase::Impostor => {
+                self.phase = Phase::Seeking { since: now };
+                self.paths.begin_burst(now);
+            }
+        }
+    }
+
+    /// Does everything that is due or has become possible.
+    pub(super) fn advance(&mut self, turn: &mut Turn<'_>) {
+        match self.phase {
+            Phase::Idle | Phase::Impostor => return,
+            Phase::Waiting { retry_at, .. } if turn.now >= retry_at => self.seek(turn.now),
+            Phase::Dialing { path, deadline } if turn.now >= deadline => {
+                turn.outbox.network(NetworkRequest::Hangup(self.peer));
+                self.dial_failed(path, LinkFault::TimedOut, turn);
+            }
+            Phase::Seeking { .. }
+            | Phase::Dialing { .. }
+            | Phase::Up(_)
+            | Phase::Waiting { .. } => {}
+        }
+        if self
+            .relay
+            .wants_asking(turn.now, self.may_ask_relay(), turn.rng)
+        {
+            turn.news.push(LinkNews::WantRelay);
+        }
+        if self.next_round().is_some_and(|due| turn.now >= due) {
+            for addr in self.paths.take_round(turn.now) {
+                turn.outbox.network(NetworkRequest::Probe(self.peer, addr));
+            }
+        }
+        match (self.role, self.phase) {
+            (Role::Dialer, Phase::Seeking { since }) => self.dial_if_possible(since, turn),
+            (Role::Dialer, Phase::Up(up)) => self.keep_best_path(up, turn),
+            (Role::Dialer | Role::Acceptor, _) => {}
+        }
+    }
+
+    pub(super) fn may_ask_relay(&self) -> bool {
+        self.role == Role::Dialer && self.presence == Presence::Online && self.is_active()
+    }
+
+    /// When the next round of probes is due: always in a burst, later only while no direct path is
+    /// in use.
+    pub(super) fn next_round(&self) -> Option<Moment> {
+        let due = self.paths.next_round()?;
+        match self.phase {
+            Phase::Idle | Phase::Impostor => None,
+            Phase::Up(_) if self.paths.is_bursting() => Some(due),
+            Phase::Up(Up {
+                selected: Some(Path::Direct(_)),
+                ..
+            }) => None,
+            Phase::Up(Up { selected: None, .. }) => Some(due.max(self.paths.quiet_until())),
+            Phase::Up(Up {
+                selected: Some(Path::Relay),
+                ..
+            })
+            | Phase::Seeking { .. }
+            | Phase::Dialing { .. }
+            | Phase::Waiting { .. } => Some(due),
+        }
+    }
+
+    pub(super) fn probe(&mut self, addr: SocketAddr, turn: &mut Turn<'_>) {
+        self.paths.probed(turn.now, addr);
+        turn.outbox.network(NetworkRequest::Probe(self.peer, addr));
+    }
+
+    fn dial_if_possible(&mut self, since: Moment, turn: &mut Turn<'_>) {
+        let path = match self.paths.best(turn.now) {
+            Some(addr) => Path::Direct(addr),
+            None if self.relay.is_open() && turn.now >= since.after(DIRECT_GRACE) => Path::Relay,
+            None => return,
+        };
+        turn.outbox.network(NetworkRequest::Select(self.peer, path));
+        turn.outbox.network(NetworkRequest::Dial(self.peer));
+        self.phase = Phase::Dialing {
+            path,
+            deadline: turn.now.after(DIAL_PATIENCE),
+        };
+    }
+
+    /// Moves to the best path, gives up a dead one, keeps a direct one proved.
+    fn keep_best_path(&mut self, mut up: Up, turn: &mut Turn<'_>) {
+        let now = turn.now;
+        let Some(Path::Direct(current)) = up.selected else {
+            if let Some(best) = self.paths.best(now) {
+                self.select(up, Path::Direct(best), turn);
+            }
+            return;
+        };
+        let condemned = up.suspect_until.is_some_and(|until| now >= until);
+        let alive = !condemned && self.paths.is_alive(now, current);
+        if !alive {
+            self.paths.disproved(current);
+            up.suspect_until = None;
+        }
+        match self.paths.best(now) {
+            Some(best) if !alive || self.paths.is_worth_moving(current, best) => {
+                return self.select(up, Path::Direct(best), turn);
+            }
+            None if self.relay.is_open() => {
+                self.paths.begin_burst(now);
+                return self.select(up, Path::Relay, turn);
+            }
+            // Alive; or dead without another way, until the relay that is asked for is open.
+            Some(_) | None => {}
+        }
+        if now >= up.keepalive_at {
+            let pause = if up.suspect_until.is_some() {
+                SUSPECT_PROBES
+            } else {
+                KEEPALIVE
+            };
+            up.keepalive_at = now.after(pause);
+            self.probe(current, turn);
+        }
+        self.phase = Phase::Up(up);
+    }
+
+    fn select(&mut self, up: Up, path: Path, turn: &mut Turn<'_>) {
+        turn.outbox.network(NetworkRequest::Select(self.peer, path));
+        let keepalive_at = turn.now.after(KEEPALIVE);
+        self.phase = Phase::Up(Up {
+            selected: Some(path),
+            suspect_until: None,
+            keepalive_at,
+            ..up
+        });
+        if let Path::Direct(addr) = path {
+            self.reached_at(addr, turn);
+        }
+    }
+
+    /// When the dialer must look at its selected path again.
+    pub(super) fn path_check_due(&self, up: &Up) -> Option<Moment> {
+        match (self.role, up.selected) {
+            (Role::Dialer, Some(Path::Direct(addr))) => {
+                let expiry = self.paths.alive_until(addr);
+                [Some(up.keepalive_at), up.suspect_until, expiry]
+                    .into_iter()
+                    .flatten()
+                    .min()
+            }
+            (Role::Dialer | Role::Acceptor, Some(_) | None) => None,
+        }
+    }
+}
+
+/// How long the relay waits for a direct answer when the link starts: 100 ms. On a LAN the answer
+/// takes a few; more would only be felt by those who have no direct path.
+pub(super) const DIRECT_GRACE: Duration = Duration::from_millis(100);
+
+/// How long a dial may take: 10 s. The network gives up by itself before; this is a safety net.
+const DIAL_PATIENCE: Duration = Duration::from_secs(10);
+
+/// Pause between two probes of the selected direct path: 3 s. It keeps NAT mappings (30 s at
+/// least) and notices a dead path; see [`super::paths::TRUST`].
+pub(super) const KEEPALIVE: Duration = Duration::from_secs(3);
+
+/// Pause between two probes of a doubted path: 150 ms, so that one lost probe does not condemn it.
+const SUSPECT_PROBES: Duration = Duration::from_millis(150);

@@ -1,0 +1,688 @@
+//! A small world for folders: stores, disks and links in memory, every delay drawn from one seed.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+use rand_chacha::ChaCha8Rng;
+use rand_core::{RngCore, SeedableRng};
+use towline_wire::entry::{Actor, Content, Entry, SymlinkTarget, UnixNanos};
+use towline_wire::ids::{ContentHash, DeviceId, FolderId, Incarnation, Sequence};
+use towline_wire::peer::Control;
+use towline_wire::rel_path::RelPath;
+
+use crate::clock::Moment;
+use crate::folder::{Folder, FolderInput};
+use crate::io::{
+    ApplyId, DiskEvent, DiskRequest, Expected, Found, NetworkRequest, Outcome, Output, PageEnd,
+    RootFault, ScanId, ScanScope, Step, StoreRequest,
+};
+use crate::outbox::Outbox;
+use crate::records::{
+    DiskStamp, FolderRecord, Need, OurRow, RestoredFolder, RootPath, StoreOp, Totals,
+};
+
+pub(crate) const FOLDER: FolderId = FolderId::from_bytes([7; 16]);
+
+pub(crate) fn device(name: u8) -> DeviceId {
+    DeviceId::from_public_key([name; 32])
+}
+
+pub(crate) fn actor(name: u8) -> Actor {
+    Actor { device: device(name), incarnation: Incarnation(1) }
+}
+
+pub(crate) fn path(text: &str) -> RelPath {
+    RelPath::parse(text).unwrap()
+}
+
+pub(crate) fn hash(text: &str) -> ContentHash {
+    ContentHash::from_bytes(*blake3::hash(text.as_bytes()).as_bytes())
+}
+
+pub(crate) fn file(text: &str) -> Content {
+    Content::File { size: text.len() as u64, hash: hash(text), executable: false }
+}
+
+pub(crate) fn symlink(text: &str) -> Content {
+    Content::Symlink { target: SymlinkTarget::parse(text).unwrap() }
+}
+
+#[derive(Debug, Default)]
+pub(crate) struct Store {
+    pub(crate) rows: BTreeMap<RelPath, OurRow>,
+    pub(crate) theirs: BTreeMap<RelPath, BTreeMap<DeviceId, Entry>>,
+    pub(crate) have: BTreeMap<DeviceId, (Incarnation, Sequence)>,
+    pub(crate) needs: BTreeSet<RelPath>,
+    pub(crate) persisted: u64,
+}
+
+impl Store {
+    fn totals(&self) -> Totals {
+        Totals { needs: self.needs.len() as u64, ..Totals::default() }
+    }
+
+    fn perform(&mut self, op: StoreOp) {
+        match op {
+            StoreOp::PutOurRows { rows, .. } => {
+                for row in rows {
+                    self.rows.insert(row.entry.path.clone(), row);
+                }
+            }
+            StoreOp::PutStamps { stamps, .. } => {
+                for (path, stamp) in stamps {
+                    self.rows.get_mut(&path).unwrap().stamp = Some(stamp);
+                }
+            }
+            StoreOp::PutPeerRows { device, incarnation, up_to, entries, .. } => {
+                if self.have.get(&device).is_some_and(|(known, _)| *known != incarnation) {
+                    self.forget(device);
+                }
+                self.have.insert(device, (incarnation, up_to));
+                for entry in entries {
+                    if self.rows.get(&entry.path).map(|row| &row.entry) != Some(&entry) {
+                        self.needs.insert(entry.path.clone());
+                    }
+                    self.theirs.entry(entry.path.clone()).or_default().insert(device, entry);
+                }
+            }
+            StoreOp::ForgetPeerRows { device, .. } => self.forget(device),
+            StoreOp::SettleNeeds { paths, .. } => {
+                for path in paths {
+                    self.needs.remove(&path);
+                }
+            }
+            StoreOp::PutDeviceName(_)
+            | StoreOp::BeginIncarnation(_)
+            | StoreOp::PutPeer(_)
+            | StoreOp::RemovePeer(_)
+            | StoreOp::PutFolder(_)
+            | StoreOp::RemoveFolder(_) => panic!("not a folder's business"),
+        }
+    }
+
+    fn forget(&mut self, device: DeviceId) {
+        self.have.remove(&device);
+        for rows in self.theirs.values_mut() {
+            rows.remove(&device);
+        }
+    }
+
+    fn need(&self, path: &RelPath) -> Need {
+        let theirs: Vec<_> = self
+            .theirs
+            .get(path)
+            .into_iter()
+            .flatten()
+            .map(|(device, entry)| (*device, entry.clone()))
+            .collect();
+        let held = self
+            .rows
+            .values()
+            .filter_map(|row| hash_of(&row.entry.content))
+            .filter(|hash| theirs.iter().any(|(_, e)| hash_of(&e.content) == Some(*hash)))
+            .collect();
+        Need { path: path.clone(), ours: self.rows.get(path).cloned(), theirs, held }
+    }
+}
+
+fn hash_of(content: &Content) -> Option<ContentHash> {
+    match content {
+        Content::File { hash, .. } => Some(*hash),
+        Content::Absent | Content::Directory | Content::Symlink { .. } => None,
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Node {
+    pub(crate) content: Content,
+    pub(crate) mtime: UnixNanos,
+    stamp: DiskStamp,
+}
+
+#[derive(Debug, Default)]
+pub(crate) struct Disk {
+    pub(crate) nodes: BTreeMap<RelPath, Node>,
+    writes: u64,
+    scan: Option<(ScanId, VecDeque<RelPath>)>,
+    applies: Vec<(ApplyId, VecDeque<Step>)>,
+    events: VecDeque<DiskEvent>,
+    pub(crate) fault: Option<RootFault>,
+    pub(crate) scans: u64,
+    pub(crate) steps: u64,
+}
+
+impl Disk {
+    pub(crate) fn put(&mut self, at: &RelPath, content: Content, mtime: i64) {
+        self.writes += 1;
+        let mtime = UnixNanos(mtime);
+        let stamp = DiskStamp { size: 0, mtime, ctime: UnixNanos(0), file_id: self.writes };
+        self.nodes.insert(at.clone(), Node { content, mtime, stamp });
+    }
+
+    pub(crate) fn remove(&mut self, at: &RelPath) {
+        self.nodes.retain(|path, _| path != at && !path.is_below(at));
+    }
+
+    pub(crate) fn disturb(&mut self, at: &RelPath) {
+        let scope = ScanScope::Paths(BTreeSet::from([at.clone()]));
+        self.events.push_back(DiskEvent::Disturbed(scope));
+    }
+
+    fn is_directory(&self, at: &RelPath) -> bool {
+        self.nodes.get(at).is_some_and(|node| node.content == Content::Directory)
+    }
+
+    fn request(&mut self, request: DiskRequest, rows: &BTreeMap<RelPath, OurRow>) {
+        match request {
+            DiskRequest::Open(_) => {
+                self.events.push_back(DiskEvent::Root(self.fault.map_or(Ok(()), Err)));
+            }
+            DiskRequest::Scan(id, scope) => {
+                self.scans += 1;
+                let all = self.nodes.keys().chain(rows.keys()).cloned().collect::<BTreeSet<_>>();
+                let paths = match scope {
+                    ScanScope::All => all.into_iter().collect(),
+                    ScanScope::Paths(paths) => all
+                        .into_iter()
+                        .filter(|at| paths.iter().any(|path| at == path || at.is_below(path)))
+                        .collect(),
+                };
+                self.scan = Some((id, paths));
+                self.scan_page(rows);
+            }
+            DiskRequest::ContinueScan(_) => self.scan_page(rows),
+            DiskRequest::Apply(id, steps) => {
+                for step in &steps {
+                    let twice = self.applies.iter().flat_map(|(_, steps)| steps);
+                    let mut twice = twice.filter(|other| other.path == step.path);
+                    assert!(twice.next().is_none(), "two steps at {}", step.path);
+                }
+                self.applies.push((id, steps.into()));
+            }
+            DiskRequest::Prepare { .. } | DiskRequest::Close => panic!("not asked by a folder"),
+        }
+    }
+
+    /// Four paths to a page, so that small trees have several.
+    fn scan_page(&mut self, rows: &BTreeMap<RelPath, OurRow>) {
+        let Some((scan, mut paths)) = self.scan.take() else { return };
+        let (mut found, mut absent) = (Vec::new(), Vec::new());
+        for at in paths.drain(..paths.len().min(4)) {
+            let row = rows.get(&at);
+            let live = row.is_some_and(|row| row.entry.content != Content::Absent);
+            match self.nodes.get(&at) {
+                None if live => absent.push(at),
+                None => {}
+                Some(node) if live && row.unwrap().stamp == Some(node.stamp) => {}
+                Some(Node { content, mtime, stamp }) => found.push(Found {
+                    path: at,
+                    content: content.clone(),
+                    mtime: *mtime,
+                    stamp: *stamp,
+                }),
+            }
+        }
+        let end = if paths.is_empty() { PageEnd::End } else { PageEnd::More };
+        self.events.push_back(DiskEvent::Scanned { scan, found, absent, held_back: vec![], end });
+        if end == PageEnd::More {
+            self.scan = Some((scan, paths));
+        }
+    }
+
+    fn carry_out(&mut self, step: &Step, reachable: &BTreeSet<ContentHash>) -> Outcome {
+        self.steps += 1;
+        let lies = self.nodes.get(&step.path).cloned();
+        let as_expected = match (&lies, step.expected) {
+            (None, Expected::Nothing) => true,
+            (Some(node), Expected::Directory) => node.content == Content::Directory,
+            (Some(node), Expected::Stamped(stamp)) => node.stamp == stamp,
+            (None, Expected::Directory | Expected::Stamped(_)) | (Some(_), Expected::Nothing) => {
+                false
+            }
+        };
+        let parent_stands = step.path.parent().is_none_or(|parent| self.is_directory(&parent));
+        let keep_is_free = step.keep.as_ref().is_none_or(|keep| !self.nodes.contains_key(keep));
+        if !as_expected || !keep_is_free || (!parent_stands && step.content != Content::Absent) {
+            return Outcome::Stale;
+        }
+        if let Some(hash) = hash_of(&step.content)
+            && !reachable.contains(&hash)
+            && !self.nodes.values().any(|node| hash_of(&node.content) == Some(hash))
+        {
+            return Outcome::NoSource;
+        }
+        if self.nodes.keys().any(|at| at.is_below(&step.path)) {
+            assert_eq!(step.content, Content::Absent, "a directory is replaced in one step");
+            return Outcome::NotEmpty;
+        }
+        let kept = step.keep.clone().zip(lies).map(|(path, node)| {
+            self.nodes.insert(path.clone(), node.clone());
+            Found { path, content: node.content, mtime: node.mtime, stamp: node.stamp }
+        });
+        self.nodes.remove(&step.path);
+        if step.content == Content::Absent {
+            return Outcome::Done { stamp: None, kept };
+        }
+        self.put(&step.path, step.content.clone(), step.mtime.0);
+        let stamp = Some(self.nodes[&step.path].stamp);
+        // Our own write comes back through the watcher.
+        self.disturb(&step.path);
+        Outcome::Done { stamp, kept }
+    }
+}
+
+#[derive(Debug)]
+pub(crate) struct Replica {
+    pub(crate) id: DeviceId,
+    pub(crate) folder: Folder,
+    pub(crate) store: Store,
+    pub(crate) disk: Disk,
+    outbox: Outbox,
+    replies: VecDeque<FolderInput>,
+}
+
+#[derive(Debug)]
+pub(crate) struct World {
+    pub(crate) now: Moment,
+    pub(crate) replicas: Vec<Replica>,
+    pub(crate) wires: BTreeMap<(usize, usize), VecDeque<Control>>,
+    pub(crate) linked: BTreeSet<(usize, usize)>,
+    rng: ChaCha8Rng,
+    pub(crate) hangups: u64,
+}
+
+impl World {
+    /// Devices 1, 2, ... with empty folders, all linked, at rest.
+    pub(crate) fn new(devices: u8, seed: u64) -> Self {
+        let replicas = (1..=devices).map(|name| replica(name, &BTreeMap::new())).collect();
+        let mut world = Self {
+            now: Moment::default(),
+            replicas,
+            wires: BTreeMap::new(),
+            linked: BTreeSet::new(),
+            rng: ChaCha8Rng::seed_from_u64(seed),
+            hangups: 0,
+        };
+        for at in 0..world.replicas.len() {
+            world.input(at, FolderInput::Start);
+        }
+        for (left, right) in world.pairs() {
+            world.link(left, right);
+        }
+        world.settle();
+        world
+    }
+
+    pub(crate) fn pairs(&self) -> Vec<(usize, usize)> {
+        let count = self.replicas.len();
+        (0..count).flat_map(|left| (left + 1..count).map(move |right| (left, right))).collect()
+    }
+
+    pub(crate) fn below(&mut self, bound: usize) -> usize {
+        usize::try_from(self.rng.next_u32()).unwrap() % bound
+    }
+
+    pub(crate) fn link(&mut self, left: usize, right: usize) {
+        for (from, to) in [(left, right), (right, left)] {
+            self.linked.insert((from, to));
+            self.wires.insert((from, to), VecDeque::new());
+            let have = self.replicas[to].folder.have(self.replicas[from].id);
+            let peer = self.replicas[to].id;
+            self.input(from, FolderInput::PeerJoined(peer, have));
+        }
+    }
+
+    pub(crate) fn unlink(&mut self, left: usize, right: usize) {
+        for (from, to) in [(left, right), (right, left)] {
+            if self.linked.remove(&(from, to)) {
+                self.wires.remove(&(from, to));
+                let peer = self.replicas[to].id;
+                self.input(from, FolderInput::PeerLeft(peer));
+            }
+        }
+    }
+
+    /// Kills a device and starts it again with its store and disk.
+    pub(crate) fn restart(&mut self, at: usize) {
+        let others: Vec<usize> = (0..self.replicas.len()).filter(|other| *other != at).collect();
+        let was: Vec<usize> =
+            others.into_iter().filter(|other| self.linked.contains(&(at, *other))).collect();
+        for other in &was {
+            self.unlink(at, *other);
+        }
+        let name = self.replicas[at].id.as_bytes()[0];
+        let mut again = replica(name, &self.replicas[at].store.have);
+        std::mem::swap(&mut again.store, &mut self.replicas[at].store);
+        std::mem::swap(&mut again.disk.nodes, &mut self.replicas[at].disk.nodes);
+        again.disk.writes = self.replicas[at].disk.writes;
+        again.folder = Folder::new(restored(name, &again.store), actor(name));
+        self.replicas[at] = again;
+        self.input(at, FolderInput::Start);
+        for other in was {
+            self.link(at, other);
+        }
+    }
+
+    pub(crate) fn input(&mut self, at: usize, input: FolderInput) {
+        let replica = &mut self.replicas[at];
+        replica.folder.handle(self.now, input, &mut replica.outbox);
+        self.perform(at);
+    }
+
+    fn perform(&mut self, at: usize) {
+        let replica = &mut self.replicas[at];
+        while let Some(output) = replica.outbox.pop() {
+            match output {
+                Output::Store(request) => {
+                    let reply = perform(&mut replica.store, request);
+                    replica.replies.push_back(reply);
+                }
+                Output::Disk(_, request) => {
+                    replica.disk.request(request, &replica.store.rows);
+                }
+                Output::Network(NetworkRequest::Send(peer, frame)) => {
+                    let to = usize::from(peer.as_bytes()[0]) - 1;
+                    if let Some(wire) = self.wires.get_mut(&(at, to)) {
+                        wire.push_back(frame);
+                    }
+                }
+                Output::Network(NetworkRequest::Hangup(_)) => self.hangups += 1,
+                other @ (Output::Network(_) | Output::Signal(_) | Output::Reply(..)) => {
+                    panic!("not a folder's output: {other:?}")
+                }
+            }
+        }
+    }
+
+    /// Lets one thing happen; `false` when nothing is left to happen.
+    pub(crate) fn step(&mut self) -> bool {
+        let mut choices = Vec::new();
+        for (at, replica) in self.replicas.iter().enumerate() {
+            if !replica.replies.is_empty() {
+                choices.push(Choice::Reply(at));
+            }
+            if !replica.disk.events.is_empty() {
+                choices.push(Choice::Event(at));
+            }
+            for index in 0..replica.disk.applies.len() {
+                choices.push(Choice::Apply(at, index));
+            }
+        }
+        for (&(from, to), wire) in &self.wires {
+            if !wire.is_empty() {
+                choices.push(Choice::Frame(from, to));
+            }
+        }
+        if choices.is_empty() {
+            return false;
+        }
+        let chosen = self.below(choices.len());
+        self.happen(choices.swap_remove(chosen));
+        true
+    }
+
+    fn happen(&mut self, choice: Choice) {
+        match choice {
+            Choice::Reply(at) => {
+                let replica = &mut self.replicas[at];
+                let reply = replica.replies.pop_front().unwrap();
+                if let FolderInput::Persisted(batch) = &reply {
+                    assert!(replica.folder.owns(*batch));
+                    replica.folder.note_totals(replica.store.totals());
+                    replica.outbox.release(*batch);
+                }
+                self.input(at, reply);
+            }
+            Choice::Event(at) => {
+                let event = self.replicas[at].disk.events.pop_front().unwrap();
+                self.input(at, FolderInput::Disk(event));
+            }
+            Choice::Apply(at, index) => self.apply(at, index),
+            Choice::Frame(from, to) => {
+                let frame = self.wires.get_mut(&(from, to)).unwrap().pop_front().unwrap();
+                let peer = self.replicas[from].id;
+                match frame {
+                    Control::Index(page) => self.input(to, FolderInput::PageReceived(peer, page)),
+                    Control::IndexAck { incarnation, up_to, .. } => {
+                        self.input(to, FolderInput::PageAcked(peer, incarnation, up_to));
+                    }
+                    Control::Hello(_) | Control::Folders(_) | Control::Addresses(_) => {
+                        panic!("not a folder's frame")
+                    }
+                }
+            }
+        }
+    }
+
+    fn apply(&mut self, at: usize, index: usize) {
+        let (apply, steps) = &mut self.replicas[at].disk.applies[index];
+        let apply = *apply;
+        let step = steps.pop_front();
+        if steps.is_empty() {
+            self.replicas[at].disk.applies.swap_remove(index);
+        }
+        let Some(step) = step else { return };
+        let reachable = self
+            .replicas
+            .iter()
+            .enumerate()
+            .filter(|(other, replica)| {
+                step.sources.contains(&replica.id) && self.linked.contains(&(at, *other))
+            })
+            .flat_map(|(_, replica)| replica.disk.nodes.values())
+            .filter_map(|node| hash_of(&node.content))
+            .collect();
+        let disk = &mut self.replicas[at].disk;
+        let outcome = disk.carry_out(&step, &reachable);
+        disk.events.push_back(DiskEvent::Applied { apply, outcomes: vec![(step.path, outcome)] });
+    }
+
+    /// Lets everything happen until nothing is left, retries included; panics when it never ends.
+    pub(crate) fn settle(&mut self) {
+        for _ in 0..60 {
+            let mut events = 0;
+            while self.step() {
+                events += 1;
+                assert!(events < 200_000, "it does not end");
+            }
+            // An hourly rescan is not a retry.
+            let horizon = self.now.after(std::time::Duration::from_secs(120));
+            let due = self.replicas.iter().filter_map(|replica| replica.folder.poll_timeout());
+            let Some(next) = due.min().filter(|at| *at < horizon) else { return };
+            self.advance_to(next);
+        }
+    }
+
+    pub(crate) fn advance_to(&mut self, moment: Moment) {
+        self.now = moment;
+        for at in 0..self.replicas.len() {
+            let replica = &mut self.replicas[at];
+            replica.folder.handle_timeout(self.now, &mut replica.outbox);
+            self.perform(at);
+        }
+    }
+
+    // --- people ----------------------------------------------------------------------------------
+
+    /// A person writes; missing parents are made, a directory in the way goes.
+    pub(crate) fn write(&mut self, at: usize, text: &str, content: Content, mtime: i64) {
+        let target = path(text);
+        let disk = &mut self.replicas[at].disk;
+        let mut parents: Vec<RelPath> =
+            std::iter::successors(target.parent(), RelPath::parent).collect();
+        parents.reverse();
+        for parent in parents {
+            if !disk.is_directory(&parent) {
+                disk.put(&parent, Content::Directory, 0);
+                disk.disturb(&parent);
+            }
+        }
+        if content == Content::Directory && disk.is_directory(&target) {
+            return;
+        }
+        disk.remove(&target);
+        disk.put(&target, content, mtime);
+        disk.disturb(&target);
+    }
+
+    pub(crate) fn delete(&mut self, at: usize, text: &str) {
+        let disk = &mut self.replicas[at].disk;
+        disk.remove(&path(text));
+        disk.disturb(&path(text));
+    }
+
+    /// What lies on a device, one line each: stable to compare and to read.
+    pub(crate) fn tree(&self, at: usize) -> Vec<String> {
+        self.replicas[at]
+            .disk
+            .nodes
+            .iter()
+            .map(|(path, node)| match &node.content {
+                Content::Directory => format!("{path}/"),
+                Content::Symlink { target } => format!("{path} -> {}", target.as_str()),
+                Content::File { hash, executable, .. } => {
+                    format!("{path} {} {executable} {}", &hash.to_string()[..6], node.mtime.0)
+                }
+                Content::Absent => panic!("nothing lies there"),
+            })
+            .collect()
+    }
+
+    pub(crate) fn conflict_copies(&self, at: usize) -> usize {
+        self.tree(at).iter().filter(|line| line.contains(".conflict-")).count()
+    }
+
+    /// What every device says of a path, for a failing test.
+    fn told(&self, path: &RelPath) -> String {
+        let said = |entry: &Entry| {
+            let history: Vec<String> = entry
+                .version
+                .iter()
+                .map(|(actor, counter)| format!("{}:{counter}", actor.device.as_bytes()[0]))
+                .collect();
+            let author = entry.author;
+            let content = match &entry.content {
+                Content::File { hash, .. } => hash.to_string()[..6].to_owned(),
+                other @ (Content::Absent | Content::Symlink { .. } | Content::Directory) => {
+                    format!("{other:?}")
+                }
+            };
+            let (by, counter) = (author.actor.device.as_bytes()[0], author.counter);
+            format!("{content} by {by}:{counter} at {} knows {history:?}", entry.mtime.0)
+        };
+        let mut lines = Vec::new();
+        for (at, replica) in self.replicas.iter().enumerate() {
+            let ours = replica.store.rows.get(path).map(|row| said(&row.entry));
+            let need = replica.store.needs.contains(path);
+            let disk = replica.disk.nodes.contains_key(path);
+            lines.push(format!("{path}: {at} has {ours:?}, need {need}, on disk {disk}"));
+            for (device, entry) in replica.store.theirs.get(path).into_iter().flatten() {
+                lines.push(format!("    {}: {}", device.as_bytes()[0], said(entry)));
+            }
+        }
+        lines.join("\n")
+    }
+
+    /// All trees agree, every index equals its disk, and all indexes agree.
+    pub(crate) fn assert_agreed(&self) {
+        for (at, replica) in self.replicas.iter().enumerate() {
+            for path in self.replicas.iter().flat_map(|replica| replica.store.rows.keys()) {
+                let [first, here] = [0, at].map(|at| {
+                    self.replicas[at].disk.nodes.get(path).map(|node| &node.content)
+                });
+                assert_eq!(first, here, "{}", self.told(path));
+            }
+            assert_eq!(self.tree(at), self.tree(0), "trees of {at} and 0");
+            for (path, row) in &replica.store.rows {
+                let lies = replica.disk.nodes.get(path).map(|node| &node.content);
+                let known = Some(&row.entry.content).filter(|content| **content != Content::Absent);
+                assert_eq!(lies, known, "index and disk of {at} at {path}");
+                let first = self.replicas[0].store.rows.get(path).map(|row| &row.entry);
+                assert_eq!(first, Some(&row.entry), "{}", self.told(path));
+            }
+            for path in &replica.store.needs {
+                panic!("a need of {at} is left: {}", self.told(path));
+            }
+        }
+        assert_eq!(self.hangups, 0);
+    }
+
+    /// A mark of everything durable: equal marks mean that nothing was written.
+    pub(crate) fn marks(&self) -> Vec<(Sequence, u64)> {
+        self.replicas
+            .iter()
+            .map(|replica| (replica.folder.last_sequence(), replica.disk.writes))
+            .collect()
+    }
+}
+
+enum Choice {
+    Reply(usize),
+    Event(usize),
+    Apply(usize, usize),
+    Frame(usize, usize),
+}
+
+fn replica(name: u8, have: &BTreeMap<DeviceId, (Incarnation, Sequence)>) -> Replica {
+    let store = Store { have: have.clone(), ..Store::default() };
+    Replica {
+        id: device(name),
+        folder: Folder::new(restored(name, &store), actor(name)),
+        store,
+        disk: Disk::default(),
+        outbox: Outbox::default(),
+        replies: VecDeque::new(),
+    }
+}
+
+pub(crate) fn restored(name: u8, store: &Store) -> RestoredFolder {
+    let shared_with = (1..=3).filter(|other| *other != name).map(device).collect();
+    RestoredFolder {
+        record: FolderRecord {
+            id: FOLDER,
+            label: "Papers".to_owned(),
+            root: RootPath("/papers".to_owned()),
+            shared_with,
+        },
+        last_sequence: store.rows.values().map(|row| row.sequence).max().unwrap_or_default(),
+        have: store.have.clone(),
+        totals: store.totals(),
+    }
+}
+
+fn perform(store: &mut Store, request: StoreRequest) -> FolderInput {
+    match request {
+        StoreRequest::Persist(batch, operations) => {
+            assert!(!operations.is_empty(), "an empty batch costs a sync for nothing");
+            store.persisted += 1;
+            for operation in operations {
+                store.perform(operation);
+            }
+            FolderInput::Persisted(batch)
+        }
+        StoreRequest::LoadRows(_, paths) => {
+            FolderInput::Rows(paths.iter().map(|path| store.rows.get(path).cloned()).collect())
+        }
+        StoreRequest::LoadNeeds { after, limit, .. } => {
+            let later = |path: &&RelPath| after.as_ref().is_none_or(|after| *path > after);
+            // Three to a page, so that small trees have several.
+            let limit = limit.min(3);
+            let mut paths: Vec<&RelPath> = store.needs.iter().filter(later).collect();
+            let end = if paths.len() > limit { PageEnd::More } else { PageEnd::End };
+            paths.truncate(limit);
+            FolderInput::Needs(paths.into_iter().map(|path| store.need(path)).collect(), end)
+        }
+        StoreRequest::LoadIndex { peer, after, limit, .. } => {
+            let limit = limit.min(3);
+            let mut rows: Vec<(Sequence, Entry)> = store
+                .rows
+                .values()
+                .filter(|row| row.sequence > after)
+                .map(|row| (row.sequence, row.entry.clone()))
+                .collect();
+            rows.sort_by_key(|(sequence, _)| *sequence);
+            let end = if rows.len() > limit { PageEnd::More } else { PageEnd::End };
+            rows.truncate(limit);
+            FolderInput::Index(peer, rows, end)
+        }
+    }
+}

@@ -1,0 +1,1 @@
+//! The planner and the verdict, by hand and by property.

@@ -1,0 +1,537 @@
+//! The disk: the only part of Towline that touches a person's files.
+//!
+//! [`Disk`] carries out what the core asks of a folder's disk: prepare and open a root, scan it,
+//! watch it. Events come back on one bounded channel. The data plane stages bytes in temporary
+//! files ([`StagedFile`], [`Staged`]) and hands batches to [`commit`]; peers are served through
+//! [`open_for_serving`]. Everything blocking runs on the [`Pool`]; nothing here decides what should
+//! happen, and nothing reaches outside a root.
+//!
+//! A root that is lost (unmounted, moved, replaced) is noticed by scans, commits, the watcher and a
+//! check every few seconds; its scans end without a further page, and it is opened again by itself
+//! when it is back. Both are told as `DiskEvent::Root`.
+
+mod commit;
+mod handle;
+mod hash;
+mod hints;
+mod marker;
+mod names;
+mod outcome;
+mod own_writes;
+mod parents;
+mod pool;
+mod root;
+mod rows;
+mod scan;
+mod serve;
+mod stage;
+#[cfg(test)]
+mod tests;
+mod watch;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io;
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use tokio::sync::mpsc;
+use towline_core::io::{DiskEvent, PageEnd, RootFault, ScanId, ScanScope};
+use towline_core::records::RootPath;
+use towline_wire::ids::FolderId;
+use towline_wire::rel_path::RelPath;
+use tracing::{debug, info, warn};
+
+pub(crate) use commit::{Ready, commit};
+pub(crate) use handle::read_at;
+pub(crate) use pool::{Pool, PoolClosed};
+pub(crate) use root::Root;
+pub(crate) use rows::{KnownRows, OpenRows};
+pub(crate) use serve::{NotServed, open_for_serving, still_has};
+pub(crate) use stage::{FileShape, StageFault, Staged, StagedFile};
+
+use hints::Hints;
+use parents::Parents;
+use pool::lock;
+use scan::Scan;
+use watch::{Hint, Watcher};
+
+/// Pages of a scan that may be out without an answer: 2. One is stored while the next is read;
+/// more would only be held in memory.
+const PAGES_OUT_MAX: u8 = 2;
+
+/// Time between two checks of a root: 5 s. A check is a handful of metadata calls; a person waits
+/// about that long before wondering why an unplugged disk still looks fine.
+const ROOT_CHECKED_EVERY: Duration = Duration::from_secs(5);
+
+/// Time between two looks at everything where the system cannot watch: one minute, as long as a
+/// change may take to be seen there; a warm look at 30,000 files costs a fraction of a second.
+const UNWATCHED_SCANNED_EVERY: Duration = Duration::from_secs(60);
+
+/// Time after which a file that would not hold still is looked at again: 1 s.
+const RESTLESS_AFTER: Duration = Duration::from_secs(1);
+
+/// The disks under all folders of a device. Dropping it waits for its threads: drop the receiver of
+/// the events first, and not on the async runtime.
+pub(crate) struct Disk {
+    shared: Arc<Shared>,
+    tender: Option<JoinHandle<()>>,
+}
+
+struct Shared {
+    pool: Arc<Pool>,
+    events: mpsc::Sender<(FolderId, DiskEvent)>,
+    rows: Arc<dyn OpenRows>,
+    state: Mutex<State>,
+    wake: Condvar,
+}
+
+#[derive(Default)]
+struct State {
+    places: BTreeMap<FolderId, Place>,
+    hints: Hints,
+    ending: bool,
+    /// Counts openings, so that a late answer of an old one is known.
+    openings: u64,
+}
+
+/// A folder that is to be open.
+struct Place {
+    path: RootPath,
+    opening: u64,
+    phase: Phase,
+    /// What was told of the root last.
+    told: Option<Result<(), RootFault>>,
+    check_at: Instant,
+    scans: BTreeMap<ScanId, Pages>,
+}
+
+enum Phase {
+    Opening,
+    Open {
+        root: Arc<Root>,
+        /// Held for its life; `None` where the system cannot watch.
+        watcher: Option<Watcher>,
+        scan_all_at: Option<Instant>,
+    },
+    Lost,
+}
+
+/// A scan between its pages.
+struct Pages {
+    out: u8,
+    /// `None` while a thread works on it.
+    parked: Option<Box<Scan>>,
+}
+
+impl Disk {
+    /// Starts the threads. Events go into `events`, which may hold them back; `rows` opens our
+    /// index for scans.
+    pub(crate) fn start(
+        events: mpsc::Sender<(FolderId, DiskEvent)>,
+        rows: Arc<dyn OpenRows>,
+    ) -> io::Result<Self> {
+        let shared = Arc::new(Shared {
+            pool: Arc::new(Pool::start()?),
+            events,
+            rows,
+            state: Mutex::new(State::default()),
+            wake: Condvar::new(),
+        });
+        let tended = Arc::clone(&shared);
+        let tender = thread::Builder::new()
+            .name("towline-hints".to_owned())
+            .spawn(move || tended.tend())?;
+        Ok(Self { shared, tender: Some(tender) })
+    }
+
+    /// The threads for disk work, for the data plane.
+    pub(crate) fn pool(&self) -> &Arc<Pool> {
+        &self.shared.pool
+    }
+
+    /// The open root of a folder; `None` while it is not usable.
+    pub(crate) fn root(&self, folder: FolderId) -> Option<Arc<Root>> {
+        lock(&self.shared.state).places.get(&folder).and_then(Place::root)
+    }
+
+    /// Carries out `DiskRequest::Prepare`. Never blocks, like all requests below.
+    pub(crate) fn prepare(&self, folder: FolderId, root: RootPath, others: Vec<RootPath>) {
+        let shared = Arc::clone(&self.shared);
+        self.shared.pool.submit(move || {
+            let prepared = Root::prepare(&root, &others, folder);
+            shared.tell(folder, DiskEvent::Prepared(prepared));
+        });
+    }
+
+    /// Carries out `DiskRequest::Open`.
+    pub(crate) fn open(&self, folder: FolderId, root: RootPath) {
+        self.shared.begin_open(folder, root, Reopening::No);
+    }
+
+    /// Carries out `DiskRequest::Close`.
+    pub(crate) fn close(&self, folder: FolderId) {
+        let mut state = lock(&self.shared.state);
+        state.hints.forget(folder);
+        let place = state.places.remove(&folder);
+        drop(state);
+        // Ending a watcher joins its thread, which may be waiting for the lock.
+        drop(place);
+    }
+
+    /// Carries out `DiskRequest::Scan`. A folder that is not open gets no page: its loss was told.
+    pub(crate) fn scan(&self, folder: FolderId, id: ScanId, scope: ScanScope) {
+        let mut state = lock(&self.shared.state);
+        let Some(place) = state.places.get_mut(&folder) else { return };
+        let Some(root) = place.root() else { return };
+        place.scans.insert(id, Pages { out: 0, parked: None });
+        let opening = place.opening;
+        drop(state);
+        let shared = Arc::clone(&self.shared);
+        self.shared.pool.submit(move || {
+            let scan = Box::new(Scan::new(root, shared.rows.open_rows(folder), scope));
+            shared.go_on(folder, opening, id, scan);
+        });
+    }
+
+    /// Carries out `DiskRequest::ContinueScan`.
+    pub(crate) fn continue_scan(&self, folder: FolderId, id: ScanId) {
+        let mut state = lock(&self.shared.state);
+        let Some(place) = state.places.get_mut(&folder) else { return };
+        let opening = place.opening;
+        // The last page of a scan needs no answer; it may get one.
+        let Some(pages) = place.scans.get_mut(&id) else { return };
+        pages.out = pages.out.saturating_sub(1);
+        let Some(scan) = pages.parked.take() else { return };
+        drop(state);
+        let shared = Arc::clone(&self.shared);
+        self.shared.pool.submit(move || shared.go_on(folder, opening, id, scan));
+    }
+
+    /// Has a root checked now: the data plane saw it fail.
+    pub(crate) fn doubt(&self, folder: FolderId) {
+        self.shared.doubt(folder);
+    }
+}
+
+impl Drop for Disk {
+    fn drop(&mut self) {
+        let mut state = lock(&self.shared.state);
+        state.ending = true;
+        let places = std::mem::take(&mut state.places);
+        drop(state);
+        drop(places);
+        self.shared.wake.notify_all();
+        if let Some(tender) = self.tender.take() {
+            // It ends by its flag; a panic in it was reported by the runtime.
+            let _ = tender.join();
+        }
+    }
+}
+
+impl Place {
+    fn root(&self) -> Option<Arc<Root>> {
+        match &self.phase {
+            Phase::Open { root, .. } => Some(Arc::clone(root)),
+            Phase::Opening | Phase::Lost => None,
+        }
+    }
+}
+
+impl Shared {
+    /// Waits while the device loop is busy; a closed channel means that the engine ends.
+    fn tell(&self, folder: FolderId, event: DiskEvent) {
+        let _ = self.events.blocking_send((folder, event));
+    }
+
+    fn begin_open(
+        self: &Arc<Self>,
+        folder: FolderId,
+        path: RootPath,
+        reopening: Reopening,
+    ) {
+        let mut state = lock(&self.state);
+        let told = match reopening {
+            Reopening::No => None,
+            Reopening::After(former) => {
+                // The folder may have been closed, or opened elsewhere, meanwhile.
+                match state.places.get(&folder).filter(|place| place.opening == former) {
+                    Some(place) => place.told,
+                    None => return,
+                }
+            }
+        };
+        state.openings += 1;
+        let opening = state.openings;
+        let place = Place {
+            path: path.clone(),
+            opening,
+            phase: Phase::Opening,
+            told,
+            check_at: Instant::now() + ROOT_CHECKED_EVERY,
+            scans: BTreeMap::new(),
+        };
+        let before = state.places.insert(folder, place);
+        drop(state);
+        drop(before);
+        let shared = Arc::clone(self);
+        self.pool.submit(move || shared.finish_open(folder, opening, &path));
+    }
+
+    fn finish_open(self: &Arc<Self>, folder: FolderId, opening: u64, path: &RootPath) {
+        let phase = Root::open(path, folder).map(|root| self.watched(folder, root));
+        let result = phase.as_ref().map(|_| ()).map_err(|fault| *fault);
+        let mut state = lock(&self.state);
+        let Some(place) = state.places.get_mut(&folder).filter(|place| place.opening == opening)
+        else {
+            return;
+        };
+        place.phase = phase.unwrap_or(Phase::Lost);
+        place.check_at = Instant::now() + ROOT_CHECKED_EVERY;
+        let news = place.told != Some(result);
+        place.told = Some(result);
+        drop(state);
+        self.wake.notify_all();
+        if news {
+            self.tell(folder, DiskEvent::Root(result));
+        }
+    }
+
+    fn watched(self: &Arc<Self>, folder: FolderId, root: Root) -> Phase {
+        let weak = Arc::downgrade(self);
+        let watcher = Watcher::start(root.path(), move |hint| {
+            if let Some(shared) = weak.upgrade() {
+                shared.hint(folder, hint);
+            }
+        });
+        let (watcher, scan_all_at) = match watcher {
+            Ok(watcher) => (Some(watcher), None),
+            Err(fault) => {
+                warn!(code = fault.code(), "folder is scanned from time to time, not watched");
+                (None, Some(Instant::now() + UNWATCHED_SCANNED_EVERY))
+            }
+        };
+        Phase::Open { root: Arc::new(root), watcher, scan_all_at }
+    }
+
+    fn hint(&self, folder: FolderId, hint: Hint) {
+        let now = Instant::now();
+        match hint {
+            Hint::At(path) => lock(&self.state).hints.add(folder, path, now),
+            Hint::Lost => lock(&self.state).hints.add_all(folder, now),
+            Hint::Root => return self.doubt(folder),
+        }
+        self.wake.notify_all();
+    }
+
+    fn doubt(&self, folder: FolderId) {
+        if let Some(place) = lock(&self.state).places.get_mut(&folder) {
+            place.check_at = Instant::now();
+        }
+        self.wake.notify_all();
+    }
+
+    /// Yields pages of a scan until too many are out, or it ends.
+    fn go_on(&self, folder: FolderId, opening: u64, id: ScanId, mut scan: Box<Scan>) {
+        loop {
+            let (page, end) = match scan.next_page(&self.pool) {
+                Ok(page) => page,
+                Err(fault) => return self.lose(folder, opening, fault),
+            };
+            let mut state = lock(&self.state);
+            let Some(place) =
+                state.places.get_mut(&folder).filter(|place| place.opening == opening)
+            else {
+                return;
+            };
+            let Some(pages) = place.scans.get_mut(&id) else { return };
+            pages.out += 1;
+            if end == PageEnd::End {
+                place.scans.remove(&id);
+                if let Some(scope) = scan.restless() {
+                    debug!("some files would not hold still");
+                    state.hints.add_later(folder, scope, Instant::now() + RESTLESS_AFTER);
+                    self.wake.notify_all();
+                }
+            }
+            drop(state);
+            self.tell(
+                folder,
+                DiskEvent::Scanned {
+                    scan: id,
+                    found: page.found,
+                    absent: page.absent,
+                    held_back: page.held_back,
+                    end,
+                },
+            );
+            if end == PageEnd::End {
+                return;
+            }
+            let mut state = lock(&self.state);
+            let pages = state
+                .places
+                .get_mut(&folder)
+                .filter(|place| place.opening == opening)
+                .and_then(|place| place.scans.get_mut(&id));
+            let Some(pages) = pages else { return };
+            if pages.out >= PAGES_OUT_MAX {
+                pages.parked = Some(scan);
+                return;
+            }
+        }
+    }
+
+    /// A root is not what it was: everything on it ends, and it is looked for from now on.
+    fn lose(&self, folder: FolderId, opening: u64, fault: RootFault) {
+        let mut state = lock(&self.state);
+        let Some(place) = state.places.get_mut(&folder).filter(|place| place.opening == opening)
+        else {
+            return;
+        };
+        let before = std::mem::replace(&mut place.phase, Phase::Lost);
+        place.scans.clear();
+        place.check_at = Instant::now() + ROOT_CHECKED_EVERY;
+        let news = place.told != Some(Err(fault));
+        place.told = Some(Err(fault));
+        state.hints.forget(folder);
+        drop(state);
+        drop(before);
+        if news {
+            info!(?fault, "folder's place is lost");
+            self.tell(folder, DiskEvent::Root(Err(fault)));
+        }
+    }
+
+    /// The hint thread: passes on what is due and checks roots.
+    fn tend(self: &Arc<Self>) {
+        loop {
+            let mut state = lock(&self.state);
+            let now = loop {
+                if state.ending {
+                    return;
+                }
+                let now = Instant::now();
+                let due = state.next_due();
+                match due {
+                    Some(due) if due <= now => break now,
+                    Some(due) => {
+                        let wait = self.wake.wait_timeout(state, due - now);
+                        state = wait.unwrap_or_else(PoisonError::into_inner).0;
+                    }
+                    None => {
+                        let wait = self.wake.wait(state);
+                        state = wait.unwrap_or_else(PoisonError::into_inner);
+                    }
+                }
+            };
+            let hints = state.hints.take_due(now);
+            let work = state.take_checks(now);
+            drop(state);
+            for (folder, opening, check) in work {
+                self.check(folder, opening, check);
+            }
+            for (folder, scope) in hints {
+                self.pass_on(folder, scope);
+            }
+        }
+    }
+
+    fn check(self: &Arc<Self>, folder: FolderId, opening: u64, check: Check) {
+        match check {
+            Check::Still(root) => {
+                if let Err(fault) = root.check() {
+                    self.lose(folder, opening, fault);
+                }
+            }
+            Check::Again(path) => self.begin_open(folder, path, Reopening::After(opening)),
+            Check::ScanAll => self.tell(folder, DiskEvent::Disturbed(ScanScope::All)),
+        }
+    }
+
+    fn pass_on(&self, folder: FolderId, scope: ScanScope) {
+        let root = lock(&self.state).places.get(&folder).and_then(Place::root);
+        let Some(root) = root else { return };
+        let scope = match scope {
+            ScanScope::All => ScanScope::All,
+            ScanScope::Paths(paths) => {
+                let paths = without_own_writes(&root, paths);
+                if paths.is_empty() {
+                    return;
+                }
+                ScanScope::Paths(paths)
+            }
+        };
+        self.tell(folder, DiskEvent::Disturbed(scope));
+    }
+}
+
+/// Whether a root is opened because it was lost.
+enum Reopening {
+    No,
+    /// After this opening of it.
+    After(u64),
+}
+
+/// What the hint thread is to do about a root.
+enum Check {
+    Still(Arc<Root>),
+    Again(RootPath),
+    ScanAll,
+}
+
+impl State {
+    fn next_due(&self) -> Option<Instant> {
+        let checks = self.places.values().filter_map(|place| match &place.phase {
+            Phase::Opening => None,
+            Phase::Open { scan_all_at, .. } => {
+                Some(scan_all_at.map_or(place.check_at, |at| at.min(place.check_at)))
+            }
+            Phase::Lost => Some(place.check_at),
+        });
+        checks.chain(self.hints.next_due()).min()
+    }
+
+    fn take_checks(&mut self, now: Instant) -> Vec<(FolderId, u64, Check)> {
+        let mut checks = Vec::new();
+        for (folder, place) in &mut self.places {
+            let due = place.check_at <= now;
+            match &mut place.phase {
+                Phase::Opening => continue,
+                Phase::Open { root, scan_all_at, .. } => {
+                    if due {
+                        let check = Check::Still(Arc::clone(root));
+                        checks.push((*folder, place.opening, check));
+                    }
+                    if let Some(at) = scan_all_at.as_mut().filter(|at| **at <= now) {
+                        *at = now + UNWATCHED_SCANNED_EVERY;
+                        checks.push((*folder, place.opening, Check::ScanAll));
+                    }
+                }
+                Phase::Lost => {
+                    if due {
+                        let check = Check::Again(place.path.clone());
+                        checks.push((*folder, place.opening, check));
+                    }
+                }
+            }
+            if due {
+                place.check_at = now + ROOT_CHECKED_EVERY;
+            }
+        }
+        checks
+    }
+}
+
+/// Drops paths where exactly what we wrote there still lies.
+fn without_own_writes(root: &Root, paths: BTreeSet<RelPath>) -> BTreeSet<RelPath> {
+    let mut parents = Parents::new(root);
+    let is_ours = |path: &RelPath, parents: &mut Parents<'_>| {
+        let Some(left) = root.own_writes.left_at(path) else { return false };
+        match parents.mark(path) {
+            Ok(mark) => left == Some(mark.stamp),
+            Err(fault) => left.is_none() && parents::proves_absence(&fault),
+        }
+    };
+    paths.into_iter().filter(|path| !is_ours(path, &mut parents)).collect()
+}

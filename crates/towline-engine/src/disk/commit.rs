@@ -1,0 +1,597 @@
+//! Carries out a batch of steps: the only code that changes a person's files.
+//!
+//! First the bytes of all staged files are made durable together. Then each step looks once more
+//! at what lies in its place, keeps it first where the plan says so, and takes the place with one
+//! rename. At last the names are made durable together, and only then is a step *done*. A kill
+//! between any two calls leaves the old or the new file whole under its name.
+//!
+//! Order: what is made or replaced comes first, parents before children; then removals, children
+//! before parents; then what takes the place of a directory that the removals have emptied.
+
+use std::collections::BTreeSet;
+use std::io;
+use std::sync::atomic::Ordering;
+
+use towline_core::io::{Expected, Found, Outcome, Step};
+use towline_wire::entry::{Content, SymlinkTarget};
+use towline_wire::rel_path::RelPath;
+
+use super::handle::{Directory, Kind, Mark, copy_bytes, new_file_mode, replacing_mode, set_mtime};
+use super::hash::{Reading, read_now};
+use super::names;
+use super::outcome::{held_reason, outcome_of};
+use super::parents::{Missing, NEW_DIRECTORY_MODE, Parents};
+use super::root::Root;
+use super::stage::Staged;
+
+/// Files or directories up to which each is synced alone: 4. A sync of the whole filesystem costs
+/// about as much as a few single ones, but may have to wait for other programs' writes.
+const SYNCED_ALONE_MAX: usize = 4;
+
+/// A step with all that it needs.
+#[derive(Debug)]
+pub(crate) struct Ready {
+    /// What to do.
+    pub(crate) step: Step,
+    /// The bytes, for a step whose content is a file.
+    pub(crate) staged: Option<Staged>,
+}
+
+/// Carries out a batch; each step has exactly one outcome, in no particular order. Durable when it
+/// returns. A root that is lost makes every step `Stale`.
+pub(crate) fn commit(root: &Root, batch: Vec<Ready>) -> Vec<(RelPath, Outcome)> {
+    if root.check().is_err() {
+        return batch
+            .into_iter()
+            .map(|ready| (ready.step.path, Outcome::Stale))
+            .collect();
+    }
+    let data = sync_data(root, &batch).map_err(|fault| held_reason(&fault));
+    let mut run = Run {
+        root,
+        parents: Parents::new(root),
+        keep_parents: Parents::new(root),
+        touched: BTreeSet::new(),
+    };
+    let mut outcomes = Vec::with_capacity(batch.len());
+    for ready in in_order(batch) {
+        let path = ready.step.path.clone();
+        let outcome = match data {
+            Err(reason) if ready.staged.is_some() => Outcome::Held(reason),
+            Ok(()) | Err(_) => run.carry_out(ready),
+        };
+        outcomes.push((path, outcome));
+    }
+    if let Err(fault) = run.sync_names() {
+        let reason = held_reason(&fault);
+        for (_, outcome) in &mut outcomes {
+            if matches!(outcome, Outcome::Done { .. }) {
+                *outcome = Outcome::Held(reason);
+            }
+        }
+    }
+    for (path, outcome) in &outcomes {
+        if let Outcome::Done { stamp, kept } = outcome {
+            root.own_writes.add(path.clone(), *stamp);
+            if let Some(kept) = kept {
+                root.own_writes.add(kept.path.clone(), Some(kept.stamp));
+            }
+        }
+    }
+    outcomes
+}
+
+fn in_order(batch: Vec<Ready>) -> impl Iterator<Item = Ready> {
+    let (mut removed, others): (Vec<Ready>, Vec<Ready>) = batch
+        .into_iter()
+        .partition(|ready| ready.step.content == Content::Absent);
+    let (mut last, mut first): (Vec<Ready>, Vec<Ready>) = others.into_iter().partition(|ready| {
+        ready.step.expected == Expected::Directory && ready.step.content != Content::Directory
+    });
+    first.sort_by(|left, right| left.step.path.cmp(&right.step.path));
+    removed.sort_by(|left, right| right.step.path.cmp(&left.step.path));
+    last.sort_by(|left, right| left.step.path.cmp(&right.step.path));
+    first.into_iter().chain(removed).chain(last)
+}
+
+fn sync_data(root: &Root, batch: &[Ready]) -> io::Result<()> {
+    let staged: Vec<&Staged> = batch
+        .iter()
+        .filter_map(|ready| ready.staged.as_ref())
+        .collect();
+    if staged.len() > SYNCED_ALONE_MAX {
+        match root.temporary().sync_filesystem() {
+            Err(fault) if fault.kind() == io::ErrorKind::Unsupported => {}
+            other => return other,
+        }
+    }
+    for file in staged {
+        root.temporary().open_writable(file.name())?.sync_data()?;
+    }
+    Ok(())
+}
+
+/// One batch on its way.
+struct Run<'root> {
+    root: &'root Root,
+    parents: Parents<'root>,
+    keep_parents: Parents<'root>,
+    /// The directories whose names changed; `None` is the root.
+    touched: BTreeSet<Option<RelPath>>,
+}
+
+/// A place that a step is about.
+struct Target<'a> {
+    directory: &'a Directory,
+    step: &'a Step,
+    name: &'a str,
+    /// What lies there now.
+    there: Option<Mark>,
+}
+
+impl Run<'_> {
+    fn carry_out(&mut self, ready: Ready) -> Outcome {
+        self.try_carry_out(ready)
+            .unwrap_or_else(|fault| outcome_of(&fault))
+    }
+
+    fn try_carry_out(&mut self, ready: Ready) -> io::Result<Outcome> {
+        let Ready { step, staged } = ready;
+        let name = step.path.file_name();
+        if !step.path.components().all(names::possible) {
+            return Err(io::ErrorKind::InvalidFilename.into());
+        }
+        let missing = if step.content == Content::Absent {
+            Missing::Refuse
+        } else {
+            Missing::Make
+        };
+        let directory = self.parents.of(&step.path, missing)?;
+        let there = mark_if_any(directory, name)?;
+        let target = Target {
+            directory,
+            step: &step,
+            name,
+            there,
+        };
+        if !target.is_as_expected() {
+            return Ok(target.unexpected());
+        }
+        self.touched.insert(step.path.parent());
+        if let Some(keep) = &step.keep {
+            self.touched.insert(keep.parent());
+        }
+        match (&step.content, staged) {
+            (Content::File { .. }, Some(staged)) => {
+                place_file(self.root, &mut self.keep_parents, &target, staged)
+            }
+            // The caller owes the bytes; without them nothing can be done.
+            (Content::File { .. }, None) => Ok(Outcome::NoSource),
+            (Content::Symlink { target: text }, _) => {
+                place_link(self.root, &mut self.keep_parents, &target, text)
+            }
+            (Content::Directory, _) => place_directory(self.root, &mut self.keep_parents, &target),
+            (Content::Absent, _) => remove(self.root, &mut self.keep_parents, &target),
+        }
+    }
+
+    /// Makes the changed names durable.
+    fn sync_names(&mut self) -> io::Result<()> {
+        let mut alone = self.touched.len() <= SYNCED_ALONE_MAX;
+        if !alone {
+            match self.root.top().sync_filesystem() {
+                Err(fault) if fault.kind() == io::ErrorKind::Unsupported => alone = true,
+                other => return other,
+            }
+        }
+        if alone {
+            for directory in &self.touched {
+                let synced = match directory {
+                    None => self.root.top().sync(),
+                    Some(path) => self
+                        .parents
+                        .of(path, Missing::Refuse)
+                        .and_then(|parent| parent.open_directory(path.file_name()))
+                        .and_then(|directory| directory.sync()),
+                };
+                match synced {
+                    // Gone already, by this batch or by a person: no names to keep.
+                    Err(fault) if super::parents::proves_absence(&fault) => {}
+                    other => other?,
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Target<'_> {
+    fn is_as_expected(&self) -> bool {
+        match (&self.step.expected, &self.there) {
+            (Expected::Nothing, None) => true,
+            // Two who make the same directory agree.
+            (Expected::Nothing, Some(mark)) => {
+                self.step.content == Content::Directory
+                    && mark.kind == Kind::Directory
+                    && self.is_listed().unwrap_or(false)
+            }
+            (Expected::Directory, Some(mark)) => mark.kind == Kind::Directory,
+            (Expected::Stamped(stamp), Some(mark)) => {
+                matches!(mark.kind, Kind::File | Kind::Symlink) && mark.stamp == *stamp
+            }
+            (Expected::Directory | Expected::Stamped(_), None) => false,
+        }
+    }
+
+    /// Something else lies there, or the filesystem takes another spelling for this name.
+    fn unexpected(&self) -> Outcome {
+        match self.is_listed() {
+            Ok(false) if self.there.is_some() => Outcome::Held(towline_core::io::HeldReason::Name),
+            Ok(_) | Err(_) => Outcome::Stale,
+        }
+    }
+
+    /// Whether the name is there in exactly this spelling.
+    fn is_listed(&self) -> io::Result<bool> {
+        Ok(self
+            .directory
+            .list()?
+            .iter()
+            .any(|(name, _)| name == self.name))
+    }
+
+    /// Whether what lay there when the step began still does, its bytes unchanged.
+    fn is_untouched(&self) -> io::Result<bool> {
+        Ok(
+            match (mark_if_any(self.directory, self.name)?, &self.there) {
+                (Some(now), Some(before)) => now.same_bytes(before),
+                (None, None) => true,
+                (Some(_), None) | (None, Some(_)) => false,
+            },
+        )
+    }
+}
+
+fn place_file(
+    root: &Root,
+    keep_parents: &mut Parents<'_>,
+    target: &Target<'_>,
+    staged: Staged,
+) -> io::Result<Outcome> {
+    let shape = staged.shape();
+    let replaced = target.there.filter(|mark| mark.kind == Kind::File);
+    if let Some(old) = replaced.filter(|_| cfg!(unix)) {
+        let mode = replacing_mode(old.mode, shape.executable);
+        if mode != staged.mark().mode {
+            root.temporary().set_mode(staged.name(), mode)?;
+        }
+    }
+    let kept = match take_place(root, keep_parents, target, staged.name())? {
+        Taken::Yes(kept) => kept,
+        Taken::No(outcome) => return Ok(outcome),
+    };
+    let mark = staged.mark();
+    staged.was_moved();
+    Ok(Outcome::Done {
+        stamp: Some(stamp_now(target, &mark)),
+        kept: found_kept(keep_parents, kept),
+    })
+}
+
+fn place_link(
+    root: &Root,
+    keep_parents: &mut Parents<'_>,
+    target: &Target<'_>,
+    text: &SymlinkTarget,
+) -> io::Result<Outcome> {
+    let name = format!("link-{}", root.next_number());
+    let temporary = root.temporary();
+    match temporary.make_symlink(text.as_str(), &name) {
+        // Without leave on Windows, and on filesystems that have none.
+        Err(fault) if has_no_links(&fault) => {
+            return Ok(Outcome::Held(towline_core::io::HeldReason::Kind));
+        }
+        other => other?,
+    }
+    let taken = temporary
+        .mark(&name)
+        .and_then(|mark| Ok((mark, take_place(root, keep_parents, target, &name)?)));
+    match taken {
+        Ok((mark, Taken::Yes(kept))) => {
+            let stamp = Some(stamp_now(target, &mark));
+            Ok(Outcome::Done {
+                stamp,
+                kept: found_kept(keep_parents, kept),
+            })
+        }
+        Ok((_, Taken::No(outcome))) => {
+            temporary.remove_file(&name)?;
+            Ok(outcome)
+        }
+        Err(fault) => {
+            // The first fault is the one to tell; litter is removed when the root is opened.
+            let _ = temporary.remove_file(&name);
+            Err(fault)
+        }
+    }
+}
+
+fn place_directory(
+    root: &Root,
+    keep_parents: &mut Parents<'_>,
+    target: &Target<'_>,
+) -> io::Result<Outcome> {
+    let Target {
+        directory,
+        name,
+        there,
+        ..
+    } = target;
+    let mut kept = None;
+    match there {
+        Some(mark) if mark.kind == Kind::Directory => {}
+        None => directory.make_directory(name, NEW_DIRECTORY_MODE)?,
+        Some(old) => {
+            kept = match keep_first(root, keep_parents, target)? {
+                Keeping::Kept(kept) => kept,
+                Keeping::Failed(outcome) => return Ok(outcome),
+            };
+            // A file gives way to a directory: it goes aside until the directory is there.
+            let aside = format!("aside-{}", root.next_number());
+            let temporary = root.temporary();
+            directory.rename(name, temporary, &aside)?;
+            let made = if temporary.mark(&aside)?.same_bytes(old) {
+                directory.make_directory(name, NEW_DIRECTORY_MODE)
+            } else {
+                Err(io::ErrorKind::AlreadyExists.into())
+            };
+            if let Err(fault) = made {
+                temporary.rename_new(&aside, directory, name)?;
+                return Err(fault);
+            }
+            temporary.remove_file(&aside)?;
+        }
+    }
+    let stamp = Some(directory.mark(name)?.stamp);
+    Ok(Outcome::Done {
+        stamp,
+        kept: found_kept(keep_parents, kept),
+    })
+}
+
+fn remove(root: &Root, keep_parents: &mut Parents<'_>, target: &Target<'_>) -> io::Result<Outcome> {
+    let Target {
+        directory,
+        name,
+        there,
+        ..
+    } = target;
+    let mut kept = None;
+    match there {
+        None => {}
+        Some(mark) if mark.kind == Kind::Directory => directory.remove_directory(name)?,
+        Some(_) => {
+            kept = match keep_first(root, keep_parents, target)? {
+                Keeping::Kept(kept) => kept,
+                Keeping::Failed(outcome) => return Ok(outcome),
+            };
+            directory.remove_file(name)?;
+        }
+    }
+    Ok(Outcome::Done {
+        stamp: None,
+        kept: found_kept(keep_parents, kept),
+    })
+}
+
+/// Whether a temporary name has taken its place.
+enum Taken {
+    Yes(Option<Found>),
+    No(Outcome),
+}
+
+/// Brings a temporary file or link to its place, keeping first what lies there.
+fn take_place(
+    root: &Root,
+    keep_parents: &mut Parents<'_>,
+    target: &Target<'_>,
+    temporary_name: &str,
+) -> io::Result<Taken> {
+    let Target {
+        directory,
+        name,
+        there,
+        ..
+    } = target;
+    let temporary = root.temporary();
+    match there {
+        None => {
+            temporary.rename_new(temporary_name, directory, name)?;
+            Ok(Taken::Yes(None))
+        }
+        Some(mark) if mark.kind == Kind::Directory => {
+            directory.remove_directory(name)?;
+            temporary.rename_new(temporary_name, directory, name)?;
+            Ok(Taken::Yes(None))
+        }
+        Some(_) => match keep_first(root, keep_parents, target)? {
+            Keeping::Failed(outcome) => Ok(Taken::No(outcome)),
+            Keeping::Kept(kept) => {
+                temporary.rename(temporary_name, directory, name)?;
+                Ok(Taken::Yes(kept))
+            }
+        },
+    }
+}
+
+/// Whether what lies in a place has a second name now.
+enum Keeping {
+    Kept(Option<Found>),
+    Failed(Outcome),
+}
+
+/// Gives what lies at the target its second name, when the step asks for it. When it returns
+/// `Kept`, the target was still untouched.
+fn keep_first(
+    root: &Root,
+    keep_parents: &mut Parents<'_>,
+    target: &Target<'_>,
+) -> io::Result<Keeping> {
+    let Some(keep) = &target.step.keep else {
+        return Ok(Keeping::Kept(None));
+    };
+    let keep_name = keep.file_name();
+    let Some(content) = read_content(target)? else {
+        return Ok(Keeping::Failed(Outcome::Stale));
+    };
+    let keep_directory = keep_parents.of(keep, Missing::Make)?;
+    let made = match give_second_name(root, target, keep_directory, keep_name) {
+        Ok(()) => true,
+        Err(fault) if fault.kind() == io::ErrorKind::AlreadyExists => {
+            let there = keep_directory.mark(keep_name)?;
+            let other = Target {
+                directory: keep_directory,
+                step: target.step,
+                name: keep_name,
+                there: Some(there),
+            };
+            if read_content(&other)?.is_none_or(|other| !other.same_bytes(&content)) {
+                return Ok(Keeping::Failed(Outcome::Stale));
+            }
+            false
+        }
+        Err(fault) => return Err(fault),
+    };
+    if !target.is_untouched()? {
+        // Changed in place meanwhile: both names show the same new bytes, one of them is enough.
+        let second = keep_directory.mark(keep_name)?;
+        let same = mark_if_any(target.directory, target.name)?
+            .is_some_and(|mark| mark.identity == second.identity);
+        if made && same {
+            keep_directory.remove_file(keep_name)?;
+        }
+        return Ok(Keeping::Failed(Outcome::Stale));
+    }
+    let mark = keep_directory.mark(keep_name)?;
+    Ok(Keeping::Kept(Some(Found {
+        path: keep.clone(),
+        content,
+        mtime: mark.mtime,
+        stamp: mark.stamp,
+    })))
+}
+
+/// A hard link where there are such, else a copy.
+fn give_second_name(
+    root: &Root,
+    target: &Target<'_>,
+    keep_directory: &Directory,
+    keep_name: &str,
+) -> io::Result<()> {
+    if !root.without_links.load(Ordering::Relaxed) {
+        match target
+            .directory
+            .link(target.name, keep_directory, keep_name)
+        {
+            Err(fault) if has_no_links(&fault) => root.without_links.store(true, Ordering::Relaxed),
+            other => return other,
+        }
+    }
+    let temporary = root.temporary();
+    let name = format!("keep-{}", root.next_number());
+    let copied = match target.directory.read_link(target.name) {
+        Ok(text) => match text.to_str() {
+            Some(text) => temporary.make_symlink(text, &name),
+            None => Err(io::ErrorKind::InvalidInput.into()),
+        },
+        Err(_) => copy_file(target, temporary, &name),
+    };
+    let moved = copied.and_then(|()| temporary.rename_new(&name, keep_directory, keep_name));
+    if moved.is_err() {
+        // The first fault is the one to tell; litter is removed when the root is opened.
+        let _ = temporary.remove_file(&name);
+    }
+    moved
+}
+
+fn copy_file(target: &Target<'_>, temporary: &Directory, name: &str) -> io::Result<()> {
+    let from = target.directory.open_file(target.name)?;
+    let executable = target
+        .there
+        .and_then(|mark| mark.executable())
+        .unwrap_or(false);
+    let to = temporary.create_file(name, new_file_mode(executable))?;
+    copy_bytes(&from, &to)?;
+    if let Some(mark) = &target.there {
+        set_mtime(&to, mark.mtime)?;
+        if cfg!(unix) {
+            temporary.set_mode(name, mark.mode & 0o777)?;
+        }
+    }
+    to.sync_all()
+}
+
+/// What lies at a target, read; `None` when it is not what was seen there.
+fn read_content(target: &Target<'_>) -> io::Result<Option<Content>> {
+    let Some(seen) = &target.there else {
+        return Ok(None);
+    };
+    match seen.kind {
+        Kind::File => match read_now(target.directory, target.name)? {
+            Reading::Settled(hash, mark) if mark.same_bytes(seen) => Ok(Some(Content::File {
+                size: mark.stamp.size,
+                hash,
+                executable: mark.executable().unwrap_or(false),
+            })),
+            Reading::Settled(..) | Reading::Restless => Ok(None),
+        },
+        Kind::Symlink => {
+            let text = target.directory.read_link(target.name)?.into_string().ok();
+            let text = text.and_then(|text| SymlinkTarget::parse(text).ok());
+            Ok(text.map(|target| Content::Symlink { target }))
+        }
+        Kind::Directory | Kind::Other => Ok(None),
+    }
+}
+
+/// The stamp of what we put in place. When something else is there already, the stamp that ours
+/// had, so that the next scan sees the difference.
+fn stamp_now(target: &Target<'_>, ours: &Mark) -> towline_core::records::DiskStamp {
+    match target.directory.mark(target.name) {
+        Ok(mark) if mark.same_bytes(ours) => mark.stamp,
+        Ok(_) | Err(_) => ours.stamp,
+    }
+}
+
+/// The kept file with the stamp that it has at the end: losing its first name moved its change time.
+fn found_kept(keep_parents: &mut Parents<'_>, kept: Option<Found>) -> Option<Found> {
+    let mut kept = kept?;
+    if let Ok(mark) = keep_parents.mark(&kept.path)
+        && mark.stamp.size == kept.stamp.size
+        && mark.stamp.mtime == kept.stamp.mtime
+        && mark.stamp.file_id == kept.stamp.file_id
+    {
+        kept.stamp = mark.stamp;
+    }
+    Some(kept)
+}
+
+fn mark_if_any(directory: &Directory, name: &str) -> io::Result<Option<Mark>> {
+    match directory.mark(name) {
+        Ok(mark) => Ok(Some(mark)),
+        Err(fault) if fault.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(fault) => Err(fault),
+    }
+}
+
+/// Whether a fault says that the filesystem cannot do links (rather than that it may not here).
+fn has_no_links(fault: &io::Error) -> bool {
+    #[cfg(unix)]
+    if fault.raw_os_error() == Some(rustix::io::Errno::PERM.raw_os_error()) {
+        return true;
+    }
+    matches!(
+        fault.kind(),
+        io::ErrorKind::Unsupported | io::ErrorKind::TooManyLinks | io::ErrorKind::CrossesDevices
+    )
+}

@@ -1,0 +1,226 @@
+//! Gathers hints that something changed, and says when it is time to look.
+//!
+//! A hint waits until its folder was quiet for a moment, but never long: one save makes a handful
+//! of events, an unpacked archive makes thousands. What must wait longer (a file that is being
+//! written) has a time of its own. Bounded: too many paths become "look at all". Pure; time is a
+//! parameter.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::{Duration, Instant};
+
+use towline_core::io::ScanScope;
+use towline_wire::ids::FolderId;
+use towline_wire::rel_path::RelPath;
+
+/// Quiet time after which hints are passed on: 100 ms. Shorter sees half of a save by rename;
+/// longer is felt by a person who watches both screens.
+const QUIET_FOR: Duration = Duration::from_millis(100);
+
+/// Longest time that a hint waits for quiet: 500 ms.
+const WAIT_MAX: Duration = Duration::from_millis(500);
+
+/// Paths that wait per folder: 4096. Beyond it one look at everything is cheaper, and what hints
+/// hold stays below a megabyte or two.
+const PATHS_MAX: usize = 4096;
+
+/// Least time between two looks at everything that lost events ask for: 10 s. A look makes events
+/// of its own on some systems, and must not feed itself.
+const ALL_APART: Duration = Duration::from_secs(10);
+
+/// Hints of all folders.
+#[derive(Debug, Default)]
+pub(super) struct Hints(BTreeMap<FolderId, Waiting>);
+
+#[derive(Debug, Default)]
+struct Waiting {
+    paths: BTreeSet<RelPath>,
+    /// First and latest hint among `paths`.
+    since: Option<(Instant, Instant)>,
+    /// When everything is to be looked at.
+    all_at: Option<Instant>,
+    last_all: Option<Instant>,
+    later: Vec<(Instant, ScanScope)>,
+}
+
+impl Hints {
+    /// Something happened at a path.
+    pub(super) fn add(&mut self, folder: FolderId, path: RelPath, now: Instant) {
+        let waiting = self.0.entry(folder).or_default();
+        if waiting.all_at.is_some_and(|at| at <= now + WAIT_MAX) {
+            return;
+        }
+        waiting.paths.insert(path);
+        let first = waiting.since.map_or(now, |(first, _)| first);
+        waiting.since = Some((first, now));
+        if waiting.paths.len() > PATHS_MAX {
+            waiting.want_all(now);
+        }
+    }
+
+    /// Events were lost: anything may have happened.
+    pub(super) fn add_all(&mut self, folder: FolderId, now: Instant) {
+        self.0.entry(folder).or_default().want_all(now);
+    }
+
+    /// Something is to be looked at after a while.
+    pub(super) fn add_later(&mut self, folder: FolderId, scope: ScanScope, at: Instant) {
+        self.0.entry(folder).or_default().later.push((at, scope));
+    }
+
+    /// Drops every hint of a folder.
+    pub(super) fn forget(&mut self, folder: FolderId) {
+        self.0.remove(&folder);
+    }
+
+    /// When something is due next.
+    pub(super) fn next_due(&self) -> Option<Instant> {
+        self.0.values().filter_map(Waiting::due_at).min()
+    }
+
+    /// Takes what is due.
+    pub(super) fn take_due(&mut self, now: Instant) -> Vec<(FolderId, ScanScope)> {
+        let mut due = Vec::new();
+        for (folder, waiting) in &mut self.0 {
+            due.extend(waiting.take_due(now).map(|scope| (*folder, scope)));
+        }
+        due
+    }
+}
+
+impl Waiting {
+    fn want_all(&mut self, now: Instant) {
+        let earliest = self.last_all.map_or(now + QUIET_FOR, |last| {
+            (last + ALL_APART).max(now + QUIET_FOR)
+        });
+        self.all_at.get_or_insert(earliest);
+        self.paths.clear();
+        self.since = None;
+    }
+
+    fn paths_due_at(&self) -> Option<Instant> {
+        self.since
+            .map(|(first, latest)| (latest + QUIET_FOR).min(first + WAIT_MAX))
+    }
+
+    fn due_at(&self) -> Option<Instant> {
+        let later = self.later.iter().map(|(at, _)| *at).min();
+        [self.paths_due_at(), self.all_at, later]
+            .into_iter()
+            .flatten()
+            .min()
+    }
+
+    fn take_due(&mut self, now: Instant) -> Option<ScanScope> {
+        let mut all = false;
+        let mut paths = BTreeSet::new();
+        if self.all_at.is_some_and(|at| at <= now) {
+            self.all_at = None;
+            self.last_all = Some(now);
+            all = true;
+        }
+        if all || self.paths_due_at().is_some_and(|at| at <= now) {
+            self.since = None;
+            paths = std::mem::take(&mut self.paths);
+        }
+        self.later.retain(|(at, scope)| {
+            if *at > now {
+                return true;
+            }
+            match scope {
+                ScanScope::All => all = true,
+                ScanScope::Paths(more) => paths.extend(more.iter().cloned()),
+            }
+            false
+        });
+        if all {
+            Some(ScanScope::All)
+        } else if paths.is_empty() {
+            None
+        } else {
+            Some(ScanScope::Paths(paths))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const FOLDER: FolderId = FolderId::from_bytes([1; 16]);
+
+    fn path(text: &str) -> RelPath {
+        RelPath::parse(text).unwrap()
+    }
+
+    fn ms(count: u64) -> Duration {
+        Duration::from_millis(count)
+    }
+
+    #[test]
+    fn hints_wait_for_quiet_but_not_for_ever() {
+        let start = Instant::now();
+        let mut hints = Hints::default();
+        for step in 0..10 {
+            hints.add(FOLDER, path("a"), start + ms(step * 60));
+            let at_500 = start + ms(step * 60);
+            let due = hints.take_due(at_500);
+            assert_eq!(due.is_empty(), step * 60 < 500, "at {} ms", step * 60);
+            if !due.is_empty() {
+                return;
+            }
+        }
+        panic!("never due");
+    }
+
+    #[test]
+    fn a_quiet_folder_is_due_after_100_ms() {
+        let start = Instant::now();
+        let mut hints = Hints::default();
+        hints.add(FOLDER, path("a"), start);
+        hints.add(FOLDER, path("b"), start + ms(10));
+        assert_eq!(hints.next_due(), Some(start + ms(110)));
+        assert!(hints.take_due(start + ms(109)).is_empty());
+        let paths = [path("a"), path("b")].into();
+        assert_eq!(
+            hints.take_due(start + ms(110)),
+            vec![(FOLDER, ScanScope::Paths(paths))]
+        );
+        assert_eq!(hints.next_due(), None);
+    }
+
+    #[test]
+    fn too_many_paths_become_all() {
+        let start = Instant::now();
+        let mut hints = Hints::default();
+        for number in 0..=PATHS_MAX {
+            hints.add(FOLDER, path(&format!("f{number}")), start);
+        }
+        assert_eq!(
+            hints.take_due(start + WAIT_MAX),
+            vec![(FOLDER, ScanScope::All)]
+        );
+    }
+
+    #[test]
+    fn lost_events_do_not_make_looks_chase_each_other() {
+        let start = Instant::now();
+        let mut hints = Hints::default();
+        hints.add_all(FOLDER, start);
+        assert_eq!(
+            hints.take_due(start + ms(100)),
+            vec![(FOLDER, ScanScope::All)]
+        );
+        hints.add_all(FOLDER, start + ms(200));
+        assert!(hints.take_due(start + ms(5000)).is_empty());
+        hints.add(FOLDER, path("a"), start + ms(5000));
+        let paths = [path("a")].into();
+        assert_eq!(
+            hints.take_due(start + ms(5100)),
+            vec![(FOLDER, ScanScope::Paths(paths))]
+        );
+        assert_eq!(
+            hints.take_due(start + ms(10_100)),
+            vec![(FOLDER, ScanScope::All)]
+        );
+    }
+}

@@ -1,0 +1,544 @@
+//! Looks for what differs between a root and our rows of it.
+//!
+//! A scan is a merge of two sorted lists: the tree on disk, walked in the byte order of full paths,
+//! and our live rows in the same order. What both have with equal marks is passed over; what the
+//! disk alone has, or has otherwise, is read and *found*; a row that the disk does not have is
+//! *absent* only after a second look that met no error, with the root proved to be still there.
+//! What cannot be read is unknown, and so is everything below it.
+//!
+//! A scan yields a page at a time and holds no thread between pages. It never writes, and never
+//! decides what a difference means. Files that change while they are read are left out and named at
+//! the end as restless.
+
+mod cursor;
+
+use std::collections::BTreeSet;
+use std::ffi::OsString;
+use std::io;
+use std::sync::Arc;
+
+use towline_core::io::{Found, HeldBack, HeldReason, PageEnd, RootFault, ScanScope};
+use towline_core::records::OurRow;
+use towline_wire::entry::{Content, SymlinkTarget};
+use towline_wire::rel_path::{MARKER_DIRECTORY, RelPath};
+
+use super::handle::{Directory, Kind, Listed, Mark};
+use super::hash::{Reading, read_settled};
+use super::names;
+use super::parents::{DEPTH_MAX, Missing, Parents, proves_absence};
+use super::pool::Pool;
+use super::root::{self, Root};
+use super::rows::KnownRows;
+use cursor::Cursor;
+
+/// Entries in a page: 500; about 150 KiB, and often enough for a person to see progress.
+const PAGE_ENTRIES_MAX: usize = 500;
+
+/// Bytes to hash after which a page is closed early: 256 MiB, about a second of reading.
+const PAGE_HASH_BYTES_MAX: u64 = 256 * 1024 * 1024;
+
+/// Restless paths that a scan remembers: 1000. When there are more, all is looked at again.
+const RESTLESS_MAX: usize = 1000;
+
+/// What a scan found since the page before.
+#[derive(Debug, Default)]
+pub(crate) struct Page {
+    /// New, changed or touched.
+    pub(crate) found: Vec<Found>,
+    /// Rows where nothing lies any more.
+    pub(crate) absent: Vec<RelPath>,
+    /// What cannot be read or named.
+    pub(crate) held_back: Vec<HeldBack>,
+}
+
+/// A scan in progress.
+pub(crate) struct Scan {
+    root: Arc<Root>,
+    cursor: Cursor,
+    /// Places still to be looked at, last first; `None` is the whole folder.
+    targets: Vec<Option<RelPath>>,
+    /// Open directories from the target down to where the walk is.
+    frames: Vec<Frame>,
+    /// Directories above targets that have been compared with their rows.
+    ancestors: BTreeSet<RelPath>,
+    restless: BTreeSet<RelPath>,
+    page: Page,
+    unread: Vec<Unread>,
+    unread_bytes: u64,
+    missing: Vec<OurRow>,
+}
+
+/// A directory in the middle of being walked.
+struct Frame {
+    path: Option<RelPath>,
+    directory: Arc<Directory>,
+    items: std::vec::IntoIter<Item>,
+}
+
+impl Frame {
+    /// Where an item stands in the order of all paths.
+    fn full_key(&self, item: &Item) -> Vec<u8> {
+        let mut key = self
+            .path
+            .as_ref()
+            .map_or_else(Vec::new, |path| format!("{path}/").into());
+        key.extend_from_slice(&item.key);
+        key
+    }
+}
+
+/// One step of the walk; ordered so that full paths come in byte order.
+struct Item {
+    key: Vec<u8>,
+    name: OsString,
+    act: Act,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Act {
+    Look,
+    Descend,
+}
+
+/// A file whose bytes must be read.
+struct Unread {
+    directory: Arc<Directory>,
+    path: RelPath,
+    /// The executable bit of our row, for systems that have none.
+    known_executable: bool,
+}
+
+impl Scan {
+    /// Begins a scan of a scope.
+    pub(crate) fn new(root: Arc<Root>, rows: Box<dyn KnownRows>, scope: ScanScope) -> Self {
+        let targets = match scope {
+            ScanScope::All => vec![None],
+            ScanScope::Paths(paths) => {
+                let mut outermost: Vec<Option<RelPath>> = Vec::new();
+                for path in &paths {
+                    if !has_ancestor_in(path, &paths) {
+                        outermost.push(Some(path.clone()));
+                    }
+                }
+                outermost.reverse();
+                outermost
+            }
+        };
+        Self {
+            root,
+            cursor: Cursor::new(rows),
+            targets,
+            frames: Vec::new(),
+            ancestors: BTreeSet::new(),
+            restless: BTreeSet::new(),
+            page: Page::default(),
+            unread: Vec::new(),
+            unread_bytes: 0,
+            missing: Vec::new(),
+        }
+    }
+
+    /// Walks on until a page is full or the scan ends. A root that is lost ends the scan without a
+    /// page.
+    pub(crate) fn next_page(&mut self, pool: &Pool) -> Result<(Page, PageEnd), RootFault> {
+        loop {
+            let end = self.walk()?;
+            self.read_files(pool);
+            self.confirm_missing()?;
+            if end == PageEnd::End || self.page_len() >= PAGE_ENTRIES_MAX / 2 {
+                return Ok((std::mem::take(&mut self.page), end));
+            }
+        }
+    }
+
+    /// What must be looked at again soon; `None` when nothing. Asked for after the last page.
+    pub(crate) fn restless(&self) -> Option<ScanScope> {
+        if self.restless.is_empty() {
+            None
+        } else if self.restless.len() >= RESTLESS_MAX {
+            Some(ScanScope::All)
+        } else {
+            Some(ScanScope::Paths(self.restless.clone()))
+        }
+    }
+
+    fn page_len(&self) -> usize {
+        self.page.found.len() + self.page.absent.len() + self.page.held_back.len()
+    }
+
+    fn is_full(&self) -> bool {
+        self.page_len() + self.unread.len() + self.missing.len() >= PAGE_ENTRIES_MAX
+            || self.unread_bytes >= PAGE_HASH_BYTES_MAX
+    }
+
+    fn walk(&mut self) -> Result<PageEnd, RootFault> {
+        while !self.is_full() {
+            let Some(frame) = self.frames.last_mut() else {
+                // The walk of a target is done: rows that are left were not met.
+                if let Some(row) = self.cursor.next_before(None) {
+                    self.missing.push(row);
+                    continue;
+                }
+                match self.targets.pop() {
+                    None => return Ok(PageEnd::End),
+                    Some(None) => self.begin_all()?,
+                    Some(Some(path)) => self.begin_at(&path),
+                }
+                continue;
+            };
+            // Rows before the next item were not met.
+            if let Some(item) = frame.items.as_slice().first() {
+                let limit = frame.full_key(item);
+                if let Some(row) = self.cursor.next_before(Some(&limit)) {
+                    self.missing.push(row);
+                    continue;
+                }
+            }
+            match frame.items.next() {
+                None => {
+                    self.frames.pop();
+                }
+                Some(item) => {
+                    let directory = Arc::clone(&frame.directory);
+                    let parent = frame.path.clone();
+                    match item.act {
+                        Act::Look => self.look(&directory, parent.as_ref(), &item.name),
+                        Act::Descend => self.descend(&directory, parent.as_ref(), &item.name),
+                    }
+                }
+            }
+        }
+        Ok(PageEnd::More)
+    }
+
+    fn begin_all(&mut self) -> Result<(), RootFault> {
+        self.root.check()?;
+        self.cursor.set_to_all();
+        let items = list(self.root.top()).map_err(|fault| root::fault_of(&fault))?;
+        let items: Vec<Item> = items
+            .into_iter()
+            .filter(|item| item.name != MARKER_DIRECTORY)
+            .collect();
+        let directory = Arc::clone(self.root.top());
+        self.frames.push(Frame {
+            path: None,
+            directory,
+            items: items.into_iter(),
+        });
+        Ok(())
+    }
+
+    fn begin_at(&mut self, path: &RelPath) {
+        self.look_at_ancestors(path);
+        self.cursor.set_to(path);
+        let parent = path.parent();
+        let root = Arc::clone(&self.root);
+        let directory = match &parent {
+            None => Ok(Arc::clone(root.top())),
+            Some(parent) => open_directory(&root, parent).map(Arc::new),
+        };
+        match directory {
+            Ok(directory) => {
+                let name = OsString::from(path.file_name());
+                let look = Item {
+                    key: path.file_name().as_bytes().to_vec(),
+                    name: name.clone(),
+                    act: Act::Look,
+                };
+                let descend = Item {
+                    key: descend_key(path.file_name()),
+                    name,
+                    act: Act::Descend,
+                };
+                self.frames.push(Frame {
+                    path: parent,
+                    directory,
+                    items: vec![look, descend].into_iter(),
+                });
+            }
+            // Nothing can lie there: what our rows have is left to the end of the target.
+            Err(fault) if proves_absence(&fault) => {}
+            Err(_) => self.hold_back_known(path, HeldReason::Unreadable),
+        }
+    }
+
+    /// Directories above a target that we do not know yet are found with it, so that what lies in
+    /// them never comes before them.
+    fn look_at_ancestors(&mut self, path: &RelPath) {
+        let mut unknown = Vec::new();
+        let mut above = path.parent();
+        while let Some(directory) = above {
+            if !self.ancestors.insert(directory.clone()) {
+                break;
+            }
+            above = directory.parent();
+            unknown.push(directory);
+        }
+        let root = Arc::clone(&self.root);
+        let mut parents = Parents::new(&root);
+        for directory in unknown.into_iter().rev() {
+            let known = self
+                .cursor
+                .row(&directory)
+                .is_some_and(|row| row.entry.content == Content::Directory);
+            if known {
+                continue;
+            }
+            match parents.mark(&directory) {
+                Ok(mark) if mark.kind == Kind::Directory => {
+                    self.page.found.push(found_directory(directory, &mark));
+                }
+                // Nothing, or something else: the target below it will be seen as absent.
+                Ok(_) | Err(_) => return,
+            }
+        }
+    }
+
+    /// Compares one name with its row.
+    fn look(&mut self, directory: &Arc<Directory>, parent: Option<&RelPath>, name: &OsString) {
+        let Some(path) = child(parent, name) else {
+            self.hold_back(parent, name, HeldReason::Name);
+            return;
+        };
+        let mark = match directory.mark(path.file_name()) {
+            Ok(mark) => mark,
+            // Gone since it was listed: its row stays in the cursor and is confirmed like any other.
+            Err(fault) if proves_absence(&fault) => return,
+            Err(_) => return self.hold_back_known(&path, HeldReason::Unreadable),
+        };
+        let row = self.cursor.next_at(&path);
+        if row.as_ref().is_some_and(|row| is_unchanged(row, &mark)) {
+            return;
+        }
+        match mark.kind {
+            Kind::Directory => self.page.found.push(found_directory(path, &mark)),
+            Kind::Symlink => self.look_at_link(directory, path, &mark),
+            Kind::File => {
+                self.unread_bytes += mark.stamp.size;
+                let known_executable = row.is_some_and(|row| is_executable(&row.entry.content));
+                let directory = Arc::clone(directory);
+                self.unread.push(Unread {
+                    directory,
+                    path,
+                    known_executable,
+                });
+            }
+            Kind::Other => self.hold_back_known(&path, HeldReason::Kind),
+        }
+    }
+
+    fn look_at_link(&mut self, directory: &Directory, path: RelPath, mark: &Mark) {
+        let target = match directory.read_link(path.file_name()) {
+            Ok(target) => target,
+            Err(fault) if proves_absence(&fault) => return self.note_restless(path),
+            // It became something else meanwhile.
+            Err(fault) if fault.kind() == io::ErrorKind::InvalidInput => {
+                return self.note_restless(path);
+            }
+            Err(_) => return self.hold_back_known(&path, HeldReason::Unreadable),
+        };
+        match target
+            .into_string()
+            .ok()
+            .and_then(|text| SymlinkTarget::parse(text).ok())
+        {
+            Some(target) => self.page.found.push(Found {
+                path,
+                content: Content::Symlink { target },
+                mtime: mark.mtime,
+                stamp: mark.stamp,
+            }),
+            None => self.hold_back_known(&path, HeldReason::Name),
+        }
+    }
+
+    fn descend(&mut self, directory: &Directory, parent: Option<&RelPath>, name: &OsString) {
+        // A name that is no path was held back when it was looked at.
+        let Some(path) = child(parent, name) else {
+            return;
+        };
+        if path.depth() > DEPTH_MAX {
+            return self.hold_back_known(&path, HeldReason::Name);
+        }
+        let opened = directory.open_directory(path.file_name());
+        match opened.and_then(|directory| Ok((list(&directory)?, directory))) {
+            Ok((items, directory)) => self.frames.push(Frame {
+                path: Some(path),
+                directory: Arc::new(directory),
+                items: items.into_iter(),
+            }),
+            // No directory (any more): rows below it are not met, and confirmed like any other.
+            Err(fault) if proves_absence(&fault) => {}
+            Err(_) => self.hold_back_known(&path, HeldReason::Unreadable),
+        }
+    }
+
+    fn read_files(&mut self, pool: &Pool) {
+        self.unread_bytes = 0;
+        let unread = std::mem::take(&mut self.unread);
+        let read = pool.each(unread, |file| {
+            let reading = match read_settled(&file.directory, file.path.file_name()) {
+                Ok(Reading::Restless) => read_settled(&file.directory, file.path.file_name()),
+                other => other,
+            };
+            (file, reading)
+        });
+        for (file, reading) in read {
+            match reading {
+                Ok(Reading::Settled(hash, mark)) => self.page.found.push(Found {
+                    path: file.path,
+                    content: Content::File {
+                        size: mark.stamp.size,
+                        hash,
+                        executable: mark.executable().unwrap_or(file.known_executable),
+                    },
+                    mtime: mark.mtime,
+                    stamp: mark.stamp,
+                }),
+                Ok(Reading::Restless) => self.note_restless(file.path),
+                // Gone meanwhile, perhaps for a moment only: the next look will tell.
+                Err(fault) if proves_absence(&fault) => self.note_restless(file.path),
+                Err(_) => self.hold_back_known(&file.path, HeldReason::Unreadable),
+            }
+        }
+    }
+
+    /// Looks once more at every row that was not met, each from the root down.
+    fn confirm_missing(&mut self) -> Result<(), RootFault> {
+        if self.missing.is_empty() {
+            return Ok(());
+        }
+        let root = Arc::clone(&self.root);
+        let mut parents = Parents::new(&root);
+        let mut absent = Vec::new();
+        for row in std::mem::take(&mut self.missing) {
+            let path = row.entry.path;
+            match parents.mark(&path) {
+                Err(fault) if proves_absence(&fault) => absent.push(path),
+                Err(_) => self.hold_back_known(&path, HeldReason::Unreadable),
+                // A case-blind filesystem answers to another spelling; the exact name decides.
+                Ok(_) => match is_listed(&mut parents, &path) {
+                    Ok(true) => self.note_restless(path),
+                    Ok(false) => absent.push(path),
+                    Err(_) => self.hold_back_known(&path, HeldReason::Unreadable),
+                },
+            }
+        }
+        if !absent.is_empty() {
+            self.root.check()?;
+            self.page.absent.extend(absent);
+        }
+        Ok(())
+    }
+
+    fn note_restless(&mut self, path: RelPath) {
+        if self.restless.len() < RESTLESS_MAX {
+            self.restless.insert(path);
+        }
+    }
+
+    /// Holds back a path that our rows may know, with everything below it.
+    fn hold_back_known(&mut self, path: &RelPath, reason: HeldReason) {
+        self.page.held_back.push(HeldBack {
+            path: path.as_str().to_owned(),
+            reason,
+        });
+        self.cursor.next_at(path);
+        self.cursor.skip_below(path);
+    }
+
+    fn hold_back(&mut self, parent: Option<&RelPath>, name: &OsString, reason: HeldReason) {
+        self.page.held_back.push(HeldBack {
+            path: names::escaped(parent, name),
+            reason,
+        });
+    }
+}
+
+fn has_ancestor_in(path: &RelPath, paths: &BTreeSet<RelPath>) -> bool {
+    let mut above = path.parent();
+    while let Some(directory) = above {
+        if paths.contains(&directory) {
+            return true;
+        }
+        above = directory.parent();
+    }
+    false
+}
+
+/// The steps through a directory, in the byte order of full paths: `a`, `a-b`, then what is in `a`.
+fn list(directory: &Directory) -> io::Result<Vec<Item>> {
+    let mut items = Vec::new();
+    for (name, listed) in directory.list()? {
+        let bytes = name.as_encoded_bytes();
+        if listed == Listed::PerhapsDirectory {
+            let mut key = bytes.to_vec();
+            key.push(b'/');
+            items.push(Item {
+                key,
+                name: name.clone(),
+                act: Act::Descend,
+            });
+        }
+        items.push(Item {
+            key: bytes.to_vec(),
+            name,
+            act: Act::Look,
+        });
+    }
+    items.sort_unstable_by(|left, right| left.key.cmp(&right.key));
+    Ok(items)
+}
+
+fn descend_key(name: &str) -> Vec<u8> {
+    format!("{name}/").into_bytes()
+}
+
+/// Opens a directory with a handle of its own.
+fn open_directory(root: &Root, path: &RelPath) -> io::Result<Directory> {
+    Parents::new(root)
+        .of(path, Missing::Refuse)?
+        .open_directory(path.file_name())
+}
+
+fn child(parent: Option<&RelPath>, name: &OsString) -> Option<RelPath> {
+    let name = name.to_str()?;
+    match parent {
+        Some(parent) => parent.join(name).ok(),
+        None => RelPath::parse(name).ok(),
+    }
+}
+
+fn is_listed(parents: &mut Parents<'_>, path: &RelPath) -> io::Result<bool> {
+    let names = parents.of(path, Missing::Refuse)?.list()?;
+    Ok(names.iter().any(|(name, _)| name == path.file_name()))
+}
+
+fn is_unchanged(row: &OurRow, mark: &Mark) -> bool {
+    match (&row.entry.content, mark.kind) {
+        (Content::Directory, Kind::Directory) => true,
+        (Content::File { .. }, Kind::File) | (Content::Symlink { .. }, Kind::Symlink) => {
+            row.stamp == Some(mark.stamp)
+        }
+        (
+            Content::Absent | Content::Directory | Content::File { .. } | Content::Symlink { .. },
+            Kind::File | Kind::Directory | Kind::Symlink | Kind::Other,
+        ) => false,
+    }
+}
+
+fn is_executable(content: &Content) -> bool {
+    match content {
+        Content::File { executable, .. } => *executable,
+        Content::Absent | Content::Directory | Content::Symlink { .. } => false,
+    }
+}
+
+fn found_directory(path: RelPath, mark: &Mark) -> Found {
+    Found {
+        path,
+        content: Content::Directory,
+        mtime: mark.mtime,
+        stamp: mark.stamp,
+    }
+}

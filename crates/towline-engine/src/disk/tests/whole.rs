@@ -1,0 +1,246 @@
+//! The front as the device loop uses it: requests in, events out.
+
+use std::time::Duration;
+
+use tokio::sync::mpsc;
+use towline_core::io::{DiskEvent, ScanId};
+
+use super::super::Disk;
+use super::*;
+
+/// Events that may wait in these tests.
+const EVENTS: usize = 16;
+
+struct Running {
+    events: mpsc::Receiver<(FolderId, DiskEvent)>,
+    disk: Disk,
+    rows: Rows,
+}
+
+impl Running {
+    fn start() -> Self {
+        let (sender, events) = mpsc::channel(EVENTS);
+        let rows = Rows::default();
+        let disk = Disk::start(sender, Arc::new(rows.clone())).unwrap();
+        Self { events, disk, rows }
+    }
+
+    /// The next event, within a deadline far beyond what it takes.
+    async fn next(&mut self) -> DiskEvent {
+        let wait = tokio::time::timeout(Duration::from_secs(30), self.events.recv());
+        let (folder, event) = wait.await.expect("no event").unwrap();
+        assert_eq!(folder, FOLDER);
+        event
+    }
+
+    /// Waits for hints until one covers `path`.
+    async fn disturbed_at(&mut self, path: &str) {
+        loop {
+            match self.next().await {
+                DiskEvent::Disturbed(ScanScope::All) => return,
+                DiskEvent::Disturbed(ScanScope::Paths(paths)) => {
+                    if paths.contains(&rel(path)) {
+                        return;
+                    }
+                }
+                other => panic!("{other:?}"),
+            }
+        }
+    }
+
+    /// Scans all, taking every page as the truth.
+    async fn scan(&mut self, id: u64) -> Page {
+        self.disk.scan(FOLDER, ScanId(id), ScanScope::All);
+        let mut all = Page::default();
+        loop {
+            match self.next().await {
+                DiskEvent::Scanned {
+                    scan,
+                    found,
+                    absent,
+                    held_back,
+                    end,
+                } => {
+                    assert_eq!(scan, ScanId(id));
+                    let page = Page {
+                        found,
+                        absent,
+                        held_back,
+                    };
+                    self.rows.take(&page);
+                    all.found.extend(page.found);
+                    all.absent.extend(page.absent);
+                    if end == PageEnd::End {
+                        return all;
+                    }
+                    self.disk.continue_scan(FOLDER, scan);
+                }
+                DiskEvent::Disturbed(_) => {}
+                other => panic!("{other:?}"),
+            }
+        }
+    }
+
+    /// Ends the disk off the runtime, as the engine does.
+    async fn end(self) {
+        let Self {
+            events,
+            disk,
+            rows: _,
+        } = self;
+        drop(events);
+        tokio::task::spawn_blocking(move || drop(disk))
+            .await
+            .unwrap();
+    }
+}
+
+#[tokio::test]
+async fn the_watcher_sees_create_modify_rename_and_delete() {
+    let place = TestRoot::new();
+    let mut running = Running::start();
+    running
+        .disk
+        .prepare(FOLDER, root_path(place.directory.path()), Vec::new());
+    assert_eq!(running.next().await, DiskEvent::Prepared(Ok(())));
+    running.disk.open(FOLDER, root_path(place.directory.path()));
+    assert_eq!(running.next().await, DiskEvent::Root(Ok(())));
+    place.write("f", "one");
+    running.disturbed_at("f").await;
+    place.write("f", "two");
+    running.disturbed_at("f").await;
+    fs::rename(place.at("f"), place.at("g")).unwrap();
+    running.disturbed_at("f").await;
+    place.write("g", "three");
+    running.disturbed_at("g").await;
+    fs::remove_file(place.at("g")).unwrap();
+    running.disturbed_at("g").await;
+    fs::create_dir(place.at("d")).unwrap();
+    running.disturbed_at("d").await;
+    place.write("d/x", "inside");
+    running.disturbed_at("d/x").await;
+    fs::rename(place.at("d"), place.at("e")).unwrap();
+    running.disturbed_at("d").await;
+    place.write("e/x", "changed in the renamed directory");
+    running.disturbed_at("e/x").await;
+    running.end().await;
+}
+
+#[tokio::test]
+async fn own_writes_and_temporary_files_do_not_disturb() {
+    let place = TestRoot::new();
+    let mut running = Running::start();
+    running.disk.open(FOLDER, root_path(place.directory.path()));
+    assert_eq!(running.next().await, DiskEvent::Root(Ok(())));
+    let root = running.disk.root(FOLDER).unwrap();
+    let text = "ours";
+    let step = step("d/ours", Expected::Nothing, file_content(text));
+    let staged = Staged::whole(&root, FileShape::of(&step).unwrap(), text.as_bytes()).unwrap();
+    let batch = vec![
+        without_bytes("d", Expected::Nothing, Content::Directory),
+        Ready {
+            step,
+            staged: Some(staged),
+        },
+    ];
+    let outcomes = running
+        .disk
+        .pool()
+        .run(move || commit_batch(&root, batch))
+        .await
+        .unwrap();
+    assert!(outcomes.iter().all(|(_, outcome)| is_done(outcome)));
+    place.write("theirs", "theirs");
+    let DiskEvent::Disturbed(scope) = running.next().await else {
+        panic!()
+    };
+    assert_eq!(scope, ScanScope::Paths([rel("theirs")].into()));
+    running.end().await;
+}
+
+#[tokio::test]
+async fn at_most_two_pages_are_out() {
+    let place = TestRoot::new();
+    for number in 0..2600 {
+        place.write(&format!("{number}"), "");
+    }
+    let mut running = Running::start();
+    running.disk.open(FOLDER, root_path(place.directory.path()));
+    assert_eq!(running.next().await, DiskEvent::Root(Ok(())));
+    running.disk.scan(FOLDER, ScanId(1), ScanScope::All);
+    for _ in 0..2 {
+        assert!(matches!(
+            running.next().await,
+            DiskEvent::Scanned {
+                end: PageEnd::More,
+                ..
+            }
+        ));
+    }
+    // Whatever else is asked is answered first: the scan waits.
+    running
+        .disk
+        .prepare(FOLDER, root_path(place.directory.path()), Vec::new());
+    assert_eq!(running.next().await, DiskEvent::Prepared(Ok(())));
+    running.disk.continue_scan(FOLDER, ScanId(1));
+    assert!(matches!(
+        running.next().await,
+        DiskEvent::Scanned {
+            end: PageEnd::More,
+            ..
+        }
+    ));
+    running.disk.close(FOLDER);
+    running.disk.continue_scan(FOLDER, ScanId(1));
+    assert!(running.disk.root(FOLDER).is_none());
+    running.end().await;
+}
+
+#[tokio::test]
+async fn a_lost_root_is_told_once_and_comes_back_by_itself() {
+    let place = TestRoot::new();
+    place.write("f", "text");
+    let mut running = Running::start();
+    running.disk.open(FOLDER, root_path(place.directory.path()));
+    assert_eq!(running.next().await, DiskEvent::Root(Ok(())));
+    assert_eq!(running.scan(1).await.found.len(), 1);
+    let aside = tempfile::tempdir().unwrap();
+    let moved = aside.path().join("moved");
+    fs::rename(place.directory.path(), &moved).unwrap();
+    running.disk.doubt(FOLDER);
+    loop {
+        match running.next().await {
+            DiskEvent::Root(fault) => {
+                assert_eq!(fault, Err(RootFault::Missing));
+                break;
+            }
+            DiskEvent::Disturbed(_) => {}
+            other => panic!("{other:?}"),
+        }
+    }
+    fs::rename(&moved, place.directory.path()).unwrap();
+    running.disk.doubt(FOLDER);
+    assert_eq!(running.next().await, DiskEvent::Root(Ok(())));
+    let again = running.scan(2).await;
+    assert!(again.found.is_empty() && again.absent.is_empty());
+    running.end().await;
+}
+
+#[tokio::test]
+async fn a_root_that_cannot_be_opened_says_why_once() {
+    let place = TestRoot::new();
+    fs::write(place.at(".towline/folder"), "junk").unwrap();
+    let mut running = Running::start();
+    running.disk.open(FOLDER, root_path(place.directory.path()));
+    let wrong = DiskEvent::Root(Err(RootFault::WrongMarker));
+    assert_eq!(running.next().await, wrong);
+    running.disk.doubt(FOLDER);
+    running
+        .disk
+        .prepare(FOLDER, root_path(place.directory.path()), Vec::new());
+    assert_eq!(
+        running.next().await,
+        DiskEvent::Prepared(Err(RootFault::WrongMarker))
+    );
+    running.end().await;
+}

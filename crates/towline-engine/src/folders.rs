@@ -1,0 +1,365 @@
+//! The folders of this device as the engine carries them: each one's disk, and what moves into it.
+//!
+//! Requests of the core go to `disk` (roots, scans, watching) or become a [`Transfer`] (steps). Peers'
+//! data streams are answered here. Nothing is decided: what a step means is the plan's business, and
+//! who may read what is told by `Grant`.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
+
+use tokio::sync::{Semaphore, mpsc};
+use towline_core::io::{ApplyId, DiskEvent, DiskRequest, Input, NetworkRequest, Outcome, Step};
+use towline_core::records::{DiskStamp, OurRow};
+use towline_store::{Reader, StoreError};
+use towline_wire::entry::Content;
+use towline_wire::ids::{ContentHash, DeviceId, FolderId};
+use towline_wire::rel_path::RelPath;
+use tracing::{error, warn};
+
+use crate::disk::{Disk, KnownRows, OpenRows, Root};
+use crate::network::{IncomingStream, Network};
+use crate::tasks::Tasks;
+use crate::transfer::{
+    self, Grants, Peers, Progress, ProgressReading, Server, Transfer, TransferEvent, Work,
+};
+use crate::view::TransferView;
+
+/// Events of the disk that may wait for the loop: 256. Pages of scans are bounded by their own
+/// credit; when this is full the disk waits.
+const DISK_EVENTS_MAX: usize = 256;
+
+/// Outcomes that may wait for the loop: 64 batches; when it is full, fetching waits.
+const TRANSFER_EVENTS_MAX: usize = 64;
+
+/// Sets of steps of one folder that run side by side: 2, so that the second is being fetched while
+/// the first is being made durable. More would only hold more bytes in memory.
+const APPLIES_AT_ONCE: usize = 2;
+
+/// Places of equal bytes that are tried for a copy or an answer: 4.
+const PLACES_TRIED: usize = 4;
+
+/// Shortest time over which a speed is measured.
+const SPEED_WINDOW_SECONDS: f64 = 1.0;
+
+/// All folders of this device.
+pub(crate) struct Folders {
+    library: Arc<Library>,
+    work: Work,
+    grants: Arc<Grants>,
+    network: Arc<Network>,
+    transfers: Mutex<BTreeMap<FolderId, Moving>>,
+    /// Sets of steps under way, in all folders.
+    applies: Arc<AtomicUsize>,
+    events: mpsc::Sender<TransferEvent>,
+    tasks: Tasks,
+}
+
+/// What moves into one folder.
+struct Moving {
+    progress: Arc<Progress>,
+    /// Bytes of the files that the steps under way want.
+    wanted_bytes: Arc<AtomicU64>,
+    places: Arc<Semaphore>,
+    tasks: Tasks,
+    speed: Speed,
+}
+
+/// A speed, measured between readings.
+struct Speed {
+    since: Instant,
+    bytes: u64,
+    bytes_per_second: u64,
+}
+
+/// Our rows and roots, for whoever reads them beside the device loop.
+struct Library {
+    disk: Disk,
+    index: Arc<Index>,
+}
+
+/// Our rows, for scans and for the data plane.
+struct Index {
+    reader: Mutex<Reader>,
+}
+
+impl Folders {
+    /// Starts the disk, and answers `streams`. Events arrive in `inputs`.
+    pub(crate) fn start(
+        reader: Reader,
+        network: Arc<Network>,
+        streams: mpsc::Receiver<IncomingStream>,
+        inputs: &mpsc::Sender<Input>,
+        tasks: Tasks,
+    ) -> std::io::Result<Self> {
+        let index = Arc::new(Index { reader: Mutex::new(reader) });
+        let (disk_events, from_disk) = mpsc::channel(DISK_EVENTS_MAX);
+        let rows: Arc<dyn OpenRows> = Arc::clone(&index) as Arc<dyn OpenRows>;
+        let disk = Disk::start(disk_events, rows)?;
+        let work = Work::on(Arc::clone(disk.pool()));
+        let library = Arc::new(Library { disk, index });
+        let grants = Arc::new(Grants::default());
+        let server = Arc::new(Server::new(Arc::clone(&library), Arc::clone(&grants), work.clone()));
+        tasks.spawn("data streams", answer(streams, server, tasks.clone()));
+        tasks.spawn("disk events", carry_disk_events(from_disk, inputs.clone()));
+        let (events, outcomes) = mpsc::channel(TRANSFER_EVENTS_MAX);
+        tasks.spawn("outcomes", carry_outcomes(outcomes, inputs.clone()));
+        Ok(Self {
+            library,
+            work,
+            grants,
+            network,
+            transfers: Mutex::default(),
+            applies: Arc::default(),
+            events,
+            tasks,
+        })
+    }
+
+    /// Carries out a request; never waits.
+    pub(crate) fn request(&self, folder: FolderId, request: DiskRequest) {
+        let disk = &self.library.disk;
+        match request {
+            DiskRequest::Prepare { root, others } => disk.prepare(folder, root, others),
+            DiskRequest::Open(root) => disk.open(folder, root),
+            DiskRequest::Close => {
+                if let Some(moving) = self.moving().remove(&folder) {
+                    moving.tasks.cancelled().cancel();
+                }
+                disk.close(folder);
+            }
+            DiskRequest::Scan(scan, scope) => disk.scan(folder, scan, scope),
+            DiskRequest::ContinueScan(scan) => disk.continue_scan(folder, scan),
+            DiskRequest::Apply(apply, steps) => self.apply(folder, apply, steps),
+        }
+    }
+
+    /// Takes from a network request what concerns data streams.
+    pub(crate) fn note(&self, request: &NetworkRequest) {
+        if let NetworkRequest::Grant(peer, folders) = request {
+            self.grants.set(*peer, folders.clone());
+        }
+    }
+
+    /// Whether anything moves, so that views change without the core.
+    pub(crate) fn is_moving(&self) -> bool {
+        self.applies.load(Ordering::Relaxed) > 0
+    }
+
+    /// What has moved, by folder.
+    pub(crate) fn transfers(&self) -> BTreeMap<FolderId, TransferView> {
+        self.moving().iter_mut().map(|(folder, moving)| (*folder, moving.read())).collect()
+    }
+
+    /// Ends everything; batches that are being committed are finished first.
+    pub(crate) async fn close(self) {
+        for moving in self.moving().values() {
+            moving.tasks.cancelled().cancel();
+        }
+        self.tasks.close().await;
+        let (ended, end) = tokio::sync::oneshot::channel();
+        let library = self.library;
+        // The disk waits for its threads when it is dropped.
+        let ending = Tasks::new().spawn_thread("disk end", move || {
+            drop(library);
+            // Whoever closes is waiting.
+            let _unheard = ended.send(());
+        });
+        if ending.is_ok() {
+            // An error means the same as an answer: it has ended.
+            let _ended = tokio::time::timeout(crate::tasks::CLOSE_DEADLINE, end).await;
+        }
+    }
+
+    fn apply(&self, folder: FolderId, apply: ApplyId, steps: Vec<Step>) {
+        let Some(root) = self.library.disk.root(folder) else {
+            let outcomes = steps.into_iter().map(|step| (step.path, Outcome::Stale)).collect();
+            let (events, gone) = (self.events.clone(), TransferEvent::Applied { folder, apply, outcomes });
+            self.tasks.spawn("no root", async move {
+                // Nobody listens any more when the device is ending.
+                let _ = events.send(gone).await;
+            });
+            return;
+        };
+        let mut transfers = self.moving();
+        let moving = transfers.entry(folder).or_insert_with(|| Moving::new(&self.tasks));
+        let transfer = Transfer {
+            folder,
+            root,
+            folders: Arc::clone(&self.library),
+            peers: Arc::clone(&self.network),
+            work: self.work.clone(),
+            progress: Arc::clone(&moving.progress),
+            events: self.events.clone(),
+        };
+        let wanted: u64 = steps.iter().map(|step| bytes_of(&step.content)).sum();
+        let under_way = UnderWay::begin(&self.applies, &moving.wanted_bytes, wanted);
+        let places = Arc::clone(&moving.places);
+        moving.tasks.spawn("steps", async move {
+            // The semaphore is never closed; its places are given in the order of asking.
+            let _place = places.acquire().await;
+            transfer.apply(apply, steps).await;
+            drop(under_way);
+        });
+    }
+
+    fn moving(&self) -> std::sync::MutexGuard<'_, BTreeMap<FolderId, Moving>> {
+        self.transfers.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl std::fmt::Debug for Folders {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Folders").finish_non_exhaustive()
+    }
+}
+
+/// Counts one set of steps as under way until it is dropped.
+struct UnderWay {
+    applies: Arc<AtomicUsize>,
+    wanted_bytes: Arc<AtomicU64>,
+    bytes: u64,
+}
+
+impl UnderWay {
+    fn begin(applies: &Arc<AtomicUsize>, wanted_bytes: &Arc<AtomicU64>, bytes: u64) -> Self {
+        applies.fetch_add(1, Ordering::Relaxed);
+        wanted_bytes.fetch_add(bytes, Ordering::Relaxed);
+        Self { applies: Arc::clone(applies), wanted_bytes: Arc::clone(wanted_bytes), bytes }
+    }
+}
+
+impl Drop for UnderWay {
+    fn drop(&mut self) {
+        self.applies.fetch_sub(1, Ordering::Relaxed);
+        self.wanted_bytes.fetch_sub(self.bytes, Ordering::Relaxed);
+    }
+}
+
+impl Moving {
+    fn new(tasks: &Tasks) -> Self {
+        Self {
+            progress: Arc::default(),
+            wanted_bytes: Arc::default(),
+            places: Arc::new(Semaphore::new(APPLIES_AT_ONCE)),
+            tasks: tasks.child(),
+            speed: Speed { since: Instant::now(), bytes: 0, bytes_per_second: 0 },
+        }
+    }
+
+    fn read(&mut self) -> TransferView {
+        let ProgressReading { bytes_fetched, bytes_reused, files_done, .. } = self.progress.read();
+        TransferView {
+            fetched_bytes: bytes_fetched,
+            reused_bytes: bytes_reused,
+            files: files_done,
+            wanted_bytes: self.wanted_bytes.load(Ordering::Relaxed),
+            bytes_per_second: self.speed.at(bytes_fetched),
+        }
+    }
+}
+
+impl Speed {
+    fn at(&mut self, bytes: u64) -> u64 {
+        let seconds = self.since.elapsed().as_secs_f64();
+        if seconds >= SPEED_WINDOW_SECONDS {
+            let moved = bytes.saturating_sub(self.bytes);
+            *self = Self { since: Instant::now(), bytes, bytes_per_second: (moved as f64 / seconds) as u64 };
+        }
+        self.bytes_per_second
+    }
+}
+
+impl Peers for Network {
+    fn connection(&self, peer: DeviceId) -> Option<quinn::Connection> {
+        Self::connection(self, peer)
+    }
+}
+
+impl transfer::Folders for Library {
+    fn root(&self, folder: FolderId) -> Option<Arc<Root>> {
+        self.disk.root(folder)
+    }
+
+    fn with_content(&self, folder: FolderId, hash: ContentHash) -> Vec<(RelPath, DiskStamp)> {
+        let held = self.index.read(|reader| reader.paths_with_content(folder, hash, PLACES_TRIED));
+        let stamped = held.unwrap_or_default().into_iter();
+        stamped.filter_map(|file| Some((file.path, file.stamp?))).collect()
+    }
+}
+
+impl Index {
+    /// Reads; `None` when the store cannot be read any more, which its own thread tells the device.
+    fn read<T>(&self, ask: impl FnOnce(&mut Reader) -> Result<T, StoreError>) -> Option<T> {
+        let mut reader = self.reader.lock().unwrap_or_else(PoisonError::into_inner);
+        ask(&mut reader).inspect_err(|fault| error!(%fault, "the index cannot be read")).ok()
+    }
+}
+
+impl OpenRows for Index {
+    fn open_rows(&self, folder: FolderId) -> Box<dyn KnownRows> {
+        let reader = self.read(|reader| reader.another());
+        Box::new(FolderRows { folder, reader })
+    }
+}
+
+/// The rows of one folder, for one scan. Without a reader nothing is known, so nothing is absent.
+struct FolderRows {
+    folder: FolderId,
+    reader: Option<Reader>,
+}
+
+impl KnownRows for FolderRows {
+    fn row(&mut self, path: &RelPath) -> Option<OurRow> {
+        let row = self.reader.as_mut()?.row(self.folder, path).ok()??;
+        (row.entry.content != Content::Absent).then_some(row)
+    }
+
+    fn below(&mut self, directory: Option<&RelPath>, after: Option<&RelPath>, limit: usize) -> Vec<OurRow> {
+        let Some(reader) = self.reader.as_mut() else { return Vec::new() };
+        reader.rows_below(self.folder, directory, after, limit).unwrap_or_default()
+    }
+}
+
+fn bytes_of(content: &Content) -> u64 {
+    match content {
+        Content::File { size, .. } => *size,
+        Content::Absent | Content::Directory | Content::Symlink { .. } => 0,
+    }
+}
+
+async fn answer(mut streams: mpsc::Receiver<IncomingStream>, server: Arc<Server<Library>>, tasks: Tasks) {
+    while let Some(IncomingStream { peer, send, recv, .. }) = streams.recv().await {
+        let server = Arc::clone(&server);
+        tasks.spawn("data stream", async move {
+            if let Err(fault) = server.serve(peer, send, recv).await {
+                warn!(peer = peer.short(), %fault, "data stream closed");
+            }
+        });
+    }
+}
+
+async fn carry_disk_events(mut events: mpsc::Receiver<(FolderId, DiskEvent)>, inputs: mpsc::Sender<Input>) {
+    while let Some((folder, event)) = events.recv().await {
+        if inputs.send(Input::Disk(folder, event)).await.is_err() {
+            return;
+        }
+    }
+}
+
+async fn carry_outcomes(mut events: mpsc::Receiver<TransferEvent>, inputs: mpsc::Sender<Input>) {
+    while let Some(event) = events.recv().await {
+        match event {
+            TransferEvent::Applied { folder, apply, outcomes } => {
+                let applied = DiskEvent::Applied { apply, outcomes };
+                if inputs.send(Input::Disk(folder, applied)).await.is_err() {
+                    return;
+                }
+            }
+            TransferEvent::Faulty(peer, fault) => {
+                warn!(peer = peer.short(), %fault, "a peer sends what cannot be used");
+            }
+        }
+    }
+}

@@ -1,0 +1,245 @@
+//! The network of this device: one QUIC endpoint over UDP and packet channels, and the session with
+//! the signal server.
+//!
+//! It carries out [`NetworkRequest`]s and tells [`NetworkEvent`]s; which path is used, who is
+//! dialled and when is decided by the core. Requests never wait. Events wait for a slow engine, and
+//! with them the streams that they come from.
+//!
+//! `path_socket` is quinn's socket over all paths, `routes` its table; `probe` proves addresses;
+//! `tls` knows who is who; `endpoint` and `session` hold the connections; `relay` the packet
+//! channels; `congestion` starts anew on another path; `udp`, `websocket` and `addresses` touch the
+//! system; `signal_client` is the session with the signal server.
+
+mod addresses;
+mod congestion;
+mod endpoint;
+mod path_socket;
+mod probe;
+mod relay;
+mod routes;
+mod session;
+mod signal_client;
+mod tls;
+mod udp;
+mod websocket;
+
+use std::collections::BTreeSet;
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::{Arc, RwLock};
+
+use quinn::{AsyncUdpSocket, Connection, RecvStream, Runtime, SendStream, TokioRuntime};
+use tokio::sync::mpsc;
+use towline_core::identity::Identity;
+use towline_core::io::{ConnectionId, NetworkEvent, NetworkRequest};
+use towline_wire::ids::DeviceId;
+use towline_wire::packet::ChannelId;
+
+use self::endpoint::Connections;
+use self::path_socket::PathSocket;
+use self::probe::{ProbeKeys, Prober};
+use self::relay::{Channel, Relays};
+use self::routes::Routes;
+use self::tls::{TlsSettings, Trust};
+use self::udp::UdpSockets;
+use crate::tasks::Tasks;
+
+pub use self::signal_client::SignalClient;
+
+/// Probes that wait for the prober: 128. They are opened far faster than they come; a flood of
+/// copies of a peer's probes fills this and is dropped.
+const PROBES_WAITING_MAX: usize = 128;
+
+/// Where this device listens.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NetworkSettings {
+    /// The UDP port; 0 takes a free one.
+    pub udp_port: u16,
+    /// The local addresses, at most one of each family; all interfaces by default.
+    pub bind: Vec<IpAddr>,
+}
+
+impl Default for NetworkSettings {
+    fn default() -> Self {
+        Self {
+            udp_port: 0,
+            bind: udp::any_address(),
+        }
+    }
+}
+
+/// Why the network cannot be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum NetworkError {
+    /// Another program has the port.
+    #[error("UDP port {port} is taken")]
+    PortTaken {
+        /// The port that was asked for.
+        port: u16,
+    },
+    /// No local address is given.
+    #[error("no local address to listen on")]
+    NoAddress,
+    /// More than one local address of a family is given.
+    #[error("two local addresses of one family")]
+    TwoAddressesOfOneFamily,
+    /// The system gives no socket.
+    #[error("no UDP socket")]
+    Socket(#[source] io::Error),
+    /// Our own key is not usable for TLS; a bug.
+    #[error("own key is not usable")]
+    OwnKey(#[source] rustls::Error),
+}
+
+/// A bidirectional stream that a peer opened, for the data plane.
+#[derive(Debug)]
+pub struct IncomingStream {
+    /// Who opened it.
+    pub peer: DeviceId,
+    /// On which connection.
+    pub connection: ConnectionId,
+    /// Our direction.
+    pub send: SendStream,
+    /// The peer's direction.
+    pub recv: RecvStream,
+}
+
+/// The network of this device.
+pub struct Network {
+    identity: Identity,
+    socket: Arc<PathSocket>,
+    trust: Trust,
+    prober: Arc<Prober>,
+    relays: Arc<Relays>,
+    connections: Connections,
+    tasks: Tasks,
+}
+
+impl Network {
+    /// Binds the sockets and listens. No key is trusted until the first `Trust`. What peers send
+    /// waits when `events` or `streams` are full.
+    pub async fn open(
+        identity: Identity,
+        settings: &NetworkSettings,
+        events: mpsc::Sender<NetworkEvent>,
+        streams: mpsc::Sender<IncomingStream>,
+        tasks: &Tasks,
+    ) -> Result<Self, NetworkError> {
+        let tasks = tasks.child();
+        let sockets = UdpSockets::bind(&settings.bind, settings.udp_port)?;
+        let wrap = |socket: Option<std::net::UdpSocket>| -> Result<_, NetworkError> {
+            socket
+                .map(|socket| TokioRuntime.wrap_udp_socket(socket))
+                .transpose()
+                .map_err(NetworkError::Socket)
+        };
+        let v4: Option<Arc<dyn AsyncUdpSocket>> = wrap(sockets.v4)?;
+        let v6: Option<Arc<dyn AsyncUdpSocket>> = wrap(sockets.v6)?;
+        let ours = identity.id();
+        let keys = Arc::new(RwLock::new(ProbeKeys::new(ours)));
+        let (probes, probes_waiting) = mpsc::channel(PROBES_WAITING_MAX);
+        let socket = Arc::new(PathSocket::new(
+            v4,
+            v6,
+            Routes::new(ours),
+            Arc::clone(&keys),
+            probes,
+        ));
+        socket.ready().await.map_err(NetworkError::Socket)?;
+        let trust = Trust::default();
+        let tls = TlsSettings::new(&identity, &trust).map_err(NetworkError::OwnKey)?;
+        let prober = Arc::new(Prober::new(Arc::clone(&socket), keys));
+        tasks.spawn(
+            "probes",
+            Arc::clone(&prober).run(probes_waiting, events.clone()),
+        );
+        tasks.spawn("probe tags", Arc::clone(&prober).renew_tags());
+        tasks.spawn(
+            "local addresses",
+            addresses::watch(socket.bound(), events.clone()),
+        );
+        let relays = Arc::new(Relays::new(
+            Arc::clone(&socket),
+            events.clone(),
+            tasks.clone(),
+        ));
+        let connections = Connections::open(
+            Arc::clone(&socket),
+            trust.clone(),
+            tls,
+            events,
+            streams,
+            tasks.clone(),
+        )?;
+        Ok(Self {
+            identity,
+            socket,
+            trust,
+            prober,
+            relays,
+            connections,
+            tasks,
+        })
+    }
+
+    /// Carries out a request of the core; never waits.
+    pub fn request(&self, request: NetworkRequest) {
+        match request {
+            NetworkRequest::Trust(peers) => self.set_trust(peers),
+            // What a peer may read is asked where it reads: by the data plane.
+            NetworkRequest::Grant(_, _) => {}
+            NetworkRequest::Probe(peer, addr) => self.prober.ping(peer, addr),
+            NetworkRequest::Select(peer, path) => self.connections.select(peer, path),
+            NetworkRequest::Dial(peer) => self.connections.dial(peer),
+            NetworkRequest::Hangup(peer) => self.connections.hangup(peer),
+            NetworkRequest::OpenRelay {
+                peer,
+                url,
+                channel,
+                token,
+            } => {
+                self.relays.open(Channel {
+                    peer,
+                    url,
+                    id: ChannelId(channel),
+                    token,
+                });
+            }
+            NetworkRequest::CloseRelay(peer) => self.relays.close(peer),
+            NetworkRequest::Send(peer, control) => self.connections.send(peer, &control),
+        }
+    }
+
+    /// The live connection with a peer, for the data plane to open streams on.
+    pub fn connection(&self, peer: DeviceId) -> Option<Connection> {
+        self.connections.connection(peer)
+    }
+
+    /// The local addresses of the UDP sockets.
+    pub fn bound(&self) -> Vec<SocketAddr> {
+        self.socket.bound()
+    }
+
+    /// Tells the peers that we go, then ends every task of the network.
+    pub async fn close(self) {
+        self.connections.close().await;
+        self.tasks.close().await;
+    }
+
+    fn set_trust(&self, peers: BTreeSet<DeviceId>) {
+        let mut routes = self.socket.routes_mut();
+        for peer in &peers {
+            routes.add_peer(*peer);
+        }
+        drop(routes);
+        self.prober.set_peers(&self.identity, &peers);
+        let before = self.trust.replace(peers.clone());
+        self.connections.keep_only(&peers);
+        for removed in before.difference(&peers) {
+            self.socket.routes_mut().shut_out(*removed);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,100 @@
+//! The addresses at which this device listens, told again whenever they change.
+
+use std::collections::BTreeSet;
+use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
+
+use tokio::sync::mpsc;
+use towline_core::io::NetworkEvent;
+use tracing::debug;
+
+/// Pause between two looks at the interfaces: 5 s. A look costs some 50 microseconds; a shorter
+/// pause would not help, since a new network takes seconds to come up anyway.
+const LOOK_INTERVAL: Duration = Duration::from_secs(5);
+
+/// Tells the addresses now and after every change, until nobody listens.
+pub(super) async fn watch(bound: Vec<SocketAddr>, events: mpsc::Sender<NetworkEvent>) {
+    let mut looks = tokio::time::interval(LOOK_INTERVAL);
+    looks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    let mut told = None;
+    loop {
+        looks.tick().await;
+        let now = listening(&bound, &interfaces());
+        if told.as_ref() != Some(&now) {
+            told = Some(now.clone());
+            if events
+                .send(NetworkEvent::LocalAddresses(now))
+                .await
+                .is_err()
+            {
+                return;
+            }
+        }
+    }
+}
+
+/// The addresses of all interfaces that are up.
+fn interfaces() -> BTreeSet<IpAddr> {
+    match if_addrs::get_if_addrs() {
+        Ok(interfaces) => interfaces
+            .iter()
+            .filter(|each| each.is_oper_up())
+            .map(|each| each.ip())
+            .collect(),
+        Err(error) => {
+            debug!(%error, "interfaces cannot be listed");
+            BTreeSet::new()
+        }
+    }
+}
+
+/// A wildcard stands for every address of its family, loopback last. Link-local IPv6 addresses
+/// mean nothing to other devices, which do not know the interface.
+fn listening(bound: &[SocketAddr], interfaces: &BTreeSet<IpAddr>) -> Vec<SocketAddr> {
+    let mut all = Vec::new();
+    for socket in bound {
+        if socket.ip().is_unspecified() {
+            let same_family = interfaces
+                .iter()
+                .filter(|ip| ip.is_ipv4() == socket.is_ipv4());
+            let usable = same_family.filter(|ip| match ip {
+                IpAddr::V4(v4) => !v4.is_link_local(),
+                IpAddr::V6(v6) => !v6.is_unicast_link_local(),
+            });
+            all.extend(usable.map(|ip| SocketAddr::new(*ip, socket.port())));
+        } else {
+            all.push(*socket);
+        }
+    }
+    all.sort_by_key(|addr| addr.ip().is_loopback());
+    all
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_wildcard_stands_for_its_family_and_loopback_comes_last() {
+        let parse = |text: &str| text.parse::<IpAddr>().unwrap();
+        let interfaces = ["127.0.0.1", "192.168.1.5", "::1", "fe80::1", "2001:db8::7"]
+            .map(parse)
+            .into();
+        let bound = ["0.0.0.0:7000", "[::]:7001"].map(|text| text.parse().unwrap());
+        let told = listening(&bound, &interfaces);
+        let expected = [
+            "192.168.1.5:7000",
+            "[2001:db8::7]:7001",
+            "127.0.0.1:7000",
+            "[::1]:7001",
+        ]
+        .map(|text| text.parse::<SocketAddr>().unwrap());
+        assert_eq!(told, expected);
+    }
+
+    #[test]
+    fn a_bound_address_stands_for_itself() {
+        let bound = ["127.0.0.1:7000".parse().unwrap()];
+        assert_eq!(listening(&bound, &BTreeSet::new()), bound);
+    }
+}

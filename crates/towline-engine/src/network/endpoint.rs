@@ -1,0 +1,438 @@
+//! The QUIC endpoint: dials, accepts, keeps the live connection of each peer.
+//!
+//! Events of one peer come in order: every `Connected` has one `Disconnected` with the same id, the
+//! older connection's before the newer one's `Connected`. Handshakes come only from admitted
+//! addresses and only from trusted keys; whoever dials is compared with the device that was dialled,
+//! and the trusted set is asked again when the handshake is done.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use quinn::congestion::CubicConfig;
+use quinn::{
+    ClientConfig, Connection, EndpointConfig, IdleTimeout, Incoming, MtuDiscoveryConfig,
+    ServerConfig, TokioRuntime, TransportConfig, ValidationTokenConfig, VarInt,
+};
+use tokio::sync::{Semaphore, mpsc};
+use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
+use towline_core::io::{ConnectionId, LinkFault, NetworkEvent, Path};
+use towline_wire::frame;
+use towline_wire::ids::DeviceId;
+use towline_wire::limits::{
+    CONTROL_FRAME_BYTES_MAX, FOLDERS_PER_PEER_MAX, INDEX_PAGES_IN_FLIGHT_MAX,
+};
+use towline_wire::peer::Control;
+use tracing::{debug, error, info};
+
+use super::congestion::{PathCubicFactory, PathEpoch};
+use super::path_socket::PathSocket;
+use super::routes::Role;
+use super::session::{self, CloseReason, SessionEnds};
+use super::tls::{self, TlsSettings, Trust};
+use super::{IncomingStream, NetworkError};
+use crate::tasks::Tasks;
+
+/// How long a handshake may take: 10 s, a few losses on a slow path.
+const HANDSHAKE_DEADLINE: Duration = Duration::from_secs(10);
+
+/// Handshakes that others may have running with us: 32. Each costs a signature and some 50 KiB; a
+/// person has a few devices.
+const INCOMING_HANDSHAKES_MAX: usize = 32;
+
+/// Frames that wait for the control stream: the index pages that may be in flight for the most
+/// folders that a peer may have, as many acknowledgements, and some to spare. The core keeps below
+/// it; a connection where it is reached is closed, and both sides continue from what is durable.
+const FRAMES_WAITING_MAX: usize = 2 * FOLDERS_PER_PEER_MAX * INDEX_PAGES_IN_FLIGHT_MAX + 256;
+
+/// Window of one stream: 8 MiB, a LAN's bandwidth times a wide area's round trip.
+const STREAM_WINDOW_BYTES: u32 = 8 * 1024 * 1024;
+
+/// Window of one connection, which bounds what a peer can make us hold: 16 MiB, two full streams.
+const CONNECTION_WINDOW_BYTES: u32 = 16 * 1024 * 1024;
+
+/// Bytes sent and not yet acknowledged, per connection: 16 MiB, to match the other side's window.
+const SEND_WINDOW_BYTES: u64 = 16 * 1024 * 1024;
+
+/// Data streams that a peer may have open: 128, several times what the data plane uses.
+const DATA_STREAMS_MAX: u32 = 128;
+
+/// A nudge is one byte; this is room for more than ever wait.
+const NUDGE_BUFFER_BYTES: usize = 1024;
+
+/// Largest UDP payload that the accepting side tries: 1452, Ethernet's 1500 with IPv6 headers. Larger
+/// ones break segmentation offload in batches of ten. The dialing side stays at 1200.
+const UDP_PAYLOAD_MAX: u16 = 1452;
+
+/// Pause between two searches for a larger path MTU: 20 s. After a move from the relay, where 1200
+/// is the limit, it should rise soon; QUIC's usual ten minutes would waste a fifth of a LAN's speed.
+const MTU_SEARCH_INTERVAL: Duration = Duration::from_secs(20);
+
+/// Keep-alive: 10 s, below the 30 s after which home routers forget a UDP flow.
+const KEEP_ALIVE_INTERVAL: Duration = Duration::from_secs(10);
+
+/// Silence after which a connection is given up, in milliseconds: 30 s, time for a change of path.
+const IDLE_TIMEOUT_MS: u32 = 30_000;
+
+/// How long closing may take to tell the peers.
+const CLOSE_DEADLINE: Duration = Duration::from_secs(1);
+
+/// All connections of this device. Clones share them.
+#[derive(Clone)]
+pub(super) struct Connections(Arc<Shared>);
+
+struct Shared {
+    endpoint: quinn::Endpoint,
+    socket: Arc<PathSocket>,
+    trust: Trust,
+    tls: TlsSettings,
+    events: mpsc::Sender<NetworkEvent>,
+    streams: mpsc::Sender<IncomingStream>,
+    tasks: Tasks,
+    live_by_peer: Mutex<BTreeMap<DeviceId, Live>>,
+    dials_by_peer: Mutex<BTreeMap<DeviceId, CancellationToken>>,
+    epochs_by_peer: Mutex<BTreeMap<DeviceId, PathEpoch>>,
+    connections: AtomicU64,
+}
+
+/// A connection that stands.
+struct Live {
+    id: ConnectionId,
+    connection: Connection,
+    frames: mpsc::Sender<Vec<u8>>,
+    /// Cancelled when its `Disconnected` has been told.
+    ended: CancellationToken,
+}
+
+impl Connections {
+    /// Opens the endpoint on the socket and accepts from now on.
+    pub(super) fn open(
+        socket: Arc<PathSocket>,
+        trust: Trust,
+        tls: TlsSettings,
+        events: mpsc::Sender<NetworkEvent>,
+        streams: mpsc::Sender<IncomingStream>,
+        tasks: Tasks,
+    ) -> Result<Self, NetworkError> {
+        let mut config = EndpointConfig::default();
+        // Probes are told from QUIC by the bit that greasing would clear.
+        config.grease_quic_bit(false);
+        let mut server = ServerConfig::with_crypto(Arc::clone(&tls.acceptor) as Arc<_>);
+        let mut transport = transport();
+        let mut mtu = MtuDiscoveryConfig::default();
+        mtu.upper_bound(UDP_PAYLOAD_MAX)
+            .interval(MTU_SEARCH_INTERVAL);
+        transport
+            .congestion_controller_factory(Arc::new(CubicConfig::default()))
+            .mtu_discovery_config(Some(mtu));
+        server.transport_config(Arc::new(transport)).migration(true);
+        let mut tokens = ValidationTokenConfig::default();
+        tokens.sent(0);
+        server.validation_token_config(tokens);
+        let endpoint = quinn::Endpoint::new_with_abstract_socket(
+            config,
+            Some(server),
+            Arc::clone(&socket) as Arc<_>,
+            Arc::new(TokioRuntime),
+        )
+        .map_err(NetworkError::Socket)?;
+        let connections = Self(Arc::new(Shared {
+            endpoint,
+            socket,
+            trust,
+            tls,
+            events,
+            streams,
+            tasks,
+            live_by_peer: Mutex::default(),
+            dials_by_peer: Mutex::default(),
+            epochs_by_peer: Mutex::default(),
+            connections: AtomicU64::new(0),
+        }));
+        connections
+            .0
+            .tasks
+            .spawn("accept connections", connections.clone().accept_all());
+        Ok(connections)
+    }
+
+    /// The live connection with a peer.
+    pub(super) fn connection(&self, peer: DeviceId) -> Option<Connection> {
+        self.live().get(&peer).map(|live| live.connection.clone())
+    }
+
+    /// Closes the connections of all but these peers.
+    pub(super) fn keep_only(&self, peers: &BTreeSet<DeviceId>) {
+        for (peer, live) in self.live().iter() {
+            if !peers.contains(peer) {
+                CloseReason::NotTrusted.close(&live.connection);
+            }
+        }
+        lock(&self.0.dials_by_peer)
+            .iter()
+            .filter(|(peer, _)| !peers.contains(peer))
+            .for_each(|(_, dial)| dial.cancel());
+        lock(&self.0.epochs_by_peer).retain(|peer, _| peers.contains(peer));
+    }
+
+    /// Moves our packets to this peer onto another path.
+    pub(super) fn select(&self, peer: DeviceId, path: Path) {
+        let before = self.0.socket.routes_mut().select(peer, path);
+        if before == Some(path) {
+            return;
+        }
+        match before {
+            // The window of a direct path would flood what comes after it. The other way round it
+            // grows by itself within 200 ms, faster than from nothing.
+            Some(Path::Direct(_)) => self.epoch(peer).advance(),
+            Some(Path::Relay) | None => {}
+        }
+        if let Some(connection) = self.connection(peer) {
+            session::nudge(&connection);
+        }
+    }
+
+    /// Dials on the selected path; answered by `Connected` or `DialFailed`. While a dial runs, another
+    /// one is answered by its answer.
+    pub(super) fn dial(&self, peer: DeviceId) {
+        let cancel = CancellationToken::new();
+        let mut dials = lock(&self.0.dials_by_peer);
+        if dials.contains_key(&peer) {
+            return;
+        }
+        dials.insert(peer, cancel.clone());
+        drop(dials);
+        let connections = self.clone();
+        self.0.tasks.spawn("dial", async move {
+            let dialed = cancel
+                .run_until_cancelled(timeout(HANDSHAKE_DEADLINE, connections.dial_once(peer)))
+                .await;
+            lock(&connections.0.dials_by_peer).remove(&peer);
+            let fault = match dialed {
+                Some(Ok(Ok(()))) => return,
+                Some(Ok(Err(fault))) => fault,
+                Some(Err(_)) => LinkFault::TimedOut,
+                None => LinkFault::Closed,
+            };
+            connections
+                .tell(NetworkEvent::DialFailed(peer, fault))
+                .await;
+        });
+    }
+
+    /// Ends the connection with this peer, and a dial that runs.
+    pub(super) fn hangup(&self, peer: DeviceId) {
+        if let Some(dial) = lock(&self.0.dials_by_peer).get(&peer) {
+            dial.cancel();
+        }
+        if let Some(connection) = self.connection(peer) {
+            CloseReason::Done.close(&connection);
+        }
+    }
+
+    /// Queues a frame for the control stream; without a connection it is dropped, since the next
+    /// hello starts anew.
+    pub(super) fn send(&self, peer: DeviceId, control: &Control) {
+        let live = self.live();
+        let Some(live) = live.get(&peer) else { return };
+        let queued = match frame::encode(control, CONTROL_FRAME_BYTES_MAX) {
+            Ok(bytes) => live.frames.try_send(bytes).is_ok() || live.frames.is_closed(),
+            Err(error) => {
+                error!(%error, "a control frame cannot be encoded");
+                false
+            }
+        };
+        if !queued {
+            CloseReason::Done.close(&live.connection);
+        }
+    }
+
+    /// Closes everything and waits a moment for the peers to be told.
+    pub(super) async fn close(&self) {
+        for live in self.live().values() {
+            CloseReason::Done.close(&live.connection);
+        }
+        self.0.endpoint.close(VarInt::from_u32(0), &[]);
+        if timeout(CLOSE_DEADLINE, self.0.endpoint.wait_idle())
+            .await
+            .is_err()
+        {
+            debug!("some peers were perhaps not told that connections are closed");
+        }
+    }
+
+    async fn dial_once(&self, peer: DeviceId) -> Result<(), LinkFault> {
+        let (role, address) = {
+            let routes = self.0.socket.routes();
+            (routes.role(peer), routes.dial_address(peer))
+        };
+        if role != Role::Dials {
+            error!("asked to dial a peer that dials us");
+            return Err(LinkFault::Protocol);
+        }
+        let address = address.ok_or(LinkFault::TimedOut)?;
+        let mut transport = transport();
+        transport
+            .congestion_controller_factory(Arc::new(PathCubicFactory {
+                epoch: self.epoch(peer),
+            }))
+            // The dialer swaps paths under quinn, which would go on with packets that the relay does
+            // not take: measured, 4.6 s without a byte after an outage of 4 s.
+            .mtu_discovery_config(None);
+        let mut config = ClientConfig::new(Arc::clone(&self.0.tls.dialer) as Arc<_>);
+        config.transport_config(Arc::new(transport));
+        let connecting = self
+            .0
+            .endpoint
+            .connect_with(config, address, &tls::server_name(peer))
+            .map_err(|_| LinkFault::Closed)?;
+        let connection = connecting
+            .await
+            .map_err(|error| session::fault_of(&error))?;
+        self.begin(peer, connection).await
+    }
+
+    async fn accept_all(self) {
+        let handshakes = Arc::new(Semaphore::new(INCOMING_HANDSHAKES_MAX));
+        while let Some(incoming) = self.0.endpoint.accept().await {
+            let peer = {
+                let routes = self.0.socket.routes();
+                let peer = routes.peer_at(incoming.remote_address());
+                peer.filter(|peer| routes.role(*peer) == Role::Accepts)
+            };
+            let (Some(peer), Ok(permit)) = (peer, Arc::clone(&handshakes).try_acquire_owned())
+            else {
+                incoming.ignore();
+                continue;
+            };
+            let connections = self.clone();
+            self.0.tasks.spawn("incoming handshake", async move {
+                let accepted =
+                    timeout(HANDSHAKE_DEADLINE, connections.accept_once(peer, incoming)).await;
+                drop(permit);
+                if let Ok(Err(fault)) = accepted {
+                    debug!(?fault, "incoming connection ends early");
+                }
+            });
+        }
+    }
+
+    async fn accept_once(&self, peer: DeviceId, incoming: Incoming) -> Result<(), LinkFault> {
+        let connection = incoming.await.map_err(|error| session::fault_of(&error))?;
+        self.begin(peer, connection).await
+    }
+
+    /// Makes a connection whose handshake is done the live one, if its key is the peer's.
+    async fn begin(&self, peer: DeviceId, connection: Connection) -> Result<(), LinkFault> {
+        if tls::proven_device(connection.peer_identity()) != Some(peer) {
+            CloseReason::NotTrusted.close(&connection);
+            return Err(LinkFault::Impostor);
+        }
+        let control = match session::establish(&connection).await {
+            Ok(control) => control,
+            Err(fault) => {
+                CloseReason::Protocol.close(&connection);
+                return Err(fault);
+            }
+        };
+        let (frames, frames_waiting) = mpsc::channel(FRAMES_WAITING_MAX);
+        let id = ConnectionId(self.0.connections.fetch_add(1, Ordering::Relaxed));
+        let ended = CancellationToken::new();
+        let older = {
+            let mut live = self.live();
+            // Asked under the lock that `keep_only` takes after the set has changed.
+            if !self.0.trust.holds(peer) {
+                CloseReason::NotTrusted.close(&connection);
+                return Err(LinkFault::Impostor);
+            }
+            let new = Live {
+                id,
+                connection: connection.clone(),
+                frames,
+                ended: ended.clone(),
+            };
+            live.insert(peer, new)
+        };
+        let connections = self.clone();
+        self.0.tasks.spawn("connection", async move {
+            if let Some(older) = older {
+                CloseReason::Done.close(&older.connection);
+                older.ended.cancelled().await;
+            }
+            info!(peer = peer.short(), "peer connected");
+            connections.tell(NetworkEvent::Connected(peer, id)).await;
+            let ends = SessionEnds {
+                peer,
+                id,
+                socket: Arc::clone(&connections.0.socket),
+                events: connections.0.events.clone(),
+                streams: connections.0.streams.clone(),
+            };
+            let fault = session::serve(&connection, control, frames_waiting, &ends).await;
+            match fault {
+                LinkFault::Protocol => CloseReason::Protocol.close(&connection),
+                LinkFault::TimedOut
+                | LinkFault::Closed
+                | LinkFault::Refused
+                | LinkFault::Impostor
+                | LinkFault::Version => CloseReason::Done.close(&connection),
+            }
+            connections.forget(peer, id);
+            info!(peer = peer.short(), ?fault, "peer disconnected");
+            connections
+                .tell(NetworkEvent::Disconnected(peer, id, fault))
+                .await;
+            ended.cancel();
+        });
+        Ok(())
+    }
+
+    fn forget(&self, peer: DeviceId, id: ConnectionId) {
+        let mut live = self.live();
+        if live.get(&peer).is_some_and(|live| live.id == id) {
+            live.remove(&peer);
+        }
+    }
+
+    async fn tell(&self, event: NetworkEvent) {
+        if self.0.events.send(event).await.is_err() {
+            debug!("the engine no longer listens to the network");
+        }
+    }
+
+    fn epoch(&self, peer: DeviceId) -> PathEpoch {
+        lock(&self.0.epochs_by_peer)
+            .entry(peer)
+            .or_default()
+            .clone()
+    }
+
+    fn live(&self) -> MutexGuard<'_, BTreeMap<DeviceId, Live>> {
+        lock(&self.0.live_by_peer)
+    }
+}
+
+/// What both sides ask of a connection; congestion control and path MTU differ.
+fn transport() -> TransportConfig {
+    let mut transport = TransportConfig::default();
+    transport
+        .stream_receive_window(VarInt::from_u32(STREAM_WINDOW_BYTES))
+        .receive_window(VarInt::from_u32(CONNECTION_WINDOW_BYTES))
+        .send_window(SEND_WINDOW_BYTES)
+        .send_fairness(false)
+        .max_concurrent_bidi_streams(VarInt::from_u32(DATA_STREAMS_MAX))
+        // The control stream.
+        .max_concurrent_uni_streams(VarInt::from_u32(1))
+        .datagram_receive_buffer_size(Some(NUDGE_BUFFER_BYTES))
+        .datagram_send_buffer_size(NUDGE_BUFFER_BYTES)
+        .keep_alive_interval(Some(KEEP_ALIVE_INTERVAL))
+        .max_idle_timeout(Some(IdleTimeout::from(VarInt::from_u32(IDLE_TIMEOUT_MS))));
+    transport
+}
+
+/// Nothing panics while it holds one of these locks.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

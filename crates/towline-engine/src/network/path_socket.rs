@@ -1,0 +1,394 @@
+//! One socket for quinn over several real ones: UDP for IPv4, UDP for IPv6, and the packet channels
+//! through signal servers. The only module that knows quinn's socket trait.
+//!
+//! quinn sees synthetic addresses (see [`super::routes`]). A datagram from an address that passed no
+//! probe is dropped before quinn sees it, an Initial too. What is not QUIC (bit 0x40 of the first
+//! byte clear; quinn's greasing of that bit is off) goes to the prober.
+//!
+//! Rules that quinn sets: sending answers only `Ok` or `WouldBlock`, since any other error kills the
+//! connection, and an error of receiving kills the endpoint; so what cannot be sent is lost, as on
+//! any network. The relay takes datagrams of at most 1200 bytes, so that path MTU discovery never
+//! settles there on a size that the next path does not carry.
+
+use std::fmt;
+use std::io::{self, ErrorKind, IoSliceMut};
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+use std::pin::Pin;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use quinn::udp::{RecvMeta, Transmit};
+use quinn::{AsyncUdpSocket, UdpPoller};
+use tokio::sync::mpsc;
+use towline_wire::limits::RELAY_DATAGRAM_BYTES_MAX;
+use tracing::trace;
+
+use super::probe::{PROBE_BYTES, ProbeDatagram, ProbeKeys};
+use super::relay::{RelayInbox, RelayedDatagram};
+use super::routes::{Route, Routes};
+
+/// The bit that every QUIC packet has in its first byte (RFC 9000, section 17) and no probe has.
+const QUIC_BIT: u8 = 0x40;
+
+/// The sockets of this device, as quinn's one socket.
+pub(super) struct PathSocket {
+    v4: Option<Arc<dyn AsyncUdpSocket>>,
+    v6: Option<Arc<dyn AsyncUdpSocket>>,
+    inbox: Arc<RelayInbox>,
+    routes: RwLock<Routes>,
+    probe_keys: Arc<RwLock<ProbeKeys>>,
+    probes: mpsc::Sender<ProbeDatagram>,
+    /// Which source is asked first; it moves on with every call, so that none is starved.
+    turn: AtomicUsize,
+}
+
+/// The places that datagrams come from.
+const SOURCES: usize = 3;
+
+impl PathSocket {
+    pub(super) fn new(
+        v4: Option<Arc<dyn AsyncUdpSocket>>,
+        v6: Option<Arc<dyn AsyncUdpSocket>>,
+        routes: Routes,
+        probe_keys: Arc<RwLock<ProbeKeys>>,
+        probes: mpsc::Sender<ProbeDatagram>,
+    ) -> Self {
+        let inbox = Arc::new(RelayInbox::default());
+        Self {
+            v4,
+            v6,
+            inbox,
+            routes: RwLock::new(routes),
+            probe_keys,
+            probes,
+            turn: AtomicUsize::new(0),
+        }
+    }
+
+    /// Waits until the system has said that the sockets are writable, which it does only once they
+    /// are polled; before that the first datagrams would be lost.
+    pub(super) async fn ready(self: &Arc<Self>) -> io::Result<()> {
+        let mut poller = Arc::clone(self).create_io_poller();
+        std::future::poll_fn(|cx| poller.as_mut().poll_writable(cx)).await
+    }
+
+    /// The table of paths, to read.
+    pub(super) fn routes(&self) -> RwLockReadGuard<'_, Routes> {
+        // Nothing panics while it holds this lock.
+        self.routes
+            .read()
+            .unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+
+    /// The table of paths, to change.
+    pub(super) fn routes_mut(&self) -> RwLockWriteGuard<'_, Routes> {
+        self.routes
+            .write()
+            .unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+
+    /// Where packet channels put what they receive.
+    pub(super) fn inbox(&self) -> Arc<RelayInbox> {
+        Arc::clone(&self.inbox)
+    }
+
+    /// The ports that the UDP sockets are bound to, with their addresses.
+    pub(super) fn bound(&self) -> Vec<SocketAddr> {
+        self.udp()
+            .filter_map(|socket| socket.local_addr().ok())
+            .collect()
+    }
+
+    /// Sends one datagram that is not quinn's; lost when the socket is busy.
+    pub(super) fn send_aside(&self, to: SocketAddr, source: Option<IpAddr>, bytes: &[u8]) {
+        let Some(socket) = self.socket_for(to) else {
+            return;
+        };
+        let transmit = Transmit {
+            destination: to,
+            ecn: None,
+            contents: bytes,
+            segment_size: None,
+            src_ip: source,
+        };
+        if let Err(error) = socket.try_send(&transmit) {
+            trace!(%error, "probe not sent");
+        }
+    }
+
+    fn udp(&self) -> impl Iterator<Item = &Arc<dyn AsyncUdpSocket>> {
+        self.v4.iter().chain(self.v6.iter())
+    }
+
+    fn socket_for(&self, to: SocketAddr) -> Option<&Arc<dyn AsyncUdpSocket>> {
+        match to {
+            SocketAddr::V4(_) => self.v4.as_ref(),
+            SocketAddr::V6(_) => self.v6.as_ref(),
+        }
+    }
+
+    fn poll_udp(
+        &self,
+        socket: &Arc<dyn AsyncUdpSocket>,
+        cx: &mut Context<'_>,
+        bufs: &mut [IoSliceMut<'_>],
+        meta: &mut [RecvMeta],
+    ) -> Poll<usize> {
+        match socket.poll_recv(cx, bufs, meta) {
+            Poll::Pending => Poll::Pending,
+            // Only a runtime that shuts down gives this; it must not end the other sources.
+            Poll::Ready(Err(error)) => {
+                trace!(%error, "receiving failed");
+                Poll::Pending
+            }
+            Poll::Ready(Ok(count)) => {
+                for (buf, meta) in bufs.iter_mut().zip(meta.iter_mut()).take(count) {
+                    self.admit_batch(buf, meta);
+                }
+                Poll::Ready(count)
+            }
+        }
+    }
+
+    /// Leaves in the buffer what quinn may see, under the peer's synthetic address.
+    fn admit_batch(&self, buf: &mut [u8], meta: &mut RecvMeta) {
+        let Some(batch) = buf.get_mut(..meta.len) else {
+            meta.len = 0;
+            return;
+        };
+        if batch
+            .chunks(meta.stride.max(1))
+            .any(|datagram| !is_quic(datagram))
+        {
+            self.set_probes_aside(batch, meta);
+        }
+        let routes = self.routes();
+        match routes.source(meta.addr) {
+            Some(source) => {
+                routes.mark_heard(source);
+                meta.addr = source.reported;
+                meta.dst_ip = None;
+            }
+            // quinn skips an empty batch.
+            None => meta.len = 0,
+        }
+    }
+
+    /// Hands everything that is not QUIC to the prober and closes the gaps. Every datagram but the
+    /// last has the full stride, so what is left still has.
+    fn set_probes_aside(&self, batch: &mut [u8], meta: &mut RecvMeta) {
+        let stride = meta.stride.max(1);
+        let mut kept = 0;
+        let mut start = 0;
+        while start < batch.len() {
+            let end = batch.len().min(start + stride);
+            let datagram = batch.get(start..end).unwrap_or_default();
+            if is_quic(datagram) {
+                batch.copy_within(start..end, kept);
+                kept += end - start;
+            } else {
+                self.set_aside(datagram, meta);
+            }
+            start = end;
+        }
+        meta.len = kept;
+    }
+
+    fn set_aside(&self, datagram: &[u8], meta: &RecvMeta) {
+        let Ok(bytes) = <[u8; PROBE_BYTES]>::try_from(datagram) else {
+            return;
+        };
+        let keys = self
+            .probe_keys
+            .read()
+            .unwrap_or_else(std::sync::PoisonError::into_inner);
+        let Some(peer) = keys.peer_of(&bytes) else {
+            return;
+        };
+        drop(keys);
+        let probe = ProbeDatagram {
+            peer,
+            from: meta.addr,
+            to: meta.dst_ip,
+            bytes,
+        };
+        if self.probes.try_send(probe).is_err() {
+            trace!("probe dropped, the prober is busy");
+        }
+    }
+
+    fn poll_relays(
+        &self,
+        cx: &mut Context<'_>,
+        bufs: &mut [IoSliceMut<'_>],
+        meta: &mut [RecvMeta],
+    ) -> Poll<usize> {
+        let mut count = 0;
+        let routes = self.routes();
+        for (buf, meta) in bufs.iter_mut().zip(meta.iter_mut()) {
+            let relayed = if count == 0 {
+                match self.inbox.poll_pop(cx) {
+                    Poll::Ready(relayed) => relayed,
+                    Poll::Pending => return Poll::Pending,
+                }
+            } else {
+                match self.inbox.pop() {
+                    Some(relayed) => relayed,
+                    None => break,
+                }
+            };
+            *meta = RecvMeta::default();
+            count += 1;
+            let length = relayed.bytes.len();
+            let (Some(source), Some(room)) =
+                (routes.relay_source(relayed.peer), buf.get_mut(..length))
+            else {
+                continue;
+            };
+            if is_quic(&relayed.bytes) {
+                room.copy_from_slice(&relayed.bytes);
+                routes.mark_heard(source);
+                meta.addr = source.reported;
+                meta.len = length;
+                meta.stride = length;
+                meta.ecn = relayed.ecn;
+            }
+        }
+        Poll::Ready(count)
+    }
+}
+
+impl AsyncUdpSocket for PathSocket {
+    fn create_io_poller(self: Arc<Self>) -> Pin<Box<dyn UdpPoller>> {
+        let pollers = self
+            .udp()
+            .map(|socket| Arc::clone(socket).create_io_poller())
+            .collect();
+        Box::pin(EveryPoller { pollers })
+    }
+
+    fn try_send(&self, transmit: &Transmit<'_>) -> io::Result<()> {
+        let routes = self.routes();
+        match routes.route(transmit.destination) {
+            None => trace!("datagram without a path dropped"),
+            Some(Route::Relay(relay)) => {
+                let size = transmit
+                    .segment_size
+                    .unwrap_or(transmit.contents.len())
+                    .max(1);
+                for datagram in transmit.contents.chunks(size) {
+                    if datagram.len() <= RELAY_DATAGRAM_BYTES_MAX {
+                        let bytes = Bytes::copy_from_slice(datagram);
+                        relay.send(RelayedDatagram {
+                            peer: relay.peer(),
+                            ecn: transmit.ecn,
+                            bytes,
+                        });
+                    }
+                }
+            }
+            Some(Route::Udp(destination)) => {
+                let Some(socket) = self.socket_for(destination) else {
+                    return Ok(());
+                };
+                let sent = socket.try_send(&Transmit {
+                    destination,
+                    ecn: transmit.ecn,
+                    contents: transmit.contents,
+                    segment_size: transmit.segment_size,
+                    src_ip: None,
+                });
+                match sent {
+                    Err(error) if error.kind() == ErrorKind::WouldBlock => return Err(error),
+                    Err(error) => trace!(%error, "datagram not sent"),
+                    Ok(()) => {}
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn poll_recv(
+        &self,
+        cx: &mut Context<'_>,
+        bufs: &mut [IoSliceMut<'_>],
+        meta: &mut [RecvMeta],
+    ) -> Poll<io::Result<usize>> {
+        let first = self.turn.fetch_add(1, Ordering::Relaxed);
+        for offset in 0..SOURCES {
+            let received = match (first.wrapping_add(offset)) % SOURCES {
+                0 => self.poll_relays(cx, bufs, meta),
+                1 => self.v4.as_ref().map_or(Poll::Pending, |socket| {
+                    self.poll_udp(socket, cx, bufs, meta)
+                }),
+                2 => self.v6.as_ref().map_or(Poll::Pending, |socket| {
+                    self.poll_udp(socket, cx, bufs, meta)
+                }),
+                // A remainder of three is below three.
+                3.. => Poll::Pending,
+            };
+            if let Poll::Ready(count) = received {
+                return Poll::Ready(Ok(count));
+            }
+        }
+        // Each source has been asked and has kept the waker.
+        Poll::Pending
+    }
+
+    /// An IPv6 address, or quinn would refuse the peers' synthetic ones.
+    fn local_addr(&self) -> io::Result<SocketAddr> {
+        let port = self.bound().first().map_or(0, SocketAddr::port);
+        Ok(SocketAddr::new(IpAddr::V6(Ipv6Addr::UNSPECIFIED), port))
+    }
+
+    fn max_transmit_segments(&self) -> usize {
+        self.udp()
+            .map(|socket| socket.max_transmit_segments())
+            .min()
+            .unwrap_or(1)
+    }
+
+    fn max_receive_segments(&self) -> usize {
+        self.udp()
+            .map(|socket| socket.max_receive_segments())
+            .max()
+            .unwrap_or(1)
+    }
+
+    /// Never: the UDP sockets forbid it, and quinn discovers the path MTU only then.
+    fn may_fragment(&self) -> bool {
+        false
+    }
+}
+
+impl fmt::Debug for PathSocket {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PathSocket").finish_non_exhaustive()
+    }
+}
+
+/// Writable when every UDP socket is: quinn asks without saying where to. One that is full is
+/// writable again within microseconds.
+#[derive(Debug)]
+struct EveryPoller {
+    pollers: Vec<Pin<Box<dyn UdpPoller>>>,
+}
+
+impl UdpPoller for EveryPoller {
+    fn poll_writable(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        for poller in &mut self.pollers {
+            match poller.as_mut().poll_writable(cx) {
+                Poll::Pending => return Poll::Pending,
+                Poll::Ready(Ok(())) => {}
+                Poll::Ready(Err(error)) => trace!(%error, "socket is not writable"),
+            }
+        }
+        Poll::Ready(Ok(()))
+    }
+}
+
+fn is_quic(datagram: &[u8]) -> bool {
+    datagram.first().is_some_and(|first| first & QUIC_BIT != 0)
+}

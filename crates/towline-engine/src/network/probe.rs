@@ -1,0 +1,528 @@
+//! Probes: small authenticated datagrams that prove that an address leads to a peer and back.
+//!
+//! A probe is [`PROBE_BYTES`] long: magic (1), tag (8), nonce (24), sealed body (kind 1, number 8,
+//! observed address 16 and port 2), seal (16). The tag is a MAC over the hour under a key of the
+//! pair, so no stable id travels in clear, and one look into a table tells noise from probes before
+//! any opening. The seal is XChaCha20-Poly1305 under a key of the pair and covers the sender's id,
+//! so a probe thrown back at its sender does not open.
+//!
+//! A ping is answered by a pong that tells from where the ping came. A matched pong is proof. A
+//! ping is less: whoever copies one can send it from elsewhere, so it admits only an address that
+//! nobody has, and is pinged back.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use chacha20poly1305::aead::{AeadInOut, KeyInit};
+use chacha20poly1305::{Tag, XChaCha20Poly1305, XNonce};
+use tokio::sync::mpsc;
+use towline_core::identity::Identity;
+use towline_core::io::NetworkEvent;
+use towline_wire::ids::DeviceId;
+use tracing::{debug, trace};
+use zeroize::Zeroizing;
+
+use super::path_socket::PathSocket;
+use super::routes::Proof;
+
+/// First byte of a probe. Bit 0x40 is clear, as it never is in a QUIC packet, and the value is
+/// none of STUN's.
+const MAGIC: u8 = 0x2e;
+
+const TAG_BYTES: usize = 8;
+const NONCE_BYTES: usize = 24;
+const BODY_BYTES: usize = 1 + 8 + 16 + 2;
+const SEAL_BYTES: usize = 16;
+
+/// Bytes of a probe, ping or pong alike, so that answering amplifies nothing.
+pub(super) const PROBE_BYTES: usize = 1 + TAG_BYTES + NONCE_BYTES + BODY_BYTES + SEAL_BYTES;
+
+/// How long a tag stays the same: 1 h. Shorter gains nothing against somebody who sees the same
+/// two addresses talk all the time.
+const TAG_WINDOW: Duration = Duration::from_secs(3600);
+
+/// Windows accepted on either side of ours: 14, because a computer set to the wrong time zone is
+/// up to 14 hours off. The tag only sorts; the seal decides.
+const TAG_WINDOWS_ASIDE: u64 = 14;
+
+/// Pings that wait for their pong: 512, at most a few per address of a few dozen peers. The oldest
+/// goes first.
+const PINGS_OUTSTANDING_MAX: usize = 512;
+
+/// A pong that comes later than this proves nothing about now.
+const PONG_DEADLINE: Duration = Duration::from_secs(5);
+
+/// Answers to one peer in one second: 64. A peer sends up to 16 addresses times 4 pings when it
+/// probes; a flood of copied pings costs us this much and no more.
+const PONGS_PER_SECOND_MAX: u32 = 64;
+
+/// Ping numbers remembered per peer to know copies: as many as may be answered in 8 s.
+const NUMBERS_REMEMBERED: usize = 512;
+
+/// A datagram whose tag is a peer's.
+#[derive(Debug)]
+pub(super) struct ProbeDatagram {
+    pub(super) peer: DeviceId,
+    pub(super) from: SocketAddr,
+    /// Which of our addresses it came to, where the system says so.
+    pub(super) to: Option<IpAddr>,
+    pub(super) bytes: [u8; PROBE_BYTES],
+}
+
+/// The keys of all trusted peers, and the tags that are good now.
+pub(super) struct ProbeKeys {
+    ours: DeviceId,
+    keys_by_peer: BTreeMap<DeviceId, ProbeKey>,
+    peers_by_tag: HashMap<[u8; TAG_BYTES], DeviceId>,
+    window: u64,
+}
+
+struct ProbeKey {
+    seal: XChaCha20Poly1305,
+    tag: Zeroizing<[u8; 32]>,
+}
+
+/// What a probe says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Body {
+    /// Please answer.
+    Ping { number: u64 },
+    /// The ping with this number came from there.
+    Pong { number: u64, observed: SocketAddr },
+}
+
+/// Sends pings, answers pings, matches pongs.
+pub(super) struct Prober {
+    socket: Arc<PathSocket>,
+    keys: Arc<RwLock<ProbeKeys>>,
+    pings: std::sync::Mutex<VecDeque<Ping>>,
+}
+
+#[derive(Debug)]
+struct Ping {
+    number: u64,
+    peer: DeviceId,
+    to: SocketAddr,
+    sent: Instant,
+}
+
+/// What is remembered of the pings of one peer.
+#[derive(Debug)]
+struct Heard {
+    numbers: VecDeque<u64>,
+    second: Instant,
+    answered: u32,
+}
+
+impl ProbeKeys {
+    pub(super) fn new(ours: DeviceId) -> Self {
+        Self {
+            ours,
+            keys_by_peer: BTreeMap::new(),
+            peers_by_tag: HashMap::new(),
+            window: window_now(),
+        }
+    }
+
+    /// Replaces the set of peers.
+    pub(super) fn set_peers(&mut self, identity: &Identity, peers: &BTreeSet<DeviceId>) {
+        self.keys_by_peer.retain(|peer, _| peers.contains(peer));
+        for peer in peers {
+            if self.keys_by_peer.contains_key(peer) {
+                continue;
+            }
+            let Some(pair) = identity.pair_key(*peer) else {
+                debug!("a peer's key is no usable point; it cannot be probed");
+                continue;
+            };
+            let key = ProbeKey {
+                seal: XChaCha20Poly1305::new((&*pair.derive("towline probe v1")).into()),
+                tag: pair.derive("towline probe tag v1"),
+            };
+            self.keys_by_peer.insert(*peer, key);
+        }
+        self.renew_tags(window_now());
+    }
+
+    /// Whose tag the datagram bears.
+    pub(super) fn peer_of(&self, bytes: &[u8; PROBE_BYTES]) -> Option<DeviceId> {
+        let (magic, rest) = bytes.split_first()?;
+        let tag = rest.first_chunk::<TAG_BYTES>()?;
+        (*magic == MAGIC)
+            .then(|| self.peers_by_tag.get(tag).copied())
+            .flatten()
+    }
+
+    fn window_has_passed(&self) -> bool {
+        self.window != window_now()
+    }
+
+    fn renew_tags(&mut self, window: u64) {
+        self.window = window;
+        self.peers_by_tag.clear();
+        let windows =
+            window.saturating_sub(TAG_WINDOWS_ASIDE)..=window.saturating_add(TAG_WINDOWS_ASIDE);
+        for accepted in windows {
+            for (peer, key) in &self.keys_by_peer {
+                self.peers_by_tag.insert(key.tag(accepted), *peer);
+            }
+        }
+    }
+
+    fn seal(&self, peer: DeviceId, body: Body) -> Option<[u8; PROBE_BYTES]> {
+        let key = self.keys_by_peer.get(&peer)?;
+        let mut nonce = [0; NONCE_BYTES];
+        getrandom::fill(&mut nonce).ok()?;
+        let tag = key.tag(self.window);
+        let mut sealed = body.encode();
+        let aad = additional_data(&tag, self.ours);
+        let seal = key
+            .seal
+            .encrypt_inout_detached(&XNonce::from(nonce), &aad, sealed.as_mut_slice().into())
+            .ok()?;
+        let mut bytes = [MAGIC; PROBE_BYTES];
+        let parts = tag.iter().chain(&nonce).chain(&sealed).chain(seal.iter());
+        for (slot, byte) in bytes.iter_mut().skip(1).zip(parts) {
+            *slot = *byte;
+        }
+        Some(bytes)
+    }
+
+    fn open(&self, peer: DeviceId, bytes: &[u8; PROBE_BYTES]) -> Option<Body> {
+        let key = self.keys_by_peer.get(&peer)?;
+        let (_, rest) = bytes.split_first()?;
+        let (tag, rest) = rest.split_first_chunk::<TAG_BYTES>()?;
+        let (nonce, rest) = rest.split_first_chunk::<NONCE_BYTES>()?;
+        let (sealed, rest) = rest.split_first_chunk::<BODY_BYTES>()?;
+        let seal = rest.first_chunk::<SEAL_BYTES>()?;
+        let mut body = *sealed;
+        let aad = additional_data(tag, peer);
+        key.seal
+            .decrypt_inout_detached(
+                &XNonce::from(*nonce),
+                &aad,
+                body.as_mut_slice().into(),
+                &Tag::from(*seal),
+            )
+            .ok()?;
+        Body::decode(&body)
+    }
+}
+
+impl ProbeKey {
+    fn tag(&self, window: u64) -> [u8; TAG_BYTES] {
+        let mac = blake3::keyed_hash(&self.tag, &window.to_le_bytes());
+        let mut tag = [0; TAG_BYTES];
+        for (slot, byte) in tag.iter_mut().zip(mac.as_bytes()) {
+            *slot = *byte;
+        }
+        tag
+    }
+}
+
+impl Body {
+    fn encode(self) -> [u8; BODY_BYTES] {
+        let (kind, number, observed) = match self {
+            Self::Ping { number } => (1, number, None),
+            Self::Pong { number, observed } => (2, number, Some(observed)),
+        };
+        let ip = observed.map_or(Ipv6Addr::UNSPECIFIED, |addr| match addr.ip() {
+            IpAddr::V4(v4) => v4.to_ipv6_mapped(),
+            IpAddr::V6(v6) => v6,
+        });
+        let port = observed.map_or(0, |addr| addr.port());
+        let mut body = [kind; BODY_BYTES];
+        let fields = number
+            .to_le_bytes()
+            .into_iter()
+            .chain(ip.octets())
+            .chain(port.to_le_bytes());
+        for (slot, byte) in body.iter_mut().skip(1).zip(fields) {
+            *slot = byte;
+        }
+        body
+    }
+
+    fn decode(body: &[u8; BODY_BYTES]) -> Option<Self> {
+        let (kind, rest) = body.split_first()?;
+        let (number, rest) = rest.split_first_chunk::<8>()?;
+        let (ip, rest) = rest.split_first_chunk::<16>()?;
+        let port = u16::from_le_bytes(*rest.first_chunk::<2>()?);
+        let number = u64::from_le_bytes(*number);
+        match *kind {
+            1 => Some(Self::Ping { number }),
+            2 => {
+                let ip = Ipv6Addr::from(*ip).to_canonical();
+                Some(Self::Pong {
+                    number,
+                    observed: SocketAddr::new(ip, port),
+                })
+            }
+            0 | 3..=u8::MAX => None,
+        }
+    }
+}
+
+impl Prober {
+    pub(super) fn new(socket: Arc<PathSocket>, keys: Arc<RwLock<ProbeKeys>>) -> Self {
+        Self {
+            socket,
+            keys,
+            pings: std::sync::Mutex::new(VecDeque::new()),
+        }
+    }
+
+    /// Replaces the set of peers.
+    pub(super) fn set_peers(&self, identity: &Identity, peers: &BTreeSet<DeviceId>) {
+        self.keys
+            .write()
+            .unwrap_or_else(PoisonError::into_inner)
+            .set_peers(identity, peers);
+    }
+
+    /// Sends a ping to an address of a peer.
+    pub(super) fn ping(&self, peer: DeviceId, to: SocketAddr) {
+        let mut number = [0; 8];
+        if getrandom::fill(&mut number).is_err() {
+            return;
+        }
+        let number = u64::from_le_bytes(number);
+        let mut pings = self.pings.lock().unwrap_or_else(PoisonError::into_inner);
+        if pings.len() >= PINGS_OUTSTANDING_MAX {
+            pings.pop_front();
+        }
+        pings.push_back(Ping {
+            number,
+            peer,
+            to,
+            sent: Instant::now(),
+        });
+        drop(pings);
+        self.send(peer, to, None, Body::Ping { number });
+    }
+
+    /// Works through incoming probes until the socket is gone.
+    pub(super) async fn run(
+        self: Arc<Self>,
+        mut datagrams: mpsc::Receiver<ProbeDatagram>,
+        events: mpsc::Sender<NetworkEvent>,
+    ) {
+        let mut heard_by_peer = HashMap::new();
+        while let Some(datagram) = datagrams.recv().await {
+            if let Some(event) = self.handle(&datagram, &mut heard_by_peer)
+                && events.send(event).await.is_err()
+            {
+                return;
+            }
+        }
+    }
+
+    /// Keeps the tags of the current hour good.
+    pub(super) async fn renew_tags(self: Arc<Self>) {
+        let mut minutes = tokio::time::interval(Duration::from_secs(60));
+        loop {
+            minutes.tick().await;
+            let passed = self
+                .keys
+                .read()
+                .unwrap_or_else(PoisonError::into_inner)
+                .window_has_passed();
+            if passed {
+                self.keys
+                    .write()
+                    .unwrap_or_else(PoisonError::into_inner)
+                    .renew_tags(window_now());
+            }
+        }
+    }
+
+    fn handle(
+        &self,
+        datagram: &ProbeDatagram,
+        heard_by_peer: &mut HashMap<DeviceId, Heard>,
+    ) -> Option<NetworkEvent> {
+        let peer = datagram.peer;
+        let body = self
+            .keys
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .open(peer, &datagram.bytes)?;
+        match body {
+            Body::Ping { number } => {
+                let heard = heard_by_peer.entry(peer).or_insert_with(Heard::new);
+                if !heard.is_new_and_within_rate(number) {
+                    return None;
+                }
+                let pong = Body::Pong {
+                    number,
+                    observed: datagram.from,
+                };
+                self.send(peer, datagram.from, datagram.to, pong);
+                self.socket
+                    .routes_mut()
+                    .admit(peer, datagram.from, Proof::Heard);
+                let proven = self
+                    .socket
+                    .routes()
+                    .source(datagram.from)
+                    .is_some_and(|known| known.peer == peer);
+                if !proven {
+                    self.ping(peer, datagram.from);
+                }
+                Some(NetworkEvent::ProbeHeard {
+                    peer,
+                    from: datagram.from,
+                })
+            }
+            Body::Pong { number, observed } => {
+                let mut pings = self.pings.lock().unwrap_or_else(PoisonError::into_inner);
+                let at = pings
+                    .iter()
+                    .position(|ping| ping.number == number && ping.peer == peer)?;
+                let ping = pings.remove(at)?;
+                drop(pings);
+                let rtt = ping.sent.elapsed();
+                if rtt > PONG_DEADLINE {
+                    return None;
+                }
+                trace!(%observed, "seen by the peer at");
+                let mut routes = self.socket.routes_mut();
+                // The way there and, where it differs, the way back.
+                routes.admit(peer, ping.to, Proof::Answered);
+                routes.admit(peer, datagram.from, Proof::Answered);
+                Some(NetworkEvent::ProbeAnswered {
+                    peer,
+                    from: ping.to,
+                    rtt,
+                })
+            }
+        }
+    }
+
+    fn send(&self, peer: DeviceId, to: SocketAddr, source: Option<IpAddr>, body: Body) {
+        let sealed = self
+            .keys
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .seal(peer, body);
+        if let Some(bytes) = sealed {
+            self.socket.send_aside(to, source, &bytes);
+        }
+    }
+}
+
+impl Heard {
+    fn new() -> Self {
+        Self {
+            numbers: VecDeque::new(),
+            second: Instant::now(),
+            answered: 0,
+        }
+    }
+
+    fn is_new_and_within_rate(&mut self, number: u64) -> bool {
+        if self.second.elapsed() >= Duration::from_secs(1) {
+            self.second = Instant::now();
+            self.answered = 0;
+        }
+        if self.answered >= PONGS_PER_SECOND_MAX || self.numbers.contains(&number) {
+            return false;
+        }
+        self.answered += 1;
+        if self.numbers.len() >= NUMBERS_REMEMBERED {
+            self.numbers.pop_front();
+        }
+        self.numbers.push_back(number);
+        true
+    }
+}
+
+fn additional_data(tag: &[u8; TAG_BYTES], sender: DeviceId) -> Vec<u8> {
+    let mut data = vec![MAGIC];
+    data.extend_from_slice(tag);
+    data.extend_from_slice(sender.as_bytes());
+    data
+}
+
+fn window_now() -> u64 {
+    let since_1970 = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default();
+    since_1970.as_secs() / TAG_WINDOW.as_secs()
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn pair() -> (ProbeKeys, ProbeKeys) {
+        let (a, b) = (Identity::from_seed(&[1; 32]), Identity::from_seed(&[2; 32]));
+        let mut keys_a = ProbeKeys::new(a.id());
+        keys_a.set_peers(&a, &BTreeSet::from([b.id()]));
+        let mut keys_b = ProbeKeys::new(b.id());
+        keys_b.set_peers(&b, &BTreeSet::from([a.id()]));
+        (keys_a, keys_b)
+    }
+
+    #[test]
+    fn a_probe_opens_at_its_peer_and_nowhere_else() {
+        let (a, b) = pair();
+        let ping = Body::Ping { number: 7 };
+        let bytes = a.seal(b.ours, ping).unwrap();
+        assert_eq!(b.peer_of(&bytes), Some(a.ours));
+        assert_eq!(b.open(a.ours, &bytes), Some(ping));
+        // Thrown back at its sender it bears the pair's tag, but does not open.
+        assert_eq!(a.peer_of(&bytes), Some(b.ours));
+        assert_eq!(a.open(b.ours, &bytes), None);
+    }
+
+    #[test]
+    fn clocks_may_differ_by_a_time_zone_but_tags_do_not_last() {
+        let (mut a, b) = pair();
+        let now = window_now();
+        a.renew_tags(now + TAG_WINDOWS_ASIDE);
+        assert!(
+            b.peer_of(&a.seal(b.ours, Body::Ping { number: 1 }).unwrap())
+                .is_some()
+        );
+        a.renew_tags(now + TAG_WINDOWS_ASIDE + 1);
+        assert!(
+            b.peer_of(&a.seal(b.ours, Body::Ping { number: 1 }).unwrap())
+                .is_none()
+        );
+    }
+
+    #[test]
+    fn a_copied_ping_and_a_flood_are_not_answered() {
+        let mut heard = Heard::new();
+        assert!(heard.is_new_and_within_rate(1));
+        assert!(!heard.is_new_and_within_rate(1));
+        let answered = (2..1000)
+            .filter(|number| heard.is_new_and_within_rate(*number))
+            .count();
+        assert!(answered < PONGS_PER_SECOND_MAX as usize);
+    }
+
+    proptest! {
+        #[test]
+        fn bodies_round_trip(number: u64, ip: [u8; 4], port: u16) {
+            let observed = SocketAddr::from((ip, port));
+            for body in [Body::Ping { number }, Body::Pong { number, observed }] {
+                prop_assert_eq!(Body::decode(&body.encode()), Some(body));
+            }
+        }
+
+        #[test]
+        fn a_changed_bit_does_not_open(at in 1..PROBE_BYTES * 8) {
+            let (a, b) = pair();
+            let mut bytes = a.seal(b.ours, Body::Ping { number: 7 }).unwrap();
+            bytes[at / 8] ^= 1 << (at % 8);
+            let opened = b.peer_of(&bytes).and_then(|peer| b.open(peer, &bytes));
+            prop_assert!(opened.is_none() || at < 8);
+        }
+    }
+}

@@ -1,0 +1,379 @@
+//! Packet channels through a signal server: one WebSocket per peer, one QUIC datagram per frame.
+//!
+//! A channel behaves like a network path, not like a queue: what does not fit is dropped at the
+//! tail and nobody ever waits. Queues are short in bytes, since TCP under the channel already holds
+//! some, and every queued byte is latency for QUIC, which measures a round trip of 180 ms instead of
+//! 40 ms when they are long.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures_util::stream::{SplitSink, SplitStream};
+use futures_util::task::AtomicWaker;
+use futures_util::{SinkExt, StreamExt};
+use quinn::udp::EcnCodepoint;
+use tokio::sync::mpsc;
+use tokio::time::{MissedTickBehavior, interval, timeout};
+use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::Message;
+use tokio_util::sync::CancellationToken;
+use towline_core::io::NetworkEvent;
+use towline_wire::ids::DeviceId;
+use towline_wire::packet::{ChannelId, Ecn, PACKET_BYTES_MAX, Packet, PacketKind};
+use towline_wire::signal::RELAY_SUBPROTOCOL;
+use tracing::{debug, trace};
+
+use super::path_socket::PathSocket;
+use super::websocket::{self, Purpose, Transport, Unsent};
+use crate::tasks::Tasks;
+
+/// Datagrams that wait for the channel: 80, at most 94 KiB. At 10 Mbit/s that is 75 ms of queue;
+/// fewer than QUIC's ten packets of start window would starve it.
+const OUTGOING_DATAGRAMS_MAX: usize = 80;
+
+/// Bytes that wait for quinn, of all channels together: 128 KiB. quinn empties it within one turn
+/// of its loop; more would only hide that it cannot keep up.
+const INCOMING_BYTES_MAX: usize = 128 * 1024;
+
+/// Unsent bytes that TCP may hold: 16 KiB, about 13 datagrams.
+const UNSENT_BYTES: u32 = 16 * 1024;
+
+/// Pause between two pings to the server: 15 s, below the half minute after which home routers
+/// and proxies forget a silent connection.
+const PING_INTERVAL: Duration = Duration::from_secs(15);
+
+/// Silence after which the channel counts as dead: 40 s, two pings without an answer.
+const SILENCE_MAX: Duration = Duration::from_secs(40);
+
+/// How long one datagram may take to leave: 5 s. After that TCP is stuck and the channel useless.
+const SEND_DEADLINE: Duration = Duration::from_secs(5);
+
+/// A datagram on its way through a channel.
+#[derive(Debug)]
+pub(super) struct RelayedDatagram {
+    /// From or to whom.
+    pub(super) peer: DeviceId,
+    /// Congestion bits.
+    pub(super) ecn: Option<EcnCodepoint>,
+    /// At most 1200 bytes.
+    pub(super) bytes: Bytes,
+}
+
+/// The sending end of one channel.
+#[derive(Debug, Clone)]
+pub(super) struct RelaySender {
+    peer: DeviceId,
+    datagrams: mpsc::Sender<RelayedDatagram>,
+}
+
+/// What all channels have received and quinn has not yet taken.
+#[derive(Default)]
+pub(super) struct RelayInbox {
+    queue: Mutex<InboxQueue>,
+    waker: AtomicWaker,
+}
+
+#[derive(Default)]
+struct InboxQueue {
+    datagrams: VecDeque<RelayedDatagram>,
+    bytes: usize,
+}
+
+/// All channels that are open or being opened.
+pub(super) struct Relays {
+    socket: Arc<PathSocket>,
+    events: mpsc::Sender<NetworkEvent>,
+    tasks: Tasks,
+    current_by_peer: Mutex<BTreeMap<DeviceId, Current>>,
+    opened: AtomicU64,
+}
+
+/// The newest channel with one peer.
+struct Current {
+    number: u64,
+    closing: CancellationToken,
+}
+
+/// Where one end of a channel is opened.
+pub(super) struct Channel {
+    pub(super) peer: DeviceId,
+    pub(super) url: String,
+    pub(super) id: ChannelId,
+    pub(super) token: String,
+}
+
+impl RelaySender {
+    pub(super) fn peer(&self) -> DeviceId {
+        self.peer
+    }
+
+    /// Queues a datagram, or drops it.
+    pub(super) fn send(&self, datagram: RelayedDatagram) {
+        // A full or closed channel loses datagrams, as a network does.
+        let _lost = self.datagrams.try_send(datagram);
+    }
+}
+
+impl RelayInbox {
+    /// Queues a datagram for quinn, or drops it.
+    fn push(&self, datagram: RelayedDatagram) {
+        let mut queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
+        let length = datagram.bytes.len();
+        if queue.bytes + length > INCOMING_BYTES_MAX {
+            return;
+        }
+        queue.bytes += length;
+        queue.datagrams.push_back(datagram);
+        drop(queue);
+        self.waker.wake();
+    }
+
+    /// The next datagram, if there is one.
+    pub(super) fn pop(&self) -> Option<RelayedDatagram> {
+        let mut queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
+        let datagram = queue.datagrams.pop_front()?;
+        queue.bytes -= datagram.bytes.len();
+        Some(datagram)
+    }
+
+    /// The next datagram, or the waker is kept.
+    pub(super) fn poll_pop(&self, cx: &mut Context<'_>) -> Poll<RelayedDatagram> {
+        if let Some(datagram) = self.pop() {
+            return Poll::Ready(datagram);
+        }
+        self.waker.register(cx.waker());
+        // One may have come between the look and the registration.
+        self.pop().map_or(Poll::Pending, Poll::Ready)
+    }
+}
+
+impl Relays {
+    pub(super) fn new(
+        socket: Arc<PathSocket>,
+        events: mpsc::Sender<NetworkEvent>,
+        tasks: Tasks,
+    ) -> Self {
+        Self {
+            socket,
+            events,
+            tasks,
+            current_by_peer: Mutex::default(),
+            opened: AtomicU64::new(0),
+        }
+    }
+
+    /// Opens a channel in place of the one before. Answered by `RelayOpened` and later
+    /// `RelayClosed`, or by `RelayClosed` alone.
+    pub(super) fn open(self: &Arc<Self>, channel: Channel) {
+        let number = self.opened.fetch_add(1, Ordering::Relaxed);
+        let closing = CancellationToken::new();
+        let older = self.lock().insert(
+            channel.peer,
+            Current {
+                number,
+                closing: closing.clone(),
+            },
+        );
+        if let Some(older) = older {
+            older.closing.cancel();
+        }
+        let relays = Arc::clone(self);
+        self.tasks.spawn("relay channel", async move {
+            closing
+                .run_until_cancelled(relays.run(&channel, number))
+                .await;
+        });
+    }
+
+    /// Closes the channel with this peer. Nothing is told: who asks knows.
+    pub(super) fn close(&self, peer: DeviceId) {
+        let mut current = self.lock();
+        if let Some(closed) = current.remove(&peer) {
+            closed.closing.cancel();
+            self.socket.routes_mut().set_relay(peer, None);
+        }
+    }
+
+    async fn run(&self, channel: &Channel, number: u64) {
+        let purpose = Purpose {
+            subprotocol: RELAY_SUBPROTOCOL,
+            bearer: Some(&channel.token),
+            message_bytes_max: PACKET_BYTES_MAX,
+            unsent: Unsent::Low(UNSENT_BYTES),
+        };
+        match websocket::connect(&channel.url, &purpose).await {
+            Ok(socket) => {
+                let (sender, datagrams) = mpsc::channel(OUTGOING_DATAGRAMS_MAX);
+                let sender = RelaySender {
+                    peer: channel.peer,
+                    datagrams: sender,
+                };
+                if self.set_current(channel.peer, number, Some(sender))
+                    && self
+                        .events
+                        .send(NetworkEvent::RelayOpened(channel.peer))
+                        .await
+                        .is_ok()
+                {
+                    self.carry(socket, channel, datagrams).await;
+                }
+            }
+            Err(error) => debug!(%error, "packet channel not opened"),
+        }
+        if self.set_current(channel.peer, number, None)
+            && self
+                .events
+                .send(NetworkEvent::RelayClosed(channel.peer))
+                .await
+                .is_err()
+        {
+            debug!("nobody hears that the packet channel is closed");
+        }
+    }
+
+    /// Puts this channel's sending end in place, or takes it away, unless a newer channel or a
+    /// close came in between.
+    fn set_current(&self, peer: DeviceId, number: u64, sender: Option<RelaySender>) -> bool {
+        let mut current = self.lock();
+        let is_current = current
+            .get(&peer)
+            .is_some_and(|current| current.number == number);
+        if is_current {
+            if sender.is_none() {
+                current.remove(&peer);
+            }
+            self.socket.routes_mut().set_relay(peer, sender);
+        }
+        is_current
+    }
+
+    /// Moves datagrams both ways until either way ends.
+    async fn carry(
+        &self,
+        socket: WebSocketStream<Transport>,
+        channel: &Channel,
+        datagrams: mpsc::Receiver<RelayedDatagram>,
+    ) {
+        let (outgoing, incoming) = socket.split();
+        let inbox = self.socket.inbox();
+        tokio::select! {
+            () = send_all(outgoing, channel.id, datagrams) => {}
+            () = receive_all(incoming, channel, &inbox) => {}
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<DeviceId, Current>> {
+        self.current_by_peer
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+async fn send_all(
+    mut socket: SplitSink<WebSocketStream<Transport>, Message>,
+    channel: ChannelId,
+    mut datagrams: mpsc::Receiver<RelayedDatagram>,
+) {
+    let mut pings = interval(PING_INTERVAL);
+    pings.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        let packet = tokio::select! {
+            datagram = datagrams.recv() => match datagram {
+                Some(datagram) => packet(channel, &datagram),
+                None => return,
+            },
+            _ = pings.tick() => ping(channel),
+        };
+        let sent = async {
+            socket.feed(packet).await?;
+            // What waits behind goes out in the same write.
+            while let Ok(datagram) = datagrams.try_recv() {
+                socket.feed(self::packet(channel, &datagram)).await?;
+            }
+            socket.flush().await
+        };
+        match timeout(SEND_DEADLINE, sent).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => return debug!(%error, "packet channel ends"),
+            Err(_) => return debug!("packet channel is stuck"),
+        }
+    }
+}
+
+async fn receive_all(
+    mut socket: SplitStream<WebSocketStream<Transport>>,
+    channel: &Channel,
+    inbox: &RelayInbox,
+) {
+    loop {
+        let message = match timeout(SILENCE_MAX, socket.next()).await {
+            Ok(Some(Ok(message))) => message,
+            Ok(Some(Err(error))) => return debug!(%error, "packet channel ends"),
+            Ok(None) => return debug!("packet channel is closed"),
+            Err(_) => return debug!("packet channel is silent"),
+        };
+        match message {
+            Message::Binary(bytes) => match Packet::decode(&bytes) {
+                Ok(packet) if packet.kind == PacketKind::Data && packet.channel == channel.id => {
+                    let bytes = bytes.slice_ref(packet.datagram);
+                    inbox.push(RelayedDatagram {
+                        peer: channel.peer,
+                        ecn: received_ecn(packet.ecn),
+                        bytes,
+                    });
+                }
+                Ok(_) => {}
+                Err(error) => trace!(%error, "packet dropped"),
+            },
+            Message::Ping(_) | Message::Pong(_) => {}
+            Message::Close(_) => return debug!("server closes the packet channel"),
+            Message::Text(_) | Message::Frame(_) => {
+                return debug!("packet channel carries only packets");
+            }
+        }
+    }
+}
+
+fn packet(channel: ChannelId, datagram: &RelayedDatagram) -> Message {
+    let ecn = datagram.ecn.map_or(Ecn::NotCapable, |ecn| match ecn {
+        EcnCodepoint::Ect0 => Ecn::Capable0,
+        EcnCodepoint::Ect1 => Ecn::Capable1,
+        EcnCodepoint::Ce => Ecn::CongestionExperienced,
+    });
+    encode(&Packet {
+        kind: PacketKind::Data,
+        ecn,
+        channel,
+        datagram: &datagram.bytes,
+    })
+}
+
+fn ping(channel: ChannelId) -> Message {
+    encode(&Packet {
+        kind: PacketKind::Ping,
+        ecn: Ecn::NotCapable,
+        channel,
+        datagram: &[],
+    })
+}
+
+/// The path socket lets only datagrams of a fitting length through.
+fn encode(packet: &Packet<'_>) -> Message {
+    let mut bytes = Vec::with_capacity(PACKET_BYTES_MAX);
+    bytes.extend_from_slice(&packet.header());
+    bytes.extend_from_slice(packet.datagram);
+    Message::binary(bytes)
+}
+
+fn received_ecn(ecn: Ecn) -> Option<EcnCodepoint> {
+    match ecn {
+        Ecn::NotCapable => None,
+        Ecn::Capable0 => Some(EcnCodepoint::Ect0),
+        Ecn::Capable1 => Some(EcnCodepoint::Ect1),
+        Ecn::CongestionExperienced => Some(EcnCodepoint::Ce),
+    }
+}

@@ -1,0 +1,387 @@
+//! Which peer is reached how: the table behind the path socket.
+//!
+//! Towards quinn every peer has one synthetic IPv6 address (a ULA made of its key) whose *port*
+//! names a path: [`DIALED_PORT`] on the side that dials, where quinn must see one address for good,
+//! and on the side that accepts one port per path, so that quinn itself migrates (RFC 9000,
+//! section 9) to the path on which the dialer's newest authenticated packet came. The lower key
+//! dials. Towards the network there are real addresses, each admitted to one peer by proof.
+//!
+//! The table is bounded per peer and never holds an address that passed no proof.
+
+use std::collections::HashMap;
+use std::net::{IpAddr, Ipv6Addr, SocketAddr, SocketAddrV6};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use towline_core::io::Path;
+use towline_wire::ids::DeviceId;
+
+use super::relay::RelaySender;
+
+/// The synthetic port that the dialing side uses for every path.
+const DIALED_PORT: u16 = 1;
+
+/// The synthetic port of the relay path on the accepting side.
+const RELAY_PORT: u16 = 2;
+
+/// The first synthetic port of a direct path on the accepting side.
+const FIRST_DIRECT_PORT: u16 = 3;
+
+/// Addresses admitted per peer: 24. A peer names at most 16 and may show a few more through
+/// address translation; the oldest goes first.
+const ADDRESSES_PER_PEER_MAX: usize = 24;
+
+/// Which side of a connection we are for a peer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Role {
+    /// We dial and choose the path.
+    Dials,
+    /// The peer dials; our packets follow its packets.
+    Accepts,
+}
+
+/// How well an address is proven to be a peer's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Proof {
+    /// The peer's own probe came from there; a copy of it could have come from elsewhere too.
+    Heard,
+    /// Our probe was answered from there, or the core chose it because of that.
+    Answered,
+}
+
+/// What a datagram from an admitted address means.
+#[derive(Debug)]
+pub(super) struct Source {
+    /// The peer.
+    pub(super) peer: DeviceId,
+    /// What quinn is told as its address.
+    pub(super) reported: SocketAddr,
+    /// When a datagram last came this way, in milliseconds after [`Routes::started`].
+    heard_ms: AtomicU64,
+}
+
+/// Where a datagram goes.
+#[derive(Debug)]
+pub(super) enum Route<'a> {
+    /// Over UDP.
+    Udp(SocketAddr),
+    /// Through the packet channel.
+    Relay(&'a RelaySender),
+}
+
+/// All peers and their paths.
+#[derive(Debug)]
+pub(super) struct Routes {
+    ours: DeviceId,
+    started: Instant,
+    sources_by_addr: HashMap<SocketAddr, Source>,
+    peers_by_ula: HashMap<Ipv6Addr, PeerRoutes>,
+}
+
+/// Whether a peer's datagrams are let in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Standing {
+    Trusted,
+    ShutOut,
+}
+
+#[derive(Debug)]
+struct PeerRoutes {
+    id: DeviceId,
+    role: Role,
+    standing: Standing,
+    selected: Option<Path>,
+    /// Admitted addresses with their synthetic ports, oldest first.
+    direct: Vec<(SocketAddr, u16)>,
+    next_port: u16,
+    relay: Option<RelaySender>,
+    relay_source: Source,
+}
+
+impl Routes {
+    pub(super) fn new(ours: DeviceId) -> Self {
+        Self {
+            ours,
+            started: Instant::now(),
+            sources_by_addr: HashMap::new(),
+            peers_by_ula: HashMap::new(),
+        }
+    }
+
+    /// Makes room for a peer that is trusted from now on.
+    pub(super) fn add_peer(&mut self, peer: DeviceId) {
+        let role = self.role(peer);
+        let port = match role {
+            Role::Dials => DIALED_PORT,
+            Role::Accepts => RELAY_PORT,
+        };
+        let ula = ula_of(peer);
+        let routes = self.peers_by_ula.entry(ula).or_insert_with(|| PeerRoutes {
+            id: peer,
+            role,
+            standing: Standing::Trusted,
+            selected: None,
+            direct: Vec::new(),
+            next_port: FIRST_DIRECT_PORT,
+            relay: None,
+            relay_source: Source::new(peer, synthetic(ula, port)),
+        });
+        routes.standing = Standing::Trusted;
+    }
+
+    /// Admits nothing from this peer any more. Its way out stays, so that the news that the
+    /// connection is closed can still leave.
+    pub(super) fn shut_out(&mut self, peer: DeviceId) {
+        self.sources_by_addr.retain(|_, source| source.peer != peer);
+        if let Some(routes) = self.peers_by_ula.get_mut(&ula_of(peer)) {
+            routes.standing = Standing::ShutOut;
+        }
+    }
+
+    /// Which side dials: the lower key.
+    pub(super) fn role(&self, peer: DeviceId) -> Role {
+        if self.ours < peer {
+            Role::Dials
+        } else {
+            Role::Accepts
+        }
+    }
+
+    /// The peer behind a synthetic address.
+    pub(super) fn peer_at(&self, synthetic: SocketAddr) -> Option<DeviceId> {
+        Some(self.behind(synthetic)?.id)
+    }
+
+    /// From now on datagrams from `addr` are this peer's. A weaker proof never takes an address
+    /// from another peer.
+    pub(super) fn admit(&mut self, peer: DeviceId, addr: SocketAddr, proof: Proof) {
+        let addr = normal(addr);
+        let ula = ula_of(peer);
+        let Some(routes) = self.peers_by_ula.get_mut(&ula) else {
+            return;
+        };
+        if routes.standing == Standing::ShutOut {
+            return;
+        }
+        if let Some(known) = self.sources_by_addr.get(&addr)
+            && (known.peer == peer || proof == Proof::Heard)
+        {
+            return;
+        }
+        let port = match routes.role {
+            Role::Dials => DIALED_PORT,
+            Role::Accepts => routes.next_port,
+        };
+        routes.next_port = routes.next_port.checked_add(1).unwrap_or(FIRST_DIRECT_PORT);
+        routes.direct.retain(|(known, _)| *known != addr);
+        if routes.direct.len() >= ADDRESSES_PER_PEER_MAX {
+            let (oldest, _) = routes.direct.remove(0);
+            if self
+                .sources_by_addr
+                .get(&oldest)
+                .is_some_and(|source| source.peer == peer)
+            {
+                self.sources_by_addr.remove(&oldest);
+            }
+        }
+        routes.direct.push((addr, port));
+        self.sources_by_addr
+            .insert(addr, Source::new(peer, synthetic(ula, port)));
+    }
+
+    /// Chooses the path for what we send on a connection that we dial; returns the one before.
+    pub(super) fn select(&mut self, peer: DeviceId, path: Path) -> Option<Path> {
+        if let Path::Direct(addr) = path {
+            self.admit(peer, addr, Proof::Answered);
+        }
+        self.peers_by_ula
+            .get_mut(&ula_of(peer))?
+            .selected
+            .replace(path)
+    }
+
+    /// Puts the packet channel in place, or takes it away.
+    pub(super) fn set_relay(&mut self, peer: DeviceId, relay: Option<RelaySender>) {
+        if let Some(routes) = self.peers_by_ula.get_mut(&ula_of(peer)) {
+            routes.relay = relay;
+        }
+    }
+
+    /// The address to give to quinn when dialing; `None` while no path is selected.
+    pub(super) fn dial_address(&self, peer: DeviceId) -> Option<SocketAddr> {
+        let ula = ula_of(peer);
+        self.peers_by_ula.get(&ula)?.selected?;
+        Some(synthetic(ula, DIALED_PORT))
+    }
+
+    /// The meaning of a datagram from `addr`; `None` when the address passed no proof.
+    pub(super) fn source(&self, addr: SocketAddr) -> Option<&Source> {
+        self.sources_by_addr.get(&normal(addr))
+    }
+
+    /// The meaning of a datagram from the packet channel with this peer.
+    pub(super) fn relay_source(&self, peer: DeviceId) -> Option<&Source> {
+        let routes = self.peers_by_ula.get(&ula_of(peer))?;
+        (routes.standing == Standing::Trusted).then_some(&routes.relay_source)
+    }
+
+    /// Where quinn's datagram to a synthetic address goes; `None` drops it.
+    pub(super) fn route(&self, synthetic: SocketAddr) -> Option<Route<'_>> {
+        let routes = self.behind(synthetic)?;
+        match (synthetic.port(), routes.role) {
+            (DIALED_PORT, Role::Dials) => match routes.selected? {
+                Path::Direct(addr) => Some(Route::Udp(addr)),
+                Path::Relay => routes.relay.as_ref().map(Route::Relay),
+            },
+            (RELAY_PORT, Role::Accepts) => routes.relay.as_ref().map(Route::Relay),
+            (port, Role::Accepts) => routes
+                .direct
+                .iter()
+                .find(|(_, known)| *known == port)
+                .map(|(addr, _)| Route::Udp(*addr)),
+            (_, Role::Dials) => None,
+        }
+    }
+
+    /// Notes that a datagram came this way.
+    pub(super) fn mark_heard(&self, source: &Source) {
+        let now = u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX);
+        source.heard_ms.store(now, Ordering::Relaxed);
+    }
+
+    /// Time since the last datagram on the path to which `synthetic` leads now.
+    pub(super) fn silent_for(&self, synthetic: SocketAddr) -> Duration {
+        let heard = match self.route(synthetic) {
+            Some(Route::Udp(addr)) => self.source(addr).map(Source::heard),
+            Some(Route::Relay(_)) => self
+                .behind(synthetic)
+                .map(|routes| routes.relay_source.heard()),
+            None => None,
+        };
+        self.started
+            .elapsed()
+            .saturating_sub(heard.unwrap_or_default())
+    }
+
+    fn behind(&self, synthetic: SocketAddr) -> Option<&PeerRoutes> {
+        match synthetic.ip() {
+            IpAddr::V6(ula) => self.peers_by_ula.get(&ula),
+            IpAddr::V4(_) => None,
+        }
+    }
+}
+
+impl Source {
+    fn new(peer: DeviceId, reported: SocketAddr) -> Self {
+        Self {
+            peer,
+            reported,
+            heard_ms: AtomicU64::new(0),
+        }
+    }
+
+    fn heard(&self) -> Duration {
+        Duration::from_millis(self.heard_ms.load(Ordering::Relaxed))
+    }
+}
+
+/// The synthetic address of a peer: `fd` and 15 bytes of its key. It never leaves this process.
+fn ula_of(peer: DeviceId) -> Ipv6Addr {
+    let mut octets = [0xfd; 16];
+    for (octet, key_byte) in octets.iter_mut().skip(1).zip(peer.as_bytes()) {
+        *octet = *key_byte;
+    }
+    Ipv6Addr::from(octets)
+}
+
+fn synthetic(ula: Ipv6Addr, port: u16) -> SocketAddr {
+    SocketAddr::new(IpAddr::V6(ula), port)
+}
+
+/// The one spelling of an address: IPv4 as IPv4, no flow label.
+fn normal(addr: SocketAddr) -> SocketAddr {
+    match addr {
+        SocketAddr::V4(_) => addr,
+        SocketAddr::V6(v6) => match v6.ip().to_ipv4_mapped() {
+            Some(v4) => SocketAddr::new(IpAddr::V4(v4), v6.port()),
+            None => SocketAddr::V6(SocketAddrV6::new(*v6.ip(), v6.port(), 0, v6.scope_id())),
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn device(first: u8) -> DeviceId {
+        DeviceId::from_public_key([first; 32])
+    }
+
+    fn addr(port: u16) -> SocketAddr {
+        SocketAddr::from(([192, 0, 2, 1], port))
+    }
+
+    #[test]
+    fn the_dialer_shows_quinn_one_address_for_every_path() {
+        let mut routes = Routes::new(device(1));
+        routes.add_peer(device(2));
+        assert_eq!(routes.dial_address(device(2)), None);
+        routes.select(device(2), Path::Direct(addr(1)));
+        routes.admit(device(2), addr(2), Proof::Heard);
+        let dialed = routes.dial_address(device(2)).unwrap();
+        for from in [addr(1), addr(2)] {
+            assert_eq!(routes.source(from).unwrap().reported, dialed);
+        }
+        assert_eq!(routes.relay_source(device(2)).unwrap().reported, dialed);
+        assert!(matches!(routes.route(dialed), Some(Route::Udp(to)) if to == addr(1)));
+    }
+
+    #[test]
+    fn the_acceptor_gives_every_path_a_port_and_answers_on_it() {
+        let mut routes = Routes::new(device(2));
+        routes.add_peer(device(1));
+        routes.admit(device(1), addr(1), Proof::Heard);
+        routes.admit(device(1), addr(2), Proof::Heard);
+        let first = routes.source(addr(1)).unwrap().reported;
+        let second = routes.source(addr(2)).unwrap().reported;
+        assert_ne!(first.port(), second.port());
+        assert!(matches!(routes.route(first), Some(Route::Udp(to)) if to == addr(1)));
+        assert!(matches!(routes.route(second), Some(Route::Udp(to)) if to == addr(2)));
+        assert_eq!(routes.peer_at(second), Some(device(1)));
+    }
+
+    #[test]
+    fn a_heard_probe_takes_no_address_from_another_peer() {
+        let mut routes = Routes::new(device(9));
+        routes.add_peer(device(1));
+        routes.add_peer(device(2));
+        routes.admit(device(1), addr(1), Proof::Heard);
+        routes.admit(device(2), addr(1), Proof::Heard);
+        assert_eq!(routes.source(addr(1)).unwrap().peer, device(1));
+        routes.admit(device(2), addr(1), Proof::Answered);
+        assert_eq!(routes.source(addr(1)).unwrap().peer, device(2));
+    }
+
+    #[test]
+    fn strangers_and_the_shut_out_mean_nothing() {
+        let mut routes = Routes::new(device(9));
+        routes.admit(device(1), addr(1), Proof::Answered);
+        assert!(routes.source(addr(1)).is_none());
+        routes.add_peer(device(1));
+        routes.admit(device(1), addr(1), Proof::Answered);
+        routes.shut_out(device(1));
+        assert!(routes.source(addr(1)).is_none());
+    }
+
+    #[test]
+    fn the_oldest_address_makes_room() {
+        let mut routes = Routes::new(device(9));
+        routes.add_peer(device(1));
+        for port in 0..100 {
+            routes.admit(device(1), addr(port), Proof::Heard);
+        }
+        assert!(routes.source(addr(0)).is_none());
+        assert!(routes.source(addr(99)).is_some());
+        assert_eq!(routes.sources_by_addr.len(), ADDRESSES_PER_PEER_MAX);
+    }
+}

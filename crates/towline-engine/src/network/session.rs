@@ -1,0 +1,295 @@
+//! One connection with one peer, from its proven key to its end.
+//!
+//! Each side opens one unidirectional control stream and writes one byte, [`CONTROL_STREAM`], at
+//! once; the connection stands when both have seen the other's. That costs the dialer one round
+//! trip and tells it for sure that it is not refused: in TLS 1.3 the dialer's own handshake is done
+//! before the other side has judged its key. Then frames, by [`towline_wire::frame`].
+//!
+//! A slow engine makes the control stream wait: frames are read one at a time, and QUIC's windows
+//! bound what the peer can have on the way.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use quinn::{
+    Connection, ConnectionError, ReadError, ReadExactError, RecvStream, SendStream, VarInt,
+};
+use tokio::sync::mpsc;
+use tokio::time::{MissedTickBehavior, interval, timeout};
+use towline_core::io::{ConnectionId, LinkFault, NetworkEvent};
+use towline_wire::frame;
+use towline_wire::ids::DeviceId;
+use towline_wire::limits::CONTROL_FRAME_BYTES_MAX;
+use towline_wire::peer::Control;
+use tracing::debug;
+
+use super::IncomingStream;
+use super::path_socket::PathSocket;
+
+/// The first byte of a control stream.
+const CONTROL_STREAM: u8 = 1;
+
+/// How long both control streams may take to open: 10 s, several slow round trips.
+const OPEN_DEADLINE: Duration = Duration::from_secs(10);
+
+/// The control stream goes before the data streams (0): an index page held up behind a large file
+/// would hold up all planning.
+const CONTROL_PRIORITY: i32 = 1;
+
+/// Pause between two measurements: 1 s, as fast as a person reads.
+const MEASURE_INTERVAL: Duration = Duration::from_secs(1);
+
+/// Why we close a connection, as the other side sees it (QUIC application error codes).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum CloseReason {
+    /// The core hangs up, or a newer connection stands.
+    Done,
+    /// The other side's key is not trusted (any more).
+    NotTrusted,
+    /// The other side broke the protocol.
+    Protocol,
+}
+
+/// The two control streams of a connection that stands.
+pub(super) struct ControlStreams {
+    outgoing: SendStream,
+    incoming: RecvStream,
+}
+
+/// What a session reports to.
+pub(super) struct SessionEnds {
+    pub(super) peer: DeviceId,
+    pub(super) id: ConnectionId,
+    pub(super) socket: Arc<PathSocket>,
+    pub(super) events: mpsc::Sender<NetworkEvent>,
+    pub(super) streams: mpsc::Sender<IncomingStream>,
+}
+
+impl CloseReason {
+    /// Closes the connection for this reason.
+    pub(super) fn close(self, connection: &Connection) {
+        connection.close(self.code(), &[]);
+    }
+
+    const fn code(self) -> VarInt {
+        VarInt::from_u32(match self {
+            Self::Done => 0,
+            Self::NotTrusted => 1,
+            Self::Protocol => 2,
+        })
+    }
+}
+
+/// Opens both control streams.
+pub(super) async fn establish(connection: &Connection) -> Result<ControlStreams, LinkFault> {
+    let open = async {
+        let mut outgoing = connection
+            .open_uni()
+            .await
+            .map_err(|error| fault_of(&error))?;
+        // A failure means that the stream is stopped, which the next write shows too.
+        let _shown_later = outgoing.set_priority(CONTROL_PRIORITY);
+        outgoing
+            .write_all(&[CONTROL_STREAM])
+            .await
+            .map_err(|_| close_fault(connection))?;
+        let mut incoming = connection
+            .accept_uni()
+            .await
+            .map_err(|error| fault_of(&error))?;
+        let mut kind = [0];
+        read(&mut incoming, &mut kind).await?;
+        match kind {
+            [CONTROL_STREAM] => Ok(ControlStreams { outgoing, incoming }),
+            [_] => Err(LinkFault::Protocol),
+        }
+    };
+    timeout(OPEN_DEADLINE, open)
+        .await
+        .unwrap_or(Err(LinkFault::TimedOut))
+}
+
+/// Serves the connection until it ends, and tells why.
+pub(super) async fn serve(
+    connection: &Connection,
+    control: ControlStreams,
+    frames: mpsc::Receiver<Vec<u8>>,
+    ends: &SessionEnds,
+) -> LinkFault {
+    tokio::select! {
+        // Taken first, so that a connection closed from outside stops its reader before the next
+        // frame.
+        biased;
+        error = connection.closed() => fault_of(&error),
+        fault = read_frames(control.incoming, ends) => fault,
+        fault = write_frames(control.outgoing, frames) => fault,
+        fault = pass_streams(connection, ends) => fault,
+        fault = discard_nudges(connection) => fault,
+        fault = measure(connection, ends) => fault,
+    }
+}
+
+/// Sends one packet that the peer must acknowledge, so that it sees our new path.
+pub(super) fn nudge(connection: &Connection) {
+    if let Err(error) = connection.send_datagram(Bytes::from_static(&[0])) {
+        debug!(%error, "peer is not nudged");
+    }
+}
+
+/// What a connection's end means for the link.
+pub(super) fn fault_of(error: &ConnectionError) -> LinkFault {
+    match error {
+        ConnectionError::VersionMismatch => LinkFault::Version,
+        ConnectionError::TimedOut => LinkFault::TimedOut,
+        ConnectionError::TransportError(ours) => match key_verdict(u64::from(ours.code)) {
+            Some(KeyVerdict::Rejected) => LinkFault::Impostor,
+            Some(KeyVerdict::NoCommonProtocol) => LinkFault::Version,
+            None => LinkFault::Protocol,
+        },
+        ConnectionError::ConnectionClosed(theirs) => {
+            match key_verdict(u64::from(theirs.error_code)) {
+                Some(KeyVerdict::Rejected) => LinkFault::Refused,
+                Some(KeyVerdict::NoCommonProtocol) => LinkFault::Version,
+                None if u64::from(theirs.error_code) == CONNECTION_REFUSED => LinkFault::Refused,
+                None => LinkFault::Protocol,
+            }
+        }
+        ConnectionError::ApplicationClosed(theirs) => {
+            if theirs.error_code == CloseReason::NotTrusted.code() {
+                LinkFault::Refused
+            } else if theirs.error_code == CloseReason::Protocol.code() {
+                LinkFault::Protocol
+            } else {
+                LinkFault::Closed
+            }
+        }
+        ConnectionError::Reset
+        | ConnectionError::LocallyClosed
+        | ConnectionError::CidsExhausted => LinkFault::Closed,
+    }
+}
+
+/// QUIC's `CONNECTION_REFUSED` (RFC 9000, section 20.1).
+const CONNECTION_REFUSED: u64 = 0x02;
+
+/// What a TLS alert says of a key.
+enum KeyVerdict {
+    Rejected,
+    NoCommonProtocol,
+}
+
+/// Reads a TLS alert in a QUIC error code (RFC 9001, section 4.8; RFC 8446, section 6.2).
+fn key_verdict(code: u64) -> Option<KeyVerdict> {
+    match code.checked_sub(0x100)? {
+        // bad_certificate, unsupported_certificate, certificate_unknown, unknown_ca, access_denied,
+        // decrypt_error, certificate_required
+        42 | 43 | 46 | 48 | 49 | 51 | 116 => Some(KeyVerdict::Rejected),
+        // protocol_version, no_application_protocol
+        70 | 120 => Some(KeyVerdict::NoCommonProtocol),
+        _ => None,
+    }
+}
+
+async fn read_frames(mut stream: RecvStream, ends: &SessionEnds) -> LinkFault {
+    loop {
+        let frame = match read_frame(&mut stream).await {
+            Ok(frame) => frame,
+            Err(fault) => return fault,
+        };
+        let event = NetworkEvent::Received(ends.peer, ends.id, frame);
+        if ends.events.send(event).await.is_err() {
+            return LinkFault::Closed;
+        }
+    }
+}
+
+async fn read_frame(stream: &mut RecvStream) -> Result<Control, LinkFault> {
+    let mut prefix = [0; frame::PREFIX_BYTES];
+    read(stream, &mut prefix).await?;
+    let length = frame::length(prefix, CONTROL_FRAME_BYTES_MAX).map_err(|_| LinkFault::Protocol)?;
+    let mut payload = vec![0; length];
+    read(stream, &mut payload).await?;
+    frame::decode(&payload).map_err(|_| LinkFault::Protocol)
+}
+
+async fn read(stream: &mut RecvStream, bytes: &mut [u8]) -> Result<(), LinkFault> {
+    stream.read_exact(bytes).await.map_err(|error| match error {
+        ReadExactError::ReadError(ReadError::ConnectionLost(error)) => fault_of(&error),
+        // A control stream never ends before its connection.
+        ReadExactError::FinishedEarly(_)
+        | ReadExactError::ReadError(
+            ReadError::Reset(_)
+            | ReadError::ClosedStream
+            | ReadError::IllegalOrderedRead
+            | ReadError::ZeroRttRejected,
+        ) => LinkFault::Protocol,
+    })
+}
+
+async fn write_frames(mut stream: SendStream, mut frames: mpsc::Receiver<Vec<u8>>) -> LinkFault {
+    while let Some(frame) = frames.recv().await {
+        if let Err(error) = stream.write_all(&frame).await {
+            debug!(%error, "control stream is stopped");
+            return LinkFault::Protocol;
+        }
+    }
+    LinkFault::Closed
+}
+
+async fn pass_streams(connection: &Connection, ends: &SessionEnds) -> LinkFault {
+    loop {
+        let (send, recv) = match connection.accept_bi().await {
+            Ok(stream) => stream,
+            Err(error) => return fault_of(&error),
+        };
+        let stream = IncomingStream {
+            peer: ends.peer,
+            connection: ends.id,
+            send,
+            recv,
+        };
+        if ends.streams.send(stream).await.is_err() {
+            return LinkFault::Closed;
+        }
+    }
+}
+
+/// Nudges carry nothing; they must only not pile up.
+async fn discard_nudges(connection: &Connection) -> LinkFault {
+    loop {
+        if let Err(error) = connection.read_datagram().await {
+            return fault_of(&error);
+        }
+    }
+}
+
+async fn measure(connection: &Connection, ends: &SessionEnds) -> LinkFault {
+    let mut seconds = interval(MEASURE_INTERVAL);
+    seconds.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut told = (0, 0);
+    loop {
+        seconds.tick().await;
+        let stats = connection.stats();
+        let now = (stats.udp_rx.bytes, stats.udp_tx.bytes);
+        if now == told {
+            continue;
+        }
+        told = now;
+        let measured = NetworkEvent::Measured {
+            peer: ends.peer,
+            rtt: stats.path.rtt,
+            received_bytes: now.0,
+            sent_bytes: now.1,
+            silent_for: ends.socket.routes().silent_for(connection.remote_address()),
+        };
+        // An engine that is busy gets the next one.
+        let _skipped = ends.events.try_send(measured);
+    }
+}
+
+fn close_fault(connection: &Connection) -> LinkFault {
+    connection
+        .close_reason()
+        .map_or(LinkFault::Protocol, |error| fault_of(&error))
+}

@@ -1,0 +1,158 @@
+//! The packet channel of a real signal server, in this process: session, registration, relay.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use signal_server::shell::{Settings, serve};
+use tokio::net::TcpListener;
+use tokio::sync::mpsc;
+use tokio::time::timeout;
+use towline_core::io::{NetworkEvent, NetworkRequest, Path, SignalEvent, SignalRequest};
+use towline_wire::ids::DeviceId;
+use towline_wire::signal::{
+    ClientMessage, HostName, RegisterProof, Registration, SIGNAL_VERSION, ServerMessage, SignalId,
+    proof_message,
+};
+
+use super::nodes::{Node, connect, identity, numbered};
+use crate::network::SignalClient;
+use crate::tasks::Tasks;
+
+struct Session {
+    client: SignalClient,
+    events: mpsc::Receiver<SignalEvent>,
+}
+
+impl Session {
+    /// Connects and registers as the device of this seed.
+    async fn register(server: SocketAddr, seed: u8, tasks: &Tasks) -> Self {
+        let (events, told) = mpsc::channel(16);
+        let client = SignalClient::start(events, tasks);
+        client.request(SignalRequest::Connect(format!("ws://{server}/ws")));
+        let mut session = Self {
+            client,
+            events: told,
+        };
+        let nonce = session
+            .until(|message| match message {
+                ServerMessage::Hello { nonce, .. } => Some(nonce),
+                _ => None,
+            })
+            .await;
+        let identity = identity(seed);
+        let host = HostName::parse("127.0.0.1").unwrap();
+        let message = proof_message(SIGNAL_VERSION, &host, &nonce, &identity.id());
+        let proof = RegisterProof {
+            version: SIGNAL_VERSION,
+            host,
+            signature: identity.sign(&message),
+        };
+        session.say(ClientMessage::Register(Registration::Device {
+            device: identity.id(),
+            proof,
+        }));
+        session
+            .until(|message| matches!(message, ServerMessage::Registered { .. }).then_some(()))
+            .await;
+        session
+    }
+
+    fn say(&self, message: ClientMessage) {
+        self.client.request(SignalRequest::Send(message));
+    }
+
+    async fn until<T>(&mut self, mut pick: impl FnMut(ServerMessage) -> Option<T>) -> T {
+        let wait = async {
+            loop {
+                match self.events.recv().await.expect("the client lives") {
+                    SignalEvent::Message(message) => {
+                        if let Some(picked) = pick(message) {
+                            return picked;
+                        }
+                    }
+                    SignalEvent::Opened => {}
+                    SignalEvent::Closed(fault) => panic!("session closed: {fault:?}"),
+                }
+            }
+        };
+        timeout(Duration::from_secs(30), wait)
+            .await
+            .expect("the message comes")
+    }
+
+    async fn channel(&mut self, server: SocketAddr, peer: DeviceId) -> NetworkRequest {
+        self.until(|message| match message {
+            ServerMessage::RelayReady {
+                channel,
+                url,
+                token,
+                ..
+            } => Some(NetworkRequest::OpenRelay {
+                peer,
+                url: format!("ws://{server}{url}"),
+                channel: channel.0,
+                token: token.reveal(),
+            }),
+            _ => None,
+        })
+        .await
+    }
+}
+
+#[tokio::test]
+async fn two_devices_meet_at_a_real_server_and_talk_through_its_relay() {
+    let tasks = Tasks::new();
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let server = listener.local_addr().unwrap();
+    let cancel = tasks.cancelled().clone();
+    tasks.spawn("server", async move {
+        serve(listener, Settings::default(), cancel).await.unwrap();
+    });
+    let seeds = if identity(1).id() < identity(2).id() {
+        [1, 2]
+    } else {
+        [2, 1]
+    };
+    let mut dialer = Node::open(seeds[0]).await;
+    let mut acceptor = Node::open(seeds[1]).await;
+    dialer.trust(&[acceptor.id]);
+    acceptor.trust(&[dialer.id]);
+    let mut sessions = [
+        Session::register(server, seeds[0], &tasks).await,
+        Session::register(server, seeds[1], &tasks).await,
+    ];
+    let [ours, theirs] = &mut sessions;
+    ours.say(ClientMessage::Watch {
+        peers: vec![SignalId::Device(acceptor.id)],
+    });
+    theirs.say(ClientMessage::Watch {
+        peers: vec![SignalId::Device(dialer.id)],
+    });
+    ours.until(|message| matches!(message, ServerMessage::PeerConnected { .. }).then_some(()))
+        .await;
+    ours.say(ClientMessage::RelayOpen {
+        to: SignalId::Device(acceptor.id),
+    });
+    dialer
+        .network
+        .request(ours.channel(server, acceptor.id).await);
+    acceptor
+        .network
+        .request(theirs.channel(server, dialer.id).await);
+    assert_eq!(dialer.next().await, NetworkEvent::RelayOpened(acceptor.id));
+    assert_eq!(acceptor.next().await, NetworkEvent::RelayOpened(dialer.id));
+
+    connect(&mut dialer, &mut acceptor, Path::Relay).await;
+    for number in 0..100 {
+        dialer
+            .network
+            .request(NetworkRequest::Send(acceptor.id, numbered(number)));
+        assert_eq!(acceptor.received().await, numbered(number));
+    }
+    // One end leaves; the server closes the other.
+    dialer
+        .network
+        .request(NetworkRequest::CloseRelay(acceptor.id));
+    assert_eq!(acceptor.next().await, NetworkEvent::RelayClosed(dialer.id));
+    tasks.close().await;
+}

@@ -1,0 +1,259 @@
+//! WebSocket connections to a signal server: TCP, TLS where the URL says `wss`, handshake, limits.
+//!
+//! Certificates are judged by the system's own verifier. Every step has a deadline.
+
+use std::io;
+use std::pin::Pin;
+use std::sync::{Arc, OnceLock};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use rustls::ClientConfig;
+use rustls::pki_types::ServerName;
+use rustls_platform_verifier::BuilderVerifierExt;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
+use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::Error as WebSocketError;
+use tokio_tungstenite::tungstenite::client::IntoClientRequest;
+use tokio_tungstenite::tungstenite::handshake::client::Request;
+use tokio_tungstenite::tungstenite::http::header::{AUTHORIZATION, SEC_WEBSOCKET_PROTOCOL};
+use tokio_tungstenite::tungstenite::http::{HeaderValue, StatusCode};
+use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
+
+/// How long TCP, TLS and the handshake may take together: 10 s, several slow round trips.
+const CONNECT_DEADLINE: Duration = Duration::from_secs(10);
+
+/// Read buffer of a socket: 8 KiB, a few packets or most messages.
+const READ_BUFFER_BYTES: usize = 8 * 1024;
+
+/// What a socket is opened for.
+pub(super) struct Purpose<'a> {
+    /// Offered to the server, which must choose it.
+    pub(super) subprotocol: &'static str,
+    /// A token for `Authorization`, when the server asks for one.
+    pub(super) bearer: Option<&'a str>,
+    /// Longest message taken; a longer one is an error.
+    pub(super) message_bytes_max: usize,
+    /// Bytes that the system may hold unsent; fewer means a shorter queue before us.
+    pub(super) unsent: Unsent,
+}
+
+/// How much may wait unsent in the system.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Unsent {
+    /// As much as the system likes.
+    Any,
+    /// About this many bytes, where the system can be told so.
+    Low(u32),
+}
+
+/// Why there is no socket.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum ConnectError {
+    /// The text is no `ws` or `wss` URL with a host.
+    #[error("not a WebSocket URL")]
+    Url,
+    /// Nobody answers there, or not in time.
+    #[error("server cannot be reached")]
+    Unreachable,
+    /// The server's certificate is not valid for its name.
+    #[error("certificate is not valid")]
+    Certificate,
+    /// The server answers, and says no.
+    #[error("server refuses")]
+    Refused,
+    /// What answers is no server of this kind.
+    #[error("not a server of this kind")]
+    Protocol,
+}
+
+/// The bytes under a WebSocket.
+#[derive(Debug)]
+pub(super) enum Transport {
+    Plain(TcpStream),
+    Tls(Box<TlsStream<TcpStream>>),
+}
+
+/// Opens a WebSocket.
+pub(super) async fn connect(
+    url: &str,
+    purpose: &Purpose<'_>,
+) -> Result<WebSocketStream<Transport>, ConnectError> {
+    timeout(CONNECT_DEADLINE, open(url, purpose))
+        .await
+        .unwrap_or(Err(ConnectError::Unreachable))
+}
+
+async fn open(
+    url: &str,
+    purpose: &Purpose<'_>,
+) -> Result<WebSocketStream<Transport>, ConnectError> {
+    let request = request(url, purpose)?;
+    let transport = transport(&request, purpose.unsent).await?;
+    let mut config = WebSocketConfig::default();
+    config.read_buffer_size = READ_BUFFER_BYTES;
+    config.write_buffer_size = 0;
+    config.max_message_size = Some(purpose.message_bytes_max);
+    config.max_frame_size = Some(purpose.message_bytes_max);
+    let opened =
+        tokio_tungstenite::client_async_with_config(request, transport, Some(config)).await;
+    opened
+        .map(|(socket, _)| socket)
+        .map_err(|error| handshake_fault(&error))
+}
+
+fn request(url: &str, purpose: &Purpose<'_>) -> Result<Request, ConnectError> {
+    let mut request = url.into_client_request().map_err(|_| ConnectError::Url)?;
+    let headers = request.headers_mut();
+    headers.insert(
+        SEC_WEBSOCKET_PROTOCOL,
+        HeaderValue::from_static(purpose.subprotocol),
+    );
+    if let Some(token) = purpose.bearer {
+        let mut value =
+            HeaderValue::from_str(&format!("Bearer {token}")).map_err(|_| ConnectError::Url)?;
+        value.set_sensitive(true);
+        headers.insert(AUTHORIZATION, value);
+    }
+    Ok(request)
+}
+
+async fn transport(request: &Request, unsent: Unsent) -> Result<Transport, ConnectError> {
+    let uri = request.uri();
+    let tls = match uri.scheme_str() {
+        Some("ws") => false,
+        Some("wss") => true,
+        Some(_) | None => return Err(ConnectError::Url),
+    };
+    let host = uri
+        .host()
+        .ok_or(ConnectError::Url)?
+        .trim_start_matches('[')
+        .trim_end_matches(']');
+    let port = uri.port_u16().unwrap_or(if tls { 443 } else { 80 });
+    let stream = TcpStream::connect((host, port))
+        .await
+        .map_err(|_| ConnectError::Unreachable)?;
+    stream
+        .set_nodelay(true)
+        .map_err(|_| ConnectError::Unreachable)?;
+    bound_unsent(&stream, unsent);
+    if !tls {
+        return Ok(Transport::Plain(stream));
+    }
+    let name = ServerName::try_from(host.to_owned()).map_err(|_| ConnectError::Url)?;
+    let connector = TlsConnector::from(tls_settings()?);
+    match connector.connect(name, stream).await {
+        Ok(stream) => Ok(Transport::Tls(Box::new(stream))),
+        Err(error) => Err(tls_fault(&error)),
+    }
+}
+
+/// A shorter queue is a courtesy: where it cannot be had, the relay only gets slower to react.
+fn bound_unsent(stream: &TcpStream, unsent: Unsent) {
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    if let Unsent::Low(bytes) = unsent
+        && let Err(error) = socket2::SockRef::from(stream).set_tcp_notsent_lowat(bytes)
+    {
+        tracing::debug!(%error, "unsent bytes are not bounded");
+    }
+    #[cfg(not(any(target_os = "linux", target_os = "android")))]
+    let _unbounded_here = (stream, unsent);
+}
+
+/// Made once: the system's certificates are read from disk.
+fn tls_settings() -> Result<Arc<ClientConfig>, ConnectError> {
+    static SETTINGS: OnceLock<Option<Arc<ClientConfig>>> = OnceLock::new();
+    let settings = SETTINGS.get_or_init(|| {
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let builder =
+            ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
+        let mut settings = builder
+            .ok()?
+            .with_platform_verifier()
+            .ok()?
+            .with_no_client_auth();
+        settings.alpn_protocols = vec![b"http/1.1".to_vec()];
+        Some(Arc::new(settings))
+    });
+    settings.clone().ok_or(ConnectError::Certificate)
+}
+
+fn tls_fault(error: &io::Error) -> ConnectError {
+    match error
+        .get_ref()
+        .and_then(|inner| inner.downcast_ref::<rustls::Error>())
+    {
+        Some(rustls::Error::InvalidCertificate(_)) => ConnectError::Certificate,
+        Some(_) => ConnectError::Protocol,
+        None => ConnectError::Unreachable,
+    }
+}
+
+fn handshake_fault(error: &WebSocketError) -> ConnectError {
+    match error {
+        WebSocketError::Io(_)
+        | WebSocketError::ConnectionClosed
+        | WebSocketError::AlreadyClosed => ConnectError::Unreachable,
+        WebSocketError::Http(response) => match response.status() {
+            StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => ConnectError::Refused,
+            StatusCode::TOO_MANY_REQUESTS
+            | StatusCode::SERVICE_UNAVAILABLE
+            | StatusCode::BAD_GATEWAY
+            | StatusCode::GATEWAY_TIMEOUT => ConnectError::Unreachable,
+            _ => ConnectError::Protocol,
+        },
+        WebSocketError::Url(_) => ConnectError::Url,
+        WebSocketError::Tls(_)
+        | WebSocketError::Capacity(_)
+        | WebSocketError::Protocol(_)
+        | WebSocketError::WriteBufferFull(_)
+        | WebSocketError::Utf8(_)
+        | WebSocketError::AttackAttempt
+        | WebSocketError::HttpFormat(_) => ConnectError::Protocol,
+    }
+}
+
+impl AsyncRead for Transport {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Self::Plain(stream) => Pin::new(stream).poll_read(cx, buf),
+            Self::Tls(stream) => Pin::new(stream).poll_read(cx, buf),
+        }
+    }
+}
+
+impl AsyncWrite for Transport {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        match self.get_mut() {
+            Self::Plain(stream) => Pin::new(stream).poll_write(cx, buf),
+            Self::Tls(stream) => Pin::new(stream).poll_write(cx, buf),
+        }
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Self::Plain(stream) => Pin::new(stream).poll_flush(cx),
+            Self::Tls(stream) => Pin::new(stream).poll_flush(cx),
+        }
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Self::Plain(stream) => Pin::new(stream).poll_shutdown(cx),
+            Self::Tls(stream) => Pin::new(stream).poll_shutdown(cx),
+        }
+    }
+}

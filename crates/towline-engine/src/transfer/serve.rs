@@ -1,0 +1,473 @@
+//! The source side: answers one peer's requests on one stream, in order.
+//!
+//! Requests that have arrived are answered in bursts: one job on the disk pool looks up, opens, reads
+//! and re-checks until about [`BURST_BYTES`] are ready, and the burst leaves as one buffer while the
+//! next is read. So a stream holds two bursts at most, a small file costs no task and no round
+//! trip, and a large file is read ahead. What a peer may not read, what is absent and what changed
+//! look alike: `Gone`. A grant that is taken back holds from the next burst on.
+//!
+//! A hostile peer can open [`STREAMS_PER_PEER_MAX`] streams, read slowly or send junk: it costs the
+//! bursts of those streams, ends them, and touches nothing else.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::fs::File;
+use std::future::Future;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures_util::future::{FutureExt, join};
+use quinn::{RecvStream, SendStream, VarInt};
+use tokio::time::timeout;
+use towline_core::records::DiskStamp;
+use towline_wire::data::{
+    ANSWER_FRAME_BYTES_MAX, Answer, CHUNKS_PER_PAGE_MAX, Chunk, ChunkSizes, Header, ListEnd,
+    RANGE_BYTES_MAX, REQUEST_FRAME_BYTES_MAX, Request, SMALL_FILE_BYTES_MAX,
+};
+use towline_wire::frame;
+use towline_wire::ids::{ContentHash, DeviceId, FolderId};
+use towline_wire::rel_path::RelPath;
+
+use super::chunks::{Cutter, read_exact_at};
+use super::frames::{Filled, FrameReader, StreamFault};
+use super::grants::Grants;
+use super::work::Work;
+use crate::disk::{Root, open_for_serving, still_has};
+
+/// This device's folders, as far as the data plane asks. Everything here blocks and runs on the disk
+/// pool.
+pub(crate) trait Folders: Send + Sync + 'static {
+    /// The open root of a folder; `None` while it is not usable.
+    fn root(&self, folder: FolderId) -> Option<Arc<Root>>;
+
+    /// Live files of ours with these bytes, and the stamps that their rows have.
+    fn with_content(&self, folder: FolderId, hash: ContentHash) -> Vec<(RelPath, DiskStamp)>;
+}
+
+/// An open file and the stamp that shows that its bytes are those of the row.
+struct OpenContent {
+    file: File,
+    stamp: DiskStamp,
+}
+
+/// Opens any file with this content that still is what its row says.
+fn open_content(
+    folders: &impl Folders,
+    folder: FolderId,
+    hash: ContentHash,
+) -> Option<OpenContent> {
+    let root = folders.root(folder)?;
+    folders
+        .with_content(folder, hash)
+        .into_iter()
+        .find_map(|(path, stamp)| {
+            let file = open_for_serving(&root, &path, stamp).ok()?;
+            Some(OpenContent { file, stamp })
+        })
+}
+
+/// What a peer did wrong on a stream. The stream is reset; the caller decides what else follows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum ServeFault {
+    /// More streams at once than [`STREAMS_PER_PEER_MAX`].
+    #[error("peer opened too many data streams")]
+    TooManyStreams,
+    /// Bytes or numbers that the protocol does not allow.
+    #[error("peer broke the protocol on a data stream")]
+    Protocol,
+}
+
+/// Serves all peers.
+pub(crate) struct Server<F> {
+    folders: Arc<F>,
+    grants: Arc<Grants>,
+    work: Work,
+    streams_by_peer: Mutex<BTreeMap<DeviceId, usize>>,
+}
+
+impl<F: Folders> Server<F> {
+    /// Serves what lies in `folders` as far as `grants` allow.
+    pub(crate) fn new(folders: Arc<F>, grants: Arc<Grants>, work: Work) -> Self {
+        Self {
+            folders,
+            grants,
+            work,
+            streams_by_peer: Mutex::default(),
+        }
+    }
+
+    /// Answers on one stream that `peer` opened, until the peer finishes, the stream is lost or a
+    /// deadline passes (all `Ok`), or the peer does wrong. Safe to drop at any time.
+    pub(crate) async fn serve(
+        &self,
+        peer: DeviceId,
+        mut send: SendStream,
+        receive: RecvStream,
+    ) -> Result<(), ServeFault> {
+        let Some(_place) = self.take_place(peer) else {
+            reset(&mut send);
+            return Err(ServeFault::TooManyStreams);
+        };
+        let mut session = Session {
+            server: self,
+            peer,
+            send,
+            reader: FrameReader::new(receive),
+            opened: None,
+        };
+        match session.run().await {
+            Ok(()) => Ok(()),
+            Err(StreamFault::Lost) => {
+                reset(&mut session.send);
+                Ok(())
+            }
+            Err(StreamFault::Protocol) => {
+                reset(&mut session.send);
+                Err(ServeFault::Protocol)
+            }
+        }
+    }
+
+    fn take_place(&self, peer: DeviceId) -> Option<Place<'_>> {
+        let mut streams = self
+            .streams_by_peer
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        let open = streams.entry(peer).or_default();
+        if *open >= STREAMS_PER_PEER_MAX {
+            return None;
+        }
+        *open += 1;
+        Some(Place {
+            streams_by_peer: &self.streams_by_peer,
+            peer,
+        })
+    }
+}
+
+/// One of a peer's streams; gives its place back when dropped.
+struct Place<'a> {
+    streams_by_peer: &'a Mutex<BTreeMap<DeviceId, usize>>,
+    peer: DeviceId,
+}
+
+impl Drop for Place<'_> {
+    fn drop(&mut self) {
+        let mut streams = self
+            .streams_by_peer
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        if let Some(open) = streams.get_mut(&self.peer) {
+            *open = open.saturating_sub(1);
+            if *open == 0 {
+                streams.remove(&self.peer);
+            }
+        }
+    }
+}
+
+/// One stream.
+struct Session<'a, F> {
+    server: &'a Server<F>,
+    peer: DeviceId,
+    send: SendStream,
+    reader: FrameReader,
+    /// The file of the last answer: ranges of one file come in a row.
+    opened: Option<(ContentHash, OpenContent)>,
+}
+
+impl<F: Folders> Session<'_, F> {
+    async fn run(&mut self) -> Result<(), StreamFault> {
+        let header = in_time(self.reader.frame::<Header>(REQUEST_FRAME_BYTES_MAX)).await?;
+        let Some(Header::Fetch { folder }) = header else {
+            return Ok(());
+        };
+        let mut requests = VecDeque::new();
+        let mut ready = Bytes::new();
+        loop {
+            self.take_requests(&mut requests, ready.is_empty()).await?;
+            match requests.front() {
+                Some(Request::Chunks { hash }) => {
+                    let hash = *hash;
+                    requests.pop_front();
+                    in_time(write(&mut self.send, std::mem::take(&mut ready))).await?;
+                    self.list_chunks(folder, hash).await?;
+                }
+                Some(Request::File { .. } | Request::Range { .. }) => {
+                    let burst = self.burst(folder, std::mem::take(&mut requests));
+                    let sent = in_time(write(&mut self.send, std::mem::take(&mut ready)));
+                    let (burst, sent) = join(burst, sent).await;
+                    sent?;
+                    ready = burst.bytes;
+                    requests = burst.rest;
+                    self.opened = burst.opened;
+                }
+                None if ready.is_empty() => {
+                    // The peer has finished asking. That it is gone already does not matter.
+                    let _ = self.send.finish();
+                    return Ok(());
+                }
+                None => in_time(write(&mut self.send, std::mem::take(&mut ready))).await?,
+            }
+        }
+    }
+
+    /// Takes the requests that have arrived, up to [`REQUESTS_TAKEN_MAX`]; waits for one when there
+    /// is nothing else to do.
+    async fn take_requests(
+        &mut self,
+        requests: &mut VecDeque<Request>,
+        nothing_to_send: bool,
+    ) -> Result<(), StreamFault> {
+        loop {
+            while requests.len() < REQUESTS_TAKEN_MAX
+                && let Some(request) = self.reader.try_frame(REQUEST_FRAME_BYTES_MAX)?
+            {
+                requests.push_back(checked(request)?);
+            }
+            if requests.len() == REQUESTS_TAKEN_MAX {
+                return Ok(());
+            }
+            if !requests.is_empty() || !nothing_to_send {
+                match self.reader.fill().now_or_never() {
+                    Some(filled) if filled? == Filled::Some => continue,
+                    Some(_) | None => return Ok(()),
+                }
+            }
+            if in_time(self.reader.fill()).await? == Filled::End {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Starts a burst on the disk pool.
+    fn burst(
+        &mut self,
+        folder: FolderId,
+        requests: VecDeque<Request>,
+    ) -> impl Future<Output = Burst> + Send + use<F> {
+        let folders = self.server.folders.clone();
+        let granted = self.server.grants.allows(self.peer, folder);
+        let opened = self.opened.take();
+        self.server.work.run(move || {
+            let mut desk = Desk {
+                folders: &*folders,
+                folder,
+                granted,
+                opened,
+                out: Vec::new(),
+            };
+            let mut rest = requests;
+            while desk.out.len() < BURST_BYTES
+                && !matches!(rest.front(), None | Some(Request::Chunks { .. }))
+                && let Some(request) = rest.pop_front()
+            {
+                desk.answer(request);
+            }
+            Burst {
+                bytes: desk.out.into(),
+                rest,
+                opened: desk.opened,
+            }
+        })
+    }
+
+    /// Sends the chunk list of a file, page by page, while it is being cut.
+    async fn list_chunks(
+        &mut self,
+        folder: FolderId,
+        hash: ContentHash,
+    ) -> Result<(), StreamFault> {
+        let folders = self.server.folders.clone();
+        let granted = self.server.grants.allows(self.peer, folder);
+        let opened = self
+            .server
+            .work
+            .run(move || granted.then(|| open_content(&*folders, folder, hash)))
+            .await;
+        let Some(content) = opened.flatten() else {
+            return self.answer(&Answer::Gone).await;
+        };
+        let sizes = ChunkSizes::of_file(content.stamp.size);
+        let Ok(reading) = content.file.try_clone() else {
+            return self.answer(&Answer::Gone).await;
+        };
+        let mut list = List {
+            cutter: Cutter::new(reading, sizes),
+            content,
+        };
+        loop {
+            let (page, rest) = self
+                .server
+                .work
+                .run(move || {
+                    let page = list.page();
+                    (page, list)
+                })
+                .await;
+            list = rest;
+            let done = matches!(
+                page,
+                Answer::Gone
+                    | Answer::Chunks {
+                        end: ListEnd::End,
+                        ..
+                    }
+            );
+            self.answer(&page).await?;
+            if done {
+                return Ok(());
+            }
+        }
+    }
+
+    async fn answer(&mut self, answer: &Answer) -> Result<(), StreamFault> {
+        let bytes = frame::encode(answer, ANSWER_FRAME_BYTES_MAX)?;
+        in_time(write(&mut self.send, bytes.into())).await
+    }
+}
+
+/// Answers that are ready, and what is still to be answered.
+struct Burst {
+    bytes: Bytes,
+    rest: VecDeque<Request>,
+    opened: Option<(ContentHash, OpenContent)>,
+}
+
+/// Answers requests into a buffer; blocks on the disk.
+struct Desk<'a, F> {
+    folders: &'a F,
+    folder: FolderId,
+    granted: bool,
+    opened: Option<(ContentHash, OpenContent)>,
+    out: Vec<u8>,
+}
+
+impl<F: Folders> Desk<'_, F> {
+    fn answer(&mut self, request: Request) {
+        let before = self.out.len();
+        let answered = match request {
+            Request::File { hash } => self.add(hash, Part::Whole),
+            Request::Range { hash, offset, len } => self.add(hash, Part::Range(offset, len)),
+            Request::Chunks { .. } => None,
+        };
+        if answered.is_none() {
+            self.out.truncate(before);
+            self.opened = None;
+            // `Gone` is one byte: it cannot exceed the limit.
+            let gone = frame::encode(&Answer::Gone, ANSWER_FRAME_BYTES_MAX).unwrap_or_default();
+            self.out.extend_from_slice(&gone);
+        }
+    }
+
+    /// Adds frame and bytes of one answer, or something half done and `None`.
+    fn add(&mut self, hash: ContentHash, part: Part) -> Option<()> {
+        if !self.granted {
+            return None;
+        }
+        let kept = self.opened.take().filter(|(opened, _)| *opened == hash);
+        let content = match kept {
+            Some((_, content)) => content,
+            None => open_content(self.folders, self.folder, hash)?,
+        };
+        let size = content.stamp.size;
+        let (offset, len) = match part {
+            Part::Whole if size <= SMALL_FILE_BYTES_MAX => (0, u32::try_from(size).ok()?),
+            Part::Whole => return None,
+            Part::Range(offset, len) => {
+                let end = offset.checked_add(u64::from(len))?;
+                (end <= size).then_some((offset, len))?
+            }
+        };
+        let head = frame::encode(&Answer::Bytes { len }, ANSWER_FRAME_BYTES_MAX).ok()?;
+        self.out.reserve(head.len() + len as usize);
+        self.out.extend_from_slice(&head);
+        let begin = self.out.len();
+        self.out.resize(begin + len as usize, 0);
+        read_exact_at(&content.file, self.out.get_mut(begin..)?, offset).ok()?;
+        // Read first, then look: bytes that were written meanwhile show in the stamp.
+        if !still_has(&content.file, content.stamp) {
+            return None;
+        }
+        self.opened = Some((hash, content));
+        Some(())
+    }
+}
+
+/// Which part of a file.
+enum Part {
+    Whole,
+    Range(u64, u32),
+}
+
+/// A chunk list that is being made.
+struct List {
+    cutter: Cutter<File>,
+    content: OpenContent,
+}
+
+impl List {
+    /// The next page, or `Gone` when the file cannot be read or has changed. Blocks on the disk.
+    fn page(&mut self) -> Answer {
+        let mut chunks: Vec<Chunk> = Vec::new();
+        let end = loop {
+            match self.cutter.next_chunk() {
+                Ok(Some(chunk)) => chunks.push(chunk),
+                Ok(None) => break ListEnd::End,
+                Err(_) => return Answer::Gone,
+            }
+            if chunks.len() == CHUNKS_PER_PAGE_MAX {
+                break ListEnd::More;
+            }
+        };
+        if still_has(&self.content.file, self.content.stamp) {
+            Answer::Chunks { chunks, end }
+        } else {
+            Answer::Gone
+        }
+    }
+}
+
+/// Refuses numbers that no honest fetcher sends.
+fn checked(request: Request) -> Result<Request, StreamFault> {
+    match request {
+        Request::Range { len, .. } if len == 0 || len > RANGE_BYTES_MAX => {
+            Err(StreamFault::Protocol)
+        }
+        Request::File { .. } | Request::Range { .. } | Request::Chunks { .. } => Ok(request),
+    }
+}
+
+async fn write(send: &mut SendStream, bytes: Bytes) -> Result<(), StreamFault> {
+    if bytes.is_empty() {
+        return Ok(());
+    }
+    send.write_chunk(bytes).await.map_err(|_| StreamFault::Lost)
+}
+
+/// Ends a wait for the peer after [`PEER_WAIT_MAX`].
+async fn in_time<T>(wait: impl Future<Output = Result<T, StreamFault>>) -> Result<T, StreamFault> {
+    timeout(PEER_WAIT_MAX, wait)
+        .await
+        .unwrap_or(Err(StreamFault::Lost))
+}
+
+fn reset(send: &mut SendStream) {
+    // Fails only when the stream has ended already.
+    let _ = send.reset(VarInt::from_u32(1));
+}
+
+/// Data streams of one peer at once: 8. An honest fetcher uses four; each costs two bursts of memory.
+pub(crate) const STREAMS_PER_PEER_MAX: usize = 8;
+
+/// Bytes after which a burst leaves: 1 MiB. Smaller bursts pay more for hopping to the disk pool,
+/// larger ones hold more memory per stream. A burst exceeds it by at most one range (4 MiB).
+const BURST_BYTES: usize = 1024 * 1024;
+
+/// Requests taken from a stream before they are answered: 512, a fetcher's window. More stay in the
+/// stream, where flow control bounds them.
+const REQUESTS_TAKEN_MAX: usize = 512;
+
+/// How long a peer may neither ask nor read: 120 s, above what a fetcher's slow disk needs for a
+/// batch. After it the stream is reset; a fetcher opens another.
+const PEER_WAIT_MAX: Duration = Duration::from_secs(120);

@@ -1,0 +1,7 @@
+//! Two and more devices over real QUIC on loopback, with real files on the real disk.
+
+mod large;
+mod loopback;
+mod small;
+mod strangers;
+mod world;

@@ -1,0 +1,185 @@
+//! Large files: whole, resumed, patched, from sources that lie or die.
+
+use std::time::Duration;
+
+use towline_core::io::{ApplyId, Expected, Outcome, Step};
+use towline_wire::data::ChunkSizes;
+use towline_wire::entry::Content;
+
+use super::super::apply::{TransferEvent, TransferFault};
+use super::world::{Shelf, World, is_done, make, noise, path};
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_file_of_64_mib_and_some_bytes_arrives_from_two_sources() {
+    let shelf = Shelf::new();
+    let mut world = World::new();
+    let sources = [world.source(1, &shelf).await, world.source(2, &shelf).await];
+    let bytes = noise((64 << 20) + 12_345, 1);
+    let content = shelf.add("big", &bytes);
+    let twin = make("twin", content.clone(), &sources);
+    let came = world
+        .apply(vec![make("big", content, &sources), twin])
+        .await;
+    assert!(came.outcomes.values().all(is_done));
+    assert!(world.here.bytes("big") == bytes && world.here.bytes("twin") == bytes);
+    assert_eq!(world.progress.read().bytes_fetched, bytes.len() as u64);
+    assert_eq!(world.progress.read().current, []);
+    assert_eq!(world.here.temporaries(), Vec::<String>::new());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_inserted_byte_costs_less_than_three_chunks() {
+    let shelf = Shelf::new();
+    let mut world = World::new();
+    let source = world.source(1, &shelf).await;
+    let old = noise(32 << 20, 1);
+    world.here.add("big", &old);
+    let expected = Expected::Stamped(world.here.stamp("big"));
+    let mut new = old;
+    new.insert(17_000_000, 0x55);
+    let content = shelf.add("big", &new);
+    let came = world.apply(vec![Step { expected, ..make("big", content, &[source]) }]).await;
+    assert!(came.outcomes.values().all(is_done));
+    assert!(world.here.bytes("big") == new);
+    let average = u64::from(ChunkSizes::of_file(new.len() as u64).average);
+    let fetched = world.progress.read().bytes_fetched;
+    assert!(
+        fetched > 0 && fetched < 3 * average,
+        "{fetched} bytes fetched"
+    );
+    // On the wire: the chunks, about 37 bytes for each of the 400 chunk names, and headers.
+    let received = world.connection(0).stats().udp_rx.bytes;
+    assert!(
+        received < 3 * average + 64 * 1024,
+        "{received} bytes received"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn wrong_bytes_are_found_and_another_source_gives_the_right_ones() {
+    let (liar, honest) = (Shelf::new(), Shelf::new());
+    let mut world = World::new();
+    let sources = [world.source(1, &liar).await, world.source(2, &honest).await];
+    let bytes = noise(5 << 20, 1);
+    let content = liar.add("big", &bytes);
+    liar.corrupt(&content, &noise(5 << 20, 2));
+    let step = make("big", content, &sources);
+    let came = world
+        .apply(vec![Step {
+            sources: [sources[0]].into(),
+            ..step.clone()
+        }])
+        .await;
+    assert_eq!(came.outcomes[&path("big")], Outcome::NoSource);
+    assert_eq!(came.faults, [(sources[0], TransferFault::WrongBytes)]);
+    honest.add("big", &bytes);
+    let came = world.apply(vec![step]).await;
+    assert!(is_done(&came.outcomes[&path("big")]));
+    assert!(world.here.bytes("big") == bytes);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn another_source_takes_over_when_one_dies_in_mid_file() {
+    let shelf = Shelf::new();
+    let mut world = World::new();
+    let sources = [world.source(1, &shelf).await, world.source(2, &shelf).await];
+    let bytes = noise(48 << 20, 1);
+    let content = shelf.add("big", &bytes);
+    let progress = world.progress.clone();
+    let dying = world.connection(0).clone();
+    let kill = async {
+        while progress.read().bytes_fetched < 8 << 20 {
+            tokio::task::yield_now().await;
+        }
+        dying.close(0_u32.into(), b"");
+    };
+    let (came, ()) = tokio::join!(world.apply(vec![make("big", content, &sources)]), kill);
+    assert!(came.outcomes.values().all(is_done));
+    assert!(world.here.bytes("big") == bytes);
+    let fetched = world.progress.read().bytes_fetched;
+    assert_eq!(
+        fetched,
+        bytes.len() as u64,
+        "nothing that had arrived was fetched again"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_dropped_transfer_leaves_nothing_and_is_resumed() {
+    let shelf = Shelf::new();
+    let mut world = World::new();
+    let source = world.source(1, &shelf).await;
+    let bytes = noise(32 << 20, 1);
+    let content = shelf.add("big", &bytes);
+    let step = make("big", content, &[source]);
+    let (transfer, _reported) = world.transfer();
+    let progress = world.progress.clone();
+    let enough = async {
+        while progress
+            .read()
+            .current
+            .iter()
+            .all(|current| current.done < 16 << 20)
+        {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    };
+    tokio::select! {
+        () = transfer.apply(ApplyId(1), vec![step.clone()]) => panic!("too fast to be dropped"),
+        () = enough => {}
+    }
+    drop(transfer);
+    assert!(!world.here.has("big"));
+    world.here.reopen();
+    let before = world.progress.read().bytes_fetched;
+    let came = world.apply(vec![step]).await;
+    assert!(came.outcomes.values().all(is_done));
+    assert!(world.here.bytes("big") == bytes);
+    let again = world.progress.read().bytes_fetched - before;
+    assert!(again <= 18 << 20, "{again} bytes fetched after the restart");
+    assert_eq!(world.here.temporaries(), Vec::<String>::new());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_file_that_changes_at_the_source_is_gone() {
+    let shelf = Shelf::new();
+    let mut world = World::new();
+    let source = world.source(1, &shelf).await;
+    let content = shelf.add("big", &noise(32 << 20, 1));
+    let (progress, changing) = (world.progress.clone(), content.clone());
+    let change = async {
+        while progress.read().bytes_fetched < 2 << 20 {
+            tokio::task::yield_now().await;
+        }
+        tokio::task::spawn_blocking(move || shelf.change(&changing))
+            .await
+            .unwrap();
+    };
+    let (came, ()) = tokio::join!(world.apply(vec![make("big", content, &[source])]), change);
+    assert_eq!(came.outcomes[&path("big")], Outcome::NoSource);
+    assert!(!world.here.has("big"));
+}
+
+#[tokio::test]
+async fn outcomes_are_told_while_others_still_travel() {
+    let shelf = Shelf::new();
+    let mut world = World::new();
+    let source = world.source(1, &shelf).await;
+    let big = shelf.add("big", &noise(8 << 20, 1));
+    let (transfer, mut reported) = world.transfer();
+    let steps = vec![
+        make("d", Content::Directory, &[]),
+        make("d/big", big, &[source]),
+    ];
+    let first = async {
+        let event = reported.recv().await.unwrap();
+        let TransferEvent::Applied { outcomes, .. } = event else {
+            panic!("{event:?}")
+        };
+        assert_eq!(outcomes.len(), 1);
+        assert_eq!(outcomes[0].0, path("d"));
+        while reported.recv().await.is_some() {}
+    };
+    let apply = async move { transfer.apply(ApplyId(1), steps).await };
+    tokio::join!(apply, first);
+}

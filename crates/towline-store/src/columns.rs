@@ -1,0 +1,319 @@
+//! Entries, rows and actors as columns, both ways.
+//!
+//! Version vectors are blobs of (actor number, counter) pairs in the vector's own order, so equal
+//! vectors are equal blobs. Unsigned numbers are kept as the same 64 bits. What cannot be read back
+//! is damage of the file, never a panic.
+
+use std::collections::BTreeMap;
+
+use rusqlite::types::Type;
+use rusqlite::{Connection, OptionalExtension, Row, params};
+use towline_core::records::{DiskStamp, OurRow};
+use towline_wire::entry::{Actor, Content, Dot, Entry, SymlinkTarget, UnixNanos, VersionVector};
+use towline_wire::ids::{ContentHash, DeviceId, FolderId, Incarnation, Sequence};
+use towline_wire::rel_path::RelPath;
+
+use crate::error::StoreError;
+
+/// The columns of an entry, in the order in which [`entry_from`] reads them: 0 to 9.
+macro_rules! entry_columns {
+    () => {
+        "path, version, author_actor, author_counter, kind, size, hash, executable, target, mtime"
+    };
+}
+
+/// The columns of our own rows, in the order in which [`our_row_from`] reads them: 0 to 14.
+macro_rules! our_columns {
+    () => {
+        concat!(
+            crate::columns::entry_columns!(),
+            ", sequence, stamp_size, stamp_mtime, stamp_ctime, stamp_file_id"
+        )
+    };
+}
+
+pub(crate) use {entry_columns, our_columns};
+
+/// The numbers of actors that were used lately, so that rows need not join.
+#[derive(Debug, Default)]
+pub(crate) struct Actors {
+    numbers: BTreeMap<Actor, i64>,
+    actors: BTreeMap<i64, Actor>,
+}
+
+impl Actors {
+    /// Forgets all; numbers that a rolled-back transaction gave out are no longer valid.
+    pub(crate) fn clear(&mut self) {
+        self.numbers.clear();
+        self.actors.clear();
+    }
+
+    fn number(&mut self, connection: &Connection, actor: Actor) -> Result<i64, StoreError> {
+        if let Some(number) = self.numbers.get(&actor) {
+            return Ok(*number);
+        }
+        let device = device_number(connection, actor.device)?;
+        let incarnation = actor.incarnation.0.cast_signed();
+        let known = connection
+            .prepare_cached("SELECT id FROM actors WHERE device = ?1 AND incarnation = ?2")?
+            .query_row([device, incarnation], |row| row.get(0))
+            .optional()?;
+        let number = match known {
+            Some(number) => number,
+            None => connection
+                .prepare_cached("INSERT INTO actors (device, incarnation) VALUES (?1, ?2)")?
+                .insert([device, incarnation])?,
+        };
+        self.remember(number, actor);
+        Ok(number)
+    }
+
+    fn actor(&mut self, connection: &Connection, number: i64) -> Result<Actor, StoreError> {
+        if let Some(actor) = self.actors.get(&number) {
+            return Ok(*actor);
+        }
+        let found = connection
+            .prepare_cached(
+                "SELECT key, incarnation FROM actors JOIN devices ON devices.id = device
+                 WHERE actors.id = ?1",
+            )?
+            .query_row([number], |row| {
+                let incarnation = Incarnation(row.get::<_, i64>(1)?.cast_unsigned());
+                Ok(Actor {
+                    device: device_from(row, 0)?,
+                    incarnation,
+                })
+            })
+            .optional()?;
+        let actor = found.ok_or(StoreError::Impossible("actor"))?;
+        self.remember(number, actor);
+        Ok(actor)
+    }
+
+    fn remember(&mut self, number: i64, actor: Actor) {
+        if self.actors.len() >= ACTORS_REMEMBERED {
+            self.clear();
+        }
+        self.numbers.insert(actor, number);
+        self.actors.insert(number, actor);
+    }
+}
+
+/// An entry ready to be bound to a statement.
+pub(crate) struct EntryColumns<'entry> {
+    pub(crate) path: &'entry str,
+    pub(crate) version: Vec<u8>,
+    pub(crate) author_actor: i64,
+    pub(crate) author_counter: i64,
+    pub(crate) kind: i64,
+    pub(crate) size: Option<i64>,
+    pub(crate) hash: Option<&'entry [u8; 32]>,
+    pub(crate) executable: Option<bool>,
+    pub(crate) target: Option<&'entry str>,
+    pub(crate) mtime: i64,
+}
+
+impl<'entry> EntryColumns<'entry> {
+    /// Encodes an entry, giving numbers to actors that are new.
+    pub(crate) fn of(
+        entry: &'entry Entry,
+        connection: &Connection,
+        actors: &mut Actors,
+    ) -> Result<Self, StoreError> {
+        let mut counters = Vec::new();
+        for (actor, counter) in entry.version.iter() {
+            counters.push((actors.number(connection, actor)?, counter));
+        }
+        let mut columns = Self {
+            path: entry.path.as_str(),
+            version: encode(&counters)?,
+            author_actor: actors.number(connection, entry.author.actor)?,
+            author_counter: entry.author.counter.cast_signed(),
+            kind: KIND_ABSENT,
+            size: None,
+            hash: None,
+            executable: None,
+            target: None,
+            mtime: entry.mtime.0,
+        };
+        match &entry.content {
+            Content::Absent => {}
+            Content::Symlink { target } => {
+                columns.kind = KIND_SYMLINK;
+                columns.target = Some(target.as_str());
+            }
+            Content::File {
+                size,
+                hash,
+                executable,
+            } => {
+                columns.kind = KIND_FILE;
+                columns.size = Some(size.cast_signed());
+                columns.hash = Some(hash.as_bytes());
+                columns.executable = Some(*executable);
+            }
+            Content::Directory => columns.kind = KIND_DIRECTORY,
+        }
+        Ok(columns)
+    }
+}
+
+/// Reads [`entry_columns`].
+pub(crate) fn entry_from(
+    row: &Row<'_>,
+    connection: &Connection,
+    actors: &mut Actors,
+) -> Result<Entry, StoreError> {
+    let counters: Vec<(i64, u64)> = decode(blob(row, 1)?, "version")?;
+    let mut version = Vec::with_capacity(counters.len());
+    for (number, counter) in counters {
+        version.push((actors.actor(connection, number)?, counter));
+    }
+    Ok(Entry {
+        path: path_from(row, 0)?,
+        version: VersionVector::try_from(version).map_err(|_| StoreError::Impossible("version"))?,
+        author: Dot {
+            actor: actors.actor(connection, row.get(2)?)?,
+            counter: row.get::<_, i64>(3)?.cast_unsigned(),
+        },
+        content: content_from(row)?,
+        mtime: UnixNanos(row.get(9)?),
+    })
+}
+
+/// Reads [`our_columns`].
+pub(crate) fn our_row_from(
+    row: &Row<'_>,
+    connection: &Connection,
+    actors: &mut Actors,
+) -> Result<OurRow, StoreError> {
+    Ok(OurRow {
+        entry: entry_from(row, connection, actors)?,
+        sequence: Sequence(row.get::<_, i64>(10)?.cast_unsigned()),
+        stamp: stamp_from(row, 11)?,
+    })
+}
+
+/// Reads the four columns of a stamp from `first` on.
+pub(crate) fn stamp_from(row: &Row<'_>, first: usize) -> Result<Option<DiskStamp>, StoreError> {
+    let Some(size) = row.get::<_, Option<i64>>(first)? else {
+        return Ok(None);
+    };
+    Ok(Some(DiskStamp {
+        size: size.cast_unsigned(),
+        mtime: UnixNanos(row.get(first + 1)?),
+        ctime: UnixNanos(row.get(first + 2)?),
+        file_id: row.get::<_, i64>(first + 3)?.cast_unsigned(),
+    }))
+}
+
+/// The four columns of a stamp: size, mtime, ctime, file id.
+pub(crate) fn stamp_columns(stamp: Option<DiskStamp>) -> [Option<i64>; 4] {
+    match stamp {
+        Some(DiskStamp {
+            size,
+            mtime,
+            ctime,
+            file_id,
+        }) => [
+            Some(size.cast_signed()),
+            Some(mtime.0),
+            Some(ctime.0),
+            Some(file_id.cast_signed()),
+        ],
+        None => [None; 4],
+    }
+}
+
+/// Reads a path.
+pub(crate) fn path_from(row: &Row<'_>, column: usize) -> Result<RelPath, StoreError> {
+    RelPath::parse(row.get::<_, String>(column)?).map_err(|_| StoreError::Impossible("path"))
+}
+
+/// Reads a device key. Fails as rusqlite does, for use inside its closures.
+pub(crate) fn device_from(row: &Row<'_>, column: usize) -> rusqlite::Result<DeviceId> {
+    Ok(DeviceId::from_public_key(row.get(column)?))
+}
+
+/// The number of a device, given out when it is new.
+pub(crate) fn device_number(connection: &Connection, id: DeviceId) -> Result<i64, StoreError> {
+    match known_device(connection, id)? {
+        Some(number) => Ok(number),
+        None => Ok(connection
+            .prepare_cached("INSERT INTO devices (key) VALUES (?1)")?
+            .insert([id.as_bytes()])?),
+    }
+}
+
+/// The number of a device that was met before.
+pub(crate) fn known_device(
+    connection: &Connection,
+    id: DeviceId,
+) -> Result<Option<i64>, StoreError> {
+    Ok(connection
+        .prepare_cached("SELECT id FROM devices WHERE key = ?1")?
+        .query_row([id.as_bytes()], |row| row.get(0))
+        .optional()?)
+}
+
+/// The number of a folder, if there is a record of it.
+pub(crate) fn folder_number(
+    connection: &Connection,
+    id: FolderId,
+) -> Result<Option<i64>, StoreError> {
+    Ok(connection
+        .prepare_cached("SELECT id FROM folders WHERE folder = ?1")?
+        .query_row(params![id.as_bytes()], |row| row.get(0))
+        .optional()?)
+}
+
+/// A small record as a blob.
+pub(crate) fn encode<T: serde::Serialize>(record: &T) -> Result<Vec<u8>, StoreError> {
+    postcard::to_stdvec(record).map_err(|_| StoreError::Impossible("record"))
+}
+
+/// A small record from its blob; `what` names it in the error.
+pub(crate) fn decode<T: serde::de::DeserializeOwned>(
+    bytes: &[u8],
+    what: &'static str,
+) -> Result<T, StoreError> {
+    postcard::from_bytes(bytes).map_err(|_| StoreError::Impossible(what))
+}
+
+/// Borrows a blob column.
+pub(crate) fn blob<'row>(row: &'row Row<'_>, column: usize) -> Result<&'row [u8], StoreError> {
+    let value = row.get_ref(column)?;
+    Ok(value.as_blob().map_err(|error| {
+        rusqlite::Error::FromSqlConversionFailure(column, Type::Blob, Box::new(error))
+    })?)
+}
+
+fn content_from(row: &Row<'_>) -> Result<Content, StoreError> {
+    match row.get(4)? {
+        KIND_ABSENT => Ok(Content::Absent),
+        KIND_SYMLINK => Ok(Content::Symlink {
+            target: SymlinkTarget::parse(row.get::<_, String>(8)?)
+                .map_err(|_| StoreError::Impossible("symlink target"))?,
+        }),
+        KIND_FILE => Ok(Content::File {
+            size: row.get::<_, i64>(5)?.cast_unsigned(),
+            hash: ContentHash::from_bytes(row.get(6)?),
+            executable: row.get(7)?,
+        }),
+        KIND_DIRECTORY => Ok(Content::Directory),
+        _ => Err(StoreError::Impossible("kind")),
+    }
+}
+
+/// The `kind` of a tombstone.
+pub(crate) const KIND_ABSENT: i64 = 0;
+/// The `kind` of a symlink.
+pub(crate) const KIND_SYMLINK: i64 = 1;
+/// The `kind` of a file.
+pub(crate) const KIND_FILE: i64 = 2;
+/// The `kind` of a directory.
+pub(crate) const KIND_DIRECTORY: i64 = 3;
+
+/// Actors whose numbers are remembered: 4096, about 600 KiB. A healthy home has one per device and
+/// incarnation; the bound only keeps a peer that invents actors from filling our memory.
+const ACTORS_REMEMBERED: usize = 4096;

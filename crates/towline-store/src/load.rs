@@ -1,0 +1,218 @@
+//! What the core asks for while it runs: rows by path, pages of needs, pages of the index.
+//!
+//! A folder without a record has no rows. A page asks for one row more than its limit, to know
+//! whether it is the last. Answers of many statements run in one read transaction: without it each
+//! statement would take and give back the locks of the database file (three times slower).
+
+use std::collections::BTreeSet;
+
+use rusqlite::{Connection, OptionalExtension, params};
+use towline_core::io::{PageEnd, StoreReply};
+use towline_core::records::{Need, OurRow};
+use towline_wire::entry::{Content, Entry};
+use towline_wire::ids::{ContentHash, DeviceId, FolderId, Sequence};
+use towline_wire::rel_path::RelPath;
+
+use crate::columns::{
+    Actors, device_from, entry_columns, entry_from, folder_number, our_columns, our_row_from,
+    path_from,
+};
+use crate::error::StoreError;
+
+/// Answers `LoadRows`.
+pub(crate) fn rows(
+    connection: &Connection,
+    actors: &mut Actors,
+    folder: FolderId,
+    paths: &[RelPath],
+) -> Result<StoreReply, StoreError> {
+    let _snapshot = connection.unchecked_transaction()?;
+    let number = folder_number(connection, folder)?;
+    let mut found = Vec::with_capacity(paths.len());
+    for path in paths {
+        found.push(match number {
+            Some(number) => our_row(connection, actors, number, path)?,
+            None => None,
+        });
+    }
+    Ok(StoreReply::Rows(folder, found))
+}
+
+/// Answers `LoadNeeds`.
+pub(crate) fn needs(
+    connection: &Connection,
+    actors: &mut Actors,
+    folder: FolderId,
+    after: Option<&RelPath>,
+    limit: usize,
+) -> Result<StoreReply, StoreError> {
+    let _snapshot = connection.unchecked_transaction()?;
+    let Some(number) = folder_number(connection, folder)? else {
+        return Ok(StoreReply::Needs {
+            folder,
+            needs: Vec::new(),
+            end: PageEnd::End,
+        });
+    };
+    let mut statement = connection.prepare_cached(
+        "SELECT path FROM needs WHERE folder = ?1 AND path > ?2 ORDER BY path LIMIT ?3",
+    )?;
+    let after = after.map_or("", RelPath::as_str);
+    let mut found = statement.query(params![number, after, limit_of(limit)])?;
+    let mut paths = Vec::new();
+    while let Some(row) = found.next()? {
+        paths.push(path_from(row, 0)?);
+    }
+    let end = cut(&mut paths, limit);
+    let mut needs = Vec::with_capacity(paths.len());
+    for path in paths {
+        let ours = our_row(connection, actors, number, &path)?;
+        let theirs = peer_rows(connection, actors, number, &path)?;
+        let held = held(connection, number, &theirs)?;
+        needs.push(Need {
+            path,
+            ours,
+            theirs,
+            held,
+        });
+    }
+    Ok(StoreReply::Needs { folder, needs, end })
+}
+
+/// Answers `LoadIndex`.
+pub(crate) fn index(
+    connection: &Connection,
+    actors: &mut Actors,
+    (folder, peer): (FolderId, DeviceId),
+    after: Sequence,
+    limit: usize,
+) -> Result<StoreReply, StoreError> {
+    let Some(number) = folder_number(connection, folder)? else {
+        return Ok(StoreReply::Index {
+            folder,
+            peer,
+            rows: Vec::new(),
+            end: PageEnd::End,
+        });
+    };
+    let mut statement = connection.prepare_cached(concat!(
+        "SELECT ",
+        our_columns!(),
+        " FROM our_rows WHERE folder = ?1 AND sequence > ?2 ORDER BY sequence LIMIT ?3"
+    ))?;
+    // A start beyond what we can have counted to is beyond all rows.
+    let after = i64::try_from(after.0).unwrap_or(i64::MAX);
+    let mut found = statement.query(params![number, after, limit_of(limit)])?;
+    let mut rows = Vec::new();
+    while let Some(row) = found.next()? {
+        let OurRow {
+            entry,
+            sequence,
+            stamp: _,
+        } = our_row_from(row, connection, actors)?;
+        rows.push((sequence, entry));
+    }
+    let end = cut(&mut rows, limit);
+    Ok(StoreReply::Index {
+        folder,
+        peer,
+        rows,
+        end,
+    })
+}
+
+/// Our row at a path, tombstone included.
+pub(crate) fn our_row(
+    connection: &Connection,
+    actors: &mut Actors,
+    folder: i64,
+    path: &RelPath,
+) -> Result<Option<OurRow>, StoreError> {
+    let mut statement = connection.prepare_cached(concat!(
+        "SELECT ",
+        our_columns!(),
+        " FROM our_rows WHERE folder = ?1 AND path = ?2"
+    ))?;
+    let mut found = statement.query(params![folder, path.as_str()])?;
+    match found.next()? {
+        Some(row) => Ok(Some(our_row_from(row, connection, actors)?)),
+        None => Ok(None),
+    }
+}
+
+/// Reads every row once, for the error that it may give.
+pub(crate) fn every_row(connection: &Connection) -> Result<(), StoreError> {
+    let mut actors = Actors::default();
+    let mut ours = connection.prepare(concat!("SELECT ", our_columns!(), " FROM our_rows"))?;
+    let mut found = ours.query([])?;
+    while let Some(row) = found.next()? {
+        our_row_from(row, connection, &mut actors)?;
+    }
+    let mut theirs = connection.prepare(concat!("SELECT ", entry_columns!(), " FROM peer_rows"))?;
+    let mut found = theirs.query([])?;
+    while let Some(row) = found.next()? {
+        entry_from(row, connection, &mut actors)?;
+    }
+    Ok(())
+}
+
+/// What each peer says of a path, ascending by device. The cross join keeps SQLite from walking all
+/// devices for each path.
+fn peer_rows(
+    connection: &Connection,
+    actors: &mut Actors,
+    folder: i64,
+    path: &RelPath,
+) -> Result<Vec<(DeviceId, Entry)>, StoreError> {
+    let mut statement = connection.prepare_cached(concat!(
+        "SELECT ",
+        entry_columns!(),
+        ", key FROM peer_rows CROSS JOIN devices ON devices.id = device
+         WHERE folder = ?1 AND path = ?2"
+    ))?;
+    let mut found = statement.query(params![folder, path.as_str()])?;
+    let mut theirs = Vec::new();
+    while let Some(row) = found.next()? {
+        theirs.push((device_from(row, 10)?, entry_from(row, connection, actors)?));
+    }
+    // They lie ascending by number of the device, not by its key.
+    theirs.sort_unstable_by_key(|(device, _)| *device);
+    Ok(theirs)
+}
+
+/// The contents that we hold under some path already.
+fn held(
+    connection: &Connection,
+    folder: i64,
+    theirs: &[(DeviceId, Entry)],
+) -> Result<BTreeSet<ContentHash>, StoreError> {
+    let mut statement = connection
+        .prepare_cached("SELECT 1 FROM our_rows WHERE folder = ?1 AND hash = ?2 LIMIT 1")?;
+    let mut held = BTreeSet::new();
+    for (_, entry) in theirs {
+        if let Content::File { hash, .. } = entry.content
+            && statement
+                .query_row(params![folder, hash.as_bytes()], |_| Ok(()))
+                .optional()?
+                .is_some()
+        {
+            held.insert(hash);
+        }
+    }
+    Ok(held)
+}
+
+/// The limit of a statement for a page: one row more.
+fn limit_of(limit: usize) -> i64 {
+    i64::try_from(limit).unwrap_or(i64::MAX).saturating_add(1)
+}
+
+/// Cuts off the row that only shows that there is more.
+fn cut<T>(page: &mut Vec<T>, limit: usize) -> PageEnd {
+    if page.len() > limit {
+        page.truncate(limit);
+        PageEnd::More
+    } else {
+        PageEnd::End
+    }
+}

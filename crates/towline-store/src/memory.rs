@@ -1,0 +1,310 @@
+//! The same records in maps: what the real store is held against, and the simulator's own store.
+//!
+//! Written to be obviously right, not fast: sums are counted anew each time. Nothing is durable; a
+//! crash between two outputs is a clone taken there.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use towline_core::io::{PageEnd, StoreReply, StoreRequest};
+use towline_core::records::{
+    FolderRecord, Need, OurRow, PeerRecord, Restored, RestoredFolder, StoreOp, Totals,
+};
+use towline_wire::entry::{Content, Entry};
+use towline_wire::ids::{ContentHash, DeviceId, FolderId, Incarnation, Sequence};
+use towline_wire::rel_path::RelPath;
+
+use crate::{Records, StoreError};
+
+/// A store in memory.
+#[derive(Debug, Clone)]
+pub struct MemoryStore {
+    name: String,
+    incarnation: Incarnation,
+    peers: BTreeMap<DeviceId, PeerRecord>,
+    folders: BTreeMap<FolderId, Folder>,
+}
+
+#[derive(Debug, Clone)]
+struct Folder {
+    record: FolderRecord,
+    ours: BTreeMap<RelPath, OurRow>,
+    theirs: BTreeMap<(RelPath, DeviceId), Entry>,
+    have: BTreeMap<DeviceId, (Incarnation, Sequence)>,
+    needs: BTreeSet<RelPath>,
+}
+
+impl MemoryStore {
+    /// A new store, as [`crate::Opened::New`] is.
+    pub const fn new(incarnation: Incarnation) -> Self {
+        Self {
+            name: String::new(),
+            incarnation,
+            peers: BTreeMap::new(),
+            folders: BTreeMap::new(),
+        }
+    }
+
+    /// Our rows of a folder, by path, tombstones included; `None` without a record of the folder.
+    pub fn our_rows(&self, folder: FolderId) -> Option<&BTreeMap<RelPath, OurRow>> {
+        self.folders.get(&folder).map(|folder| &folder.ours)
+    }
+
+    /// Carries out one operation and returns the folders that it touches.
+    fn apply(&mut self, op: StoreOp) -> Vec<FolderId> {
+        match op {
+            StoreOp::PutDeviceName(name) => {
+                self.name = name;
+                Vec::new()
+            }
+            StoreOp::BeginIncarnation(incarnation) => {
+                self.incarnation = incarnation;
+                Vec::new()
+            }
+            StoreOp::PutPeer(record) => {
+                self.peers.insert(record.id, record);
+                Vec::new()
+            }
+            StoreOp::RemovePeer(device) => {
+                self.peers.remove(&device);
+                for folder in self.folders.values_mut() {
+                    folder.forget(device);
+                    folder.record.shared_with.remove(&device);
+                }
+                self.folders.keys().copied().collect()
+            }
+            StoreOp::PutFolder(record) => {
+                let id = record.id;
+                match self.folders.get_mut(&id) {
+                    Some(folder) => folder.record = record,
+                    None => {
+                        self.folders.insert(id, Folder::new(record));
+                    }
+                }
+                vec![id]
+            }
+            StoreOp::RemoveFolder(id) => {
+                self.folders.remove(&id);
+                Vec::new()
+            }
+            StoreOp::PutOurRows { folder, rows } => self.on(folder, |folder| {
+                for row in rows {
+                    folder.ours.insert(row.entry.path.clone(), row);
+                }
+            }),
+            StoreOp::PutStamps { folder, stamps } => self.on(folder, |folder| {
+                for (path, stamp) in stamps {
+                    if let Some(row) = folder.ours.get_mut(&path) {
+                        row.stamp = Some(stamp);
+                    }
+                }
+            }),
+            StoreOp::PutPeerRows {
+                folder,
+                device,
+                incarnation,
+                up_to,
+                entries,
+            } => self.on(folder, |folder| {
+                folder.put_theirs(device, (incarnation, up_to), entries);
+            }),
+            StoreOp::ForgetPeerRows { folder, device } => {
+                self.on(folder, |folder| folder.forget(device))
+            }
+            StoreOp::SettleNeeds { folder, paths } => self.on(folder, |folder| {
+                for path in paths {
+                    folder.needs.remove(&path);
+                }
+            }),
+        }
+    }
+
+    fn on(&mut self, id: FolderId, change: impl FnOnce(&mut Folder)) -> Vec<FolderId> {
+        if let Some(folder) = self.folders.get_mut(&id) {
+            change(folder);
+        }
+        vec![id]
+    }
+}
+
+impl Folder {
+    const fn new(record: FolderRecord) -> Self {
+        Self {
+            record,
+            ours: BTreeMap::new(),
+            theirs: BTreeMap::new(),
+            have: BTreeMap::new(),
+            needs: BTreeSet::new(),
+        }
+    }
+
+    fn put_theirs(
+        &mut self,
+        device: DeviceId,
+        position: (Incarnation, Sequence),
+        entries: Vec<Entry>,
+    ) {
+        if self
+            .have
+            .get(&device)
+            .is_some_and(|kept| kept.0 != position.0)
+        {
+            self.forget(device);
+        }
+        self.have.insert(device, position);
+        for entry in entries {
+            if self.ours.get(&entry.path).map(|ours| &ours.entry) != Some(&entry) {
+                self.needs.insert(entry.path.clone());
+            }
+            self.theirs.insert((entry.path.clone(), device), entry);
+        }
+    }
+
+    /// A need at a path where no other peer says anything goes with the peer's row.
+    fn forget(&mut self, device: DeviceId) {
+        let said = |folder: &Self| -> BTreeSet<RelPath> {
+            folder.theirs.keys().map(|(path, _)| path.clone()).collect()
+        };
+        let before = said(self);
+        self.theirs.retain(|(_, whose), _| *whose != device);
+        self.have.remove(&device);
+        for path in before.difference(&said(self)) {
+            self.needs.remove(path);
+        }
+    }
+
+    fn need(&self, path: &RelPath) -> Need {
+        let theirs: Vec<(DeviceId, Entry)> = self
+            .theirs
+            .iter()
+            .filter(|((at, _), _)| at == path)
+            .map(|((_, device), entry)| (*device, entry.clone()))
+            .collect();
+        let ours: BTreeSet<ContentHash> = self
+            .ours
+            .values()
+            .filter_map(|row| hash_of(&row.entry))
+            .collect();
+        let held = theirs
+            .iter()
+            .filter_map(|(_, entry)| hash_of(entry))
+            .filter(|hash| ours.contains(hash))
+            .collect();
+        Need {
+            path: path.clone(),
+            ours: self.ours.get(path).cloned(),
+            theirs,
+            held,
+        }
+    }
+
+    fn totals(&self) -> Totals {
+        let mut totals = Totals {
+            needs: self.needs.len() as u64,
+            ..Totals::default()
+        };
+        for row in self.ours.values() {
+            match &row.entry.content {
+                Content::Absent => {}
+                Content::Symlink { .. } => totals.symlinks += 1,
+                Content::Directory => totals.directories += 1,
+                Content::File { size, .. } => {
+                    totals.files += 1;
+                    totals.bytes = totals.bytes.wrapping_add(*size);
+                }
+            }
+        }
+        totals
+    }
+}
+
+impl Records for MemoryStore {
+    fn reply_to(&mut self, request: StoreRequest) -> StoreReply {
+        match request {
+            StoreRequest::Persist(batch, ops) => {
+                let touched: BTreeSet<FolderId> =
+                    ops.into_iter().flat_map(|op| self.apply(op)).collect();
+                let sums = |id: FolderId| self.folders.get(&id).map(|folder| (id, folder.totals()));
+                StoreReply::Persisted(batch, touched.into_iter().filter_map(sums).collect())
+            }
+            StoreRequest::LoadRows(folder, paths) => {
+                let ours = self.our_rows(folder);
+                let row = |path: &RelPath| ours.and_then(|ours| ours.get(path)).cloned();
+                StoreReply::Rows(folder, paths.iter().map(row).collect())
+            }
+            StoreRequest::LoadNeeds {
+                folder,
+                after,
+                limit,
+            } => {
+                let needs = self.folders.get(&folder).map_or_else(Vec::new, |folder| {
+                    let later = folder
+                        .needs
+                        .iter()
+                        .filter(|path| Some(*path) > after.as_ref());
+                    later.map(|path| folder.need(path)).collect()
+                });
+                let (needs, end) = page(needs, limit);
+                StoreReply::Needs { folder, needs, end }
+            }
+            StoreRequest::LoadIndex {
+                folder,
+                peer,
+                after,
+                limit,
+            } => {
+                let mut rows: Vec<(Sequence, Entry)> = self
+                    .our_rows(folder)
+                    .into_iter()
+                    .flat_map(BTreeMap::values)
+                    .filter(|row| row.sequence > after)
+                    .map(|row| (row.sequence, row.entry.clone()))
+                    .collect();
+                rows.sort_by_key(|(sequence, _)| *sequence);
+                let (rows, end) = page(rows, limit);
+                StoreReply::Index {
+                    folder,
+                    peer,
+                    rows,
+                    end,
+                }
+            }
+        }
+    }
+
+    fn restored(&self) -> Result<Restored, StoreError> {
+        let restore = |folder: &Folder| RestoredFolder {
+            record: folder.record.clone(),
+            last_sequence: folder
+                .ours
+                .values()
+                .map(|row| row.sequence)
+                .max()
+                .unwrap_or_default(),
+            have: folder.have.clone(),
+            totals: folder.totals(),
+        };
+        Ok(Restored {
+            name: self.name.clone(),
+            incarnation: self.incarnation,
+            peers: self.peers.values().cloned().collect(),
+            folders: self.folders.values().map(restore).collect(),
+        })
+    }
+}
+
+fn hash_of(entry: &Entry) -> Option<ContentHash> {
+    match entry.content {
+        Content::File { hash, .. } => Some(hash),
+        Content::Absent | Content::Symlink { .. } | Content::Directory => None,
+    }
+}
+
+fn page<T>(mut rows: Vec<T>, limit: usize) -> (Vec<T>, PageEnd) {
+    let end = if rows.len() > limit {
+        PageEnd::More
+    } else {
+        PageEnd::End
+    };
+    rows.truncate(limit);
+    (rows, end)
+}

@@ -1,0 +1,128 @@
+//! What a device finds when it starts: itself, its peers, its folders. No rows.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use rusqlite::{Connection, Row};
+use towline_core::records::{
+    FolderRecord, PeerRecord, Restored, RestoredFolder, RootPath, Verification,
+};
+use towline_wire::ids::{DeviceId, FolderId, Incarnation, Sequence};
+
+use crate::columns::{blob, decode, device_from};
+use crate::error::StoreError;
+use crate::totals;
+
+/// Reads everything but rows, ascending by id.
+pub(crate) fn restored(connection: &Connection) -> Result<Restored, StoreError> {
+    let (name, incarnation) =
+        connection.query_row("SELECT name, incarnation FROM device", [], |row| {
+            Ok((
+                row.get(0)?,
+                Incarnation(row.get::<_, i64>(1)?.cast_unsigned()),
+            ))
+        })?;
+    Ok(Restored {
+        name,
+        incarnation,
+        peers: peers(connection)?,
+        folders: folders(connection)?,
+    })
+}
+
+/// The ids of all folders, ascending.
+pub(crate) fn folder_ids(connection: &Connection) -> Result<Vec<FolderId>, StoreError> {
+    let mut statement = connection.prepare_cached("SELECT folder FROM folders ORDER BY folder")?;
+    let mut found = statement.query([])?;
+    let mut ids = Vec::new();
+    while let Some(row) = found.next()? {
+        ids.push(FolderId::from_bytes(row.get(0)?));
+    }
+    Ok(ids)
+}
+
+fn peers(connection: &Connection) -> Result<Vec<PeerRecord>, StoreError> {
+    let mut statement = connection.prepare(
+        "SELECT key, name, compare, verified, addresses, servers
+         FROM peers JOIN devices ON devices.id = device ORDER BY key",
+    )?;
+    let mut found = statement.query([])?;
+    let mut peers = Vec::new();
+    while let Some(row) = found.next()? {
+        peers.push(peer_from(row)?);
+    }
+    Ok(peers)
+}
+
+fn peer_from(row: &Row<'_>) -> Result<PeerRecord, StoreError> {
+    let addresses: Vec<String> = decode(blob(row, 4)?, "address")?;
+    Ok(PeerRecord {
+        id: device_from(row, 0)?,
+        name: row.get(1)?,
+        compare: decode(blob(row, 2)?, "compare string")?,
+        verification: if row.get(3)? {
+            Verification::Verified
+        } else {
+            Verification::NotVerified
+        },
+        addresses: addresses
+            .iter()
+            .map(|text| text.parse())
+            .collect::<Result<_, _>>()
+            .map_err(|_| StoreError::Impossible("address"))?,
+        servers: decode(blob(row, 5)?, "server")?,
+    })
+}
+
+fn folders(connection: &Connection) -> Result<Vec<RestoredFolder>, StoreError> {
+    let mut statement = connection.prepare(
+        "SELECT id, folder, label, root,
+             (SELECT max(sequence) FROM our_rows WHERE our_rows.folder = folders.id),
+             files, directories, symlinks, bytes, needs
+         FROM folders ORDER BY folder",
+    )?;
+    let mut found = statement.query([])?;
+    let mut folders = Vec::new();
+    while let Some(row) = found.next()? {
+        let number: i64 = row.get(0)?;
+        let last: Option<i64> = row.get(4)?;
+        folders.push(RestoredFolder {
+            record: FolderRecord {
+                id: FolderId::from_bytes(row.get(1)?),
+                label: row.get(2)?,
+                root: RootPath(row.get(3)?),
+                shared_with: shared_with(connection, number)?,
+            },
+            last_sequence: Sequence(last.unwrap_or(0).cast_unsigned()),
+            have: positions(connection, number)?,
+            totals: totals::from_row(row, 5)?,
+        });
+    }
+    Ok(folders)
+}
+
+fn shared_with(connection: &Connection, folder: i64) -> Result<BTreeSet<DeviceId>, StoreError> {
+    let mut statement = connection.prepare_cached(
+        "SELECT key FROM shared_with JOIN devices ON devices.id = device WHERE folder = ?1",
+    )?;
+    Ok(statement
+        .query_map([folder], |row| device_from(row, 0))?
+        .collect::<Result<_, _>>()?)
+}
+
+fn positions(
+    connection: &Connection,
+    folder: i64,
+) -> Result<BTreeMap<DeviceId, (Incarnation, Sequence)>, StoreError> {
+    let mut statement = connection.prepare_cached(
+        "SELECT key, incarnation, up_to FROM positions JOIN devices ON devices.id = device
+         WHERE folder = ?1",
+    )?;
+    let found = statement.query_map([folder], |row| {
+        let number = |column: usize| row.get::<_, i64>(column).map(i64::cast_unsigned);
+        Ok((
+            device_from(row, 0)?,
+            (Incarnation(number(1)?), Sequence(number(2)?)),
+        ))
+    })?;
+    Ok(found.collect::<Result<_, _>>()?)
+}

@@ -1,0 +1,306 @@
+//! The JSON of every message, word for word, and what is refused.
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::ids::DeviceId;
+
+const DEVICE: DeviceId = DeviceId::from_public_key([7; 32]);
+
+fn request(text: &str) -> ClientMessage {
+    Request::from_json(text).unwrap().message
+}
+
+fn refused(text: &str) -> ErrorCode {
+    Request::from_json(text).unwrap_err().code
+}
+
+#[test]
+fn the_documented_first_messages_give_a_guest() {
+    for text in [
+        r#"{"type":"register","device_id":"abc"}"#,
+        r#"{"type":"register","clientId":"abc"}"#,
+        r#"{"type":"register","client_id":"abc","proof":null,"extra":[1,{}]}"#,
+    ] {
+        assert_eq!(
+            request(text),
+            ClientMessage::Register(Registration::Guest {
+                label: "abc".into()
+            })
+        );
+    }
+    let unnamed = ClientMessage::Register(Registration::Guest {
+        label: String::new(),
+    });
+    assert_eq!(request(r#"{"type":"register","device_id":5}"#), unnamed);
+}
+
+#[test]
+fn requests_look_like_this() {
+    let all = [
+        ClientMessage::Register(Registration::Device {
+            device: DEVICE,
+            proof: RegisterProof {
+                version: 1,
+                host: HostName::parse("Signal.Example.").unwrap(),
+                signature: [9; 64],
+            },
+        }),
+        ClientMessage::CreatePairingCode,
+        ClientMessage::UsePairingCode {
+            code: Slot::parse("ABC").unwrap(),
+        },
+        ClientMessage::PairingDone,
+        ClientMessage::CancelPairingCode,
+        ClientMessage::relay(DEVICE.into(), Payload::from_text("c2VjcmV0")),
+        ClientMessage::Relay {
+            name: RelayName::SyncData,
+            to: SignalId::Guest(GuestId(1)),
+            payload: Payload::from_json("null").unwrap(),
+        },
+        ClientMessage::Watch {
+            peers: vec![DEVICE.into()],
+        },
+        ClientMessage::RelayOpen { to: DEVICE.into() },
+        ClientMessage::Ping {
+            timestamp: Payload::from_json("17.5"),
+        },
+    ];
+    let lines: Vec<String> = all
+        .into_iter()
+        .zip(1..)
+        .map(|(message, number)| {
+            let request = Request {
+                id: Some(RequestId::from_number(number)),
+                message,
+            };
+            let json = request.to_json();
+            assert_eq!(Request::from_json(&json).as_ref(), Ok(&request));
+            json
+        })
+        .collect();
+    insta::assert_snapshot!(lines.join("\n"));
+}
+
+#[test]
+fn notices_look_like_this() {
+    let peer_id = SignalId::Device(DEVICE);
+    let all = [
+        ServerMessage::Hello {
+            nonce: Nonce::from_bytes([3; 32]),
+            versions: VersionRange {
+                oldest: 1,
+                newest: 1,
+            },
+            limits: ServerLimits {
+                message_bytes: 65536,
+                payload_bytes: 49152,
+                watch_peers: 256,
+                idle_seconds: 75,
+            },
+            stun: vec!["stun.example:3478".into()],
+        },
+        ServerMessage::Registered { device_id: peer_id },
+        ServerMessage::Registered {
+            device_id: SignalId::Guest(GuestId(u64::MAX)),
+        },
+        ServerMessage::PairingCode {
+            code: Slot::parse("XYZ2").unwrap(),
+            expires_in: 300,
+        },
+        ServerMessage::Paired { peer_id },
+        ServerMessage::PairingFailed {
+            reason: PairingFailure::CodeInvalid,
+        },
+        ServerMessage::Relayed {
+            name: RelayName::Relay,
+            from: peer_id,
+            payload: Payload::from_text("x"),
+        },
+        ServerMessage::Relayed {
+            name: RelayName::SyncData,
+            from: peer_id,
+            payload: Payload::from_text("x"),
+        },
+        ServerMessage::PeerConnected { peer_id },
+        ServerMessage::PeerDisconnected { peer_id },
+        ServerMessage::RelayReady {
+            peer_id,
+            channel: ChannelId(5),
+            url: "/relay/5".into(),
+            token: RelayToken::from_bytes([1; 16]),
+        },
+        ServerMessage::Draining {
+            reconnect_after_ms: 1200,
+        },
+        ServerMessage::Pong {
+            timestamp: Payload::from_json("null"),
+        },
+        ServerMessage::RateLimited { retry_after_ms: 10 },
+        ServerMessage::Error {
+            code: ErrorCode::PeerOffline,
+            message: "not there".into(),
+            retry_after_ms: None,
+        },
+    ];
+    let lines: Vec<String> = all
+        .into_iter()
+        .map(|message| {
+            let notice = Notice::new(message);
+            let json = notice.to_json();
+            assert_eq!(Notice::from_json(&json).as_ref(), Ok(&notice));
+            json
+        })
+        .collect();
+    insta::assert_snapshot!(lines.join("\n"));
+}
+
+#[test]
+fn the_signed_bytes_are_these() {
+    let host = HostName::parse("a.example").unwrap();
+    let message = proof_message(1, &host, &Nonce::from_bytes([2; 32]), &DEVICE);
+    let expected = [
+        b"towline signal register\0\0\x01\0\x09a.example".as_slice(),
+        &[2; 32],
+        DEVICE.as_bytes(),
+    ]
+    .concat();
+    assert_eq!(message, expected);
+}
+
+#[test]
+fn payloads_pass_byte_for_byte() {
+    for json in [
+        "1e400",
+        r#"{"b":1,"a":[1.0,  2]}"#,
+        r#""\u00e9""#,
+        "null",
+        "12345678901234567890123",
+    ] {
+        let text = format!(r#"{{"payload":{json},"to":"{DEVICE}","type":"relay"}}"#);
+        let ClientMessage::Relay { payload, .. } = request(&text) else {
+            panic!("not a relay")
+        };
+        assert_eq!(payload.as_json(), json);
+    }
+}
+
+#[test]
+fn what_is_no_request_is_refused_with_its_id() {
+    assert_eq!(refused(""), ErrorCode::InvalidMessage);
+    assert_eq!(refused("[]"), ErrorCode::InvalidMessage);
+    assert_eq!(refused(r#"{"type":5}"#), ErrorCode::InvalidMessage);
+    assert_eq!(
+        refused(r#"{"type":"relay","to":"abc","payload":1}"#),
+        ErrorCode::InvalidMessage
+    );
+    let unknown = Request::from_json(r#"{"type":"dance","id":"x"}"#).unwrap_err();
+    assert_eq!(unknown.code, ErrorCode::InvalidMessage);
+    assert_eq!(
+        unknown.id,
+        Request::from_json(r#"{"type":"pairing_done","id":"x"}"#)
+            .unwrap()
+            .id
+    );
+    let big = format!(
+        r#"{{"type":"relay","to":"{DEVICE}","payload":"{}"}}"#,
+        "x".repeat(48 * 1024)
+    );
+    assert_eq!(refused(&big), ErrorCode::TooLarge);
+    let many = vec![SignalId::Device(DEVICE); WATCH_PEERS_MAX + 1];
+    assert_eq!(
+        refused(&Request::new(ClientMessage::Watch { peers: many }).to_json()),
+        ErrorCode::TooLarge
+    );
+}
+
+#[test]
+fn a_whole_code_is_refused_like_any_wrong_one() {
+    let texts = [r#""ABC-234""#, r#""ABC234""#, r#""A1C""#, "7", "null"];
+    let errors: Vec<_> = texts
+        .iter()
+        .map(|code| {
+            Request::from_json(&format!(r#"{{"type":"use_pairing_code","code":{code}}}"#))
+                .unwrap_err()
+        })
+        .collect();
+    assert!(
+        errors
+            .iter()
+            .all(|error| error == &errors[0] && error.code == ErrorCode::CodeInvalid)
+    );
+}
+
+#[test]
+fn newer_words_of_a_server_do_not_break_a_client() {
+    assert_eq!(
+        Notice::from_json(r#"{"type":"festival"}"#),
+        Err(NoticeError::UnknownType)
+    );
+    assert_eq!(
+        Notice::from_json(r#"{"type":"paired"}"#),
+        Err(NoticeError::Malformed)
+    );
+    let error = Notice::from_json(r#"{"type":"error","code":"new_word","message":"m"}"#)
+        .unwrap()
+        .message;
+    let internal = ServerMessage::Error {
+        code: ErrorCode::Internal,
+        message: "m".into(),
+        retry_after_ms: None,
+    };
+    assert_eq!(error, internal);
+}
+
+#[test]
+fn debug_shows_no_secret() {
+    let notice = ServerMessage::RelayReady {
+        peer_id: DEVICE.into(),
+        channel: ChannelId(5),
+        url: "/relay/5".into(),
+        token: RelayToken::from_bytes([0xab; 16]),
+    };
+    assert!(!format!("{notice:?}").contains("ab"));
+    let relay = ClientMessage::relay(DEVICE.into(), Payload::from_text("hush"));
+    assert!(!format!("{relay:?}").contains("hush"));
+}
+
+#[test]
+fn hosts_have_one_spelling() {
+    let same = |text: &str| HostName::parse(text).unwrap().to_string();
+    assert_eq!(same("Signal.EXAMPLE."), "signal.example");
+    assert_eq!(same("[::1]"), "::1");
+    assert_eq!(same("::ffff:127.0.0.1"), "127.0.0.1");
+    assert_eq!(same("0:0:0:0:0:0:0:1"), "::1");
+    let dialled = |url: &str| HostName::of_url(url).unwrap().to_string();
+    assert_eq!(dialled("wss://Signal.Example:8443/ws"), "signal.example");
+    assert_eq!(dialled("ws://[0::1]:80/ws"), "::1");
+    assert_eq!(HostName::of_url("signal.example"), None);
+    for wrong in ["", ".", "a b", "a:80", "a/b", &"x".repeat(254)] {
+        assert_eq!(HostName::parse(wrong), None, "{wrong}");
+    }
+}
+
+#[test]
+fn close_codes_have_one_number_each() {
+    for code in CloseCode::ALL {
+        assert_eq!(CloseCode::from_number(code.number()), Some(code));
+        assert!((4000..4100).contains(&code.number()));
+    }
+    assert_eq!(CloseCode::from_number(1000), None);
+}
+
+proptest! {
+    #[test]
+    fn junk_never_panics(text in ".{0,200}") {
+        let _ = Request::from_json(&text).is_ok();
+        let _ = Notice::from_json(&text).is_ok();
+    }
+
+    #[test]
+    fn ids_round_trip(key in any::<[u8; 32]>(), guest in any::<u64>()) {
+        for id in [SignalId::Device(DeviceId::from_public_key(key)), SignalId::Guest(GuestId(guest))] {
+            prop_assert_eq!(id.to_string().parse::<SignalId>(), Ok(id));
+        }
+    }
+}

@@ -1,0 +1,614 @@
+//! The server's decisions as one pure state machine.
+//!
+//! A connection waits for its `register`, then is present under its id (a proven device key or a
+//! guest number), or it is one end of a relay channel. Inputs come with the time; what follows is
+//! read from [`Rendezvous::poll_output`], and [`Rendezvous::poll_timeout`] says when to come back.
+//! The same seed and inputs give the same outputs.
+//!
+//! It holds to this under any input: a code is claimed once; nothing is relayed to who does not
+//! consent; no mailbox outlives its time; memory is bounded by the connections and the constants
+//! here. Every failed claim gives the same answer after the same work.
+
+mod admission;
+mod budget;
+mod channels;
+mod io;
+mod mailboxes;
+mod moment;
+mod network;
+mod packet_queue;
+mod pairing;
+mod presence;
+mod registration;
+mod relay;
+
+pub use admission::{AddressLimits, Admission, Refused};
+pub use budget::Rate;
+pub use io::{
+    ConnectionId, Door, Holdings, Input, Note, Output, PACKET_RATE, PAYLOAD_RATE, Settings,
+};
+pub use moment::Moment;
+pub use network::Origin;
+pub use packet_queue::{PACKET_QUEUE_BYTES_MAX, PacketQueue};
+
+pub(crate) use budget::{Budget, Budgets};
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::time::Duration;
+
+use rand_chacha::ChaCha8Rng;
+use rand_core::{RngCore, SeedableRng};
+use towline_wire::code::Slot;
+use towline_wire::limits::RELAY_PAYLOAD_BYTES_MAX;
+use towline_wire::packet::ChannelId;
+use towline_wire::signal::{
+    ClientMessage, CloseCode, ErrorCode, MESSAGE_BYTES_BEFORE_REGISTER_MAX, MESSAGE_BYTES_MAX,
+    Nonce, Notice, PairingFailure, Request, RequestError, RequestId, SIGNAL_VERSION, ServerLimits,
+    ServerMessage, SignalId, WATCH_PEERS_MAX,
+};
+use towline_wire::version::VersionRange;
+
+use channels::Channels;
+use mailboxes::Mailboxes;
+use network::Network;
+use registration::Swaps;
+
+/// The state of one server instance. See the module's text.
+#[derive(Debug)]
+pub struct Rendezvous {
+    settings: Settings,
+    random: ChaCha8Rng,
+    connections: BTreeMap<ConnectionId, Connection>,
+    connection_by_id: BTreeMap<SignalId, ConnectionId>,
+    mailboxes: Mailboxes,
+    channels: Channels,
+    claims: Budgets<ClaimPayer>,
+    swaps: Swaps,
+    /// Claims without success of everybody together; when spent, slots grow.
+    failures: Budget,
+    long_slots_until: Moment,
+    timers: BTreeSet<(Moment, Timer)>,
+    sweep: Sweep,
+    draining: Option<Moment>,
+    outputs: VecDeque<Output>,
+}
+
+#[derive(Debug)]
+struct Connection {
+    origin: Origin,
+    phase: Phase,
+    heard: Moment,
+    timer: Moment,
+    requests: Budget,
+    breaches: Budget,
+    bytes: Budget,
+    told_to_slow_down: Option<Moment>,
+}
+
+#[derive(Debug)]
+enum Phase {
+    ExpectRegister {
+        nonce: Nonce,
+        deadline: Moment,
+    },
+    Present {
+        id: SignalId,
+        watching: Box<[SignalId]>,
+    },
+    Relay {
+        channel: ChannelId,
+    },
+}
+
+/// Who pays a token for a claim.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum ClaimPayer {
+    Client(SignalId),
+    Network(Network),
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+enum Timer {
+    Connection(ConnectionId),
+    Mailbox(Slot),
+    Channel(ChannelId),
+    Sweep,
+    DrainEnd,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Sweep {
+    Idle,
+    Armed,
+}
+
+impl Rendezvous {
+    /// A rendezvous without connections; all its randomness comes from `seed`.
+    pub fn new(seed: [u8; 32], settings: Settings) -> Self {
+        Self {
+            settings,
+            random: ChaCha8Rng::from_seed(seed),
+            connections: BTreeMap::new(),
+            connection_by_id: BTreeMap::new(),
+            mailboxes: Mailboxes::default(),
+            channels: Channels::default(),
+            claims: Budgets::new(CLAIM_BUDGETS_MAX),
+            swaps: Swaps::default(),
+            failures: Budget::default(),
+            long_slots_until: Moment::START,
+            timers: BTreeSet::new(),
+            sweep: Sweep::Idle,
+            draining: None,
+            outputs: VecDeque::new(),
+        }
+    }
+
+    /// Takes in what happened. Inputs about connections that it has closed are ignored.
+    pub fn handle_input(&mut self, now: Moment, input: Input) {
+        match input {
+            Input::Connected {
+                connection,
+                origin,
+                door,
+            } => self.connected(now, connection, origin, door),
+            Input::Requested {
+                connection,
+                request,
+                size_bytes,
+            } => {
+                self.requested(now, connection, request, size_bytes);
+            }
+            Input::Packet { connection, packet } => self.packet(now, connection, packet),
+            Input::Alive { connection } => self.heard(now, connection),
+            Input::Disconnected { connection } => self.forget(now, connection),
+            Input::Drain { within } => self.drain(now, within),
+        }
+    }
+
+    /// Does what is due.
+    pub fn handle_timeout(&mut self, now: Moment) {
+        while let Some((_, timer)) = self.next_due(now) {
+            match timer {
+                Timer::Connection(connection) => self.check_silence(now, connection),
+                Timer::Mailbox(slot) => self.mailbox_expired(now, &slot),
+                Timer::Channel(channel) => self.channel_expired(now, channel),
+                Timer::Sweep => self.sweep(now),
+                Timer::DrainEnd => self.close_all(now),
+            }
+        }
+    }
+
+    /// The next thing to do, in order.
+    pub fn poll_output(&mut self) -> Option<Output> {
+        self.outputs.pop_front()
+    }
+
+    /// When [`handle_timeout`](Self::handle_timeout) is due.
+    pub fn poll_timeout(&self) -> Option<Moment> {
+        self.timers.first().map(|(due, _)| *due)
+    }
+
+    /// Connections that it knows.
+    pub fn connections_len(&self) -> usize {
+        self.connections.len()
+    }
+
+    /// What it holds beside connections: mailboxes, relay channels, budgets and other records, in
+    /// items, and the bytes of messages kept for members who are away.
+    pub fn holdings(&self) -> Holdings {
+        Holdings {
+            mailboxes: self.mailboxes.len(),
+            channels: self.channels.len(),
+            records: self.claims.len()
+                + self.swaps.len()
+                + self.timers.len()
+                + self.connection_by_id.len(),
+            held_bytes: self.mailboxes.held_bytes(),
+        }
+    }
+
+    fn connected(&mut self, now: Moment, connection: ConnectionId, origin: Origin, door: Door) {
+        if self.connections.contains_key(&connection) {
+            return;
+        }
+        let full = self.connections.len() >= self.settings.connections_max;
+        if full || self.draining.is_some() {
+            let code = if full {
+                CloseCode::Full
+            } else {
+                CloseCode::Draining
+            };
+            self.outputs.push_back(Output::Close { connection, code });
+            return;
+        }
+        let phase = match door {
+            Door::Signal => {
+                let nonce = self.draw_nonce();
+                self.say(connection, self.hello(nonce));
+                Phase::ExpectRegister {
+                    nonce,
+                    deadline: now.plus(REGISTER_WITHIN),
+                }
+            }
+            Door::Relay { channel, token } => {
+                if !self.channels.take_seat(channel, &token, connection) {
+                    self.outputs.push_back(Output::Close {
+                        connection,
+                        code: CloseCode::ChannelUnknown,
+                    });
+                    return;
+                }
+                if self.channels.is_complete(channel) {
+                    self.outputs.push_back(Output::Note(Note::ChannelComplete));
+                }
+                Phase::Relay { channel }
+            }
+        };
+        let wait = match &phase {
+            Phase::ExpectRegister { .. } => REGISTER_WITHIN,
+            Phase::Present { .. } | Phase::Relay { .. } => self.ping_wait(),
+        };
+        let timer = now.plus(wait);
+        self.timers.insert((timer, Timer::Connection(connection)));
+        let idle = Budget::default();
+        self.connections.insert(
+            connection,
+            Connection {
+                origin,
+                phase,
+                heard: now,
+                timer,
+                requests: idle,
+                breaches: idle,
+                bytes: idle,
+                told_to_slow_down: None,
+            },
+        );
+    }
+
+    fn requested(
+        &mut self,
+        now: Moment,
+        connection: ConnectionId,
+        request: Result<Request, RequestError>,
+        size_bytes: usize,
+    ) {
+        self.heard(now, connection);
+        let Some(known) = self.connections.get_mut(&connection) else {
+            return;
+        };
+        let size_max = match &known.phase {
+            Phase::ExpectRegister { .. } => MESSAGE_BYTES_BEFORE_REGISTER_MAX,
+            Phase::Present { .. } => MESSAGE_BYTES_MAX,
+            Phase::Relay { .. } => 0,
+        };
+        if size_bytes > size_max {
+            return self.close(now, connection, CloseCode::Unacceptable);
+        }
+        if let Err(wait) = known.requests.take(now, REQUEST_RATE, 1) {
+            let patience = known.breaches.take(now, BREACH_RATE, 1);
+            self.outputs.push_back(Output::Note(Note::LimitHit));
+            let id = request.map_or_else(|error| error.id, |request| request.id);
+            self.refuse_for(
+                connection,
+                id,
+                ErrorCode::RateLimited,
+                "too many messages",
+                Some(wait),
+            );
+            if patience.is_err() {
+                self.close(now, connection, CloseCode::RateLimited);
+            }
+            return;
+        }
+        match request {
+            Ok(Request { id, message }) => self.message(now, connection, id, message),
+            Err(RequestError { id, code, detail }) => match code {
+                ErrorCode::CodeInvalid => self.answer_failed_claim(connection, id),
+                ErrorCode::InvalidMessage
+                | ErrorCode::NotRegistered
+                | ErrorCode::AlreadyRegistered
+                | ErrorCode::BadProof
+                | ErrorCode::RoomNotFound
+                | ErrorCode::RoomFull
+                | ErrorCode::NotInRoom
+                | ErrorCode::PeerOffline
+                | ErrorCode::TooLarge
+                | ErrorCode::RateLimited
+                | ErrorCode::Unavailable
+                | ErrorCode::Internal => self.refuse(connection, id, code, detail),
+            },
+        }
+    }
+
+    fn message(
+        &mut self,
+        now: Moment,
+        connection: ConnectionId,
+        id: Option<RequestId>,
+        message: ClientMessage,
+    ) {
+        let Some(known) = self.connections.get(&connection) else {
+            return;
+        };
+        let sender = match &known.phase {
+            Phase::Present { id, .. } => Some(*id),
+            Phase::ExpectRegister { .. } | Phase::Relay { .. } => None,
+        };
+        match (message, sender) {
+            (ClientMessage::Register(_), Some(_)) => {
+                self.refuse(
+                    connection,
+                    id,
+                    ErrorCode::AlreadyRegistered,
+                    "register came twice",
+                );
+            }
+            (ClientMessage::Register(registration), None) => {
+                self.register(now, connection, id, registration)
+            }
+            (ClientMessage::Ping { timestamp }, _) => {
+                self.answer(connection, id, ServerMessage::Pong { timestamp });
+            }
+            (_, None) => self.refuse(
+                connection,
+                id,
+                ErrorCode::NotRegistered,
+                "register comes first",
+            ),
+            (ClientMessage::CreatePairingCode, Some(sender)) => {
+                self.create_code(now, connection, id, sender)
+            }
+            (ClientMessage::UsePairingCode { code }, Some(sender)) => {
+                self.use_code(now, connection, id, sender, &code);
+            }
+            (ClientMessage::PairingDone, Some(sender)) => self.pairing_done(now, sender),
+            (ClientMessage::CancelPairingCode, Some(sender)) => self.leave_mailbox(now, sender),
+            (ClientMessage::Relay { name, to, payload }, Some(sender)) => {
+                let notice = Notice::new(ServerMessage::Relayed {
+                    name,
+                    from: sender,
+                    payload,
+                });
+                self.relay(now, connection, id, sender, to, notice);
+            }
+            (ClientMessage::Watch { peers }, Some(sender)) => {
+                self.watch(now, connection, id, sender, peers)
+            }
+            (ClientMessage::RelayOpen { to }, Some(sender)) => {
+                self.relay_open(now, connection, id, sender, to)
+            }
+        }
+    }
+
+    /// Forgets a connection that is gone, and tells who has a right to know.
+    fn forget(&mut self, now: Moment, connection: ConnectionId) {
+        let Some(known) = self.connections.remove(&connection) else {
+            return;
+        };
+        self.timers
+            .remove(&(known.timer, Timer::Connection(connection)));
+        match known.phase {
+            Phase::ExpectRegister { .. } => {}
+            Phase::Present { id, watching } => self.depart(now, id, &watching),
+            Phase::Relay { channel } => self.close_channel(now, channel),
+        }
+    }
+
+    fn close(&mut self, now: Moment, connection: ConnectionId, code: CloseCode) {
+        if self.connections.contains_key(&connection) {
+            self.outputs.push_back(Output::Close { connection, code });
+            self.forget(now, connection);
+        }
+    }
+
+    fn heard(&mut self, now: Moment, connection: ConnectionId) {
+        if let Some(known) = self.connections.get_mut(&connection) {
+            known.heard = now;
+        }
+    }
+
+    /// Closes who has not registered or has been silent too long; asks the silent for a sign.
+    fn check_silence(&mut self, now: Moment, connection: ConnectionId) {
+        let wait = self.ping_wait();
+        let Some(known) = self.connections.get_mut(&connection) else {
+            return;
+        };
+        let silence = now.since(known.heard);
+        let code = match &known.phase {
+            Phase::ExpectRegister { deadline, .. } if *deadline <= now => {
+                Some(CloseCode::RegisterTimeout)
+            }
+            Phase::ExpectRegister { .. } | Phase::Present { .. } | Phase::Relay { .. } => {
+                (silence >= IDLE_MAX).then_some(CloseCode::Idle)
+            }
+        };
+        if let Some(code) = code {
+            return self.close(now, connection, code);
+        }
+        let next = now
+            .plus(wait)
+            .min(known.heard.plus(IDLE_MAX))
+            .max(now.plus(SILENCE_STEP_MIN));
+        known.timer = next;
+        self.timers.insert((next, Timer::Connection(connection)));
+        if silence >= PING_AFTER {
+            self.outputs.push_back(Output::Ping { connection });
+        }
+    }
+
+    fn drain(&mut self, now: Moment, within: Duration) {
+        if self.draining.is_some() {
+            return;
+        }
+        let end = now.plus(within);
+        self.draining = Some(end);
+        let within_ms = u64::try_from(within.as_millis()).unwrap_or(u64::MAX).max(1);
+        for connection in self.connections.keys().copied().collect::<Vec<_>>() {
+            let reconnect_after_ms = self.random.next_u64() % within_ms;
+            self.say(connection, ServerMessage::Draining { reconnect_after_ms });
+        }
+        self.timers.insert((end, Timer::DrainEnd));
+    }
+
+    fn close_all(&mut self, now: Moment) {
+        for connection in self.connections.keys().copied().collect::<Vec<_>>() {
+            self.close(now, connection, CloseCode::Draining);
+        }
+    }
+
+    fn next_due(&mut self, now: Moment) -> Option<(Moment, Timer)> {
+        let due = self.timers.first().is_some_and(|(due, _)| *due <= now);
+        due.then(|| self.timers.pop_first()).flatten()
+    }
+
+    /// Makes sure that records which fade with time are looked through.
+    fn arm_sweep(&mut self, now: Moment) {
+        if self.sweep == Sweep::Idle {
+            self.sweep = Sweep::Armed;
+            self.timers.insert((now.plus(SWEEP_EVERY), Timer::Sweep));
+        }
+    }
+
+    fn sweep(&mut self, now: Moment) {
+        self.claims.sweep(now);
+        self.swaps.sweep(now);
+        self.sweep = Sweep::Idle;
+        if self.claims.len() + self.swaps.len() > 0 {
+            self.arm_sweep(now);
+        }
+    }
+
+    fn hello(&self, nonce: Nonce) -> ServerMessage {
+        ServerMessage::Hello {
+            nonce,
+            versions: VersionRange {
+                oldest: SIGNAL_VERSION,
+                newest: SIGNAL_VERSION,
+            },
+            limits: ServerLimits {
+                message_bytes: MESSAGE_BYTES_MAX as u64,
+                payload_bytes: RELAY_PAYLOAD_BYTES_MAX as u64,
+                watch_peers: WATCH_PEERS_MAX as u64,
+                idle_seconds: IDLE_MAX.as_secs(),
+            },
+            stun: self.settings.stun.clone(),
+        }
+    }
+
+    fn draw_nonce(&mut self) -> Nonce {
+        let mut bytes = [0; 32];
+        self.random.fill_bytes(&mut bytes);
+        Nonce::from_bytes(bytes)
+    }
+
+    /// 30 s, a fifth more or less, so that clients that came together are not pinged together.
+    fn ping_wait(&mut self) -> Duration {
+        Duration::from_millis(24_000 + u64::from(self.random.next_u32() % 12_000))
+    }
+
+    fn say(&mut self, connection: ConnectionId, message: ServerMessage) {
+        self.send(connection, Notice::new(message));
+    }
+
+    /// Sends to the connection of an id, when it is there.
+    fn tell(&mut self, id: SignalId, message: ServerMessage) {
+        if let Some(connection) = self.connection_by_id.get(&id) {
+            self.say(*connection, message);
+        }
+    }
+
+    fn answer(&mut self, connection: ConnectionId, id: Option<RequestId>, message: ServerMessage) {
+        self.send(connection, Notice { id, message });
+    }
+
+    fn refuse(
+        &mut self,
+        connection: ConnectionId,
+        id: Option<RequestId>,
+        code: ErrorCode,
+        why: &str,
+    ) {
+        self.refuse_for(connection, id, code, why, None);
+    }
+
+    fn refuse_for(
+        &mut self,
+        connection: ConnectionId,
+        id: Option<RequestId>,
+        code: ErrorCode,
+        why: &str,
+        wait: Option<Duration>,
+    ) {
+        let retry_after_ms = wait.map(in_ms);
+        self.answer(
+            connection,
+            id,
+            ServerMessage::Error {
+                code,
+                message: why.to_owned(),
+                retry_after_ms,
+            },
+        );
+    }
+
+    fn answer_failed_claim(&mut self, connection: ConnectionId, id: Option<RequestId>) {
+        self.outputs.push_back(Output::Note(Note::CodeFailed));
+        self.answer(
+            connection,
+            id,
+            ServerMessage::PairingFailed {
+                reason: PairingFailure::CodeInvalid,
+            },
+        );
+    }
+
+    /// Relay sockets carry packets only, so that nothing is said on them.
+    fn send(&mut self, connection: ConnectionId, notice: Notice) {
+        let relay = self
+            .connections
+            .get(&connection)
+            .is_some_and(|known| match &known.phase {
+                Phase::Relay { .. } => true,
+                Phase::ExpectRegister { .. } | Phase::Present { .. } => false,
+            });
+        if !relay {
+            self.outputs.push_back(Output::Send { connection, notice });
+        }
+    }
+}
+
+fn in_ms(wait: Duration) -> u64 {
+    u64::try_from(wait.as_millis()).unwrap_or(u64::MAX).max(1)
+}
+
+/// Time from the open WebSocket to `register`: 10 s, ample on a bad mobile network.
+const REGISTER_WITHIN: Duration = Duration::from_secs(10);
+
+/// Silence after which a sign of life is asked for: 20 s, below the least wait between checks.
+const PING_AFTER: Duration = Duration::from_secs(20);
+
+/// Silence after which a connection is closed: 75 s, two lost pings and their answers.
+const IDLE_MAX: Duration = Duration::from_secs(75);
+
+/// Least time between two looks at one connection, so that timers make progress.
+const SILENCE_STEP_MIN: Duration = Duration::from_secs(1);
+
+/// Requests per connection: 20 a second with bursts of 60. A pairing takes about ten.
+const REQUEST_RATE: Rate = Rate::per_second(20, 60);
+
+/// Refusals for exceeding [`REQUEST_RATE`]: the sixth within a minute closes the connection.
+const BREACH_RATE: Rate = Rate {
+    burst: 5,
+    refill: Duration::from_secs(12),
+};
+
+/// Time between two looks through fading records: a minute.
+const SWEEP_EVERY: Duration = Duration::from_secs(60);
+
+/// Claim budgets kept at once: 131,072, at about 100 bytes each 13 MiB. Who comes after shares
+/// one budget with all others that found no place.
+const CLAIM_BUDGETS_MAX: usize = 1 << 17;
+
+#[cfg(test)]
+mod tests;

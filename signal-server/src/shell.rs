@@ -1,0 +1,92 @@
+//! The thin shell around the rendezvous: sockets, time, entropy and logs.
+//!
+//! One loop ([`hub`](self)) owns the rendezvous; one task per connection reads frames into the
+//! loop's queue and writes what lies in its outbox. Nothing here decides what a client may do.
+//! [`serve`] runs a whole server on a listener, in a process of its own or in another's.
+
+mod door;
+mod hub;
+mod options;
+mod outbox;
+mod session;
+
+pub use options::{LogFormat, Options};
+
+use std::io;
+use std::time::Duration;
+
+use tokio::net::TcpListener;
+use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::rendezvous::{self, AddressLimits, Rendezvous};
+use hub::{Clock, Hub};
+
+/// How a server behaves.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// What the rendezvous is told.
+    pub rendezvous: rendezvous::Settings,
+    /// Limits per address, before anything is read; loopback is exempt.
+    pub addresses: AddressLimits,
+    /// Time between the wish to stop and the end, in which clients are told to go.
+    pub drain: Duration,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            rendezvous: rendezvous::Settings::default(),
+            addresses: AddressLimits::default(),
+            drain: Duration::from_secs(5),
+        }
+    }
+}
+
+/// Serves on `listener` until `cancel`; then tells the clients, waits at most
+/// [`Settings::drain`] for them to go, closes the rest and returns.
+///
+/// # Errors
+/// When the system gives no entropy, or no address for the listener.
+pub async fn serve(
+    listener: TcpListener,
+    settings: Settings,
+    cancel: CancellationToken,
+) -> io::Result<()> {
+    let mut seed = [0; 32];
+    getrandom::fill(&mut seed).map_err(io::Error::other)?;
+    let clock = Clock::start();
+    let tasks = TaskTracker::new();
+    let (hub, knocks) = Hub::new(
+        Rendezvous::new(seed, settings.rendezvous),
+        clock,
+        settings.drain,
+        cancel.clone(),
+    );
+    let hub = tokio::spawn(hub.run());
+    door::accept_until(
+        listener,
+        settings.addresses,
+        clock,
+        knocks,
+        tasks.clone(),
+        cancel,
+    )
+    .await;
+    tasks.close();
+    let ended = timeout(settings.drain + CLOSE_WITHIN, tasks.wait()).await;
+    if ended.is_err() {
+        tracing::warn!("some connections did not close in time");
+        hub.abort();
+    }
+    match hub.await {
+        Ok(()) => Ok(()),
+        Err(stopped) if stopped.is_cancelled() => Ok(()),
+        Err(panicked) => Err(io::Error::other(panicked)),
+    }
+}
+
+/// Time for close frames to be written and answered after the drain: 3 s, above the session's own
+/// deadline for it.
+const CLOSE_WITHIN: Duration = Duration::from_secs(3);

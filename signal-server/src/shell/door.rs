@@ -1,0 +1,342 @@
+//! From TCP to WebSocket: accepts, limits by address, speaks HTTP, upgrades.
+//!
+//! `/ws` and `/relay/{channel}` upgrade; `/health` says that the process is alive, `/version` what
+//! it is. Headers are bounded in size and time. Once upgraded, the socket moves to a session in a
+//! fresh task, so that an idle connection does not keep the handshake's memory.
+
+use std::net::IpAddr;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::{Path, Request, State};
+use axum::http::{HeaderValue, Response, StatusCode, header};
+use axum::response::{IntoResponse, Json};
+use axum::routing::get;
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::{Service, service_fn};
+use hyper::upgrade::{OnUpgrade, Upgraded};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::service::TowerToHyperService;
+use tokio::io::AsyncWriteExt;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::mpsc;
+use tokio::time::{sleep, timeout};
+use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::handshake::server::create_response_with_body;
+use tokio_tungstenite::tungstenite::protocol::Role;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use towline_wire::packet::ChannelId;
+use towline_wire::signal::{RELAY_SUBPROTOCOL, RelayToken, SIGNAL_VERSION};
+use towline_wire::version::SIGNAL_SUBPROTOCOL;
+
+use super::hub::{Clock, Knock};
+use super::outbox::Outbox;
+use super::session::Session;
+use crate::rendezvous::{AddressLimits, Admission, ConnectionId, Door, Origin, Refused};
+
+/// A connection's place at its address, given back on drop.
+#[derive(Debug)]
+pub(super) struct Admitted {
+    origin: Origin,
+    admission: Arc<Mutex<Admission>>,
+}
+
+impl Drop for Admitted {
+    fn drop(&mut self) {
+        self.admission
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .left(self.origin);
+    }
+}
+
+/// What the routes need.
+#[derive(Clone)]
+struct Doorway {
+    hub: mpsc::Sender<Knock>,
+    tasks: TaskTracker,
+    next_connection: Arc<AtomicU64>,
+}
+
+/// Accepts connections until `cancel`; what it spawns is in `tasks`.
+pub(super) async fn accept_until(
+    listener: TcpListener,
+    limits: AddressLimits,
+    clock: Clock,
+    hub: mpsc::Sender<Knock>,
+    tasks: TaskTracker,
+    cancel: CancellationToken,
+) {
+    let admission = Arc::new(Mutex::new(Admission::new(limits)));
+    let doorway = Doorway {
+        hub,
+        tasks: tasks.clone(),
+        next_connection: Arc::default(),
+    };
+    let routes = TowerToHyperService::new(routes(doorway));
+    loop {
+        let accepted = tokio::select! {
+            () = cancel.cancelled() => return,
+            accepted = listener.accept() => accepted,
+        };
+        let (stream, remote) = match accepted {
+            Ok((stream, remote)) => (stream, remote.ip()),
+            Err(error) => {
+                // Out of file descriptors, most likely: those who leave give some back.
+                tracing::warn!(%error, "cannot accept connections");
+                sleep(ACCEPT_PAUSE).await;
+                continue;
+            }
+        };
+        let local = stream.local_addr().map_or(remote, |local| local.ip());
+        match admit(&admission, clock, remote, local) {
+            Ok(admitted) => {
+                tasks.spawn(speak_http(stream, admitted, routes.clone(), cancel.clone()));
+            }
+            Err(refused) => {
+                tasks.spawn(turn_away(stream, refused));
+            }
+        }
+    }
+}
+
+fn admit(
+    admission: &Arc<Mutex<Admission>>,
+    clock: Clock,
+    remote: IpAddr,
+    local: IpAddr,
+) -> Result<Arc<Admitted>, Refused> {
+    let origin = Origin::new(remote, local);
+    admission
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner)
+        .admit(clock.now(), origin)?;
+    Ok(Arc::new(Admitted {
+        origin,
+        admission: admission.clone(),
+    }))
+}
+
+/// Says 429 before anything is read.
+async fn turn_away(mut stream: TcpStream, refused: Refused) {
+    let seconds = refused.retry_after.as_secs() + 1;
+    let answer = format!(
+        "HTTP/1.1 429 Too Many Requests\r\nretry-after: {seconds}\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
+    );
+    // Who is turned away and does not listen is cut all the same.
+    let _ = timeout(HEADERS_WITHIN, async {
+        stream.write_all(answer.as_bytes()).await?;
+        stream.shutdown().await
+    })
+    .await;
+}
+
+async fn speak_http(
+    stream: TcpStream,
+    admitted: Arc<Admitted>,
+    routes: TowerToHyperService<Router>,
+    cancel: CancellationToken,
+) {
+    // Without it small frames wait for the acknowledgement of earlier ones; it only costs speed.
+    let _ = stream.set_nodelay(true);
+    let service = service_fn(move |mut request: hyper::Request<Incoming>| {
+        request.extensions_mut().insert(admitted.clone());
+        routes.call(request)
+    });
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEADERS_WITHIN)
+        .max_buf_size(HEADER_BYTES_MAX)
+        .serve_connection(TokioIo::new(stream), service)
+        .with_upgrades();
+    let mut connection = std::pin::pin!(connection);
+    let ended = tokio::select! {
+        ended = connection.as_mut() => ended,
+        () = cancel.cancelled() => {
+            connection.as_mut().graceful_shutdown();
+            connection.await
+        }
+    };
+    if let Err(error) = ended {
+        tracing::debug!(%error, "HTTP connection ended early");
+    }
+}
+
+fn routes(doorway: Doorway) -> Router {
+    Router::new()
+        .route("/ws", get(open_signal))
+        .route("/relay/{channel}", get(open_relay))
+        .route("/health", get(health))
+        .route("/version", get(version))
+        .with_state(doorway)
+}
+
+async fn health() -> impl IntoResponse {
+    std::future::ready(Json(serde_json::json!({ "status": "ok" }))).await
+}
+
+async fn version() -> impl IntoResponse {
+    let version = serde_json::json!({
+        "name": "towline-signal",
+        "version": env!("CARGO_PKG_VERSION"),
+        "protocol": SIGNAL_VERSION,
+    });
+    std::future::ready(Json(version)).await
+}
+
+async fn open_signal(State(doorway): State<Doorway>, request: Request) -> Response<Body> {
+    std::future::ready(doorway.upgrade(request, Door::Signal, SIGNAL_SUBPROTOCOL)).await
+}
+
+async fn open_relay(
+    State(doorway): State<Doorway>,
+    Path(channel): Path<u32>,
+    request: Request,
+) -> Response<Body> {
+    let token = request
+        .headers()
+        .get(header::AUTHORIZATION)
+        .and_then(|value| value.to_str().ok())
+        .and_then(|value| value.strip_prefix("Bearer "))
+        .and_then(RelayToken::parse);
+    std::future::ready(match token {
+        Some(token) => doorway.upgrade(
+            request,
+            Door::Relay {
+                channel: ChannelId(channel),
+                token,
+            },
+            RELAY_SUBPROTOCOL,
+        ),
+        None => StatusCode::UNAUTHORIZED.into_response(),
+    })
+    .await
+}
+
+impl Doorway {
+    fn upgrade(
+        &self,
+        mut request: Request,
+        door: Door,
+        subprotocol: &'static str,
+    ) -> Response<Body> {
+        let upgrade = request.extensions_mut().remove::<OnUpgrade>();
+        let admitted = request.extensions_mut().remove::<Arc<Admitted>>();
+        let (Some(upgrade), Some(admitted), Ok(mut response)) = (
+            upgrade,
+            admitted,
+            create_response_with_body(&request, Body::empty),
+        ) else {
+            return (
+                StatusCode::UPGRADE_REQUIRED,
+                [(header::UPGRADE, "websocket")],
+                "this is a WebSocket address\n",
+            )
+                .into_response();
+        };
+        if asks_for(&request, subprotocol) {
+            response.headers_mut().insert(
+                header::SEC_WEBSOCKET_PROTOCOL,
+                HeaderValue::from_static(subprotocol),
+            );
+        }
+        let connection = ConnectionId(self.next_connection.fetch_add(1, Ordering::Relaxed));
+        let doorway = self.clone();
+        self.tasks.spawn(async move {
+            match timeout(HEADERS_WITHIN, upgrade).await {
+                Ok(Ok(upgraded)) => {
+                    doorway
+                        .begin_session(connection, upgraded, door, admitted)
+                        .await
+                }
+                Ok(Err(error)) => tracing::debug!(%error, "upgrade failed"),
+                Err(_) => tracing::debug!("upgrade took too long"),
+            }
+        });
+        response
+    }
+
+    async fn begin_session(
+        self,
+        connection: ConnectionId,
+        upgraded: Upgraded,
+        door: Door,
+        admitted: Arc<Admitted>,
+    ) {
+        let Ok(parts) = upgraded.downcast::<TokioIo<TcpStream>>() else {
+            return tracing::error!("upgraded connection is no TCP stream");
+        };
+        let stream = parts.io.into_inner();
+        keep_kernel_queue_short(&stream, &door);
+        let config = Session::config(&door);
+        let read = parts.read_buf.to_vec();
+        let socket =
+            WebSocketStream::from_partially_read(stream, read, Role::Server, Some(config)).await;
+        let outbox = Arc::new(Outbox::default());
+        let arrived = Knock::Arrived {
+            connection,
+            origin: admitted.origin,
+            door,
+            outbox: outbox.clone(),
+        };
+        if self.hub.send(arrived).await.is_ok() {
+            let session = Session {
+                connection,
+                socket,
+                hub: self.hub,
+                outbox,
+                admitted,
+            };
+            self.tasks.spawn(session.run());
+        }
+    }
+}
+
+/// Whether the client offers this subprotocol. Clients that offer none are served all the same.
+fn asks_for(request: &Request, subprotocol: &str) -> bool {
+    let offers = request.headers().get_all(header::SEC_WEBSOCKET_PROTOCOL);
+    offers
+        .iter()
+        .filter_map(|offer| offer.to_str().ok())
+        .flat_map(|offer| offer.split(','))
+        .any(|offer| offer.trim() == subprotocol)
+}
+
+/// What a client does not read is to wait where it is counted and can be dropped; the kernel would
+/// take megabytes of it.
+#[cfg(target_os = "linux")]
+fn keep_kernel_queue_short(stream: &TcpStream, door: &Door) {
+    let bytes = match door {
+        Door::Signal => KERNEL_QUEUE_BYTES_SIGNAL,
+        Door::Relay { .. } => KERNEL_QUEUE_BYTES_RELAY,
+    };
+    if let Err(error) = socket2::SockRef::from(stream).set_tcp_notsent_lowat(bytes) {
+        tracing::debug!(%error, "cannot shorten the kernel's send queue");
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+fn keep_kernel_queue_short(_stream: &TcpStream, _door: &Door) {}
+
+/// Unsent bytes in the kernel from which a relay socket counts as full: 32 KiB, some packets ahead
+/// of the wire and no more.
+#[cfg(target_os = "linux")]
+const KERNEL_QUEUE_BYTES_RELAY: u32 = 32 * 1024;
+
+/// The same for signal sockets: 64 KiB, one largest message.
+#[cfg(target_os = "linux")]
+const KERNEL_QUEUE_BYTES_SIGNAL: u32 = 64 * 1024;
+
+/// Time for a request's headers, and for the upgrade after them: 5 s each.
+const HEADERS_WITHIN: Duration = Duration::from_secs(5);
+
+/// Bytes of headers: 8 KiB, the least that the HTTP library takes and more than clients send.
+const HEADER_BYTES_MAX: usize = 8 * 1024;
+
+/// Rest after a failed accept: 50 ms, so that a full file table does not become a busy loop.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(50);

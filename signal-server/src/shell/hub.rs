@@ -1,0 +1,203 @@
+//! The one loop that owns the rendezvous: takes what the sessions bring, puts what follows into
+//! their outboxes. It never waits for a session, so that a slow client slows nobody.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tokio::sync::mpsc;
+use tokio::time::sleep_until;
+use tokio_util::sync::CancellationToken;
+use towline_wire::signal::CloseCode;
+
+use super::outbox::{Full, Outbox};
+use crate::rendezvous::{ConnectionId, Door, Input, Moment, Note, Origin, Output, Rendezvous};
+
+/// The time since the server started.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Clock(Instant);
+
+impl Clock {
+    pub(super) fn start() -> Self {
+        Self(Instant::now())
+    }
+
+    pub(super) fn now(self) -> Moment {
+        Moment::after_start(self.0.elapsed())
+    }
+
+    pub(super) fn at(self, moment: Moment) -> tokio::time::Instant {
+        (self.0 + moment.since_start()).into()
+    }
+}
+
+/// What a session brings to the hub.
+#[derive(Debug)]
+pub(super) enum Knock {
+    /// A new connection, with the outbox that its session empties.
+    Arrived {
+        connection: ConnectionId,
+        origin: Origin,
+        door: Door,
+        outbox: Arc<Outbox>,
+    },
+    /// Anything else.
+    Happened(Input),
+}
+
+pub(super) struct Hub {
+    rendezvous: Rendezvous,
+    clock: Clock,
+    drain: Duration,
+    cancel: CancellationToken,
+    knocks: mpsc::Receiver<Knock>,
+    outbox_by_connection: HashMap<ConnectionId, Arc<Outbox>>,
+}
+
+impl Hub {
+    pub(super) fn new(
+        rendezvous: Rendezvous,
+        clock: Clock,
+        drain: Duration,
+        cancel: CancellationToken,
+    ) -> (Self, mpsc::Sender<Knock>) {
+        let (sender, knocks) = mpsc::channel(KNOCKS_MAX);
+        (
+            Self {
+                rendezvous,
+                clock,
+                drain,
+                cancel,
+                knocks,
+                outbox_by_connection: HashMap::new(),
+            },
+            sender,
+        )
+    }
+
+    /// Runs until every session and the door are gone.
+    pub(super) async fn run(mut self) {
+        let mut batch = Vec::with_capacity(BATCH_MAX);
+        let mut draining = false;
+        loop {
+            let due = self.rendezvous.poll_timeout().map(|due| self.clock.at(due));
+            tokio::select! {
+                count = self.knocks.recv_many(&mut batch, BATCH_MAX) => {
+                    if count == 0 {
+                        return;
+                    }
+                    for knock in batch.drain(..) {
+                        self.take_in(knock);
+                    }
+                }
+                () = async { match due {
+                    Some(due) => sleep_until(due).await,
+                    None => std::future::pending().await,
+                } } => {
+                    self.rendezvous.handle_timeout(self.clock.now());
+                    self.perform();
+                }
+                () = self.cancel.cancelled(), if !draining => {
+                    draining = true;
+                    self.rendezvous.handle_input(self.clock.now(), Input::Drain { within: self.drain });
+                    self.perform();
+                }
+            }
+        }
+    }
+
+    fn take_in(&mut self, knock: Knock) {
+        let input = match knock {
+            Knock::Arrived {
+                connection,
+                origin,
+                door,
+                outbox,
+            } => {
+                self.outbox_by_connection.insert(connection, outbox);
+                Input::Connected {
+                    connection,
+                    origin,
+                    door,
+                }
+            }
+            Knock::Happened(input) => {
+                if let Input::Disconnected { connection } = &input {
+                    self.outbox_by_connection.remove(connection);
+                }
+                input
+            }
+        };
+        self.rendezvous.handle_input(self.clock.now(), input);
+        self.perform();
+    }
+
+    fn perform(&mut self) {
+        while let Some(output) = self.rendezvous.poll_output() {
+            match output {
+                Output::Send { connection, notice } => {
+                    let Some(outbox) = self.outbox_by_connection.get(&connection) else {
+                        continue;
+                    };
+                    if let Err(Full) = outbox.push_text(notice.to_json()) {
+                        outbox.close(CloseCode::SlowConsumer);
+                        self.outbox_by_connection.remove(&connection);
+                        self.rendezvous
+                            .handle_input(self.clock.now(), Input::Disconnected { connection });
+                        tracing::debug!(connection = connection.0, "slow consumer is cut");
+                    }
+                }
+                Output::Forward { connection, packet } => {
+                    if let Some(outbox) = self.outbox_by_connection.get(&connection) {
+                        outbox.push_packet(packet);
+                    }
+                }
+                Output::Ping { connection } => {
+                    if let Some(outbox) = self.outbox_by_connection.get(&connection) {
+                        outbox.ping();
+                    }
+                }
+                Output::Pause { connection, until } => {
+                    if let Some(outbox) = self.outbox_by_connection.get(&connection) {
+                        outbox.pause(self.clock.at(until));
+                    }
+                }
+                Output::Close { connection, code } => {
+                    tracing::debug!(connection = connection.0, code = code.number(), "closing");
+                    if let Some(outbox) = self.outbox_by_connection.remove(&connection) {
+                        outbox.close(code);
+                    }
+                }
+                Output::Note(note) => log(note),
+            }
+        }
+    }
+}
+
+fn log(note: Note) {
+    match note {
+        Note::Registered { who } => tracing::debug!(device = who.short(), event = "registered"),
+        Note::RegisterFailed => tracing::info!(event = "register_failed", "a proof does not hold"),
+        Note::DeviceReplaced { device } => {
+            tracing::info!(
+                device = device.short(),
+                event = "dup_device",
+                "same key on a newer connection"
+            );
+        }
+        Note::CodeCreated => tracing::info!(event = "code_created", "mailbox opened"),
+        Note::CodeClaimed => tracing::info!(event = "code_claimed", "mailbox joined"),
+        Note::CodeFailed => tracing::info!(event = "code_failed", "claim failed"),
+        Note::CodeExpired => tracing::info!(event = "code_expired", "mailbox reached its time"),
+        Note::PairingDone => tracing::info!(event = "pairing_done", "both members are done"),
+        Note::ChannelComplete => tracing::debug!(event = "channel_complete"),
+        Note::LimitHit => tracing::debug!(event = "limit_hit"),
+    }
+}
+
+/// Knocks that wait for the hub: 1,024. When it is full, sessions stop reading and TCP passes the
+/// pressure on to their clients; more would only add delay.
+const KNOCKS_MAX: usize = 1024;
+
+/// Knocks taken in before the hub looks at its timers again: 256, some hundred microseconds.
+const BATCH_MAX: usize = 256;

@@ -1,0 +1,125 @@
+//! Flags and environment of the binary; a flag wins over its variable.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use clap::{Parser, ValueEnum};
+use towline_wire::signal::HostName;
+
+use super::Settings;
+use crate::rendezvous::{self, Rate};
+
+/// Introduces Towline devices to each other and passes on packets that it cannot read.
+#[derive(Debug, Parser)]
+#[command(name = "towline-signal", version)]
+pub struct Options {
+    /// Address and port to listen on; port 0 takes a free one [default: 0.0.0.0 and PORT or 8080]
+    #[arg(long, env = "SIGNAL_BIND", value_name = "ADDRESS:PORT", value_parser = address)]
+    pub bind: Option<SocketAddr>,
+
+    /// Port to listen on where --bind is not given, as hosting platforms set it
+    #[arg(long, env = "PORT", value_name = "PORT", default_value_t = 8080)]
+    pub port: u16,
+
+    /// A name or IP address that clients reach this server by; repeat for several. Without any,
+    /// the server goes by the address at which a connection arrives (and localhost on loopback);
+    /// behind NAT, a proxy or a DNS name, name it
+    #[arg(long = "host-name", env = "SIGNAL_HOST_NAMES", value_delimiter = ',', value_name = "NAME", value_parser = host_name)]
+    pub host_names: Vec<HostName>,
+
+    /// STUN server told to clients; repeat for several
+    #[arg(
+        long,
+        env = "SIGNAL_STUN",
+        value_delimiter = ',',
+        value_name = "HOST:PORT"
+    )]
+    pub stun: Vec<String>,
+
+    /// Connections at once [default: 80 % of the file descriptors that the process may open]
+    #[arg(long, env = "SIGNAL_MAX_CONNECTIONS", value_name = "COUNT")]
+    pub max_connections: Option<usize>,
+
+    /// Bytes per second that one end of a relay channel may send, in bursts of four seconds' worth;
+    /// 0 for no limit
+    #[arg(long, env = "SIGNAL_RELAY_BYTES_PER_SECOND", value_name = "BYTES", default_value_t = 2 * 1024 * 1024)]
+    pub relay_bytes_per_second: u32,
+
+    /// Seconds between SIGTERM and the end, in which clients are told to go elsewhere
+    #[arg(
+        long,
+        env = "SIGNAL_DRAIN_SECONDS",
+        value_name = "SECONDS",
+        default_value_t = 5
+    )]
+    pub drain_seconds: u64,
+
+    /// Form of the log on standard error; RUST_LOG chooses what is logged
+    #[arg(long, env = "SIGNAL_LOG_FORMAT", value_enum, default_value_t = LogFormat::Json)]
+    pub log_format: LogFormat,
+}
+
+/// Form of the log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum LogFormat {
+    /// One JSON object per line.
+    Json,
+    /// For reading in a terminal.
+    Text,
+}
+
+impl Options {
+    /// Where to listen.
+    pub fn address(&self) -> SocketAddr {
+        self.bind
+            .unwrap_or_else(|| SocketAddr::from(([0, 0, 0, 0], self.port)))
+    }
+
+    /// The settings that these options mean.
+    pub fn settings(&self) -> Settings {
+        let packet_rate = (self.relay_bytes_per_second > 0).then(|| {
+            Rate::per_second(
+                self.relay_bytes_per_second,
+                self.relay_bytes_per_second.saturating_mul(4),
+            )
+        });
+        let rendezvous = rendezvous::Settings {
+            host_names: self.host_names.clone(),
+            stun: self.stun.clone(),
+            connections_max: self
+                .max_connections
+                .unwrap_or_else(connections_by_descriptors),
+            packet_rate,
+            ..rendezvous::Settings::default()
+        };
+        Settings {
+            rendezvous,
+            drain: Duration::from_secs(self.drain_seconds),
+            ..Settings::default()
+        }
+    }
+}
+
+fn address(text: &str) -> Result<SocketAddr, String> {
+    text.parse()
+        .map_err(|_| "give an IP address and a port, such as 127.0.0.1:8080".to_owned())
+}
+
+fn host_name(text: &str) -> Result<HostName, String> {
+    HostName::parse(text)
+        .ok_or_else(|| "give a host name or IP address without scheme, port and path".to_owned())
+}
+
+#[cfg(unix)]
+fn connections_by_descriptors() -> usize {
+    let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile).current;
+    let limit = limit
+        .and_then(|limit| usize::try_from(limit).ok())
+        .unwrap_or(1 << 20);
+    limit / 5 * 4
+}
+
+#[cfg(not(unix))]
+fn connections_by_descriptors() -> usize {
+    rendezvous::Settings::default().connections_max
+}

@@ -1,0 +1,88 @@
+//! The binary: how it starts, what it says when it cannot, how it stops.
+
+#![cfg(unix)]
+
+use std::io::{BufRead, BufReader};
+use std::net::TcpListener;
+use std::process::{Child, Command, Stdio};
+
+fn signal(arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_towline-signal"));
+    command
+        .args(arguments)
+        .env_remove("RUST_LOG")
+        .env_remove("PORT")
+        .env_remove("SIGNAL_BIND");
+    command
+}
+
+fn first_line(child: &mut Child) -> String {
+    let mut line = String::new();
+    let stdout = child.stdout.take().expect("standard output is piped");
+    BufReader::new(stdout)
+        .read_line(&mut line)
+        .expect("the server writes text");
+    line
+}
+
+#[test]
+fn it_says_where_it_listens_and_stops_on_sigterm() {
+    let mut child = signal(&["--bind", "127.0.0.1:0", "--drain-seconds", "0"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the server starts");
+    let line = first_line(&mut child);
+    let address = line
+        .trim()
+        .strip_prefix("listening on ws://")
+        .and_then(|rest| rest.strip_suffix("/ws"));
+    let address: std::net::SocketAddr = address
+        .expect("the line names the URL")
+        .parse()
+        .expect("an address");
+    assert_ne!(address.port(), 0);
+    let stopped = Command::new("kill")
+        .args(["-TERM", &child.id().to_string()])
+        .status()
+        .expect("kill is there");
+    assert!(stopped.success());
+    let output = child.wait_with_output().expect("the server ends");
+    assert!(output.status.success(), "{output:?}");
+    let log = String::from_utf8(output.stderr).expect("the log is text");
+    assert!(log.lines().all(|line| line.starts_with('{')), "{log}");
+    assert!(!log.contains("127.0.0.1"), "no addresses in the log: {log}");
+}
+
+#[test]
+fn a_taken_port_is_told_with_what_to_do() {
+    let taken = TcpListener::bind("127.0.0.1:0").expect("loopback has free ports");
+    let address = taken
+        .local_addr()
+        .expect("the listener is bound")
+        .to_string();
+    let output = signal(&["--bind", &address])
+        .output()
+        .expect("the server starts");
+    assert_eq!(output.status.code(), Some(2));
+    let said = String::from_utf8(output.stderr).expect("text");
+    assert!(
+        said.contains("is taken by another program") && said.contains("--bind"),
+        "{said}"
+    );
+}
+
+#[test]
+fn a_wrong_flag_is_told() {
+    for arguments in [
+        ["--nonsense", "1"],
+        ["--bind", "nowhere"],
+        ["--host-name", "http://a/"],
+        ["--port", "99999"],
+    ] {
+        let output = signal(&arguments).output().expect("the server starts");
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}");
+        let said = String::from_utf8(output.stderr).expect("text");
+        assert!(said.contains(arguments[0]), "{said}");
+    }
+}

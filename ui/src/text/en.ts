@@ -187,7 +187,7 @@ export function english(numbers: Numbers) {
       connecting: "Connecting",
       lan: "Connected nearby",
       direct: "Connected directly",
-      relayed: "Connected through the server, sealed",
+      relayed: "Relayed, sealed",
       impostor: "Somebody else answered",
       rtt: (ms: number) => numbers.milliseconds(ms),
       retry: (ms: number) => `next try in ${numbers.duration(ms)}`,

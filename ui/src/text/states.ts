@@ -68,10 +68,8 @@ export function folderText(folder: FolderView): StateText {
       return { standing: "working", text, detail: "" };
     case "paused":
       return { standing: "trouble", text, detail: advice("root", state.fault).what };
-    case "syncing": {
-      const detail = folder.needs > 0 ? words.progress.left(folder.needs) : "";
-      return { standing: "working", text, detail };
-    }
+    case "syncing":
+      return { standing: "working", text, detail: "" };
     case "waiting":
       return { standing: "wait", text, detail: words.progress.left(folder.needs) };
     case "in_sync":

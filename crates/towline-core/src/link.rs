@@ -5,13 +5,13 @@
 //! asks for the relay, dials and selects paths. The acceptor probes too, which opens its NAT and
 //! teaches it the dialer's addresses; its packets follow the dialer's.
 //!
-//! The dialer takes the first direct answer, or the relay once that is open and [`steering::DIRECT_GRACE`] is
-//! over. From then on it moves to any direct path that proves better ([`paths`]), and back to the
+//! The dialer takes the first direct answer, or the relay once that is open and `steering::DIRECT_GRACE` is
+//! over. From then on it moves to any direct path that proves better (`paths`), and back to the
 //! relay when the direct path is silent. The relay channel stays open under a direct path: it costs
 //! one quiet socket and makes the way back instant.
 //!
 //! This machine sends no bytes; it asks the network, and tells its peer sealed addresses through
-//! the signal server ([`seal`]).
+//! the signal server (`seal`).
 
 mod paths;
 mod relay;

@@ -1,12 +1,12 @@
 //! Two strangers become peers by a code: the mailbox, SPAKE2, confirmation, cards.
 //!
-//! The creator shows the code ([`creator`]: ExpectMailbox, ExpectJoiner, ExpectPeerKey,
-//! ExpectConfirm, ExpectCard, ExpectKept, ExpectDurable), the joiner enters it ([`joiner`]:
+//! The creator shows the code (`creator`: ExpectMailbox, ExpectJoiner, ExpectPeerKey,
+//! ExpectConfirm, ExpectCard, ExpectKept, ExpectDurable), the joiner enters it (`joiner`:
 //! ExpectMailbox, ExpectPeerKey, ExpectConfirm, ExpectCard, ExpectReveal, ExpectDurable). Whatever
 //! the other side does out of order ends the pairing and burns the mailbox.
 //!
 //! Who keeps whom first: the joiner, as soon as it has seen everything; it says `Kept` once that is
-//! durable, and then the creator keeps it too. When `Kept` stays out for [`stage::KEPT_PATIENCE`], the
+//! durable, and then the creator keeps it too. When `Kept` stays out for `stage::KEPT_PATIENCE`, the
 //! creator, which has proof of everything by then, keeps the joiner all the same. So a joiner never
 //! has a peer that does not know it. The other way round can happen when the creator's last
 //! message is lost for good: the joiner reports `PeerGone`, the creator has a peer that stays away,

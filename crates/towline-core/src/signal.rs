@@ -5,7 +5,7 @@
 //! server takes the session there for as long as that pairing lasts, and then back home; watched
 //! peers count as away meanwhile, while their links stay.
 //!
-//! A mailbox asked for while there is no session waits for one ([`mailbox`]). Whatever a peer or a
+//! A mailbox asked for while there is no session waits for one (`mailbox`). Whatever a peer or a
 //! mailbox gets is one relayed payload: base64 of a byte that says for whom, and the bytes.
 //! This machine sees only sealed bytes and slots; it never sees a secret.
 
@@ -371,7 +371,7 @@ impl Session {
             oldest: SIGNAL_VERSION,
             newest: SIGNAL_VERSION,
         })?;
-        let host = HostName::parse(self.target()?.host())?;
+        let host = HostName::of_url(self.target()?.as_str())?;
         let device = self.identity.id();
         let signature = self
             .identity

@@ -75,8 +75,7 @@ fn load(path: &Path, text: &str) -> Result<(Identity, KeyPlace), KeyError> {
     let seed = text
         .strip_prefix(IN_FILE)
         .and_then(|hex| HEXLOWER.decode(hex.as_bytes()).ok())
-        .map(Zeroizing::new)
-        .and_then(|bytes| seed_of(&bytes))
+        .and_then(|bytes| seed_of(&Zeroizing::new(bytes)))
         .ok_or_else(|| KeyError::Damaged(path.to_owned()))?;
     Ok((Identity::from_seed(&seed), KeyPlace::File))
 }

@@ -9,10 +9,12 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io;
 use std::path::{Path, PathBuf};
 
-use interprocess::local_socket::tokio::{Listener, RecvHalf, SendHalf, Stream, prelude::*};
+use interprocess::local_socket::tokio::{Listener, Stream, prelude::*};
 use interprocess::local_socket::{ListenerOptions, Name};
 use serde::{Deserialize, Serialize};
-use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
+use tokio::io::{
+    AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader, ReadHalf, WriteHalf, split,
+};
 use tracing::debug;
 
 use crate::engine::Handle;
@@ -119,7 +121,7 @@ pub(crate) async fn serve(listener: Listener, handle: Handle, tasks: Tasks) {
 }
 
 async fn converse(stream: Stream, handle: Handle) -> Result<(), LocalError> {
-    let (receive, mut send) = stream.split();
+    let (receive, mut send) = split(stream);
     let mut lines = BufReader::new(receive);
     let mut views = handle.views();
     let mut watching: Option<u64> = None;
@@ -177,8 +179,8 @@ fn current(views: &tokio::sync::watch::Receiver<std::sync::Arc<View>>) -> Respon
 /// A client of a running engine.
 #[derive(Debug)]
 pub struct LocalClient {
-    lines: BufReader<RecvHalf>,
-    send: SendHalf,
+    lines: BufReader<ReadHalf<Stream>>,
+    send: WriteHalf<Stream>,
     last_id: u64,
     line: Vec<u8>,
 }
@@ -189,7 +191,7 @@ impl LocalClient {
         let stream = Stream::connect(name(home)?)
             .await
             .map_err(|_| LocalError::NotRunning(home.to_owned()))?;
-        let (receive, send) = stream.split();
+        let (receive, send) = split(stream);
         Ok(Self { lines: BufReader::new(receive), send, last_id: 0, line: Vec::new() })
     }
 
@@ -260,7 +262,7 @@ impl LocalClient {
 }
 
 /// Reads up to the end of a line into `line`, keeping what a dropped call has read already.
-async fn read_line(lines: &mut BufReader<RecvHalf>, line: &mut Vec<u8>) -> io::Result<bool> {
+async fn read_line(lines: &mut BufReader<ReadHalf<Stream>>, line: &mut Vec<u8>) -> io::Result<bool> {
     let room = LINE_BYTES_MAX.saturating_sub(line.len() as u64);
     lines.take(room).read_until(b'\n', line).await?;
     match line.last() {
@@ -271,7 +273,7 @@ async fn read_line(lines: &mut BufReader<RecvHalf>, line: &mut Vec<u8>) -> io::R
     }
 }
 
-async fn write_line<T: Serialize>(send: &mut SendHalf, message: &T) -> io::Result<()> {
+async fn write_line<T: Serialize>(send: &mut WriteHalf<Stream>, message: &T) -> io::Result<()> {
     let mut line = serde_json::to_vec(message)?;
     line.push(b'\n');
     send.write_all(&line).await?;

@@ -24,6 +24,7 @@ mod udp;
 mod websocket;
 
 use std::collections::BTreeSet;
+use std::fmt;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, RwLock};
@@ -238,6 +239,12 @@ impl Network {
         for removed in before.difference(&peers) {
             self.socket.routes_mut().shut_out(*removed);
         }
+    }
+}
+
+impl fmt::Debug for Network {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Network").finish_non_exhaustive()
     }
 }
 

@@ -25,7 +25,7 @@ pub(crate) async fn pair(home: &Path, output: &Output) -> Result<(), Failure> {
     let mut shown = false;
     let mut view = client.watch().await?;
     loop {
-        if let PairingView::Waiting { code, link, expires_at_ms } = &view.pairing
+        if let PairingView::Waiting { code, link, expires_at_ms, .. } = &view.pairing
             && !shown
         {
             shown = true;

@@ -252,6 +252,7 @@ impl Seal {
     /// Counts from 0; a key lives for one pairing, so no nonce comes twice.
     fn next_nonce(&mut self) -> Nonce {
         let mut nonce = [0; 12];
+        // Eight of the twelve bytes.
         nonce[..8].copy_from_slice(&self.count.to_le_bytes());
         self.count += 1;
         nonce.into()

@@ -202,3 +202,6 @@ fn nonce_arrived(
         peer,
     ))
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,7 +1,7 @@
 /**
  * A device without an engine: answers commands by a script, so that the whole window runs in a
- * browser. `?scene=` chooses what stands at the beginning (see `fake_scenes.ts`); `K7M-2QX` is the
- * right code, `ZZZ-ZZZ` a wrong one; `/none` is a path that does not exist.
+ * browser. `?scene=` chooses what stands at the beginning (see `fake_scenes.ts`), `?step=` how many
+ * milliseconds a step of a script takes; `K7M-2QX` is the right code, `ZZZ-ZZZ` a wrong one; `/none` is a path that does not exist.
  */
 import type { CommandView } from "./generated/CommandView";
 import type { FolderView } from "./generated/FolderView";
@@ -11,15 +11,17 @@ import { ANNA, folder, scene } from "./fake_scenes";
 
 const ACCEPTED: Outcome = { kind: "accepted", answer: { answer: "accepted" } };
 
-/** How long a step of a script takes. */
+/** How long a step of a script takes unless somebody wishes otherwise. */
 const STEP_MS = 350;
 
 export class FakeBackend implements Backend {
   #view: View;
   #tell: (told: Told) => void = () => undefined;
   #made = 0;
+  readonly #stepMs: number;
 
   constructor(wishes: URLSearchParams) {
+    this.#stepMs = Number(wishes.get("step") ?? STEP_MS);
     this.#view = scene(wishes.get("scene") ?? "new", Date.now());
   }
 
@@ -179,7 +181,7 @@ export class FakeBackend implements Backend {
   }
 
   #later(steps: number, act: () => void): void {
-    setTimeout(act, steps * STEP_MS);
+    setTimeout(act, steps * this.#stepMs);
   }
 }
 

@@ -3,12 +3,13 @@
  * their text from here.
  */
 import { english, type Words } from "./en";
+import { locales } from "./locale";
 import { Numbers } from "./numbers";
 
 /** Languages there are, by the first part of a locale. */
 const LANGUAGES: Record<string, (numbers: Numbers) => Words> = { en: english };
 
-const wished = typeof navigator === "undefined" ? ["en"] : navigator.languages;
+const wished = locales(typeof navigator === "undefined" ? [] : navigator.languages);
 
 /** The locale of words: the first wish that there is, else English. */
 export const locale = wished.find((tag) => language(tag) in LANGUAGES) ?? "en";

@@ -3,6 +3,7 @@ import { describe, expect, test } from "vitest";
 import { assertExact } from "../backend/door";
 import { english } from "./en";
 import { advice, refusal } from "./errors";
+import { locales } from "./locale";
 import { pieces, plain } from "./names";
 import { Numbers } from "./numbers";
 
@@ -59,6 +60,11 @@ describe("numbers", () => {
     expect(() => assertExact({ a: [2 ** 53] })).toThrow();
     expect(() => assertExact({ a: [2 ** 53 - 1, null, "x"] })).not.toThrow();
   });
+});
+
+test("locales that are none are passed over", () => {
+  expect(locales(["C", "de-AT", "en"])).toEqual(["de-AT", "en"]);
+  expect(locales(["C", "POSIX_", ""])).toEqual(["en"]);
 });
 
 describe("codes", () => {

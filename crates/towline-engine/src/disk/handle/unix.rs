@@ -338,10 +338,7 @@ fn mark(stat: &Stat) -> Mark {
 }
 
 fn bits(mode: u32) -> Mode {
-    #[expect(
-        clippy::unnecessary_cast,
-        reason = "the type of a mode differs between systems"
-    )]
+    #[expect(reason = "the type of a mode differs between systems")]
     Mode::from_raw_mode(mode as fs::RawMode)
 }
 

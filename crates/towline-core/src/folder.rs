@@ -139,7 +139,12 @@ enum Conclusion {
 impl Folder {
     /// A folder as the store knows it. Nothing happens before [`FolderInput::Start`].
     pub fn new(restored: RestoredFolder, us: Actor) -> Self {
-        let RestoredFolder { record, last_sequence, have, totals } = restored;
+        let RestoredFolder {
+            record,
+            last_sequence,
+            have,
+            totals,
+        } = restored;
         let id = record.id;
         Self {
             record,
@@ -170,7 +175,8 @@ impl Folder {
             FolderInput::Rows(rows) => self.handle_rows(now, rows, outbox),
             FolderInput::Needs(needs, end) => self.handle_needs(needs, end, outbox),
             FolderInput::Index(peer, rows, end) => {
-                self.exchange.loaded(peer, self.us.incarnation, rows, end, outbox);
+                self.exchange
+                    .loaded(peer, self.us.incarnation, rows, end, outbox);
             }
             FolderInput::Persisted(batch) => self.handle_persisted(now, batch, outbox),
             FolderInput::PeerJoined(peer, have) => self.peer_joined(peer, have),
@@ -203,7 +209,11 @@ impl Folder {
 
     /// When [`Self::handle_timeout`] is due next.
     pub fn poll_timeout(&self) -> Option<Moment> {
-        self.look.rescan_at().into_iter().chain(self.walk.retry_at()).min()
+        self.look
+            .rescan_at()
+            .into_iter()
+            .chain(self.walk.retry_at())
+            .min()
     }
 
     /// What is kept of the folder.
@@ -246,7 +256,12 @@ impl Folder {
             applied: self.applied,
             conflicts: self.conflicts,
             held_back: self.look.held_back(),
-            peers: self.record.shared_with.iter().map(|peer| self.peer_summary(*peer)).collect(),
+            peers: self
+                .record
+                .shared_with
+                .iter()
+                .map(|peer| self.peer_summary(*peer))
+                .collect(),
         }
     }
 
@@ -291,21 +306,28 @@ impl Folder {
                 self.walk.interrupt();
             }
             DiskEvent::Disturbed(scope) => self.look.want(scope),
-            DiskEvent::Scanned { scan, found, absent, held_back, end } => {
-                match self.look.page(scan, held_back, end) {
-                    PageOf::Abandoned => {}
-                    PageOf::Running => {
-                        let sighting = Sighting { found, absent };
-                        self.jobs.push_back(Job::Observe(scan, sighting, Departures::Later));
-                    }
+            DiskEvent::Scanned {
+                scan,
+                found,
+                absent,
+                held_back,
+                end,
+            } => match self.look.page(scan, held_back, end) {
+                PageOf::Abandoned => {}
+                PageOf::Running => {
+                    let sighting = Sighting { found, absent };
+                    self.jobs
+                        .push_back(Job::Observe(scan, sighting, Departures::Later));
                 }
-            }
+            },
             DiskEvent::Applied { apply, outcomes } => self.applied(apply, outcomes),
         }
     }
 
     fn applied(&mut self, apply: ApplyId, outcomes: Vec<(RelPath, Outcome)>) {
-        let awaited = outcomes.into_iter().filter(|(path, _)| self.walk.awaits(path, apply));
+        let awaited = outcomes
+            .into_iter()
+            .filter(|(path, _)| self.walk.awaits(path, apply));
         self.outcomes.extend(awaited);
     }
 
@@ -315,7 +337,8 @@ impl Folder {
         });
         self.drop_pages_of(peer);
         self.connected.insert(peer);
-        self.exchange.join(peer, known.map(|(_, sequence)| sequence));
+        self.exchange
+            .join(peer, known.map(|(_, sequence)| sequence));
         self.walk.release_all();
     }
 
@@ -326,15 +349,18 @@ impl Folder {
     }
 
     fn drop_pages_of(&mut self, peer: DeviceId) {
-        self.jobs.retain(|job| !matches!(job, Job::TakePage(of, _) if *of == peer));
+        self.jobs
+            .retain(|job| !matches!(job, Job::TakePage(of, _) if *of == peer));
     }
 
     fn page_received(&mut self, peer: DeviceId, page: IndexPage, outbox: &mut Outbox) {
         if !self.connected.contains(&peer) {
             return;
         }
-        let waiting =
-            self.jobs.iter().filter(|job| matches!(job, Job::TakePage(of, _) if *of == peer));
+        let waiting = self
+            .jobs
+            .iter()
+            .filter(|job| matches!(job, Job::TakePage(of, _) if *of == peer));
         if waiting.count() < INDEX_PAGES_IN_FLIGHT_MAX {
             self.jobs.push_back(Job::TakePage(peer, page));
         } else {
@@ -388,7 +414,10 @@ impl Folder {
             Some(Job::Forget(peer)) => {
                 self.have.remove(&peer);
                 self.walk.want();
-                let forget = StoreOp::ForgetPeerRows { folder: self.record.id, device: peer };
+                let forget = StoreOp::ForgetPeerRows {
+                    folder: self.record.id,
+                    device: peer,
+                };
                 self.persist(now, vec![forget], Vec::new(), Conclusion::Other, outbox);
                 true
             }
@@ -405,7 +434,11 @@ impl Folder {
             Ask::Nothing => false,
             Ask::Page(after) => {
                 let folder = self.record.id;
-                outbox.store(StoreRequest::LoadNeeds { folder, after, limit: NEEDS_PAGE });
+                outbox.store(StoreRequest::LoadNeeds {
+                    folder,
+                    after,
+                    limit: NEEDS_PAGE,
+                });
                 self.work = Work::ExpectNeeds;
                 true
             }
@@ -430,8 +463,11 @@ impl Folder {
                 return;
             }
         };
-        let rows: BTreeMap<RelPath, OurRow> =
-            paths.into_iter().zip(rows).filter_map(|(path, row)| Some((path, row?))).collect();
+        let rows: BTreeMap<RelPath, OurRow> = paths
+            .into_iter()
+            .zip(rows)
+            .filter_map(|(path, row)| Some((path, row?)))
+            .collect();
         self.decide(now, question, &rows, outbox);
     }
 
@@ -467,7 +503,8 @@ impl Folder {
                 match self.look.judged(now, outbox) {
                     Next::Wait => {}
                     Next::Judge(departed) => {
-                        self.jobs.push_back(Job::Observe(scan, departed, Departures::Now));
+                        self.jobs
+                            .push_back(Job::Observe(scan, departed, Departures::Now));
                     }
                     Next::Ended => {}
                 }

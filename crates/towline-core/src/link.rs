@@ -219,10 +219,7 @@ impl Link {
             }
             LinkInput::LocalAddresses(addresses) => self.local_addresses(addresses, &mut turn),
             LinkInput::Network(event) => self.network(event, &mut turn),
-            LinkInput::Misbehaved => {
-                turn.outbox.network(NetworkRequest::Hangup(self.peer));
-                self.down(LinkFault::Protocol, &mut turn);
-            }
+            LinkInput::Misbehaved => self.misbehaved(&mut turn),
         }
         self.advance(&mut turn);
         turn.news
@@ -346,8 +343,14 @@ impl Link {
         }
     }
 
+    fn misbehaved(&mut self, turn: &mut Turn<'_>) {
+        turn.outbox.network(NetworkRequest::Hangup(self.peer));
+        self.down(LinkFault::Protocol, turn);
+    }
+
     fn network(&mut self, event: NetworkEvent, turn: &mut Turn<'_>) {
         match event {
+            NetworkEvent::Misbehaved(_) => self.misbehaved(turn),
             NetworkEvent::LocalAddresses(addresses) => self.local_addresses(addresses, turn),
             NetworkEvent::ProbeAnswered { from, rtt, .. } => self.probe_answered(from, rtt, turn),
             NetworkEvent::ProbeHeard { from, .. } => {
@@ -391,10 +394,7 @@ impl Link {
             Control::Addresses(addresses) if addresses.len() <= ADDRESSES_MAX => {
                 self.peer_listens_at(turn.now, listenable(addresses));
             }
-            Control::Addresses(_) => {
-                turn.outbox.network(NetworkRequest::Hangup(self.peer));
-                self.down(LinkFault::Protocol, turn);
-            }
+            Control::Addresses(_) => self.misbehaved(turn),
             Control::Hello(_)
             | Control::Folders(_)
             | Control::Index(_)

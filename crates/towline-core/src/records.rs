@@ -137,7 +137,7 @@ pub enum StoreOp {
     },
     /// Adds or replaces a peer's rows by path, and its index position. With another incarnation than
     /// the kept one, the peer's older rows of this folder are forgotten first. Every path whose
-    /// version is not exactly ours goes onto the list of needs.
+    /// record is not exactly ours (version, author, content and mtime) goes onto the list of needs.
     PutPeerRows {
         /// Which folder.
         folder: FolderId,

@@ -1,7 +1,7 @@
 //! Tests of the machines: data in, data out.
 
+mod folder;
 mod link;
 mod pairing;
-mod session;
-mod folder;
 mod plan;
+mod session;

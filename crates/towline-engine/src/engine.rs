@@ -341,7 +341,10 @@ impl Life {
     }
 
     /// Performs everything that the core has decided, in order.
+    ///
+    /// Whoever gave a command and then looks must see what it did, so a view leaves before answers do.
     fn perform(&mut self) {
+        let mut answers = Vec::new();
         while let Some(output) = self.device.poll_output() {
             match output {
                 Output::Store(request) => self.for_ledger.push_back(request),
@@ -352,19 +355,26 @@ impl Life {
                 }
                 Output::Signal(request) => self.signal.request(request),
                 Output::Reply(id, answer) => {
-                    if let Some(reply) = self.replies.remove(&id) {
-                        // Whoever asked may be gone.
-                        let _unheard = reply.send(answer);
-                    }
+                    answers.extend(self.replies.remove(&id).map(|reply| (reply, answer)));
                 }
             }
+        }
+        if !answers.is_empty() {
+            self.publish();
+        }
+        for (reply, answer) in answers {
+            // Whoever asked may be gone.
+            let _unheard = reply.send(answer);
         }
     }
 
     fn publish_if_due(&mut self) {
-        if !self.is_dirty() || self.published.at.elapsed() < VIEW_INTERVAL {
-            return;
+        if self.is_dirty() && self.published.at.elapsed() >= VIEW_INTERVAL {
+            self.publish();
         }
+    }
+
+    fn publish(&mut self) {
         self.published = Published {
             revision: self.device.revision(),
             number: self.published.number + 1,

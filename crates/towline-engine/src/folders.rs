@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use tokio::sync::{Semaphore, mpsc};
-use towline_core::io::{ApplyId, DiskEvent, DiskRequest, Input, NetworkRequest, Outcome, Step};
+use towline_core::io::{ApplyId, DiskEvent, DiskRequest, Input, NetworkEvent, NetworkRequest, Outcome, Step};
 use towline_core::records::{DiskStamp, OurRow};
 use towline_store::{Reader, StoreError};
 use towline_wire::entry::Content;
@@ -37,6 +37,10 @@ const TRANSFER_EVENTS_MAX: usize = 64;
 /// the first is being made durable. More would only hold more bytes in memory.
 const APPLIES_AT_ONCE: usize = 2;
 
+/// Sets of steps that run side by side in all folders: 4. A peer takes 32 data streams from us, and a
+/// set uses up to 6.
+const APPLIES_IN_ALL: usize = 4;
+
 /// Places of equal bytes that are tried for a copy or an answer: 4.
 const PLACES_TRIED: usize = 4;
 
@@ -52,6 +56,7 @@ pub(crate) struct Folders {
     transfers: Mutex<BTreeMap<FolderId, Moving>>,
     /// Sets of steps under way, in all folders.
     applies: Arc<AtomicUsize>,
+    places: Arc<Semaphore>,
     events: mpsc::Sender<TransferEvent>,
     tasks: Tasks,
 }
@@ -101,7 +106,7 @@ impl Folders {
         let library = Arc::new(Library { disk, index });
         let grants = Arc::new(Grants::default());
         let server = Arc::new(Server::new(Arc::clone(&library), Arc::clone(&grants), work.clone()));
-        tasks.spawn("data streams", answer(streams, server, tasks.clone()));
+        tasks.spawn("data streams", answer(streams, server, inputs.clone(), tasks.clone()));
         tasks.spawn("disk events", carry_disk_events(from_disk, inputs.clone()));
         let (events, outcomes) = mpsc::channel(TRANSFER_EVENTS_MAX);
         tasks.spawn("outcomes", carry_outcomes(outcomes, inputs.clone()));
@@ -112,6 +117,7 @@ impl Folders {
             network,
             transfers: Mutex::default(),
             applies: Arc::default(),
+            places: Arc::new(Semaphore::new(APPLIES_IN_ALL)),
             events,
             tasks,
         })
@@ -195,10 +201,11 @@ impl Folders {
         };
         let wanted: u64 = steps.iter().map(|step| bytes_of(&step.content)).sum();
         let under_way = UnderWay::begin(&self.applies, &moving.wanted_bytes, wanted);
-        let places = Arc::clone(&moving.places);
+        let places = [Arc::clone(&moving.places), Arc::clone(&self.places)];
         moving.tasks.spawn("steps", async move {
-            // The semaphore is never closed; its places are given in the order of asking.
-            let _place = places.acquire().await;
+            // The semaphores are never closed; their places are given in the order of asking.
+            let _in_folder = places[0].acquire().await;
+            let _in_all = places[1].acquire().await;
             transfer.apply(apply, steps).await;
             drop(under_way);
         });
@@ -329,12 +336,19 @@ fn bytes_of(content: &Content) -> u64 {
     }
 }
 
-async fn answer(mut streams: mpsc::Receiver<IncomingStream>, server: Arc<Server<Library>>, tasks: Tasks) {
-    while let Some(IncomingStream { peer, send, recv, .. }) = streams.recv().await {
-        let server = Arc::clone(&server);
+async fn answer(
+    mut streams: mpsc::Receiver<IncomingStream>,
+    server: Arc<Server<Library>>,
+    inputs: mpsc::Sender<Input>,
+    tasks: Tasks,
+) {
+    while let Some(IncomingStream { peer, send, recv }) = streams.recv().await {
+        let (server, inputs) = (Arc::clone(&server), inputs.clone());
         tasks.spawn("data stream", async move {
             if let Err(fault) = server.serve(peer, send, recv).await {
                 warn!(peer = peer.short(), %fault, "data stream closed");
+                // Nobody listens any more when the device is ending.
+                let _ = inputs.send(Input::Network(NetworkEvent::Misbehaved(peer))).await;
             }
         });
     }
@@ -359,6 +373,10 @@ async fn carry_outcomes(mut events: mpsc::Receiver<TransferEvent>, inputs: mpsc:
             }
             TransferEvent::Faulty(peer, fault) => {
                 warn!(peer = peer.short(), %fault, "a peer sends what cannot be used");
+                let misbehaved = Input::Network(NetworkEvent::Misbehaved(peer));
+                if inputs.send(misbehaved).await.is_err() {
+                    return;
+                }
             }
         }
     }

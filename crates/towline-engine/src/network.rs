@@ -97,8 +97,6 @@ pub enum NetworkError {
 pub struct IncomingStream {
     /// Who opened it.
     pub peer: DeviceId,
-    /// On which connection.
-    pub connection: ConnectionId,
     /// Our direction.
     pub send: SendStream,
     /// The peer's direction.

@@ -16,8 +16,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::ids::{ContentHash, FolderId};
 
-/// Largest file that is asked for whole: 1 MiB. Such an answer is buffered by both ends; above it
-/// ranges cost nothing measurable and keep buffers bounded.
+/// Largest file that is asked for whole: 1 MiB. Such an answer is buffered by both ends; larger
+/// files go by ranges, which keep buffers bounded.
 pub const SMALL_FILE_BYTES_MAX: u64 = 1024 * 1024;
 
 /// Largest range in one request: 4 MiB, the largest chunk that [`ChunkSizes`] can cut. Both ends

@@ -75,7 +75,9 @@ impl RelPath {
 
     /// The directory that holds this entry, or `None` at the top of the folder.
     pub fn parent(&self) -> Option<Self> {
-        self.0.rsplit_once('/').map(|(parent, _)| Self(parent.to_owned()))
+        self.0
+            .rsplit_once('/')
+            .map(|(parent, _)| Self(parent.to_owned()))
     }
 
     /// The path of a child of this directory.

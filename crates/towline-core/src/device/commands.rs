@@ -33,7 +33,15 @@ impl Device {
             Command::RemovePeer(peer) => self.remove_peer(now, peer),
             Command::AddFolder { root, label } => {
                 let folder = FolderId::from_bytes(self.random_bytes());
-                return self.prepare(id, FolderRecord { id: folder, label, root, shared_with: BTreeSet::new() });
+                return self.prepare(
+                    id,
+                    FolderRecord {
+                        id: folder,
+                        label,
+                        root,
+                        shared_with: BTreeSet::new(),
+                    },
+                );
             }
             Command::InvitePeer(folder, peer) => self.invite(now, folder, peer),
             Command::AcceptInvitation { peer, folder, root } => {
@@ -49,13 +57,23 @@ impl Device {
     }
 
     /// The root of a new folder is ready, or cannot be used.
-    pub(super) fn prepared(&mut self, now: Moment, folder: FolderId, result: Result<(), RootFault>) {
-        let Some(Preparing { command, record }) = self.preparing.remove(&folder) else { return };
+    pub(super) fn prepared(
+        &mut self,
+        now: Moment,
+        folder: FolderId,
+        result: Result<(), RootFault>,
+    ) {
+        let Some(Preparing { command, record }) = self.preparing.remove(&folder) else {
+            return;
+        };
         if let Err(fault) = result {
-            return self.outbox.push(Output::Reply(command, Err(Refusal::Root(fault))));
+            return self
+                .outbox
+                .push(Output::Reply(command, Err(Refusal::Root(fault))));
         }
         let reply = Output::Reply(command, Ok(Answer::Folder(folder)));
-        self.outbox.persist(vec![StoreOp::PutFolder(record.clone())], vec![reply]);
+        self.outbox
+            .persist(vec![StoreOp::PutFolder(record.clone())], vec![reply]);
         let shared: Vec<DeviceId> = record.shared_with.iter().copied().collect();
         let restored = RestoredFolder {
             record,
@@ -63,7 +81,8 @@ impl Device {
             have: BTreeMap::new(),
             totals: Totals::default(),
         };
-        self.folders.insert(folder, Folder::new(restored, self.actor()));
+        self.folders
+            .insert(folder, Folder::new(restored, self.actor()));
         self.folder(now, folder, FolderInput::Start);
         for peer in shared {
             self.state_folders(peer);
@@ -75,18 +94,32 @@ impl Device {
         if !is_name(&record.label) {
             return self.outbox.push(Output::Reply(command, Err(Refusal::Name)));
         }
-        let here = self.folders.values().map(|folder| folder.record().root.clone());
-        let coming = self.preparing.values().map(|other| other.record.root.clone());
+        let here = self
+            .folders
+            .values()
+            .map(|folder| folder.record().root.clone());
+        let coming = self
+            .preparing
+            .values()
+            .map(|other| other.record.root.clone());
         let others = here.chain(coming).collect();
-        self.outbox.disk(record.id, DiskRequest::Prepare { root: record.root.clone(), others });
-        self.preparing.insert(record.id, Preparing { command, record });
+        self.outbox.disk(
+            record.id,
+            DiskRequest::Prepare {
+                root: record.root.clone(),
+                others,
+            },
+        );
+        self.preparing
+            .insert(record.id, Preparing { command, record });
     }
 
     fn name_device(&mut self, name: String) -> Result<Answer, Refusal> {
         if !is_name(&name) {
             return Err(Refusal::Name);
         }
-        self.outbox.persist(vec![StoreOp::PutDeviceName(name.clone())], Vec::new());
+        self.outbox
+            .persist(vec![StoreOp::PutDeviceName(name.clone())], Vec::new());
         self.name = name;
         Ok(Answer::Accepted)
     }
@@ -111,13 +144,19 @@ impl Device {
         Ok(Answer::Accepted)
     }
 
-    fn compare(&mut self, now: Moment, id: DeviceId, comparison: Comparison) -> Result<Answer, Refusal> {
+    fn compare(
+        &mut self,
+        now: Moment,
+        id: DeviceId,
+        comparison: Comparison,
+    ) -> Result<Answer, Refusal> {
         match comparison {
             Comparison::Differ => self.remove_peer(now, id),
             Comparison::Match => {
                 let peer = self.peers.get_mut(&id).ok_or(Refusal::UnknownPeer)?;
                 peer.record.verification = Verification::Verified;
-                self.outbox.persist(vec![StoreOp::PutPeer(peer.record.clone())], Vec::new());
+                self.outbox
+                    .persist(vec![StoreOp::PutPeer(peer.record.clone())], Vec::new());
                 Ok(Answer::Accepted)
             }
         }
@@ -129,7 +168,8 @@ impl Device {
         }
         let peer = self.peers.get_mut(&id).ok_or(Refusal::UnknownPeer)?;
         peer.record.name = name;
-        self.outbox.persist(vec![StoreOp::PutPeer(peer.record.clone())], Vec::new());
+        self.outbox
+            .persist(vec![StoreOp::PutPeer(peer.record.clone())], Vec::new());
         Ok(Answer::Accepted)
     }
 
@@ -142,8 +182,10 @@ impl Device {
                 folder.set_record(record);
             }
         }
-        self.outbox.persist(vec![StoreOp::RemovePeer(id)], Vec::new());
-        self.outbox.network(NetworkRequest::Grant(id, BTreeSet::new()));
+        self.outbox
+            .persist(vec![StoreOp::RemovePeer(id)], Vec::new());
+        self.outbox
+            .network(NetworkRequest::Grant(id, BTreeSet::new()));
         peer.link.close(&mut self.outbox);
         self.trust(now);
         Ok(Answer::Accepted)
@@ -161,7 +203,9 @@ impl Device {
     }
 
     fn accept(&mut self, now: Moment, id: DeviceId, folder: FolderId, root: RootPath) -> Accepted {
-        let Some(peer) = self.peers.get(&id) else { return Accepted::Answer(Err(Refusal::UnknownPeer)) };
+        let Some(peer) = self.peers.get(&id) else {
+            return Accepted::Answer(Err(Refusal::UnknownPeer));
+        };
         let Some(statement) = peer.statements.get(&folder) else {
             return Accepted::Answer(Err(Refusal::UnknownInvitation));
         };
@@ -174,13 +218,19 @@ impl Device {
             return Accepted::Answer(Ok(Answer::Folder(folder)));
         }
         let label = statement.label.clone();
-        Accepted::Prepare(FolderRecord { id: folder, label, root, shared_with: BTreeSet::from([id]) })
+        Accepted::Prepare(FolderRecord {
+            id: folder,
+            label,
+            root,
+            shared_with: BTreeSet::from([id]),
+        })
     }
 
     fn remove_folder(&mut self, id: FolderId) -> Result<Answer, Refusal> {
         let folder = self.folders.remove(&id).ok_or(Refusal::UnknownFolder)?;
         self.outbox.disk(id, DiskRequest::Close);
-        self.outbox.persist(vec![StoreOp::RemoveFolder(id)], Vec::new());
+        self.outbox
+            .persist(vec![StoreOp::RemoveFolder(id)], Vec::new());
         for peer in &folder.record().shared_with {
             self.state_folders(*peer);
         }

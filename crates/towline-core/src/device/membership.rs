@@ -19,7 +19,10 @@ impl Device {
     /// States to a connected peer the whole list of folders that we share with it.
     pub(super) fn state_folders(&mut self, id: DeviceId) {
         self.grant(id);
-        let connected = self.peers.get(&id).is_some_and(|peer| peer.connection.is_some());
+        let connected = self
+            .peers
+            .get(&id)
+            .is_some_and(|peer| peer.connection.is_some());
         if !connected {
             return;
         }
@@ -49,19 +52,34 @@ impl Device {
     }
 
     /// Takes a peer's new list of folders.
-    pub(super) fn folders_stated(&mut self, now: Moment, id: DeviceId, statements: Vec<FolderStatement>) {
+    pub(super) fn folders_stated(
+        &mut self,
+        now: Moment,
+        id: DeviceId,
+        statements: Vec<FolderStatement>,
+    ) {
         let sane = |statement: &FolderStatement| statement.label.len() <= NAME_BYTES_MAX;
         if statements.len() > FOLDERS_PER_PEER_MAX || !statements.iter().all(sane) {
             return self.link(now, id, LinkInput::Misbehaved);
         }
-        if statements.iter().any(|statement| self.is_ahead_of_us(statement)) {
+        if statements
+            .iter()
+            .any(|statement| self.is_ahead_of_us(statement))
+        {
             self.begin_incarnation(now);
         }
-        let stated = statements.into_iter().map(|statement| (statement.folder, statement)).collect();
-        let Some(peer) = self.peers.get_mut(&id) else { return };
+        let stated = statements
+            .into_iter()
+            .map(|statement| (statement.folder, statement))
+            .collect();
+        let Some(peer) = self.peers.get_mut(&id) else {
+            return;
+        };
         let before = std::mem::replace(&mut peer.statements, stated);
-        let gone: Vec<FolderId> =
-            before.into_keys().filter(|folder| !peer.statements.contains_key(folder)).collect();
+        let gone: Vec<FolderId> = before
+            .into_keys()
+            .filter(|folder| !peer.statements.contains_key(folder))
+            .collect();
         for folder in gone {
             self.folder(now, folder, FolderInput::PeerLeft(id));
         }
@@ -70,15 +88,22 @@ impl Device {
 
     /// Begins the exchange for every folder that both sides share with each other.
     pub(super) fn join_folders(&mut self, now: Moment, id: DeviceId) {
-        let Some(peer) = self.peers.get(&id) else { return };
+        let Some(peer) = self.peers.get(&id) else {
+            return;
+        };
         if !matches!(peer.connection, Some((_, Greeting::Greeted))) {
             return;
         }
-        let stated: Vec<_> =
-            peer.statements.values().map(|statement| (statement.folder, statement.have)).collect();
+        let stated: Vec<_> = peer
+            .statements
+            .values()
+            .map(|statement| (statement.folder, statement.have))
+            .collect();
         for (folder, have) in stated {
-            let shared =
-                self.folders.get(&folder).is_some_and(|ours| ours.record().shared_with.contains(&id));
+            let shared = self
+                .folders
+                .get(&folder)
+                .is_some_and(|ours| ours.record().shared_with.contains(&id));
             if shared {
                 self.folder(now, folder, FolderInput::PeerJoined(id, have));
             }
@@ -95,8 +120,10 @@ impl Device {
 
     /// Takes an index page, if the peer takes part in that folder.
     pub(super) fn page_received(&mut self, now: Moment, id: DeviceId, page: IndexPage) {
-        let shared =
-            self.folders.get(&page.folder).is_some_and(|folder| folder.record().shared_with.contains(&id));
+        let shared = self
+            .folders
+            .get(&page.folder)
+            .is_some_and(|folder| folder.record().shared_with.contains(&id));
         // Not shared (any more): the peer has not read our newest list yet.
         if shared {
             self.folder(now, page.folder, FolderInput::PageReceived(id, page));
@@ -105,18 +132,23 @@ impl Device {
 
     /// Shares a folder with a peer, durably, and tells it.
     pub(super) fn share(&mut self, now: Moment, folder: FolderId, id: DeviceId) {
-        let Some(ours) = self.folders.get_mut(&folder) else { return };
+        let Some(ours) = self.folders.get_mut(&folder) else {
+            return;
+        };
         let mut record = ours.record().clone();
         record.shared_with.insert(id);
         ours.set_record(record.clone());
-        self.outbox.persist(vec![StoreOp::PutFolder(record)], Vec::new());
+        self.outbox
+            .persist(vec![StoreOp::PutFolder(record)], Vec::new());
         self.state_folders(id);
         self.join_folders(now, id);
     }
 
     pub(super) fn invitations(&self) -> Vec<Invitation> {
         let stated = self.peers.iter().flat_map(|(id, peer)| {
-            peer.statements.values().map(move |statement| (*id, statement))
+            peer.statements
+                .values()
+                .map(move |statement| (*id, statement))
         });
         stated
             .filter(|(id, statement)| {
@@ -144,21 +176,35 @@ impl Device {
             .record()
             .shared_with
             .iter()
-            .map(|peer| FolderPeer { id: *peer, state: state_of(peer) })
+            .map(|peer| FolderPeer {
+                id: *peer,
+                state: state_of(peer),
+            })
             .collect();
-        FolderSummary { peers, ..folder.summary() }
+        FolderSummary {
+            peers,
+            ..folder.summary()
+        }
     }
 
     /// Whether a peer has more of our index than we have: our store was rolled back.
     fn is_ahead_of_us(&self, statement: &FolderStatement) -> bool {
-        let Some((incarnation, sequence)) = statement.have else { return false };
-        let ours = self.folders.get(&statement.folder).map(Folder::last_sequence);
+        let Some((incarnation, sequence)) = statement.have else {
+            return false;
+        };
+        let ours = self
+            .folders
+            .get(&statement.folder)
+            .map(Folder::last_sequence);
         incarnation == self.incarnation && ours.is_some_and(|last| sequence > last)
     }
 
     fn begin_incarnation(&mut self, now: Moment) {
         self.incarnation = Incarnation(u64::from_le_bytes(self.random_bytes()));
-        self.outbox.persist(vec![StoreOp::BeginIncarnation(self.incarnation)], Vec::new());
+        self.outbox.persist(
+            vec![StoreOp::BeginIncarnation(self.incarnation)],
+            Vec::new(),
+        );
         let actor = self.actor();
         let all: Vec<FolderId> = self.folders.keys().copied().collect();
         for folder in all {

@@ -32,7 +32,10 @@ pub fn conflict_path(loser: &Entry, detail: Detail) -> Option<RelPath> {
     let mark = format!("{MARK}{}-{digits}", loser.author.actor.device.short());
     let room = PATH_COMPONENT_BYTES_MAX.checked_sub(mark.len() + extension.len())?;
     let stem = truncated(original(stem), room);
-    loser.path.with_file_name(&format!("{stem}{mark}{extension}")).ok()
+    loser
+        .path
+        .with_file_name(&format!("{stem}{mark}{extension}"))
+        .ok()
 }
 
 const MARK: &str = ".conflict-";
@@ -67,7 +70,9 @@ fn original(stem: &str) -> &str {
 
 /// Whether a text is a whole mark: the word, eight characters of a device and digits of a hash.
 fn is_mark(text: &str) -> bool {
-    let Some((device, digits)) = text.strip_prefix(MARK).and_then(|rest| rest.split_once('-'))
+    let Some((device, digits)) = text
+        .strip_prefix(MARK)
+        .and_then(|rest| rest.split_once('-'))
     else {
         return false;
     };
@@ -78,5 +83,6 @@ fn is_mark(text: &str) -> bool {
 
 /// The longest prefix of at most `room` bytes that ends between characters.
 fn truncated(text: &str, room: usize) -> &str {
-    text.get(..text.floor_char_boundary(room)).unwrap_or_default()
+    text.get(..text.floor_char_boundary(room))
+        .unwrap_or_default()
 }

@@ -13,9 +13,7 @@ use crate::clock::Moment;
 use crate::folder::exchange::{Door, door};
 use crate::folder::look::Root;
 use crate::folder::observe::{Departures, Draft, Observed, Sighting, observe};
-use crate::folder::plan::{
-    Action, Planned, PlannedStep, footing, ground, make_room, plan, rooms,
-};
+use crate::folder::plan::{Action, Planned, PlannedStep, footing, ground, make_room, plan, rooms};
 use crate::folder::settle::settle;
 use crate::folder::verdict::Rest;
 use crate::folder::{Conclusion, Folder, Question, Work};
@@ -70,8 +68,12 @@ impl Folder {
         };
         let walk = &self.walk;
         let in_flight = |path: &RelPath| walk.is_under_way(path);
-        let Observed { drafts, stamps, again, departures } =
-            observe(sighting, rows, &in_flight, departures, self.us);
+        let Observed {
+            drafts,
+            stamps,
+            again,
+            departures,
+        } = observe(sighting, rows, &in_flight, departures, self.us);
         for path in again {
             self.look.want_after_step(path);
         }
@@ -85,7 +87,13 @@ impl Folder {
         }
         let mut operations = self.put_rows(drafts);
         operations.extend(self.put_stamps(stamps));
-        self.persist(now, operations, Vec::new(), Conclusion::Observed(scan), outbox);
+        self.persist(
+            now,
+            operations,
+            Vec::new(),
+            Conclusion::Observed(scan),
+            outbox,
+        );
     }
 
     fn settle(
@@ -97,7 +105,9 @@ impl Folder {
     ) {
         let mut ended = Vec::with_capacity(outcomes.len());
         for (path, outcome) in outcomes {
-            let Some(end) = self.walk.end(&path, outcome) else { continue };
+            let Some(end) = self.walk.end(&path, outcome) else {
+                continue;
+            };
             self.look.step_ended(&path);
             if let Some(keep) = &end.planned.step.keep {
                 self.look.step_ended(keep);
@@ -127,11 +137,23 @@ impl Folder {
         self.persist(now, operations, Vec::new(), Conclusion::Other, outbox);
     }
 
-    pub(super) fn take_page(&mut self, now: Moment, peer: DeviceId, page: IndexPage, outbox: &mut Outbox) {
+    pub(super) fn take_page(
+        &mut self,
+        now: Moment,
+        peer: DeviceId,
+        page: IndexPage,
+        outbox: &mut Outbox,
+    ) {
         let folder = self.record.id;
-        let IndexPage { incarnation, up_to, .. } = page;
+        let IndexPage {
+            incarnation, up_to, ..
+        } = page;
         let ack = |up_to| {
-            let frame = Control::IndexAck { folder, incarnation, up_to };
+            let frame = Control::IndexAck {
+                folder,
+                incarnation,
+                up_to,
+            };
             Output::Network(NetworkRequest::Send(peer, frame))
         };
         match door(&page, self.have(peer)) {
@@ -142,8 +164,13 @@ impl Folder {
                     self.walk.note_peer_row(&entry.path);
                 }
                 let entries = page.entries;
-                let put =
-                    StoreOp::PutPeerRows { folder, device: peer, incarnation, up_to, entries };
+                let put = StoreOp::PutPeerRows {
+                    folder,
+                    device: peer,
+                    incarnation,
+                    up_to,
+                    entries,
+                };
                 let conclusion = Conclusion::PageTaken(peer, incarnation, up_to);
                 self.persist(now, vec![put], vec![ack(up_to)], conclusion, outbox);
             }
@@ -196,8 +223,15 @@ impl Folder {
         for Planned { path, action } in planned {
             match action {
                 Action::Settled => settled.push(path),
-                Action::Adopt { becomes, stamp, rest } => {
-                    drafts.push(Draft { entry: becomes, stamp });
+                Action::Adopt {
+                    becomes,
+                    stamp,
+                    rest,
+                } => {
+                    drafts.push(Draft {
+                        entry: becomes,
+                        stamp,
+                    });
                     match rest {
                         Rest::Settled => settled.push(path),
                         Rest::PeerYields => {}
@@ -231,9 +265,16 @@ impl Folder {
         let mut rows = Vec::with_capacity(drafts.len());
         for Draft { entry, stamp } in drafts {
             self.last_sequence = self.last_sequence.next();
-            rows.push(OurRow { entry, sequence: self.last_sequence, stamp });
+            rows.push(OurRow {
+                entry,
+                sequence: self.last_sequence,
+                stamp,
+            });
         }
-        vec![StoreOp::PutOurRows { folder: self.record.id, rows }]
+        vec![StoreOp::PutOurRows {
+            folder: self.record.id,
+            rows,
+        }]
     }
 
     fn put_stamps(&self, stamps: Vec<(RelPath, DiskStamp)>) -> Option<StoreOp> {

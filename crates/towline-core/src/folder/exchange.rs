@@ -58,12 +58,21 @@ enum Load {
 
 impl Exchange {
     pub(crate) fn new(folder: FolderId) -> Self {
-        Self { folder, durable: Sequence::default(), cursors: BTreeMap::new(), loads: BTreeMap::new() }
+        Self {
+            folder,
+            durable: Sequence::default(),
+            cursors: BTreeMap::new(),
+            loads: BTreeMap::new(),
+        }
     }
 
     /// A peer takes part; it is told what comes after `from`, or everything.
     pub(crate) fn join(&mut self, peer: DeviceId, from: Option<Sequence>) {
-        let start = if from.is_some() { Start::Continued } else { Start::Anew };
+        let start = if from.is_some() {
+            Start::Continued
+        } else {
+            Start::Anew
+        };
         self.place(peer, start, from.unwrap_or_default());
     }
 
@@ -82,7 +91,12 @@ impl Exchange {
     }
 
     fn place(&mut self, peer: DeviceId, start: Start, sent: Sequence) {
-        let cursor = Cursor { start, reach: Reach::Behind, sent, unacked: VecDeque::new() };
+        let cursor = Cursor {
+            start,
+            reach: Reach::Behind,
+            sent,
+            unacked: VecDeque::new(),
+        };
         self.cursors.insert(peer, cursor);
         self.outdate(peer);
     }
@@ -142,7 +156,9 @@ impl Exchange {
         outbox: &mut Outbox,
     ) {
         let load = self.loads.remove(&peer);
-        let Some(cursor) = self.cursors.get_mut(&peer) else { return };
+        let Some(cursor) = self.cursors.get_mut(&peer) else {
+            return;
+        };
         if load != Some(Load::Current) {
             return;
         }
@@ -160,7 +176,13 @@ impl Exchange {
         cursor.sent = up_to;
         cursor.unacked.push_back(up_to);
         let entries = rows.into_iter().map(|(_, entry)| entry).collect();
-        let page = IndexPage { folder: self.folder, incarnation, after, up_to, entries };
+        let page = IndexPage {
+            folder: self.folder,
+            incarnation,
+            after,
+            up_to,
+            entries,
+        };
         outbox.send(peer, Control::Index(page));
     }
 
@@ -237,7 +259,13 @@ pub(crate) fn door(page: &IndexPage, have: Option<(Incarnation, Sequence)>) -> D
     }
 }
 
-/// Whether an entry can be true: its history knows its author.
+/// Writes by one actor at one path that can be true: 2^62. A thousand a second do not get there in a
+/// hundred million years, and a count at the end of its range could not be raised by an edit.
+const WRITES_MAX: u64 = 1 << 62;
+
+/// Whether an entry can be true: its history knows its author, and no count is absurd.
 fn is_honest(entry: &Entry) -> bool {
-    entry.author.counter > 0 && entry.version.knows(entry.author)
+    entry.author.counter > 0
+        && entry.version.knows(entry.author)
+        && entry.version.iter().all(|(_, writes)| writes <= WRITES_MAX)
 }

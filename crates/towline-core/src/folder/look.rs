@@ -225,7 +225,9 @@ impl Look {
 
     /// A page was judged and is durable: goes on with the scan.
     pub(crate) fn judged(&mut self, now: Moment, outbox: &mut Outbox) -> Next {
-        let Some(scan) = &mut self.scan else { return Next::Wait };
+        let Some(scan) = &mut self.scan else {
+            return Next::Wait;
+        };
         if scan.end == PageEnd::More {
             outbox.disk(self.folder, DiskRequest::ContinueScan(scan.id));
             return Next::Wait;
@@ -266,16 +268,23 @@ impl Look {
 
     /// What a person should know of, at most [`HELD_BACK_SHOWN_MAX`].
     pub(crate) fn held_back(&self) -> Vec<HeldBack> {
-        let refused = self
-            .refused
+        let refused = self.refused.iter().map(|(path, reason)| HeldBack {
+            path: path.as_str().to_owned(),
+            reason: *reason,
+        });
+        self.held_back
             .iter()
-            .map(|(path, reason)| HeldBack { path: path.as_str().to_owned(), reason: *reason });
-        self.held_back.iter().cloned().chain(refused).take(HELD_BACK_SHOWN_MAX).collect()
+            .cloned()
+            .chain(refused)
+            .take(HELD_BACK_SHOWN_MAX)
+            .collect()
     }
 
     /// Whether the whole root is being looked at.
     pub(crate) fn is_scanning_all(&self) -> bool {
-        self.scan.as_ref().is_some_and(|scan| scan.breadth == Breadth::Whole)
+        self.scan
+            .as_ref()
+            .is_some_and(|scan| scan.breadth == Breadth::Whole)
     }
 
     pub(crate) const fn rescan_at(&self) -> Option<Moment> {
@@ -320,12 +329,20 @@ impl Scope {
 /// the last ones are the deepest.
 fn next_departures(departures: &mut Sighting) -> Sighting {
     departures.absent.sort();
-    departures.found.sort_by(|left, right| left.path.cmp(&right.path));
+    departures
+        .found
+        .sort_by(|left, right| left.path.cmp(&right.path));
     if departures.absent.is_empty() {
         let at = departures.found.len().saturating_sub(DEPARTURES_PAGE);
-        Sighting { found: departures.found.split_off(at), absent: Vec::new() }
+        Sighting {
+            found: departures.found.split_off(at),
+            absent: Vec::new(),
+        }
     } else {
         let at = departures.absent.len().saturating_sub(DEPARTURES_PAGE);
-        Sighting { found: Vec::new(), absent: departures.absent.split_off(at) }
+        Sighting {
+            found: Vec::new(),
+            absent: departures.absent.split_off(at),
+        }
     }
 }

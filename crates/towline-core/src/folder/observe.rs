@@ -34,7 +34,11 @@ impl Sighting {
 
     /// The paths whose rows [`observe`] needs.
     pub(crate) fn paths(&self) -> Vec<RelPath> {
-        self.found.iter().map(|found| found.path.clone()).chain(self.absent.clone()).collect()
+        self.found
+            .iter()
+            .map(|found| found.path.clone())
+            .chain(self.absent.clone())
+            .collect()
     }
 }
 
@@ -115,16 +119,34 @@ pub(crate) fn observe(
 pub(crate) fn edited(found: Found, row: Option<&OurRow>, us: Actor) -> Draft {
     let mut version = row.map(|row| row.entry.version.clone()).unwrap_or_default();
     let author = version.bump(us);
-    let Found { path, content, mtime, stamp } = found;
-    Draft { entry: Entry { path, version, author, content, mtime }, stamp: Some(stamp) }
+    let Found {
+        path,
+        content,
+        mtime,
+        stamp,
+    } = found;
+    Draft {
+        entry: Entry {
+            path,
+            version,
+            author,
+            content,
+            mtime,
+        },
+        stamp: Some(stamp),
+    }
 }
 
 /// Our delete. It keeps the last mtime: a tombstone has none of its own.
 fn deleted(row: &OurRow, us: Actor) -> Draft {
     let mut version = row.entry.version.clone();
     let author = version.bump(us);
-    let entry =
-        Entry { version, author, content: Content::Absent, ..row.entry.clone() };
+    let entry = Entry {
+        version,
+        author,
+        content: Content::Absent,
+        ..row.entry.clone()
+    };
     Draft { entry, stamp: None }
 }
 
@@ -134,8 +156,14 @@ fn deleted(row: &OurRow, us: Actor) -> Draft {
 fn is_unchanged(found: &Found, row: &OurRow) -> bool {
     match (&found.content, &row.entry.content) {
         (
-            Content::File { hash, executable, .. },
-            Content::File { hash: known_hash, executable: known_executable, .. },
+            Content::File {
+                hash, executable, ..
+            },
+            Content::File {
+                hash: known_hash,
+                executable: known_executable,
+                ..
+            },
         ) => {
             hash == known_hash
                 && executable == known_executable

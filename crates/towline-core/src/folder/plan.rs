@@ -109,7 +109,10 @@ const ADOPTED_ACTORS_MAX: usize = VERSION_ACTORS_MAX / 2;
 pub fn plan(needs: &[Need], connected: &BTreeSet<DeviceId>, us: Actor) -> Vec<Planned> {
     needs
         .iter()
-        .map(|need| Planned { path: need.path.clone(), action: action(need, connected, us) })
+        .map(|need| Planned {
+            path: need.path.clone(),
+            action: action(need, connected, us),
+        })
         .collect()
 }
 
@@ -122,7 +125,11 @@ fn action(need: &Need, connected: &BTreeSet<DeviceId>, us: Actor) -> Action {
     let Some(judgement) = judge(ours.map(|row| &row.entry), theirs) else {
         return Action::Settled;
     };
-    let Judgement { becomes, fate, rest } = judgement;
+    let Judgement {
+        becomes,
+        fate,
+        rest,
+    } = judgement;
     if becomes.version.iter().count() > ADOPTED_ACTORS_MAX {
         return Action::Wait(Wait::History);
     }
@@ -135,7 +142,11 @@ fn action(need: &Need, connected: &BTreeSet<DeviceId>, us: Actor) -> Action {
     let lies = ours.map_or(&Content::Absent, |row| &row.entry.content);
     if is_on_disk(ours, &becomes) {
         let stamp = ours.and_then(|row| row.stamp);
-        return Action::Adopt { becomes, stamp, rest };
+        return Action::Adopt {
+            becomes,
+            stamp,
+            rest,
+        };
     }
     let sources = sources(need, &becomes.content, connected);
     if matches!(becomes.content, Content::File { .. })
@@ -155,9 +166,7 @@ fn action(need: &Need, connected: &BTreeSet<DeviceId>, us: Actor) -> Action {
             let gone = written(&need.path, row.entry.version.clone(), Content::Absent, us);
             step(ours, gone, Rest::PeerYields, None, BTreeSet::new())
         }
-        (Some(row), _, Fate::Loses) => {
-            step(ours, becomes, rest, Some(row.entry.clone()), sources)
-        }
+        (Some(row), _, Fate::Loses) => step(ours, becomes, rest, Some(row.entry.clone()), sources),
         (Some(_) | None, _, _) => step(ours, becomes, rest, None, sources),
     }
 }
@@ -165,7 +174,9 @@ fn action(need: &Need, connected: &BTreeSet<DeviceId>, us: Actor) -> Action {
 /// Whether the disk shows already what shall be: directories and symlinks have nothing beside their
 /// bytes that is synced, files have their mtime and executable bit.
 fn is_on_disk(ours: Option<&OurRow>, becomes: &Entry) -> bool {
-    let Some(row) = ours else { return becomes.content == Content::Absent };
+    let Some(row) = ours else {
+        return becomes.content == Content::Absent;
+    };
     let entry = &row.entry;
     match &becomes.content {
         Content::Absent | Content::Directory | Content::Symlink { .. } => {
@@ -175,11 +186,7 @@ fn is_on_disk(ours: Option<&OurRow>, becomes: &Entry) -> bool {
     }
 }
 
-fn sources(
-    need: &Need,
-    content: &Content,
-    connected: &BTreeSet<DeviceId>,
-) -> BTreeSet<DeviceId> {
+fn sources(need: &Need, content: &Content, connected: &BTreeSet<DeviceId>) -> BTreeSet<DeviceId> {
     match content {
         Content::Absent | Content::Directory | Content::Symlink { .. } => BTreeSet::new(),
         Content::File { .. } => need
@@ -206,7 +213,13 @@ pub(crate) fn written(
     us: Actor,
 ) -> Entry {
     let author = version.bump(us);
-    Entry { path: path.clone(), version, author, content, mtime: UnixNanos::default() }
+    Entry {
+        path: path.clone(),
+        version,
+        author,
+        content,
+        mtime: UnixNanos::default(),
+    }
 }
 
 fn step(
@@ -216,7 +229,9 @@ fn step(
     loser: Option<Entry>,
     sources: BTreeSet<DeviceId>,
 ) -> Action {
-    let keep = loser.as_ref().and_then(|loser| conflict_path(loser, Detail::Short));
+    let keep = loser
+        .as_ref()
+        .and_then(|loser| conflict_path(loser, Detail::Short));
     if loser.is_some() && keep.is_none() {
         // A path so long that its copy has none: what we have stays until somebody renames it.
         return Action::Wait(Wait::Name);
@@ -230,11 +245,19 @@ fn step(
         sources,
     };
     let assumed = ours.map(|row| row.sequence);
-    Action::Step(Box::new(PlannedStep { step, becomes, assumed, loser, rest }))
+    Action::Step(Box::new(PlannedStep {
+        step,
+        becomes,
+        assumed,
+        loser,
+        rest,
+    }))
 }
 
 fn expected(ours: Option<&OurRow>) -> Expected {
-    let Some(row) = ours else { return Expected::Nothing };
+    let Some(row) = ours else {
+        return Expected::Nothing;
+    };
     match row.entry.content {
         Content::Absent => Expected::Nothing,
         Content::Directory => Expected::Directory,
@@ -280,8 +303,11 @@ pub fn ground(
 ) -> Vec<Planned> {
     let mut grounded: Vec<Planned> = Vec::with_capacity(planned.len());
     let mut coming: BTreeSet<RelPath> = BTreeSet::new();
-    let changing: BTreeSet<RelPath> =
-        planned.iter().filter_map(as_step).map(|planned| planned.step.path.clone()).collect();
+    let changing: BTreeSet<RelPath> = planned
+        .iter()
+        .filter_map(as_step)
+        .map(|planned| planned.step.path.clone())
+        .collect();
     for mut one in planned {
         let Action::Step(step) = &mut one.action else {
             grounded.push(one);
@@ -320,8 +346,7 @@ fn as_step(planned: &Planned) -> Option<&PlannedStep> {
 
 /// The directories above a path, from the top down.
 fn parents(path: &RelPath) -> Vec<RelPath> {
-    let mut parents: Vec<RelPath> =
-        std::iter::successors(path.parent(), RelPath::parent).collect();
+    let mut parents: Vec<RelPath> = std::iter::successors(path.parent(), RelPath::parent).collect();
     parents.reverse();
     parents
 }
@@ -335,14 +360,22 @@ fn is_directory(row: Option<&OurRow>) -> bool {
 fn brought_back(path: &RelPath, row: Option<&OurRow>, us: Actor) -> Planned {
     let version = row.map(|row| row.entry.version.clone()).unwrap_or_default();
     let becomes = written(path, version, Content::Directory, us);
-    let loser = row.map(|row| row.entry.clone()).filter(|entry| entry.content != Content::Absent);
+    let loser = row
+        .map(|row| row.entry.clone())
+        .filter(|entry| entry.content != Content::Absent);
     let action = step(row, becomes, Rest::PeerYields, loser, BTreeSet::new());
-    Planned { path: path.clone(), action }
+    Planned {
+        path: path.clone(),
+        action,
+    }
 }
 
 /// The paths whose rows [`make_room`] needs for this plan: where losing versions may be kept.
 pub fn rooms(planned: &[Planned]) -> BTreeSet<RelPath> {
-    let losers = planned.iter().filter_map(as_step).filter_map(|planned| planned.loser.as_ref());
+    let losers = planned
+        .iter()
+        .filter_map(as_step)
+        .filter_map(|planned| planned.loser.as_ref());
     losers
         .flat_map(|loser| [Detail::Short, Detail::Long].map(|detail| conflict_path(loser, detail)))
         .flatten()
@@ -368,7 +401,9 @@ fn room(
 ) -> Option<RelPath> {
     let mut free = None;
     for detail in [Detail::Long, Detail::Short] {
-        let Some(path) = conflict_path(loser, detail) else { continue };
+        let Some(path) = conflict_path(loser, detail) else {
+            continue;
+        };
         match rows.get(&path).map(|row| &row.entry.content) {
             None | Some(Content::Absent) => free = Some(path),
             Some(content) if content.same_bytes(&loser.content) => return None,

@@ -67,13 +67,14 @@ pub(crate) struct Settled {
 }
 
 /// Turns outcomes into rows.
-pub(crate) fn settle(
-    ended: Vec<Ended>,
-    rows: &BTreeMap<RelPath, OurRow>,
-    us: Actor,
-) -> Settled {
+pub(crate) fn settle(ended: Vec<Ended>, rows: &BTreeMap<RelPath, OurRow>, us: Actor) -> Settled {
     let mut settled = Settled::default();
-    for Ended { planned, outcome, news } in ended {
+    for Ended {
+        planned,
+        outcome,
+        news,
+    } in ended
+    {
         let path = planned.step.path.clone();
         match outcome {
             Outcome::Done { stamp, kept } => {
@@ -94,10 +95,17 @@ pub(crate) fn settle(
                 } else {
                     settled.unsettled += 1;
                 }
-                settled.drafts.push(Draft { entry: planned.becomes, stamp });
+                settled.drafts.push(Draft {
+                    entry: planned.becomes,
+                    stamp,
+                });
             }
             Outcome::Stale | Outcome::NotEmpty => {
-                settled.unseen.extend([Some(path.clone()), planned.step.keep].into_iter().flatten());
+                settled.unseen.extend(
+                    [Some(path.clone()), planned.step.keep]
+                        .into_iter()
+                        .flatten(),
+                );
                 settled.failed.push(path);
             }
             Outcome::NoSource => settled.failed.push(path),
@@ -123,12 +131,7 @@ impl Settled {
 }
 
 /// The row of a path whose row changed while its step ran: what lies there now, as our own write.
-fn overtaken(
-    becomes: Entry,
-    stamp: Option<DiskStamp>,
-    row: Option<&OurRow>,
-    us: Actor,
-) -> Draft {
+fn overtaken(becomes: Entry, stamp: Option<DiskStamp>, row: Option<&OurRow>, us: Actor) -> Draft {
     let mut entry = becomes;
     entry.version = row.map(|row| row.entry.version.clone()).unwrap_or_default();
     entry.author = entry.version.bump(us);

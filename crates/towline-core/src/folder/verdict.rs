@@ -6,6 +6,9 @@
 //! edit beats a delete, then the kind's rank, the later mtime, the larger bytes, the larger author.
 //! Every device that sees the same entries comes to the same answer, in whatever order it saw them.
 //!
+//! The same bytes at a path are the same version, whoever else has written them too: who replaced
+//! them, having seen them, has replaced them for all.
+//!
 //! The invariant behind all merging: a vector knows a write only if those bytes are the entry's own,
 //! were causally replaced by them, or are kept elsewhere. So a device joins the history of bytes that
 //! lost a conflict only where it holds them itself and keeps them in the same step; everybody else
@@ -122,9 +125,19 @@ pub fn judge<'a>(
             fate(ours, winner, all())
         }
     };
-    let yielding = theirs.clone().any(|entry| !becomes.version.knows(entry.author));
-    let rest = if yielding { Rest::PeerYields } else { Rest::Settled };
-    Some(Judgement { becomes, fate, rest })
+    let yielding = theirs
+        .clone()
+        .any(|entry| !becomes.version.knows(entry.author));
+    let rest = if yielding {
+        Rest::PeerYields
+    } else {
+        Rest::Settled
+    };
+    Some(Judgement {
+        becomes,
+        fate,
+        rest,
+    })
 }
 
 /// The fate of our bytes. Somebody who has the same bytes and knows more has not replaced them.
@@ -186,8 +199,12 @@ fn bytes(content: &Content) -> &[u8] {
 /// Joins what is beside the bytes: executable if either is, the later mtime, the larger author.
 /// Commutes and is idempotent, so all devices end with the same.
 fn join_metadata(entry: &mut Entry, twin: &Entry) {
-    if let (Content::File { executable, .. }, Content::File { executable: twin, .. }) =
-        (&mut entry.content, &twin.content)
+    if let (
+        Content::File { executable, .. },
+        Content::File {
+            executable: twin, ..
+        },
+    ) = (&mut entry.content, &twin.content)
     {
         *executable |= *twin;
     }

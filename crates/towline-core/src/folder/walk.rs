@@ -180,7 +180,9 @@ impl Walk {
     }
 
     fn is_making_directories(&self) -> bool {
-        self.under_way.values().any(|step| step.planned.phase() == Phase::Directories)
+        self.under_way
+            .values()
+            .any(|step| step.planned.phase() == Phase::Directories)
     }
 
     /// Takes a page of needs; returns those that may be planned now.
@@ -202,7 +204,9 @@ impl Walk {
 
     /// Whether this phase carries a step out; directories that go are collected for the end.
     pub(crate) fn chooses(&mut self, step: &PlannedStep) -> bool {
-        let (State::Walking(phase, _) | State::Draining(phase)) = &self.state else { return false };
+        let (State::Walking(phase, _) | State::Draining(phase)) = &self.state else {
+            return false;
+        };
         if *phase == Phase::Removals && step.phase() == Phase::DirectoryRemovals {
             self.going.insert(step.step.path.clone(), step.clone());
             if self.going.len() > DIRECTORIES_GOING_MAX {
@@ -226,7 +230,11 @@ impl Walk {
         self.last_apply += 1;
         let apply = ApplyId(self.last_apply);
         for planned in steps {
-            let under_way = UnderWay { apply, planned: planned.clone(), news: News::None };
+            let under_way = UnderWay {
+                apply,
+                planned: planned.clone(),
+                news: News::None,
+            };
             self.under_way.insert(planned.step.path.clone(), under_way);
             self.keeping.extend(planned.step.keep.clone());
         }
@@ -235,7 +243,9 @@ impl Walk {
 
     /// Whether a step of this set is under way at a path.
     pub(crate) fn awaits(&self, path: &RelPath, apply: ApplyId) -> bool {
-        self.under_way.get(path).is_some_and(|step| step.apply == apply)
+        self.under_way
+            .get(path)
+            .is_some_and(|step| step.apply == apply)
     }
 
     /// Takes a step that has ended off what is under way.
@@ -247,7 +257,11 @@ impl Walk {
         if std::mem::replace(&mut self.below, Below::Nothing) == Below::Waits {
             self.due = Due::Yes;
         }
-        Some(Ended { planned, outcome, news })
+        Some(Ended {
+            planned,
+            outcome,
+            news,
+        })
     }
 
     /// Whether a step changes what lies at a path.
@@ -258,7 +272,12 @@ impl Walk {
     /// Every path in a scope that a step changes.
     pub(crate) fn under_way_in(&self, scope: &ScanScope) -> Vec<RelPath> {
         match scope {
-            ScanScope::All => self.under_way.keys().chain(&self.keeping).cloned().collect(),
+            ScanScope::All => self
+                .under_way
+                .keys()
+                .chain(&self.keeping)
+                .cloned()
+                .collect(),
             ScanScope::Paths(paths) => paths
                 .iter()
                 .flat_map(|at| {

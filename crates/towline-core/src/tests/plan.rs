@@ -1,1 +1,478 @@
 //! The planner and the verdict, by hand and by property.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use proptest::prelude::*;
+use towline_wire::entry::{Content, Dot, Entry, UnixNanos, VersionVector};
+use towline_wire::ids::Sequence;
+use towline_wire::limits::PATH_COMPONENT_BYTES_MAX;
+use towline_wire::rel_path::RelPath;
+
+use super::folder::world::{actor, device, file, path, symlink};
+use crate::folder::conflict::{Detail, conflict_path};
+use crate::folder::plan::{Action, Phase, Planned, PlannedStep, Sight, Wait};
+use crate::folder::plan::{footing, ground, make_room, plan, rooms};
+use crate::folder::verdict::{Fate, Rest, Verdict, judge, verdict};
+use crate::io::Expected;
+use crate::records::{DiskStamp, Need, OurRow};
+
+fn history(writes: &[(u8, u64)]) -> VersionVector {
+    let mut counters: Vec<_> = writes
+        .iter()
+        .map(|(name, count)| (actor(*name), *count))
+        .collect();
+    counters.sort();
+    VersionVector::try_from(counters).unwrap()
+}
+
+/// What device `by` wrote last of a history.
+fn entry(at: &str, by: u8, writes: &[(u8, u64)], content: Content, mtime: i64) -> Entry {
+    let version = history(writes);
+    let author = Dot {
+        actor: actor(by),
+        counter: version.counter(actor(by)),
+    };
+    Entry {
+        path: path(at),
+        version,
+        author,
+        content,
+        mtime: UnixNanos(mtime),
+    }
+}
+
+const STAMP: DiskStamp = DiskStamp {
+    size: 0,
+    mtime: UnixNanos(1),
+    ctime: UnixNanos(0),
+    file_id: 9,
+};
+
+fn row(entry: Entry) -> OurRow {
+    let stamp = Some(STAMP).filter(|_| entry.content != Content::Absent);
+    OurRow {
+        entry,
+        sequence: Sequence(5),
+        stamp,
+    }
+}
+
+fn need(ours: Option<Entry>, theirs: &[(u8, Entry)]) -> Need {
+    let path = theirs
+        .first()
+        .map_or_else(|| path("x"), |(_, entry)| entry.path.clone());
+    let theirs = theirs
+        .iter()
+        .map(|(name, entry)| (device(*name), entry.clone()))
+        .collect();
+    Need {
+        path,
+        ours: ours.map(row),
+        theirs,
+        held: BTreeSet::new(),
+    }
+}
+
+/// Plans one need as device 1 with devices 2 and 3 connected.
+fn action(need: Need) -> Action {
+    let connected = BTreeSet::from([device(2), device(3)]);
+    plan(&[need], &connected, actor(1)).remove(0).action
+}
+
+fn step(action: Action) -> PlannedStep {
+    match action {
+        Action::Step(step) => *step,
+        other @ (Action::Settled | Action::Adopt { .. } | Action::Wait(_)) => {
+            panic!("no step: {other:?}")
+        }
+    }
+}
+
+// --- by hand -------------------------------------------------------------------------------------
+
+#[test]
+fn a_later_file_replaces_ours_from_every_peer_that_has_it() {
+    let ours = entry("x", 1, &[(1, 1)], file("old"), 1);
+    let theirs = entry("x", 2, &[(1, 1), (2, 1)], file("new"), 2);
+    let step = step(action(need(
+        Some(ours),
+        &[(2, theirs.clone()), (3, theirs.clone())],
+    )));
+    assert_eq!(step.becomes, theirs);
+    assert_eq!(step.step.expected, Expected::Stamped(STAMP));
+    assert_eq!(step.step.sources, BTreeSet::from([device(2), device(3)]));
+    assert_eq!(
+        (step.step.keep, step.assumed, step.rest),
+        (None, Some(Sequence(5)), Rest::Settled)
+    );
+}
+
+#[test]
+fn an_older_record_is_settled() {
+    let ours = entry("x", 1, &[(1, 2)], file("new"), 1);
+    let theirs = entry("x", 1, &[(1, 1)], file("old"), 9);
+    assert_eq!(action(need(Some(ours), &[(2, theirs)])), Action::Settled);
+}
+
+#[test]
+fn a_need_without_records_is_settled() {
+    assert_eq!(action(need(None, &[])), Action::Settled);
+}
+
+#[test]
+fn the_loser_of_a_conflict_waits_and_merges_nothing() {
+    let ours = entry("x", 1, &[(1, 1)], file("ours"), 9);
+    let theirs = entry("x", 2, &[(2, 1)], file("theirs"), 1);
+    assert_eq!(
+        action(need(Some(ours), &[(2, theirs)])),
+        Action::Wait(Wait::PeerYields)
+    );
+}
+
+#[test]
+fn bytes_that_lose_are_kept_also_when_another_peer_has_them() {
+    let ours = entry("x", 1, &[(1, 1)], file("ours"), 1);
+    let mut same = ours.clone();
+    same.version = history(&[(1, 1), (3, 1)]);
+    let winner = entry("x", 2, &[(2, 1)], file("winner"), 9);
+    let step = step(action(need(Some(ours.clone()), &[(2, winner), (3, same)])));
+    assert_eq!(step.step.keep, conflict_path(&ours, Detail::Short));
+    assert_eq!(step.becomes.version, history(&[(1, 1), (2, 1)]));
+    assert_eq!(
+        step.rest,
+        Rest::Settled,
+        "device 3's bytes are known by ours now"
+    );
+}
+
+#[test]
+fn without_a_connected_source_a_file_waits_unless_its_bytes_lie_here() {
+    let theirs = entry("x", 4, &[(4, 1)], file("far"), 1);
+    let mut need = need(None, &[(4, theirs)]);
+    assert_eq!(action(need.clone()), Action::Wait(Wait::Source));
+    let Content::File { hash, .. } = file("far") else {
+        panic!("a file")
+    };
+    need.held.insert(hash);
+    assert_eq!(step(action(need)).step.sources, BTreeSet::new());
+}
+
+#[test]
+fn metadata_of_a_directory_changes_only_the_row() {
+    let ours = entry("x", 1, &[(1, 1)], Content::Directory, 1);
+    let theirs = entry("x", 2, &[(2, 1)], Content::Directory, 7);
+    let Action::Adopt {
+        becomes,
+        stamp,
+        rest,
+    } = action(need(Some(ours), &[(2, theirs)]))
+    else {
+        panic!("adopted")
+    };
+    assert_eq!(
+        (becomes.version, becomes.mtime),
+        (history(&[(1, 1), (2, 1)]), UnixNanos(7))
+    );
+    assert_eq!((stamp, rest), (Some(STAMP), Rest::Settled));
+}
+
+#[test]
+fn a_directory_goes_before_a_file_takes_its_name() {
+    let ours = entry("x", 1, &[(1, 1)], Content::Directory, 1);
+    let theirs = entry("x", 2, &[(1, 1), (2, 1)], file("f"), 1);
+    let step = step(action(need(Some(ours), &[(2, theirs.clone())])));
+    assert_eq!(step.phase(), Phase::DirectoryRemovals);
+    assert_eq!(step.becomes.content, Content::Absent);
+    // Their write wins over our delete, which it does not know.
+    assert_eq!(verdict(&step.becomes, &theirs), Verdict::TheirsInConflict);
+}
+
+#[test]
+fn a_vast_history_is_not_adopted() {
+    let writes: Vec<(u8, u64)> = (1..=200).map(|name| (name, 1)).collect();
+    let theirs = entry("x", 2, &writes, file("f"), 1);
+    assert_eq!(
+        action(need(None, &[(2, theirs)])),
+        Action::Wait(Wait::History)
+    );
+}
+
+fn planned(at: &str, content: Content) -> Planned {
+    let theirs = entry(at, 2, &[(2, 1)], content, 1);
+    Planned {
+        path: path(at),
+        action: action(need(None, &[(2, theirs)])),
+    }
+}
+
+fn grounded(rows: Vec<OurRow>, pending: &[&str], sight: Sight) -> Vec<Planned> {
+    let planned = vec![planned("d/e/x", file("x"))];
+    assert_eq!(footing(&planned), BTreeSet::from([path("d"), path("d/e")]));
+    let rows = rows
+        .into_iter()
+        .map(|row| (row.entry.path.clone(), row))
+        .collect();
+    let pending = |path: &RelPath| pending.contains(&path.as_str());
+    ground(planned, &rows, &pending, sight, actor(1))
+}
+
+#[test]
+fn a_live_entry_brings_its_directories_back() {
+    let top = row(entry("d", 1, &[(1, 1)], Content::Directory, 1));
+    let gone = row(entry("d/e", 2, &[(1, 1), (2, 1)], Content::Absent, 1));
+    let mut plan = grounded(vec![top, gone], &[], Sight::Whole);
+    assert_eq!(
+        plan.iter().map(|one| one.path.as_str()).collect::<Vec<_>>(),
+        ["d/e", "d/e/x"]
+    );
+    let back = step(plan.remove(0).action);
+    assert_eq!(back.becomes.version, history(&[(1, 2), (2, 1)]));
+    assert_eq!(
+        (back.step.content, back.step.expected),
+        (Content::Directory, Expected::Nothing)
+    );
+}
+
+#[test]
+fn a_child_waits_for_a_parent_that_may_come_by_itself() {
+    let waits =
+        |plan: Vec<Planned>| plan.len() == 1 && plan[0].action == Action::Wait(Wait::Parent);
+    assert!(waits(grounded(vec![], &["d"], Sight::Whole)));
+    assert!(waits(grounded(vec![], &[], Sight::Partial)));
+    assert_eq!(grounded(vec![], &[], Sight::Whole).len(), 3);
+}
+
+#[test]
+fn a_file_above_a_live_entry_is_kept_and_gives_way() {
+    let top = row(entry("d", 1, &[(1, 1)], file("in the way"), 1));
+    let plan = grounded(vec![top.clone()], &[], Sight::Whole);
+    let first = step(plan[0].action.clone());
+    assert_eq!(first.step.content, Content::Directory);
+    assert_eq!(first.step.keep, conflict_path(&top.entry, Detail::Short));
+}
+
+#[test]
+fn what_is_kept_finds_a_free_name_or_lies_there_already() {
+    let ours = entry("x", 1, &[(1, 1)], file("ours"), 1);
+    let winner = entry("x", 2, &[(2, 1)], file("winner"), 9);
+    let keep = |occupant: Option<Content>| {
+        let action = action(need(Some(ours.clone()), &[(2, winner.clone())]));
+        let mut planned = [Planned {
+            path: path("x"),
+            action,
+        }];
+        let short = conflict_path(&ours, Detail::Short).unwrap();
+        assert_eq!(rooms(&planned).len(), 2);
+        let rows: BTreeMap<RelPath, OurRow> = occupant
+            .map(|content| {
+                (
+                    short.clone(),
+                    row(entry(short.as_str(), 3, &[(3, 1)], content, 1)),
+                )
+            })
+            .into_iter()
+            .collect();
+        make_room(&mut planned, &rows);
+        let [Planned { action, .. }] = planned;
+        step(action).step.keep
+    };
+    assert_eq!(keep(None), conflict_path(&ours, Detail::Short));
+    assert_eq!(
+        keep(Some(Content::Absent)),
+        conflict_path(&ours, Detail::Short)
+    );
+    assert_eq!(
+        keep(Some(file("other"))),
+        conflict_path(&ours, Detail::Long)
+    );
+    assert_eq!(keep(Some(file("ours"))), None);
+}
+
+#[test]
+fn a_conflict_copy_is_named_after_the_file_the_author_and_the_bytes() {
+    let name = |at: &str| {
+        let loser = entry(at, 1, &[(1, 1)], file("ours"), 1);
+        conflict_path(&loser, Detail::Short)
+            .unwrap()
+            .as_str()
+            .to_owned()
+    };
+    let mark = format!(
+        ".conflict-{}-{}",
+        device(1).short(),
+        &super::folder::world::hash("ours").to_string()[..6]
+    );
+    assert_eq!(
+        name("d/report.final.txt"),
+        format!("d/report.final{mark}.txt")
+    );
+    assert_eq!(name("Makefile"), format!("Makefile{mark}"));
+    assert_eq!(name(".env"), format!(".env{mark}"));
+    assert_eq!(
+        name("a. a very long sentence that is no extension"),
+        format!("a. a very long sentence that is no extension{mark}")
+    );
+    assert_eq!(
+        name(&name("a.txt")),
+        name("a.txt"),
+        "a copy of a copy keeps one mark"
+    );
+    assert_eq!(name(&name("a")), name("a"));
+    let long = name(&format!("{}.txt", "ä".repeat(125)));
+    assert!(long.len() <= PATH_COMPONENT_BYTES_MAX && long.ends_with(&format!("ä{mark}.txt")));
+    let directory = entry("x", 1, &[(1, 1)], Content::Directory, 1);
+    assert_eq!(conflict_path(&directory, Detail::Short), None);
+}
+
+// --- by property ---------------------------------------------------------------------------------
+
+fn any_content() -> impl Strategy<Value = Content> {
+    prop_oneof![
+        Just(Content::Absent),
+        Just(Content::Directory),
+        "[ab]".prop_map(|text| symlink(&text)),
+        ("[a-h]", any::<bool>()).prop_map(|(text, executable)| match file(&text) {
+            Content::File { size, hash, .. } => Content::File {
+                size,
+                hash,
+                executable
+            },
+            other @ (Content::Absent | Content::Directory | Content::Symlink { .. }) => other,
+        }),
+    ]
+}
+
+/// Any record at all, lies included.
+fn any_entry() -> impl Strategy<Value = Entry> {
+    let counters = prop::collection::btree_map(1..4_u8, 1..4_u64, 1..4);
+    (counters, 1..4_u8, any_content(), 0..3_i64).prop_map(|(counters, by, content, mtime)| {
+        let writes: Vec<(u8, u64)> = counters.into_iter().collect();
+        entry("x", by, &writes, content, mtime)
+    })
+}
+
+#[derive(Debug, Clone)]
+enum Act {
+    /// A person writes on a device.
+    Write(usize, Content, i64),
+    /// A device hears some others and carries its plan out.
+    Hear(usize, Vec<usize>),
+}
+
+fn any_act() -> impl Strategy<Value = Act> {
+    prop_oneof![
+        (0..3_usize, any_content(), 0..3_i64)
+            .prop_map(|(at, content, mtime)| Act::Write(at, content, mtime)),
+        (0..3_usize, prop::collection::vec(0..3_usize, 1..3))
+            .prop_map(|(at, of)| Act::Hear(at, of)),
+    ]
+}
+
+/// Three devices and one path, carried out as the plan says, without disks and delays.
+#[derive(Default)]
+struct Model {
+    entries: [Option<Entry>; 3],
+    kept: Vec<Content>,
+    written: Vec<Content>,
+    /// Bytes that a person has replaced who saw them here. The same bytes are the same version,
+    /// whoever else has written them too.
+    replaced: Vec<Content>,
+}
+
+impl Model {
+    fn act(&mut self, act: &Act) {
+        match act {
+            Act::Write(at, content, mtime) => {
+                let name = u8::try_from(*at).unwrap() + 1;
+                let old = self.entries[*at].take();
+                self.replaced
+                    .extend(old.as_ref().map(|old| old.content.clone()));
+                self.written.push(content.clone());
+                let mut version = old.map(|old| old.version).unwrap_or_default();
+                let author = version.bump(actor(name));
+                let (path, content) = (path("x"), content.clone());
+                let mtime = UnixNanos(*mtime);
+                self.entries[*at] = Some(Entry {
+                    path,
+                    version,
+                    author,
+                    content,
+                    mtime,
+                });
+            }
+            Act::Hear(at, of) => {
+                let heard: Vec<Entry> = of
+                    .iter()
+                    .filter_map(|of| self.entries[*of].clone())
+                    .collect();
+                let ours = self.entries[*at].clone();
+                let Some(judged) = judge(ours.as_ref(), heard.iter()) else {
+                    return;
+                };
+                if judged.fate == Fate::Loses {
+                    self.kept.push(ours.unwrap().content);
+                }
+                let again = judge(Some(&judged.becomes), heard.iter()).unwrap();
+                assert_eq!(again.becomes, judged.becomes, "idempotent");
+                let reversed = judge(self.entries[*at].as_ref(), heard.iter().rev()).unwrap();
+                assert_eq!(
+                    reversed.becomes, judged.becomes,
+                    "the order of peers does not matter"
+                );
+                self.entries[*at] = Some(judged.becomes);
+            }
+        }
+    }
+}
+
+proptest! {
+    #[test]
+    fn the_verdict_is_the_same_from_both_sides(left in any_entry(), right in any_entry()) {
+        prop_assert_eq!(verdict(&left, &right), verdict(&right, &left).mirrored());
+        prop_assert_eq!(verdict(&left, &left), Verdict::Same);
+        if left != right {
+            prop_assert_ne!(verdict(&left, &right), Verdict::Same);
+        }
+    }
+
+    #[test]
+    fn any_order_of_writes_and_meetings_ends_in_one_entry_and_loses_nothing(
+        acts in prop::collection::vec(any_act(), 1..24),
+    ) {
+        let mut model = Model::default();
+        for act in &acts {
+            model.act(act);
+        }
+        for _ in 0..4 {
+            for at in 0..3 {
+                model.act(&Act::Hear(at, vec![0, 1, 2]));
+            }
+        }
+        let [first, second, third] = &model.entries;
+        prop_assert_eq!(first, second);
+        prop_assert_eq!(second, third);
+        let is_live = |content: &&Content| !model.replaced.iter().any(|old| old.same_bytes(content));
+        for content in model.written.iter().filter(is_live) {
+            let bytes = matches!(content, Content::File { .. } | Content::Symlink { .. });
+            let stands = first.iter().any(|entry| entry.content.same_bytes(content));
+            let kept = model.kept.iter().any(|kept| kept.same_bytes(content));
+            prop_assert!(!bytes || stands || kept, "{:?} is lost", content);
+        }
+    }
+
+    #[test]
+    fn no_lie_makes_the_planner_panic_or_merge_what_it_does_not_hold(
+        ours in prop::option::of(any_entry()),
+        theirs in prop::collection::vec(any_entry(), 0..4),
+    ) {
+        let records: Vec<(u8, Entry)> = (2..).zip(theirs).collect();
+        let action = action(need(ours.clone(), &records));
+        if let (Action::Step(step), Some(ours)) = (action, ours)
+            && matches!(ours.content, Content::File { .. } | Content::Symlink { .. })
+        {
+            let replaced = records.iter().any(|(_, entry)| verdict(&ours, entry) == Verdict::Theirs);
+            let stands = step.step.content.same_bytes(&ours.content);
+            prop_assert!(stands || replaced || step.step.keep.is_some());
+        }
+    }
+}

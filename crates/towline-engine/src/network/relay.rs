@@ -17,7 +17,7 @@ use futures_util::task::AtomicWaker;
 use futures_util::{SinkExt, StreamExt};
 use quinn::udp::EcnCodepoint;
 use tokio::sync::mpsc;
-use tokio::time::{MissedTickBehavior, interval, timeout};
+use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_util::sync::CancellationToken;
@@ -51,6 +51,10 @@ const SILENCE_MAX: Duration = Duration::from_secs(40);
 
 /// How long one datagram may take to leave: 5 s. After that TCP is stuck and the channel useless.
 const SEND_DEADLINE: Duration = Duration::from_secs(5);
+
+/// How long a closed channel still carries: 250 ms, so that the news of a connection that was closed
+/// just before can leave.
+const CLOSE_LINGER: Duration = Duration::from_millis(250);
 
 /// A datagram on its way through a channel.
 #[derive(Debug)]
@@ -183,17 +187,28 @@ impl Relays {
         }
         let relays = Arc::clone(self);
         self.tasks.spawn("relay channel", async move {
-            closing
-                .run_until_cancelled(relays.run(&channel, number))
-                .await;
+            let closed = async {
+                closing.cancelled().await;
+                sleep(CLOSE_LINGER).await;
+            };
+            tokio::select! {
+                () = relays.run(&channel, number) => {}
+                () = closed => relays.leave(channel.peer),
+            }
         });
     }
 
     /// Closes the channel with this peer. Nothing is told: who asks knows.
     pub(super) fn close(&self, peer: DeviceId) {
-        let mut current = self.lock();
-        if let Some(closed) = current.remove(&peer) {
+        if let Some(closed) = self.lock().remove(&peer) {
             closed.closing.cancel();
+        }
+    }
+
+    /// Takes a closed channel's sending end away, unless a newer channel has taken its place.
+    fn leave(&self, peer: DeviceId) {
+        let current = self.lock();
+        if !current.contains_key(&peer) {
             self.socket.routes_mut().set_relay(peer, None);
         }
     }

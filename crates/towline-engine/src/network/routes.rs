@@ -28,7 +28,7 @@ const RELAY_PORT: u16 = 2;
 const FIRST_DIRECT_PORT: u16 = 3;
 
 /// Addresses admitted per peer: 24. A peer names at most 16 and may show a few more through
-/// address translation; the oldest goes first.
+/// address translation; the least recently proven goes first.
 const ADDRESSES_PER_PEER_MAX: usize = 24;
 
 /// Which side of a connection we are for a peer.
@@ -91,7 +91,7 @@ struct PeerRoutes {
     role: Role,
     standing: Standing,
     selected: Option<Path>,
-    /// Admitted addresses with their synthetic ports, oldest first.
+    /// Admitted addresses with their synthetic ports, the least recently proven first.
     direct: Vec<(SocketAddr, u16)>,
     next_port: u16,
     relay: Option<RelaySender>,
@@ -163,10 +163,10 @@ impl Routes {
         if routes.standing == Standing::ShutOut {
             return;
         }
-        if let Some(known) = self.sources_by_addr.get(&addr)
-            && (known.peer == peer || proof == Proof::Heard)
-        {
-            return;
+        match self.sources_by_addr.get(&addr) {
+            Some(known) if known.peer == peer => return routes.keep_longest(addr),
+            Some(_) if proof == Proof::Heard => return,
+            Some(_) | None => {}
         }
         let port = match routes.role {
             Role::Dials => DIALED_PORT,
@@ -267,6 +267,16 @@ impl Routes {
         match synthetic.ip() {
             IpAddr::V6(ula) => self.peers_by_ula.get(&ula),
             IpAddr::V4(_) => None,
+        }
+    }
+}
+
+impl PeerRoutes {
+    /// An address that is proven again, as that of the path in use always is, goes last.
+    fn keep_longest(&mut self, addr: SocketAddr) {
+        if let Some(at) = self.direct.iter().position(|(known, _)| *known == addr) {
+            let entry = self.direct.remove(at);
+            self.direct.push(entry);
         }
     }
 }
@@ -374,13 +384,16 @@ mod tests {
     }
 
     #[test]
-    fn the_oldest_address_makes_room() {
+    fn the_least_recently_proven_address_makes_room() {
         let mut routes = Routes::new(device(9));
         routes.add_peer(device(1));
+        let in_use = addr(1000);
         for port in 0..100 {
+            routes.admit(device(1), in_use, Proof::Heard);
             routes.admit(device(1), addr(port), Proof::Heard);
         }
         assert!(routes.source(addr(0)).is_none());
+        assert!(routes.source(in_use).is_some());
         assert!(routes.source(addr(99)).is_some());
         assert_eq!(routes.sources_by_addr.len(), ADDRESSES_PER_PEER_MAX);
     }

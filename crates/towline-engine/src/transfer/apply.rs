@@ -202,7 +202,10 @@ struct Group {
 
 impl Group {
     fn sources(&self) -> BTreeSet<DeviceId> {
-        self.steps.iter().flat_map(|(_, step)| step.sources.iter().copied()).collect()
+        self.steps
+            .iter()
+            .flat_map(|(_, step)| step.sources.iter().copied())
+            .collect()
     }
 }
 
@@ -642,14 +645,15 @@ impl Queue<SmallFile> {
 /// fills; more would only raise the peak of memory.
 const BUDGET_BYTES: u32 = 24 * 1024 * 1024;
 
-/// Files in one commit: 512. One round of syncing costs about as much as a few hundred files;
-/// a larger batch delays what the person sees.
+/// Files in one commit: 512. A commit syncs twice whatever it holds, so small batches are dear; larger
+/// ones delay what the person sees.
 const BATCH_FILES_MAX: usize = 512;
 
 /// Bytes in one commit: 8 MiB, a third of [`BUDGET_BYTES`].
 const BATCH_BYTES_MAX: usize = 8 * 1024 * 1024;
 
-/// How long a batch waits to become full: 20 ms, about one round of syncing on an SSD.
+/// How long a batch waits to become full: 20 ms, too short for a person to see; shorter would make
+/// more commits on a slow link.
 const BATCH_TIME_MAX: Duration = Duration::from_millis(20);
 
 /// Commits side by side: 2, so that one writes while the other waits for the disk.

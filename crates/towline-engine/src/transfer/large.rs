@@ -463,8 +463,9 @@ const BUDGET_BYTES: u32 = 8 * 1024 * 1024;
 /// Arrived spans that wait for a write: 8; the byte budget is the real bound.
 const ARRIVED_MAX: usize = 8;
 
-/// Spans that are hashed and written side by side: 2, one per core of a small machine.
-const WRITES_MAX: usize = 2;
+/// Spans that are hashed and written side by side: 3. One may be waiting for a push to the disk while
+/// two more keep a small machine's cores busy.
+const WRITES_MAX: usize = 3;
 
 /// Units that are queued at once: those of 4 GiB, 4096. Bounds the queue for files of any length.
 const SECTION_BYTES: u64 = 4096 * UNIT_BYTES;

@@ -457,8 +457,10 @@ fn reset(send: &mut SendStream) {
     let _ = send.reset(VarInt::from_u32(1));
 }
 
-/// Data streams of one peer at once: 8. An honest fetcher uses four; each costs two bursts of memory.
-pub(crate) const STREAMS_PER_PEER_MAX: usize = 8;
+/// Data streams of one peer at once: 32. A fetcher uses at most six per folder, so five folders can be
+/// fetched side by side. An honest stream holds about 2 MiB, one that asks for the longest ranges and
+/// reads nothing about 10 MiB.
+pub(crate) const STREAMS_PER_PEER_MAX: usize = 32;
 
 /// Bytes after which a burst leaves: 1 MiB. Smaller bursts pay more for hopping to the disk pool,
 /// larger ones hold more memory per stream. A burst exceeds it by at most one range (4 MiB).

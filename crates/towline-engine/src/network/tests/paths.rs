@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use quinn::{RecvStream, SendStream};
 use tokio::time::timeout;
-use towline_core::io::{NetworkEvent, NetworkRequest, Path};
+use towline_core::io::{LinkFault, NetworkEvent, NetworkRequest, Path};
 
 use super::nodes::{Node, connect, numbered, pair};
 use super::servers::{Hop, relay};
@@ -201,4 +201,19 @@ async fn an_outage_under_load_ends_when_another_path_is_selected() {
     let both = tokio::join!(up.read(4 << 20), down.read(4 << 20));
     println!("then 4 MiB: up, down {both:?}");
     writers.close().await;
+}
+
+#[tokio::test]
+async fn a_hangup_still_leaves_through_a_relay_that_is_closed_with_it() {
+    let (mut dialer, mut acceptor) = relayed_pair().await;
+    dialer.network.request(NetworkRequest::Hangup(acceptor.id));
+    dialer
+        .network
+        .request(NetworkRequest::CloseRelay(acceptor.id));
+    let closed = |event: &NetworkEvent| match event {
+        NetworkEvent::Disconnected(_, _, fault) => Some(*fault),
+        _ => None,
+    };
+    assert_eq!(dialer.until(closed).await, LinkFault::Closed);
+    assert_eq!(acceptor.until(closed).await, LinkFault::Closed);
 }

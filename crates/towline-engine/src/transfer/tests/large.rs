@@ -38,7 +38,12 @@ async fn an_inserted_byte_costs_less_than_three_chunks() {
     let mut new = old;
     new.insert(17_000_000, 0x55);
     let content = shelf.add("big", &new);
-    let came = world.apply(vec![Step { expected, ..make("big", content, &[source]) }]).await;
+    let came = world
+        .apply(vec![Step {
+            expected,
+            ..make("big", content, &[source])
+        }])
+        .await;
     assert!(came.outcomes.values().all(is_done));
     assert!(world.here.bytes("big") == new);
     let average = u64::from(ChunkSizes::of_file(new.len() as u64).average);

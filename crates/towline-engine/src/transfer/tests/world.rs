@@ -76,7 +76,11 @@ impl Shelf {
     pub(super) fn new() -> Arc<Self> {
         let directory = tempfile::tempdir().unwrap();
         let root = Mutex::new(open(&directory));
-        Arc::new(Self { directory, root, rows: Mutex::default() })
+        Arc::new(Self {
+            directory,
+            root,
+            rows: Mutex::default(),
+        })
     }
 
     /// Opens the root anew, as after a restart.
@@ -94,8 +98,15 @@ impl Shelf {
         fs::create_dir_all(place.parent().unwrap()).unwrap();
         fs::write(&place, bytes).unwrap();
         let hash = hash_of(bytes);
-        self.rows.lock().unwrap().insert(hash, (path(name), self.stamp(name)));
-        Content::File { size: bytes.len() as u64, hash, executable: false }
+        self.rows
+            .lock()
+            .unwrap()
+            .insert(hash, (path(name), self.stamp(name)));
+        Content::File {
+            size: bytes.len() as u64,
+            hash,
+            executable: false,
+        }
     }
 
     /// The marks of a file now.
@@ -105,7 +116,9 @@ impl Shelf {
 
     /// Makes the index lie: the file has these bytes instead, under the marks that the index says.
     pub(super) fn corrupt(&self, content: &Content, bytes: &[u8]) {
-        let Content::File { hash, .. } = content else { panic!("not a file") };
+        let Content::File { hash, .. } = content else {
+            panic!("not a file")
+        };
         let mut rows = self.rows.lock().unwrap();
         let (path, stamp) = rows.get_mut(hash).unwrap();
         fs::write(self.directory.path().join(path.as_str()), bytes).unwrap();
@@ -114,7 +127,9 @@ impl Shelf {
 
     /// Changes the file behind the index's back.
     pub(super) fn change(&self, content: &Content) {
-        let Content::File { hash, size, .. } = content else { panic!("not a file") };
+        let Content::File { hash, size, .. } = content else {
+            panic!("not a file")
+        };
         let place = self.rows.lock().unwrap()[hash].0.clone();
         let bytes = vec![0; usize::try_from(*size).unwrap() + 1];
         fs::write(self.directory.path().join(place.as_str()), bytes).unwrap();
@@ -131,7 +146,8 @@ impl Shelf {
     /// Names in the directory for temporary files.
     pub(super) fn temporaries(&self) -> Vec<String> {
         let list = fs::read_dir(self.directory.path().join(".towline/tmp")).unwrap();
-        list.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect()
+        list.map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .collect()
     }
 }
 
@@ -142,7 +158,11 @@ impl Folders for Shelf {
 
     fn with_content(&self, folder: FolderId, hash: ContentHash) -> Vec<(RelPath, DiskStamp)> {
         let rows = self.rows.lock().unwrap();
-        rows.get(&hash).filter(|_| folder == FOLDER).cloned().into_iter().collect()
+        rows.get(&hash)
+            .filter(|_| folder == FOLDER)
+            .cloned()
+            .into_iter()
+            .collect()
     }
 }
 

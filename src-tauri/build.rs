@@ -1,4 +1,3 @@
-<<<<<<< HEAD
 //! Build script of the desktop app.
 //!
 //! The manifest and `tauri.conf.json` lie at the root of the repository; capabilities stay with the
@@ -10,6 +9,3 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         tauri_build::Attributes::new().capabilities_path_pattern("./src-tauri/capabilities/**/*");
     tauri_build::try_build(attributes).map_err(Into::into)
 }
-=======
-fn main() {}
->>>>>>> lead

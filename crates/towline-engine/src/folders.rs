@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use tokio::sync::{Semaphore, mpsc};
-use towline_core::io::{ApplyId, DiskEvent, DiskRequest, Input, NetworkEvent, NetworkRequest, Outcome, Step};
+use towline_core::io::{Absent, ApplyId, DiskEvent, DiskRequest, Input, NetworkEvent, NetworkRequest, Outcome, Step};
 use towline_core::records::{DiskStamp, OurRow};
 use towline_store::{Reader, StoreError};
 use towline_wire::entry::Content;
@@ -127,7 +127,12 @@ impl Folders {
     pub(crate) fn request(&self, folder: FolderId, request: DiskRequest) {
         let disk = &self.library.disk;
         match request {
-            DiskRequest::Prepare { root, others } => disk.prepare(folder, root, others),
+            DiskRequest::Prepare { root, others, absent: Absent::Refuse } => {
+                disk.prepare(folder, root, others);
+            }
+            DiskRequest::Prepare { root, others, absent: Absent::Make } => {
+                disk.make(folder, root, others);
+            }
             DiskRequest::Open(root) => disk.open(folder, root),
             DiskRequest::Close => {
                 if let Some(moving) = self.moving().remove(&folder) {

@@ -9,7 +9,7 @@ use super::Device;
 use crate::clock::Moment;
 use crate::command::{Answer, Command, CommandId, Comparison, Refusal};
 use crate::folder::{Folder, FolderInput};
-use crate::io::{DiskRequest, NetworkRequest, Output, RootFault};
+use crate::io::{Absent, DiskRequest, NetworkRequest, Output, RootFault};
 use crate::pairing::{Ourselves, PairingWish};
 use crate::records::{FolderRecord, RestoredFolder, RootPath, StoreOp, Totals, Verification};
 
@@ -41,12 +41,15 @@ impl Device {
                         root,
                         shared_with: BTreeSet::new(),
                     },
+                    Absent::Refuse,
                 );
             }
             Command::InvitePeer(folder, peer) => self.invite(now, folder, peer),
             Command::AcceptInvitation { peer, folder, root } => {
                 match self.accept(now, peer, folder, root) {
-                    Accepted::Prepare(record) => return self.prepare(id, record),
+                    Accepted::Prepare(record) => {
+                        return self.prepare(id, record, Absent::Make);
+                    }
                     Accepted::Answer(answer) => answer,
                 }
             }
@@ -90,7 +93,7 @@ impl Device {
         }
     }
 
-    fn prepare(&mut self, command: CommandId, record: FolderRecord) {
+    fn prepare(&mut self, command: CommandId, record: FolderRecord, absent: Absent) {
         if !is_name(&record.label) {
             return self.outbox.push(Output::Reply(command, Err(Refusal::Name)));
         }
@@ -108,6 +111,7 @@ impl Device {
             DiskRequest::Prepare {
                 root: record.root.clone(),
                 others,
+                absent,
             },
         );
         self.preparing

@@ -9,6 +9,7 @@ import type { PeerView } from "../backend/generated/PeerView";
 import type { View } from "../backend/generated/View";
 import { problems, type Problem } from "./problems";
 import { progress, round, type Progress, type Round } from "./progress";
+import { steady } from "./steady";
 import { headline, type Headline } from "./summary";
 
 /** Where the person is. */
@@ -72,7 +73,7 @@ export class App {
   /** Takes what the backend tells. */
   hear(told: Told): void {
     this.nowMs = Date.now();
-    this.told = told;
+    this.told = told.kind === "view" ? { kind: "view", view: steady(told.view, this.view) } : told;
     if (told.kind !== "view") return;
     const rounds = new Map<string, Round>();
     for (const folder of told.view.folders) {

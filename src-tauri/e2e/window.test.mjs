@@ -30,7 +30,11 @@ const arrives = (path, text) =>
   until(path, () => existsSync(path) && readFileSync(path, "utf8") === text);
 
 test("two windows pair by a code and keep a folder in sync both ways", async () => {
-  const [studio, laptop] = await Promise.all([app("Studio"), app("Laptop")]);
+  const [studio, laptop] = await Promise.all([
+    app("Studio"),
+    app("Laptop", { GTK_THEME: "Adwaita:dark" }),
+  ]);
+  await Promise.all([studio.size(960, 640), laptop.size(960, 640)]);
   await studio.see("A direct line between your computers");
   await studio.picture("1-first-start");
 
@@ -85,6 +89,7 @@ test("two windows pair by a code and keep a folder in sync both ways", async () 
   await studio.press("Home");
   await laptop.press("Home");
   await studio.see("Connected nearby");
+  await Promise.all([studio.press("Dismiss"), laptop.press("Dismiss")]);
   await Promise.all([studio.picture("10-home-studio"), laptop.picture("10-home-laptop")]);
 });
 

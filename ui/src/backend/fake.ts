@@ -1,7 +1,8 @@
 /**
  * A device without an engine: answers commands by a script, so that the whole window runs in a
  * browser. `?scene=` chooses what stands at the beginning (see `fake_scenes.ts`), `?step=` how many
- * milliseconds a step of a script takes; `K7M-2QX` is the right code, `ZZZ-ZZZ` a wrong one; `/none` is a path that does not exist.
+ * milliseconds a step of a script takes; `K7M-2QX` is the right
+ * code, `ZZZ-ZZZ` a wrong one; `/none` is a path that does not exist.
  */
 import type { CommandView } from "./generated/CommandView";
 import type { FolderView } from "./generated/FolderView";

@@ -86,6 +86,7 @@ export class App {
   go(place: Place): void {
     this.#welcomed = true;
     this.place = place;
+    this.toast = "";
   }
 
   command(command: CommandView): Promise<Outcome> {

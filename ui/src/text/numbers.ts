@@ -56,7 +56,9 @@ export class Numbers {
   }
 
   #unit(value: number, unit: string, fraction: number): string {
-    const style = { style: "unit", unit, maximumFractionDigits: fraction } as const;
+    // "26 byte" is nobody's way to say it.
+    const unitDisplay = unit === "byte" ? "long" : "short";
+    const style = { style: "unit", unit, unitDisplay, maximumFractionDigits: fraction } as const;
     return new Intl.NumberFormat(this.#locale, style).format(value);
   }
 }

@@ -36,7 +36,7 @@ describe("numbers", () => {
   });
 
   test("of bytes grow through their units", () => {
-    expect(en.bytes(0)).toBe("0 byte");
+    expect(en.bytes(0)).toBe("0 bytes");
     expect(en.bytes(999_000)).toBe("999 kB");
     expect(en.bytes(18_640_000_000)).toBe("19 GB");
     expect(en.bytes(5e15)).toBe("5,000 TB");

@@ -3,7 +3,7 @@
  * Every app has its own session bus, home and runtime directory, so that several run side by side.
  */
 import { spawn } from "node:child_process";
-import { chmodSync, createWriteStream, mkdirSync, mkdtempSync, writeFileSync } from "node:fs";
+import { chmodSync, createWriteStream, mkdirSync, mkdtempSync, readFileSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -19,7 +19,7 @@ const ELEMENT = "element-6066-11e4-a52e-4f735466cecf";
 
 export function need(name) {
   const value = process.env[name];
-  if (!value) throw new Error(`${name} is not set; run \`cargo xtask test --only window\``);
+  if (!value) throw new Error(`${name} is not set; run \`cargo xtask test\``);
   return value;
 }
 
@@ -178,6 +178,16 @@ class Window {
   /** Sets the size of the window. */
   size(width, height) {
     return call(this.session, "POST", "/window/rect", { x: 0, y: 0, width, height });
+  }
+
+  /** Closes the window as its frame's button does; the app ends by itself. */
+  closeWindow() {
+    return call(this.session, "DELETE", "/window");
+  }
+
+  /** What the app has logged. */
+  log() {
+    return readFileSync(join(ARTIFACTS, `window-${this.name}-app.log`), "utf8");
   }
 
   /** Closes the window and ends everything around it. */

@@ -88,7 +88,7 @@ test("two windows pair by a code and keep a folder in sync both ways", async () 
   await studio.picture("9-folder-studio");
   await studio.press("Home");
   await laptop.press("Home");
-  await studio.see("Connected nearby");
+  await Promise.all([studio.see("Connected"), laptop.see("Connected")]);
   await Promise.all([studio.press("Dismiss"), laptop.press("Dismiss")]);
   await Promise.all([studio.picture("10-home-studio"), laptop.picture("10-home-laptop")]);
 });
@@ -109,6 +109,13 @@ test("an unreachable server is a banner, and pairing says what to do", async () 
   await window.see("The signal server cannot be reached.");
   await window.see("Check");
   await window.picture("server-unreachable");
+});
+
+test("closing the window ends its engine in good order", async () => {
+  const window = await app("Shed");
+  await window.see("A direct line between your computers");
+  await window.closeWindow();
+  await until("the engine's last word", () => window.log().includes("device stopped"));
 });
 
 test("a server's address that is none is told before anything else", async () => {

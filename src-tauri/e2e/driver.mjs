@@ -180,11 +180,6 @@ class Window {
     return call(this.session, "POST", "/window/rect", { x: 0, y: 0, width, height });
   }
 
-  /** Closes the window as its frame's button does; the app ends by itself. */
-  closeWindow() {
-    return call(this.session, "DELETE", "/window");
-  }
-
   /** What the app has logged. */
   log() {
     return readFileSync(join(ARTIFACTS, `window-${this.name}-app.log`), "utf8");

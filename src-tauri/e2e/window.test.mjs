@@ -1,5 +1,6 @@
 /** Two real windows, a real server and real folders: pair, sync both ways, and what can go wrong. */
 import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
@@ -24,6 +25,12 @@ async function app(name, env = {}) {
   const window = await openApp(name, { TOWLINE_SERVER: url, TOWLINE_NAME: name, ...env });
   open.push(() => window.close());
   return window;
+}
+
+/** The windows that the window manager knows. */
+function windows() {
+  const { status, stdout } = spawnSync("wmctrl", ["-l"], { encoding: "utf8" });
+  return status === 0 ? (stdout.match(/^0x\w+/gm) ?? []) : null;
 }
 
 const arrives = (path, text) =>
@@ -112,9 +119,17 @@ test("an unreachable server is a banner, and pairing says what to do", async () 
 });
 
 test("closing the window ends its engine in good order", async () => {
+  // Only a window manager closes a window as a person does.
+  const manager = program("openbox", "openbox", []);
+  open.push(() => manager.end());
+  const before = new Set(await until("the window manager", () => windows()));
   const window = await app("Shed");
   await window.see("A direct line between your computers");
-  await window.closeWindow();
+  const [id] = await until("the new window", () => {
+    const fresh = windows().filter((each) => !before.has(each));
+    return fresh.length > 0 && fresh;
+  });
+  spawnSync("wmctrl", ["-i", "-c", id]);
   await until("the engine's last word", () => window.log().includes("device stopped"));
 });
 

@@ -420,10 +420,7 @@ impl Folder {
 
     /// Whether rows are about to be renamed that nobody must be told under their present name.
     fn is_disowning(&self) -> bool {
-        let waits = self
-            .jobs
-            .iter()
-            .any(|job| matches!(job, Job::Disown(_, _)));
+        let waits = self.jobs.iter().any(|job| matches!(job, Job::Disown(_, _)));
         let works = matches!(
             self.work,
             Work::ExpectOurIndex(_) | Work::ExpectRows(_, Question::Disown(_))
@@ -527,12 +524,7 @@ impl Folder {
         self.decide(now, question, &rows, outbox);
     }
 
-    fn handle_our_index(
-        &mut self,
-        rows: &[(Sequence, Entry)],
-        end: PageEnd,
-        outbox: &mut Outbox,
-    ) {
+    fn handle_our_index(&mut self, rows: &[(Sequence, Entry)], end: PageEnd, outbox: &mut Outbox) {
         let Work::ExpectOurIndex(former) = self.work else {
             debug_assert!(false, "an index that nobody asked for");
             return;

@@ -142,6 +142,8 @@ pub enum DiskRequest {
         root: RootPath,
         /// Roots that it must neither hold nor lie in.
         others: Vec<RootPath>,
+        /// What to do where nothing is.
+        absent: Absent,
     },
     /// Opens the root, checks its marker and watches it from now on; answered by `Root`, and again
     /// whenever the root is lost or comes back.
@@ -155,6 +157,15 @@ pub enum DiskRequest {
     /// Carries out steps, in parallel where they allow it; answered by `Applied` until every step
     /// has its outcome.
     Apply(ApplyId, Vec<Step>),
+}
+
+/// What a place for a folder needs when nothing is there yet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Absent {
+    /// It is refused: a person who names their own folder has mistyped its path.
+    Refuse,
+    /// It is made: a folder that comes from a peer may have a new place.
+    Make,
 }
 
 /// How much to look at.

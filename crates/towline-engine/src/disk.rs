@@ -164,6 +164,15 @@ impl Disk {
         });
     }
 
+    /// Carries out `DiskRequest::Prepare` for a place that is made where nothing is.
+    pub(crate) fn make(&self, folder: FolderId, root: RootPath, others: Vec<RootPath>) {
+        let shared = Arc::clone(&self.shared);
+        self.shared.pool.submit(move || {
+            let made = Root::make(&root, &others, folder);
+            shared.tell(folder, DiskEvent::Prepared(made));
+        });
+    }
+
     /// Carries out `DiskRequest::Open`.
     pub(crate) fn open(&self, folder: FolderId, root: RootPath) {
         self.shared.begin_open(folder, root, Reopening::No);

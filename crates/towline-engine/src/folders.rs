@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use tokio::sync::{Semaphore, mpsc};
-use towline_core::io::{ApplyId, DiskEvent, DiskRequest, Input, NetworkEvent, NetworkRequest, Outcome, Step};
+use towline_core::io::{Absent, ApplyId, DiskEvent, DiskRequest, Input, NetworkEvent, NetworkRequest, Outcome, Step};
 use towline_core::records::{DiskStamp, OurRow};
 use towline_store::{Reader, StoreError};
 use towline_wire::entry::Content;
@@ -66,6 +66,8 @@ struct Moving {
     progress: Arc<Progress>,
     /// Bytes of the files that the steps under way want.
     wanted_bytes: Arc<AtomicU64>,
+    /// Bytes of the files of all steps that are over.
+    settled_bytes: Arc<AtomicU64>,
     places: Arc<Semaphore>,
     tasks: Tasks,
     speed: Speed,
@@ -127,7 +129,12 @@ impl Folders {
     pub(crate) fn request(&self, folder: FolderId, request: DiskRequest) {
         let disk = &self.library.disk;
         match request {
-            DiskRequest::Prepare { root, others } => disk.prepare(folder, root, others),
+            DiskRequest::Prepare { root, others, absent: Absent::Refuse } => {
+                disk.prepare(folder, root, others);
+            }
+            DiskRequest::Prepare { root, others, absent: Absent::Make } => {
+                disk.make(folder, root, others);
+            }
             DiskRequest::Open(root) => disk.open(folder, root),
             DiskRequest::Close => {
                 if let Some(moving) = self.moving().remove(&folder) {
@@ -200,7 +207,7 @@ impl Folders {
             events: self.events.clone(),
         };
         let wanted: u64 = steps.iter().map(|step| bytes_of(&step.content)).sum();
-        let under_way = UnderWay::begin(&self.applies, &moving.wanted_bytes, wanted);
+        let under_way = UnderWay::begin(&self.applies, moving, wanted);
         let places = [Arc::clone(&moving.places), Arc::clone(&self.places)];
         moving.tasks.spawn("steps", async move {
             // The semaphores are never closed; their places are given in the order of asking.
@@ -226,14 +233,20 @@ impl std::fmt::Debug for Folders {
 struct UnderWay {
     applies: Arc<AtomicUsize>,
     wanted_bytes: Arc<AtomicU64>,
+    settled_bytes: Arc<AtomicU64>,
     bytes: u64,
 }
 
 impl UnderWay {
-    fn begin(applies: &Arc<AtomicUsize>, wanted_bytes: &Arc<AtomicU64>, bytes: u64) -> Self {
+    fn begin(applies: &Arc<AtomicUsize>, moving: &Moving, bytes: u64) -> Self {
         applies.fetch_add(1, Ordering::Relaxed);
-        wanted_bytes.fetch_add(bytes, Ordering::Relaxed);
-        Self { applies: Arc::clone(applies), wanted_bytes: Arc::clone(wanted_bytes), bytes }
+        moving.wanted_bytes.fetch_add(bytes, Ordering::Relaxed);
+        Self {
+            applies: Arc::clone(applies),
+            wanted_bytes: Arc::clone(&moving.wanted_bytes),
+            settled_bytes: Arc::clone(&moving.settled_bytes),
+            bytes,
+        }
     }
 }
 
@@ -241,6 +254,7 @@ impl Drop for UnderWay {
     fn drop(&mut self) {
         self.applies.fetch_sub(1, Ordering::Relaxed);
         self.wanted_bytes.fetch_sub(self.bytes, Ordering::Relaxed);
+        self.settled_bytes.fetch_add(self.bytes, Ordering::Relaxed);
     }
 }
 
@@ -249,6 +263,7 @@ impl Moving {
         Self {
             progress: Arc::default(),
             wanted_bytes: Arc::default(),
+            settled_bytes: Arc::default(),
             places: Arc::new(Semaphore::new(APPLIES_AT_ONCE)),
             tasks: tasks.child(),
             speed: Speed { since: Instant::now(), bytes: 0, bytes_per_second: 0 },
@@ -257,11 +272,18 @@ impl Moving {
 
     fn read(&mut self) -> TransferView {
         let ProgressReading { bytes_fetched, bytes_reused, files_done, .. } = self.progress.read();
+        let wanted = self.wanted_bytes.load(Ordering::Relaxed);
+        let arrived = bytes_fetched.saturating_add(bytes_reused);
+        if wanted == 0 {
+            // Steps that failed want nothing more, and what was fetched twice is not ahead.
+            self.settled_bytes.store(arrived, Ordering::Relaxed);
+        }
+        let ahead = arrived.saturating_sub(self.settled_bytes.load(Ordering::Relaxed));
         TransferView {
             fetched_bytes: bytes_fetched,
             reused_bytes: bytes_reused,
             files: files_done,
-            wanted_bytes: self.wanted_bytes.load(Ordering::Relaxed),
+            wanted_bytes: wanted.saturating_sub(ahead),
             bytes_per_second: self.speed.at(bytes_fetched),
         }
     }
@@ -379,5 +401,29 @@ async fn carry_outcomes(mut events: mpsc::Receiver<TransferEvent>, inputs: mpsc:
                 }
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_wanted_shrinks_while_it_arrives() {
+        let mut moving = Moving::new(&Tasks::new());
+        let applies = Arc::default();
+        let first = UnderWay::begin(&applies, &moving, 1000);
+        moving.progress.fetched(400);
+        assert_eq!(moving.read().wanted_bytes, 600);
+        let second = UnderWay::begin(&applies, &moving, 500);
+        moving.progress.fetched(600);
+        drop(first);
+        assert_eq!(moving.read().wanted_bytes, 500);
+        moving.progress.fetched(100);
+        // It gave up after a fifth; nothing is wanted any more, and the next steps begin anew.
+        drop(second);
+        assert_eq!(moving.read().wanted_bytes, 0);
+        let _third = UnderWay::begin(&applies, &moving, 50);
+        assert_eq!(moving.read().wanted_bytes, 50);
     }
 }

@@ -16,7 +16,11 @@ impl Dice {
 
     /// A number below `bound`; 0 when that is 0.
     pub(crate) fn below(&mut self, bound: usize) -> usize {
-        if bound == 0 { 0 } else { (self.0.next_u64() % bound as u64) as usize }
+        if bound == 0 {
+            0
+        } else {
+            (self.0.next_u64() % bound as u64) as usize
+        }
     }
 
     /// A number from `low` up to and with `high`.

@@ -54,8 +54,15 @@ impl Key {
 impl Ledger {
     pub(crate) fn born(&mut self, content: &Content, path: &RelPath) {
         let Some(key) = Key::of(content) else { return };
-        self.by_key.entry(key.clone()).or_default().push(self.births.len());
-        self.births.push(Birth { key, path: path.clone(), state: BirthState::Living });
+        self.by_key
+            .entry(key.clone())
+            .or_default()
+            .push(self.births.len());
+        self.births.push(Birth {
+            key,
+            path: path.clone(),
+            state: BirthState::Living,
+        });
     }
 
     /// A person took this away from this path. Bytes at a path where they were never born are a
@@ -63,8 +70,14 @@ impl Ledger {
     /// of them, and all births of these bytes count as consumed.
     pub(crate) fn consumed(&mut self, content: &Content, path: &RelPath) {
         let Some(key) = Key::of(content) else { return };
-        let Some(of_key) = self.by_key.get(&key) else { return };
-        let here = of_key.iter().any(|at| self.births.get(*at).is_some_and(|birth| birth.path == *path));
+        let Some(of_key) = self.by_key.get(&key) else {
+            return;
+        };
+        let here = of_key.iter().any(|at| {
+            self.births
+                .get(*at)
+                .is_some_and(|birth| birth.path == *path)
+        });
         for at in of_key {
             if let Some(birth) = self.births.get_mut(*at)
                 && (birth.path == *path || (!here && key != Key::Directory))
@@ -75,7 +88,9 @@ impl Ledger {
     }
 
     pub(crate) fn living(&self) -> impl Iterator<Item = &Birth> {
-        self.births.iter().filter(|birth| birth.state == BirthState::Living)
+        self.births
+            .iter()
+            .filter(|birth| birth.state == BirthState::Living)
     }
 
     pub(crate) fn was_born(&self, content: &Content) -> bool {

@@ -38,12 +38,22 @@ pub fn regressions() -> impl Iterator<Item = u64> {
 
 /// A world without bugs, on the reference store.
 pub const fn memory_shape() -> Shape {
-    Shape { store: StoreKind::Memory, mutation: None, keep: Keep::Hash }
+    Shape {
+        store: StoreKind::Memory,
+        mutation: None,
+        keep: Keep::Hash,
+    }
 }
 
 /// The world of a seed: a part of them lives on the product's store.
 pub const fn shape_of(seed: u64) -> Shape {
-    let store =
-        if seed % REAL_STORE_EVERY == 7 { StoreKind::Real } else { StoreKind::Memory };
-    Shape { store, ..memory_shape() }
+    let store = if seed % REAL_STORE_EVERY == 7 {
+        StoreKind::Real
+    } else {
+        StoreKind::Memory
+    };
+    Shape {
+        store,
+        ..memory_shape()
+    }
 }

@@ -29,7 +29,12 @@ pub(crate) struct Log {
 
 impl Log {
     pub(crate) fn new(keep: Keep) -> Self {
-        Self { keep, hasher: blake3::Hasher::new(), line: String::new(), lines: VecDeque::new() }
+        Self {
+            keep,
+            hasher: blake3::Hasher::new(),
+            line: String::new(),
+            lines: VecDeque::new(),
+        }
     }
 
     /// Adds a line.

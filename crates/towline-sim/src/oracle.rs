@@ -36,9 +36,10 @@ fn first_difference(
     other: &BTreeMap<RelPath, Shown>,
 ) -> Option<String> {
     let paths: BTreeSet<&RelPath> = one.keys().chain(other.keys()).collect();
-    paths.into_iter().find(|path| one.get(*path) != other.get(*path)).map(|path| {
-        format!("{path}: {:?} against {:?}", one.get(path), other.get(path))
-    })
+    paths
+        .into_iter()
+        .find(|path| one.get(*path) != other.get(*path))
+        .map(|path| format!("{path}: {:?} against {:?}", one.get(path), other.get(path)))
 }
 
 /// Why the world is not at rest, if it is not: replicas that differ, an index that is not true, or
@@ -46,8 +47,14 @@ fn first_difference(
 pub(crate) fn disagreement(world: &mut World) -> Option<Broken> {
     let trees: Vec<_> = world.seats.iter().map(|seat| shown(&seat.tree)).collect();
     for (seat, tree) in trees.iter().enumerate().skip(1) {
-        if let Some(difference) = trees.first().and_then(|first| first_difference(first, tree)) {
-            return Some(("1: all replicas are equal", format!("0 against {seat}: {difference}")));
+        if let Some(difference) = trees
+            .first()
+            .and_then(|first| first_difference(first, tree))
+        {
+            return Some((
+                "1: all replicas are equal",
+                format!("0 against {seat}: {difference}"),
+            ));
         }
     }
     let folder = world.folder?;
@@ -59,7 +66,10 @@ pub(crate) fn disagreement(world: &mut World) -> Option<Broken> {
             .filter(|(_, row)| row.entry.content != Content::Absent)
             .map(|(path, row)| {
                 let is_file = matches!(row.entry.content, Content::File { .. });
-                (path, (row.entry.content, is_file.then_some(row.entry.mtime)))
+                (
+                    path,
+                    (row.entry.content, is_file.then_some(row.entry.mtime)),
+                )
             })
             .collect();
         if let Some(difference) = first_difference(&rows, &shown(&seat.tree)) {
@@ -67,7 +77,10 @@ pub(crate) fn disagreement(world: &mut World) -> Option<Broken> {
             return Some(("7: the index equals the disk", what));
         }
         let restored = seat.shelf.restored();
-        let ours = restored.folders.iter().find(|ours| ours.record.id == folder);
+        let ours = restored
+            .folders
+            .iter()
+            .find(|ours| ours.record.id == folder);
         let needs = ours.map(|ours| ours.totals.needs);
         if needs != Some(0) {
             return Some(("7: nothing is needed", format!("{number} needs {needs:?}")));
@@ -102,8 +115,8 @@ fn nothing_lost(world: &World) -> Option<Broken> {
         }
         let here = tree.get(&birth.path).is_some();
         let kept = |path: &&RelPath| path.as_str().contains(".conflict-");
-        let copied = birth.key != Key::Directory
-            && places.is_some_and(|places| places.iter().any(kept));
+        let copied =
+            birth.key != Key::Directory && places.is_some_and(|places| places.iter().any(kept));
         if !here && !copied {
             let what = format!("nobody deleted {:?} at {}", birth.key, birth.path);
             return Some(("8: no delete is invented", what));
@@ -118,7 +131,10 @@ fn nothing_invented(world: &World) -> Option<Broken> {
     tree.iter().find_map(|(path, node)| {
         let content = node.kind.content();
         (!world.ledger.was_born(&content)).then(|| {
-            ("3: nothing that nobody wrote", format!("{path} holds {content:?}"))
+            (
+                "3: nothing that nobody wrote",
+                format!("{path} holds {content:?}"),
+            )
         })
     })
 }

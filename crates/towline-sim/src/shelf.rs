@@ -29,7 +29,10 @@ pub enum StoreKind {
 pub(crate) enum Shelf {
     Memory(MemoryStore),
     /// Dropped in this order: the database is closed before its directory goes.
-    Real(Box<Store>, #[expect(dead_code, reason = "held until the store is dropped")] TempDir),
+    Real(
+        Box<Store>,
+        #[expect(dead_code, reason = "held until the store is dropped")] TempDir,
+    ),
 }
 
 /// More than a simulated folder ever holds.
@@ -79,7 +82,12 @@ impl Shelf {
     pub(crate) fn index(&mut self, folder: FolderId) -> Vec<(Sequence, Entry)> {
         let peer = DeviceId::from_public_key([0; 32]);
         let after = Sequence::default();
-        let load = StoreRequest::LoadIndex { folder, peer, after, limit: EVERYTHING };
+        let load = StoreRequest::LoadIndex {
+            folder,
+            peer,
+            after,
+            limit: EVERYTHING,
+        };
         match self.reply(load) {
             StoreReply::Index { rows, .. } => rows,
             StoreReply::Persisted(..)
@@ -94,12 +102,17 @@ impl Shelf {
         if let Self::Memory(store) = self {
             return store.our_rows(folder).cloned().unwrap_or_default();
         }
-        let paths: Vec<RelPath> =
-            self.index(folder).into_iter().map(|(_, entry)| entry.path).collect();
+        let paths: Vec<RelPath> = self
+            .index(folder)
+            .into_iter()
+            .map(|(_, entry)| entry.path)
+            .collect();
         match self.reply(StoreRequest::LoadRows(folder, paths.clone())) {
-            StoreReply::Rows(_, rows) => {
-                paths.into_iter().zip(rows).filter_map(|(path, row)| Some((path, row?))).collect()
-            }
+            StoreReply::Rows(_, rows) => paths
+                .into_iter()
+                .zip(rows)
+                .filter_map(|(path, row)| Some((path, row?)))
+                .collect(),
             StoreReply::Persisted(..)
             | StoreReply::Needs { .. }
             | StoreReply::Index { .. }
@@ -111,5 +124,9 @@ impl Shelf {
 /// Memory where the system has a directory for it: the stores sync every batch.
 fn fast_directory() -> PathBuf {
     let memory = PathBuf::from("/dev/shm");
-    if memory.is_dir() { memory } else { std::env::temp_dir() }
+    if memory.is_dir() {
+        memory
+    } else {
+        std::env::temp_dir()
+    }
 }

@@ -15,7 +15,11 @@ use towline_wire::rel_path::RelPath;
 /// What lies at a path.
 #[derive(Debug, Clone)]
 pub(crate) enum Kind {
-    File { bytes: Arc<[u8]>, hash: ContentHash, executable: bool },
+    File {
+        bytes: Arc<[u8]>,
+        hash: ContentHash,
+        executable: bool,
+    },
     Directory,
     Symlink(SymlinkTarget),
 }
@@ -55,16 +59,28 @@ pub(crate) type Gone = Vec<(RelPath, Node)>;
 impl Kind {
     pub(crate) fn file(bytes: Vec<u8>, executable: bool) -> Self {
         let hash = ContentHash::from_bytes(*blake3::hash(&bytes).as_bytes());
-        Self::File { bytes: bytes.into(), hash, executable }
+        Self::File {
+            bytes: bytes.into(),
+            hash,
+            executable,
+        }
     }
 
     pub(crate) fn content(&self) -> Content {
         match self {
-            Self::File { bytes, hash, executable } => {
-                Content::File { size: bytes.len() as u64, hash: *hash, executable: *executable }
-            }
+            Self::File {
+                bytes,
+                hash,
+                executable,
+            } => Content::File {
+                size: bytes.len() as u64,
+                hash: *hash,
+                executable: *executable,
+            },
             Self::Directory => Content::Directory,
-            Self::Symlink(target) => Content::Symlink { target: target.clone() },
+            Self::Symlink(target) => Content::Symlink {
+                target: target.clone(),
+            },
         }
     }
 }
@@ -112,7 +128,8 @@ impl Tree {
     }
 
     pub(crate) fn has_parent(&self, path: &RelPath) -> bool {
-        path.parent().is_none_or(|parent| self.nodes.get(&parent).is_some_and(Node::is_directory))
+        path.parent()
+            .is_none_or(|parent| self.nodes.get(&parent).is_some_and(Node::is_directory))
     }
 
     /// Puts something at a path, with a new inode; whatever lay there is gone with all below it.
@@ -120,7 +137,12 @@ impl Tree {
         let gone = self.remove(path);
         self.ticks += 1;
         self.inodes += 1;
-        let node = Node { kind, mtime, ctime: self.ticks, inode: self.inodes };
+        let node = Node {
+            kind,
+            mtime,
+            ctime: self.ticks,
+            inode: self.inodes,
+        };
         self.nodes.insert(path.clone(), node);
         gone
     }
@@ -128,7 +150,9 @@ impl Tree {
     /// Changes a file in place: the inode stays.
     pub(crate) fn rewrite(&mut self, path: &RelPath, kind: Kind, mtime: UnixNanos) -> Gone {
         self.ticks += 1;
-        let Some(node) = self.nodes.get_mut(path) else { return Vec::new() };
+        let Some(node) = self.nodes.get_mut(path) else {
+            return Vec::new();
+        };
         let before = node.clone();
         node.kind = kind;
         node.mtime = mtime;
@@ -146,13 +170,21 @@ impl Tree {
     }
 
     /// Renames a path with all below it; returns what was replaced, and the moves.
-    pub(crate) fn rename(&mut self, from: &RelPath, to: &RelPath) -> (Gone, Vec<(RelPath, RelPath)>) {
+    pub(crate) fn rename(
+        &mut self,
+        from: &RelPath,
+        to: &RelPath,
+    ) -> (Gone, Vec<(RelPath, RelPath)>) {
         let replaced = self.remove(to);
         let mut moves = Vec::new();
-        let moving: Vec<RelPath> = std::iter::once(from.clone()).chain(self.below(from)).collect();
+        let moving: Vec<RelPath> = std::iter::once(from.clone())
+            .chain(self.below(from))
+            .collect();
         for old in moving {
             let new = format!("{}{}", to.as_str(), &old.as_str()[from.as_str().len()..]);
-            let Ok(new) = RelPath::parse(new) else { continue };
+            let Ok(new) = RelPath::parse(new) else {
+                continue;
+            };
             if let Some(mut node) = self.nodes.remove(&old) {
                 if old == *from {
                     self.ticks += 1;

@@ -91,6 +91,8 @@ enum Eyes {
 /// Whether a device whose store was rolled back has met a peer since, which can tell it so.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Contact {
+    /// The store was never rolled back.
+    Needless,
     /// Since then; what follows from it becomes durable a moment later.
     Made(Duration),
     Missing,
@@ -106,17 +108,48 @@ enum Told {
 /// What happens next.
 #[derive(Debug)]
 pub(crate) enum Event {
-    Deliver { seat: usize, run: u32, input: Input },
-    Store { seat: usize, run: u32 },
-    Timeout { seat: usize, run: u32 },
-    ScanLook { seat: usize, run: u32, scan: u64 },
-    ScanTell { seat: usize, run: u32, scan: u64 },
-    Commit { seat: usize, run: u32, apply: u64, step: usize },
-    Frame { wire: u64, end: usize },
+    Deliver {
+        seat: usize,
+        run: u32,
+        input: Input,
+    },
+    Store {
+        seat: usize,
+        run: u32,
+    },
+    Timeout {
+        seat: usize,
+        run: u32,
+    },
+    ScanLook {
+        seat: usize,
+        run: u32,
+        scan: u64,
+    },
+    ScanTell {
+        seat: usize,
+        run: u32,
+        scan: u64,
+    },
+    Commit {
+        seat: usize,
+        run: u32,
+        apply: u64,
+        step: usize,
+    },
+    Frame {
+        wire: u64,
+        end: usize,
+    },
     Tick,
-    ToServer { socket: u64, what: ToServer },
+    ToServer {
+        socket: u64,
+        what: ToServer,
+    },
     ServerTimeout,
-    Restart { seat: usize },
+    Restart {
+        seat: usize,
+    },
     Act(Act),
     Fault(Fault),
 }
@@ -249,7 +282,7 @@ impl World {
             outputs_left: None,
             restart_after: Duration::ZERO,
             backup: None,
-            contact: Contact::Made(Duration::ZERO),
+            contact: Contact::Needless,
             due: None,
             commands: 0,
             replies: BTreeMap::new(),
@@ -356,7 +389,12 @@ impl World {
                     self.scan_tell(seat, scan);
                 }
             }
-            Event::Commit { seat, run, apply, step } => {
+            Event::Commit {
+                seat,
+                run,
+                apply,
+                step,
+            } => {
                 if self.is_current(seat, run) {
                     self.commit(seat, apply, step);
                 }
@@ -480,11 +518,16 @@ impl World {
 
     pub(crate) fn snapshot(&self, seat: usize) -> Option<Snapshot> {
         let now = self.moment(seat);
-        self.seat(seat).device.as_ref().map(|device| device.snapshot(now))
+        self.seat(seat)
+            .device
+            .as_ref()
+            .map(|device| device.snapshot(now))
     }
 
     fn tell(&mut self, seat: usize, input: Input) {
-        let Some(input) = self.bent(seat, input) else { return };
+        let Some(input) = self.bent(seat, input) else {
+            return;
+        };
         self.note(format_args!("{seat} <- {input:?}"));
         let (now, met) = (self.moment(seat), self.now);
         let place = self.seat_mut(seat);
@@ -510,7 +553,10 @@ impl World {
         {
             let restored = self.seat(seat).shelf.restored();
             for statement in statements {
-                let ours = restored.folders.iter().find(|ours| ours.record.id == statement.folder);
+                let ours = restored
+                    .folders
+                    .iter()
+                    .find(|ours| ours.record.id == statement.folder);
                 if let (Some((_, sequence)), Some(ours)) = (&mut statement.have, ours) {
                     *sequence = (*sequence).min(ours.last_sequence);
                 }
@@ -522,7 +568,9 @@ impl World {
     fn timeout(&mut self, seat: usize) {
         let now = self.moment(seat);
         let place = self.seat_mut(seat);
-        let Some(device) = &mut place.device else { return };
+        let Some(device) = &mut place.device else {
+            return;
+        };
         place.due = None;
         // Between its making and its coming the timeout may have moved.
         if device.poll_timeout().is_some_and(|due| due <= now) {
@@ -540,7 +588,9 @@ impl World {
     fn arm(&mut self, seat: usize) {
         let now = self.moment(seat);
         let place = self.seat_mut(seat);
-        let Some(wanted) = place.device.as_ref().and_then(Device::poll_timeout) else { return };
+        let Some(wanted) = place.device.as_ref().and_then(Device::poll_timeout) else {
+            return;
+        };
         if place.due.is_some_and(|due| due <= wanted) {
             return;
         }
@@ -558,7 +608,9 @@ impl World {
                 self.crash(seat);
                 return self.after(wait, Event::Restart { seat });
             }
-            let Some(output) = place.device.as_mut().and_then(Device::poll_output) else { break };
+            let Some(output) = place.device.as_mut().and_then(Device::poll_output) else {
+                break;
+            };
             if let Some(left) = &mut place.outputs_left {
                 *left -= 1;
             }
@@ -609,7 +661,10 @@ impl World {
                 | StoreOp::RemoveFolder(_) => false,
             };
             self.work.rows += u64::from(operations.iter().any(touches));
-            if operations.iter().any(|one| matches!(one, StoreOp::BeginIncarnation(_))) {
+            if operations
+                .iter()
+                .any(|one| matches!(one, StoreOp::BeginIncarnation(_)))
+            {
                 self.seat_mut(seat).backup = None;
             }
         }
@@ -642,7 +697,11 @@ impl World {
 
     fn store_wakes(&mut self, seat: usize) {
         let slow = self.dice.chance(4);
-        let delay = if slow { self.dice.millis(20, 400) } else { self.dice.micros(50, 4000) };
+        let delay = if slow {
+            self.dice.millis(20, 400)
+        } else {
+            self.dice.micros(50, 4000)
+        };
         let run = self.seat(seat).run;
         self.after(delay, Event::Store { seat, run });
     }
@@ -650,7 +709,9 @@ impl World {
     /// The next request reaches the shelf: from now on a batch is durable. The answer comes later.
     fn store_next(&mut self, seat: usize) {
         let place = self.seat_mut(seat);
-        let Some(request) = place.requests.pop_front() else { return };
+        let Some(request) = place.requests.pop_front() else {
+            return;
+        };
         let reply = place.shelf.reply(request);
         let waits = !place.requests.is_empty();
         let told_early = self.shape.mutation == Some(Mutation::OutputsBeforePersist)
@@ -692,6 +753,7 @@ impl Seat {
     /// Whether a peer could have told this device that its store was rolled back.
     fn is_settled(&self, now: Duration) -> bool {
         match self.contact {
+            Contact::Needless => true,
             Contact::Made(since) => now >= since + CONTACT_SETTLES,
             Contact::Missing => false,
         }
@@ -707,7 +769,16 @@ fn forget_counter(entry: &mut towline_wire::entry::Entry) {
     let counters: Vec<_> = entry
         .version
         .iter()
-        .map(|(actor, counter)| (actor, if actor == author.actor { counter - 1 } else { counter }))
+        .map(|(actor, counter)| {
+            (
+                actor,
+                if actor == author.actor {
+                    counter - 1
+                } else {
+                    counter
+                },
+            )
+        })
         .collect();
     if let Ok(version) = counters.try_into() {
         entry.version = version;
@@ -719,10 +790,17 @@ impl World {
     /// Under a mutation: the device is as it was when it had been told only so much.
     pub(crate) fn rewind(&mut self, seat: usize, mark: usize) {
         let place = self.seat_mut(seat);
-        let Some(memory) = place.memory.clone() else { return };
-        let Some(first) = place.first_life.clone() else { return };
+        let Some(memory) = place.memory.clone() else {
+            return;
+        };
+        let Some(first) = place.first_life.clone() else {
+            return;
+        };
         let (born, restored) = first;
-        let birth = Birth { restored, ..Self::birth(place, place.birth_seed) };
+        let birth = Birth {
+            restored,
+            ..Self::birth(place, place.birth_seed)
+        };
         let mut device = Device::new(born, birth);
         while device.poll_output().is_some() {}
         for (now, told) in memory.into_iter().take(mark) {

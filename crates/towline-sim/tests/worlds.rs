@@ -3,12 +3,22 @@
 use towline_sim::{Keep, Report, Shape, World, memory_shape, regressions, shape_of};
 
 fn run(seed: u64) -> Report {
-    World::run(seed, Shape { keep: Keep::Tail, ..shape_of(seed) })
+    World::run(
+        seed,
+        Shape {
+            keep: Keep::Tail,
+            ..shape_of(seed)
+        },
+    )
 }
 
 fn assert_kept(seed: u64) {
     let report = run(seed);
-    assert!(report.violations.is_empty(), "seed {seed}: {:?}", report.violations);
+    assert!(
+        report.violations.is_empty(),
+        "seed {seed}: {:?}",
+        report.violations
+    );
 }
 
 #[test]

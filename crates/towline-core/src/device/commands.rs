@@ -9,7 +9,7 @@ use super::Device;
 use crate::clock::Moment;
 use crate::command::{Answer, Command, CommandId, Comparison, Refusal};
 use crate::folder::{Folder, FolderInput};
-use crate::io::{DiskRequest, NetworkRequest, Output, RootFault};
+use crate::io::{Absent, DiskRequest, NetworkRequest, Output, RootFault};
 use crate::pairing::{Ourselves, PairingWish};
 use crate::records::{FolderRecord, RestoredFolder, RootPath, StoreOp, Totals, Verification};
 
@@ -41,16 +41,19 @@ impl Device {
                         root,
                         shared_with: BTreeSet::new(),
                     },
+                    Absent::Refuse,
                 );
             }
             Command::InvitePeer(folder, peer) => self.invite(now, folder, peer),
             Command::AcceptInvitation { peer, folder, root } => {
                 match self.accept(now, peer, folder, root) {
-                    Accepted::Prepare(record) => return self.prepare(id, record),
+                    Accepted::Prepare(record) => {
+                        return self.prepare(id, record, Absent::Make);
+                    }
                     Accepted::Answer(answer) => answer,
                 }
             }
-            Command::RemoveFolder(folder) => self.remove_folder(folder),
+            Command::RemoveFolder(folder) => self.remove_folder(now, folder),
             Command::Rescan(folder) => self.rescan(now, folder),
         };
         self.outbox.push(Output::Reply(id, answer));
@@ -90,7 +93,7 @@ impl Device {
         }
     }
 
-    fn prepare(&mut self, command: CommandId, record: FolderRecord) {
+    fn prepare(&mut self, command: CommandId, record: FolderRecord, absent: Absent) {
         if !is_name(&record.label) {
             return self.outbox.push(Output::Reply(command, Err(Refusal::Name)));
         }
@@ -108,6 +111,7 @@ impl Device {
             DiskRequest::Prepare {
                 root: record.root.clone(),
                 others,
+                absent,
             },
         );
         self.preparing
@@ -180,6 +184,7 @@ impl Device {
             let mut record = folder.record().clone();
             if record.shared_with.remove(&id) {
                 folder.set_record(record);
+                folder.handle(now, FolderInput::PeerRemoved(id), &mut self.outbox);
             }
         }
         self.outbox
@@ -226,11 +231,14 @@ impl Device {
         })
     }
 
-    fn remove_folder(&mut self, id: FolderId) -> Result<Answer, Refusal> {
+    fn remove_folder(&mut self, now: Moment, id: FolderId) -> Result<Answer, Refusal> {
         let folder = self.folders.remove(&id).ok_or(Refusal::UnknownFolder)?;
         self.outbox.disk(id, DiskRequest::Close);
         self.outbox
             .persist(vec![StoreOp::RemoveFolder(id)], Vec::new());
+        // Our counters and sequences of it are forgotten with it, peers remember them: should the
+        // folder come back, the same numbers must not name other bytes.
+        self.begin_incarnation(now, FolderInput::NewIncarnation);
         for peer in &folder.record().shared_with {
             self.state_folders(*peer);
         }
@@ -253,6 +261,6 @@ enum Accepted {
 }
 
 /// Whether a text can be shown as a name in one line.
-fn is_name(text: &str) -> bool {
+pub(super) fn is_name(text: &str) -> bool {
     !text.trim().is_empty() && text.len() <= NAME_BYTES_MAX && !text.chars().any(char::is_control)
 }

@@ -3,10 +3,12 @@
 //! A peer takes part in a folder when we share the folder with it *and* it states the folder to us.
 //! What it states and we do not have is an invitation.
 
-use towline_wire::ids::{DeviceId, FolderId, Incarnation};
-use towline_wire::limits::{FOLDERS_PER_PEER_MAX, NAME_BYTES_MAX};
+use towline_wire::entry::Actor;
+use towline_wire::ids::{DeviceId, FolderId, Incarnation, Sequence};
+use towline_wire::limits::FOLDERS_PER_PEER_MAX;
 use towline_wire::peer::{Control, FolderStatement, IndexPage};
 
+use super::commands::is_name;
 use super::{Device, Greeting};
 use crate::clock::Moment;
 use crate::folder::{Folder, FolderInput};
@@ -58,7 +60,7 @@ impl Device {
         id: DeviceId,
         statements: Vec<FolderStatement>,
     ) {
-        let sane = |statement: &FolderStatement| statement.label.len() <= NAME_BYTES_MAX;
+        let sane = |statement: &FolderStatement| is_name(&statement.label);
         if statements.len() > FOLDERS_PER_PEER_MAX || !statements.iter().all(sane) {
             return self.link(now, id, LinkInput::Misbehaved);
         }
@@ -66,7 +68,7 @@ impl Device {
             .iter()
             .any(|statement| self.is_ahead_of_us(id, statement))
         {
-            self.begin_incarnation(now);
+            self.begin_incarnation(now, FolderInput::RolledBack);
         }
         let stated = statements
             .into_iter()
@@ -192,14 +194,16 @@ impl Device {
         let Some((incarnation, sequence)) = statement.have else {
             return false;
         };
+        // A folder that we do not know any more, and told of in this life, is a rollback too.
         let ours = self
             .folders
             .get(&statement.folder)
-            .map(|folder| folder.told_at_most(id));
-        incarnation == self.incarnation && ours.is_some_and(|told| sequence > told)
+            .map_or(Sequence::default(), |folder| folder.told_at_most(id));
+        incarnation == self.incarnation && sequence > ours
     }
 
-    fn begin_incarnation(&mut self, now: Moment) {
+    /// Begins a new life of the store; `news` says to the folders why.
+    pub(super) fn begin_incarnation(&mut self, now: Moment, news: fn(Actor) -> FolderInput) {
         self.incarnation = Incarnation(u64::from_le_bytes(self.random_bytes()));
         self.outbox.persist(
             vec![StoreOp::BeginIncarnation(self.incarnation)],
@@ -208,7 +212,7 @@ impl Device {
         let actor = self.actor();
         let all: Vec<FolderId> = self.folders.keys().copied().collect();
         for folder in all {
-            self.folder(now, folder, FolderInput::NewIncarnation(actor));
+            self.folder(now, folder, news(actor));
         }
     }
 }

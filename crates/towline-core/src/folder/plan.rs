@@ -371,8 +371,7 @@ fn brought_back(path: &RelPath, row: Option<&OurRow>, us: Actor) -> Planned {
 }
 
 /// The names that a losing version may have, the best last.
-const BEST_NAME_LAST: [Detail; 4] =
-    [Detail::Nested, Detail::Full, Detail::Long, Detail::Short];
+const BEST_NAME_LAST: [Detail; 4] = [Detail::Nested, Detail::Full, Detail::Long, Detail::Short];
 
 /// The paths whose rows [`make_room`] needs for this plan: where losing versions may be kept.
 pub fn rooms(planned: &[Planned]) -> BTreeSet<RelPath> {

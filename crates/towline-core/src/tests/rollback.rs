@@ -205,13 +205,21 @@ fn a_store_that_was_rolled_back_is_found_out_however_much_it_has_written_since()
         .filter(|output| matches!(output, Output::Store(StoreRequest::LoadIndex { .. })))
         .collect();
     let us = Identity::from_seed(&[1; 32]).id();
-    let [Output::Store(StoreRequest::LoadIndex { peer: whose, after, .. })] = index[..] else {
+    let [
+        Output::Store(StoreRequest::LoadIndex {
+            peer: whose, after, ..
+        }),
+    ] = index[..]
+    else {
         panic!("the index is told before its rows are disowned: {index:?}");
     };
     assert_eq!((*whose, *after), (us, Sequence(5)));
 
     // What was written since may bear counters that other writes bear elsewhere.
-    let loaded = rows.iter().map(|row| (row.sequence, row.entry.clone())).collect();
+    let loaded = rows
+        .iter()
+        .map(|row| (row.sequence, row.entry.clone()))
+        .collect();
     let index = StoreReply::Index {
         folder: FOLDER,
         peer: us,

@@ -77,6 +77,23 @@ impl Root {
         }
     }
 
+    /// Like [`Root::prepare`], but makes the place, with what leads to it, where nothing is.
+    pub(crate) fn make(
+        path: &RootPath,
+        others: &[RootPath],
+        folder: FolderId,
+    ) -> Result<(), RootFault> {
+        let place = Path::new(&path.0);
+        let is_new = !place.exists();
+        std::fs::create_dir_all(place).map_err(|fault| fault_of(&fault))?;
+        let prepared = Self::prepare(path, others, folder);
+        if prepared.is_err() && is_new {
+            // Succeeds on an empty directory only; one that stays behind harms nobody.
+            let _stays = std::fs::remove_dir(place);
+        }
+        prepared
+    }
+
     /// Opens a root that was prepared, checks its marker and that it can be written.
     pub(crate) fn open(path: &RootPath, folder: FolderId) -> Result<Self, RootFault> {
         let place = PathBuf::from(&path.0);

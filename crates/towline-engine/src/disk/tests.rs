@@ -258,7 +258,9 @@ impl Scanned {
 
 /// Scans and takes every page as the truth.
 fn scan(root: &Arc<Root>, rows: &Rows, scope: ScanScope) -> Result<Scanned, RootFault> {
-    let pool = Pool::start().unwrap();
+    let Ok(pool) = Pool::start() else {
+        panic!("no threads")
+    };
     let mut scan = Scan::new(Arc::clone(root), Box::new(rows.clone()), scope);
     let mut all = Scanned::default();
     loop {

@@ -65,11 +65,19 @@ const LINES_SHOWN: usize = 60;
 fn main() -> ExitCode {
     let passed = match Arguments::parse().task {
         Task::Seeds { start, count } => seeds(start, count),
-        Task::One { seed, log, mutation } => one(seed, log, mutation.as_deref()),
+        Task::One {
+            seed,
+            log,
+            mutation,
+        } => one(seed, log, mutation.as_deref()),
         Task::Soak { start, hours } => soak(start, hours),
         Task::Mutate { start, count } => mutate(start, count),
     };
-    if passed { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    if passed {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    }
 }
 
 fn seeds(start: u64, count: u64) -> bool {
@@ -80,24 +88,34 @@ fn seeds(start: u64, count: u64) -> bool {
     let all = known.len() as u64 + count;
     let seed_at = |number: u64| {
         let at = usize::try_from(number).ok();
-        at.and_then(|at| known.get(at).copied()).unwrap_or(start + number - known.len() as u64)
+        at.and_then(|at| known.get(at).copied())
+            .unwrap_or(start + number - known.len() as u64)
     };
-    each(all, &AtomicBool::new(false), |number| (seed_at(number), attempt(seed_at(number))), |(seed, outcome)| {
-        match outcome {
-            Outcome::Passed => passed += 1,
-            Outcome::Failed => {
-                failed += 1;
-                show_failure(seed, None);
+    each(
+        all,
+        &AtomicBool::new(false),
+        |number| (seed_at(number), attempt(seed_at(number))),
+        |(seed, outcome)| {
+            match outcome {
+                Outcome::Passed => passed += 1,
+                Outcome::Failed => {
+                    failed += 1;
+                    show_failure(seed, None);
+                }
+                Outcome::Unsteady => {
+                    failed += 1;
+                    println!("seed {seed}: two runs gave two logs");
+                }
             }
-            Outcome::Unsteady => {
-                failed += 1;
-                println!("seed {seed}: two runs gave two logs");
+            if (passed + failed) % 500 == 0 {
+                println!(
+                    "{} of {all} seeds, {:.0} s",
+                    passed + failed,
+                    begun.elapsed().as_secs_f64()
+                );
             }
-        }
-        if (passed + failed) % 500 == 0 {
-            println!("{} of {all} seeds, {:.0} s", passed + failed, begun.elapsed().as_secs_f64());
-        }
-    });
+        },
+    );
     println!("{passed} passed, {failed} failed");
     failed == 0
 }
@@ -111,7 +129,9 @@ enum Outcome {
 
 fn attempt(seed: u64) -> Outcome {
     let shape = shape_of(seed);
-    let Some(report) = run(seed, shape) else { return Outcome::Failed };
+    let Some(report) = run(seed, shape) else {
+        return Outcome::Failed;
+    };
     if !report.violations.is_empty() {
         return Outcome::Failed;
     }
@@ -129,7 +149,11 @@ fn run(seed: u64, shape: Shape) -> Option<Report> {
 }
 
 fn show_failure(seed: u64, mutation: Option<Mutation>) {
-    let shape = Shape { keep: Keep::Tail, mutation, ..shape_of(seed) };
+    let shape = Shape {
+        keep: Keep::Tail,
+        mutation,
+        ..shape_of(seed)
+    };
     match run(seed, shape) {
         None => println!("seed {seed}: panicked"),
         Some(report) => {
@@ -145,8 +169,16 @@ fn show_failure(seed: u64, mutation: Option<Mutation>) {
 
 fn one(seed: u64, log: bool, mutation: Option<&str>) -> bool {
     let keep = if log { Keep::All } else { Keep::Tail };
-    let mutation = mutation.and_then(|name| Mutation::ALL.into_iter().find(|one| one.name() == name));
-    let report = World::run(seed, Shape { keep, mutation, ..shape_of(seed) });
+    let mutation =
+        mutation.and_then(|name| Mutation::ALL.into_iter().find(|one| one.name() == name));
+    let report = World::run(
+        seed,
+        Shape {
+            keep,
+            mutation,
+            ..shape_of(seed)
+        },
+    );
     let shown = if log { usize::MAX } else { LINES_SHOWN };
     let skipped = report.lines.len().saturating_sub(shown);
     if log || !report.violations.is_empty() {
@@ -166,23 +198,31 @@ fn soak(start: u64, hours: Option<f64>) -> bool {
     let limit = hours.map(|hours| Duration::from_secs_f64(hours.max(0.0) * 3600.0));
     let stop = AtomicBool::new(false);
     let (mut done, mut failed) = (0_u64, 0_u64);
-    each(u64::MAX, &stop, |number| (start + number, attempt(start + number)), |(seed, outcome)| {
-        done += 1;
-        match outcome {
-            Outcome::Passed => {}
-            Outcome::Failed | Outcome::Unsteady => {
-                failed += 1;
-                show_failure(seed, None);
-                println!("failing seed: {seed}");
+    each(
+        u64::MAX,
+        &stop,
+        |number| (start + number, attempt(start + number)),
+        |(seed, outcome)| {
+            done += 1;
+            match outcome {
+                Outcome::Passed => {}
+                Outcome::Failed | Outcome::Unsteady => {
+                    failed += 1;
+                    show_failure(seed, None);
+                    println!("failing seed: {seed}");
+                }
             }
-        }
-        if done.is_multiple_of(2000) {
-            println!("{done} seeds, {failed} failed, {:.0} s", begun.elapsed().as_secs_f64());
-        }
-        if limit.is_some_and(|limit| begun.elapsed() >= limit) {
-            stop.store(true, Ordering::Relaxed);
-        }
-    });
+            if done.is_multiple_of(2000) {
+                println!(
+                    "{done} seeds, {failed} failed, {:.0} s",
+                    begun.elapsed().as_secs_f64()
+                );
+            }
+            if limit.is_some_and(|limit| begun.elapsed() >= limit) {
+                stop.store(true, Ordering::Relaxed);
+            }
+        },
+    );
     println!("{} passed, {failed} failed", done - failed);
     failed == 0
 }
@@ -194,7 +234,10 @@ fn mutate(start: u64, count: u64) -> bool {
         let mut caught: Option<(u64, String)> = None;
         let attempt = |number: u64| {
             let seed = start + number;
-            let shape = Shape { mutation: Some(mutation), ..towline_sim::memory_shape() };
+            let shape = Shape {
+                mutation: Some(mutation),
+                ..towline_sim::memory_shape()
+            };
             let rule = match run(seed, shape) {
                 None => Some("a panic".to_owned()),
                 Some(report) => {
@@ -204,7 +247,10 @@ fn mutate(start: u64, count: u64) -> bool {
             };
             // A world that fails without the bug says nothing about it.
             let rule = rule.filter(|_| {
-                let sound = Shape { mutation: None, ..shape };
+                let sound = Shape {
+                    mutation: None,
+                    ..shape
+                };
                 run(seed, sound).is_some_and(|report| report.violations.is_empty())
             });
             (seed, rule)

@@ -99,20 +99,39 @@ impl World {
     fn scan_on(&mut self, seat: usize, scan: ScanId) {
         let run = self.seat(seat).run;
         let wait = self.dice.micros(100, 20_000);
-        self.after(wait, Event::ScanLook { seat, run, scan: scan.0 });
+        self.after(
+            wait,
+            Event::ScanLook {
+                seat,
+                run,
+                scan: scan.0,
+            },
+        );
     }
 
     pub(super) fn scan_look(&mut self, seat: usize, scan: u64) {
         let most = self.dice.between(2, 25);
         let invents = self.shape.mutation == Some(Mutation::InventedAbsence) && self.dice.chance(5);
         let place = self.seat_mut(seat);
-        let Some(scanning) = place.scanning.as_mut().filter(|running| running.scan.0 == scan) else {
+        let Some(scanning) = place
+            .scanning
+            .as_mut()
+            .filter(|running| running.scan.0 == scan)
+        else {
             return;
         };
         let rows = place.shelf.rows(scanning.folder);
-        let mut look = look(&place.tree, &rows, &scanning.scope, scanning.after.as_ref(), most);
+        let mut look = look(
+            &place.tree,
+            &rows,
+            &scanning.scope,
+            scanning.after.as_ref(),
+            most,
+        );
         if invents
-            && let Some((path, _)) = rows.iter().find(|(_, row)| row.entry.content != Content::Absent)
+            && let Some((path, _)) = rows
+                .iter()
+                .find(|(_, row)| row.entry.content != Content::Absent)
             && !look.absent.contains(path)
         {
             look.absent.push(path.clone());
@@ -126,7 +145,11 @@ impl World {
     pub(super) fn scan_tell(&mut self, seat: usize, scan: u64) {
         let invents = self.shape.mutation == Some(Mutation::InventedAbsence);
         let place = self.seat_mut(seat);
-        let Some(scanning) = place.scanning.as_mut().filter(|running| running.scan.0 == scan) else {
+        let Some(scanning) = place
+            .scanning
+            .as_mut()
+            .filter(|running| running.scan.0 == scan)
+        else {
             return;
         };
         if place.tree.presence == Presence::Away {
@@ -134,14 +157,23 @@ impl World {
             place.scanning = None;
             return;
         }
-        let Look { found, absent, last, end } = std::mem::take(&mut scanning.page);
+        let Look {
+            found,
+            absent,
+            last,
+            end,
+        } = std::mem::take(&mut scanning.page);
         let tree = &place.tree;
         let (found, changed): (Vec<Found>, Vec<Found>) = found.into_iter().partition(|found| {
-            tree.get(&found.path).is_some_and(|node| node.stamp() == found.stamp)
+            tree.get(&found.path)
+                .is_some_and(|node| node.stamp() == found.stamp)
         });
-        let (absent, back): (Vec<RelPath>, Vec<RelPath>) =
-            absent.into_iter().partition(|path| invents || tree.get(path).is_none());
-        scanning.restless.extend(changed.into_iter().map(|found| found.path));
+        let (absent, back): (Vec<RelPath>, Vec<RelPath>) = absent
+            .into_iter()
+            .partition(|path| invents || tree.get(path).is_none());
+        scanning
+            .restless
+            .extend(changed.into_iter().map(|found| found.path));
         scanning.restless.extend(back);
         scanning.after = last;
         let (folder, scan) = (scanning.folder, scanning.scan);
@@ -151,7 +183,13 @@ impl World {
             restless = std::mem::take(&mut scanning.restless);
             place.scanning = None;
         }
-        let event = DiskEvent::Scanned { scan, found, absent, held_back: Vec::new(), end };
+        let event = DiskEvent::Scanned {
+            scan,
+            found,
+            absent,
+            held_back: Vec::new(),
+            end,
+        };
         let wait = self.dice.micros(10, 3000);
         self.deliver(seat, wait, Input::Disk(folder, event));
         if !restless.is_empty() {
@@ -171,7 +209,11 @@ impl World {
             1 => self.dice.millis(1000, 8000),
             _ => self.dice.millis(5, 300),
         };
-        let scope = if self.dice.chance(5) { ScanScope::All } else { ScanScope::Paths(paths) };
+        let scope = if self.dice.chance(5) {
+            ScanScope::All
+        } else {
+            ScanScope::Paths(paths)
+        };
         self.deliver(seat, wait, Input::Disk(folder, DiskEvent::Disturbed(scope)));
     }
 
@@ -188,7 +230,11 @@ impl World {
         }
         let state = root_state(&place.tree, folder);
         if place.eyes == Eyes::Open && self.is_up(seat) {
-            self.deliver(seat, Duration::from_millis(1), Input::Disk(folder, DiskEvent::Root(state)));
+            self.deliver(
+                seat,
+                Duration::from_millis(1),
+                Input::Disk(folder, DiskEvent::Root(state)),
+            );
         }
     }
 
@@ -206,25 +252,41 @@ impl World {
                 Duration::ZERO
             };
             when += self.dice.micros(10, 3000);
-            self.at(when + late, Event::Commit { seat, run, apply: apply.0, step: number });
+            self.at(
+                when + late,
+                Event::Commit {
+                    seat,
+                    run,
+                    apply: apply.0,
+                    step: number,
+                },
+            );
             self.tempt(seat, &step.path.clone(), when + late - self.now);
         }
         let steps = steps.into_iter().map(Some).collect();
-        self.seat_mut(seat).applying.insert(apply.0, Applying { folder, steps });
+        self.seat_mut(seat)
+            .applying
+            .insert(apply.0, Applying { folder, steps });
     }
 
     /// A step is carried out; its outcome is told a little later.
     pub(super) fn commit(&mut self, seat: usize, apply: u64, number: usize) {
-        let Some(applying) = self.seat_mut(seat).applying.get_mut(&apply) else { return };
+        let Some(applying) = self.seat_mut(seat).applying.get_mut(&apply) else {
+            return;
+        };
         let folder = applying.folder;
-        let Some(step) = applying.steps.get_mut(number).and_then(Option::take) else { return };
+        let Some(step) = applying.steps.get_mut(number).and_then(Option::take) else {
+            return;
+        };
         if applying.steps.iter().all(Option::is_none) {
             self.seat_mut(seat).applying.remove(&apply);
         }
         let outcome = self.carry_out(seat, folder, &step);
         self.note(format_args!("{seat} step {} {outcome:?}", step.path));
-        let event =
-            DiskEvent::Applied { apply: ApplyId(apply), outcomes: vec![(step.path, outcome)] };
+        let event = DiskEvent::Applied {
+            apply: ApplyId(apply),
+            outcomes: vec![(step.path, outcome)],
+        };
         let wait = self.dice.micros(10, 20_000);
         self.deliver(seat, wait, Input::Disk(folder, event));
     }
@@ -240,7 +302,9 @@ impl World {
             Content::Absent => None,
             Content::Directory => Some(Kind::Directory),
             Content::Symlink { target } => Some(Kind::Symlink(target.clone())),
-            Content::File { hash, executable, .. } => {
+            Content::File {
+                hash, executable, ..
+            } => {
                 let Some(bytes) = self.fetch(seat, folder, *hash, step) else {
                     return Outcome::NoSource;
                 };
@@ -265,9 +329,14 @@ impl World {
         }
         let us = self.seat(seat).id;
         for source in &step.sources {
-            let Some(other) = self.seat_of(*source) else { continue };
-            let granted =
-                self.seat(other).grants.get(&us).is_some_and(|granted| granted.contains(&folder));
+            let Some(other) = self.seat_of(*source) else {
+                continue;
+            };
+            let granted = self
+                .seat(other)
+                .grants
+                .get(&us)
+                .is_some_and(|granted| granted.contains(&folder));
             let shown = self.seat(other).tree.presence == Presence::There
                 && self.seat(other).eyes == Eyes::Open;
             if !granted || !shown || !self.can_fetch(seat, other) || self.dice.chance(2) {
@@ -300,14 +369,17 @@ fn root_state(tree: &Tree, folder: FolderId) -> Result<(), RootFault> {
 /// Bytes that lie in a folder as a row says.
 fn held(seat: &mut super::Seat, folder: FolderId, hash: ContentHash) -> Option<Vec<u8>> {
     let rows = seat.shelf.rows(folder);
-    let row_of = |row: &OurRow| matches!(row.entry.content, Content::File { hash: of, .. } if of == hash);
-    rows.iter().filter(|(_, row)| row_of(row)).find_map(|(path, row)| {
-        let node = seat.tree.get(path)?;
-        match &node.kind {
-            Kind::File { bytes, .. } if row.stamp == Some(node.stamp()) => Some(bytes.to_vec()),
-            Kind::File { .. } | Kind::Directory | Kind::Symlink(_) => None,
-        }
-    })
+    let row_of =
+        |row: &OurRow| matches!(row.entry.content, Content::File { hash: of, .. } if of == hash);
+    rows.iter()
+        .filter(|(_, row)| row_of(row))
+        .find_map(|(path, row)| {
+            let node = seat.tree.get(path)?;
+            match &node.kind {
+                Kind::File { bytes, .. } if row.stamp == Some(node.stamp()) => Some(bytes.to_vec()),
+                Kind::File { .. } | Kind::Directory | Kind::Symlink(_) => None,
+            }
+        })
 }
 
 fn look(
@@ -333,7 +405,10 @@ fn look(
         .filter(|(path, row)| after.is_none_or(|after| *path > after) && live(row))
         .map(|(path, _)| path);
     let all: BTreeSet<&RelPath> = on_disk.chain(known).filter(|path| is_in(path)).collect();
-    let mut look = Look { end: Some(PageEnd::End), ..Look::default() };
+    let mut look = Look {
+        end: Some(PageEnd::End),
+        ..Look::default()
+    };
     for (count, path) in all.into_iter().enumerate() {
         if count == most {
             look.end = Some(PageEnd::More);
@@ -372,8 +447,9 @@ fn is_unchanged(row: &OurRow, node: &Node) -> bool {
 
 /// The order in which a batch is carried out: what is made, then removals from the deepest up.
 fn in_order(steps: Vec<Step>) -> Vec<Step> {
-    let (mut removed, mut made): (Vec<Step>, Vec<Step>) =
-        steps.into_iter().partition(|step| step.content == Content::Absent);
+    let (mut removed, mut made): (Vec<Step>, Vec<Step>) = steps
+        .into_iter()
+        .partition(|step| step.content == Content::Absent);
     made.sort_by(|left, right| left.path.cmp(&right.path));
     removed.sort_by(|left, right| right.path.cmp(&left.path));
     made.into_iter().chain(removed).collect()
@@ -442,18 +518,27 @@ fn put_in_place(
             tree.put(&step.path, kind, step.mtime);
         }
     }
-    Outcome::Done { stamp: tree.get(&step.path).map(Node::stamp), kept }
+    Outcome::Done {
+        stamp: tree.get(&step.path).map(Node::stamp),
+        kept,
+    }
 }
 
 /// Makes the directories above a path; `false` when something else lies in the way.
 fn make_parents(tree: &mut Tree, path: &RelPath) -> bool {
-    let Some(parent) = path.parent() else { return true };
+    let Some(parent) = path.parent() else {
+        return true;
+    };
     match tree.get(&parent) {
         Some(node) => node.is_directory(),
         None => {
             let made = make_parents(tree, &parent);
             if made {
-                tree.put(&parent, Kind::Directory, towline_wire::entry::UnixNanos::default());
+                tree.put(
+                    &parent,
+                    Kind::Directory,
+                    towline_wire::entry::UnixNanos::default(),
+                );
             }
             made
         }

@@ -20,7 +20,11 @@ use crate::tree::Presence;
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Fault {
     /// The device ends after so many more outputs.
-    Crash { seat: usize, outputs: u32, wait: Duration },
+    Crash {
+        seat: usize,
+        outputs: u32,
+        wait: Duration,
+    },
     CutDirect(usize, usize),
     MendDirect,
     CutServer(usize),
@@ -60,7 +64,14 @@ impl World {
                 0..8 => {
                     let outputs = self.dice.below(40) as u32;
                     let wait = self.dice.millis(50, 15_000);
-                    (Fault::Crash { seat, outputs, wait }, None)
+                    (
+                        Fault::Crash {
+                            seat,
+                            outputs,
+                            wait,
+                        },
+                        None,
+                    )
                 }
                 8..11 => (Fault::CutDirect(seat, other), Some(Fault::MendDirect)),
                 11..13 => (Fault::CutServer(seat), Some(Fault::MendServer)),
@@ -84,7 +95,11 @@ impl World {
         }
         self.note(format_args!("fault {fault:?}"));
         match fault {
-            Fault::Crash { seat, outputs, wait } => {
+            Fault::Crash {
+                seat,
+                outputs,
+                wait,
+            } => {
                 let now = self.now;
                 let place = self.seat_mut(seat);
                 if !place.is_settled(now) {
@@ -132,7 +147,12 @@ impl World {
         let before = self.seat(seat).shelf.restored();
         let mut operations = vec![StoreOp::PutDeviceName(before.name)];
         operations.extend(before.peers.into_iter().map(StoreOp::PutPeer));
-        operations.extend(before.folders.into_iter().map(|folder| StoreOp::PutFolder(folder.record)));
+        operations.extend(
+            before
+                .folders
+                .into_iter()
+                .map(|folder| StoreOp::PutFolder(folder.record)),
+        );
         shelf.put(operations);
         self.seat_mut(seat).backup = None;
         self.replace_shelf(seat, shelf);

@@ -118,7 +118,12 @@ impl World {
                     self.hang_up(wire, seat, LinkFault::Closed);
                 }
             }
-            NetworkRequest::OpenRelay { peer, url, channel, token } => {
+            NetworkRequest::OpenRelay {
+                peer,
+                url,
+                channel,
+                token,
+            } => {
                 self.open_relay(seat, peer, &url, channel, &token);
             }
             NetworkRequest::CloseRelay(peer) => self.close_relay(seat, peer),
@@ -147,7 +152,9 @@ impl World {
     }
 
     fn probe(&mut self, seat: usize, peer: DeviceId, address: SocketAddr) {
-        let Some(other) = self.seat_of(peer) else { return };
+        let Some(other) = self.seat_of(peer) else {
+            return;
+        };
         let Some(from) = address_of(seat) else { return };
         let there = address_of(other) == Some(address) && self.direct_works(seat, other);
         let lost = self.dice.chance(self.wires.loss_percent);
@@ -156,11 +163,18 @@ impl World {
         }
         let there = self.latency();
         let back = self.latency();
-        let heard = NetworkEvent::ProbeHeard { peer: self.seat(seat).id, from };
+        let heard = NetworkEvent::ProbeHeard {
+            peer: self.seat(seat).id,
+            from,
+        };
         self.deliver(other, there, Input::Network(heard));
         if !self.dice.chance(self.wires.loss_percent) {
             let rtt = there + back;
-            let answered = NetworkEvent::ProbeAnswered { peer, from: address, rtt };
+            let answered = NetworkEvent::ProbeAnswered {
+                peer,
+                from: address,
+                rtt,
+            };
             self.deliver(seat, rtt, Input::Network(answered));
         }
     }
@@ -168,7 +182,12 @@ impl World {
     fn wire_with(&self, seat: usize, peer: DeviceId) -> Option<u64> {
         let other = self.seat_of(peer)?;
         let is_ours = |wire: &Wire| wire.other_than(seat) == Some(other);
-        self.wires.wires.iter().rev().find(|(_, wire)| is_ours(wire)).map(|(number, _)| *number)
+        self.wires
+            .wires
+            .iter()
+            .rev()
+            .find(|(_, wire)| is_ours(wire))
+            .map(|(number, _)| *number)
     }
 
     fn dial(&mut self, seat: usize, peer: DeviceId) {
@@ -218,7 +237,9 @@ impl World {
 
     /// A connection or its next frame arrives at one end.
     pub(super) fn frame_arrives(&mut self, number: u64, end: usize) {
-        let Some(wire) = self.wires.wires.get(&number) else { return };
+        let Some(wire) = self.wires.wires.get(&number) else {
+            return;
+        };
         let (path, [dialer, acceptor]) = (wire.path, wire.seats);
         if wire.standing[end] == Standing::Down {
             return;
@@ -229,7 +250,9 @@ impl World {
             return self.after(wait, Event::Frame { wire: number, end });
         }
         let now = self.now;
-        let Some(wire) = self.wires.wires.get_mut(&number) else { return };
+        let Some(wire) = self.wires.wires.get_mut(&number) else {
+            return;
+        };
         wire.heard = now;
         let seat = wire.seats[end];
         let peer_seat = wire.seats[1 - end];
@@ -249,7 +272,10 @@ impl World {
                 self.tell(seat, Input::Network(NetworkEvent::Connected(peer, id)));
             }
             (Standing::Up | Standing::Down, Some(frame)) => {
-                self.tell(seat, Input::Network(NetworkEvent::Received(peer, id, frame)));
+                self.tell(
+                    seat,
+                    Input::Network(NetworkEvent::Received(peer, id, frame)),
+                );
             }
             (Standing::Up | Standing::Down, None) => {}
         }
@@ -257,14 +283,20 @@ impl World {
 
     fn send(&mut self, seat: usize, peer: DeviceId, frame: Control) {
         // Without a connection nobody is told anything.
-        let Some(number) = self.wire_with(seat, peer) else { return };
+        let Some(number) = self.wire_with(seat, peer) else {
+            return;
+        };
         self.check_told(seat, peer, &frame);
         let frame = self.bent_frame(frame);
         self.work.pages += u64::from(matches!(frame, Control::Index(_)));
         let latency = self.latency();
         let now = self.now;
-        let Some(wire) = self.wires.wires.get_mut(&number) else { return };
-        let Some(from) = wire.end_of(seat) else { return };
+        let Some(wire) = self.wires.wires.get_mut(&number) else {
+            return;
+        };
+        let Some(from) = wire.end_of(seat) else {
+            return;
+        };
         if wire.standing[from] != Standing::Up {
             return;
         }
@@ -274,7 +306,13 @@ impl World {
         // A stream: nothing overtakes.
         let arrival = wire.arrivals[to].max(now + latency) + Duration::from_nanos(1);
         wire.arrivals[to] = arrival;
-        self.at(arrival, Event::Frame { wire: number, end: to });
+        self.at(
+            arrival,
+            Event::Frame {
+                wire: number,
+                end: to,
+            },
+        );
     }
 
     /// What a mutation makes of a frame.
@@ -282,7 +320,8 @@ impl World {
         if self.shape.mutation == Some(Mutation::LostTombstone)
             && let Control::Index(page) = &mut frame
         {
-            page.entries.retain(|entry| entry.content != Content::Absent);
+            page.entries
+                .retain(|entry| entry.content != Content::Absent);
         }
         frame
     }
@@ -296,14 +335,19 @@ impl World {
         };
         let what = match frame {
             Control::Index(page) => {
-                let last = kept(self, page.folder).map(|kept| kept.last_sequence).unwrap_or_default();
+                let last = kept(self, page.folder)
+                    .map(|kept| kept.last_sequence)
+                    .unwrap_or_default();
                 (last < page.up_to).then(|| format!("{seat} tells {:?}, has {last:?}", page.up_to))
             }
-            Control::IndexAck { folder, incarnation, up_to } => {
+            Control::IndexAck {
+                folder,
+                incarnation,
+                up_to,
+            } => {
                 let have = kept(self, *folder).and_then(|kept| kept.have.get(&peer).copied());
-                let is_kept = have.is_some_and(|(kept, sequence)| {
-                    kept == *incarnation && sequence >= *up_to
-                });
+                let is_kept =
+                    have.is_some_and(|(kept, sequence)| kept == *incarnation && sequence >= *up_to);
                 (!is_kept).then(|| format!("{seat} acknowledges {up_to:?}, has {have:?}"))
             }
             Control::Folders(statements) => statements.iter().find_map(|statement| {
@@ -321,7 +365,9 @@ impl World {
 
     /// One end closes a connection.
     fn hang_up(&mut self, number: u64, seat: usize, theirs: LinkFault) {
-        let Some(wire) = self.wires.wires.remove(&number) else { return };
+        let Some(wire) = self.wires.wires.remove(&number) else {
+            return;
+        };
         for end in [0, 1] {
             if wire.standing[end] != Standing::Up {
                 // The other side's dial never comes through.
@@ -359,7 +405,9 @@ impl World {
             .map(|(number, _)| *number)
             .collect();
         for number in lost {
-            let Some(wire) = self.wires.wires.remove(&number) else { continue };
+            let Some(wire) = self.wires.wires.remove(&number) else {
+                continue;
+            };
             for end in [0, 1] {
                 let other = wire.seats[end];
                 if other == seat {
@@ -386,12 +434,16 @@ impl World {
         self.after(TICK, Event::Tick);
         let numbers: Vec<u64> = self.wires.wires.keys().copied().collect();
         for number in numbers {
-            let Some(wire) = self.wires.wires.get(&number) else { continue };
+            let Some(wire) = self.wires.wires.get(&number) else {
+                continue;
+            };
             let [dialer, acceptor] = wire.seats;
             let works = self.works(wire.path, dialer, acceptor);
             let now = self.now;
             let latency = self.wires.latency;
-            let Some(wire) = self.wires.wires.get_mut(&number) else { continue };
+            let Some(wire) = self.wires.wires.get_mut(&number) else {
+                continue;
+            };
             if works {
                 wire.heard = now;
             }
@@ -399,7 +451,9 @@ impl World {
             let sum = wire.bytes[0] + wire.bytes[1];
             let is_up = wire.standing == [Standing::Up; 2];
             if silent >= IDLE {
-                let Some(wire) = self.wires.wires.remove(&number) else { continue };
+                let Some(wire) = self.wires.wires.remove(&number) else {
+                    continue;
+                };
                 for end in [0, 1] {
                     let peer = self.seat(wire.seats[1 - end]).id;
                     let fault = LinkFault::TimedOut;
@@ -435,9 +489,12 @@ impl World {
 
     /// Whether bytes can be fetched now: a standing connection whose path works.
     pub(super) fn can_fetch(&self, seat: usize, source: usize) -> bool {
-        let Some(number) = self.wire_with(seat, self.seat(source).id) else { return false };
+        let Some(number) = self.wire_with(seat, self.seat(source).id) else {
+            return false;
+        };
         self.wires.wires.get(&number).is_some_and(|wire| {
-            wire.standing == [Standing::Up; 2] && self.works(wire.path, wire.seats[0], wire.seats[1])
+            wire.standing == [Standing::Up; 2]
+                && self.works(wire.path, wire.seats[0], wire.seats[1])
         })
     }
 

@@ -98,7 +98,9 @@ impl World {
 
     fn do_anything(&mut self, seat: usize) {
         let some = self.some_path(seat);
-        let Some(new) = self.new_path(seat) else { return };
+        let Some(new) = self.new_path(seat) else {
+            return;
+        };
         let file = self.some_file(seat);
         match (self.dice.below(100), file, some) {
             (0..25, _, _) | (_, None, _) | (_, _, None) => self.write(seat, &new),
@@ -120,7 +122,12 @@ impl World {
     // --- where -------------------------------------------------------------------------------------
 
     fn some_path(&mut self, seat: usize) -> Option<RelPath> {
-        let paths: Vec<RelPath> = self.seat(seat).tree.iter().map(|(path, _)| path.clone()).collect();
+        let paths: Vec<RelPath> = self
+            .seat(seat)
+            .tree
+            .iter()
+            .map(|(path, _)| path.clone())
+            .collect();
         self.dice.pick(&paths).cloned()
     }
 
@@ -180,7 +187,10 @@ impl World {
 
     fn put(&mut self, seat: usize, path: &RelPath, kind: Kind) {
         let mtime = self.wall(seat);
-        self.note(format_args!("{seat} person puts {path} {:?}", kind.content()));
+        self.note(format_args!(
+            "{seat} person puts {path} {:?}",
+            kind.content()
+        ));
         let content = kind.content();
         let gone = self.seat_mut(seat).tree.put(path, kind, mtime);
         self.consumed(gone);
@@ -207,7 +217,10 @@ impl World {
 
     fn rewrite(&mut self, seat: usize, path: &RelPath, kind: Kind) {
         let mtime = self.wall(seat);
-        self.note(format_args!("{seat} person rewrites {path} {:?}", kind.content()));
+        self.note(format_args!(
+            "{seat} person rewrites {path} {:?}",
+            kind.content()
+        ));
         let content = kind.content();
         let gone = self.seat_mut(seat).tree.rewrite(path, kind, mtime);
         self.consumed(gone);
@@ -220,8 +233,9 @@ impl World {
             return;
         }
         let more = self.new_bytes();
-        if let Some(Kind::File { bytes, executable, .. }) =
-            self.seat(seat).tree.get(path).map(|node| node.kind.clone())
+        if let Some(Kind::File {
+            bytes, executable, ..
+        }) = self.seat(seat).tree.get(path).map(|node| node.kind.clone())
         {
             let bytes = [bytes.to_vec(), more].concat();
             self.rewrite(seat, path, Kind::file(bytes, executable));
@@ -230,8 +244,11 @@ impl World {
 
     /// Writes a new file beside and renames it over the old one.
     fn save_by_rename(&mut self, seat: usize, path: &RelPath) {
-        let is_directory =
-            self.seat(seat).tree.get(path).is_some_and(crate::tree::Node::is_directory);
+        let is_directory = self
+            .seat(seat)
+            .tree
+            .get(path)
+            .is_some_and(crate::tree::Node::is_directory);
         if self.can_touch(seat, path) && !is_directory {
             let bytes = self.new_bytes();
             self.put(seat, path, Kind::file(bytes, false));
@@ -257,7 +274,11 @@ impl World {
         let (replaced, moves) = self.seat_mut(seat).tree.rename(from, to);
         self.consumed(replaced);
         for (old, new) in moves {
-            let content = self.seat(seat).tree.get(&new).map(|node| node.kind.content());
+            let content = self
+                .seat(seat)
+                .tree
+                .get(&new)
+                .map(|node| node.kind.content());
             if let Some(content) = content {
                 // Born at the new place first: the bytes are never nowhere.
                 self.ledger.consumed(&content, &old);
@@ -279,10 +300,18 @@ impl World {
     fn flip_executable(&mut self, seat: usize, path: &RelPath) {
         if let Some(node) = self.seat(seat).tree.get(path).cloned()
             && self.can_touch(seat, path)
-            && let Kind::File { bytes, hash, executable } = node.kind
+            && let Kind::File {
+                bytes,
+                hash,
+                executable,
+            } = node.kind
         {
             self.note(format_args!("{seat} person flips {path}"));
-            let kind = Kind::File { bytes, hash, executable: !executable };
+            let kind = Kind::File {
+                bytes,
+                hash,
+                executable: !executable,
+            };
             self.seat_mut(seat).tree.rewrite(path, kind, node.mtime);
             self.disturb(seat, BTreeSet::from([path.clone()]));
         }
@@ -310,7 +339,11 @@ impl World {
     }
 
     fn make_directory(&mut self, seat: usize, path: &RelPath) {
-        let is_there = self.seat(seat).tree.get(path).is_some_and(crate::tree::Node::is_directory);
+        let is_there = self
+            .seat(seat)
+            .tree
+            .get(path)
+            .is_some_and(crate::tree::Node::is_directory);
         if self.can_touch(seat, path) && !is_there && path.depth() < DEPTH_MAX {
             self.put(seat, path, Kind::Directory);
         }

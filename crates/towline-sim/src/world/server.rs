@@ -62,7 +62,6 @@ enum Use {
     Relay { peer: DeviceId, channel: ChannelId },
 }
 
-
 /// What arrives at the server.
 #[derive(Debug)]
 pub(crate) enum ToServer {
@@ -149,29 +148,52 @@ impl World {
 
     fn signal_socket(&self, seat: usize) -> Option<u64> {
         let ours = |socket: &Socket| socket.seat == seat && socket.use_ == Use::Signal;
-        self.server.sockets.iter().find(|(_, socket)| ours(socket)).map(|(number, _)| *number)
+        self.server
+            .sockets
+            .iter()
+            .find(|(_, socket)| ours(socket))
+            .map(|(number, _)| *number)
     }
 
     /// The device's side forgets a socket; the server hears of it later.
     fn drop_socket(&mut self, socket: u64) {
         if self.server.sockets.remove(&socket).is_some() {
             let wait = self.dice.millis(1, 200);
-            self.after(wait, Event::ToServer { socket, what: ToServer::Gone });
+            self.after(
+                wait,
+                Event::ToServer {
+                    socket,
+                    what: ToServer::Gone,
+                },
+            );
         }
     }
 
     fn send_to_server(&mut self, number: u64, wait: Duration, what: ToServer) {
         let now = self.now;
-        let Some(socket) = self.server.sockets.get_mut(&number) else { return };
-        socket.to_server_until =
-            socket.to_server_until.max(now + wait).max(socket.paused_until) + Duration::from_nanos(1);
+        let Some(socket) = self.server.sockets.get_mut(&number) else {
+            return;
+        };
+        socket.to_server_until = socket
+            .to_server_until
+            .max(now + wait)
+            .max(socket.paused_until)
+            + Duration::from_nanos(1);
         let when = socket.to_server_until;
-        self.at(when, Event::ToServer { socket: number, what });
+        self.at(
+            when,
+            Event::ToServer {
+                socket: number,
+                what,
+            },
+        );
     }
 
     fn send_to_device(&mut self, number: u64, wait: Duration, input: Input) {
         let now = self.now;
-        let Some(socket) = self.server.sockets.get_mut(&number) else { return };
+        let Some(socket) = self.server.sockets.get_mut(&number) else {
+            return;
+        };
         socket.to_device_until = socket.to_device_until.max(now + wait) + Duration::from_nanos(1);
         let (seat, wait) = (socket.seat, socket.to_device_until - now);
         self.deliver(seat, wait, input);
@@ -184,9 +206,14 @@ impl World {
         let input = match (what, known) {
             (ToServer::Gone, _) => ServerInput::Disconnected { connection },
             (ToServer::Open(door), Some(seat)) => {
-                let remote = super::network::address_of(seat).map_or(ADDRESS, |address| address.ip());
+                let remote =
+                    super::network::address_of(seat).map_or(ADDRESS, |address| address.ip());
                 let origin = Origin::new(remote, ADDRESS);
-                ServerInput::Connected { connection, origin, door }
+                ServerInput::Connected {
+                    connection,
+                    origin,
+                    door,
+                }
             }
             (ToServer::Text(text), Some(_)) => {
                 let text = self.bent_request(text);
@@ -212,11 +239,16 @@ impl World {
     }
 
     fn perform_server(&mut self) {
-        while let Some(output) =
-            self.server.rendezvous.as_mut().and_then(Rendezvous::poll_output)
+        while let Some(output) = self
+            .server
+            .rendezvous
+            .as_mut()
+            .and_then(Rendezvous::poll_output)
         {
             match output {
-                ServerOutput::Send { connection, notice } => self.server_says(connection.0, &notice),
+                ServerOutput::Send { connection, notice } => {
+                    self.server_says(connection.0, &notice)
+                }
                 ServerOutput::Ping { connection } => {
                     let wait = self.server.latency * 2;
                     self.send_to_server(connection.0, wait, ToServer::Alive);
@@ -235,7 +267,11 @@ impl World {
                 ServerOutput::Forward { .. } | ServerOutput::Note(_) => {}
             }
         }
-        let due = self.server.rendezvous.as_ref().and_then(Rendezvous::poll_timeout);
+        let due = self
+            .server
+            .rendezvous
+            .as_ref()
+            .and_then(Rendezvous::poll_timeout);
         if let Some(due) = due.map(|due| self.server.born + due.since_start())
             && self.server.due.is_none_or(|armed| due < armed)
         {
@@ -257,11 +293,17 @@ impl World {
             return self.violate("the server's words can be read", notice.to_json());
         };
         let wait = self.server.latency;
-        self.send_to_device(number, wait, Input::Signal(SignalEvent::Message(read.message)));
+        self.send_to_device(
+            number,
+            wait,
+            Input::Signal(SignalEvent::Message(read.message)),
+        );
     }
 
     fn closed_by_server(&mut self, number: u64) {
-        let Some(socket) = self.server.sockets.get(&number) else { return };
+        let Some(socket) = self.server.sockets.get(&number) else {
+            return;
+        };
         let input = match socket.use_ {
             Use::Signal => Input::Signal(SignalEvent::Closed(SignalFault::Closed)),
             Use::Relay { peer, .. } => Input::Network(NetworkEvent::RelayClosed(peer)),
@@ -294,7 +336,11 @@ impl World {
         let socket = self.open_socket(seat, use_);
         let wait = self.server.latency * 2;
         self.send_to_server(socket, wait, ToServer::Open(Door::Relay { channel, token }));
-        self.send_to_device(socket, wait * 2, Input::Network(NetworkEvent::RelayOpened(peer)));
+        self.send_to_device(
+            socket,
+            wait * 2,
+            Input::Network(NetworkEvent::RelayOpened(peer)),
+        );
     }
 
     pub(super) fn close_relay(&mut self, seat: usize, peer: DeviceId) {
@@ -304,14 +350,15 @@ impl World {
     }
 
     fn relay_end(&self, seat: usize, with: DeviceId) -> Option<(u64, ChannelId)> {
-        self.server.sockets.iter().find_map(|(number, socket)| match socket.use_ {
-            Use::Relay { peer, channel }
-                if socket.seat == seat && peer == with =>
-            {
-                Some((*number, channel))
-            }
-            Use::Relay { .. } | Use::Signal => None,
-        })
+        self.server
+            .sockets
+            .iter()
+            .find_map(|(number, socket)| match socket.use_ {
+                Use::Relay { peer, channel } if socket.seat == seat && peer == with => {
+                    Some((*number, channel))
+                }
+                Use::Relay { .. } | Use::Signal => None,
+            })
     }
 
     /// Whether both ends of one channel are open.
@@ -338,7 +385,13 @@ impl World {
         for number in lost {
             let wait = self.dice.millis(10, 20_000);
             self.server.sockets.remove(&number);
-            self.after(wait, Event::ToServer { socket: number, what: ToServer::Gone });
+            self.after(
+                wait,
+                Event::ToServer {
+                    socket: number,
+                    what: ToServer::Gone,
+                },
+            );
         }
     }
 
@@ -355,7 +408,13 @@ impl World {
         for number in lost {
             self.closed_by_server(number);
             let wait = self.dice.millis(10, 20_000);
-            self.after(wait, Event::ToServer { socket: number, what: ToServer::Gone });
+            self.after(
+                wait,
+                Event::ToServer {
+                    socket: number,
+                    what: ToServer::Gone,
+                },
+            );
         }
     }
 
@@ -387,13 +446,19 @@ impl World {
     /// Searches what goes to the server, also inside of payloads.
     fn search(&mut self, seat: usize, text: &str) {
         let mut seen = text.as_bytes().to_vec();
-        if let Ok(Request { message: ClientMessage::Relay { payload, .. }, .. }) =
-            Request::from_json(text)
+        if let Ok(Request {
+            message: ClientMessage::Relay { payload, .. },
+            ..
+        }) = Request::from_json(text)
         {
             let inside = payload.as_text().and_then(|text| decode_base64(&text));
             seen.extend(inside.unwrap_or_default());
         }
-        let found = self.secrets.iter().find(|secret| contains(&seen, secret.as_bytes())).cloned();
+        let found = self
+            .secrets
+            .iter()
+            .find(|secret| contains(&seen, secret.as_bytes()))
+            .cloned();
         if let Some(secret) = found {
             let what = format!("{seat} told the server {secret:?}");
             self.violate("the server learns nothing", what);
@@ -424,9 +489,15 @@ impl World {
 
     /// Under a mutation: the mailbox of a burned code is opened once more.
     pub(super) fn reopen_mailbox(&mut self, seat: usize, slot: Slot) {
-        let Some(socket) = self.signal_socket(seat) else { return };
+        let Some(socket) = self.signal_socket(seat) else {
+            return;
+        };
         self.server.reopening = Some((socket, slot));
-        let text = Request { id: None, message: ClientMessage::CreatePairingCode }.to_json();
+        let text = Request {
+            id: None,
+            message: ClientMessage::CreatePairingCode,
+        }
+        .to_json();
         self.send_to_server(socket, Duration::from_millis(1), ToServer::Text(text));
     }
 }

@@ -33,8 +33,14 @@ impl World {
     pub fn run(seed: u64, shape: Shape) -> Report {
         let mut world = Self::new(seed, shape);
         world.live();
-        let Self { log, violations, .. } = world;
-        Report { hash: log.hash(), violations, lines: log.into_lines() }
+        let Self {
+            log, violations, ..
+        } = world;
+        Report {
+            hash: log.hash(),
+            violations,
+            lines: log.into_lines(),
+        }
     }
 
     fn live(&mut self) {
@@ -49,7 +55,11 @@ impl World {
         }
         let pairs = self.draw_pairs(devices);
         self.after(Duration::from_secs(1), Event::Tick);
-        let acquaintance = if made { Acquaintance::Made } else { Acquaintance::Given };
+        let acquaintance = if made {
+            Acquaintance::Made
+        } else {
+            Acquaintance::Given
+        };
         match acquaintance {
             Acquaintance::Given => self.give_peers(&pairs),
             Acquaintance::Made => self.make_peers(&pairs),
@@ -136,11 +146,17 @@ impl World {
             self.pair(*one, *other);
         }
         let root = || RootPath("/shared".to_owned());
-        let add = Command::AddFolder { root: root(), label: "shared".to_owned() };
+        let add = Command::AddFolder {
+            root: root(),
+            label: "shared".to_owned(),
+        };
         let command = self.command(0, add);
         self.pass(Duration::from_secs(1));
         let Some(Ok(Answer::Folder(folder))) = self.reply_to(0, command) else {
-            return self.violate("a folder can be added", format!("{:?}", self.reply_to(0, command)));
+            return self.violate(
+                "a folder can be added",
+                format!("{:?}", self.reply_to(0, command)),
+            );
         };
         self.folder = Some(folder);
         for (one, other) in pairs {
@@ -158,7 +174,10 @@ impl World {
             world.snapshot(other).is_some_and(|snapshot| {
                 let invitations = &snapshot.invitations;
                 invitations.iter().any(|invitation| invitation.peer == host)
-                    || snapshot.folders.iter().any(|folder| folder.record.shared_with.contains(&host))
+                    || snapshot
+                        .folders
+                        .iter()
+                        .any(|folder| folder.record.shared_with.contains(&host))
             })
         });
         if !invited {
@@ -166,7 +185,14 @@ impl World {
             return self.violate("an invitation arrives", what);
         }
         let root = RootPath("/shared".to_owned());
-        self.command(other, Command::AcceptInvitation { peer: host, folder, root });
+        self.command(
+            other,
+            Command::AcceptInvitation {
+                peer: host,
+                folder,
+                root,
+            },
+        );
         self.pass(Duration::from_secs(1));
     }
 
@@ -203,13 +229,19 @@ impl World {
 
     fn pair(&mut self, creator: usize, joiner: usize) {
         for _ in 0..5 {
-            let Some(code) = self.start_pairing(creator) else { continue };
+            let Some(code) = self.start_pairing(creator) else {
+                continue;
+            };
             if self.join(creator, joiner, code) {
                 return self.compare(creator, joiner);
             }
             self.pass(Duration::from_secs(20));
         }
-        let what = format!("{creator} {:?}, {joiner} {:?}", self.pairing(creator), self.pairing(joiner));
+        let what = format!(
+            "{creator} {:?}, {joiner} {:?}",
+            self.pairing(creator),
+            self.pairing(joiner)
+        );
         self.violate("two people can pair", what);
     }
 
@@ -232,7 +264,10 @@ impl World {
         let string = |world: &Self, seat: usize, peer: usize| {
             let id = world.seat(peer).id;
             let peers = world.seat(seat).shelf.restored().peers;
-            peers.into_iter().find(|record| record.id == id).map(|record| record.compare)
+            peers
+                .into_iter()
+                .find(|record| record.id == id)
+                .map(|record| record.compare)
         };
         let (ours, theirs) = (string(self, one, other), string(self, other, one));
         if ours.is_none() || ours != theirs {
@@ -244,14 +279,17 @@ impl World {
     /// A code that must not work (any more) is entered.
     fn must_fail(&mut self, creator: usize, joiner: usize, code: PairingCode, why: &str) {
         self.join(creator, joiner, code);
-        let strangers = |world: &Self, seat: usize| world.seat(seat).shelf.restored().peers.is_empty();
+        let strangers =
+            |world: &Self, seat: usize| world.seat(seat).shelf.restored().peers.is_empty();
         if !strangers(self, creator) || !strangers(self, joiner) {
             self.violate("only the right code makes peers", why.to_owned());
         }
     }
 
     fn guess_wrong(&mut self, creator: usize, guesser: usize) {
-        let Some(code) = self.start_pairing(creator) else { return };
+        let Some(code) = self.start_pairing(creator) else {
+            return;
+        };
         let mark = self.seat(creator).memory.as_ref().map(Vec::len);
         let secret = loop {
             let guess = CodeSecret::from_number(self.dice.number() as u32, 3);
@@ -259,7 +297,10 @@ impl World {
                 break guess;
             }
         };
-        let wrong = PairingCode { secret, ..code.clone() };
+        let wrong = PairingCode {
+            secret,
+            ..code.clone()
+        };
         self.must_fail(creator, guesser, wrong, "a wrong guess");
         if let Some(mark) = mark {
             self.rewind(creator, mark);
@@ -271,14 +312,18 @@ impl World {
     }
 
     fn let_expire(&mut self, creator: usize, joiner: usize) {
-        let Some(code) = self.start_pairing(creator) else { return };
+        let Some(code) = self.start_pairing(creator) else {
+            return;
+        };
         self.pass(Duration::from_secs(301));
         self.must_fail(creator, joiner, code, "an expired code");
         self.pass(Duration::from_secs(130));
     }
 
     fn cancel(&mut self, creator: usize, joiner: usize) {
-        let Some(code) = self.start_pairing(creator) else { return };
+        let Some(code) = self.start_pairing(creator) else {
+            return;
+        };
         self.command(creator, Command::CancelPairing);
         self.pass(Duration::from_secs(2));
         self.must_fail(creator, joiner, code, "a cancelled code");
@@ -313,7 +358,9 @@ impl World {
 
     /// One person removes the other's device, both go on, and then they pair again.
     fn part_and_meet(&mut self, pairs: &[(usize, usize)]) {
-        let Some((one, other)) = self.dice.pick(pairs).copied() else { return };
+        let Some((one, other)) = self.dice.pick(pairs).copied() else {
+            return;
+        };
         self.heal();
         self.pass(Duration::from_secs(5));
         let peer = self.seat(other).id;
@@ -336,7 +383,10 @@ impl World {
         let id = self.seat(other).id;
         let still = |world: &Self| {
             let kept = world.seat(one).shelf.restored();
-            let shared = kept.folders.iter().any(|folder| folder.record.shared_with.contains(&id));
+            let shared = kept
+                .folders
+                .iter()
+                .any(|folder| folder.record.shared_with.contains(&id));
             shared || kept.peers.iter().any(|peer| peer.id == id)
         };
         if still(self) || self.seat(one).trust.contains(&id) {
@@ -402,8 +452,14 @@ impl World {
         while self.now - begun < REST_WITHIN && self.violations.is_empty() {
             let work = self.work;
             self.pass(Duration::from_secs(5));
-            let connected = pairs.iter().all(|(one, other)| self.are_connected(*one, *other));
-            quiet = if self.work == work && connected { quiet + 1 } else { 0 };
+            let connected = pairs
+                .iter()
+                .all(|(one, other)| self.are_connected(*one, *other));
+            quiet = if self.work == work && connected {
+                quiet + 1
+            } else {
+                0
+            };
             if quiet >= 3 && oracle::disagreement(self).is_none() {
                 return true;
             }

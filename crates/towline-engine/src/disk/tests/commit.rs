@@ -7,17 +7,25 @@ use super::*;
 #[test]
 fn a_batch_makes_files_links_and_directories_with_their_marks() {
     let place = TestRoot::new();
-    let mut program = place.file("d/run", Expected::Nothing, "#!");
-    program.step.content = match program.step.content {
-        Content::File { size, hash, .. } => Content::File {
-            size,
-            hash,
-            executable: true,
-        },
-        other => other,
+    let Content::File {
+        size,
+        hash,
+        executable: _,
+    } = file_content("#!")
+    else {
+        panic!()
     };
-    let shape = FileShape::of(&program.step).unwrap();
-    program.staged = Some(Staged::whole(&place.root, shape, b"#!").unwrap());
+    let content = Content::File {
+        size,
+        hash,
+        executable: true,
+    };
+    let run = step("d/run", Expected::Nothing, content);
+    let staged = Staged::whole(&place.root, FileShape::of(&run).unwrap(), b"#!").unwrap();
+    let program = Ready {
+        step: run,
+        staged: Some(staged),
+    };
     let outcomes = place.commit(vec![
         place.file("d/e/f", Expected::Nothing, "text"),
         program,

@@ -106,3 +106,15 @@ fn a_marker_directory_that_is_a_link_is_refused() {
     assert_eq!(prepared, Err(RootFault::WrongMarker));
     assert_eq!(fs::read_dir(outside.path()).unwrap().count(), 0);
 }
+
+#[test]
+fn a_place_for_a_peers_folder_is_made_and_a_nested_one_is_not_left_behind() {
+    let directory = tempfile::tempdir().unwrap();
+    let outer = directory.path().join("a/b");
+    assert_eq!(Root::make(&root_path(&outer), &[], FOLDER), Ok(()));
+    assert_eq!(Root::make(&root_path(&outer), &[], FOLDER), Ok(()));
+    let inner = outer.join("c");
+    let nested = Root::make(&root_path(&inner), &[root_path(&outer)], OTHER_FOLDER);
+    assert_eq!(nested, Err(RootFault::Nested));
+    assert!(!inner.exists());
+}

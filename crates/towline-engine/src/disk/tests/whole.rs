@@ -43,7 +43,10 @@ impl Running {
                         return;
                     }
                 }
-                other => panic!("{other:?}"),
+                other @ (DiskEvent::Prepared(_)
+                | DiskEvent::Root(_)
+                | DiskEvent::Scanned { .. }
+                | DiskEvent::Applied { .. }) => panic!("{other:?}"),
             }
         }
     }
@@ -76,7 +79,9 @@ impl Running {
                     self.disk.continue_scan(FOLDER, scan);
                 }
                 DiskEvent::Disturbed(_) => {}
-                other => panic!("{other:?}"),
+                other @ (DiskEvent::Prepared(_)
+                | DiskEvent::Root(_)
+                | DiskEvent::Applied { .. }) => panic!("{other:?}"),
             }
         }
     }
@@ -215,7 +220,9 @@ async fn a_lost_root_is_told_once_and_comes_back_by_itself() {
                 break;
             }
             DiskEvent::Disturbed(_) => {}
-            other => panic!("{other:?}"),
+            other @ (DiskEvent::Prepared(_)
+            | DiskEvent::Scanned { .. }
+            | DiskEvent::Applied { .. }) => panic!("{other:?}"),
         }
     }
     fs::rename(&moved, place.directory.path()).unwrap();

@@ -316,11 +316,12 @@ impl Disk {
             .path
             .parent()
             .is_none_or(|parent| self.is_directory(&parent));
-        let keep_is_free = step
-            .keep
-            .as_ref()
-            .is_none_or(|keep| !self.nodes.contains_key(keep));
-        if !as_expected || !keep_is_free || (!parent_stands && step.content != Content::Absent) {
+        let occupant = step.keep.as_ref().and_then(|keep| self.nodes.get(keep));
+        let has_room = occupant.is_none_or(|occupant| {
+            lies.as_ref()
+                .is_some_and(|node| node.content.same_bytes(&occupant.content))
+        });
+        if !as_expected || !has_room || (!parent_stands && step.content != Content::Absent) {
             return Outcome::Stale;
         }
         if let Some(hash) = hash_of(&step.content)
@@ -341,7 +342,7 @@ impl Disk {
             return Outcome::NotEmpty;
         }
         let kept = step.keep.clone().zip(lies).map(|(path, node)| {
-            self.nodes.insert(path.clone(), node.clone());
+            let node = self.nodes.entry(path.clone()).or_insert(node).clone();
             Found {
                 path,
                 content: node.content,

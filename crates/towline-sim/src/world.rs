@@ -531,10 +531,10 @@ impl World {
         self.note(format_args!("{seat} <- {input:?}"));
         let (now, met) = (self.moment(seat), self.now);
         let place = self.seat_mut(seat);
-        if let Input::Network(NetworkEvent::Received(_, _, Control::Folders(_))) = &input {
-            if place.contact == Contact::Missing {
-                place.contact = Contact::Made(met);
-            }
+        if let Input::Network(NetworkEvent::Received(_, _, Control::Folders(_))) = &input
+            && place.contact == Contact::Missing
+        {
+            place.contact = Contact::Made(met);
         }
         if let Some(memory) = &mut place.memory {
             memory.push((now, Told::Input(input.clone())));

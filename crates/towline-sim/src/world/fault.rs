@@ -60,7 +60,7 @@ impl World {
             let lasts = self.dice.millis(100, 40_000);
             let seat = self.dice.below(self.seats.len());
             let other = (seat + 1 + self.dice.below(self.seats.len() - 1)) % self.seats.len();
-            let (begins, ends) = match self.dice.below(20) {
+            let (begins, ends) = match self.dice.below(25) {
                 0..8 => {
                     let outputs = self.dice.below(40) as u32;
                     let wait = self.dice.millis(50, 15_000);
@@ -78,7 +78,7 @@ impl World {
                 13 => (Fault::StopServer, Some(Fault::MendServer)),
                 14 => (Fault::Unplug(seat), Some(Fault::Plug(seat))),
                 15 => (Fault::FillDisk(seat, lasts), None),
-                16..18 => (Fault::Backup(seat), Some(Fault::Restore(seat))),
+                16..18 | 20.. => (Fault::Backup(seat), Some(Fault::Restore(seat))),
                 18 => (Fault::LoseStore(seat), None),
                 _ => (Fault::CutDirect(seat, other), None),
             };

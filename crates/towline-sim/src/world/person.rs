@@ -6,7 +6,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use towline_wire::entry::SymlinkTarget;
+use towline_wire::entry::{Content, SymlinkTarget};
 use towline_wire::rel_path::RelPath;
 
 use super::{Event, World};
@@ -185,6 +185,18 @@ impl World {
         }
     }
 
+    /// Something new lies at a path in the place of what is gone. The same bytes over the same bytes
+    /// are no write: whoever replaces them elsewhere has seen them.
+    fn replaced(&mut self, mut gone: Gone, content: &Content, path: &RelPath) {
+        let before = gone.len();
+        gone.retain(|(old, node)| old != path || !node.kind.content().same_bytes(content));
+        let is_write = gone.len() == before;
+        self.consumed(gone);
+        if is_write {
+            self.ledger.born(content, path);
+        }
+    }
+
     fn put(&mut self, seat: usize, path: &RelPath, kind: Kind) {
         let mtime = self.wall(seat);
         self.note(format_args!(
@@ -193,8 +205,7 @@ impl World {
         ));
         let content = kind.content();
         let gone = self.seat_mut(seat).tree.put(path, kind, mtime);
-        self.consumed(gone);
-        self.ledger.born(&content, path);
+        self.replaced(gone, &content, path);
         self.disturb(seat, BTreeSet::from([path.clone()]));
     }
 
@@ -223,8 +234,7 @@ impl World {
         ));
         let content = kind.content();
         let gone = self.seat_mut(seat).tree.rewrite(path, kind, mtime);
-        self.consumed(gone);
-        self.ledger.born(&content, path);
+        self.replaced(gone, &content, path);
         self.disturb(seat, BTreeSet::from([path.clone()]));
     }
 
@@ -272,7 +282,10 @@ impl World {
         }
         self.note(format_args!("{seat} person renames {from} to {to}"));
         let (replaced, moves) = self.seat_mut(seat).tree.rename(from, to);
-        self.consumed(replaced);
+        let (mut over, elsewhere): (Gone, Gone) = replaced
+            .into_iter()
+            .partition(|(path, _)| moves.iter().any(|(_, new)| new == path));
+        self.consumed(elsewhere);
         for (old, new) in moves {
             let content = self
                 .seat(seat)
@@ -280,9 +293,10 @@ impl World {
                 .get(&new)
                 .map(|node| node.kind.content());
             if let Some(content) = content {
-                // Born at the new place first: the bytes are never nowhere.
+                let (gone, rest) = over.into_iter().partition(|(path, _)| *path == new);
+                over = rest;
                 self.ledger.consumed(&content, &old);
-                self.ledger.born(&content, &new);
+                self.replaced(gone, &content, &new);
             }
         }
         self.disturb(seat, BTreeSet::from([from.clone(), to.clone()]));

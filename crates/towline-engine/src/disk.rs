@@ -32,7 +32,6 @@ mod watch;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
-use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc;
@@ -47,8 +46,10 @@ pub(crate) use handle::read_at;
 pub(crate) use pool::{Pool, PoolClosed};
 pub(crate) use root::Root;
 pub(crate) use rows::{KnownRows, OpenRows};
-pub(crate) use serve::{NotServed, open_for_serving, still_has};
+pub(crate) use serve::{open_for_serving, still_has};
 pub(crate) use stage::{FileShape, StageFault, Staged, StagedFile};
+
+use crate::tasks::Tasks;
 
 use hints::Hints;
 use parents::Parents;
@@ -71,11 +72,11 @@ const UNWATCHED_SCANNED_EVERY: Duration = Duration::from_secs(60);
 /// Time after which a file that would not hold still is looked at again: 1 s.
 const RESTLESS_AFTER: Duration = Duration::from_secs(1);
 
-/// The disks under all folders of a device. Dropping it waits for its threads: drop the receiver of
-/// the events first, and not on the async runtime.
+/// The disks under all folders of a device. Its threads end after it is dropped, each with the job
+/// that it has begun; with the receiver of the events still there, only if that is read. Dropping
+/// waits for the system's watchers: not on the async runtime.
 pub(crate) struct Disk {
     shared: Arc<Shared>,
-    tender: Option<JoinHandle<()>>,
 }
 
 struct Shared {
@@ -111,7 +112,7 @@ enum Phase {
     Open {
         root: Arc<Root>,
         /// Held for its life; `None` where the system cannot watch.
-        watcher: Option<Watcher>,
+        _watcher: Option<Watcher>,
         scan_all_at: Option<Instant>,
     },
     Lost,
@@ -125,24 +126,24 @@ struct Pages {
 }
 
 impl Disk {
-    /// Starts the threads. Events go into `events`, which may hold them back; `rows` opens our
-    /// index for scans.
+    /// Starts the threads, as threads of `tasks`. Events go into `events`, which may hold them back;
+    /// `rows` opens our index for scans.
     pub(crate) fn start(
         events: mpsc::Sender<(FolderId, DiskEvent)>,
         rows: Arc<dyn OpenRows>,
+        tasks: &Tasks,
     ) -> io::Result<Self> {
-        let shared = Arc::new(Shared {
-            pool: Arc::new(Pool::start()?),
+        let disk = Self { shared: Arc::new(Shared {
+            pool: Arc::new(Pool::start(tasks)?),
             events,
             rows,
             state: Mutex::new(State::default()),
             wake: Condvar::new(),
-        });
-        let tended = Arc::clone(&shared);
-        let tender = thread::Builder::new()
-            .name("towline-hints".to_owned())
-            .spawn(move || tended.tend())?;
-        Ok(Self { shared, tender: Some(tender) })
+        }) };
+        // Should this fail, the drop ends the pool.
+        let tended = Arc::clone(&disk.shared);
+        tasks.spawn_thread("disk hints", move || tended.tend())?;
+        Ok(disk)
     }
 
     /// The threads for disk work, for the data plane.
@@ -208,7 +209,7 @@ impl Disk {
         self.shared.pool.submit(move || shared.go_on(folder, opening, id, scan));
     }
 
-    /// Has a root checked now: the data plane saw it fail.
+    /// Has a root checked now: the data plane could not do there what it should.
     pub(crate) fn doubt(&self, folder: FolderId) {
         self.shared.doubt(folder);
     }
@@ -222,10 +223,6 @@ impl Drop for Disk {
         drop(state);
         drop(places);
         self.shared.wake.notify_all();
-        if let Some(tender) = self.tender.take() {
-            // It ends by its flag; a panic in it was reported by the runtime.
-            let _ = tender.join();
-        }
     }
 }
 
@@ -311,7 +308,7 @@ impl Shared {
                 (None, Some(Instant::now() + UNWATCHED_SCANNED_EVERY))
             }
         };
-        Phase::Open { root: Arc::new(root), watcher, scan_all_at }
+        Phase::Open { root: Arc::new(root), _watcher: watcher, scan_all_at }
     }
 
     fn hint(&self, folder: FolderId, hint: Hint) {

@@ -59,6 +59,8 @@ pub(crate) struct Folders {
     places: Arc<Semaphore>,
     events: mpsc::Sender<TransferEvent>,
     tasks: Tasks,
+    /// The threads of the disk, which outlive the tasks above.
+    disk_tasks: Tasks,
 }
 
 /// What moves into one folder.
@@ -101,7 +103,8 @@ impl Folders {
         let index = Arc::new(Index { reader: Mutex::new(reader) });
         let (disk_events, from_disk) = mpsc::channel(DISK_EVENTS_MAX);
         let rows: Arc<dyn OpenRows> = Arc::clone(&index) as Arc<dyn OpenRows>;
-        let disk = Disk::start(disk_events, rows)?;
+        let disk_tasks = tasks.child();
+        let disk = Disk::start(disk_events, rows, &disk_tasks)?;
         let work = Work::on(Arc::clone(disk.pool()));
         let library = Arc::new(Library { disk, index });
         let grants = Arc::new(Grants::default());
@@ -109,7 +112,7 @@ impl Folders {
         tasks.spawn("data streams", answer(streams, server, inputs.clone(), tasks.clone()));
         tasks.spawn("disk events", carry_disk_events(from_disk, inputs.clone()));
         let (events, outcomes) = mpsc::channel(TRANSFER_EVENTS_MAX);
-        tasks.spawn("outcomes", carry_outcomes(outcomes, inputs.clone()));
+        tasks.spawn("outcomes", carry_outcomes(outcomes, Arc::clone(&library), inputs.clone()));
         Ok(Self {
             library,
             work,
@@ -120,6 +123,7 @@ impl Folders {
             places: Arc::new(Semaphore::new(APPLIES_IN_ALL)),
             events,
             tasks,
+            disk_tasks,
         })
     }
 
@@ -164,18 +168,13 @@ impl Folders {
             moving.tasks.cancelled().cancel();
         }
         self.tasks.close().await;
-        let (ended, end) = tokio::sync::oneshot::channel();
-        let library = self.library;
-        // The disk waits for its threads when it is dropped.
-        let ending = Tasks::new().spawn_thread("disk end", move || {
-            drop(library);
-            // Whoever closes is waiting.
-            let _unheard = ended.send(());
-        });
-        if ending.is_ok() {
-            // An error means the same as an answer: it has ended.
-            let _ended = tokio::time::timeout(crate::tasks::CLOSE_DEADLINE, end).await;
+        let Self { library, work, disk_tasks, .. } = self;
+        drop(work);
+        // Dropping the disk waits for watchers. Where no thread is to be had, it is dropped here.
+        if let Err(fault) = disk_tasks.spawn_thread("disk end", move || drop(library)) {
+            warn!(%fault, "the disk is closed on the runtime");
         }
+        disk_tasks.close().await;
     }
 
     fn apply(&self, folder: FolderId, apply: ApplyId, steps: Vec<Step>) {
@@ -336,6 +335,14 @@ fn bytes_of(content: &Content) -> u64 {
     }
 }
 
+/// Whether an outcome is one that a lost root gives, too.
+const fn doubts_root(outcome: &Outcome) -> bool {
+    match outcome {
+        Outcome::Stale | Outcome::Held(_) => true,
+        Outcome::Done { .. } | Outcome::NoSource | Outcome::NotEmpty => false,
+    }
+}
+
 async fn answer(
     mut streams: mpsc::Receiver<IncomingStream>,
     server: Arc<Server<Library>>,
@@ -362,10 +369,17 @@ async fn carry_disk_events(mut events: mpsc::Receiver<(FolderId, DiskEvent)>, in
     }
 }
 
-async fn carry_outcomes(mut events: mpsc::Receiver<TransferEvent>, inputs: mpsc::Sender<Input>) {
+async fn carry_outcomes(
+    mut events: mpsc::Receiver<TransferEvent>,
+    library: Arc<Library>,
+    inputs: mpsc::Sender<Input>,
+) {
     while let Some(event) = events.recv().await {
         match event {
             TransferEvent::Applied { folder, apply, outcomes } => {
+                if outcomes.iter().any(|(_, outcome)| doubts_root(outcome)) {
+                    library.disk.doubt(folder);
+                }
                 let applied = DiskEvent::Applied { apply, outcomes };
                 if inputs.send(Input::Disk(folder, applied)).await.is_err() {
                     return;

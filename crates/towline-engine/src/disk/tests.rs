@@ -24,6 +24,7 @@ use towline_wire::rel_path::RelPath;
 use super::pool::{Pool, lock};
 use super::scan::{Page, Scan};
 use super::{FileShape, KnownRows, OpenRows, Ready, Root, Staged, commit as commit_batch};
+use crate::tasks::Tasks;
 
 const FOLDER: FolderId = FolderId::from_bytes([1; 16]);
 const OTHER_FOLDER: FolderId = FolderId::from_bytes([2; 16]);
@@ -258,7 +259,7 @@ impl Scanned {
 
 /// Scans and takes every page as the truth.
 fn scan(root: &Arc<Root>, rows: &Rows, scope: ScanScope) -> Result<Scanned, RootFault> {
-    let Ok(pool) = Pool::start() else {
+    let Ok(pool) = Pool::start(&Tasks::new()) else {
         panic!("no threads")
     };
     let mut scan = Scan::new(Arc::clone(root), Box::new(rows.clone()), scope);

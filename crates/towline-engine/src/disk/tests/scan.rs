@@ -230,7 +230,7 @@ fn a_lost_root_yields_a_fault_and_no_absents() {
     for number in 0..600 {
         place.write(&format!("{number}"), "y");
     }
-    let pool = Pool::start().unwrap();
+    let pool = Pool::start(&Tasks::new()).unwrap();
     let (page, end) = half.next_page(&pool).unwrap();
     assert_eq!((page.absent.len(), end), (0, PageEnd::More));
     // The disk is pulled: an empty directory lies where the mount was, and all entries are gone.

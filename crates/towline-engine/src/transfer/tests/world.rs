@@ -23,6 +23,7 @@ use super::super::serve::{Folders, ServeFault, Server};
 use super::super::work::Work;
 use super::loopback::{self, Pair};
 use crate::disk::{Pool, Root};
+use crate::tasks::Tasks;
 
 pub(super) const FOLDER: FolderId = FolderId::from_bytes([1; 16]);
 
@@ -212,7 +213,7 @@ impl World {
             progress: Arc::default(),
             connections: Arc::default(),
             pairs: Vec::new(),
-            work: Work::on(Arc::new(Pool::start().unwrap())),
+            work: Work::on(Arc::new(Pool::start(&Tasks::new()).unwrap())),
             serving: Vec::new(),
             serve_faults: Arc::default(),
         }

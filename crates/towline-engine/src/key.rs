@@ -50,7 +50,7 @@ pub enum KeyPreference {
 }
 
 /// Loads the key of the device at `home`, or makes one. Blocks on the keyring.
-pub fn load_or_create(home: &Path, preference: KeyPreference) -> Result<(Identity, KeyPlace), KeyError> {
+pub(crate) fn load_or_create(home: &Path, preference: KeyPreference) -> Result<(Identity, KeyPlace), KeyError> {
     let path = home.join("key");
     match fs::read_to_string(&path) {
         Ok(text) => load(&path, &Zeroizing::new(text)),
@@ -64,9 +64,12 @@ fn load(path: &Path, text: &str) -> Result<(Identity, KeyPlace), KeyError> {
     if let Some(name) = text.strip_prefix(IN_KEYRING) {
         let secret = Entry::new(SERVICE, name)
             .and_then(|entry| entry.get_secret())
-            .map_err(|error| match error {
-                keyring::Error::NoEntry => KeyError::Gone(path.to_owned()),
-                other => KeyError::Keyring(other),
+            .map_err(|error| {
+                if matches!(error, keyring::Error::NoEntry) {
+                    KeyError::Gone(path.to_owned())
+                } else {
+                    KeyError::Keyring(error)
+                }
             })?;
         let secret = Zeroizing::new(secret);
         let seed = seed_of(&secret).ok_or_else(|| KeyError::Damaged(path.to_owned()))?;

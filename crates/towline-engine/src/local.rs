@@ -27,7 +27,7 @@ const LINE_BYTES_MAX: u64 = 8 * 1024 * 1024;
 
 /// What a client asks.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Request {
+pub(crate) struct Request {
     /// Chosen by the client, comes back in the response.
     pub id: u64,
     /// What is asked.
@@ -38,7 +38,7 @@ pub struct Request {
 /// What can be asked on the local socket.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "call", rename_all = "snake_case")]
-pub enum Call {
+pub(crate) enum Call {
     /// The view as it is now.
     View,
     /// The view now, and again after every change.
@@ -51,7 +51,7 @@ pub enum Call {
 
 /// What a client gets.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Response {
+pub(crate) struct Response {
     /// The request's.
     pub id: u64,
     /// The outcome.
@@ -62,7 +62,7 @@ pub struct Response {
 /// The outcome of a call.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum ResponseOutcome {
+pub(crate) enum ResponseOutcome {
     /// A view.
     View(Box<View>),
     /// A command was accepted.

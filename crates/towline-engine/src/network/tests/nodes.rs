@@ -92,7 +92,8 @@ impl Node {
             | NetworkEvent::Connected(..)
             | NetworkEvent::DialFailed(..)
             | NetworkEvent::Disconnected(..)
-            | NetworkEvent::Received(..) => Some(event.clone()),
+            | NetworkEvent::Received(..)
+            | NetworkEvent::Misbehaved(_) => Some(event.clone()),
         })
         .await
     }

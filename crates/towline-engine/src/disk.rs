@@ -133,13 +133,15 @@ impl Disk {
         rows: Arc<dyn OpenRows>,
         tasks: &Tasks,
     ) -> io::Result<Self> {
-        let disk = Self { shared: Arc::new(Shared {
-            pool: Arc::new(Pool::start(tasks)?),
-            events,
-            rows,
-            state: Mutex::new(State::default()),
-            wake: Condvar::new(),
-        }) };
+        let disk = Self {
+            shared: Arc::new(Shared {
+                pool: Arc::new(Pool::start(tasks)?),
+                events,
+                rows,
+                state: Mutex::new(State::default()),
+                wake: Condvar::new(),
+            }),
+        };
         // Should this fail, the drop ends the pool.
         let tended = Arc::clone(&disk.shared);
         tasks.spawn_thread("disk hints", move || tended.tend())?;
@@ -153,7 +155,10 @@ impl Disk {
 
     /// The open root of a folder; `None` while it is not usable.
     pub(crate) fn root(&self, folder: FolderId) -> Option<Arc<Root>> {
-        lock(&self.shared.state).places.get(&folder).and_then(Place::root)
+        lock(&self.shared.state)
+            .places
+            .get(&folder)
+            .and_then(Place::root)
     }
 
     /// Carries out `DiskRequest::Prepare`. Never blocks, like all requests below.
@@ -183,9 +188,17 @@ impl Disk {
     /// Carries out `DiskRequest::Scan`. A folder that is not open gets no page: its loss was told.
     pub(crate) fn scan(&self, folder: FolderId, id: ScanId, scope: ScanScope) {
         let mut state = lock(&self.shared.state);
-        let Some(place) = state.places.get_mut(&folder) else { return };
+        let Some(place) = state.places.get_mut(&folder) else {
+            return;
+        };
         let Some(root) = place.root() else { return };
-        place.scans.insert(id, Pages { out: 0, parked: None });
+        place.scans.insert(
+            id,
+            Pages {
+                out: 0,
+                parked: None,
+            },
+        );
         let opening = place.opening;
         drop(state);
         let shared = Arc::clone(&self.shared);
@@ -198,15 +211,23 @@ impl Disk {
     /// Carries out `DiskRequest::ContinueScan`.
     pub(crate) fn continue_scan(&self, folder: FolderId, id: ScanId) {
         let mut state = lock(&self.shared.state);
-        let Some(place) = state.places.get_mut(&folder) else { return };
+        let Some(place) = state.places.get_mut(&folder) else {
+            return;
+        };
         let opening = place.opening;
         // The last page of a scan needs no answer; it may get one.
-        let Some(pages) = place.scans.get_mut(&id) else { return };
+        let Some(pages) = place.scans.get_mut(&id) else {
+            return;
+        };
         pages.out = pages.out.saturating_sub(1);
-        let Some(scan) = pages.parked.take() else { return };
+        let Some(scan) = pages.parked.take() else {
+            return;
+        };
         drop(state);
         let shared = Arc::clone(&self.shared);
-        self.shared.pool.submit(move || shared.go_on(folder, opening, id, scan));
+        self.shared
+            .pool
+            .submit(move || shared.go_on(folder, opening, id, scan));
     }
 
     /// Has a root checked now: the data plane could not do there what it should.
@@ -241,18 +262,17 @@ impl Shared {
         let _ = self.events.blocking_send((folder, event));
     }
 
-    fn begin_open(
-        self: &Arc<Self>,
-        folder: FolderId,
-        path: RootPath,
-        reopening: Reopening,
-    ) {
+    fn begin_open(self: &Arc<Self>, folder: FolderId, path: RootPath, reopening: Reopening) {
         let mut state = lock(&self.state);
         let told = match reopening {
             Reopening::No => None,
             Reopening::After(former) => {
                 // The folder may have been closed, or opened elsewhere, meanwhile.
-                match state.places.get(&folder).filter(|place| place.opening == former) {
+                match state
+                    .places
+                    .get(&folder)
+                    .filter(|place| place.opening == former)
+                {
                     Some(place) => place.told,
                     None => return,
                 }
@@ -272,14 +292,18 @@ impl Shared {
         drop(state);
         drop(before);
         let shared = Arc::clone(self);
-        self.pool.submit(move || shared.finish_open(folder, opening, &path));
+        self.pool
+            .submit(move || shared.finish_open(folder, opening, &path));
     }
 
     fn finish_open(self: &Arc<Self>, folder: FolderId, opening: u64, path: &RootPath) {
         let phase = Root::open(path, folder).map(|root| self.watched(folder, root));
         let result = phase.as_ref().map(|_| ()).map_err(|fault| *fault);
         let mut state = lock(&self.state);
-        let Some(place) = state.places.get_mut(&folder).filter(|place| place.opening == opening)
+        let Some(place) = state
+            .places
+            .get_mut(&folder)
+            .filter(|place| place.opening == opening)
         else {
             return;
         };
@@ -304,11 +328,18 @@ impl Shared {
         let (watcher, scan_all_at) = match watcher {
             Ok(watcher) => (Some(watcher), None),
             Err(fault) => {
-                warn!(code = fault.code(), "folder is scanned from time to time, not watched");
+                warn!(
+                    code = fault.code(),
+                    "folder is scanned from time to time, not watched"
+                );
                 (None, Some(Instant::now() + UNWATCHED_SCANNED_EVERY))
             }
         };
-        Phase::Open { root: Arc::new(root), _watcher: watcher, scan_all_at }
+        Phase::Open {
+            root: Arc::new(root),
+            _watcher: watcher,
+            scan_all_at,
+        }
     }
 
     fn hint(&self, folder: FolderId, hint: Hint) {
@@ -336,18 +367,24 @@ impl Shared {
                 Err(fault) => return self.lose(folder, opening, fault),
             };
             let mut state = lock(&self.state);
-            let Some(place) =
-                state.places.get_mut(&folder).filter(|place| place.opening == opening)
+            let Some(place) = state
+                .places
+                .get_mut(&folder)
+                .filter(|place| place.opening == opening)
             else {
                 return;
             };
-            let Some(pages) = place.scans.get_mut(&id) else { return };
+            let Some(pages) = place.scans.get_mut(&id) else {
+                return;
+            };
             pages.out += 1;
             if end == PageEnd::End {
                 place.scans.remove(&id);
                 if let Some(scope) = scan.restless() {
                     debug!("some files would not hold still");
-                    state.hints.add_later(folder, scope, Instant::now() + RESTLESS_AFTER);
+                    state
+                        .hints
+                        .add_later(folder, scope, Instant::now() + RESTLESS_AFTER);
                     self.wake.notify_all();
                 }
             }
@@ -382,7 +419,10 @@ impl Shared {
     /// A root is not what it was: everything on it ends, and it is looked for from now on.
     fn lose(&self, folder: FolderId, opening: u64, fault: RootFault) {
         let mut state = lock(&self.state);
-        let Some(place) = state.places.get_mut(&folder).filter(|place| place.opening == opening)
+        let Some(place) = state
+            .places
+            .get_mut(&folder)
+            .filter(|place| place.opening == opening)
         else {
             return;
         };
@@ -495,7 +535,9 @@ impl State {
             let due = place.check_at <= now;
             match &mut place.phase {
                 Phase::Opening => continue,
-                Phase::Open { root, scan_all_at, .. } => {
+                Phase::Open {
+                    root, scan_all_at, ..
+                } => {
                     if due {
                         let check = Check::Still(Arc::clone(root));
                         checks.push((*folder, place.opening, check));
@@ -524,11 +566,16 @@ impl State {
 fn without_own_writes(root: &Root, paths: BTreeSet<RelPath>) -> BTreeSet<RelPath> {
     let mut parents = Parents::new(root);
     let is_ours = |path: &RelPath, parents: &mut Parents<'_>| {
-        let Some(left) = root.own_writes.left_at(path) else { return false };
+        let Some(left) = root.own_writes.left_at(path) else {
+            return false;
+        };
         match parents.mark(path) {
             Ok(mark) => left == Some(mark.stamp),
             Err(fault) => left.is_none() && parents::proves_absence(&fault),
         }
     };
-    paths.into_iter().filter(|path| !is_ours(path, &mut parents)).collect()
+    paths
+        .into_iter()
+        .filter(|path| !is_ours(path, &mut parents))
+        .collect()
 }

@@ -10,7 +10,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use tokio::sync::{Semaphore, mpsc};
-use towline_core::io::{ApplyId, DiskEvent, DiskRequest, Input, NetworkEvent, NetworkRequest, Outcome, Step};
+use towline_core::io::{
+    ApplyId, DiskEvent, DiskRequest, Input, NetworkEvent, NetworkRequest, Outcome, Step,
+};
 use towline_core::records::{DiskStamp, OurRow};
 use towline_store::{Reader, StoreError};
 use towline_wire::entry::Content;
@@ -100,7 +102,9 @@ impl Folders {
         inputs: &mpsc::Sender<Input>,
         tasks: Tasks,
     ) -> std::io::Result<Self> {
-        let index = Arc::new(Index { reader: Mutex::new(reader) });
+        let index = Arc::new(Index {
+            reader: Mutex::new(reader),
+        });
         let (disk_events, from_disk) = mpsc::channel(DISK_EVENTS_MAX);
         let rows: Arc<dyn OpenRows> = Arc::clone(&index) as Arc<dyn OpenRows>;
         let disk_tasks = tasks.child();
@@ -108,11 +112,21 @@ impl Folders {
         let work = Work::on(Arc::clone(disk.pool()));
         let library = Arc::new(Library { disk, index });
         let grants = Arc::new(Grants::default());
-        let server = Arc::new(Server::new(Arc::clone(&library), Arc::clone(&grants), work.clone()));
-        tasks.spawn("data streams", answer(streams, server, inputs.clone(), tasks.clone()));
+        let server = Arc::new(Server::new(
+            Arc::clone(&library),
+            Arc::clone(&grants),
+            work.clone(),
+        ));
+        tasks.spawn(
+            "data streams",
+            answer(streams, server, inputs.clone(), tasks.clone()),
+        );
         tasks.spawn("disk events", carry_disk_events(from_disk, inputs.clone()));
         let (events, outcomes) = mpsc::channel(TRANSFER_EVENTS_MAX);
-        tasks.spawn("outcomes", carry_outcomes(outcomes, Arc::clone(&library), inputs.clone()));
+        tasks.spawn(
+            "outcomes",
+            carry_outcomes(outcomes, Arc::clone(&library), inputs.clone()),
+        );
         Ok(Self {
             library,
             work,
@@ -159,7 +173,10 @@ impl Folders {
 
     /// What has moved, by folder.
     pub(crate) fn transfers(&self) -> BTreeMap<FolderId, TransferView> {
-        self.moving().iter_mut().map(|(folder, moving)| (*folder, moving.read())).collect()
+        self.moving()
+            .iter_mut()
+            .map(|(folder, moving)| (*folder, moving.read()))
+            .collect()
     }
 
     /// Ends everything; batches that are being committed are finished first.
@@ -168,7 +185,12 @@ impl Folders {
             moving.tasks.cancelled().cancel();
         }
         self.tasks.close().await;
-        let Self { library, work, disk_tasks, .. } = self;
+        let Self {
+            library,
+            work,
+            disk_tasks,
+            ..
+        } = self;
         drop(work);
         // Dropping the disk waits for watchers. Where no thread is to be had, it is dropped here.
         if let Err(fault) = disk_tasks.spawn_thread("disk end", move || drop(library)) {
@@ -179,8 +201,18 @@ impl Folders {
 
     fn apply(&self, folder: FolderId, apply: ApplyId, steps: Vec<Step>) {
         let Some(root) = self.library.disk.root(folder) else {
-            let outcomes = steps.into_iter().map(|step| (step.path, Outcome::Stale)).collect();
-            let (events, gone) = (self.events.clone(), TransferEvent::Applied { folder, apply, outcomes });
+            let outcomes = steps
+                .into_iter()
+                .map(|step| (step.path, Outcome::Stale))
+                .collect();
+            let (events, gone) = (
+                self.events.clone(),
+                TransferEvent::Applied {
+                    folder,
+                    apply,
+                    outcomes,
+                },
+            );
             self.tasks.spawn("no root", async move {
                 // Nobody listens any more when the device is ending.
                 let _ = events.send(gone).await;
@@ -188,7 +220,9 @@ impl Folders {
             return;
         };
         let mut transfers = self.moving();
-        let moving = transfers.entry(folder).or_insert_with(|| Moving::new(&self.tasks));
+        let moving = transfers
+            .entry(folder)
+            .or_insert_with(|| Moving::new(&self.tasks));
         let transfer = Transfer {
             folder,
             root,
@@ -211,7 +245,9 @@ impl Folders {
     }
 
     fn moving(&self) -> std::sync::MutexGuard<'_, BTreeMap<FolderId, Moving>> {
-        self.transfers.lock().unwrap_or_else(PoisonError::into_inner)
+        self.transfers
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -232,7 +268,11 @@ impl UnderWay {
     fn begin(applies: &Arc<AtomicUsize>, wanted_bytes: &Arc<AtomicU64>, bytes: u64) -> Self {
         applies.fetch_add(1, Ordering::Relaxed);
         wanted_bytes.fetch_add(bytes, Ordering::Relaxed);
-        Self { applies: Arc::clone(applies), wanted_bytes: Arc::clone(wanted_bytes), bytes }
+        Self {
+            applies: Arc::clone(applies),
+            wanted_bytes: Arc::clone(wanted_bytes),
+            bytes,
+        }
     }
 }
 
@@ -250,12 +290,21 @@ impl Moving {
             wanted_bytes: Arc::default(),
             places: Arc::new(Semaphore::new(APPLIES_AT_ONCE)),
             tasks: tasks.child(),
-            speed: Speed { since: Instant::now(), bytes: 0, bytes_per_second: 0 },
+            speed: Speed {
+                since: Instant::now(),
+                bytes: 0,
+                bytes_per_second: 0,
+            },
         }
     }
 
     fn read(&mut self) -> TransferView {
-        let ProgressReading { bytes_fetched, bytes_reused, files_done, .. } = self.progress.read();
+        let ProgressReading {
+            bytes_fetched,
+            bytes_reused,
+            files_done,
+            ..
+        } = self.progress.read();
         TransferView {
             fetched_bytes: bytes_fetched,
             reused_bytes: bytes_reused,
@@ -271,7 +320,11 @@ impl Speed {
         let seconds = self.since.elapsed().as_secs_f64();
         if seconds >= SPEED_WINDOW_SECONDS {
             let moved = bytes.saturating_sub(self.bytes);
-            *self = Self { since: Instant::now(), bytes, bytes_per_second: (moved as f64 / seconds) as u64 };
+            *self = Self {
+                since: Instant::now(),
+                bytes,
+                bytes_per_second: (moved as f64 / seconds) as u64,
+            };
         }
         self.bytes_per_second
     }
@@ -289,9 +342,13 @@ impl transfer::Folders for Library {
     }
 
     fn with_content(&self, folder: FolderId, hash: ContentHash) -> Vec<(RelPath, DiskStamp)> {
-        let held = self.index.read(|reader| reader.paths_with_content(folder, hash, PLACES_TRIED));
+        let held = self
+            .index
+            .read(|reader| reader.paths_with_content(folder, hash, PLACES_TRIED));
         let stamped = held.unwrap_or_default().into_iter();
-        stamped.filter_map(|file| Some((file.path, file.stamp?))).collect()
+        stamped
+            .filter_map(|file| Some((file.path, file.stamp?)))
+            .collect()
     }
 }
 
@@ -299,7 +356,9 @@ impl Index {
     /// Reads; `None` when the store cannot be read any more, which its own thread tells the device.
     fn read<T>(&self, ask: impl FnOnce(&mut Reader) -> Result<T, StoreError>) -> Option<T> {
         let mut reader = self.reader.lock().unwrap_or_else(PoisonError::into_inner);
-        ask(&mut reader).inspect_err(|fault| error!(%fault, "the index cannot be read")).ok()
+        ask(&mut reader)
+            .inspect_err(|fault| error!(%fault, "the index cannot be read"))
+            .ok()
     }
 }
 
@@ -322,9 +381,18 @@ impl KnownRows for FolderRows {
         (row.entry.content != Content::Absent).then_some(row)
     }
 
-    fn below(&mut self, directory: Option<&RelPath>, after: Option<&RelPath>, limit: usize) -> Vec<OurRow> {
-        let Some(reader) = self.reader.as_mut() else { return Vec::new() };
-        reader.rows_below(self.folder, directory, after, limit).unwrap_or_default()
+    fn below(
+        &mut self,
+        directory: Option<&RelPath>,
+        after: Option<&RelPath>,
+        limit: usize,
+    ) -> Vec<OurRow> {
+        let Some(reader) = self.reader.as_mut() else {
+            return Vec::new();
+        };
+        reader
+            .rows_below(self.folder, directory, after, limit)
+            .unwrap_or_default()
     }
 }
 
@@ -355,13 +423,18 @@ async fn answer(
             if let Err(fault) = server.serve(peer, send, recv).await {
                 warn!(peer = peer.short(), %fault, "data stream closed");
                 // Nobody listens any more when the device is ending.
-                let _ = inputs.send(Input::Network(NetworkEvent::Misbehaved(peer))).await;
+                let _ = inputs
+                    .send(Input::Network(NetworkEvent::Misbehaved(peer)))
+                    .await;
             }
         });
     }
 }
 
-async fn carry_disk_events(mut events: mpsc::Receiver<(FolderId, DiskEvent)>, inputs: mpsc::Sender<Input>) {
+async fn carry_disk_events(
+    mut events: mpsc::Receiver<(FolderId, DiskEvent)>,
+    inputs: mpsc::Sender<Input>,
+) {
     while let Some((folder, event)) = events.recv().await {
         if inputs.send(Input::Disk(folder, event)).await.is_err() {
             return;
@@ -376,7 +449,11 @@ async fn carry_outcomes(
 ) {
     while let Some(event) = events.recv().await {
         match event {
-            TransferEvent::Applied { folder, apply, outcomes } => {
+            TransferEvent::Applied {
+                folder,
+                apply,
+                outcomes,
+            } => {
                 if outcomes.iter().any(|(_, outcome)| doubts_root(outcome)) {
                     library.disk.doubt(folder);
                 }

@@ -192,7 +192,12 @@ impl LocalClient {
             .await
             .map_err(|_| LocalError::NotRunning(home.to_owned()))?;
         let (receive, send) = split(stream);
-        Ok(Self { lines: BufReader::new(receive), send, last_id: 0, line: Vec::new() })
+        Ok(Self {
+            lines: BufReader::new(receive),
+            send,
+            last_id: 0,
+            line: Vec::new(),
+        })
     }
 
     /// The view as it is now.
@@ -262,7 +267,10 @@ impl LocalClient {
 }
 
 /// Reads up to the end of a line into `line`, keeping what a dropped call has read already.
-async fn read_line(lines: &mut BufReader<ReadHalf<Stream>>, line: &mut Vec<u8>) -> io::Result<bool> {
+async fn read_line(
+    lines: &mut BufReader<ReadHalf<Stream>>,
+    line: &mut Vec<u8>,
+) -> io::Result<bool> {
     let room = LINE_BYTES_MAX.saturating_sub(line.len() as u64);
     lines.take(room).read_until(b'\n', line).await?;
     match line.last() {

@@ -42,7 +42,10 @@ impl Tasks {
     /// An owner whose tasks also end when this one's do.
     #[must_use]
     pub(crate) fn child(&self) -> Self {
-        Self { cancel: self.cancel.child_token(), ..Self::default() }
+        Self {
+            cancel: self.cancel.child_token(),
+            ..Self::default()
+        }
     }
 
     /// Runs `future` until it ends or the owner cancels; then it is dropped.
@@ -57,7 +60,8 @@ impl Tasks {
             debug!(cancelled = ended.is_none(), "task ended");
             drop(running);
         };
-        self.tracker.spawn(task.instrument(debug_span!("task", name)));
+        self.tracker
+            .spawn(task.instrument(debug_span!("task", name)));
     }
 
     /// Runs blocking `work` on a thread of its own; it must watch [`Tasks::cancelled`] or end with
@@ -68,11 +72,13 @@ impl Tasks {
     {
         let running = self.enter(name);
         let token = self.tracker.token();
-        thread::Builder::new().name(name.to_owned()).spawn(move || {
-            work();
-            drop(running);
-            drop(token);
-        })?;
+        thread::Builder::new()
+            .name(name.to_owned())
+            .spawn(move || {
+                work();
+                drop(running);
+                drop(token);
+            })?;
         Ok(())
     }
 
@@ -85,20 +91,36 @@ impl Tasks {
     pub(crate) async fn close(&self) {
         self.cancel.cancel();
         self.tracker.close();
-        if tokio::time::timeout(CLOSE_DEADLINE, self.tracker.wait()).await.is_err() {
+        if tokio::time::timeout(CLOSE_DEADLINE, self.tracker.wait())
+            .await
+            .is_err()
+        {
             let left: Vec<&str> = self.names();
             warn!(?left, "tasks did not end in time");
         }
     }
 
     fn enter(&self, name: &'static str) -> Running {
-        *self.running.lock().unwrap_or_else(PoisonError::into_inner).entry(name).or_default() += 1;
-        Running { name, running: Arc::clone(&self.running) }
+        *self
+            .running
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .entry(name)
+            .or_default() += 1;
+        Running {
+            name,
+            running: Arc::clone(&self.running),
+        }
     }
 
     /// The names of what still runs.
     pub(crate) fn names(&self) -> Vec<&'static str> {
-        self.running.lock().unwrap_or_else(PoisonError::into_inner).keys().copied().collect()
+        self.running
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .keys()
+            .copied()
+            .collect()
     }
 }
 

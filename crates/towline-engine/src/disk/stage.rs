@@ -164,7 +164,9 @@ impl StagedFile {
     /// Writes bytes at an offset. They are not hashed: the caller verifies the whole by other means
     /// (see [`StagedFile::finish_verified`]), or lets `finish` read all of it.
     pub(crate) fn write_at(&self, offset: u64, bytes: &[u8]) -> Result<(), StageFault> {
-        let end = offset.checked_add(bytes.len() as u64).ok_or(StageFault::WrongBytes)?;
+        let end = offset
+            .checked_add(bytes.len() as u64)
+            .ok_or(StageFault::WrongBytes)?;
         if end > self.shape.size {
             return Err(StageFault::WrongBytes);
         }
@@ -250,7 +252,10 @@ impl Staged {
     /// Copies what is staged once more, for another place with the same bytes.
     pub(crate) fn again(&self, shape: FileShape) -> Result<Self, StageFault> {
         let root = &self.place.root;
-        let source = root.temporary().open_file(self.name()).map_err(|fault| held(&fault))?;
+        let source = root
+            .temporary()
+            .open_file(self.name())
+            .map_err(|fault| held(&fault))?;
         let (place, file) = Place::numbered(root, shape).map_err(|fault| held(&fault))?;
         copy_bytes(&source, &file).map_err(|fault| held(&fault))?;
         Self::sealed(place, &file, shape)

@@ -120,7 +120,8 @@ impl Directory {
         if target.contains(['\\', ':']) {
             return Err(io::ErrorKind::InvalidFilename.into());
         }
-        self.0.symlink_file(target.replace('/', "\\"), single(name)?)
+        self.0
+            .symlink_file(target.replace('/', "\\"), single(name)?)
     }
 
     /// The text of a symlink. That of an absolute one, or of a junction, is given as it stands: it
@@ -160,10 +161,7 @@ impl Directory {
     }
 
     /// Nothing: there are no permission bits.
-    #[expect(
-        clippy::unnecessary_wraps,
-        reason = "on other systems this can fail"
-    )]
+    #[expect(clippy::unnecessary_wraps, reason = "on other systems this can fail")]
     pub(crate) fn set_mode(&self, _name: &str, _mode: u32) -> io::Result<()> {
         Ok(())
     }
@@ -242,8 +240,16 @@ fn mark(metadata: &Metadata) -> io::Result<Mark> {
     let mtime = nanos(metadata.modified()?.into_std());
     let identity = identity(metadata);
     let stamp = DiskStamp {
-        size: if kind == Kind::File { metadata.len() } else { 0 },
-        mtime: if kind == Kind::Directory { UnixNanos(0) } else { mtime },
+        size: if kind == Kind::File {
+            metadata.len()
+        } else {
+            0
+        },
+        mtime: if kind == Kind::Directory {
+            UnixNanos(0)
+        } else {
+            mtime
+        },
         ctime: UnixNanos(0),
         file_id: identity.file_id,
     };

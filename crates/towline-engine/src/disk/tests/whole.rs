@@ -23,7 +23,12 @@ impl Running {
         let (sender, events) = mpsc::channel(EVENTS);
         let (rows, tasks) = (Rows::default(), Tasks::new());
         let disk = Disk::start(sender, Arc::new(rows.clone()), &tasks).unwrap();
-        Self { events, disk, rows, tasks }
+        Self {
+            events,
+            disk,
+            rows,
+            tasks,
+        }
     }
 
     /// The next event, within a deadline far beyond what it takes.

@@ -42,6 +42,8 @@ use towline_wire::rel_path::RelPath;
 use tracing::{debug, info, warn};
 
 pub(crate) use commit::{Ready, commit};
+#[cfg(test)]
+pub(crate) use handle::mark_of;
 pub(crate) use handle::read_at;
 pub(crate) use pool::{Pool, PoolClosed};
 pub(crate) use root::Root;

@@ -17,7 +17,7 @@ use std::sync::{Arc, Mutex};
 
 use towline_core::io::{Expected, Found, Outcome, PageEnd, RootFault, ScanScope, Step};
 use towline_core::records::{DiskStamp, OurRow, RootPath};
-use towline_wire::entry::{Actor, Content, Dot, Entry, SymlinkTarget, UnixNanos, VersionVector};
+use towline_wire::entry::{Actor, Content, Dot, Entry, UnixNanos, VersionVector};
 use towline_wire::ids::{ContentHash, DeviceId, FolderId, Incarnation, Sequence};
 use towline_wire::rel_path::RelPath;
 
@@ -116,9 +116,10 @@ fn file_content(text: &str) -> Content {
     }
 }
 
+#[cfg(unix)]
 fn link_content(target: &str) -> Content {
     Content::Symlink {
-        target: SymlinkTarget::parse(target).unwrap(),
+        target: towline_wire::entry::SymlinkTarget::parse(target).unwrap(),
     }
 }
 
@@ -238,6 +239,7 @@ impl Scanned {
         self.page.absent.iter().map(RelPath::as_str).collect()
     }
 
+    #[cfg(unix)]
     fn held_back(&self) -> Vec<(&str, towline_core::io::HeldReason)> {
         self.page
             .held_back

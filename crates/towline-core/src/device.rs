@@ -4,6 +4,7 @@
 //! means (`commands`). Everything else is decided in `pairing`, `signal`, `link` and `folder`.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 use std::net::SocketAddr;
 
 use rand_chacha::ChaCha20Rng;
@@ -30,8 +31,7 @@ use crate::snapshot::{DeviceSummary, PeerSummary, Snapshot};
 mod commands;
 mod membership;
 
-/// What a device is born with.
-#[derive(Debug)]
+/// What a device is born with. The seed stays out of `Debug`.
 pub struct Birth {
     /// The source of all its randomness. Secret: codes and nonces come from it.
     pub seed: [u8; 32],
@@ -41,6 +41,14 @@ pub struct Birth {
     pub restored: Restored,
     /// The signal server, if one is configured.
     pub server: Option<ServerUrl>,
+}
+
+impl fmt::Debug for Birth {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Birth")
+            .field("identity", &self.identity)
+            .finish_non_exhaustive()
+    }
 }
 
 /// One device.

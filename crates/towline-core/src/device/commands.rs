@@ -50,7 +50,7 @@ impl Device {
                     Accepted::Answer(answer) => answer,
                 }
             }
-            Command::RemoveFolder(folder) => self.remove_folder(folder),
+            Command::RemoveFolder(folder) => self.remove_folder(now, folder),
             Command::Rescan(folder) => self.rescan(now, folder),
         };
         self.outbox.push(Output::Reply(id, answer));
@@ -180,6 +180,7 @@ impl Device {
             let mut record = folder.record().clone();
             if record.shared_with.remove(&id) {
                 folder.set_record(record);
+                folder.handle(now, FolderInput::PeerRemoved(id), &mut self.outbox);
             }
         }
         self.outbox
@@ -226,11 +227,14 @@ impl Device {
         })
     }
 
-    fn remove_folder(&mut self, id: FolderId) -> Result<Answer, Refusal> {
+    fn remove_folder(&mut self, now: Moment, id: FolderId) -> Result<Answer, Refusal> {
         let folder = self.folders.remove(&id).ok_or(Refusal::UnknownFolder)?;
         self.outbox.disk(id, DiskRequest::Close);
         self.outbox
             .persist(vec![StoreOp::RemoveFolder(id)], Vec::new());
+        // Our counters and sequences of it are forgotten with it, peers remember them: should the
+        // folder come back, the same numbers must not name other bytes.
+        self.begin_incarnation(now);
         for peer in &folder.record().shared_with {
             self.state_folders(*peer);
         }
@@ -253,6 +257,6 @@ enum Accepted {
 }
 
 /// Whether a text can be shown as a name in one line.
-fn is_name(text: &str) -> bool {
+pub(super) fn is_name(text: &str) -> bool {
     !text.trim().is_empty() && text.len() <= NAME_BYTES_MAX && !text.chars().any(char::is_control)
 }

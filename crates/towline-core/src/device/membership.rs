@@ -3,10 +3,11 @@
 //! A peer takes part in a folder when we share the folder with it *and* it states the folder to us.
 //! What it states and we do not have is an invitation.
 
-use towline_wire::ids::{DeviceId, FolderId, Incarnation};
-use towline_wire::limits::{FOLDERS_PER_PEER_MAX, NAME_BYTES_MAX};
+use towline_wire::ids::{DeviceId, FolderId, Incarnation, Sequence};
+use towline_wire::limits::FOLDERS_PER_PEER_MAX;
 use towline_wire::peer::{Control, FolderStatement, IndexPage};
 
+use super::commands::is_name;
 use super::{Device, Greeting};
 use crate::clock::Moment;
 use crate::folder::{Folder, FolderInput};
@@ -58,7 +59,7 @@ impl Device {
         id: DeviceId,
         statements: Vec<FolderStatement>,
     ) {
-        let sane = |statement: &FolderStatement| statement.label.len() <= NAME_BYTES_MAX;
+        let sane = |statement: &FolderStatement| is_name(&statement.label);
         if statements.len() > FOLDERS_PER_PEER_MAX || !statements.iter().all(sane) {
             return self.link(now, id, LinkInput::Misbehaved);
         }
@@ -192,14 +193,15 @@ impl Device {
         let Some((incarnation, sequence)) = statement.have else {
             return false;
         };
+        // A folder that we do not know any more, and told of in this life, is a rollback too.
         let ours = self
             .folders
             .get(&statement.folder)
-            .map(Folder::last_sequence);
-        incarnation == self.incarnation && ours.is_some_and(|last| sequence > last)
+            .map_or(Sequence::default(), Folder::last_sequence);
+        incarnation == self.incarnation && sequence > ours
     }
 
-    fn begin_incarnation(&mut self, now: Moment) {
+    pub(super) fn begin_incarnation(&mut self, now: Moment) {
         self.incarnation = Incarnation(u64::from_le_bytes(self.random_bytes()));
         self.outbox.persist(
             vec![StoreOp::BeginIncarnation(self.incarnation)],

@@ -67,6 +67,9 @@ struct Scan {
     departures: Sighting,
     /// Whether the disk has yielded its last page.
     end: PageEnd,
+    /// Pages and departures that wait for their judgement; the disk may yield a page while the one
+    /// before is still being judged.
+    unjudged: usize,
 }
 
 /// What the folder knows of its disk besides rows.
@@ -190,6 +193,7 @@ impl Look {
             held_back: BTreeSet::new(),
             departures: Sighting::default(),
             end: PageEnd::More,
+            unjudged: 0,
         });
         outbox.disk(self.folder, DiskRequest::Scan(id, scope));
     }
@@ -200,6 +204,7 @@ impl Look {
             return PageOf::Abandoned;
         };
         scan.end = end;
+        scan.unjudged += 1;
         let room = HELD_BACK_SHOWN_MAX.saturating_sub(scan.held_back.len());
         scan.held_back.extend(held_back.into_iter().take(room));
         PageOf::Running
@@ -228,11 +233,16 @@ impl Look {
         let Some(scan) = &mut self.scan else {
             return Next::Wait;
         };
+        scan.unjudged = scan.unjudged.saturating_sub(1);
         if scan.end == PageEnd::More {
             outbox.disk(self.folder, DiskRequest::ContinueScan(scan.id));
             return Next::Wait;
         }
+        if scan.unjudged > 0 {
+            return Next::Wait;
+        }
         if !scan.departures.is_empty() {
+            scan.unjudged = 1;
             return Next::Judge(next_departures(&mut scan.departures));
         }
         self.end(now);

@@ -242,6 +242,8 @@ impl Disk {
                         .collect(),
                 };
                 self.scan = Some((id, paths));
+                // Two pages are out at a time, as on a real disk.
+                self.scan_page(rows);
                 self.scan_page(rows);
             }
             DiskRequest::ContinueScan(_) => self.scan_page(rows),

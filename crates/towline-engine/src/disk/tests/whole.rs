@@ -15,14 +15,20 @@ struct Running {
     events: mpsc::Receiver<(FolderId, DiskEvent)>,
     disk: Disk,
     rows: Rows,
+    tasks: Tasks,
 }
 
 impl Running {
     fn start() -> Self {
         let (sender, events) = mpsc::channel(EVENTS);
-        let rows = Rows::default();
-        let disk = Disk::start(sender, Arc::new(rows.clone())).unwrap();
-        Self { events, disk, rows }
+        let (rows, tasks) = (Rows::default(), Tasks::new());
+        let disk = Disk::start(sender, Arc::new(rows.clone()), &tasks).unwrap();
+        Self {
+            events,
+            disk,
+            rows,
+            tasks,
+        }
     }
 
     /// The next event, within a deadline far beyond what it takes.
@@ -92,11 +98,14 @@ impl Running {
             events,
             disk,
             rows: _,
+            tasks,
         } = self;
         drop(events);
         tokio::task::spawn_blocking(move || drop(disk))
             .await
             .unwrap();
+        tasks.close().await;
+        assert!(tasks.names().is_empty(), "threads are left");
     }
 }
 

@@ -67,6 +67,8 @@ struct Scan {
     departures: Sighting,
     /// Whether the disk has yielded its last page.
     end: PageEnd,
+    /// Pages that have come and are not judged: the disk may be a page ahead.
+    unjudged: usize,
 }
 
 /// What the folder knows of its disk besides rows.
@@ -190,6 +192,7 @@ impl Look {
             held_back: BTreeSet::new(),
             departures: Sighting::default(),
             end: PageEnd::More,
+            unjudged: 0,
         });
         outbox.disk(self.folder, DiskRequest::Scan(id, scope));
     }
@@ -200,6 +203,7 @@ impl Look {
             return PageOf::Abandoned;
         };
         scan.end = end;
+        scan.unjudged += 1;
         let room = HELD_BACK_SHOWN_MAX.saturating_sub(scan.held_back.len());
         scan.held_back.extend(held_back.into_iter().take(room));
         PageOf::Running
@@ -228,8 +232,13 @@ impl Look {
         let Some(scan) = &mut self.scan else {
             return Next::Wait;
         };
+        // What was put off is judged after all pages, and is none itself.
+        scan.unjudged = scan.unjudged.saturating_sub(1);
         if scan.end == PageEnd::More {
             outbox.disk(self.folder, DiskRequest::ContinueScan(scan.id));
+            return Next::Wait;
+        }
+        if scan.unjudged > 0 {
             return Next::Wait;
         }
         if !scan.departures.is_empty() {

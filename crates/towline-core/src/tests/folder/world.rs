@@ -242,6 +242,8 @@ impl Disk {
                         .collect(),
                 };
                 self.scan = Some((id, paths));
+                // A page ahead, as a real disk is.
+                self.scan_page(rows);
                 self.scan_page(rows);
             }
             DiskRequest::ContinueScan(_) => self.scan_page(rows),

@@ -22,6 +22,7 @@ pub(crate) fn refusal(code: &str, detail: Option<&str>) -> String {
         "code_letter" => "the code holds a character that codes never have (letters without I and O, digits 2 to 9); read it again",
         "code_length" => "a code has six characters, like ABC-234; read it again",
         "code_host" => "the part after @ is not a server's name; read it again",
+        "link" => "this is not a Towline link, or not a whole one; copy it again",
         "id" => "this is not an id; the lists show them",
         "malformed" => "the engine does not know this command; is it of another version?",
         "stopping" => "the engine is stopping; start it again with `towline up`",

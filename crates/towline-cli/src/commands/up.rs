@@ -28,7 +28,7 @@ pub(crate) async fn run(home: PathBuf, arguments: UpArguments, output: &Output) 
         udp_port: arguments.port,
         key: if arguments.key_file { KeyPreference::FileOnly } else { KeyPreference::KeyringFirst },
     };
-    let engine = Engine::start(settings).await.map_err(|error| Failure::new("start", error.to_string()))?;
+    let engine = Engine::start(settings).await.map_err(|error| Failure::new(error.code(), error.to_string()))?;
     let view = engine.handle().view();
     let home = home.to_string_lossy();
     output.say(&Up { event: "up", home: &home, view: &view }, || greeting(&home, &view));

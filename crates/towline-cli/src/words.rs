@@ -126,6 +126,19 @@ pub(crate) fn folder(state: &FolderStateView, needs: u64) -> String {
     }
 }
 
+/// Why an entry waits.
+pub(crate) fn held_back(reason: &str) -> &str {
+    match reason {
+        "unreadable" => "unreadable for this user; change its permissions",
+        "unwritable" => "this user may not write there; change the directory's permissions",
+        "name" => "this disk cannot hold such a name; rename it",
+        "kind" => "neither file, directory nor link; such things are not synced",
+        "disk_full" => "the disk is full; make room and it goes on by itself",
+        "read_only" => "the disk is read-only",
+        other => other,
+    }
+}
+
 /// The compare string in one line.
 pub(crate) fn compare(peer: &PeerView) -> String {
     let symbols = peer.compare.iter().map(|symbol| format!("{} {}", symbol.emoji, symbol.word));

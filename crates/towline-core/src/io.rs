@@ -133,6 +133,15 @@ pub struct ScanId(pub u64);
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ApplyId(pub u64);
 
+/// What happens when nothing lies at the place for a new folder.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AbsentRoot {
+    /// It is refused: whoever shares a directory has mistyped it.
+    Refused,
+    /// It is made: a peer's files are to go there.
+    Made,
+}
+
 /// What is asked of the disk under one folder.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum DiskRequest {
@@ -142,6 +151,8 @@ pub enum DiskRequest {
         root: RootPath,
         /// Roots that it must neither hold nor lie in.
         others: Vec<RootPath>,
+        /// What happens when nothing lies there.
+        absent: AbsentRoot,
     },
     /// Opens the root, checks its marker and watches it from now on; answered by `Root`, and again
     /// whenever the root is lost or comes back.

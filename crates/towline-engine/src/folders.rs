@@ -121,7 +121,7 @@ impl Folders {
     pub(crate) fn request(&self, folder: FolderId, request: DiskRequest) {
         let disk = &self.library.disk;
         match request {
-            DiskRequest::Prepare { root, others } => disk.prepare(folder, root, others),
+            DiskRequest::Prepare { root, others, absent } => disk.prepare(folder, root, others, absent),
             DiskRequest::Open(root) => disk.open(folder, root),
             DiskRequest::Close => {
                 if let Some(moving) = self.moving().remove(&folder) {

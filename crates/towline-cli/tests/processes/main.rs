@@ -16,3 +16,10 @@ mod process_pairing;
 mod process_sync;
 // mod process_trust;
 mod support;
+mod process_content;
+mod process_roots;
+mod process_server;
+mod process_stop;
+mod process_trust;
+#[cfg(target_os = "linux")]
+mod process_disks;

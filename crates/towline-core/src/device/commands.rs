@@ -9,7 +9,7 @@ use super::Device;
 use crate::clock::Moment;
 use crate::command::{Answer, Command, CommandId, Comparison, Refusal};
 use crate::folder::{Folder, FolderInput};
-use crate::io::{DiskRequest, NetworkRequest, Output, RootFault};
+use crate::io::{AbsentRoot, DiskRequest, NetworkRequest, Output, RootFault};
 use crate::pairing::{Ourselves, PairingWish};
 use crate::records::{FolderRecord, RestoredFolder, RootPath, StoreOp, Totals, Verification};
 
@@ -33,12 +33,13 @@ impl Device {
             Command::RemovePeer(peer) => self.remove_peer(now, peer),
             Command::AddFolder { root, label } => {
                 let folder = FolderId::from_bytes(self.random_bytes());
-                return self.prepare(id, FolderRecord { id: folder, label, root, shared_with: BTreeSet::new() });
+                let record = FolderRecord { id: folder, label, root, shared_with: BTreeSet::new() };
+                return self.prepare(id, record, AbsentRoot::Refused);
             }
             Command::InvitePeer(folder, peer) => self.invite(now, folder, peer),
             Command::AcceptInvitation { peer, folder, root } => {
                 match self.accept(now, peer, folder, root) {
-                    Accepted::Prepare(record) => return self.prepare(id, record),
+                    Accepted::Prepare(record) => return self.prepare(id, record, AbsentRoot::Made),
                     Accepted::Answer(answer) => answer,
                 }
             }
@@ -71,14 +72,14 @@ impl Device {
         }
     }
 
-    fn prepare(&mut self, command: CommandId, record: FolderRecord) {
+    fn prepare(&mut self, command: CommandId, record: FolderRecord, absent: AbsentRoot) {
         if !is_name(&record.label) {
             return self.outbox.push(Output::Reply(command, Err(Refusal::Name)));
         }
         let here = self.folders.values().map(|folder| folder.record().root.clone());
         let coming = self.preparing.values().map(|other| other.record.root.clone());
         let others = here.chain(coming).collect();
-        self.outbox.disk(record.id, DiskRequest::Prepare { root: record.root.clone(), others });
+        self.outbox.disk(record.id, DiskRequest::Prepare { root: record.root.clone(), others, absent });
         self.preparing.insert(record.id, Preparing { command, record });
     }
 

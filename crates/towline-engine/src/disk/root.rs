@@ -5,6 +5,7 @@
 //! there; an unmounted disk, a moved directory or a foreign one is a [`RootFault`], never "empty".
 
 use std::collections::BTreeSet;
+use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -48,6 +49,26 @@ pub(crate) struct Root {
 }
 
 impl Root {
+    /// Makes the place for a new folder where nothing lies yet, unless it would lie in one of
+    /// `others`: a directory made there would be synced.
+    pub(crate) fn make(path: &RootPath, others: &[RootPath]) -> Result<(), RootFault> {
+        let place = Path::new(&path.0);
+        if place.exists() {
+            return Ok(());
+        }
+        let Some(above) = place.ancestors().find_map(|above| above.canonicalize().ok()) else {
+            return Err(RootFault::Missing);
+        };
+        let is_around = |other: &RootPath| {
+            let other = Path::new(&other.0);
+            above.starts_with(other.canonicalize().as_deref().unwrap_or(other))
+        };
+        if others.iter().any(is_around) {
+            return Err(RootFault::Nested);
+        }
+        fs::create_dir_all(place).map_err(|fault| fault_of(&fault))
+    }
+
     /// Checks the place for a new folder and leaves the marker there. A marker of the same folder
     /// is fine. `others` are the roots in use.
     pub(crate) fn prepare(

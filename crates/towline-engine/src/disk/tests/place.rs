@@ -35,6 +35,21 @@ fn a_missing_place_and_a_file_are_no_roots() {
 }
 
 #[test]
+fn a_missing_place_is_made_but_never_inside_another_root() {
+    let place = TestRoot::new();
+    let outer = root_path(place.directory.path());
+    let elsewhere = tempfile::tempdir().unwrap();
+    let far = root_path(&elsewhere.path().join("a/b"));
+    assert_eq!(Root::make(&far, std::slice::from_ref(&outer)), Ok(()));
+    assert_eq!(Root::prepare(&far, &[], FOLDER), Ok(()));
+    assert_eq!(Root::make(&far, &[]), Ok(()), "what is there stays");
+    let inside = root_path(&place.at("new/deep"));
+    let nested = Err(RootFault::Nested);
+    assert_eq!(Root::make(&inside, &[outer]), nested);
+    assert!(!place.at("new").exists());
+}
+
+#[test]
 fn nested_roots_are_refused_in_both_directions_and_through_links() {
     let place = TestRoot::new();
     fs::create_dir_all(place.at("in/ner")).unwrap();

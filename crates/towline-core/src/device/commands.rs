@@ -145,8 +145,9 @@ impl Device {
         }
         self.outbox.persist(vec![StoreOp::RemovePeer(id)], Vec::new());
         self.outbox.network(NetworkRequest::Grant(id, BTreeSet::new()));
-        peer.link.close(&mut self.outbox);
+        // First, so that the connection closes for this reason and the peer is told.
         self.trust(now);
+        peer.link.close(&mut self.outbox);
         Ok(Answer::Accepted)
     }
 

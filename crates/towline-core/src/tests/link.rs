@@ -438,6 +438,25 @@ fn the_acceptor_probes_but_never_dials_selects_or_asks() {
 }
 
 #[test]
+fn an_acceptor_that_is_refused_shows_it_until_it_is_connected_again() {
+    let mut world = World::acceptor(&[lan_addr()]);
+    let (peer, first, second) = (world.peer, ConnectionId(1), ConnectionId(2));
+    world.input(LinkInput::Start);
+    world.network(NetworkEvent::Connected(peer, first));
+    world.network(NetworkEvent::Disconnected(peer, first, LinkFault::Refused));
+    for _ in 0..5 {
+        let state = world.link.summary(world.now);
+        assert!(matches!(state, LinkState::Waiting { fault: LinkFault::Refused, .. }), "{state:?}");
+        world.pass(seconds(40));
+        world.input(LinkInput::Online);
+    }
+    world.network(NetworkEvent::Connected(peer, second));
+    world.network(NetworkEvent::Disconnected(peer, second, LinkFault::Closed));
+    world.pass(seconds(90));
+    assert_eq!(world.link.summary(world.now), LinkState::Connecting);
+}
+
+#[test]
 fn probes_are_answered_by_probes_only_until_the_way_is_proved() {
     let mut world = World::acceptor(&[]);
     world.input(LinkInput::Start);

@@ -479,6 +479,8 @@ impl Link {
                 self.backoff.reset();
             }
         }
+        // The peer may have ended: what was proved of it must be proved again before it is dialled.
+        self.paths.disprove_all();
         self.wait(fault, turn);
     }
 

@@ -506,6 +506,34 @@ fn a_lost_connection_is_tried_again_with_growing_waits_and_at_once_when_the_peer
 }
 
 #[test]
+fn a_peer_that_ended_is_dialled_only_where_it_answers_anew() {
+    let mut world = World::up_on_direct(lan_addr());
+    let peer = world.peer;
+    world.network(NetworkEvent::RelayClosed(peer));
+    world.network(NetworkEvent::Disconnected(peer, ConnectionId(1), LinkFault::Closed));
+    world.pass(seconds(2));
+    assert_eq!(world.acts(), [], "the old address is not dialled");
+    world.input(LinkInput::Online);
+    world.answer(loopback_addr(), 1);
+    assert_eq!(world.acts(), dials_on(peer, Path::Direct(loopback_addr())));
+}
+
+#[test]
+fn a_dial_whose_path_goes_away_goes_on_over_another() {
+    let mut world = World::dialer(&[]);
+    let peer = world.peer;
+    world.input(LinkInput::Start);
+    world.input(LinkInput::Online);
+    world.relay_opens();
+    world.pass(ms(100));
+    assert_eq!(world.acts()[1..], dials_on(peer, Path::Relay));
+    world.answer(lan_addr(), 1);
+    assert_eq!(world.acts(), [], "the relay works");
+    world.network(NetworkEvent::RelayClosed(peer));
+    assert_eq!(world.acts(), [NetworkRequest::Select(peer, Path::Direct(lan_addr()))]);
+}
+
+#[test]
 fn a_dial_without_an_answer_is_given_up() {
     let mut world = World::dialer(&[lan_addr()]);
     world.input(LinkInput::Start);

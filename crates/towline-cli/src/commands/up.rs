@@ -47,7 +47,7 @@ fn greeting(home: &str, view: &View) -> String {
     let store = match view.device.store {
         StoreCondition::New => "\nThis is a new device: `towline pair` shows a code for another one.",
         StoreCondition::Whole => "",
-        StoreCondition::Rebuilt => "\nIts index was damaged: it was kept aside and is rebuilt from the folders; nothing is deleted.",
+        StoreCondition::Rebuilt => "\nIts index was damaged: it was kept aside and is rebuilt from the folders; nothing is deleted. Look whether all peers and folders are listed; those that are not are paired and accepted again.",
     };
     let server = view.server.url.as_deref().unwrap_or("none; set one with --server");
     format!("Towline is up: {} in {home}; {key}.\nSignal server: {server}.{store}", view.device.name)

@@ -91,8 +91,8 @@ pub struct Folder {
     have: HaveByPeer,
     connected: BTreeSet<DeviceId>,
     work: Work,
-    /// Jobs that wait. Bounded: one page per scan, [`INDEX_PAGES_IN_FLIGHT_MAX`] per peer, and what
-    /// people do to peers.
+    /// Jobs that wait. Bounded: the pages by which the disk may be ahead, [`INDEX_PAGES_IN_FLIGHT_MAX`]
+    /// per peer, and what people do to peers.
     jobs: VecDeque<Job>,
     /// Outcomes that wait; at most as many as steps are under way.
     outcomes: VecDeque<(RelPath, Outcome)>,

@@ -35,7 +35,7 @@ use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc;
-use towline_core::io::{DiskEvent, PageEnd, RootFault, ScanId, ScanScope};
+use towline_core::io::{AbsentRoot, DiskEvent, PageEnd, RootFault, ScanId, ScanScope};
 use towline_core::records::RootPath;
 use towline_wire::ids::FolderId;
 use towline_wire::rel_path::RelPath;
@@ -164,20 +164,21 @@ impl Disk {
     }
 
     /// Carries out `DiskRequest::Prepare`. Never blocks, like all requests below.
-    pub(crate) fn prepare(&self, folder: FolderId, root: RootPath, others: Vec<RootPath>) {
+    pub(crate) fn prepare(
+        &self,
+        folder: FolderId,
+        root: RootPath,
+        others: Vec<RootPath>,
+        absent: AbsentRoot,
+    ) {
         let shared = Arc::clone(&self.shared);
         self.shared.pool.submit(move || {
-            let prepared = Root::prepare(&root, &others, folder);
+            let made = match absent {
+                AbsentRoot::Refused => Ok(()),
+                AbsentRoot::Made => Root::make(&root, &others),
+            };
+            let prepared = made.and_then(|()| Root::prepare(&root, &others, folder));
             shared.tell(folder, DiskEvent::Prepared(prepared));
-        });
-    }
-
-    /// Carries out `DiskRequest::Prepare` for a place that is made where nothing is.
-    pub(crate) fn make(&self, folder: FolderId, root: RootPath, others: Vec<RootPath>) {
-        let shared = Arc::clone(&self.shared);
-        self.shared.pool.submit(move || {
-            let made = Root::make(&root, &others, folder);
-            shared.tell(folder, DiskEvent::Prepared(made));
         });
     }
 

@@ -100,6 +100,33 @@ pub enum StartError {
     System(#[source] io::Error),
 }
 
+impl StartError {
+    /// A stable code: `home`, `locked`, `newer`, `disk_full`, `store`, `keyring`, `key`, `port_taken`,
+    /// `network`, `server_url`, `socket` or `system`.
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::Home(..) => "home",
+            Self::Store(OpenError::Locked) => "locked",
+            Self::Store(OpenError::Newer { .. }) => "newer",
+            Self::Store(OpenError::NotDirectory | OpenError::NoAccess(_)) => "home",
+            Self::Store(OpenError::DiskFull) => "disk_full",
+            Self::Store(OpenError::Disk(_) | OpenError::Store(_)) => "store",
+            Self::Key(KeyError::Keyring(_) | KeyError::Gone(_)) => "keyring",
+            Self::Key(KeyError::Damaged(_) | KeyError::File(..)) => "key",
+            Self::Network(NetworkError::PortTaken { .. }) => "port_taken",
+            Self::Network(
+                NetworkError::NoAddress
+                | NetworkError::TwoAddressesOfOneFamily
+                | NetworkError::Socket(_)
+                | NetworkError::OwnKey(_),
+            ) => "network",
+            Self::ServerUrl(_) => "server_url",
+            Self::Local(..) => "socket",
+            Self::Key(KeyError::Random) | Self::System(_) => "system",
+        }
+    }
+}
+
 /// The store broke while the device ran.
 #[derive(Debug, thiserror::Error)]
 #[error(

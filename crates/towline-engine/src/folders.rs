@@ -11,7 +11,7 @@ use std::time::Instant;
 
 use tokio::sync::{Semaphore, mpsc};
 use towline_core::io::{
-    Absent, ApplyId, DiskEvent, DiskRequest, Input, NetworkEvent, NetworkRequest, Outcome, Step,
+    ApplyId, DiskEvent, DiskRequest, Input, NetworkEvent, NetworkRequest, Outcome, Step,
 };
 use towline_core::records::{DiskStamp, OurRow};
 use towline_store::{Reader, StoreError};
@@ -150,17 +150,8 @@ impl Folders {
             DiskRequest::Prepare {
                 root,
                 others,
-                absent: Absent::Refuse,
-            } => {
-                disk.prepare(folder, root, others);
-            }
-            DiskRequest::Prepare {
-                root,
-                others,
-                absent: Absent::Make,
-            } => {
-                disk.make(folder, root, others);
-            }
+                absent,
+            } => disk.prepare(folder, root, others, absent),
             DiskRequest::Open(root) => disk.open(folder, root),
             DiskRequest::Close => {
                 if let Some(moving) = self.moving().remove(&folder) {

@@ -75,7 +75,9 @@ impl Default for NetworkSettings {
 #[derive(Debug, thiserror::Error)]
 pub enum NetworkError {
     /// Another program has the port.
-    #[error("UDP port {port} is taken")]
+    #[error(
+        "UDP port {port} is taken by another program; end that program, or choose another port (0 takes any free one)"
+    )]
     PortTaken {
         /// The port that was asked for.
         port: u16,

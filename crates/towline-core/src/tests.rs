@@ -5,4 +5,5 @@ mod folder;
 mod link;
 mod pairing;
 mod plan;
+mod rollback;
 mod session;

@@ -234,7 +234,7 @@ impl Device {
             .persist(vec![StoreOp::RemoveFolder(id)], Vec::new());
         // Our counters and sequences of it are forgotten with it, peers remember them: should the
         // folder come back, the same numbers must not name other bytes.
-        self.begin_incarnation(now);
+        self.begin_incarnation(now, FolderInput::NewIncarnation);
         for peer in &folder.record().shared_with {
             self.state_folders(*peer);
         }

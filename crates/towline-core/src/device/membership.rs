@@ -3,6 +3,7 @@
 //! A peer takes part in a folder when we share the folder with it *and* it states the folder to us.
 //! What it states and we do not have is an invitation.
 
+use towline_wire::entry::Actor;
 use towline_wire::ids::{DeviceId, FolderId, Incarnation, Sequence};
 use towline_wire::limits::FOLDERS_PER_PEER_MAX;
 use towline_wire::peer::{Control, FolderStatement, IndexPage};
@@ -65,9 +66,9 @@ impl Device {
         }
         if statements
             .iter()
-            .any(|statement| self.is_ahead_of_us(statement))
+            .any(|statement| self.is_ahead_of_us(id, statement))
         {
-            self.begin_incarnation(now);
+            self.begin_incarnation(now, FolderInput::RolledBack);
         }
         let stated = statements
             .into_iter()
@@ -189,7 +190,7 @@ impl Device {
     }
 
     /// Whether a peer has more of our index than we have: our store was rolled back.
-    fn is_ahead_of_us(&self, statement: &FolderStatement) -> bool {
+    fn is_ahead_of_us(&self, id: DeviceId, statement: &FolderStatement) -> bool {
         let Some((incarnation, sequence)) = statement.have else {
             return false;
         };
@@ -197,11 +198,12 @@ impl Device {
         let ours = self
             .folders
             .get(&statement.folder)
-            .map_or(Sequence::default(), Folder::last_sequence);
+            .map_or(Sequence::default(), |folder| folder.told_at_most(id));
         incarnation == self.incarnation && sequence > ours
     }
 
-    pub(super) fn begin_incarnation(&mut self, now: Moment) {
+    /// Begins a new life of the store; `news` says to the folders why.
+    pub(super) fn begin_incarnation(&mut self, now: Moment, news: fn(Actor) -> FolderInput) {
         self.incarnation = Incarnation(u64::from_le_bytes(self.random_bytes()));
         self.outbox.persist(
             vec![StoreOp::BeginIncarnation(self.incarnation)],
@@ -210,7 +212,7 @@ impl Device {
         let actor = self.actor();
         let all: Vec<FolderId> = self.folders.keys().copied().collect();
         for folder in all {
-            self.folder(now, folder, FolderInput::NewIncarnation(actor));
+            self.folder(now, folder, news(actor));
         }
     }
 }

@@ -32,6 +32,7 @@ pub(crate) fn refusal(code: &str, detail: Option<&str>) -> String {
         }
         "code_length" => "a code has six characters, like ABC-234; read it again",
         "code_host" => "the part after @ is not a server's name; read it again",
+        "link" => "this is not a Towline link, or not a whole one; copy it again",
         "id" => "this is not an id; the lists show them",
         "malformed" => "the engine does not know this command; is it of another version?",
         "stopping" => "the engine is stopping; start it again with `towline up`",
@@ -144,6 +145,19 @@ pub(crate) fn folder(state: &FolderStateView, needs: u64) -> String {
             format!("waiting for {needs} that no connected peer has or this disk refuses")
         }
         FolderStateView::InSync => "in sync".to_owned(),
+    }
+}
+
+/// Why an entry waits.
+pub(crate) fn held_back(reason: &str) -> &str {
+    match reason {
+        "unreadable" => "unreadable for this user; change its permissions",
+        "unwritable" => "this user may not write there; change the directory's permissions",
+        "name" => "this disk cannot hold such a name; rename it",
+        "kind" => "neither file, directory nor link; such things are not synced",
+        "disk_full" => "the disk is full; make room and it goes on by itself",
+        "read_only" => "the disk is read-only",
+        other => other,
     }
 }
 

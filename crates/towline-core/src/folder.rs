@@ -6,9 +6,10 @@
 //! pages of needs, in this order. Scans, steps and the index on its way out run beside the jobs and
 //! come back as jobs. Nothing that grows with the folder is held in memory.
 //!
-//! [`look`] knows the root and the scans, [`observe`] what they mean, [`exchange`] the index pages
-//! out and in, [`verdict`] who wins, [`plan`] what is to be done, [`walk`] when, [`settle`] what came
-//! of it, and [`decide`] makes the decisions. This file holds the jobs. Never here: bytes, files, tasks, text for people.
+//! `look` knows the root and the scans, `observe` what they mean, `exchange` the index pages out and
+//! in, [`verdict`] who wins, [`plan`] what is to be done, `walk` when, `settle` what came of it, and
+//! `decide` makes the decisions. This file holds the jobs. Never here: bytes, files, tasks, text for
+//! people.
 
 pub mod conflict;
 mod decide;
@@ -95,8 +96,8 @@ pub struct Folder {
     have: HaveByPeer,
     connected: BTreeSet<DeviceId>,
     work: Work,
-    /// Jobs that wait. Bounded: one page per scan, [`INDEX_PAGES_IN_FLIGHT_MAX`] per peer, and what
-    /// people do to peers.
+    /// Jobs that wait. Bounded: the pages by which the disk may be ahead, [`INDEX_PAGES_IN_FLIGHT_MAX`]
+    /// per peer, and what people do to peers.
     jobs: VecDeque<Job>,
     /// Outcomes that wait; at most as many as steps are under way.
     outcomes: VecDeque<(RelPath, Outcome)>,

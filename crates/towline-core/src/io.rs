@@ -133,6 +133,15 @@ pub struct ScanId(pub u64);
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ApplyId(pub u64);
 
+/// What happens when nothing lies at the place for a new folder.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AbsentRoot {
+    /// It is refused: whoever shares a directory has mistyped it.
+    Refused,
+    /// It is made: a peer's files are to go there.
+    Made,
+}
+
 /// What is asked of the disk under one folder.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum DiskRequest {
@@ -142,8 +151,8 @@ pub enum DiskRequest {
         root: RootPath,
         /// Roots that it must neither hold nor lie in.
         others: Vec<RootPath>,
-        /// What to do where nothing is.
-        absent: Absent,
+        /// What happens when nothing lies there.
+        absent: AbsentRoot,
     },
     /// Opens the root, checks its marker and watches it from now on; answered by `Root`, and again
     /// whenever the root is lost or comes back.
@@ -157,15 +166,6 @@ pub enum DiskRequest {
     /// Carries out steps, in parallel where they allow it; answered by `Applied` until every step
     /// has its outcome.
     Apply(ApplyId, Vec<Step>),
-}
-
-/// What a place for a folder needs when nothing is there yet.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Absent {
-    /// It is refused: a person who names their own folder has mistyped its path.
-    Refuse,
-    /// It is made: a folder that comes from a peer may have a new place.
-    Make,
 }
 
 /// How much to look at.

@@ -100,6 +100,9 @@ pub struct Link {
     /// Where this device listens.
     local: Vec<SocketAddr>,
     backoff: Backoff,
+    /// The peer's last word was that it does not trust this device. An acceptor, which does not
+    /// dial, hears it once and shows it until it is connected again.
+    was_refused: bool,
 }
 
 /// Which of both opens the connection and selects its paths.
@@ -177,6 +180,7 @@ impl Link {
             kept: peer.addresses.clone(),
             local: Vec::new(),
             backoff: Backoff::default(),
+            was_refused: false,
         }
     }
 
@@ -263,6 +267,13 @@ impl Link {
     pub fn summary(&self, now: Moment) -> LinkState {
         match self.phase {
             Phase::Idle => LinkState::Away,
+            Phase::Seeking { .. } if self.was_refused && self.role == Role::Acceptor => {
+                let retry_at = self.next_round().unwrap_or(now);
+                LinkState::Waiting {
+                    fault: LinkFault::Refused,
+                    retry_at,
+                }
+            }
             Phase::Seeking { .. }
                 if self.presence == Presence::Offline && !self.paths.is_bursting() =>
             {
@@ -449,6 +460,7 @@ impl Link {
             received_bytes: 0,
             sent_bytes: 0,
         });
+        self.was_refused = false;
         turn.news.push(LinkNews::Up(connection));
         if let Some(Path::Direct(addr)) = selected {
             self.reached_at(addr, turn);
@@ -470,10 +482,13 @@ impl Link {
                 self.backoff.reset();
             }
         }
+        // The peer may have ended: what was proved of it must be proved again before it is dialled.
+        self.paths.disprove_all();
         self.wait(fault, turn);
     }
 
     fn wait(&mut self, fault: LinkFault, turn: &mut Turn<'_>) {
+        self.was_refused = fault == LinkFault::Refused;
         self.phase = match fault {
             LinkFault::Impostor => Phase::Impostor,
             LinkFault::TimedOut

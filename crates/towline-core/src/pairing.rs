@@ -62,8 +62,8 @@ pub enum MailboxRequest {
 /// What the carrier of the mailbox has done.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum MailboxEvent {
-    /// The mailbox is open; the code's first half is this slot.
-    Opened(Slot),
+    /// The mailbox is open for this long; the code's first half is this slot.
+    Opened(Slot, Duration),
     /// Somebody is on the other side; again when one of both had been away for a while.
     Joined,
     /// Bytes from the other side.
@@ -204,8 +204,8 @@ impl Pairing {
         };
         let mut around = Surroundings { us, rng };
         let turn = match event {
-            MailboxEvent::Opened(slot) => {
-                course.expires_at = now.after(CODE_LIFE);
+            MailboxEvent::Opened(slot, lasts) => {
+                course.expires_at = now.after(lasts.min(CODE_LIFE));
                 stage.opened(slot, &mut around)
             }
             MailboxEvent::Joined if stage.is_met() => {

@@ -10,7 +10,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use tokio::sync::{Semaphore, mpsc};
-use towline_core::io::{Absent, ApplyId, DiskEvent, DiskRequest, Input, NetworkEvent, NetworkRequest, Outcome, Step};
+use towline_core::io::{
+    ApplyId, DiskEvent, DiskRequest, Input, NetworkEvent, NetworkRequest, Outcome, Step,
+};
 use towline_core::records::{DiskStamp, OurRow};
 use towline_store::{Reader, StoreError};
 use towline_wire::entry::Content;
@@ -59,6 +61,8 @@ pub(crate) struct Folders {
     places: Arc<Semaphore>,
     events: mpsc::Sender<TransferEvent>,
     tasks: Tasks,
+    /// The threads of the disk, which outlive the tasks above.
+    disk_tasks: Tasks,
 }
 
 /// What moves into one folder.
@@ -100,18 +104,31 @@ impl Folders {
         inputs: &mpsc::Sender<Input>,
         tasks: Tasks,
     ) -> std::io::Result<Self> {
-        let index = Arc::new(Index { reader: Mutex::new(reader) });
+        let index = Arc::new(Index {
+            reader: Mutex::new(reader),
+        });
         let (disk_events, from_disk) = mpsc::channel(DISK_EVENTS_MAX);
         let rows: Arc<dyn OpenRows> = Arc::clone(&index) as Arc<dyn OpenRows>;
-        let disk = Disk::start(disk_events, rows)?;
+        let disk_tasks = tasks.child();
+        let disk = Disk::start(disk_events, rows, &disk_tasks)?;
         let work = Work::on(Arc::clone(disk.pool()));
         let library = Arc::new(Library { disk, index });
         let grants = Arc::new(Grants::default());
-        let server = Arc::new(Server::new(Arc::clone(&library), Arc::clone(&grants), work.clone()));
-        tasks.spawn("data streams", answer(streams, server, inputs.clone(), tasks.clone()));
+        let server = Arc::new(Server::new(
+            Arc::clone(&library),
+            Arc::clone(&grants),
+            work.clone(),
+        ));
+        tasks.spawn(
+            "data streams",
+            answer(streams, server, inputs.clone(), tasks.clone()),
+        );
         tasks.spawn("disk events", carry_disk_events(from_disk, inputs.clone()));
         let (events, outcomes) = mpsc::channel(TRANSFER_EVENTS_MAX);
-        tasks.spawn("outcomes", carry_outcomes(outcomes, inputs.clone()));
+        tasks.spawn(
+            "outcomes",
+            carry_outcomes(outcomes, Arc::clone(&library), inputs.clone()),
+        );
         Ok(Self {
             library,
             work,
@@ -122,6 +139,7 @@ impl Folders {
             places: Arc::new(Semaphore::new(APPLIES_IN_ALL)),
             events,
             tasks,
+            disk_tasks,
         })
     }
 
@@ -129,12 +147,11 @@ impl Folders {
     pub(crate) fn request(&self, folder: FolderId, request: DiskRequest) {
         let disk = &self.library.disk;
         match request {
-            DiskRequest::Prepare { root, others, absent: Absent::Refuse } => {
-                disk.prepare(folder, root, others);
-            }
-            DiskRequest::Prepare { root, others, absent: Absent::Make } => {
-                disk.make(folder, root, others);
-            }
+            DiskRequest::Prepare {
+                root,
+                others,
+                absent,
+            } => disk.prepare(folder, root, others, absent),
             DiskRequest::Open(root) => disk.open(folder, root),
             DiskRequest::Close => {
                 if let Some(moving) = self.moving().remove(&folder) {
@@ -162,7 +179,10 @@ impl Folders {
 
     /// What has moved, by folder.
     pub(crate) fn transfers(&self) -> BTreeMap<FolderId, TransferView> {
-        self.moving().iter_mut().map(|(folder, moving)| (*folder, moving.read())).collect()
+        self.moving()
+            .iter_mut()
+            .map(|(folder, moving)| (*folder, moving.read()))
+            .collect()
     }
 
     /// Ends everything; batches that are being committed are finished first.
@@ -171,24 +191,34 @@ impl Folders {
             moving.tasks.cancelled().cancel();
         }
         self.tasks.close().await;
-        let (ended, end) = tokio::sync::oneshot::channel();
-        let library = self.library;
-        // The disk waits for its threads when it is dropped.
-        let ending = Tasks::new().spawn_thread("disk end", move || {
-            drop(library);
-            // Whoever closes is waiting.
-            let _unheard = ended.send(());
-        });
-        if ending.is_ok() {
-            // An error means the same as an answer: it has ended.
-            let _ended = tokio::time::timeout(crate::tasks::CLOSE_DEADLINE, end).await;
+        let Self {
+            library,
+            work,
+            disk_tasks,
+            ..
+        } = self;
+        drop(work);
+        // Dropping the disk waits for watchers. Where no thread is to be had, it is dropped here.
+        if let Err(fault) = disk_tasks.spawn_thread("disk end", move || drop(library)) {
+            warn!(%fault, "the disk is closed on the runtime");
         }
+        disk_tasks.close().await;
     }
 
     fn apply(&self, folder: FolderId, apply: ApplyId, steps: Vec<Step>) {
         let Some(root) = self.library.disk.root(folder) else {
-            let outcomes = steps.into_iter().map(|step| (step.path, Outcome::Stale)).collect();
-            let (events, gone) = (self.events.clone(), TransferEvent::Applied { folder, apply, outcomes });
+            let outcomes = steps
+                .into_iter()
+                .map(|step| (step.path, Outcome::Stale))
+                .collect();
+            let (events, gone) = (
+                self.events.clone(),
+                TransferEvent::Applied {
+                    folder,
+                    apply,
+                    outcomes,
+                },
+            );
             self.tasks.spawn("no root", async move {
                 // Nobody listens any more when the device is ending.
                 let _ = events.send(gone).await;
@@ -196,7 +226,9 @@ impl Folders {
             return;
         };
         let mut transfers = self.moving();
-        let moving = transfers.entry(folder).or_insert_with(|| Moving::new(&self.tasks));
+        let moving = transfers
+            .entry(folder)
+            .or_insert_with(|| Moving::new(&self.tasks));
         let transfer = Transfer {
             folder,
             root,
@@ -219,7 +251,9 @@ impl Folders {
     }
 
     fn moving(&self) -> std::sync::MutexGuard<'_, BTreeMap<FolderId, Moving>> {
-        self.transfers.lock().unwrap_or_else(PoisonError::into_inner)
+        self.transfers
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -266,12 +300,21 @@ impl Moving {
             settled_bytes: Arc::default(),
             places: Arc::new(Semaphore::new(APPLIES_AT_ONCE)),
             tasks: tasks.child(),
-            speed: Speed { since: Instant::now(), bytes: 0, bytes_per_second: 0 },
+            speed: Speed {
+                since: Instant::now(),
+                bytes: 0,
+                bytes_per_second: 0,
+            },
         }
     }
 
     fn read(&mut self) -> TransferView {
-        let ProgressReading { bytes_fetched, bytes_reused, files_done, .. } = self.progress.read();
+        let ProgressReading {
+            bytes_fetched,
+            bytes_reused,
+            files_done,
+            ..
+        } = self.progress.read();
         let wanted = self.wanted_bytes.load(Ordering::Relaxed);
         let arrived = bytes_fetched.saturating_add(bytes_reused);
         if wanted == 0 {
@@ -294,7 +337,11 @@ impl Speed {
         let seconds = self.since.elapsed().as_secs_f64();
         if seconds >= SPEED_WINDOW_SECONDS {
             let moved = bytes.saturating_sub(self.bytes);
-            *self = Self { since: Instant::now(), bytes, bytes_per_second: (moved as f64 / seconds) as u64 };
+            *self = Self {
+                since: Instant::now(),
+                bytes,
+                bytes_per_second: (moved as f64 / seconds) as u64,
+            };
         }
         self.bytes_per_second
     }
@@ -312,9 +359,13 @@ impl transfer::Folders for Library {
     }
 
     fn with_content(&self, folder: FolderId, hash: ContentHash) -> Vec<(RelPath, DiskStamp)> {
-        let held = self.index.read(|reader| reader.paths_with_content(folder, hash, PLACES_TRIED));
+        let held = self
+            .index
+            .read(|reader| reader.paths_with_content(folder, hash, PLACES_TRIED));
         let stamped = held.unwrap_or_default().into_iter();
-        stamped.filter_map(|file| Some((file.path, file.stamp?))).collect()
+        stamped
+            .filter_map(|file| Some((file.path, file.stamp?)))
+            .collect()
     }
 }
 
@@ -322,7 +373,9 @@ impl Index {
     /// Reads; `None` when the store cannot be read any more, which its own thread tells the device.
     fn read<T>(&self, ask: impl FnOnce(&mut Reader) -> Result<T, StoreError>) -> Option<T> {
         let mut reader = self.reader.lock().unwrap_or_else(PoisonError::into_inner);
-        ask(&mut reader).inspect_err(|fault| error!(%fault, "the index cannot be read")).ok()
+        ask(&mut reader)
+            .inspect_err(|fault| error!(%fault, "the index cannot be read"))
+            .ok()
     }
 }
 
@@ -345,9 +398,18 @@ impl KnownRows for FolderRows {
         (row.entry.content != Content::Absent).then_some(row)
     }
 
-    fn below(&mut self, directory: Option<&RelPath>, after: Option<&RelPath>, limit: usize) -> Vec<OurRow> {
-        let Some(reader) = self.reader.as_mut() else { return Vec::new() };
-        reader.rows_below(self.folder, directory, after, limit).unwrap_or_default()
+    fn below(
+        &mut self,
+        directory: Option<&RelPath>,
+        after: Option<&RelPath>,
+        limit: usize,
+    ) -> Vec<OurRow> {
+        let Some(reader) = self.reader.as_mut() else {
+            return Vec::new();
+        };
+        reader
+            .rows_below(self.folder, directory, after, limit)
+            .unwrap_or_default()
     }
 }
 
@@ -355,6 +417,14 @@ fn bytes_of(content: &Content) -> u64 {
     match content {
         Content::File { size, .. } => *size,
         Content::Absent | Content::Directory | Content::Symlink { .. } => 0,
+    }
+}
+
+/// Whether an outcome is one that a lost root gives, too.
+const fn doubts_root(outcome: &Outcome) -> bool {
+    match outcome {
+        Outcome::Stale | Outcome::Held(_) => true,
+        Outcome::Done { .. } | Outcome::NoSource | Outcome::NotEmpty => false,
     }
 }
 
@@ -370,13 +440,18 @@ async fn answer(
             if let Err(fault) = server.serve(peer, send, recv).await {
                 warn!(peer = peer.short(), %fault, "data stream closed");
                 // Nobody listens any more when the device is ending.
-                let _ = inputs.send(Input::Network(NetworkEvent::Misbehaved(peer))).await;
+                let _ = inputs
+                    .send(Input::Network(NetworkEvent::Misbehaved(peer)))
+                    .await;
             }
         });
     }
 }
 
-async fn carry_disk_events(mut events: mpsc::Receiver<(FolderId, DiskEvent)>, inputs: mpsc::Sender<Input>) {
+async fn carry_disk_events(
+    mut events: mpsc::Receiver<(FolderId, DiskEvent)>,
+    inputs: mpsc::Sender<Input>,
+) {
     while let Some((folder, event)) = events.recv().await {
         if inputs.send(Input::Disk(folder, event)).await.is_err() {
             return;
@@ -384,10 +459,21 @@ async fn carry_disk_events(mut events: mpsc::Receiver<(FolderId, DiskEvent)>, in
     }
 }
 
-async fn carry_outcomes(mut events: mpsc::Receiver<TransferEvent>, inputs: mpsc::Sender<Input>) {
+async fn carry_outcomes(
+    mut events: mpsc::Receiver<TransferEvent>,
+    library: Arc<Library>,
+    inputs: mpsc::Sender<Input>,
+) {
     while let Some(event) = events.recv().await {
         match event {
-            TransferEvent::Applied { folder, apply, outcomes } => {
+            TransferEvent::Applied {
+                folder,
+                apply,
+                outcomes,
+            } => {
+                if outcomes.iter().any(|(_, outcome)| doubts_root(outcome)) {
+                    library.disk.doubt(folder);
+                }
                 let applied = DiskEvent::Applied { apply, outcomes };
                 if inputs.send(Input::Disk(folder, applied)).await.is_err() {
                     return;

@@ -11,10 +11,12 @@ use rusqlite::ErrorCode;
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
     /// Another process holds this home; the person closes it or uses another home.
-    #[error("another Towline runs on this home")]
+    #[error("another Towline runs on this home; end that one first, or use another home")]
     Locked,
     /// A newer build wrote the store; the person updates. Nothing was changed.
-    #[error("the store has version {found}, this build knows versions up to {known}")]
+    #[error(
+        "a newer Towline wrote this home's index (version {found}, this one knows up to {known}); update this one, nothing was changed"
+    )]
     Newer {
         /// The version of the store.
         found: u32,
@@ -22,16 +24,16 @@ pub enum OpenError {
         known: u32,
     },
     /// Something other than a directory lies where the home should be.
-    #[error("the home is not a directory")]
+    #[error("the home is not a directory; use another")]
     NotDirectory,
     /// The system does not let us read and write in the home.
-    #[error("the home cannot be read and written")]
+    #[error("the home cannot be read and written; check that this user may do both")]
     NoAccess(#[source] io::Error),
     /// No room on the disk of the home.
-    #[error("the disk of the home is full")]
+    #[error("the disk of the home is full; make room and start again")]
     DiskFull,
     /// The disk of the home fails in another way.
-    #[error("the disk of the home fails")]
+    #[error("the disk of the home fails; check it and start again")]
     Disk(#[source] io::Error),
     /// The store was there and whole enough to open, then failed.
     #[error(transparent)]

@@ -12,6 +12,14 @@ use crate::columns::{blob, decode, device_from};
 use crate::error::StoreError;
 use crate::totals;
 
+/// What is saved from a damaged database.
+#[derive(Debug)]
+pub(crate) struct Saved {
+    pub(crate) name: String,
+    pub(crate) peers: Vec<PeerRecord>,
+    pub(crate) folders: Vec<FolderRecord>,
+}
+
 /// Reads everything but rows, ascending by id.
 pub(crate) fn restored(connection: &Connection) -> Result<Restored, StoreError> {
     let (name, incarnation) =
@@ -38,6 +46,29 @@ pub(crate) fn folder_ids(connection: &Connection) -> Result<Vec<FolderId>, Store
         ids.push(FolderId::from_bytes(row.get(0)?));
     }
     Ok(ids)
+}
+
+/// What a person has set up, as far as a damaged database still tells: the device's name, peers and
+/// folders. Reads none of the large tables, which are most likely to be damaged.
+pub(crate) fn saved(connection: &Connection) -> Result<Saved, StoreError> {
+    let name = connection.query_row("SELECT name FROM device", [], |row| row.get(0))?;
+    let mut statement =
+        connection.prepare("SELECT id, folder, label, root FROM folders ORDER BY folder")?;
+    let mut found = statement.query([])?;
+    let mut folders = Vec::new();
+    while let Some(row) = found.next()? {
+        folders.push(FolderRecord {
+            id: FolderId::from_bytes(row.get(1)?),
+            label: row.get(2)?,
+            root: RootPath(row.get(3)?),
+            shared_with: shared_with(connection, row.get(0)?)?,
+        });
+    }
+    Ok(Saved {
+        name,
+        peers: peers(connection)?,
+        folders,
+    })
 }
 
 fn peers(connection: &Connection) -> Result<Vec<PeerRecord>, StoreError> {

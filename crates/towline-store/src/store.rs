@@ -31,7 +31,8 @@ pub enum Opened {
     New,
     /// The store of an earlier run.
     Existing,
-    /// The store was damaged; a new one lives under the fresh incarnation.
+    /// The store was damaged; a new one lives under the fresh incarnation. It begins with the name,
+    /// the peers and the folders of the damaged one where these can still be read, and without rows.
     Rebuilt {
         /// Where the damaged database lies now.
         kept_aside: PathBuf,
@@ -188,10 +189,12 @@ impl Store {
         home.touch_database()?;
         let (connection, _) = schema::open_database(&home.database(), Check::Nothing, fresh)?;
         home.trust()?;
-        Ok((
-            Self::with(connection, home, lock),
-            Opened::Rebuilt { kept_aside },
-        ))
+        let mut store = Self::with(connection, home, lock);
+        let saved = saved_from(&kept_aside);
+        store
+            .commit(vec![(BatchId(0), saved)])
+            .map_err(OpenError::from)?;
+        Ok((store, Opened::Rebuilt { kept_aside }))
     }
 
     fn with(connection: Connection, home: Home, lock: HomeLock) -> Self {
@@ -206,6 +209,20 @@ impl Store {
 
 /// Opens the database and reads what every start reads, so that damage there is found here; after a
 /// run that met damage also every row, because SQLite's own checks do not know what rows mean.
+/// Who the device is, its peers and its folders, as far as a damaged database still tells. All or
+/// nothing: half of them would look like a person's choice.
+fn saved_from(damaged: &Path) -> Vec<StoreOp> {
+    let read = schema::open_damaged(damaged).and_then(|connection| restore::saved(&connection));
+    let Ok(saved) = read.inspect_err(|fault| tracing::warn!(%fault, "peers and folders are lost"))
+    else {
+        return Vec::new();
+    };
+    let name = std::iter::once(StoreOp::PutDeviceName(saved.name));
+    let peers = saved.peers.into_iter().map(StoreOp::PutPeer);
+    let folders = saved.folders.into_iter().map(StoreOp::PutFolder);
+    name.chain(peers).chain(folders).collect()
+}
+
 fn open_checked(
     home: &Home,
     check: Check,

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use towline_wire::ids::DeviceId;
+use towline_wire::limits::CODE_SECONDS;
 use towline_wire::packet::ChannelId;
 use towline_wire::signal::{
     CloseCode, HostName, Notice, RelayToken, Request, RequestError, SignalId,
@@ -176,6 +177,8 @@ pub struct Settings {
     pub packet_rate: Option<Rate>,
     /// Bytes of opaque payloads that one client may send.
     pub payload_rate: Rate,
+    /// How long a code waits to be used. Devices take no code for longer than `CODE_SECONDS`.
+    pub code_life: Duration,
 }
 
 /// 256 KiB/s with bursts of 1 MiB: candidates and pairing messages are a hundredth of this.
@@ -194,6 +197,7 @@ impl Default for Settings {
             connections_max: 10_000,
             packet_rate: Some(PACKET_RATE),
             payload_rate: PAYLOAD_RATE,
+            code_life: Duration::from_secs(CODE_SECONDS),
         }
     }
 }

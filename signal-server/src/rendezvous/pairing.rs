@@ -55,7 +55,7 @@ impl Rendezvous {
                 "all slots are taken",
             );
         };
-        let expires = now.plus(Duration::from_secs(CODE_SECONDS));
+        let expires = now.plus(self.settings.code_life);
         self.mailboxes.open(slot.clone(), sender, network, expires);
         self.timers.insert((expires, Timer::Mailbox(slot.clone())));
         self.outputs.push_back(Output::Note(Note::CodeCreated));
@@ -64,7 +64,7 @@ impl Rendezvous {
             id,
             ServerMessage::PairingCode {
                 code: slot,
-                expires_in: CODE_SECONDS,
+                expires_in: self.settings.code_life.as_secs(),
             },
         );
     }

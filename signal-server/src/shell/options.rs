@@ -3,7 +3,8 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use clap::{Parser, ValueEnum};
+use clap::{Parser, ValueEnum, value_parser};
+use towline_wire::limits::CODE_SECONDS;
 use towline_wire::signal::HostName;
 
 use super::Settings;
@@ -44,6 +45,10 @@ pub struct Options {
     /// 0 for no limit
     #[arg(long, env = "SIGNAL_RELAY_BYTES_PER_SECOND", value_name = "BYTES", default_value_t = 2 * 1024 * 1024)]
     pub relay_bytes_per_second: u32,
+
+    /// Seconds that a pairing code waits to be used, at most 300
+    #[arg(long, env = "SIGNAL_CODE_SECONDS", value_name = "SECONDS", default_value_t = CODE_SECONDS, value_parser = value_parser!(u64).range(1..=CODE_SECONDS))]
+    pub code_seconds: u64,
 
     /// Seconds between SIGTERM and the end, in which clients are told to go elsewhere
     #[arg(
@@ -90,6 +95,7 @@ impl Options {
                 .max_connections
                 .unwrap_or_else(connections_by_descriptors),
             packet_rate,
+            code_life: Duration::from_secs(self.code_seconds),
             ..rendezvous::Settings::default()
         };
         Settings {

@@ -95,7 +95,11 @@ pub(crate) fn list(view: &View) -> String {
             lines.push(format!("    with {name}: {}", part.state));
         }
         for held in &folder.held_back {
-            lines.push(format!("    held back: {} ({})", held.path, held.reason));
+            lines.push(format!(
+                "    held back: {} ({})",
+                held.path,
+                words::held_back(&held.reason)
+            ));
         }
     }
     for invitation in &view.invitations {

@@ -38,7 +38,7 @@ pub(crate) async fn run(
     };
     let engine = Engine::start(settings)
         .await
-        .map_err(|error| Failure::new("start", error.to_string()))?;
+        .map_err(|error| Failure::new(error.code(), error.to_string()))?;
     let view = engine.handle().view();
     let home = home.to_string_lossy();
     output.say(
@@ -70,7 +70,7 @@ fn greeting(home: &str, view: &View) -> String {
         }
         StoreCondition::Whole => "",
         StoreCondition::Rebuilt => {
-            "\nIts index was damaged: it was kept aside and is rebuilt from the folders; nothing is deleted."
+            "\nIts index was damaged: it was kept aside and is rebuilt from the folders; nothing is deleted. Look whether all peers and folders are listed; those that are not are paired and accepted again."
         }
     };
     let server = view

@@ -9,7 +9,7 @@ use super::Device;
 use crate::clock::Moment;
 use crate::command::{Answer, Command, CommandId, Comparison, Refusal};
 use crate::folder::{Folder, FolderInput};
-use crate::io::{Absent, DiskRequest, NetworkRequest, Output, RootFault};
+use crate::io::{AbsentRoot, DiskRequest, NetworkRequest, Output, RootFault};
 use crate::pairing::{Ourselves, PairingWish};
 use crate::records::{FolderRecord, RestoredFolder, RootPath, StoreOp, Totals, Verification};
 
@@ -33,23 +33,18 @@ impl Device {
             Command::RemovePeer(peer) => self.remove_peer(now, peer),
             Command::AddFolder { root, label } => {
                 let folder = FolderId::from_bytes(self.random_bytes());
-                return self.prepare(
-                    id,
-                    FolderRecord {
-                        id: folder,
-                        label,
-                        root,
-                        shared_with: BTreeSet::new(),
-                    },
-                    Absent::Refuse,
-                );
+                let record = FolderRecord {
+                    id: folder,
+                    label,
+                    root,
+                    shared_with: BTreeSet::new(),
+                };
+                return self.prepare(id, record, AbsentRoot::Refused);
             }
             Command::InvitePeer(folder, peer) => self.invite(now, folder, peer),
             Command::AcceptInvitation { peer, folder, root } => {
                 match self.accept(now, peer, folder, root) {
-                    Accepted::Prepare(record) => {
-                        return self.prepare(id, record, Absent::Make);
-                    }
+                    Accepted::Prepare(record) => return self.prepare(id, record, AbsentRoot::Made),
                     Accepted::Answer(answer) => answer,
                 }
             }
@@ -93,7 +88,7 @@ impl Device {
         }
     }
 
-    fn prepare(&mut self, command: CommandId, record: FolderRecord, absent: Absent) {
+    fn prepare(&mut self, command: CommandId, record: FolderRecord, absent: AbsentRoot) {
         if !is_name(&record.label) {
             return self.outbox.push(Output::Reply(command, Err(Refusal::Name)));
         }
@@ -191,8 +186,9 @@ impl Device {
             .persist(vec![StoreOp::RemovePeer(id)], Vec::new());
         self.outbox
             .network(NetworkRequest::Grant(id, BTreeSet::new()));
-        peer.link.close(&mut self.outbox);
+        // First, so that the connection closes for this reason and the peer is told.
         self.trust(now);
+        peer.link.close(&mut self.outbox);
         Ok(Answer::Accepted)
     }
 

@@ -53,6 +53,9 @@ impl Link {
         }
         match (self.role, self.phase) {
             (Role::Dialer, Phase::Seeking { since }) => self.dial_if_possible(since, turn),
+            (Role::Dialer, Phase::Dialing { path, deadline }) => {
+                self.redirect_dial(path, deadline, turn);
+            }
             (Role::Dialer, Phase::Up(up)) => self.keep_best_path(up, turn),
             (Role::Dialer | Role::Acceptor, _) => {}
         }
@@ -101,6 +104,24 @@ impl Link {
             path,
             deadline: turn.now.after(DIAL_PATIENCE),
         };
+    }
+
+    /// A dial whose path is gone goes on over another one, if there is one.
+    fn redirect_dial(&mut self, path: Path, deadline: Moment, turn: &mut Turn<'_>) {
+        let stands = match path {
+            Path::Direct(addr) => self.paths.is_alive(turn.now, addr),
+            Path::Relay => self.relay.is_open(),
+        };
+        if stands {
+            return;
+        }
+        let path = match self.paths.best(turn.now) {
+            Some(addr) => Path::Direct(addr),
+            None if self.relay.is_open() => Path::Relay,
+            None => return,
+        };
+        turn.outbox.network(NetworkRequest::Select(self.peer, path));
+        self.phase = Phase::Dialing { path, deadline };
     }
 
     /// Moves to the best path, gives up a dead one, keeps a direct one proved.

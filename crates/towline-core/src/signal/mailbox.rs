@@ -178,6 +178,7 @@ impl Session {
         &mut self,
         now: Moment,
         slot: Slot,
+        lasts: Duration,
         outbox: &mut Outbox,
         news: &mut Vec<SessionNews>,
     ) {
@@ -190,7 +191,7 @@ impl Session {
                     slot: slot.clone(),
                     deadline: None,
                 };
-                news.push(SessionNews::Mailbox(MailboxEvent::Opened(slot)));
+                news.push(SessionNews::Mailbox(MailboxEvent::Opened(slot, lasts)));
             }
             Mailbox::ExpectJoiner { slot: ours, .. } if *ours == slot => {
                 self.mailbox = Mailbox::ExpectJoiner {

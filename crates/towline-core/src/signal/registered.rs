@@ -22,7 +22,10 @@ impl Session {
         news: &mut Vec<SessionNews>,
     ) {
         match message {
-            ServerMessage::PairingCode { code, .. } => self.mailbox_opened(now, code, outbox, news),
+            ServerMessage::PairingCode { code, expires_in } => {
+                let lasts = Duration::from_secs(expires_in);
+                self.mailbox_opened(now, code, lasts, outbox, news)
+            }
             ServerMessage::Paired { peer_id } => self.mailbox_joined(peer_id, news),
             ServerMessage::PairingFailed { reason } => {
                 self.mailbox_ended(now, reason, outbox, news)

@@ -438,6 +438,34 @@ fn the_acceptor_probes_but_never_dials_selects_or_asks() {
 }
 
 #[test]
+fn an_acceptor_that_is_refused_shows_it_until_it_is_connected_again() {
+    let mut world = World::acceptor(&[lan_addr()]);
+    let (peer, first, second) = (world.peer, ConnectionId(1), ConnectionId(2));
+    world.input(LinkInput::Start);
+    world.network(NetworkEvent::Connected(peer, first));
+    world.network(NetworkEvent::Disconnected(peer, first, LinkFault::Refused));
+    for _ in 0..5 {
+        let state = world.link.summary(world.now);
+        assert!(
+            matches!(
+                state,
+                LinkState::Waiting {
+                    fault: LinkFault::Refused,
+                    ..
+                }
+            ),
+            "{state:?}"
+        );
+        world.pass(seconds(40));
+        world.input(LinkInput::Online);
+    }
+    world.network(NetworkEvent::Connected(peer, second));
+    world.network(NetworkEvent::Disconnected(peer, second, LinkFault::Closed));
+    world.pass(seconds(90));
+    assert_eq!(world.link.summary(world.now), LinkState::Connecting);
+}
+
+#[test]
 fn probes_are_answered_by_probes_only_until_the_way_is_proved() {
     let mut world = World::acceptor(&[]);
     world.input(LinkInput::Start);
@@ -484,6 +512,41 @@ fn a_lost_connection_is_tried_again_with_growing_waits_and_at_once_when_the_peer
     world.input(LinkInput::Online);
     world.pass(ms(100));
     assert_eq!(world.acts(), dials_on(peer, Path::Relay));
+}
+
+#[test]
+fn a_peer_that_ended_is_dialled_only_where_it_answers_anew() {
+    let mut world = World::up_on_direct(lan_addr());
+    let peer = world.peer;
+    world.network(NetworkEvent::RelayClosed(peer));
+    world.network(NetworkEvent::Disconnected(
+        peer,
+        ConnectionId(1),
+        LinkFault::Closed,
+    ));
+    world.pass(seconds(2));
+    assert_eq!(world.acts(), [], "the old address is not dialled");
+    world.input(LinkInput::Online);
+    world.answer(loopback_addr(), 1);
+    assert_eq!(world.acts(), dials_on(peer, Path::Direct(loopback_addr())));
+}
+
+#[test]
+fn a_dial_whose_path_goes_away_goes_on_over_another() {
+    let mut world = World::dialer(&[]);
+    let peer = world.peer;
+    world.input(LinkInput::Start);
+    world.input(LinkInput::Online);
+    world.relay_opens();
+    world.pass(ms(100));
+    assert_eq!(world.acts()[1..], dials_on(peer, Path::Relay));
+    world.answer(lan_addr(), 1);
+    assert_eq!(world.acts(), [], "the relay works");
+    world.network(NetworkEvent::RelayClosed(peer));
+    assert_eq!(
+        world.acts(),
+        [NetworkRequest::Select(peer, Path::Direct(lan_addr()))]
+    );
 }
 
 #[test]

@@ -110,6 +110,10 @@ fn slot() -> Slot {
     Slot::parse("ABC").unwrap()
 }
 
+fn opened() -> MailboxEvent {
+    MailboxEvent::Opened(slot(), Duration::from_secs(300))
+}
+
 /// A creator whose code is on the screen, and a fresh joiner.
 fn waiting() -> (Side, Side) {
     let (mut creator, joiner) = (Side::new(1, "desk"), Side::new(2, "lap"));
@@ -119,7 +123,7 @@ fn waiting() -> (Side, Side) {
         [MailboxRequest::Open]
     );
     assert_eq!(creator.pairing.summary(), PairingSummary::Opening);
-    creator.event(at(0), MailboxEvent::Opened(slot()));
+    creator.event(at(0), opened());
     (creator, joiner)
 }
 
@@ -248,7 +252,7 @@ fn a_creator_that_guesses_learns_nothing_and_burns_the_mailbox() {
     let (mut creator, mut joiner) = waiting();
     let (mut guesser, _) = waiting();
     guesser.wish(at(0), PairingWish::Start);
-    guesser.event(at(0), MailboxEvent::Opened(slot()));
+    guesser.event(at(0), opened());
     guesser.wants.clear();
     assert_ne!(guesser.code(), creator.code());
     joiner.wish(at(1), PairingWish::Join(creator.code()));
@@ -271,7 +275,7 @@ fn after_two_burned_codes_the_secret_is_longer_for_ten_minutes() {
         assert_eq!(creator.failed(), PairingFault::CodeInvalid);
         creator.wish(at(2), PairingWish::Start);
         creator.wants.clear();
-        creator.event(at(2), MailboxEvent::Opened(slot()));
+        creator.event(at(2), opened());
     }
     assert_eq!(creator.code().secret.reveal().len(), 4);
     let mut joiner = Side::new(2, "lap");
@@ -281,7 +285,7 @@ fn after_two_burned_codes_the_secret_is_longer_for_ten_minutes() {
     assert_paired(&creator, &joiner);
 
     creator.wish(at(700), PairingWish::Start);
-    creator.event(at(700), MailboxEvent::Opened(slot()));
+    creator.event(at(700), opened());
     assert_eq!(creator.code().secret.reveal().len(), 3);
 }
 
@@ -294,6 +298,21 @@ fn a_code_ends_after_five_minutes() {
     creator.timeout(at(300));
     assert_eq!(creator.failed(), PairingFault::Expired);
     assert_eq!(creator.wants, [MailboxRequest::Burn]);
+}
+
+#[test]
+fn a_code_ends_when_the_server_says_but_never_after_five_minutes() {
+    for (told, ends) in [(2, 2), (300, 300), (900, 300)] {
+        let mut creator = Side::new(1, "desk");
+        creator.wish(at(0), PairingWish::Start);
+        creator.event(
+            at(10),
+            MailboxEvent::Opened(slot(), Duration::from_secs(told)),
+        );
+        assert_eq!(creator.pairing.poll_timeout(), Some(at(10 + ends)));
+        creator.timeout(at(10 + ends));
+        assert_eq!(creator.failed(), PairingFault::Expired);
+    }
 }
 
 #[test]
@@ -423,7 +442,7 @@ fn a_man_in_the_middle_who_guessed_the_code_shows_other_strings() {
     to_joiner.rng = ChaCha20Rng::from_seed([1; 32]);
     to_joiner.wish(at(0), PairingWish::Start);
     to_joiner.wants.clear();
-    to_joiner.event(at(0), MailboxEvent::Opened(slot()));
+    to_joiner.event(at(0), opened());
     assert_eq!(to_joiner.code(), creator.code());
     meet(&mut creator, &mut to_creator);
     run(&mut creator, &mut to_creator);

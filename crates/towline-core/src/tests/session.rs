@@ -24,6 +24,9 @@ use crate::pairing::{MailboxEvent, MailboxRequest};
 use crate::signal::{Session, SessionInput, SessionNews};
 use crate::snapshot::{PairingFault, ServerState};
 
+/// How long the server keeps a mailbox.
+const LIFE: Duration = Duration::from_secs(300);
+
 const HOME: &str = "ws://127.0.0.1:9000/ws";
 
 struct World {
@@ -329,7 +332,10 @@ fn a_creators_mailbox_carries_bytes_both_ways() {
         code: slot(),
         expires_in: 300,
     };
-    assert_eq!(world.say(code), [mailbox(MailboxEvent::Opened(slot()))]);
+    assert_eq!(
+        world.say(code),
+        [mailbox(MailboxEvent::Opened(slot(), LIFE))]
+    );
     let peer_id = SignalId::Device(peer());
     assert_eq!(
         world.say(ServerMessage::Paired { peer_id }),
@@ -480,7 +486,10 @@ fn answers_to_a_mailbox_that_was_left_are_not_taken_for_the_next() {
     assert_eq!(world.say(code("ABC")), []);
     assert_eq!(
         world.say(code("XYZ")),
-        [mailbox(MailboxEvent::Opened(Slot::parse("XYZ").unwrap()))]
+        [mailbox(MailboxEvent::Opened(
+            Slot::parse("XYZ").unwrap(),
+            LIFE
+        ))]
     );
 }
 

@@ -5,6 +5,7 @@
 //! there; an unmounted disk, a moved directory or a foreign one is a [`RootFault`], never "empty".
 
 use std::collections::BTreeSet;
+use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -48,6 +49,29 @@ pub(crate) struct Root {
 }
 
 impl Root {
+    /// Makes the place for a new folder where nothing lies yet, unless it would lie in one of
+    /// `others`: a directory made there would be synced.
+    pub(crate) fn make(path: &RootPath, others: &[RootPath]) -> Result<(), RootFault> {
+        let place = Path::new(&path.0);
+        if place.exists() {
+            return Ok(());
+        }
+        let Some(above) = place
+            .ancestors()
+            .find_map(|above| above.canonicalize().ok())
+        else {
+            return Err(RootFault::Missing);
+        };
+        let is_around = |other: &RootPath| {
+            let other = Path::new(&other.0);
+            above.starts_with(other.canonicalize().as_deref().unwrap_or(other))
+        };
+        if others.iter().any(is_around) {
+            return Err(RootFault::Nested);
+        }
+        fs::create_dir_all(place).map_err(|fault| fault_of(&fault))
+    }
+
     /// Checks the place for a new folder and leaves the marker there. A marker of the same folder
     /// is fine. `others` are the roots in use.
     pub(crate) fn prepare(
@@ -75,23 +99,6 @@ impl Root {
                 written.map_err(|fault| fault_of(&fault))
             }
         }
-    }
-
-    /// Like [`Root::prepare`], but makes the place, with what leads to it, where nothing is.
-    pub(crate) fn make(
-        path: &RootPath,
-        others: &[RootPath],
-        folder: FolderId,
-    ) -> Result<(), RootFault> {
-        let place = Path::new(&path.0);
-        let is_new = !place.exists();
-        std::fs::create_dir_all(place).map_err(|fault| fault_of(&fault))?;
-        let prepared = Self::prepare(path, others, folder);
-        if prepared.is_err() && is_new {
-            // Succeeds on an empty directory only; one that stays behind harms nobody.
-            let _stays = std::fs::remove_dir(place);
-        }
-        prepared
     }
 
     /// Opens a root that was prepared, checks its marker and that it can be written.

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use rusqlite::Connection;
 use towline_core::io::{StoreReply, StoreRequest};
-use towline_core::records::StoreOp;
+use towline_core::records::{Restored, StoreOp, Totals};
 use towline_store::{NEWEST_VERSION, OpenError, Opened, Records, Store, StoreError};
 use towline_wire::ids::{Incarnation, Sequence};
 
@@ -49,9 +49,42 @@ fn assert_rebuilt(home: &Path) {
     assert_eq!(fs::read(kept_aside).unwrap(), damaged);
     let restored = store.restored().unwrap();
     assert_eq!(restored.incarnation, SECOND_LIFE);
-    assert!(restored.folders.is_empty());
+    for folder in &restored.folders {
+        assert_eq!(
+            (folder.last_sequence, folder.totals),
+            (Sequence(0), Totals::default())
+        );
+        assert!(folder.have.is_empty());
+    }
     drop(store);
     assert_eq!(Store::open(home, FRESH).unwrap().1, Opened::Existing);
+}
+
+#[test]
+fn peers_and_folders_of_a_truncated_file_are_saved_without_rows() {
+    let home = filled_home();
+    let (store, _) = Store::open(home.path(), FRESH).unwrap();
+    let before = store.restored().unwrap();
+    drop(store);
+    let file = fs::OpenOptions::new()
+        .write(true)
+        .open(database(home.path()))
+        .unwrap();
+    file.set_len(file.metadata().unwrap().len() - 5000).unwrap();
+    drop(file);
+    assert_rebuilt(home.path());
+    let (store, _) = Store::open(home.path(), FRESH).unwrap();
+    let after = store.restored().unwrap();
+    assert_eq!((&after.name, &after.peers), (&before.name, &before.peers));
+    let records = |restored: &Restored| {
+        restored
+            .folders
+            .iter()
+            .map(|folder| folder.record.clone())
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(records(&after), records(&before));
+    assert!(!after.folders.is_empty());
 }
 
 #[test]

@@ -323,11 +323,8 @@ fn mark(stat: &Stat) -> Mark {
         device: number(stat.st_dev),
         file_id,
     };
-    #[expect(
-        clippy::useless_conversion,
-        reason = "the type of a mode differs between systems"
-    )]
-    let mode = u32::from(stat.st_mode) & 0o7777;
+    // At most 12 bits are left.
+    let mode = (number(stat.st_mode) & 0o7777) as u32;
     Mark {
         kind,
         stamp,

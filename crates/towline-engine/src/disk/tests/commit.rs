@@ -1,9 +1,11 @@
 //! What a batch does, and what it leaves alone.
 
+#[cfg(unix)]
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 
 use super::*;
 
+#[cfg(unix)]
 #[test]
 fn a_batch_makes_files_links_and_directories_with_their_marks() {
     let place = TestRoot::new();
@@ -66,6 +68,7 @@ fn a_batch_makes_files_links_and_directories_with_their_marks() {
     }
 }
 
+#[cfg(unix)]
 #[test]
 fn a_replaced_file_keeps_its_privacy() {
     let place = TestRoot::new();
@@ -155,6 +158,7 @@ fn what_gives_way_is_kept_under_its_second_name() {
     assert_eq!(kept.stamp, place.stamp("copies/f (conflict)"));
 }
 
+#[cfg(unix)]
 #[test]
 fn keeping_works_for_removals_links_and_new_directories() {
     let place = TestRoot::new();

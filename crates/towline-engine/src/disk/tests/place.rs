@@ -1,6 +1,7 @@
 //! What a root must be, and how its loss is seen.
 
 use std::fs;
+#[cfg(unix)]
 use std::os::unix::fs::symlink;
 
 use super::*;
@@ -32,6 +33,22 @@ fn a_missing_place_and_a_file_are_no_roots() {
         Root::prepare(&root_path(&file), &[], FOLDER),
         Err(RootFault::NotDirectory)
     );
+}
+
+#[cfg(unix)]
+#[test]
+fn a_missing_place_is_made_but_never_inside_another_root() {
+    let place = TestRoot::new();
+    let outer = root_path(place.directory.path());
+    let elsewhere = tempfile::tempdir().unwrap();
+    let far = root_path(&elsewhere.path().join("a/b"));
+    assert_eq!(Root::make(&far, std::slice::from_ref(&outer)), Ok(()));
+    assert_eq!(Root::prepare(&far, &[], FOLDER), Ok(()));
+    assert_eq!(Root::make(&far, &[]), Ok(()), "what is there stays");
+    let inside = root_path(&place.at("new/deep"));
+    let nested = Err(RootFault::Nested);
+    assert_eq!(Root::make(&inside, &[outer]), nested);
+    assert!(!place.at("new").exists());
 }
 
 #[test]
@@ -97,6 +114,7 @@ fn a_moved_root_is_missing_and_a_replaced_one_is_seen() {
     assert_eq!(place.root.check(), Ok(()));
 }
 
+#[cfg(unix)]
 #[test]
 fn a_marker_directory_that_is_a_link_is_refused() {
     let directory = tempfile::tempdir().unwrap();
@@ -105,16 +123,4 @@ fn a_marker_directory_that_is_a_link_is_refused() {
     let prepared = Root::prepare(&root_path(directory.path()), &[], FOLDER);
     assert_eq!(prepared, Err(RootFault::WrongMarker));
     assert_eq!(fs::read_dir(outside.path()).unwrap().count(), 0);
-}
-
-#[test]
-fn a_place_for_a_peers_folder_is_made_and_a_nested_one_is_not_left_behind() {
-    let directory = tempfile::tempdir().unwrap();
-    let outer = directory.path().join("a/b");
-    assert_eq!(Root::make(&root_path(&outer), &[], FOLDER), Ok(()));
-    assert_eq!(Root::make(&root_path(&outer), &[], FOLDER), Ok(()));
-    let inner = outer.join("c");
-    let nested = Root::make(&root_path(&inner), &[root_path(&outer)], OTHER_FOLDER);
-    assert_eq!(nested, Err(RootFault::Nested));
-    assert!(!inner.exists());
 }

@@ -1,0 +1,25 @@
+//! Towline as people run it: real `towline` processes, a real signal server, real disks.
+//!
+//! Each module is one part of what a person can meet; each test begins with an empty world of its
+//! own. Nothing here knows the engine's types: everything is said through the command line and read
+//! from its JSON. Nothing sleeps: what must happen is waited for in `status --watch`, with a deadline.
+
+#![cfg(unix)]
+
+// mod process_content;
+mod process_kill;
+mod process_pairing;
+// mod process_roots;
+// mod process_server;
+// mod process_stop;
+// mod process_store;
+mod process_sync;
+// mod process_trust;
+mod process_content;
+#[cfg(target_os = "linux")]
+mod process_disks;
+mod process_roots;
+mod process_server;
+mod process_stop;
+mod process_trust;
+mod support;

@@ -1,0 +1,22 @@
+//! What every test stands on: a world of directories, a server, devices, and trees to compare.
+
+pub(crate) mod device;
+pub(crate) mod running;
+pub(crate) mod seed;
+pub(crate) mod server;
+pub(crate) mod system;
+pub(crate) mod tree;
+pub(crate) mod watch;
+pub(crate) mod world;
+
+use std::time::Duration;
+
+pub(crate) use device::{Device, Refused};
+pub(crate) use seed::Seed;
+pub(crate) use server::Server;
+pub(crate) use watch::Watch;
+pub(crate) use world::World;
+
+/// How long anything may take that takes a moment: 60 s, far above what it needs, so that a loaded
+/// machine is not an error.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);

@@ -1,0 +1,79 @@
+//! What only root can do: small disks, read-only disks, network namespaces. Users without root do it
+//! by `sudo -n`; where neither works the tests fail and say so, because a skipped test shows nothing.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use super::device::text;
+
+/// Whether these tests run as root.
+pub(crate) fn is_root() -> bool {
+    rustix::process::geteuid().is_root()
+}
+
+/// Runs a command as root; it must succeed.
+pub(crate) fn as_root(words: &[&str]) {
+    let output = root_command(words).output().expect("the command is there");
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(
+        output.status.success(),
+        "{words:?} needs root or sudo without a password: {said}"
+    );
+}
+
+fn root_command(words: &[&str]) -> Command {
+    let (program, arguments) = words.split_first().expect("a command");
+    if is_root() {
+        let mut command = Command::new(program);
+        command.args(arguments);
+        command
+    } else {
+        let mut command = Command::new("sudo");
+        command.arg("-n").args(words);
+        command
+    }
+}
+
+/// A disk in memory, unmounted at the end.
+#[derive(Debug)]
+pub(crate) struct SmallDisk(PathBuf);
+
+impl SmallDisk {
+    /// Mounts a disk of `size_kib` at `place`, which is made.
+    pub(crate) fn mount(place: &Path, size_kib: u64) -> Self {
+        std::fs::create_dir_all(place).expect("a mount point can be made");
+        let options = format!("size={size_kib}k,mode=0777");
+        as_root(&[
+            "mount",
+            "-t",
+            "tmpfs",
+            "-o",
+            &options,
+            "towline-test",
+            text(place),
+        ]);
+        Self(place.to_owned())
+    }
+
+    /// Gives it another size.
+    pub(crate) fn resize(&self, size_kib: u64) {
+        as_root(&[
+            "mount",
+            "-o",
+            &format!("remount,size={size_kib}k"),
+            text(&self.0),
+        ]);
+    }
+
+    /// Makes it read-only.
+    pub(crate) fn read_only(&self) {
+        as_root(&["mount", "-o", "remount,ro", text(&self.0)]);
+    }
+}
+
+impl Drop for SmallDisk {
+    fn drop(&mut self) {
+        // A device that still has it open is being killed; the mount goes with its last user.
+        let _ = root_command(&["umount", "--lazy", text(&self.0)]).output();
+    }
+}

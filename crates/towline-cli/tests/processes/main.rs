@@ -23,3 +23,8 @@ mod process_stop;
 mod process_trust;
 #[cfg(target_os = "linux")]
 mod process_disks;
+mod process_store;
+#[cfg(target_os = "linux")]
+mod process_keyring;
+#[cfg(target_os = "linux")]
+mod process_relay;

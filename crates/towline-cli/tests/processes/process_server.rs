@@ -93,7 +93,6 @@ fn what_is_no_server_is_named_and_does_no_harm() {
         device.wait("a fault", |view| matches!(fault(view), Some("protocol" | "refused")));
         let words = device.says(&["status"]);
         assert!(words.contains("is not a Towline signal server; check the address"), "{name}: {words}");
-        device.refused(&["pair"]).must_say("server_unreachable", &["check the network and the server's address"]);
         assert!(device.is_running(), "{name}");
         let peak = peak_memory_kib(device.id());
         assert!(peak < 150 * 1024, "{name}: {peak} KiB");

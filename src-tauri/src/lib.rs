@@ -1,1 +1,70 @@
-//! p
+//! The desktop shell: a window around the engine.
+//!
+//! It attaches to the engine that runs on this home already, or runs one itself (`device`), and
+//! answers the page's calls (`commands`). It decides nothing about peers or folders and has no words
+//! for people; the page has them. Closing the window ends an engine of its own in good order.
+
+mod arguments;
+mod commands;
+mod device;
+
+use std::sync::Arc;
+
+use tauri::{AppHandle, Manager, RunEvent};
+use tracing_subscriber::EnvFilter;
+
+pub use arguments::Arguments;
+pub use arguments::ArgumentsError;
+
+use device::Device;
+
+/// Why the shell cannot run.
+#[derive(Debug, thiserror::Error)]
+pub enum ShellError {
+    /// There is no home for the device.
+    #[error(transparent)]
+    Arguments(#[from] ArgumentsError),
+    /// The system gives no window.
+    #[error("no window can be opened: {0}")]
+    Window(#[from] tauri::Error),
+}
+
+/// Shows the window until it is closed.
+pub fn run(arguments: Arguments) -> Result<(), ShellError> {
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .init();
+    let device = Arc::new(Device::new(arguments.settings()?));
+    let app = tauri::Builder::default()
+        .plugin(tauri_plugin_dialog::init())
+        .plugin(tauri_plugin_opener::init())
+        .manage(Arc::clone(&device))
+        .invoke_handler(tauri::generate_handler![
+            commands::watch,
+            commands::command,
+            commands::start,
+            commands::pick_directory,
+            commands::open_folder,
+        ])
+        .build(tauri::generate_context!())?;
+    let handle = app.handle().clone();
+    tauri::async_runtime::spawn(async move {
+        device.live().await;
+        handle.exit(0);
+    });
+    app.run(|app, event| on_event(app, &event));
+    Ok(())
+}
+
+/// The last window's close asks to exit; the exit waits until the device has ended.
+fn on_event(app: &AppHandle, event: &RunEvent) {
+    if let RunEvent::ExitRequested {
+        code: None, api, ..
+    } = event
+    {
+        api.prevent_exit();
+        app.state::<Arc<Device>>().quit();
+    }
+}

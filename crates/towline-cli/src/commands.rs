@@ -14,8 +14,14 @@ use crate::output::Failure;
 pub(crate) fn find_peer<'a>(view: &'a View, text: &str) -> Result<&'a PeerView, Failure> {
     let found = pick(&view.peers, text, |peer| (&peer.name, &peer.id));
     found.map_err(|several| match several {
-        Pick::None => Failure::new("unknown_peer", format!("there is no peer {text:?}; `towline peers` lists them")),
-        Pick::Several => Failure::new("ambiguous", format!("several peers match {text:?}; use more of the id")),
+        Pick::None => Failure::new(
+            "unknown_peer",
+            format!("there is no peer {text:?}; `towline peers` lists them"),
+        ),
+        Pick::Several => Failure::new(
+            "ambiguous",
+            format!("several peers match {text:?}; use more of the id"),
+        ),
     })
 }
 
@@ -32,9 +38,16 @@ pub(crate) fn pick<'a, T>(
     names: impl Fn(&'a T) -> (&'a str, &'a str),
 ) -> Result<&'a T, Pick> {
     let items: Vec<&T> = items.into_iter().collect();
-    let exact: Vec<&T> = items.iter().copied().filter(|item| names(item).0 == text).collect();
+    let exact: Vec<&T> = items
+        .iter()
+        .copied()
+        .filter(|item| names(item).0 == text)
+        .collect();
     let matching = if exact.is_empty() {
-        items.into_iter().filter(|item| !text.is_empty() && names(item).1.starts_with(text)).collect()
+        items
+            .into_iter()
+            .filter(|item| !text.is_empty() && names(item).1.starts_with(text))
+            .collect()
     } else {
         exact
     };

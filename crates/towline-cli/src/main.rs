@@ -178,5 +178,10 @@ fn run(arguments: Arguments, output: &Output) -> Result<(), Failure> {
 fn default_home() -> Result<PathBuf, Failure> {
     directories::ProjectDirs::from("", "", "towline")
         .map(|places| places.data_dir().to_owned())
-        .ok_or_else(|| Failure::new("home", "this user has no home directory; name one with --home".to_owned()))
+        .ok_or_else(|| {
+            Failure::new(
+                "home",
+                "this user has no home directory; name one with --home".to_owned(),
+            )
+        })
 }

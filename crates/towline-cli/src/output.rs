@@ -1,6 +1,9 @@
 //! What the command line says: words for a person, or one JSON document per line.
 
-#![expect(clippy::print_stdout, reason = "standard output is this program's purpose")]
+#![expect(
+    clippy::print_stdout,
+    reason = "standard output is this program's purpose"
+)]
 
 use serde::Serialize;
 use towline_engine::{LocalError, ViewError};
@@ -16,14 +19,20 @@ pub(crate) struct Failure {
 
 impl Failure {
     pub(crate) fn new(code: &str, message: String) -> Self {
-        Self { code: code.to_owned(), message }
+        Self {
+            code: code.to_owned(),
+            message,
+        }
     }
 }
 
 impl From<ViewError> for Failure {
     fn from(error: ViewError) -> Self {
         let message = words::refusal(&error.code, error.detail.as_deref());
-        Self { code: error.code, message }
+        Self {
+            code: error.code,
+            message,
+        }
     }
 }
 

@@ -10,16 +10,26 @@ pub(crate) fn refusal(code: &str, detail: Option<&str>) -> String {
         "name" => "a name has 1 to 64 bytes in one line; choose another",
         "unknown_peer" => "there is no such peer; `towline peers` lists them",
         "unknown_folder" => "there is no such folder; `towline folder list` lists them",
-        "unknown_invitation" => "no peer shares such a folder; `towline folder list` shows invitations",
+        "unknown_invitation" => {
+            "no peer shares such a folder; `towline folder list` shows invitations"
+        }
         "no_server" => "no signal server is configured; run `towline up --server URL`",
-        "already_here" => "this folder is on this device already; `towline folder list` shows where",
+        "already_here" => {
+            "this folder is on this device already; `towline folder list` shows where"
+        }
         "root_missing" => "this directory does not exist; create it or name another",
         "root_not_directory" => "this is not a directory; name one",
         "root_nested" => "this directory lies in a synced folder, or holds one; name another",
-        "root_wrong_marker" => "this directory belongs to another synced folder (its .towline directory says so); name another",
-        "root_no_access" => "this user may not write there; change its permissions or name another directory",
+        "root_wrong_marker" => {
+            "this directory belongs to another synced folder (its .towline directory says so); name another"
+        }
+        "root_no_access" => {
+            "this user may not write there; change its permissions or name another directory"
+        }
         "root_read_only" => "this disk is read-only; name a directory on another",
-        "code_letter" => "the code holds a character that codes never have (letters without I and O, digits 2 to 9); read it again",
+        "code_letter" => {
+            "the code holds a character that codes never have (letters without I and O, digits 2 to 9); read it again"
+        }
         "code_length" => "a code has six characters, like ABC-234; read it again",
         "code_host" => "the part after @ is not a server's name; read it again",
         "link" => "this is not a Towline link, or not a whole one; copy it again",
@@ -37,13 +47,19 @@ pub(crate) fn refusal(code: &str, detail: Option<&str>) -> String {
 /// The sentence for a failed pairing.
 pub(crate) fn pairing_failure(reason: &str) -> &str {
     match reason {
-        "code_invalid" => "the code is wrong or used up; make a new one with `towline pair` and try again",
+        "code_invalid" => {
+            "the code is wrong or used up; make a new one with `towline pair` and try again"
+        }
         "expired" => "the code is older than five minutes; make a new one with `towline pair`",
-        "server_unreachable" => "the signal server cannot be reached; check the network and the server's address, then try again",
+        "server_unreachable" => {
+            "the signal server cannot be reached; check the network and the server's address, then try again"
+        }
         "rate_limited" => "too many tries from here; wait ten minutes, then make a new code",
         "peer_gone" => "the other device went away; make a new code and try again",
         "version" => "the other device runs a version that this one cannot speak with; update both",
-        "protocol" => "the other device sent something unexpected; make a new code, and if it happens again update both",
+        "protocol" => {
+            "the other device sent something unexpected; make a new code, and if it happens again update both"
+        }
         "own_code" => "this is this device's own code; enter it on the other device",
         other => other,
     }
@@ -58,7 +74,9 @@ pub(crate) fn server(state: &ServerStateView) -> String {
         ServerStateView::Offline { fault, retry_at_ms } => {
             let why = match fault.as_str() {
                 "unreachable" => "cannot be reached; check the network and the address",
-                "certificate" => "shows a certificate that is not valid for its name; ask its administrator",
+                "certificate" => {
+                    "shows a certificate that is not valid for its name; ask its administrator"
+                }
                 "protocol" => "is not a Towline signal server; check the address",
                 "closed" => "closed the connection",
                 "refused" => "does not let this device in; ask its administrator",
@@ -112,7 +130,9 @@ pub(crate) fn folder(state: &FolderStateView, needs: u64) -> String {
                 "missing" => "its directory is gone; bring it back, or remove the folder",
                 "not_directory" => "its place is not a directory any more",
                 "nested" => "it lies in another synced folder",
-                "wrong_marker" => "its directory holds another folder, or its .towline marker is gone",
+                "wrong_marker" => {
+                    "its directory holds another folder, or its .towline marker is gone"
+                }
                 "no_access" => "this user may not read or write its directory",
                 "read_only" => "its disk is read-only",
                 other => other,
@@ -121,7 +141,9 @@ pub(crate) fn folder(state: &FolderStateView, needs: u64) -> String {
         }
         FolderStateView::Scanning => "looking for changes".to_owned(),
         FolderStateView::Syncing => format!("syncing, {needs} to go"),
-        FolderStateView::Waiting => format!("waiting for {needs} that no connected peer has or this disk refuses"),
+        FolderStateView::Waiting => {
+            format!("waiting for {needs} that no connected peer has or this disk refuses")
+        }
         FolderStateView::InSync => "in sync".to_owned(),
     }
 }
@@ -141,7 +163,10 @@ pub(crate) fn held_back(reason: &str) -> &str {
 
 /// The compare string in one line.
 pub(crate) fn compare(peer: &PeerView) -> String {
-    let symbols = peer.compare.iter().map(|symbol| format!("{} {}", symbol.emoji, symbol.word));
+    let symbols = peer
+        .compare
+        .iter()
+        .map(|symbol| format!("{} {}", symbol.emoji, symbol.word));
     symbols.collect::<Vec<_>>().join("  ")
 }
 
@@ -150,7 +175,11 @@ pub(crate) fn bytes(bytes: u64) -> String {
     let mut value = bytes as f64;
     for unit in ["B", "KiB", "MiB", "GiB"] {
         if value < 1024.0 {
-            return if unit == "B" { format!("{bytes} B") } else { format!("{value:.1} {unit}") };
+            return if unit == "B" {
+                format!("{bytes} B")
+            } else {
+                format!("{value:.1} {unit}")
+            };
         }
         value /= 1024.0;
     }
@@ -159,7 +188,9 @@ pub(crate) fn bytes(bytes: u64) -> String {
 
 /// Whole seconds until a Unix time in milliseconds; 0 when it has passed.
 pub(crate) fn seconds_until(unix_ms: u64) -> u64 {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let now = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default();
     let now_ms = u64::try_from(now.as_millis()).unwrap_or(u64::MAX);
     unix_ms.saturating_sub(now_ms).div_ceil(1000)
 }

@@ -4,6 +4,7 @@
 //! means (`commands`). Everything else is decided in `pairing`, `signal`, `link` and `folder`.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 use std::net::SocketAddr;
 
 use rand_chacha::ChaCha20Rng;
@@ -30,8 +31,7 @@ use crate::snapshot::{DeviceSummary, PeerSummary, Snapshot};
 mod commands;
 mod membership;
 
-/// What a device is born with.
-#[derive(Debug)]
+/// What a device is born with. The seed stays out of `Debug`.
 pub struct Birth {
     /// The source of all its randomness. Secret: codes and nonces come from it.
     pub seed: [u8; 32],
@@ -41,6 +41,14 @@ pub struct Birth {
     pub restored: Restored,
     /// The signal server, if one is configured.
     pub server: Option<ServerUrl>,
+}
+
+impl fmt::Debug for Birth {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Birth")
+            .field("identity", &self.identity)
+            .finish_non_exhaustive()
+    }
 }
 
 /// One device.
@@ -86,8 +94,16 @@ enum Greeting {
 impl Device {
     /// Brings a device to life; outputs are ready at once.
     pub fn new(now: Moment, birth: Birth) -> Self {
-        let Birth { seed, identity, restored, server } = birth;
-        let actor = Actor { device: identity.id(), incarnation: restored.incarnation };
+        let Birth {
+            seed,
+            identity,
+            restored,
+            server,
+        } = birth;
+        let actor = Actor {
+            device: identity.id(),
+            incarnation: restored.incarnation,
+        };
         let mut device = Self {
             session: Session::new(identity.clone(), server.clone()),
             pairing: Pairing::new(),
@@ -141,14 +157,18 @@ impl Device {
     /// Does what has become due.
     pub fn handle_timeout(&mut self, now: Moment) {
         self.revision += 1;
-        let news = self.session.handle_timeout(now, &mut self.rng, &mut self.outbox);
+        let news = self
+            .session
+            .handle_timeout(now, &mut self.rng, &mut self.outbox);
         self.session_news(now, news);
         let news = self.pairing.handle_timeout(now);
         self.pairing_news(now, news);
         let peers: Vec<DeviceId> = self.peers.keys().copied().collect();
         for id in peers {
             if let Some(peer) = self.peers.get_mut(&id) {
-                let news = peer.link.handle_timeout(now, &mut self.rng, &mut self.outbox);
+                let news = peer
+                    .link
+                    .handle_timeout(now, &mut self.rng, &mut self.outbox);
                 self.link_news(now, id, news);
             }
         }
@@ -164,7 +184,10 @@ impl Device {
 
     /// When `handle_timeout` is due.
     pub fn poll_timeout(&self) -> Option<Moment> {
-        let links = self.peers.values().filter_map(|peer| peer.link.poll_timeout());
+        let links = self
+            .peers
+            .values()
+            .filter_map(|peer| peer.link.poll_timeout());
         let folders = self.folders.values().filter_map(Folder::poll_timeout);
         self.session
             .poll_timeout()
@@ -185,13 +208,23 @@ impl Device {
         let mut peers: Vec<PeerSummary> = self
             .peers
             .values()
-            .map(|peer| PeerSummary { record: peer.record.clone(), link: peer.link.summary(now) })
+            .map(|peer| PeerSummary {
+                record: peer.record.clone(),
+                link: peer.link.summary(now),
+            })
             .collect();
         peers.sort_by(|left, right| left.record.name.cmp(&right.record.name));
-        let mut folders: Vec<_> = self.folders.values().map(|folder| self.folder_summary(folder)).collect();
+        let mut folders: Vec<_> = self
+            .folders
+            .values()
+            .map(|folder| self.folder_summary(folder))
+            .collect();
         folders.sort_by(|left, right| left.record.label.cmp(&right.record.label));
         Snapshot {
-            device: DeviceSummary { id: self.identity.id(), name: self.name.clone() },
+            device: DeviceSummary {
+                id: self.identity.id(),
+                name: self.name.clone(),
+            },
             server: self.session.summary(),
             pairing: self.pairing.summary(),
             peers,
@@ -201,7 +234,10 @@ impl Device {
     }
 
     fn actor(&self) -> Actor {
-        Actor { device: self.identity.id(), incarnation: self.incarnation }
+        Actor {
+            device: self.identity.id(),
+            incarnation: self.incarnation,
+        }
     }
 
     fn store(&mut self, now: Moment, reply: StoreReply) {
@@ -226,7 +262,12 @@ impl Device {
             StoreReply::Needs { folder, needs, end } => {
                 self.folder(now, folder, FolderInput::Needs(needs, end));
             }
-            StoreReply::Index { folder, peer, rows, end } => {
+            StoreReply::Index {
+                folder,
+                peer,
+                rows,
+                end,
+            } => {
                 self.folder(now, folder, FolderInput::Index(peer, rows, end));
             }
             // The engine ends the device; until then nothing more can be decided.
@@ -241,7 +282,9 @@ impl Device {
     }
 
     fn session(&mut self, now: Moment, input: SessionInput) {
-        let news = self.session.handle_input(now, input, &mut self.rng, &mut self.outbox);
+        let news = self
+            .session
+            .handle_input(now, input, &mut self.rng, &mut self.outbox);
         self.session_news(now, news);
     }
 
@@ -261,8 +304,21 @@ impl Device {
                 SessionNews::Online(peer) => self.link(now, peer, LinkInput::Online),
                 SessionNews::Offline(peer) => self.link(now, peer, LinkInput::Offline),
                 SessionNews::Told(peer, bytes) => self.link(now, peer, LinkInput::Told(bytes)),
-                SessionNews::RelayReady { peer, url, channel, token } => {
-                    self.link(now, peer, LinkInput::RelayReady { url, channel, token });
+                SessionNews::RelayReady {
+                    peer,
+                    url,
+                    channel,
+                    token,
+                } => {
+                    self.link(
+                        now,
+                        peer,
+                        LinkInput::RelayReady {
+                            url,
+                            channel,
+                            token,
+                        },
+                    );
                 }
             }
         }
@@ -279,7 +335,11 @@ impl Device {
                     self.add_peer(record);
                     self.trust(now);
                     self.grant(id);
-                    self.link(now, id, LinkInput::LocalAddresses(self.local_addresses.clone()));
+                    self.link(
+                        now,
+                        id,
+                        LinkInput::LocalAddresses(self.local_addresses.clone()),
+                    );
                     self.link(now, id, LinkInput::Start);
                 }
             }
@@ -299,6 +359,7 @@ impl Device {
             NetworkEvent::ProbeAnswered { peer, .. }
             | NetworkEvent::ProbeHeard { peer, .. }
             | NetworkEvent::Measured { peer, .. }
+            | NetworkEvent::Misbehaved(peer)
             | NetworkEvent::RelayOpened(peer)
             | NetworkEvent::RelayClosed(peer)
             | NetworkEvent::Connected(peer, _)
@@ -311,7 +372,9 @@ impl Device {
 
     fn link(&mut self, now: Moment, id: DeviceId, input: LinkInput) {
         if let Some(peer) = self.peers.get_mut(&id) {
-            let news = peer.link.handle_input(now, input, &mut self.rng, &mut self.outbox);
+            let news = peer
+                .link
+                .handle_input(now, input, &mut self.rng, &mut self.outbox);
             self.link_news(now, id, news);
         }
     }
@@ -331,7 +394,9 @@ impl Device {
 
     fn link_up(&mut self, now: Moment, id: DeviceId, connection: ConnectionId) {
         self.leave_folders(now, id);
-        let Some(peer) = self.peers.get_mut(&id) else { return };
+        let Some(peer) = self.peers.get_mut(&id) else {
+            return;
+        };
         peer.connection = Some((connection, Greeting::ExpectHello));
         let hello = Hello {
             versions: VersionRange::OURS,
@@ -343,16 +408,25 @@ impl Device {
     }
 
     fn link_down(&mut self, now: Moment, id: DeviceId, connection: ConnectionId) {
-        let Some(peer) = self.peers.get_mut(&id) else { return };
-        if peer.connection.is_some_and(|(standing, _)| standing == connection) {
+        let Some(peer) = self.peers.get_mut(&id) else {
+            return;
+        };
+        if peer
+            .connection
+            .is_some_and(|(standing, _)| standing == connection)
+        {
             peer.connection = None;
             self.leave_folders(now, id);
         }
     }
 
     fn frame(&mut self, now: Moment, id: DeviceId, frame: Control) {
-        let Some(peer) = self.peers.get_mut(&id) else { return };
-        let Some((_, greeting)) = &mut peer.connection else { return };
+        let Some(peer) = self.peers.get_mut(&id) else {
+            return;
+        };
+        let Some((_, greeting)) = &mut peer.connection else {
+            return;
+        };
         match (*greeting, frame) {
             (Greeting::ExpectHello, Control::Hello(hello)) => {
                 if VersionRange::OURS.agree(hello.versions).is_none() {
@@ -364,7 +438,14 @@ impl Device {
                 self.folders_stated(now, id, statements);
             }
             (Greeting::Greeted, Control::Index(page)) => self.page_received(now, id, page),
-            (Greeting::Greeted, Control::IndexAck { folder, incarnation, up_to }) => {
+            (
+                Greeting::Greeted,
+                Control::IndexAck {
+                    folder,
+                    incarnation,
+                    up_to,
+                },
+            ) => {
                 self.folder(now, folder, FolderInput::PageAcked(id, incarnation, up_to));
             }
             // The link takes these itself, whenever they come.
@@ -385,14 +466,20 @@ impl Device {
             return;
         }
         let link = Link::new(&self.identity, &record, &mut self.rng);
-        let peer = Peer { record, link, connection: None, statements: BTreeMap::new() };
+        let peer = Peer {
+            record,
+            link,
+            connection: None,
+            statements: BTreeMap::new(),
+        };
         self.peers.insert(id, peer);
     }
 
     fn keep_addresses(&mut self, id: DeviceId, addresses: Vec<SocketAddr>) {
         if let Some(peer) = self.peers.get_mut(&id) {
             peer.record.addresses = addresses;
-            self.outbox.persist(vec![StoreOp::PutPeer(peer.record.clone())], Vec::new());
+            self.outbox
+                .persist(vec![StoreOp::PutPeer(peer.record.clone())], Vec::new());
         }
     }
 

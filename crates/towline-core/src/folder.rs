@@ -6,9 +6,10 @@
 //! pages of needs, in this order. Scans, steps and the index on its way out run beside the jobs and
 //! come back as jobs. Nothing that grows with the folder is held in memory.
 //!
-//! [`look`] knows the root and the scans, [`observe`] what they mean, [`exchange`] the index pages
-//! out and in, [`verdict`] who wins, [`plan`] what is to be done, [`walk`] when, [`settle`] what came
-//! of it, and [`decide`] makes the decisions. This file holds the jobs. Never here: bytes, files, tasks, text for people.
+//! `look` knows the root and the scans, `observe` what they mean, `exchange` the index pages out and
+//! in, [`verdict`] who wins, [`plan`] what is to be done, `walk` when, `settle` what came of it, and
+//! `decide` makes the decisions. This file holds the jobs. Never here: bytes, files, tasks, text for
+//! people.
 
 pub mod conflict;
 mod decide;
@@ -24,7 +25,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use towline_wire::entry::{Actor, Entry};
 use towline_wire::ids::{DeviceId, Incarnation, Sequence};
-use towline_wire::limits::INDEX_PAGES_IN_FLIGHT_MAX;
+use towline_wire::limits::{INDEX_PAGE_ENTRIES_MAX, INDEX_PAGES_IN_FLIGHT_MAX};
 use towline_wire::peer::IndexPage;
 use towline_wire::rel_path::RelPath;
 
@@ -72,6 +73,9 @@ pub enum FolderInput {
     PageAcked(DeviceId, Incarnation, Sequence),
     /// The device began a new incarnation: tell everything anew under it.
     NewIncarnation(Actor),
+    /// The same, because the store was rolled back: what it has written since may bear counters
+    /// that name other writes elsewhere.
+    RolledBack(Actor),
 }
 
 /// How far we have each peer's index, kept durable by `PutPeerRows`.
@@ -85,6 +89,8 @@ const OUTCOMES_PER_BATCH: usize = 1024;
 pub struct Folder {
     record: FolderRecord,
     us: Actor,
+    /// The highest sequence among our rows when the folder began to live.
+    first_sequence: Sequence,
     last_sequence: Sequence,
     totals: Totals,
     have: HaveByPeer,
@@ -108,6 +114,9 @@ enum Job {
     Observe(ScanId, Sighting, Departures),
     TakePage(DeviceId, IndexPage),
     Forget(DeviceId),
+    /// Our rows after a position, written by an actor that may have written before what it has
+    /// forgotten: they become writes of the present one.
+    Disown(Actor, Sequence),
 }
 
 /// What the decision under way waits for.
@@ -116,6 +125,7 @@ enum Work {
     Idle,
     ExpectRows(Vec<RelPath>, Question),
     ExpectNeeds,
+    ExpectOurIndex(Actor),
     ExpectPersisted(BatchId, Conclusion),
 }
 
@@ -126,6 +136,7 @@ enum Question {
     Settle(Vec<(RelPath, Outcome)>),
     Ground(Actor, Vec<Planned>),
     MakeRoom(Actor, Vec<Planned>),
+    Disown(Actor),
 }
 
 /// What follows when a decision is durable.
@@ -149,6 +160,7 @@ impl Folder {
         Self {
             record,
             us,
+            first_sequence: last_sequence,
             last_sequence,
             totals,
             have,
@@ -174,6 +186,9 @@ impl Folder {
             FolderInput::Disk(event) => self.handle_disk(event),
             FolderInput::Rows(rows) => self.handle_rows(now, rows, outbox),
             FolderInput::Needs(needs, end) => self.handle_needs(needs, end, outbox),
+            FolderInput::Index(peer, rows, end) if peer == self.us.device => {
+                self.handle_our_index(&rows, end, outbox);
+            }
             FolderInput::Index(peer, rows, end) => {
                 self.exchange
                     .loaded(peer, self.us.incarnation, rows, end, outbox);
@@ -191,13 +206,20 @@ impl Folder {
                     self.exchange.acked(peer, up_to);
                 }
             }
-            FolderInput::NewIncarnation(actor) => {
-                self.walk.note_incarnation(self.us);
-                self.us = actor;
-                self.exchange.begin_anew();
+            FolderInput::NewIncarnation(actor) => self.begin_incarnation(actor),
+            FolderInput::RolledBack(actor) => {
+                self.jobs
+                    .push_front(Job::Disown(self.us, self.first_sequence));
+                self.begin_incarnation(actor);
             }
         }
         self.advance(now, outbox);
+    }
+
+    fn begin_incarnation(&mut self, actor: Actor) {
+        self.walk.note_incarnation(self.us);
+        self.us = actor;
+        self.exchange.begin_anew();
     }
 
     /// Takes the time; due when [`Self::poll_timeout`] says so.
@@ -235,6 +257,13 @@ impl Folder {
     /// The highest sequence given to a row of ours.
     pub const fn last_sequence(&self) -> Sequence {
         self.last_sequence
+    }
+
+    /// The highest position of our index that a peer can have from us: what lay in the store at the
+    /// start, or what it was told since. A peer that has more shows that the store was rolled back,
+    /// however far we have come again since.
+    pub fn told_at_most(&self, peer: DeviceId) -> Sequence {
+        self.first_sequence.max(self.exchange.told(peer))
     }
 
     /// How far we have a peer's index.
@@ -385,7 +414,19 @@ impl Folder {
         }
         let walk = &self.walk;
         self.look.start(&|scope| walk.under_way_in(scope), outbox);
-        self.exchange.advance(outbox);
+        if !self.is_disowning() {
+            self.exchange.advance(outbox);
+        }
+    }
+
+    /// Whether rows are about to be renamed that nobody must be told under their present name.
+    fn is_disowning(&self) -> bool {
+        let waits = self.jobs.iter().any(|job| matches!(job, Job::Disown(_, _)));
+        let works = matches!(
+            self.work,
+            Work::ExpectOurIndex(_) | Work::ExpectRows(_, Question::Disown(_))
+        );
+        waits || works
     }
 
     /// Begins the next job; `false` when there is none.
@@ -419,6 +460,16 @@ impl Folder {
                     device: peer,
                 };
                 self.persist(now, vec![forget], Vec::new(), Conclusion::Other, outbox);
+                true
+            }
+            Some(Job::Disown(former, after)) => {
+                outbox.store(StoreRequest::LoadIndex {
+                    folder: self.record.id,
+                    peer: self.us.device,
+                    after,
+                    limit: INDEX_PAGE_ENTRIES_MAX,
+                });
+                self.work = Work::ExpectOurIndex(former);
                 true
             }
             None => self.begin_plan(outbox),
@@ -457,7 +508,10 @@ impl Folder {
     fn handle_rows(&mut self, now: Moment, rows: Vec<Option<OurRow>>, outbox: &mut Outbox) {
         let (paths, question) = match std::mem::replace(&mut self.work, Work::Idle) {
             Work::ExpectRows(paths, question) => (paths, question),
-            other @ (Work::Idle | Work::ExpectNeeds | Work::ExpectPersisted(..)) => {
+            other @ (Work::Idle
+            | Work::ExpectNeeds
+            | Work::ExpectOurIndex(_)
+            | Work::ExpectPersisted(..)) => {
                 debug_assert!(false, "rows that nobody asked for");
                 self.work = other;
                 return;
@@ -469,6 +523,25 @@ impl Folder {
             .filter_map(|(path, row)| Some((path, row?)))
             .collect();
         self.decide(now, question, &rows, outbox);
+    }
+
+    fn handle_our_index(&mut self, rows: &[(Sequence, Entry)], end: PageEnd, outbox: &mut Outbox) {
+        let Work::ExpectOurIndex(former) = self.work else {
+            debug_assert!(false, "an index that nobody asked for");
+            return;
+        };
+        self.work = Work::Idle;
+        if let (PageEnd::More, Some((last, _))) = (end, rows.last()) {
+            self.jobs.push_front(Job::Disown(former, *last));
+        }
+        let paths: Vec<RelPath> = rows
+            .iter()
+            .filter(|(_, entry)| entry.author.actor == former)
+            .map(|(_, entry)| entry.path.clone())
+            .collect();
+        if !paths.is_empty() {
+            self.ask_rows(paths, Question::Disown(former), outbox);
+        }
     }
 
     fn handle_persisted(&mut self, now: Moment, batch: BatchId, outbox: &mut Outbox) {

@@ -25,7 +25,9 @@ pub struct PairKey(Zeroizing<[u8; 32]>);
 impl Identity {
     /// The identity of a 32-byte Ed25519 seed.
     pub fn from_seed(seed: &[u8; 32]) -> Self {
-        Self { key: SigningKey::from_bytes(seed) }
+        Self {
+            key: SigningKey::from_bytes(seed),
+        }
     }
 
     /// The seed, for the keyring and for TLS. Secret.
@@ -45,16 +47,27 @@ impl Identity {
 
     /// The key shared with `peer`, or `None` when its public key is no usable point.
     pub fn pair_key(&self, peer: DeviceId) -> Option<PairKey> {
-        let theirs = VerifyingKey::from_bytes(peer.as_bytes()).ok().filter(|key| !key.is_weak())?;
+        let theirs = VerifyingKey::from_bytes(peer.as_bytes())
+            .ok()
+            .filter(|key| !key.is_weak())?;
         let scalar = Zeroizing::new(self.key.to_scalar_bytes());
-        let shared = Zeroizing::new(x25519_dalek::x25519(*scalar, theirs.to_montgomery().to_bytes()));
-        let (low, high) = if self.id() < peer { (self.id(), peer) } else { (peer, self.id()) };
+        let shared = Zeroizing::new(x25519_dalek::x25519(
+            *scalar,
+            theirs.to_montgomery().to_bytes(),
+        ));
+        let (low, high) = if self.id() < peer {
+            (self.id(), peer)
+        } else {
+            (peer, self.id())
+        };
         let mut info = b"towline pair key v1".to_vec();
         info.extend_from_slice(low.as_bytes());
         info.extend_from_slice(high.as_bytes());
         let mut key = Zeroizing::new([0; 32]);
         // 32 bytes are one SHA-256 block, far below HKDF's limit.
-        Hkdf::<Sha256>::new(None, shared.as_slice()).expand(&info, key.as_mut_slice()).ok()?;
+        Hkdf::<Sha256>::new(None, shared.as_slice())
+            .expand(&info, key.as_mut_slice())
+            .ok()?;
         Some(PairKey(key))
     }
 }
@@ -69,8 +82,12 @@ impl PairKey {
     /// A key for one purpose; `label` names the purpose.
     pub fn derive(&self, label: &'static str) -> Zeroizing<[u8; 32]> {
         let mut key = Zeroizing::new([0; 32]);
-        let expanded = Hkdf::<Sha256>::new(None, self.0.as_slice()).expand(label.as_bytes(), key.as_mut_slice());
-        debug_assert!(expanded.is_ok(), "32 bytes are within the limit of HKDF-SHA256");
+        let expanded = Hkdf::<Sha256>::new(None, self.0.as_slice())
+            .expand(label.as_bytes(), key.as_mut_slice());
+        debug_assert!(
+            expanded.is_ok(),
+            "32 bytes are within the limit of HKDF-SHA256"
+        );
         key
     }
 }
@@ -83,6 +100,9 @@ impl std::fmt::Debug for PairKey {
 
 /// Whether `signature` over `message` is `signer`'s.
 pub fn is_signed_by(signer: DeviceId, message: &[u8], signature: &SignatureBytes) -> bool {
-    let Ok(key) = VerifyingKey::from_bytes(signer.as_bytes()) else { return false };
-    key.verify(message, &ed25519_dalek::Signature::from_bytes(signature)).is_ok()
+    let Ok(key) = VerifyingKey::from_bytes(signer.as_bytes()) else {
+        return false;
+    };
+    key.verify(message, &ed25519_dalek::Signature::from_bytes(signature))
+        .is_ok()
 }

@@ -391,6 +391,8 @@ pub enum NetworkEvent {
     DialFailed(DeviceId, LinkFault),
     /// The connection is gone.
     Disconnected(DeviceId, ConnectionId, LinkFault),
+    /// The peer did on a data stream what the protocol does not allow, or sent wrong bytes.
+    Misbehaved(DeviceId),
     /// A control frame arrived.
     Received(DeviceId, ConnectionId, Control),
     /// Packets to or from this peer were measured on a path (about once a second while any flow).

@@ -1,7 +1,7 @@
 //! Every decision that a device makes, as pure state machines.
 //!
-//! [`Device`] takes inputs and time and yields outputs; it has no sockets, no clock, no disk and no
-//! async, so a whole world of devices runs from one seed. `Device` only routes; the decisions live
+//! [`device::Device`] takes inputs and time and yields outputs; it has no sockets, no clock, no disk
+//! and no async, so a whole world of devices runs from one seed. It only routes; the decisions live
 //! in its machines: [`pairing`] (strangers become peers), [`signal`] (the session with the signal
 //! server), [`link`] (the connection with one peer and the path it uses) and [`folder`] (what must
 //! happen so that all replicas agree).

@@ -223,10 +223,7 @@ impl Link {
             }
             LinkInput::LocalAddresses(addresses) => self.local_addresses(addresses, &mut turn),
             LinkInput::Network(event) => self.network(event, &mut turn),
-            LinkInput::Misbehaved => {
-                turn.outbox.network(NetworkRequest::Hangup(self.peer));
-                self.down(LinkFault::Protocol, &mut turn);
-            }
+            LinkInput::Misbehaved => self.misbehaved(&mut turn),
         }
         self.advance(&mut turn);
         turn.news
@@ -272,7 +269,10 @@ impl Link {
             Phase::Idle => LinkState::Away,
             Phase::Seeking { .. } if self.was_refused && self.role == Role::Acceptor => {
                 let retry_at = self.next_round().unwrap_or(now);
-                LinkState::Waiting { fault: LinkFault::Refused, retry_at }
+                LinkState::Waiting {
+                    fault: LinkFault::Refused,
+                    retry_at,
+                }
             }
             Phase::Seeking { .. }
                 if self.presence == Presence::Offline && !self.paths.is_bursting() =>
@@ -354,8 +354,14 @@ impl Link {
         }
     }
 
+    fn misbehaved(&mut self, turn: &mut Turn<'_>) {
+        turn.outbox.network(NetworkRequest::Hangup(self.peer));
+        self.down(LinkFault::Protocol, turn);
+    }
+
     fn network(&mut self, event: NetworkEvent, turn: &mut Turn<'_>) {
         match event {
+            NetworkEvent::Misbehaved(_) => self.misbehaved(turn),
             NetworkEvent::LocalAddresses(addresses) => self.local_addresses(addresses, turn),
             NetworkEvent::ProbeAnswered { from, rtt, .. } => self.probe_answered(from, rtt, turn),
             NetworkEvent::ProbeHeard { from, .. } => {
@@ -399,10 +405,7 @@ impl Link {
             Control::Addresses(addresses) if addresses.len() <= ADDRESSES_MAX => {
                 self.peer_listens_at(turn.now, listenable(addresses));
             }
-            Control::Addresses(_) => {
-                turn.outbox.network(NetworkRequest::Hangup(self.peer));
-                self.down(LinkFault::Protocol, turn);
-            }
+            Control::Addresses(_) => self.misbehaved(turn),
             Control::Hello(_)
             | Control::Folders(_)
             | Control::Index(_)

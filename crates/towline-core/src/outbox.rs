@@ -43,7 +43,8 @@ impl Outbox {
 
     /// Lets leave what waited for `batch`.
     pub fn release(&mut self, batch: BatchId) {
-        self.ready.extend(self.held.remove(&batch).unwrap_or_default());
+        self.ready
+            .extend(self.held.remove(&batch).unwrap_or_default());
     }
 
     /// Asks the store.

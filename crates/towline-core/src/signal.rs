@@ -400,7 +400,11 @@ impl Session {
         self.mailbox_reaches_server(now, outbox);
     }
 
+    /// Only the home server learns who our peers are; another one is visited for one code.
     fn send_watch(&self, outbox: &mut Outbox) {
+        if self.detour.is_some() {
+            return;
+        }
         let peers = self
             .watch
             .iter()

@@ -1,7 +1,9 @@
 //! Tests of the machines: data in, data out.
 
+mod device;
+mod folder;
 mod link;
 mod pairing;
-mod session;
-mod folder;
 mod plan;
+mod rollback;
+mod session;

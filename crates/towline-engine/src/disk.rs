@@ -32,7 +32,6 @@ mod watch;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
-use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc;
@@ -43,12 +42,16 @@ use towline_wire::rel_path::RelPath;
 use tracing::{debug, info, warn};
 
 pub(crate) use commit::{Ready, commit};
+#[cfg(test)]
+pub(crate) use handle::mark_of;
 pub(crate) use handle::read_at;
 pub(crate) use pool::{Pool, PoolClosed};
 pub(crate) use root::Root;
 pub(crate) use rows::{KnownRows, OpenRows};
-pub(crate) use serve::{NotServed, open_for_serving, still_has};
+pub(crate) use serve::{open_for_serving, still_has};
 pub(crate) use stage::{FileShape, StageFault, Staged, StagedFile};
+
+use crate::tasks::Tasks;
 
 use hints::Hints;
 use parents::Parents;
@@ -71,11 +74,11 @@ const UNWATCHED_SCANNED_EVERY: Duration = Duration::from_secs(60);
 /// Time after which a file that would not hold still is looked at again: 1 s.
 const RESTLESS_AFTER: Duration = Duration::from_secs(1);
 
-/// The disks under all folders of a device. Dropping it waits for its threads: drop the receiver of
-/// the events first, and not on the async runtime.
+/// The disks under all folders of a device. Its threads end after it is dropped, each with the job
+/// that it has begun; with the receiver of the events still there, only if that is read. Dropping
+/// waits for the system's watchers: not on the async runtime.
 pub(crate) struct Disk {
     shared: Arc<Shared>,
-    tender: Option<JoinHandle<()>>,
 }
 
 struct Shared {
@@ -111,7 +114,7 @@ enum Phase {
     Open {
         root: Arc<Root>,
         /// Held for its life; `None` where the system cannot watch.
-        watcher: Option<Watcher>,
+        _watcher: Option<Watcher>,
         scan_all_at: Option<Instant>,
     },
     Lost,
@@ -125,24 +128,26 @@ struct Pages {
 }
 
 impl Disk {
-    /// Starts the threads. Events go into `events`, which may hold them back; `rows` opens our
-    /// index for scans.
+    /// Starts the threads, as threads of `tasks`. Events go into `events`, which may hold them back;
+    /// `rows` opens our index for scans.
     pub(crate) fn start(
         events: mpsc::Sender<(FolderId, DiskEvent)>,
         rows: Arc<dyn OpenRows>,
+        tasks: &Tasks,
     ) -> io::Result<Self> {
-        let shared = Arc::new(Shared {
-            pool: Arc::new(Pool::start()?),
-            events,
-            rows,
-            state: Mutex::new(State::default()),
-            wake: Condvar::new(),
-        });
-        let tended = Arc::clone(&shared);
-        let tender = thread::Builder::new()
-            .name("towline-hints".to_owned())
-            .spawn(move || tended.tend())?;
-        Ok(Self { shared, tender: Some(tender) })
+        let disk = Self {
+            shared: Arc::new(Shared {
+                pool: Arc::new(Pool::start(tasks)?),
+                events,
+                rows,
+                state: Mutex::new(State::default()),
+                wake: Condvar::new(),
+            }),
+        };
+        // Should this fail, the drop ends the pool.
+        let tended = Arc::clone(&disk.shared);
+        tasks.spawn_thread("disk hints", move || tended.tend())?;
+        Ok(disk)
     }
 
     /// The threads for disk work, for the data plane.
@@ -152,7 +157,10 @@ impl Disk {
 
     /// The open root of a folder; `None` while it is not usable.
     pub(crate) fn root(&self, folder: FolderId) -> Option<Arc<Root>> {
-        lock(&self.shared.state).places.get(&folder).and_then(Place::root)
+        lock(&self.shared.state)
+            .places
+            .get(&folder)
+            .and_then(Place::root)
     }
 
     /// Carries out `DiskRequest::Prepare`. Never blocks, like all requests below.
@@ -192,9 +200,17 @@ impl Disk {
     /// Carries out `DiskRequest::Scan`. A folder that is not open gets no page: its loss was told.
     pub(crate) fn scan(&self, folder: FolderId, id: ScanId, scope: ScanScope) {
         let mut state = lock(&self.shared.state);
-        let Some(place) = state.places.get_mut(&folder) else { return };
+        let Some(place) = state.places.get_mut(&folder) else {
+            return;
+        };
         let Some(root) = place.root() else { return };
-        place.scans.insert(id, Pages { out: 0, parked: None });
+        place.scans.insert(
+            id,
+            Pages {
+                out: 0,
+                parked: None,
+            },
+        );
         let opening = place.opening;
         drop(state);
         let shared = Arc::clone(&self.shared);
@@ -207,18 +223,26 @@ impl Disk {
     /// Carries out `DiskRequest::ContinueScan`.
     pub(crate) fn continue_scan(&self, folder: FolderId, id: ScanId) {
         let mut state = lock(&self.shared.state);
-        let Some(place) = state.places.get_mut(&folder) else { return };
+        let Some(place) = state.places.get_mut(&folder) else {
+            return;
+        };
         let opening = place.opening;
         // The last page of a scan needs no answer; it may get one.
-        let Some(pages) = place.scans.get_mut(&id) else { return };
+        let Some(pages) = place.scans.get_mut(&id) else {
+            return;
+        };
         pages.out = pages.out.saturating_sub(1);
-        let Some(scan) = pages.parked.take() else { return };
+        let Some(scan) = pages.parked.take() else {
+            return;
+        };
         drop(state);
         let shared = Arc::clone(&self.shared);
-        self.shared.pool.submit(move || shared.go_on(folder, opening, id, scan));
+        self.shared
+            .pool
+            .submit(move || shared.go_on(folder, opening, id, scan));
     }
 
-    /// Has a root checked now: the data plane saw it fail.
+    /// Has a root checked now: the data plane could not do there what it should.
     pub(crate) fn doubt(&self, folder: FolderId) {
         self.shared.doubt(folder);
     }
@@ -232,10 +256,6 @@ impl Drop for Disk {
         drop(state);
         drop(places);
         self.shared.wake.notify_all();
-        if let Some(tender) = self.tender.take() {
-            // It ends by its flag; a panic in it was reported by the runtime.
-            let _ = tender.join();
-        }
     }
 }
 
@@ -254,18 +274,17 @@ impl Shared {
         let _ = self.events.blocking_send((folder, event));
     }
 
-    fn begin_open(
-        self: &Arc<Self>,
-        folder: FolderId,
-        path: RootPath,
-        reopening: Reopening,
-    ) {
+    fn begin_open(self: &Arc<Self>, folder: FolderId, path: RootPath, reopening: Reopening) {
         let mut state = lock(&self.state);
         let told = match reopening {
             Reopening::No => None,
             Reopening::After(former) => {
                 // The folder may have been closed, or opened elsewhere, meanwhile.
-                match state.places.get(&folder).filter(|place| place.opening == former) {
+                match state
+                    .places
+                    .get(&folder)
+                    .filter(|place| place.opening == former)
+                {
                     Some(place) => place.told,
                     None => return,
                 }
@@ -285,14 +304,18 @@ impl Shared {
         drop(state);
         drop(before);
         let shared = Arc::clone(self);
-        self.pool.submit(move || shared.finish_open(folder, opening, &path));
+        self.pool
+            .submit(move || shared.finish_open(folder, opening, &path));
     }
 
     fn finish_open(self: &Arc<Self>, folder: FolderId, opening: u64, path: &RootPath) {
         let phase = Root::open(path, folder).map(|root| self.watched(folder, root));
         let result = phase.as_ref().map(|_| ()).map_err(|fault| *fault);
         let mut state = lock(&self.state);
-        let Some(place) = state.places.get_mut(&folder).filter(|place| place.opening == opening)
+        let Some(place) = state
+            .places
+            .get_mut(&folder)
+            .filter(|place| place.opening == opening)
         else {
             return;
         };
@@ -317,11 +340,18 @@ impl Shared {
         let (watcher, scan_all_at) = match watcher {
             Ok(watcher) => (Some(watcher), None),
             Err(fault) => {
-                warn!(code = fault.code(), "folder is scanned from time to time, not watched");
+                warn!(
+                    code = fault.code(),
+                    "folder is scanned from time to time, not watched"
+                );
                 (None, Some(Instant::now() + UNWATCHED_SCANNED_EVERY))
             }
         };
-        Phase::Open { root: Arc::new(root), watcher, scan_all_at }
+        Phase::Open {
+            root: Arc::new(root),
+            _watcher: watcher,
+            scan_all_at,
+        }
     }
 
     fn hint(&self, folder: FolderId, hint: Hint) {
@@ -349,18 +379,24 @@ impl Shared {
                 Err(fault) => return self.lose(folder, opening, fault),
             };
             let mut state = lock(&self.state);
-            let Some(place) =
-                state.places.get_mut(&folder).filter(|place| place.opening == opening)
+            let Some(place) = state
+                .places
+                .get_mut(&folder)
+                .filter(|place| place.opening == opening)
             else {
                 return;
             };
-            let Some(pages) = place.scans.get_mut(&id) else { return };
+            let Some(pages) = place.scans.get_mut(&id) else {
+                return;
+            };
             pages.out += 1;
             if end == PageEnd::End {
                 place.scans.remove(&id);
                 if let Some(scope) = scan.restless() {
                     debug!("some files would not hold still");
-                    state.hints.add_later(folder, scope, Instant::now() + RESTLESS_AFTER);
+                    state
+                        .hints
+                        .add_later(folder, scope, Instant::now() + RESTLESS_AFTER);
                     self.wake.notify_all();
                 }
             }
@@ -395,7 +431,10 @@ impl Shared {
     /// A root is not what it was: everything on it ends, and it is looked for from now on.
     fn lose(&self, folder: FolderId, opening: u64, fault: RootFault) {
         let mut state = lock(&self.state);
-        let Some(place) = state.places.get_mut(&folder).filter(|place| place.opening == opening)
+        let Some(place) = state
+            .places
+            .get_mut(&folder)
+            .filter(|place| place.opening == opening)
         else {
             return;
         };
@@ -508,7 +547,9 @@ impl State {
             let due = place.check_at <= now;
             match &mut place.phase {
                 Phase::Opening => continue,
-                Phase::Open { root, scan_all_at, .. } => {
+                Phase::Open {
+                    root, scan_all_at, ..
+                } => {
                     if due {
                         let check = Check::Still(Arc::clone(root));
                         checks.push((*folder, place.opening, check));
@@ -537,11 +578,16 @@ impl State {
 fn without_own_writes(root: &Root, paths: BTreeSet<RelPath>) -> BTreeSet<RelPath> {
     let mut parents = Parents::new(root);
     let is_ours = |path: &RelPath, parents: &mut Parents<'_>| {
-        let Some(left) = root.own_writes.left_at(path) else { return false };
+        let Some(left) = root.own_writes.left_at(path) else {
+            return false;
+        };
         match parents.mark(path) {
             Ok(mark) => left == Some(mark.stamp),
             Err(fault) => left.is_none() && parents::proves_absence(&fault),
         }
     };
-    paths.into_iter().filter(|path| !is_ours(path, &mut parents)).collect()
+    paths
+        .into_iter()
+        .filter(|path| !is_ours(path, &mut parents))
+        .collect()
 }

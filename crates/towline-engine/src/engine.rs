@@ -34,7 +34,9 @@ use crate::ledger::Ledger;
 use crate::local;
 use crate::network::{Network, NetworkError, NetworkSettings, SignalClient};
 use crate::tasks::Tasks;
-use crate::view::{self, AnswerView, CommandView, KeyPlace, StoreCondition, Surroundings, View, ViewError};
+use crate::view::{
+    self, AnswerView, CommandView, KeyPlace, StoreCondition, Surroundings, View, ViewError,
+};
 
 /// Inputs that may wait for the loop: 1024. The loop takes all that wait at once; producers wait
 /// when it is full, which slows the network and the disk down to what the core can decide.
@@ -127,7 +129,9 @@ impl StartError {
 
 /// The store broke while the device ran.
 #[derive(Debug, thiserror::Error)]
-#[error("the index cannot be written any more (is the disk full?); make room and start again, nothing is lost")]
+#[error(
+    "the index cannot be written any more (is the disk full?); make room and start again, nothing is lost"
+)]
 pub struct StoreBroken;
 
 /// A running device.
@@ -150,7 +154,8 @@ impl Engine {
     /// Starts the device that lives at `settings.home`.
     pub async fn start(settings: Settings) -> Result<Self, StartError> {
         let server = settings.server.as_deref().map(parse_server).transpose()?;
-        make_home(&settings.home).map_err(|error| StartError::Home(settings.home.clone(), error))?;
+        make_home(&settings.home)
+            .map_err(|error| StartError::Home(settings.home.clone(), error))?;
         let fresh = Incarnation(u64::from_le_bytes(*random::<8>()?));
         let (store, opened) = Store::open(&settings.home, fresh)?;
         let (identity, key_place) = load_key(&settings).await?;
@@ -163,28 +168,62 @@ impl Engine {
         let clock = Clock::start();
         let local = local::listen(&settings.home)
             .map_err(|error| StartError::Local(settings.home.clone(), error))?;
-        let network_settings = NetworkSettings { udp_port: settings.udp_port, ..NetworkSettings::default() };
+        let network_settings = NetworkSettings {
+            udp_port: settings.udp_port,
+            ..NetworkSettings::default()
+        };
         let (streams, incoming) = mpsc::channel(STREAMS_MAX);
         let (network_events, from_network) = mpsc::channel(EVENTS_MAX);
-        let network =
-            Network::open(identity.clone(), &network_settings, network_events, streams, &tasks).await?;
+        let network = Network::open(
+            identity.clone(),
+            &network_settings,
+            network_events,
+            streams,
+            &tasks,
+        )
+        .await?;
         let network = Arc::new(network);
-        tasks.spawn("network events", carry(from_network, Input::Network, inputs.clone()));
+        tasks.spawn(
+            "network events",
+            carry(from_network, Input::Network, inputs.clone()),
+        );
         let reader = store.reader().map_err(OpenError::from)?;
-        let folders = Folders::start(reader, Arc::clone(&network), incoming, &inputs, tasks.child())
-            .map_err(StartError::System)?;
+        let folders = Folders::start(
+            reader,
+            Arc::clone(&network),
+            incoming,
+            &inputs,
+            tasks.child(),
+        )
+        .map_err(StartError::System)?;
         let (signal_events, from_signal) = mpsc::channel(EVENTS_MAX);
         let signal = SignalClient::start(signal_events, &tasks);
-        tasks.spawn("signal events", carry(from_signal, Input::Signal, inputs.clone()));
+        tasks.spawn(
+            "signal events",
+            carry(from_signal, Input::Signal, inputs.clone()),
+        );
         let ledger = Ledger::start(store, inputs, &tasks).map_err(StartError::System)?;
-        let birth = Birth { seed: *random::<32>()?, identity, restored, server: server.clone() };
+        let birth = Birth {
+            seed: *random::<32>()?,
+            identity,
+            restored,
+            server: server.clone(),
+        };
         let device = Device::new(clock.now(), birth);
-        let around = Around { key_place, store: condition(&opened), server };
+        let around = Around {
+            key_place,
+            store: condition(&opened),
+            server,
+        };
         let first = Arc::new(around.view(&device, 0, &clock, &folders));
         let (publish, views) = watch::channel(first);
         let (commands, asked) = mpsc::channel(COMMANDS_MAX);
         let stop = CancellationToken::new();
-        let handle = Handle { commands, views, stop: stop.clone() };
+        let handle = Handle {
+            commands,
+            views,
+            stop: stop.clone(),
+        };
         let (end, ended) = oneshot::channel();
         let life = Life {
             device,
@@ -201,7 +240,11 @@ impl Engine {
             replies: BTreeMap::new(),
             last_command: 0,
             publish,
-            published: Published { revision: 0, number: 0, at: Instant::now() },
+            published: Published {
+                revision: 0,
+                number: 0,
+                at: Instant::now(),
+            },
         };
         tasks.spawn("device", async move {
             // Nobody waits for the end of a device whose engine was dropped.
@@ -209,7 +252,11 @@ impl Engine {
         });
         serve_locally(local, &handle, &tasks);
         info!("device started");
-        Ok(Self { handle, tasks, ended })
+        Ok(Self {
+            handle,
+            tasks,
+            ended,
+        })
     }
 
     /// Reaches this device.
@@ -234,7 +281,10 @@ impl Handle {
         let command = view::command(command)?;
         let (reply, answer) = oneshot::channel();
         let stopping = || ViewError::new("stopping");
-        self.commands.send((command, reply)).await.map_err(|_| stopping())?;
+        self.commands
+            .send((command, reply))
+            .await
+            .map_err(|_| stopping())?;
         match answer.await.map_err(|_| stopping())? {
             Ok(answer) => Ok(view::answer(answer)),
             Err(refusal) => Err(view::refusal(refusal)),
@@ -407,9 +457,18 @@ impl Life {
             number: self.published.number + 1,
             at: Instant::now(),
         };
-        let next = self.around.view(&self.device, self.published.number, &self.clock, &self.folders);
+        let next = self.around.view(
+            &self.device,
+            self.published.number,
+            &self.clock,
+            &self.folders,
+        );
         self.publish.send_if_modified(|last| {
-            let same = **last == View { revision: last.revision, ..next.clone() };
+            let same = **last
+                == View {
+                    revision: last.revision,
+                    ..next.clone()
+                };
             if !same {
                 *last = Arc::new(next);
             }
@@ -424,9 +483,16 @@ impl Life {
     /// When something is due without any input.
     fn wake_at(&self) -> Instant {
         let now = self.clock.now();
-        let core = self.device.poll_timeout().map_or(SLEEP_MAX, |due: Moment| due.since(now));
+        let core = self
+            .device
+            .poll_timeout()
+            .map_or(SLEEP_MAX, |due: Moment| due.since(now));
         let core = Instant::now() + core.min(SLEEP_MAX);
-        if self.is_dirty() { core.min(self.published.at + VIEW_INTERVAL) } else { core }
+        if self.is_dirty() {
+            core.min(self.published.at + VIEW_INTERVAL)
+        } else {
+            core
+        }
     }
 }
 
@@ -444,7 +510,10 @@ async fn carry<T: Send + 'static>(
 }
 
 fn serve_locally(listener: Listener, handle: &Handle, tasks: &Tasks) {
-    tasks.spawn("local socket", local::serve(listener, handle.clone(), tasks.clone()));
+    tasks.spawn(
+        "local socket",
+        local::serve(listener, handle.clone(), tasks.clone()),
+    );
 }
 
 /// Loads the key on a thread, because keyrings block.
@@ -480,21 +549,34 @@ fn condition(opened: &Opened) -> StoreCondition {
 }
 
 fn parse_server(text: &str) -> Result<ServerUrl, StartError> {
-    text.parse().map_err(|_: ServerUrlError| StartError::ServerUrl(text.to_owned()))
+    text.parse()
+        .map_err(|_: ServerUrlError| StartError::ServerUrl(text.to_owned()))
 }
 
 /// This computer's name, as a device's first name.
 fn host_name() -> String {
     #[cfg(unix)]
-    let name = rustix::system::uname().nodename().to_string_lossy().into_owned();
+    let name = rustix::system::uname()
+        .nodename()
+        .to_string_lossy()
+        .into_owned();
     #[cfg(not(unix))]
     let name = std::env::var("COMPUTERNAME").unwrap_or_default();
-    let name: String = name.chars().filter(|letter| !letter.is_control()).take(32).collect();
-    if name.trim().is_empty() { "Computer".to_owned() } else { name }
+    let name: String = name
+        .chars()
+        .filter(|letter| !letter.is_control())
+        .take(32)
+        .collect();
+    if name.trim().is_empty() {
+        "Computer".to_owned()
+    } else {
+        name
+    }
 }
 
 fn random<const N: usize>() -> Result<Zeroizing<[u8; N]>, StartError> {
     let mut bytes = Zeroizing::new([0; N]);
-    getrandom::fill(bytes.as_mut_slice()).map_err(|error| StartError::System(io::Error::other(error)))?;
+    getrandom::fill(bytes.as_mut_slice())
+        .map_err(|error| StartError::System(io::Error::other(error)))?;
     Ok(bytes)
 }

@@ -10,7 +10,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use tokio::sync::{Semaphore, mpsc};
-use towline_core::io::{ApplyId, DiskEvent, DiskRequest, Input, NetworkRequest, Outcome, Step};
+use towline_core::io::{
+    ApplyId, DiskEvent, DiskRequest, Input, NetworkEvent, NetworkRequest, Outcome, Step,
+};
 use towline_core::records::{DiskStamp, OurRow};
 use towline_store::{Reader, StoreError};
 use towline_wire::entry::Content;
@@ -37,6 +39,10 @@ const TRANSFER_EVENTS_MAX: usize = 64;
 /// the first is being made durable. More would only hold more bytes in memory.
 const APPLIES_AT_ONCE: usize = 2;
 
+/// Sets of steps that run side by side in all folders: 4. A peer takes 32 data streams from us, and a
+/// set uses up to 6.
+const APPLIES_IN_ALL: usize = 4;
+
 /// Places of equal bytes that are tried for a copy or an answer: 4.
 const PLACES_TRIED: usize = 4;
 
@@ -52,8 +58,11 @@ pub(crate) struct Folders {
     transfers: Mutex<BTreeMap<FolderId, Moving>>,
     /// Sets of steps under way, in all folders.
     applies: Arc<AtomicUsize>,
+    places: Arc<Semaphore>,
     events: mpsc::Sender<TransferEvent>,
     tasks: Tasks,
+    /// The threads of the disk, which outlive the tasks above.
+    disk_tasks: Tasks,
 }
 
 /// What moves into one folder.
@@ -61,6 +70,8 @@ struct Moving {
     progress: Arc<Progress>,
     /// Bytes of the files that the steps under way want.
     wanted_bytes: Arc<AtomicU64>,
+    /// Bytes of the files of all steps that are over.
+    settled_bytes: Arc<AtomicU64>,
     places: Arc<Semaphore>,
     tasks: Tasks,
     speed: Speed,
@@ -93,18 +104,31 @@ impl Folders {
         inputs: &mpsc::Sender<Input>,
         tasks: Tasks,
     ) -> std::io::Result<Self> {
-        let index = Arc::new(Index { reader: Mutex::new(reader) });
+        let index = Arc::new(Index {
+            reader: Mutex::new(reader),
+        });
         let (disk_events, from_disk) = mpsc::channel(DISK_EVENTS_MAX);
         let rows: Arc<dyn OpenRows> = Arc::clone(&index) as Arc<dyn OpenRows>;
-        let disk = Disk::start(disk_events, rows)?;
+        let disk_tasks = tasks.child();
+        let disk = Disk::start(disk_events, rows, &disk_tasks)?;
         let work = Work::on(Arc::clone(disk.pool()));
         let library = Arc::new(Library { disk, index });
         let grants = Arc::new(Grants::default());
-        let server = Arc::new(Server::new(Arc::clone(&library), Arc::clone(&grants), work.clone()));
-        tasks.spawn("data streams", answer(streams, server, tasks.clone()));
+        let server = Arc::new(Server::new(
+            Arc::clone(&library),
+            Arc::clone(&grants),
+            work.clone(),
+        ));
+        tasks.spawn(
+            "data streams",
+            answer(streams, server, inputs.clone(), tasks.clone()),
+        );
         tasks.spawn("disk events", carry_disk_events(from_disk, inputs.clone()));
         let (events, outcomes) = mpsc::channel(TRANSFER_EVENTS_MAX);
-        tasks.spawn("outcomes", carry_outcomes(outcomes, inputs.clone()));
+        tasks.spawn(
+            "outcomes",
+            carry_outcomes(outcomes, Arc::clone(&library), inputs.clone()),
+        );
         Ok(Self {
             library,
             work,
@@ -112,8 +136,10 @@ impl Folders {
             network,
             transfers: Mutex::default(),
             applies: Arc::default(),
+            places: Arc::new(Semaphore::new(APPLIES_IN_ALL)),
             events,
             tasks,
+            disk_tasks,
         })
     }
 
@@ -121,7 +147,11 @@ impl Folders {
     pub(crate) fn request(&self, folder: FolderId, request: DiskRequest) {
         let disk = &self.library.disk;
         match request {
-            DiskRequest::Prepare { root, others, absent } => disk.prepare(folder, root, others, absent),
+            DiskRequest::Prepare {
+                root,
+                others,
+                absent,
+            } => disk.prepare(folder, root, others, absent),
             DiskRequest::Open(root) => disk.open(folder, root),
             DiskRequest::Close => {
                 if let Some(moving) = self.moving().remove(&folder) {
@@ -149,7 +179,10 @@ impl Folders {
 
     /// What has moved, by folder.
     pub(crate) fn transfers(&self) -> BTreeMap<FolderId, TransferView> {
-        self.moving().iter_mut().map(|(folder, moving)| (*folder, moving.read())).collect()
+        self.moving()
+            .iter_mut()
+            .map(|(folder, moving)| (*folder, moving.read()))
+            .collect()
     }
 
     /// Ends everything; batches that are being committed are finished first.
@@ -158,24 +191,34 @@ impl Folders {
             moving.tasks.cancelled().cancel();
         }
         self.tasks.close().await;
-        let (ended, end) = tokio::sync::oneshot::channel();
-        let library = self.library;
-        // The disk waits for its threads when it is dropped.
-        let ending = Tasks::new().spawn_thread("disk end", move || {
-            drop(library);
-            // Whoever closes is waiting.
-            let _unheard = ended.send(());
-        });
-        if ending.is_ok() {
-            // An error means the same as an answer: it has ended.
-            let _ended = tokio::time::timeout(crate::tasks::CLOSE_DEADLINE, end).await;
+        let Self {
+            library,
+            work,
+            disk_tasks,
+            ..
+        } = self;
+        drop(work);
+        // Dropping the disk waits for watchers. Where no thread is to be had, it is dropped here.
+        if let Err(fault) = disk_tasks.spawn_thread("disk end", move || drop(library)) {
+            warn!(%fault, "the disk is closed on the runtime");
         }
+        disk_tasks.close().await;
     }
 
     fn apply(&self, folder: FolderId, apply: ApplyId, steps: Vec<Step>) {
         let Some(root) = self.library.disk.root(folder) else {
-            let outcomes = steps.into_iter().map(|step| (step.path, Outcome::Stale)).collect();
-            let (events, gone) = (self.events.clone(), TransferEvent::Applied { folder, apply, outcomes });
+            let outcomes = steps
+                .into_iter()
+                .map(|step| (step.path, Outcome::Stale))
+                .collect();
+            let (events, gone) = (
+                self.events.clone(),
+                TransferEvent::Applied {
+                    folder,
+                    apply,
+                    outcomes,
+                },
+            );
             self.tasks.spawn("no root", async move {
                 // Nobody listens any more when the device is ending.
                 let _ = events.send(gone).await;
@@ -183,7 +226,9 @@ impl Folders {
             return;
         };
         let mut transfers = self.moving();
-        let moving = transfers.entry(folder).or_insert_with(|| Moving::new(&self.tasks));
+        let moving = transfers
+            .entry(folder)
+            .or_insert_with(|| Moving::new(&self.tasks));
         let transfer = Transfer {
             folder,
             root,
@@ -194,18 +239,21 @@ impl Folders {
             events: self.events.clone(),
         };
         let wanted: u64 = steps.iter().map(|step| bytes_of(&step.content)).sum();
-        let under_way = UnderWay::begin(&self.applies, &moving.wanted_bytes, wanted);
-        let places = Arc::clone(&moving.places);
+        let under_way = UnderWay::begin(&self.applies, moving, wanted);
+        let places = [Arc::clone(&moving.places), Arc::clone(&self.places)];
         moving.tasks.spawn("steps", async move {
-            // The semaphore is never closed; its places are given in the order of asking.
-            let _place = places.acquire().await;
+            // The semaphores are never closed; their places are given in the order of asking.
+            let _in_folder = places[0].acquire().await;
+            let _in_all = places[1].acquire().await;
             transfer.apply(apply, steps).await;
             drop(under_way);
         });
     }
 
     fn moving(&self) -> std::sync::MutexGuard<'_, BTreeMap<FolderId, Moving>> {
-        self.transfers.lock().unwrap_or_else(PoisonError::into_inner)
+        self.transfers
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -219,14 +267,20 @@ impl std::fmt::Debug for Folders {
 struct UnderWay {
     applies: Arc<AtomicUsize>,
     wanted_bytes: Arc<AtomicU64>,
+    settled_bytes: Arc<AtomicU64>,
     bytes: u64,
 }
 
 impl UnderWay {
-    fn begin(applies: &Arc<AtomicUsize>, wanted_bytes: &Arc<AtomicU64>, bytes: u64) -> Self {
+    fn begin(applies: &Arc<AtomicUsize>, moving: &Moving, bytes: u64) -> Self {
         applies.fetch_add(1, Ordering::Relaxed);
-        wanted_bytes.fetch_add(bytes, Ordering::Relaxed);
-        Self { applies: Arc::clone(applies), wanted_bytes: Arc::clone(wanted_bytes), bytes }
+        moving.wanted_bytes.fetch_add(bytes, Ordering::Relaxed);
+        Self {
+            applies: Arc::clone(applies),
+            wanted_bytes: Arc::clone(&moving.wanted_bytes),
+            settled_bytes: Arc::clone(&moving.settled_bytes),
+            bytes,
+        }
     }
 }
 
@@ -234,6 +288,7 @@ impl Drop for UnderWay {
     fn drop(&mut self) {
         self.applies.fetch_sub(1, Ordering::Relaxed);
         self.wanted_bytes.fetch_sub(self.bytes, Ordering::Relaxed);
+        self.settled_bytes.fetch_add(self.bytes, Ordering::Relaxed);
     }
 }
 
@@ -242,19 +297,36 @@ impl Moving {
         Self {
             progress: Arc::default(),
             wanted_bytes: Arc::default(),
+            settled_bytes: Arc::default(),
             places: Arc::new(Semaphore::new(APPLIES_AT_ONCE)),
             tasks: tasks.child(),
-            speed: Speed { since: Instant::now(), bytes: 0, bytes_per_second: 0 },
+            speed: Speed {
+                since: Instant::now(),
+                bytes: 0,
+                bytes_per_second: 0,
+            },
         }
     }
 
     fn read(&mut self) -> TransferView {
-        let ProgressReading { bytes_fetched, bytes_reused, files_done, .. } = self.progress.read();
+        let ProgressReading {
+            bytes_fetched,
+            bytes_reused,
+            files_done,
+            ..
+        } = self.progress.read();
+        let wanted = self.wanted_bytes.load(Ordering::Relaxed);
+        let arrived = bytes_fetched.saturating_add(bytes_reused);
+        if wanted == 0 {
+            // Steps that failed want nothing more, and what was fetched twice is not ahead.
+            self.settled_bytes.store(arrived, Ordering::Relaxed);
+        }
+        let ahead = arrived.saturating_sub(self.settled_bytes.load(Ordering::Relaxed));
         TransferView {
             fetched_bytes: bytes_fetched,
             reused_bytes: bytes_reused,
             files: files_done,
-            wanted_bytes: self.wanted_bytes.load(Ordering::Relaxed),
+            wanted_bytes: wanted.saturating_sub(ahead),
             bytes_per_second: self.speed.at(bytes_fetched),
         }
     }
@@ -265,7 +337,11 @@ impl Speed {
         let seconds = self.since.elapsed().as_secs_f64();
         if seconds >= SPEED_WINDOW_SECONDS {
             let moved = bytes.saturating_sub(self.bytes);
-            *self = Self { since: Instant::now(), bytes, bytes_per_second: (moved as f64 / seconds) as u64 };
+            *self = Self {
+                since: Instant::now(),
+                bytes,
+                bytes_per_second: (moved as f64 / seconds) as u64,
+            };
         }
         self.bytes_per_second
     }
@@ -283,9 +359,13 @@ impl transfer::Folders for Library {
     }
 
     fn with_content(&self, folder: FolderId, hash: ContentHash) -> Vec<(RelPath, DiskStamp)> {
-        let held = self.index.read(|reader| reader.paths_with_content(folder, hash, PLACES_TRIED));
+        let held = self
+            .index
+            .read(|reader| reader.paths_with_content(folder, hash, PLACES_TRIED));
         let stamped = held.unwrap_or_default().into_iter();
-        stamped.filter_map(|file| Some((file.path, file.stamp?))).collect()
+        stamped
+            .filter_map(|file| Some((file.path, file.stamp?)))
+            .collect()
     }
 }
 
@@ -293,7 +373,9 @@ impl Index {
     /// Reads; `None` when the store cannot be read any more, which its own thread tells the device.
     fn read<T>(&self, ask: impl FnOnce(&mut Reader) -> Result<T, StoreError>) -> Option<T> {
         let mut reader = self.reader.lock().unwrap_or_else(PoisonError::into_inner);
-        ask(&mut reader).inspect_err(|fault| error!(%fault, "the index cannot be read")).ok()
+        ask(&mut reader)
+            .inspect_err(|fault| error!(%fault, "the index cannot be read"))
+            .ok()
     }
 }
 
@@ -316,9 +398,18 @@ impl KnownRows for FolderRows {
         (row.entry.content != Content::Absent).then_some(row)
     }
 
-    fn below(&mut self, directory: Option<&RelPath>, after: Option<&RelPath>, limit: usize) -> Vec<OurRow> {
-        let Some(reader) = self.reader.as_mut() else { return Vec::new() };
-        reader.rows_below(self.folder, directory, after, limit).unwrap_or_default()
+    fn below(
+        &mut self,
+        directory: Option<&RelPath>,
+        after: Option<&RelPath>,
+        limit: usize,
+    ) -> Vec<OurRow> {
+        let Some(reader) = self.reader.as_mut() else {
+            return Vec::new();
+        };
+        reader
+            .rows_below(self.folder, directory, after, limit)
+            .unwrap_or_default()
     }
 }
 
@@ -329,18 +420,38 @@ fn bytes_of(content: &Content) -> u64 {
     }
 }
 
-async fn answer(mut streams: mpsc::Receiver<IncomingStream>, server: Arc<Server<Library>>, tasks: Tasks) {
-    while let Some(IncomingStream { peer, send, recv, .. }) = streams.recv().await {
-        let server = Arc::clone(&server);
+/// Whether an outcome is one that a lost root gives, too.
+const fn doubts_root(outcome: &Outcome) -> bool {
+    match outcome {
+        Outcome::Stale | Outcome::Held(_) => true,
+        Outcome::Done { .. } | Outcome::NoSource | Outcome::NotEmpty => false,
+    }
+}
+
+async fn answer(
+    mut streams: mpsc::Receiver<IncomingStream>,
+    server: Arc<Server<Library>>,
+    inputs: mpsc::Sender<Input>,
+    tasks: Tasks,
+) {
+    while let Some(IncomingStream { peer, send, recv }) = streams.recv().await {
+        let (server, inputs) = (Arc::clone(&server), inputs.clone());
         tasks.spawn("data stream", async move {
             if let Err(fault) = server.serve(peer, send, recv).await {
                 warn!(peer = peer.short(), %fault, "data stream closed");
+                // Nobody listens any more when the device is ending.
+                let _ = inputs
+                    .send(Input::Network(NetworkEvent::Misbehaved(peer)))
+                    .await;
             }
         });
     }
 }
 
-async fn carry_disk_events(mut events: mpsc::Receiver<(FolderId, DiskEvent)>, inputs: mpsc::Sender<Input>) {
+async fn carry_disk_events(
+    mut events: mpsc::Receiver<(FolderId, DiskEvent)>,
+    inputs: mpsc::Sender<Input>,
+) {
     while let Some((folder, event)) = events.recv().await {
         if inputs.send(Input::Disk(folder, event)).await.is_err() {
             return;
@@ -348,10 +459,21 @@ async fn carry_disk_events(mut events: mpsc::Receiver<(FolderId, DiskEvent)>, in
     }
 }
 
-async fn carry_outcomes(mut events: mpsc::Receiver<TransferEvent>, inputs: mpsc::Sender<Input>) {
+async fn carry_outcomes(
+    mut events: mpsc::Receiver<TransferEvent>,
+    library: Arc<Library>,
+    inputs: mpsc::Sender<Input>,
+) {
     while let Some(event) = events.recv().await {
         match event {
-            TransferEvent::Applied { folder, apply, outcomes } => {
+            TransferEvent::Applied {
+                folder,
+                apply,
+                outcomes,
+            } => {
+                if outcomes.iter().any(|(_, outcome)| doubts_root(outcome)) {
+                    library.disk.doubt(folder);
+                }
                 let applied = DiskEvent::Applied { apply, outcomes };
                 if inputs.send(Input::Disk(folder, applied)).await.is_err() {
                     return;
@@ -359,7 +481,35 @@ async fn carry_outcomes(mut events: mpsc::Receiver<TransferEvent>, inputs: mpsc:
             }
             TransferEvent::Faulty(peer, fault) => {
                 warn!(peer = peer.short(), %fault, "a peer sends what cannot be used");
+                let misbehaved = Input::Network(NetworkEvent::Misbehaved(peer));
+                if inputs.send(misbehaved).await.is_err() {
+                    return;
+                }
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_wanted_shrinks_while_it_arrives() {
+        let mut moving = Moving::new(&Tasks::new());
+        let applies = Arc::default();
+        let first = UnderWay::begin(&applies, &moving, 1000);
+        moving.progress.fetched(400);
+        assert_eq!(moving.read().wanted_bytes, 600);
+        let second = UnderWay::begin(&applies, &moving, 500);
+        moving.progress.fetched(600);
+        drop(first);
+        assert_eq!(moving.read().wanted_bytes, 500);
+        moving.progress.fetched(100);
+        // It gave up after a fifth; nothing is wanted any more, and the next steps begin anew.
+        drop(second);
+        assert_eq!(moving.read().wanted_bytes, 0);
+        let _third = UnderWay::begin(&applies, &moving, 50);
+        assert_eq!(moving.read().wanted_bytes, 50);
     }
 }

@@ -24,13 +24,19 @@ const IN_FILE: &str = "ed25519:";
 #[derive(Debug, thiserror::Error)]
 pub enum KeyError {
     /// The keyring that holds the key cannot be used now.
-    #[error("the system keyring that holds this device's key is locked or not running; unlock it (log in to the desktop session) and start again")]
+    #[error(
+        "the system keyring that holds this device's key is locked or not running; unlock it (log in to the desktop session) and start again"
+    )]
     Keyring(#[source] keyring::Error),
     /// The keyring is there, but the key is gone from it.
-    #[error("this device's key is no longer in the system keyring; restore it there, or remove {0} to begin a new identity (peers must be paired again)")]
+    #[error(
+        "this device's key is no longer in the system keyring; restore it there, or remove {0} to begin a new identity (peers must be paired again)"
+    )]
     Gone(PathBuf),
     /// The key file is neither of the two forms.
-    #[error("{0} is damaged; restore it from a backup, or remove it to begin a new identity (peers must be paired again)")]
+    #[error(
+        "{0} is damaged; restore it from a backup, or remove it to begin a new identity (peers must be paired again)"
+    )]
     Damaged(PathBuf),
     /// The key file cannot be read or written.
     #[error("cannot use {0}; check that this user may read and write it")]
@@ -50,7 +56,10 @@ pub enum KeyPreference {
 }
 
 /// Loads the key of the device at `home`, or makes one. Blocks on the keyring.
-pub fn load_or_create(home: &Path, preference: KeyPreference) -> Result<(Identity, KeyPlace), KeyError> {
+pub(crate) fn load_or_create(
+    home: &Path,
+    preference: KeyPreference,
+) -> Result<(Identity, KeyPlace), KeyError> {
     let path = home.join("key");
     match fs::read_to_string(&path) {
         Ok(text) => load(&path, &Zeroizing::new(text)),
@@ -64,9 +73,12 @@ fn load(path: &Path, text: &str) -> Result<(Identity, KeyPlace), KeyError> {
     if let Some(name) = text.strip_prefix(IN_KEYRING) {
         let secret = Entry::new(SERVICE, name)
             .and_then(|entry| entry.get_secret())
-            .map_err(|error| match error {
-                keyring::Error::NoEntry => KeyError::Gone(path.to_owned()),
-                other => KeyError::Keyring(other),
+            .map_err(|error| {
+                if matches!(error, keyring::Error::NoEntry) {
+                    KeyError::Gone(path.to_owned())
+                } else {
+                    KeyError::Keyring(error)
+                }
             })?;
         let secret = Zeroizing::new(secret);
         let seed = seed_of(&secret).ok_or_else(|| KeyError::Damaged(path.to_owned()))?;
@@ -89,7 +101,8 @@ fn create(path: &Path, preference: KeyPreference) -> Result<(Identity, KeyPlace)
         },
         KeyPreference::FileOnly => (in_file(&seed), KeyPlace::File),
     };
-    write_private(path, &Zeroizing::new(text)).map_err(|error| KeyError::File(path.to_owned(), error))?;
+    write_private(path, &Zeroizing::new(text))
+        .map_err(|error| KeyError::File(path.to_owned(), error))?;
     Ok((Identity::from_seed(&seed), place))
 }
 
@@ -151,7 +164,10 @@ mod tests {
         #[cfg(unix)]
         {
             use std::os::unix::fs::PermissionsExt;
-            let mode = fs::metadata(home.path().join("key")).unwrap().permissions().mode();
+            let mode = fs::metadata(home.path().join("key"))
+                .unwrap()
+                .permissions()
+                .mode();
             assert_eq!(mode & 0o777, 0o600);
         }
     }

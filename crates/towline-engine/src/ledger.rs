@@ -3,7 +3,6 @@
 //! Batches that wait together are made durable together: one transaction and one sync for all of
 //! them (group commit). What the store cannot do any more is fatal: `Broken` is the last answer.
 
-
 use tokio::sync::mpsc as async_mpsc;
 use towline_core::io::{BatchId, Input, StoreReply, StoreRequest};
 use towline_core::records::StoreOp;
@@ -28,7 +27,11 @@ pub(crate) struct Ledger {
 
 impl Ledger {
     /// Moves `store` to its thread; answers arrive in `inputs`.
-    pub(crate) fn start(store: Store, inputs: async_mpsc::Sender<Input>, tasks: &Tasks) -> std::io::Result<Self> {
+    pub(crate) fn start(
+        store: Store,
+        inputs: async_mpsc::Sender<Input>,
+        tasks: &Tasks,
+    ) -> std::io::Result<Self> {
         let (requests, waiting) = async_mpsc::channel(REQUESTS_MAX);
         tasks.spawn_thread("store", move || work(store, waiting, &inputs))?;
         Ok(Self { requests })
@@ -41,7 +44,11 @@ impl Ledger {
 }
 
 /// Answers until nobody can ask any more.
-fn work(mut store: Store, mut waiting: async_mpsc::Receiver<StoreRequest>, inputs: &async_mpsc::Sender<Input>) {
+fn work(
+    mut store: Store,
+    mut waiting: async_mpsc::Receiver<StoreRequest>,
+    inputs: &async_mpsc::Sender<Input>,
+) {
     let mut next = waiting.blocking_recv();
     while let Some(request) = next.take() {
         let replies = match request {
@@ -49,7 +56,9 @@ fn work(mut store: Store, mut waiting: async_mpsc::Receiver<StoreRequest>, input
                 let mut group: Vec<(BatchId, Vec<StoreOp>)> = vec![(batch, operations)];
                 while group.len() < GROUP_MAX {
                     match waiting.try_recv() {
-                        Ok(StoreRequest::Persist(batch, operations)) => group.push((batch, operations)),
+                        Ok(StoreRequest::Persist(batch, operations)) => {
+                            group.push((batch, operations))
+                        }
                         Ok(other) => {
                             next = Some(other);
                             break;

@@ -27,7 +27,7 @@ const LINE_BYTES_MAX: u64 = 8 * 1024 * 1024;
 
 /// What a client asks.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Request {
+pub(crate) struct Request {
     /// Chosen by the client, comes back in the response.
     pub id: u64,
     /// What is asked.
@@ -38,7 +38,7 @@ pub struct Request {
 /// What can be asked on the local socket.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "call", rename_all = "snake_case")]
-pub enum Call {
+pub(crate) enum Call {
     /// The view as it is now.
     View,
     /// The view now, and again after every change.
@@ -51,7 +51,7 @@ pub enum Call {
 
 /// What a client gets.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Response {
+pub(crate) struct Response {
     /// The request's.
     pub id: u64,
     /// The outcome.
@@ -62,7 +62,7 @@ pub struct Response {
 /// The outcome of a call.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum ResponseOutcome {
+pub(crate) enum ResponseOutcome {
     /// A view.
     View(Box<View>),
     /// A command was accepted.
@@ -192,7 +192,12 @@ impl LocalClient {
             .await
             .map_err(|_| LocalError::NotRunning(home.to_owned()))?;
         let (receive, send) = split(stream);
-        Ok(Self { lines: BufReader::new(receive), send, last_id: 0, line: Vec::new() })
+        Ok(Self {
+            lines: BufReader::new(receive),
+            send,
+            last_id: 0,
+            line: Vec::new(),
+        })
     }
 
     /// The view as it is now.
@@ -262,7 +267,10 @@ impl LocalClient {
 }
 
 /// Reads up to the end of a line into `line`, keeping what a dropped call has read already.
-async fn read_line(lines: &mut BufReader<ReadHalf<Stream>>, line: &mut Vec<u8>) -> io::Result<bool> {
+async fn read_line(
+    lines: &mut BufReader<ReadHalf<Stream>>,
+    line: &mut Vec<u8>,
+) -> io::Result<bool> {
     let room = LINE_BYTES_MAX.saturating_sub(line.len() as u64);
     lines.take(room).read_until(b'\n', line).await?;
     match line.last() {

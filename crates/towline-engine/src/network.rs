@@ -26,13 +26,15 @@ mod websocket;
 use std::collections::BTreeSet;
 use std::fmt;
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
+#[cfg(test)]
+use std::net::SocketAddr;
 use std::sync::{Arc, RwLock};
 
-use quinn::{AsyncUdpSocket, Connection, RecvStream, Runtime, SendStream, TokioRuntime};
+use quinn::{Connection, RecvStream, SendStream};
 use tokio::sync::mpsc;
 use towline_core::identity::Identity;
-use towline_core::io::{ConnectionId, NetworkEvent, NetworkRequest};
+use towline_core::io::{NetworkEvent, NetworkRequest};
 use towline_wire::ids::DeviceId;
 use towline_wire::packet::ChannelId;
 
@@ -45,7 +47,7 @@ use self::tls::{TlsSettings, Trust};
 use self::udp::UdpSockets;
 use crate::tasks::Tasks;
 
-pub use self::signal_client::SignalClient;
+pub(crate) use self::signal_client::SignalClient;
 
 /// Probes that wait for the prober: 128. They are opened far faster than they come; a flood of
 /// copies of a peer's probes fills this and is dropped.
@@ -53,7 +55,7 @@ const PROBES_WAITING_MAX: usize = 128;
 
 /// Where this device listens.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct NetworkSettings {
+pub(crate) struct NetworkSettings {
     /// The UDP port; 0 takes a free one.
     pub udp_port: u16,
     /// The local addresses, at most one of each family; all interfaces by default.
@@ -73,7 +75,9 @@ impl Default for NetworkSettings {
 #[derive(Debug, thiserror::Error)]
 pub enum NetworkError {
     /// Another program has the port.
-    #[error("UDP port {port} is taken by another program; end that program, or choose another port (0 takes any free one)")]
+    #[error(
+        "UDP port {port} is taken by another program; end that program, or choose another port (0 takes any free one)"
+    )]
     PortTaken {
         /// The port that was asked for.
         port: u16,
@@ -94,11 +98,9 @@ pub enum NetworkError {
 
 /// A bidirectional stream that a peer opened, for the data plane.
 #[derive(Debug)]
-pub struct IncomingStream {
+pub(crate) struct IncomingStream {
     /// Who opened it.
     pub peer: DeviceId,
-    /// On which connection.
-    pub connection: ConnectionId,
     /// Our direction.
     pub send: SendStream,
     /// The peer's direction.
@@ -106,7 +108,7 @@ pub struct IncomingStream {
 }
 
 /// The network of this device.
-pub struct Network {
+pub(crate) struct Network {
     identity: Identity,
     socket: Arc<PathSocket>,
     trust: Trust,
@@ -119,7 +121,7 @@ pub struct Network {
 impl Network {
     /// Binds the sockets and listens. No key is trusted until the first `Trust`. What peers send
     /// waits when `events` or `streams` are full.
-    pub async fn open(
+    pub(crate) async fn open(
         identity: Identity,
         settings: &NetworkSettings,
         events: mpsc::Sender<NetworkEvent>,
@@ -128,24 +130,11 @@ impl Network {
     ) -> Result<Self, NetworkError> {
         let tasks = tasks.child();
         let sockets = UdpSockets::bind(&settings.bind, settings.udp_port)?;
-        let wrap = |socket: Option<std::net::UdpSocket>| -> Result<_, NetworkError> {
-            socket
-                .map(|socket| TokioRuntime.wrap_udp_socket(socket))
-                .transpose()
-                .map_err(NetworkError::Socket)
-        };
-        let v4: Option<Arc<dyn AsyncUdpSocket>> = wrap(sockets.v4)?;
-        let v6: Option<Arc<dyn AsyncUdpSocket>> = wrap(sockets.v6)?;
         let ours = identity.id();
         let keys = Arc::new(RwLock::new(ProbeKeys::new(ours)));
         let (probes, probes_waiting) = mpsc::channel(PROBES_WAITING_MAX);
-        let socket = Arc::new(PathSocket::new(
-            v4,
-            v6,
-            Routes::new(ours),
-            Arc::clone(&keys),
-            probes,
-        ));
+        let socket = PathSocket::over(sockets, Routes::new(ours), Arc::clone(&keys), probes);
+        let socket = Arc::new(socket.map_err(NetworkError::Socket)?);
         socket.ready().await.map_err(NetworkError::Socket)?;
         let trust = Trust::default();
         let tls = TlsSettings::new(&identity, &trust).map_err(NetworkError::OwnKey)?;
@@ -184,7 +173,7 @@ impl Network {
     }
 
     /// Carries out a request of the core; never waits.
-    pub fn request(&self, request: NetworkRequest) {
+    pub(crate) fn request(&self, request: NetworkRequest) {
         match request {
             NetworkRequest::Trust(peers) => self.set_trust(peers),
             // What a peer may read is asked where it reads: by the data plane.
@@ -212,17 +201,18 @@ impl Network {
     }
 
     /// The live connection with a peer, for the data plane to open streams on.
-    pub fn connection(&self, peer: DeviceId) -> Option<Connection> {
+    pub(crate) fn connection(&self, peer: DeviceId) -> Option<Connection> {
         self.connections.connection(peer)
     }
 
     /// The local addresses of the UDP sockets.
-    pub fn bound(&self) -> Vec<SocketAddr> {
+    #[cfg(test)]
+    pub(crate) fn bound(&self) -> Vec<SocketAddr> {
         self.socket.bound()
     }
 
     /// Tells the peers that we go, then ends every task of the network.
-    pub async fn close(self) {
+    pub(crate) async fn close(self) {
         self.connections.close().await;
         self.tasks.close().await;
     }

@@ -17,11 +17,11 @@ use tracing::{Instrument, debug, debug_span, warn};
 
 /// How long `close` waits for tasks and threads: 5 s. A batch of files is on disk well before
 /// that; a longer wait would only delay a shutdown that a hung disk has already spoilt.
-pub const CLOSE_DEADLINE: Duration = Duration::from_secs(5);
+pub(crate) const CLOSE_DEADLINE: Duration = Duration::from_secs(5);
 
 /// The tasks and threads of one owner. Clones belong to the same owner.
 #[derive(Debug, Clone, Default)]
-pub struct Tasks {
+pub(crate) struct Tasks {
     cancel: CancellationToken,
     tracker: TaskTracker,
     running: Arc<Mutex<BTreeMap<&'static str, usize>>>,
@@ -35,18 +35,21 @@ struct Running {
 
 impl Tasks {
     /// An owner without tasks.
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self::default()
     }
 
     /// An owner whose tasks also end when this one's do.
     #[must_use]
-    pub fn child(&self) -> Self {
-        Self { cancel: self.cancel.child_token(), ..Self::default() }
+    pub(crate) fn child(&self) -> Self {
+        Self {
+            cancel: self.cancel.child_token(),
+            ..Self::default()
+        }
     }
 
     /// Runs `future` until it ends or the owner cancels; then it is dropped.
-    pub fn spawn<F>(&self, name: &'static str, future: F)
+    pub(crate) fn spawn<F>(&self, name: &'static str, future: F)
     where
         F: Future<Output = ()> + Send + 'static,
     {
@@ -57,47 +60,67 @@ impl Tasks {
             debug!(cancelled = ended.is_none(), "task ended");
             drop(running);
         };
-        self.tracker.spawn(task.instrument(debug_span!("task", name)));
+        self.tracker
+            .spawn(task.instrument(debug_span!("task", name)));
     }
 
     /// Runs blocking `work` on a thread of its own; it must watch [`Tasks::cancelled`] or end with
     /// its channels.
-    pub fn spawn_thread<F>(&self, name: &'static str, work: F) -> std::io::Result<()>
+    pub(crate) fn spawn_thread<F>(&self, name: &'static str, work: F) -> std::io::Result<()>
     where
         F: FnOnce() + Send + 'static,
     {
         let running = self.enter(name);
         let token = self.tracker.token();
-        thread::Builder::new().name(name.to_owned()).spawn(move || {
-            work();
-            drop(running);
-            drop(token);
-        })?;
+        thread::Builder::new()
+            .name(name.to_owned())
+            .spawn(move || {
+                work();
+                drop(running);
+                drop(token);
+            })?;
         Ok(())
     }
 
     /// The token that ends these tasks.
-    pub fn cancelled(&self) -> &CancellationToken {
+    pub(crate) fn cancelled(&self) -> &CancellationToken {
         &self.cancel
     }
 
     /// Cancels everything and waits until it has ended, at most [`CLOSE_DEADLINE`].
-    pub async fn close(&self) {
+    pub(crate) async fn close(&self) {
         self.cancel.cancel();
         self.tracker.close();
-        if tokio::time::timeout(CLOSE_DEADLINE, self.tracker.wait()).await.is_err() {
+        if tokio::time::timeout(CLOSE_DEADLINE, self.tracker.wait())
+            .await
+            .is_err()
+        {
             let left: Vec<&str> = self.names();
             warn!(?left, "tasks did not end in time");
         }
     }
 
     fn enter(&self, name: &'static str) -> Running {
-        *self.running.lock().unwrap_or_else(PoisonError::into_inner).entry(name).or_default() += 1;
-        Running { name, running: Arc::clone(&self.running) }
+        *self
+            .running
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .entry(name)
+            .or_default() += 1;
+        Running {
+            name,
+            running: Arc::clone(&self.running),
+        }
     }
 
-    fn names(&self) -> Vec<&'static str> {
-        self.running.lock().unwrap_or_else(PoisonError::into_inner).keys().copied().collect()
+    /// The names of what still runs.
+    pub(crate) fn names(&self) -> Vec<&'static str> {
+        self.running
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .keys()
+            .copied()
+            .collect()
     }
 }
 

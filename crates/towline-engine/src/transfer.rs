@@ -19,10 +19,10 @@ mod progress;
 mod serve;
 mod work;
 
-pub(crate) use apply::{Peers, Transfer, TransferEvent, TransferFault};
+pub(crate) use apply::{Peers, Transfer, TransferEvent};
 pub(crate) use grants::Grants;
-pub(crate) use progress::{CurrentTransfer, Progress, ProgressReading};
-pub(crate) use serve::{Folders, STREAMS_PER_PEER_MAX, ServeFault, Server};
+pub(crate) use progress::{Progress, ProgressReading};
+pub(crate) use serve::{Folders, Server};
 pub(crate) use work::Work;
 
 #[cfg(test)]

@@ -416,6 +416,9 @@ pub struct ViewError {
 impl ViewError {
     /// An error without detail.
     pub fn new(code: &str) -> Self {
-        Self { code: code.to_owned(), detail: None }
+        Self {
+            code: code.to_owned(),
+            detail: None,
+        }
     }
 }

@@ -14,7 +14,9 @@ pub enum OpenError {
     #[error("another Towline runs on this home; end that one first, or use another home")]
     Locked,
     /// A newer build wrote the store; the person updates. Nothing was changed.
-    #[error("a newer Towline wrote this home's index (version {found}, this one knows up to {known}); update this one, nothing was changed")]
+    #[error(
+        "a newer Towline wrote this home's index (version {found}, this one knows up to {known}); update this one, nothing was changed"
+    )]
     Newer {
         /// The version of the store.
         found: u32,

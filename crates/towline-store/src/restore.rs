@@ -52,7 +52,8 @@ pub(crate) fn folder_ids(connection: &Connection) -> Result<Vec<FolderId>, Store
 /// folders. Reads none of the large tables, which are most likely to be damaged.
 pub(crate) fn saved(connection: &Connection) -> Result<Saved, StoreError> {
     let name = connection.query_row("SELECT name FROM device", [], |row| row.get(0))?;
-    let mut statement = connection.prepare("SELECT id, folder, label, root FROM folders ORDER BY folder")?;
+    let mut statement =
+        connection.prepare("SELECT id, folder, label, root FROM folders ORDER BY folder")?;
     let mut found = statement.query([])?;
     let mut folders = Vec::new();
     while let Some(row) = found.next()? {
@@ -63,7 +64,11 @@ pub(crate) fn saved(connection: &Connection) -> Result<Saved, StoreError> {
             shared_with: shared_with(connection, row.get(0)?)?,
         });
     }
-    Ok(Saved { name, peers: peers(connection)?, folders })
+    Ok(Saved {
+        name,
+        peers: peers(connection)?,
+        folders,
+    })
 }
 
 fn peers(connection: &Connection) -> Result<Vec<PeerRecord>, StoreError> {

@@ -191,7 +191,9 @@ impl Store {
         home.trust()?;
         let mut store = Self::with(connection, home, lock);
         let saved = saved_from(&kept_aside);
-        store.commit(vec![(BatchId(0), saved)]).map_err(OpenError::from)?;
+        store
+            .commit(vec![(BatchId(0), saved)])
+            .map_err(OpenError::from)?;
         Ok((store, Opened::Rebuilt { kept_aside }))
     }
 
@@ -211,7 +213,8 @@ impl Store {
 /// nothing: half of them would look like a person's choice.
 fn saved_from(damaged: &Path) -> Vec<StoreOp> {
     let read = schema::open_damaged(damaged).and_then(|connection| restore::saved(&connection));
-    let Ok(saved) = read.inspect_err(|fault| tracing::warn!(%fault, "peers and folders are lost")) else {
+    let Ok(saved) = read.inspect_err(|fault| tracing::warn!(%fault, "peers and folders are lost"))
+    else {
         return Vec::new();
     };
     let name = std::iter::once(StoreOp::PutDeviceName(saved.name));

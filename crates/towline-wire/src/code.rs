@@ -47,7 +47,10 @@ impl Slot {
 
     /// The slot whose letters are the `letters` lowest base-32 digits of `number`.
     pub fn from_number(number: u32, letters: usize) -> Self {
-        Self(letters_of(number, letters.clamp(HALF_LETTERS_MIN, HALF_LETTERS_MAX)))
+        Self(letters_of(
+            number,
+            letters.clamp(HALF_LETTERS_MIN, HALF_LETTERS_MAX),
+        ))
     }
 
     /// The letters, upper case.
@@ -88,7 +91,10 @@ impl CodeSecret {
 
     /// The secret whose letters are the `letters` lowest base-32 digits of a random `number`.
     pub fn from_number(number: u32, letters: usize) -> Self {
-        Self(letters_of(number, letters.clamp(HALF_LETTERS_MIN, HALF_LETTERS_MAX)))
+        Self(letters_of(
+            number,
+            letters.clamp(HALF_LETTERS_MIN, HALF_LETTERS_MAX),
+        ))
     }
 
     /// The letters, upper case. For the PAKE and for showing the code to its person only.
@@ -134,20 +140,31 @@ impl FromStr for PairingCode {
             Some((code, host)) => (code, Some(parse_host(host)?)),
             None => (text.trim(), None),
         };
-        let code: String = code.chars().filter(|letter| !letter.is_whitespace()).collect();
+        let code: String = code
+            .chars()
+            .filter(|letter| !letter.is_whitespace())
+            .collect();
         let (slot, secret) = match code.split_once('-') {
             Some(halves) => halves,
-            None if code.is_ascii() && code.len().is_multiple_of(2) => code.split_at(code.len() / 2),
+            None if code.is_ascii() && code.len().is_multiple_of(2) => {
+                code.split_at(code.len() / 2)
+            }
             None if code.is_ascii() => return Err(CodeError::Length),
             None => return Err(CodeError::Letter),
         };
-        Ok(Self { slot: Slot::parse(slot)?, secret: CodeSecret::parse(secret)?, host })
+        Ok(Self {
+            slot: Slot::parse(slot)?,
+            secret: CodeSecret::parse(secret)?,
+            host,
+        })
     }
 }
 
 fn parse_host(text: &str) -> Result<String, CodeError> {
     let host = text.trim().to_ascii_lowercase();
-    let allowed = |letter: char| letter.is_ascii_alphanumeric() || matches!(letter, '.' | '-' | ':' | '[' | ']');
+    let allowed = |letter: char| {
+        letter.is_ascii_alphanumeric() || matches!(letter, '.' | '-' | ':' | '[' | ']')
+    };
     if host.is_empty() || host.len() > 253 || !host.chars().all(allowed) {
         return Err(CodeError::Host);
     }

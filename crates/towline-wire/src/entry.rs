@@ -119,8 +119,14 @@ impl VersionVector {
 
     /// How this history relates to `other`.
     pub fn compare(&self, other: &Self) -> Causality {
-        let less = self.0.iter().any(|(actor, counter)| other.counter(*actor) < *counter);
-        let more = other.0.iter().any(|(actor, counter)| self.counter(*actor) < *counter);
+        let less = self
+            .0
+            .iter()
+            .any(|(actor, counter)| other.counter(*actor) < *counter);
+        let more = other
+            .0
+            .iter()
+            .any(|(actor, counter)| self.counter(*actor) < *counter);
         match (less, more) {
             (false, false) => Causality::Equal,
             (false, true) => Causality::Before,

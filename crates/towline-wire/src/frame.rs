@@ -27,8 +27,8 @@ pub enum FrameError {
 
 /// Encodes `value` with its length prefix; refuses more than `max` bytes.
 pub fn encode<T: Serialize>(value: &T, max: usize) -> Result<Vec<u8>, FrameError> {
-    let mut bytes = postcard::to_extend(value, vec![0; PREFIX_BYTES])
-        .map_err(|_| FrameError::Malformed)?;
+    let mut bytes =
+        postcard::to_extend(value, vec![0; PREFIX_BYTES]).map_err(|_| FrameError::Malformed)?;
     let length = bytes.len() - PREFIX_BYTES;
     let prefix = u32::try_from(length)
         .ok()

@@ -101,7 +101,9 @@ impl FromStr for FolderId {
 
     fn from_str(text: &str) -> Result<Self, IdError> {
         let wrong = IdError { kind: "folder id" };
-        let bytes = HEXLOWER.decode(text.as_bytes()).map_err(|_| wrong.clone())?;
+        let bytes = HEXLOWER
+            .decode(text.as_bytes())
+            .map_err(|_| wrong.clone())?;
         Ok(Self(bytes.try_into().map_err(|_| wrong)?))
     }
 }

@@ -24,7 +24,7 @@ pub enum RelPathError {
     /// The text or one of its components exceeds its limit.
     #[error("path is too long")]
     TooLong,
-    /// The first component is our marker directory.
+    /// The first component is our marker directory, in whatever case.
     #[error("path lies in the marker directory")]
     Marker,
 }
@@ -52,7 +52,12 @@ impl RelPath {
                 return Err(RelPathError::TooLong);
             }
         }
-        if text.split('/').next() == Some(MARKER_DIRECTORY) {
+        // On a filesystem that ignores case another spelling would reach our own files.
+        if text
+            .split('/')
+            .next()
+            .is_some_and(|first| first.eq_ignore_ascii_case(MARKER_DIRECTORY))
+        {
             return Err(RelPathError::Marker);
         }
         Ok(Self(text))
@@ -75,7 +80,9 @@ impl RelPath {
 
     /// The directory that holds this entry, or `None` at the top of the folder.
     pub fn parent(&self) -> Option<Self> {
-        self.0.rsplit_once('/').map(|(parent, _)| Self(parent.to_owned()))
+        self.0
+            .rsplit_once('/')
+            .map(|(parent, _)| Self(parent.to_owned()))
     }
 
     /// The path of a child of this directory.
@@ -127,5 +134,30 @@ impl fmt::Display for RelPath {
 impl fmt::Debug for RelPath {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Debug::fmt(&self.0, f)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_marker_directory_is_refused_in_any_case_and_only_at_the_top() {
+        for text in [".towline", ".towline/folder", ".Towline/folder", ".TOWLINE"] {
+            assert_eq!(RelPath::parse(text), Err(RelPathError::Marker), "{text}");
+        }
+        for text in [".towline2", "a/.towline", "towline"] {
+            assert!(RelPath::parse(text).is_ok(), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_could_leave_the_root_is_refused() {
+        for text in ["", "/a", "a/", "a//b", ".", "..", "a/../b", "./a"] {
+            assert_eq!(RelPath::parse(text), Err(RelPathError::Component), "{text}");
+        }
+        assert_eq!(RelPath::parse("a\0b"), Err(RelPathError::Nul));
+        let long = "a".repeat(PATH_COMPONENT_BYTES_MAX + 1);
+        assert_eq!(RelPath::parse(long), Err(RelPathError::TooLong));
     }
 }

@@ -28,7 +28,10 @@ pub struct VersionRange {
 
 impl VersionRange {
     /// What this build speaks.
-    pub const OURS: Self = Self { oldest: OLDEST, newest: CURRENT };
+    pub const OURS: Self = Self {
+        oldest: OLDEST,
+        newest: CURRENT,
+    };
 
     /// The highest version in both ranges, or `None` when there is none.
     pub fn agree(self, other: Self) -> Option<u16> {

@@ -91,19 +91,31 @@ pub(crate) fn bench(repo: &Repo, args: &BenchArgs) -> Result<()> {
     let built = binaries::build(repo, Profile::Release, Wanted::Headless)?;
     let directory = repo.artifacts()?.join("bench");
     let contestants = contestants(args);
-    let loads = args.only.map_or_else(|| Load::value_variants().to_vec(), |load| vec![load]);
+    let loads = args
+        .only
+        .map_or_else(|| Load::value_variants().to_vec(), |load| vec![load]);
     let mut tables = Vec::new();
     for load in loads {
         let source = load::prepare(load, &directory)?;
         let weight = load::weigh(&source)?;
-        say(format!("== {}: {} files, {:.1} MB", load::title(load), weight.files, weight.bytes as f64 / 1e6));
+        say(format!(
+            "== {}: {} files, {:.1} MB",
+            load::title(load),
+            weight.files,
+            weight.bytes as f64 / 1e6
+        ));
         let mut table = report::Table::new(load, weight);
         for round in 1..=args.rounds {
             for contestant in &contestants {
                 let target = directory.join(format!("target-{}", contestant.name()));
                 clear(&target)?;
                 let spinner = Spinner::start(&format!("round {round}: {}", contestant.name()));
-                let run = Run { source: &source, target: &target, weight, work: &directory };
+                let run = Run {
+                    source: &source,
+                    target: &target,
+                    weight,
+                    work: &directory,
+                };
                 let measured = match contestant {
                     Contestant::Towline => towline::run(&run, &built)?,
                     Contestant::Syncthing => syncthing::run(&run)?,
@@ -113,7 +125,10 @@ pub(crate) fn bench(repo: &Repo, args: &BenchArgs) -> Result<()> {
                 if let Some(difference) = devices::trees_differ(&source, &target)? {
                     bail!("{} left the trees unequal: {difference}", contestant.name());
                 }
-                say(format!("   round {round}: {}", report::line(contestant.name(), &measured, weight)));
+                say(format!(
+                    "   round {round}: {}",
+                    report::line(contestant.name(), &measured, weight)
+                ));
                 table.add(*contestant, measured);
                 clear(&target)?;
             }
@@ -122,7 +137,11 @@ pub(crate) fn bench(repo: &Repo, args: &BenchArgs) -> Result<()> {
         tables.push(table);
         fs::remove_dir_all(&source).context("clearing the source")?;
     }
-    let idle = if args.only.is_none() { Some(idle::run(&built, &directory)?) } else { None };
+    let idle = if args.only.is_none() {
+        Some(idle::run(&built, &directory)?)
+    } else {
+        None
+    };
     if let Some(idle) = &idle {
         say(idle.words());
     }
@@ -146,7 +165,10 @@ struct Run<'a> {
 fn contestants(args: &BenchArgs) -> Vec<Contestant> {
     let mut all = vec![Contestant::Towline];
     if !args.alone {
-        for (peer, program) in [(Contestant::Syncthing, "syncthing"), (Contestant::Rsync, "rsync")] {
+        for (peer, program) in [
+            (Contestant::Syncthing, "syncthing"),
+            (Contestant::Rsync, "rsync"),
+        ] {
             if system::has_program(program) {
                 all.push(peer);
             } else {

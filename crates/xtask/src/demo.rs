@@ -52,7 +52,11 @@ pub(crate) fn demo(repo: &Repo, args: &DemoArgs) -> Result<()> {
     if !args.once && !windows {
         say("   No display (or no WebKit) here, so no windows; the devices run without.");
     }
-    let wanted = if windows { Wanted::WithApp } else { Wanted::Headless };
+    let wanted = if windows {
+        Wanted::WithApp
+    } else {
+        Wanted::Headless
+    };
     let built = binaries::build(repo, Profile::Release, wanted)?;
     let stage = Stage::new(repo, &built)?;
     let (mut anna, mut ben) = stage.devices(&built)?;
@@ -88,12 +92,19 @@ impl Stage {
         let logs = directory.join("logs");
         fs::create_dir_all(&logs)?;
         let server = Server::start(&built.signal, &logs)?;
-        Ok(Self { directory, logs, server })
+        Ok(Self {
+            directory,
+            logs,
+            server,
+        })
     }
 
     fn devices(&self, built: &Built) -> Result<(Device, Device)> {
         say("");
-        say(format!("== A signal server on loopback ({}) and two devices, Anna and Ben", self.server.url));
+        say(format!(
+            "== A signal server on loopback ({}) and two devices, Anna and Ben",
+            self.server.url
+        ));
         let device = |name: &str| {
             let home = self.directory.join(format!("home-{}", name.to_lowercase()));
             Device::new(name, home, &built.towline, &self.server, &self.logs)
@@ -105,7 +116,8 @@ impl Stage {
     }
 
     fn root(&self, name: &str) -> PathBuf {
-        self.directory.join(format!("{}s-folder", name.to_lowercase()))
+        self.directory
+            .join(format!("{}s-folder", name.to_lowercase()))
     }
 
     /// Waits until both folders are equal; says how long it took and what came.
@@ -116,7 +128,10 @@ impl Stage {
             spinner.detail(&progress(view));
         })?;
         drop(spinner);
-        say(format!("   {what}: both folders are equal after {}.", readable(since.elapsed())));
+        say(format!(
+            "   {what}: both folders are equal after {}.",
+            readable(since.elapsed())
+        ));
         Ok(())
     }
 }
@@ -125,14 +140,27 @@ fn pair(anna: &Device, ben: &Device) -> Result<()> {
     say("");
     say("== Pairing");
     let paired = anna.pair(ben)?;
-    say(format!("   Anna's device shows the code {}; Ben types it.", paired.code));
-    say(format!("   Paired after {}. Both show: {}", readable(paired.took), paired.compare));
+    say(format!(
+        "   Anna's device shows the code {}; Ben types it.",
+        paired.code
+    ));
+    say(format!(
+        "   Paired after {}. Both show: {}",
+        readable(paired.took),
+        paired.compare
+    ));
     let connected = |view: &Value| view["peers"][0]["link"]["state"] == "up";
-    let direct = |view: &Value| connected(view) && view["peers"][0]["link"]["path"]["kind"] != "relayed";
+    let direct =
+        |view: &Value| connected(view) && view["peers"][0]["link"]["path"]["kind"] != "relayed";
     let view = anna.wait("a direct connection", Duration::from_secs(30), direct)?;
     let link = &view["peers"][0]["link"];
-    let rtt = link["rtt_ms"].as_f64().map_or_else(String::new, |rtt| format!(", {rtt:.1} ms round trip"));
-    say(format!("   Connected directly to {}{rtt}.", link["path"]["address"].as_str().unwrap_or("?")));
+    let rtt = link["rtt_ms"]
+        .as_f64()
+        .map_or_else(String::new, |rtt| format!(", {rtt:.1} ms round trip"));
+    say(format!(
+        "   Connected directly to {}{rtt}.",
+        link["path"]["address"].as_str().unwrap_or("?")
+    ));
     Ok(())
 }
 
@@ -148,7 +176,11 @@ fn share(stage: &Stage, anna: &Device, ben: &Device, folder: Option<&Path>) -> R
     let (files, bytes) = weigh(&left);
     let since = Instant::now();
     anna.share(&left, ben, &right)?;
-    say(format!("   Anna shares {} ({files} files, {}); Ben accepts.", left.display(), size(bytes)));
+    say(format!(
+        "   Anna shares {} ({files} files, {}); Ben accepts.",
+        left.display(),
+        size(bytes)
+    ));
     stage.settle(ben, since, "First sync")?;
     let seconds = since.elapsed().as_secs_f64();
     say(format!(
@@ -164,9 +196,15 @@ fn edit_both_sides(stage: &Stage, ben: &Device) -> Result<()> {
     say("");
     say("== Both work at the same time");
     let since = Instant::now();
-    fs::write(stage.root("Anna").join("from-anna.txt"), "Anna wrote this.\n")?;
+    fs::write(
+        stage.root("Anna").join("from-anna.txt"),
+        "Anna wrote this.\n",
+    )?;
     fs::create_dir_all(stage.root("Ben").join("new folder"))?;
-    fs::write(stage.root("Ben").join("new folder/from-ben.txt"), "Ben wrote this.\n")?;
+    fs::write(
+        stage.root("Ben").join("new folder/from-ben.txt"),
+        "Ben wrote this.\n",
+    )?;
     say("   Anna writes from-anna.txt, Ben writes new folder/from-ben.txt.");
     stage.settle(ben, since, "Edits on both sides")
 }
@@ -183,7 +221,10 @@ fn rename_and_delete(stage: &Stage, ben: &Device) -> Result<()> {
     say("   Anna renames it.");
     stage.settle(ben, since, "The rename")?;
     let cost = fetched_bytes(&ben.view()?).saturating_sub(before);
-    say(format!("   The rename cost {} on the wire, because Ben had the bytes already.", size(cost)));
+    say(format!(
+        "   The rename cost {} on the wire, because Ben had the bytes already.",
+        size(cost)
+    ));
     let since = Instant::now();
     fs::remove_file(right.join("from-anna.txt"))?;
     say("   Ben deletes from-anna.txt.");
@@ -211,10 +252,14 @@ fn conflict(stage: &Stage, anna: &Device, ben: &mut Device) -> Result<()> {
         found.sort();
         found
     };
-    let two_versions = |view: &Value| !view.is_null() && both(&left).len() == 2 && both(&right).len() == 2;
+    let two_versions =
+        |view: &Value| !view.is_null() && both(&left).len() == 2 && both(&right).len() == 2;
     anna.wait("the conflict copy", Duration::from_secs(60), two_versions)?;
     stage.settle(ben, since, "Back together")?;
-    let texts: Vec<String> = both(&left).iter().map(|name| fs::read_to_string(left.join(name))).collect::<Result<_, _>>()?;
+    let texts: Vec<String> = both(&left)
+        .iter()
+        .map(|name| fs::read_to_string(left.join(name)))
+        .collect::<Result<_, _>>()?;
     let kept = |text: &str| texts.iter().any(|kept| kept.contains(text));
     if !kept("Anna") || !kept("Ben") {
         bail!("a version was lost in the conflict: {texts:?}");
@@ -233,7 +278,11 @@ fn stay(stage: &Stage, built: &Built, mut anna: Device, mut ben: Device) -> Resu
         for device in [&anna, &ben] {
             let mut command = Command::new(app);
             command.arg("--home").arg(&device.home);
-            windows.push(Running::start(&format!("window-{}", device.name.to_lowercase()), &mut command, &stage.logs)?);
+            windows.push(Running::start(
+                &format!("window-{}", device.name.to_lowercase()),
+                &mut command,
+                &stage.logs,
+            )?);
         }
         say("   Two windows show the same two devices.");
     }
@@ -241,7 +290,11 @@ fn stay(stage: &Stage, built: &Built, mut anna: Device, mut ben: Device) -> Resu
     say("The devices keep running. Change files in either folder and see them follow:");
     say(format!("     {}", stage.root("Anna").display()));
     say(format!("     {}", stage.root("Ben").display()));
-    say(format!("Ask a device yourself: {} --home {} status", built.towline.display(), anna.home.display()));
+    say(format!(
+        "Ask a device yourself: {} --home {} status",
+        built.towline.display(),
+        anna.home.display()
+    ));
     say("Ctrl-C ends everything.");
     // Ctrl-C reaches every process of the terminal at once; each ends in good order.
     while ben.is_up() && anna.is_up() {
@@ -251,21 +304,36 @@ fn stay(stage: &Stage, built: &Built, mut anna: Device, mut ben: Device) -> Resu
 }
 
 fn fetched_bytes(view: &Value) -> u64 {
-    let folders = view["folders"].as_array().map_or(&[] as &[Value], Vec::as_slice);
-    folders.iter().filter_map(|folder| folder["transfer"]["fetched_bytes"].as_u64()).sum()
+    let folders = view["folders"]
+        .as_array()
+        .map_or(&[] as &[Value], Vec::as_slice);
+    folders
+        .iter()
+        .filter_map(|folder| folder["transfer"]["fetched_bytes"].as_u64())
+        .sum()
 }
 
 fn progress(view: &Value) -> String {
     let folder = &view["folders"][0];
     let files = folder["files"].as_u64().unwrap_or_default();
     let needs = folder["needs"].as_u64().unwrap_or_default();
-    format!("{files} files here, {needs} to go, {}", size(fetched_bytes(view)))
+    format!(
+        "{files} files here, {needs} to go, {}",
+        size(fetched_bytes(view))
+    )
 }
 
 /// Files and bytes below a directory.
 fn weigh(root: &Path) -> (u64, u64) {
-    let files = WalkDir::new(root).into_iter().flatten().filter(|entry| entry.file_type().is_file());
-    files.filter_map(|entry| entry.metadata().ok()).fold((0, 0), |(files, bytes), file| (files + 1, bytes + file.len()))
+    let files = WalkDir::new(root)
+        .into_iter()
+        .flatten()
+        .filter(|entry| entry.file_type().is_file());
+    files
+        .filter_map(|entry| entry.metadata().ok())
+        .fold((0, 0), |(files, bytes), file| {
+            (files + 1, bytes + file.len())
+        })
 }
 
 /// A number of bytes as people read it.

@@ -37,7 +37,10 @@ impl Server {
         let mut running = Running::start("signal-server", &mut command, logs)?;
         let line = running.wait_for_line(|line| line.starts_with("listening on "), PATIENCE)?;
         let url = line.trim_start_matches("listening on ").to_owned();
-        Ok(Self { _running: running, url })
+        Ok(Self {
+            _running: running,
+            url,
+        })
     }
 }
 
@@ -67,7 +70,13 @@ pub(crate) struct Paired {
 
 impl Device {
     /// A device whose home is `home`; not running yet.
-    pub(crate) fn new(name: &str, home: PathBuf, program: &Path, server: &Server, logs: &Path) -> Self {
+    pub(crate) fn new(
+        name: &str,
+        home: PathBuf,
+        program: &Path,
+        server: &Server,
+        logs: &Path,
+    ) -> Self {
         Self {
             name: name.to_owned(),
             home,
@@ -81,10 +90,23 @@ impl Device {
     /// Starts its engine and waits until it answers.
     pub(crate) fn start(&mut self) -> Result<()> {
         let mut command = self.command();
-        command.args(["up", "--key-file", "--server", &self.server, "--name", &self.name]);
+        command.args([
+            "up",
+            "--key-file",
+            "--server",
+            &self.server,
+            "--name",
+            &self.name,
+        ]);
         let mut up = Running::start(&self.name.to_lowercase(), &mut command, &self.logs)?;
         up.wait_for_line(|line| line.contains("\"event\":\"up\""), PATIENCE)
-            .with_context(|| format!("{} did not start; its log is in {}", self.name, self.logs.display()))?;
+            .with_context(|| {
+                format!(
+                    "{} did not start; its log is in {}",
+                    self.name,
+                    self.logs.display()
+                )
+            })?;
         self.up = Some(up);
         Ok(())
     }
@@ -118,15 +140,26 @@ impl Device {
     /// Runs one command and returns its JSON answer.
     pub(crate) fn call(&self, arguments: &[&str], input: Option<&str>) -> Result<Value> {
         let mut command = self.command();
-        command.args(arguments).stdout(Stdio::piped()).stderr(Stdio::piped());
-        command.stdin(if input.is_some() { Stdio::piped() } else { Stdio::null() });
+        command
+            .args(arguments)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        command.stdin(if input.is_some() {
+            Stdio::piped()
+        } else {
+            Stdio::null()
+        });
         let mut child = command.spawn().context("starting towline")?;
         if let (Some(text), Some(mut stdin)) = (input, child.stdin.take()) {
             writeln!(stdin, "{text}")?;
         }
         let output = child.wait_with_output()?;
         if !output.status.success() {
-            bail!("{}: {}", self.name, String::from_utf8_lossy(&output.stderr).trim());
+            bail!(
+                "{}: {}",
+                self.name,
+                String::from_utf8_lossy(&output.stderr).trim()
+            );
         }
         Ok(serde_json::from_slice(&output.stdout)?)
     }
@@ -137,11 +170,20 @@ impl Device {
     }
 
     /// Waits until `is_it` holds for its view, and returns that view.
-    pub(crate) fn wait(&self, what: &str, within: Duration, is_it: impl Fn(&Value) -> bool) -> Result<Value> {
+    pub(crate) fn wait(
+        &self,
+        what: &str,
+        within: Duration,
+        is_it: impl Fn(&Value) -> bool,
+    ) -> Result<Value> {
         let deadline = Instant::now() + within;
         let mut command = self.command();
         command.args(["status", "--watch"]);
-        let mut watch = Running::start(&format!("{}-watch", self.name.to_lowercase()), &mut command, &self.logs)?;
+        let mut watch = Running::start(
+            &format!("{}-watch", self.name.to_lowercase()),
+            &mut command,
+            &self.logs,
+        )?;
         loop {
             let left = deadline.saturating_duration_since(Instant::now());
             let Some(line) = watch.next_line(left) else {
@@ -174,7 +216,11 @@ impl Device {
         if compare.is_empty() || compare != compare_words(&opened) {
             bail!("the devices show different compare strings");
         }
-        Ok(Paired { code, compare, took })
+        Ok(Paired {
+            code,
+            compare,
+            took,
+        })
     }
 
     /// Starts to sync `root` here and invites `peer`, which accepts into `peer_root`.
@@ -183,9 +229,14 @@ impl Device {
         let id = added["id"].as_str().context("no folder id")?.to_owned();
         self.call(&["folder", "invite", &id, &peer.name], None)?;
         peer.wait("the invitation", PATIENCE, |view| {
-            view["invitations"].as_array().is_some_and(|all| all.iter().any(|one| one["folder"] == id.as_str()))
+            view["invitations"]
+                .as_array()
+                .is_some_and(|all| all.iter().any(|one| one["folder"] == id.as_str()))
         })?;
-        peer.call(&["folder", "accept", &id, &peer_root.to_string_lossy()], None)?;
+        peer.call(
+            &["folder", "accept", &id, &peer_root.to_string_lossy()],
+            None,
+        )?;
         Ok(())
     }
 
@@ -198,9 +249,16 @@ impl Device {
 }
 
 fn compare_words(event: &Value) -> String {
-    let symbols = event["peer"]["compare"].as_array().cloned().unwrap_or_default();
+    let symbols = event["peer"]["compare"]
+        .as_array()
+        .cloned()
+        .unwrap_or_default();
     let words = symbols.iter().map(|symbol| {
-        format!("{} {}", symbol["emoji"].as_str().unwrap_or("?"), symbol["word"].as_str().unwrap_or("?"))
+        format!(
+            "{} {}",
+            symbol["emoji"].as_str().unwrap_or("?"),
+            symbol["word"].as_str().unwrap_or("?")
+        )
     });
     words.collect::<Vec<_>>().join("  ")
 }
@@ -221,8 +279,12 @@ pub(crate) fn wait_until_equal(
     loop {
         // Once a second at the least: the last change may be one on disk that no view tells.
         let line = watch.next_line(Duration::from_secs(1));
-        let view: Value = line.and_then(|line| serde_json::from_str(&line).ok()).unwrap_or_default();
-        let busy = view["folders"].as_array().is_some_and(|all| all.iter().any(|one| one["state"]["state"] == "syncing"));
+        let view: Value = line
+            .and_then(|line| serde_json::from_str(&line).ok())
+            .unwrap_or_default();
+        let busy = view["folders"]
+            .as_array()
+            .is_some_and(|all| all.iter().any(|one| one["state"]["state"] == "syncing"));
         progress(&view);
         if !busy && trees_differ(left, right)?.is_none() {
             return Ok(());
@@ -240,12 +302,20 @@ pub(crate) fn trees_differ(left: &Path, right: &Path) -> Result<Option<String>> 
     let (ours, theirs) = (listing(left)?, listing(right)?);
     for name in &ours {
         if theirs.binary_search(name).is_err() {
-            return Ok(Some(format!("{} is only in {}", name.display(), left.display())));
+            return Ok(Some(format!(
+                "{} is only in {}",
+                name.display(),
+                left.display()
+            )));
         }
     }
     for name in &theirs {
         if ours.binary_search(name).is_err() {
-            return Ok(Some(format!("{} is only in {}", name.display(), right.display())));
+            return Ok(Some(format!(
+                "{} is only in {}",
+                name.display(),
+                right.display()
+            )));
         }
     }
     for name in &ours {
@@ -260,11 +330,18 @@ pub(crate) fn trees_differ(left: &Path, right: &Path) -> Result<Option<String>> 
 fn listing(root: &Path) -> Result<Vec<PathBuf>> {
     let mut names = Vec::new();
     let ours = |name: &std::ffi::OsStr| name == ".towline";
-    for entry in WalkDir::new(root).min_depth(1).into_iter().filter_entry(|entry| !ours(entry.file_name())) {
+    for entry in WalkDir::new(root)
+        .min_depth(1)
+        .into_iter()
+        .filter_entry(|entry| !ours(entry.file_name()))
+    {
         match entry {
             Ok(entry) => names.push(entry.path().strip_prefix(root)?.to_owned()),
             // What vanished while we looked is not there.
-            Err(error) if error.io_error().is_some_and(|io| io.kind() == std::io::ErrorKind::NotFound) => {}
+            Err(error)
+                if error
+                    .io_error()
+                    .is_some_and(|io| io.kind() == std::io::ErrorKind::NotFound) => {}
             Err(error) => return Err(error.into()),
         }
     }
@@ -283,7 +360,10 @@ fn same(left: &Path, right: &Path) -> Result<bool> {
     if ours.is_dir() && theirs.is_dir() {
         return Ok(true);
     }
-    if !(ours.is_file() && theirs.is_file()) || ours.len() != theirs.len() || executable(&ours) != executable(&theirs) {
+    if !(ours.is_file() && theirs.is_file())
+        || ours.len() != theirs.len()
+        || executable(&ours) != executable(&theirs)
+    {
         return Ok(false);
     }
     let (Ok(mut ours), Ok(mut theirs)) = (fs::File::open(left), fs::File::open(right)) else {
@@ -336,7 +416,8 @@ mod tests {
 
     impl Pair {
         fn new(test: &str) -> Self {
-            let path = std::env::temp_dir().join(format!("towline-trees-{test}-{}", std::process::id()));
+            let path =
+                std::env::temp_dir().join(format!("towline-trees-{test}-{}", std::process::id()));
             fs::create_dir_all(path.join("left")).unwrap();
             fs::create_dir_all(path.join("right")).unwrap();
             Self(path)

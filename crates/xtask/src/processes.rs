@@ -104,7 +104,9 @@ impl Running {
             match self.lines.recv_timeout(left) {
                 Ok(_) => {}
                 Err(RecvTimeoutError::Disconnected) => break,
-                Err(RecvTimeoutError::Timeout) => bail!("{} did not end within {within:?}", self.name),
+                Err(RecvTimeoutError::Timeout) => {
+                    bail!("{} did not end within {within:?}", self.name)
+                }
             }
         }
         let status = self.child.wait()?;

@@ -96,9 +96,12 @@ impl Purpose {
                 "libwebkit2gtk-4.1-dev",
             ],
             Self::WindowTests => &[
+                "chromium",
                 "dbus",
                 "dbus-x11",
                 "fonts-dejavu-core",
+                "fonts-inter",
+                "fonts-noto-color-emoji",
                 "imagemagick",
                 "openbox",
                 "webkit2gtk-driver",

@@ -24,19 +24,28 @@ pub(crate) async fn run(home: &Path, action: FolderAction, output: &Output) -> R
     let view = client.view().await?;
     let (command, done) = match action {
         FolderAction::List => {
-            let listing = Listing { folders: &view.folders, invitations: &view.invitations };
+            let listing = Listing {
+                folders: &view.folders,
+                invitations: &view.invitations,
+            };
             output.say(&listing, || list(&view));
             return Ok(());
         }
         FolderAction::Add { path, label } => {
             let root = absolute(path)?;
             let label = label.unwrap_or_default();
-            (CommandView::AddFolder { root, label }, "The folder is added; `towline folder invite` shares it with a peer.")
+            (
+                CommandView::AddFolder { root, label },
+                "The folder is added; `towline folder invite` shares it with a peer.",
+            )
         }
         FolderAction::Invite { folder, peer } => {
             let folder = find_folder(&view, &folder)?.id.clone();
             let peer = find_peer(&view, &peer)?.id.clone();
-            (CommandView::InvitePeer { folder, peer }, "Invited; the peer accepts with `towline folder accept`.")
+            (
+                CommandView::InvitePeer { folder, peer },
+                "Invited; the peer accepts with `towline folder accept`.",
+            )
         }
         FolderAction::Accept { folder, path, peer } => {
             let invitation = find_invitation(&view, &folder, peer.as_deref())?;
@@ -49,7 +58,10 @@ pub(crate) async fn run(home: &Path, action: FolderAction, output: &Output) -> R
         }
         FolderAction::Remove { folder } => {
             let folder = find_folder(&view, &folder)?.id.clone();
-            (CommandView::RemoveFolder { folder }, "No longer synced on this device; its files stay.")
+            (
+                CommandView::RemoveFolder { folder },
+                "No longer synced on this device; its files stay.",
+            )
         }
         FolderAction::Rescan { folder } => {
             let folder = find_folder(&view, &folder)?.id.clone();
@@ -75,15 +87,27 @@ pub(crate) fn list(view: &View) -> String {
             words::bytes(folder.bytes)
         ));
         for part in &folder.peers {
-            let name = view.peers.iter().find(|peer| peer.id == part.id).map_or("?", |peer| &peer.name);
+            let name = view
+                .peers
+                .iter()
+                .find(|peer| peer.id == part.id)
+                .map_or("?", |peer| &peer.name);
             lines.push(format!("    with {name}: {}", part.state));
         }
         for held in &folder.held_back {
-            lines.push(format!("    held back: {} ({})", held.path, words::held_back(&held.reason)));
+            lines.push(format!(
+                "    held back: {} ({})",
+                held.path,
+                words::held_back(&held.reason)
+            ));
         }
     }
     for invitation in &view.invitations {
-        let name = view.peers.iter().find(|peer| peer.id == invitation.peer).map_or("?", |peer| &peer.name);
+        let name = view
+            .peers
+            .iter()
+            .find(|peer| peer.id == invitation.peer)
+            .map_or("?", |peer| &peer.name);
         lines.push(format!(
             "Invitation: {} ({}) from {name}; `towline folder accept {} PATH` takes part",
             invitation.label,
@@ -98,23 +122,38 @@ pub(crate) fn list(view: &View) -> String {
 }
 
 fn find_folder<'a>(view: &'a View, text: &str) -> Result<&'a FolderView, Failure> {
-    pick(&view.folders, text, |folder| (&folder.label, &folder.id)).map_err(|several| match several {
-        Pick::None => {
-            Failure::new("unknown_folder", format!("there is no folder {text:?}; `towline folder list` lists them"))
-        }
-        Pick::Several => Failure::new("ambiguous", format!("several folders match {text:?}; use more of the id")),
+    pick(&view.folders, text, |folder| (&folder.label, &folder.id)).map_err(|several| match several
+    {
+        Pick::None => Failure::new(
+            "unknown_folder",
+            format!("there is no folder {text:?}; `towline folder list` lists them"),
+        ),
+        Pick::Several => Failure::new(
+            "ambiguous",
+            format!("several folders match {text:?}; use more of the id"),
+        ),
     })
 }
 
-fn find_invitation<'a>(view: &'a View, text: &str, peer: Option<&str>) -> Result<&'a InvitationView, Failure> {
+fn find_invitation<'a>(
+    view: &'a View,
+    text: &str,
+    peer: Option<&str>,
+) -> Result<&'a InvitationView, Failure> {
     let from = peer.map(|peer| find_peer(view, peer)).transpose()?;
-    let offered = view.invitations.iter().filter(|offer| from.is_none_or(|peer| peer.id == offer.peer));
+    let offered = view
+        .invitations
+        .iter()
+        .filter(|offer| from.is_none_or(|peer| peer.id == offer.peer));
     pick(offered, text, |offer| (&offer.label, &offer.folder)).map_err(|several| match several {
         Pick::None => Failure::new(
             "unknown_invitation",
             format!("no peer shares {text:?}; `towline folder list` shows invitations"),
         ),
-        Pick::Several => Failure::new("ambiguous", "several peers share it; name one with --peer".to_owned()),
+        Pick::Several => Failure::new(
+            "ambiguous",
+            "several peers share it; name one with --peer".to_owned(),
+        ),
     })
 }
 
@@ -122,6 +161,12 @@ fn absolute(path: PathBuf) -> Result<String, Failure> {
     let path = std::path::absolute(&path)
         .map_err(|error| Failure::new("path", format!("cannot use {}: {error}", path.display())))?;
     path.into_os_string().into_string().map_err(|path| {
-        Failure::new("path", format!("{} is not valid UTF-8; name another directory", Path::new(&path).display()))
+        Failure::new(
+            "path",
+            format!(
+                "{} is not valid UTF-8; name another directory",
+                Path::new(&path).display()
+            ),
+        )
     })
 }

@@ -14,8 +14,14 @@ use crate::words;
 #[derive(Debug, Serialize)]
 #[serde(tag = "event", rename_all = "snake_case")]
 enum Event<'a> {
-    Code { code: &'a str, link: &'a str, expires_at_ms: u64 },
-    Paired { peer: &'a PeerView },
+    Code {
+        code: &'a str,
+        link: &'a str,
+        expires_at_ms: u64,
+    },
+    Paired {
+        peer: &'a PeerView,
+    },
 }
 
 /// Shows a code and waits until it is used, has failed or has expired. Ctrl-C takes it back.
@@ -25,14 +31,25 @@ pub(crate) async fn pair(home: &Path, output: &Output) -> Result<(), Failure> {
     let mut shown = false;
     let mut view = client.watch().await?;
     loop {
-        if let PairingView::Waiting { code, link, expires_at_ms, .. } = &view.pairing
+        if let PairingView::Waiting {
+            code,
+            link,
+            expires_at_ms,
+            ..
+        } = &view.pairing
             && !shown
         {
             shown = true;
-            let event = Event::Code { code, link, expires_at_ms: *expires_at_ms };
+            let event = Event::Code {
+                code,
+                link,
+                expires_at_ms: *expires_at_ms,
+            };
             output.say(&event, || {
                 let minutes = words::seconds_until(*expires_at_ms).div_ceil(60);
-                format!("Enter this code on the other device within {minutes} minutes:\n\n    {code}\n")
+                format!(
+                    "Enter this code on the other device within {minutes} minutes:\n\n    {code}\n"
+                )
             });
         }
         if finished(&view, output)? {
@@ -51,7 +68,8 @@ pub(crate) async fn pair(home: &Path, output: &Output) -> Result<(), Failure> {
 /// Enters a code.
 pub(crate) async fn join(home: &Path, output: &Output) -> Result<(), Failure> {
     let mut client = LocalClient::connect(home).await?;
-    let code = ask_for_code().map_err(|error| Failure::new("input", format!("cannot read the code: {error}")))?;
+    let code = ask_for_code()
+        .map_err(|error| Failure::new("input", format!("cannot read the code: {error}")))?;
     client.command(CommandView::JoinPairing { code }).await?;
     let mut view = client.watch().await?;
     while !finished(&view, output)? {
@@ -63,13 +81,22 @@ pub(crate) async fn join(home: &Path, output: &Output) -> Result<(), Failure> {
 /// Whether the pairing has come to its end; says how.
 fn finished(view: &View, output: &Output) -> Result<bool, Failure> {
     match &view.pairing {
-        PairingView::Idle => Err(Failure::new("cancelled", "the pairing was ended on this device".to_owned())),
-        PairingView::Opening | PairingView::Waiting { .. } | PairingView::Joining | PairingView::Proving => Ok(false),
-        PairingView::Failed { reason } => {
-            Err(Failure::new(reason, words::pairing_failure(reason).to_owned()))
-        }
+        PairingView::Idle => Err(Failure::new(
+            "cancelled",
+            "the pairing was ended on this device".to_owned(),
+        )),
+        PairingView::Opening
+        | PairingView::Waiting { .. }
+        | PairingView::Joining
+        | PairingView::Proving => Ok(false),
+        PairingView::Failed { reason } => Err(Failure::new(
+            reason,
+            words::pairing_failure(reason).to_owned(),
+        )),
         PairingView::Paired { peer } => {
-            let Some(peer) = view.peers.iter().find(|known| known.id == *peer) else { return Ok(false) };
+            let Some(peer) = view.peers.iter().find(|known| known.id == *peer) else {
+                return Ok(false);
+            };
             output.say(&Event::Paired { peer }, || {
                 format!(
                     "Paired with {}.\nBoth devices show this; compare it if you want to be sure:\n\n    {}\n",

@@ -10,7 +10,11 @@ use crate::PeersAction;
 use crate::output::{Failure, Output};
 use crate::words;
 
-pub(crate) async fn run(home: &Path, action: Option<PeersAction>, output: &Output) -> Result<(), Failure> {
+pub(crate) async fn run(
+    home: &Path,
+    action: Option<PeersAction>,
+    output: &Output,
+) -> Result<(), Failure> {
     let mut client = LocalClient::connect(home).await?;
     let view = client.view().await?;
     let command = match action {
@@ -18,15 +22,17 @@ pub(crate) async fn run(home: &Path, action: Option<PeersAction>, output: &Outpu
             output.say(&view.peers, || list(&view.peers));
             return Ok(());
         }
-        Some(PeersAction::Verify { peer }) => {
-            CommandView::Compare { peer: find_peer(&view, &peer)?.id.clone(), matches: true }
-        }
-        Some(PeersAction::Rename { peer, name }) => {
-            CommandView::RenamePeer { peer: find_peer(&view, &peer)?.id.clone(), name }
-        }
-        Some(PeersAction::Remove { peer }) => {
-            CommandView::RemovePeer { peer: find_peer(&view, &peer)?.id.clone() }
-        }
+        Some(PeersAction::Verify { peer }) => CommandView::Compare {
+            peer: find_peer(&view, &peer)?.id.clone(),
+            matches: true,
+        },
+        Some(PeersAction::Rename { peer, name }) => CommandView::RenamePeer {
+            peer: find_peer(&view, &peer)?.id.clone(),
+            name,
+        },
+        Some(PeersAction::Remove { peer }) => CommandView::RemovePeer {
+            peer: find_peer(&view, &peer)?.id.clone(),
+        },
     };
     let answer: AnswerView = client.command(command).await?;
     output.say(&answer, || "Done.".to_owned());
@@ -39,7 +45,11 @@ pub(crate) fn list(peers: &[PeerView]) -> String {
         return "No peers yet: `towline pair` here, `towline join` on the other device.".to_owned();
     }
     let lines = peers.iter().map(|peer| {
-        let verified = if peer.verified { "verified" } else { "not verified" };
+        let verified = if peer.verified {
+            "verified"
+        } else {
+            "not verified"
+        };
         format!(
             "{}  ({}, {verified})\n    {}\n    {}",
             peer.name,

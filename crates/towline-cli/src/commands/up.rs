@@ -19,24 +19,44 @@ struct Up<'a> {
     view: &'a View,
 }
 
-pub(crate) async fn run(home: PathBuf, arguments: UpArguments, output: &Output) -> Result<(), Failure> {
+pub(crate) async fn run(
+    home: PathBuf,
+    arguments: UpArguments,
+    output: &Output,
+) -> Result<(), Failure> {
     log(arguments.log_json);
     let settings = Settings {
         home: home.clone(),
         name: arguments.name,
         server: arguments.server,
         udp_port: arguments.port,
-        key: if arguments.key_file { KeyPreference::FileOnly } else { KeyPreference::KeyringFirst },
+        key: if arguments.key_file {
+            KeyPreference::FileOnly
+        } else {
+            KeyPreference::KeyringFirst
+        },
     };
-    let engine = Engine::start(settings).await.map_err(|error| Failure::new(error.code(), error.to_string()))?;
+    let engine = Engine::start(settings)
+        .await
+        .map_err(|error| Failure::new(error.code(), error.to_string()))?;
     let view = engine.handle().view();
     let home = home.to_string_lossy();
-    output.say(&Up { event: "up", home: &home, view: &view }, || greeting(&home, &view));
+    output.say(
+        &Up {
+            event: "up",
+            home: &home,
+            view: &view,
+        },
+        || greeting(&home, &view),
+    );
     tokio::select! {
         () = engine.handle().stopped() => {}
         () = asked_to_stop() => {}
     }
-    engine.stop().await.map_err(|error| Failure::new("store", error.to_string()))
+    engine
+        .stop()
+        .await
+        .map_err(|error| Failure::new("store", error.to_string()))
 }
 
 fn greeting(home: &str, view: &View) -> String {
@@ -45,12 +65,23 @@ fn greeting(home: &str, view: &View) -> String {
         KeyPlace::File => "its key is in a file that only this user may read (no usable keyring)",
     };
     let store = match view.device.store {
-        StoreCondition::New => "\nThis is a new device: `towline pair` shows a code for another one.",
+        StoreCondition::New => {
+            "\nThis is a new device: `towline pair` shows a code for another one."
+        }
         StoreCondition::Whole => "",
-        StoreCondition::Rebuilt => "\nIts index was damaged: it was kept aside and is rebuilt from the folders; nothing is deleted. Look whether all peers and folders are listed; those that are not are paired and accepted again.",
+        StoreCondition::Rebuilt => {
+            "\nIts index was damaged: it was kept aside and is rebuilt from the folders; nothing is deleted. Look whether all peers and folders are listed; those that are not are paired and accepted again."
+        }
     };
-    let server = view.server.url.as_deref().unwrap_or("none; set one with --server");
-    format!("Towline is up: {} in {home}; {key}.\nSignal server: {server}.{store}", view.device.name)
+    let server = view
+        .server
+        .url
+        .as_deref()
+        .unwrap_or("none; set one with --server");
+    format!(
+        "Towline is up: {} in {home}; {key}.\nSignal server: {server}.{store}",
+        view.device.name
+    )
 }
 
 async fn asked_to_stop() {
@@ -73,7 +104,9 @@ async fn asked_to_stop() {
 
 fn log(json: bool) {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
-    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let builder = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr);
     if json {
         builder.json().init();
     } else {

@@ -28,7 +28,14 @@ impl Two {
         ada.pair(&ben);
         let (here, there) = (world.directory("here"), world.directory("there"));
         ada.share(&here, &ben, &there);
-        Self { here, there, ada, ben, _server: server, world }
+        Self {
+            here,
+            there,
+            ada,
+            ben,
+            _server: server,
+            world,
+        }
     }
 
     fn settle(&self) {
@@ -40,7 +47,9 @@ impl Two {
         self.ada.stop();
         on_ben(&self.there);
         self.ben.call(&["folder", "rescan", "here"]);
-        self.ben.wait("its own edits", |view| folder(view)["state"]["state"] == "in_sync");
+        self.ben.wait("its own edits", |view| {
+            folder(view)["state"]["state"] == "in_sync"
+        });
         self.ben.stop();
         on_ada(&self.here);
         self.ada.start();
@@ -59,7 +68,10 @@ fn two_edits_leave_both_versions_on_both_devices() {
         |there| fs::write(there.join("text.txt"), "by ben!").expect("written"),
     );
     two.settle();
-    let mut versions: Vec<String> = read(&two.here).into_values().map(|lying| text_of(&lying)).collect();
+    let mut versions: Vec<String> = read(&two.here)
+        .into_values()
+        .map(|lying| text_of(&lying))
+        .collect();
     versions.sort();
     assert_eq!(versions, ["by ada", "by ben!"]);
     assert!(two.here.join("text.txt").exists());
@@ -86,7 +98,10 @@ fn an_edit_stays_when_the_other_side_deletes() {
     two.settle();
     let names: Vec<PathBuf> = read(&two.here).into_keys().collect();
     assert_eq!(names, ["d", "d/edited", "edited"].map(PathBuf::from));
-    assert_eq!(fs::read_to_string(two.here.join("d/edited")).expect("there"), "second");
+    assert_eq!(
+        fs::read_to_string(two.here.join("d/edited")).expect("there"),
+        "second"
+    );
 }
 
 #[test]
@@ -126,7 +141,10 @@ fn kinds_modes_times_and_names_arrive_as_they_are() {
     let here = &two.here;
     let long_ago = SystemTime::UNIX_EPOCH + Duration::from_secs(1_000_000_000);
     fs::write(here.join("old"), "old").expect("written");
-    let file = fs::File::options().write(true).open(here.join("old")).expect("there");
+    let file = fs::File::options()
+        .write(true)
+        .open(here.join("old"))
+        .expect("there");
     file.set_modified(long_ago).expect("set");
     fs::write(here.join("script.sh"), "#!/bin/sh\n").expect("written");
     fs::set_permissions(here.join("script.sh"), fs::Permissions::from_mode(0o755)).expect("set");
@@ -141,10 +159,23 @@ fn kinds_modes_times_and_names_arrive_as_they_are() {
     fs::write(here.join("Readme"), "upper").expect("written");
     fs::write(here.join("readme"), "lower").expect("written");
     two.settle();
-    assert_eq!(fs::metadata(two.there.join("old")).expect("there").modified().expect("known"), long_ago);
-    assert_eq!(fs::read_to_string(two.there.join("readme")).expect("there"), "lower");
+    assert_eq!(
+        fs::metadata(two.there.join("old"))
+            .expect("there")
+            .modified()
+            .expect("known"),
+        long_ago
+    );
+    assert_eq!(
+        fs::read_to_string(two.there.join("readme")).expect("there"),
+        "lower"
+    );
     // And what changes about them later.
-    fs::set_permissions(two.there.join("script.sh"), fs::Permissions::from_mode(0o644)).expect("set");
+    fs::set_permissions(
+        two.there.join("script.sh"),
+        fs::Permissions::from_mode(0o644),
+    )
+    .expect("set");
     fs::remove_file(two.there.join("link")).expect("removed");
     symlink("nothing", two.there.join("link")).expect("linked");
     fs::remove_dir(two.there.join("empty/in/empty")).expect("removed");
@@ -152,9 +183,15 @@ fn kinds_modes_times_and_names_arrive_as_they_are() {
     fs::remove_file(two.there.join("nothing")).expect("removed");
     fs::create_dir(two.there.join("nothing")).expect("made");
     two.settle();
-    assert_eq!(fs::read_link(here.join("link")).expect("there"), Path::new("nothing"));
+    assert_eq!(
+        fs::read_link(here.join("link")).expect("there"),
+        Path::new("nothing")
+    );
     assert!(!here.join("empty/in/empty").exists() && here.join("nothing").is_dir());
-    assert_eq!(count(&two.ada.view(), "conflicts") + count(&two.ben.view(), "conflicts"), 0);
+    assert_eq!(
+        count(&two.ada.view(), "conflicts") + count(&two.ben.view(), "conflicts"),
+        0
+    );
 }
 
 #[test]
@@ -166,7 +203,10 @@ fn a_linked_directory_is_data_and_nobody_goes_through_it() {
     fs::create_dir(two.here.join("d")).expect("made");
     fs::write(two.here.join("d/file"), "1").expect("written");
     two.settle();
-    assert_eq!(read(&two.there).get(Path::new("way out")), Some(&Lying::Symlink(outside.clone())));
+    assert_eq!(
+        read(&two.there).get(Path::new("way out")),
+        Some(&Lying::Symlink(outside.clone()))
+    );
     assert_eq!(count(&two.ben.view(), "files"), 1);
     // Where Ben has a directory's place taken by a link, Ada's edits below it go nowhere outside.
     fs::rename(two.there.join("d"), two.world.place("taken")).expect("renamed");
@@ -176,11 +216,16 @@ fn a_linked_directory_is_data_and_nobody_goes_through_it() {
     two.settle();
     let left: Vec<PathBuf> = read(&outside).into_keys().collect();
     assert_eq!(left, [PathBuf::from("private")]);
-    assert_eq!(fs::read_to_string(outside.join("private")).expect("there"), "not shared");
+    assert_eq!(
+        fs::read_to_string(outside.join("private")).expect("there"),
+        "not shared"
+    );
 }
 
 fn fetched(device: &Device) -> u64 {
-    folder(&device.view())["transfer"]["fetched_bytes"].as_u64().unwrap_or_default()
+    folder(&device.view())["transfer"]["fetched_bytes"]
+        .as_u64()
+        .unwrap_or_default()
 }
 
 fn text_of(lying: &Lying) -> String {

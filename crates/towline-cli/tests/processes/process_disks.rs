@@ -24,15 +24,22 @@ fn a_read_only_disk_is_refused_and_keeps_what_is_synced() {
     settle((&ada, &here), (&ben, &there));
     disk.read_only();
     let add = ben.refused(&["folder", "add", text(&world.place("disk/other"))]);
-    add.must_say("root_read_only", &["this disk is read-only; name a directory on another"]);
+    add.must_say(
+        "root_read_only",
+        &["this disk is read-only; name a directory on another"],
+    );
     fs::write(here.join("file"), "two").expect("written");
     fs::write(here.join("more"), "more").expect("written");
     ada.wait("the edits", |view| count(view, "files") == 2);
     ben.wait("the refusal", |view| {
-        folder(view)["state"]["fault"] == "read_only" || folder(view)["held_back"][0]["reason"] == "read_only"
+        folder(view)["state"]["fault"] == "read_only"
+            || folder(view)["held_back"][0]["reason"] == "read_only"
     });
     assert!(ben.says(&["folder", "list"]).contains("disk is read-only"));
-    assert_eq!(fs::read_to_string(there.join("file")).expect("there"), "one");
+    assert_eq!(
+        fs::read_to_string(there.join("file")).expect("there"),
+        "one"
+    );
     disk.resize(4096);
     settle((&ada, &here), (&ben, &there));
 }
@@ -54,12 +61,21 @@ fn a_full_disk_keeps_old_files_and_goes_on_when_there_is_room() {
     settle((&ada, &here), (&ben, &there));
     fs::write(here.join("large"), seed.bytes(12_000_000)).expect("written");
     fs::write(here.join("small"), "fits").expect("written");
-    let view = ben.wait("the file held back", |view| folder(view)["held_back"][0]["reason"] == "disk_full");
+    let view = ben.wait("the file held back", |view| {
+        folder(view)["held_back"][0]["reason"] == "disk_full"
+    });
     assert_eq!(folder(&view)["held_back"][0]["path"], "large");
-    assert_eq!(fs::read(there.join("large")).expect("there"), old, "the old file is whole");
+    assert_eq!(
+        fs::read(there.join("large")).expect("there"),
+        old,
+        "the old file is whole"
+    );
     ben.wait("what fits", |_| there.join("small").exists());
     let words = ben.says(&["folder", "list"]);
-    assert!(words.contains("held back: large (the disk is full; make room"), "{words}");
+    assert!(
+        words.contains("held back: large (the disk is full; make room"),
+        "{words}"
+    );
     disk.resize(64 * 1024);
     settle((&ada, &here), (&ben, &there));
     assert_eq!(folder(&ben.view())["held_back"], serde_json::json!([]));

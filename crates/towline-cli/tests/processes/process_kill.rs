@@ -61,14 +61,21 @@ fn kill(victim: Victim, name: &str) {
             source.change(&mut seed);
         }
     }
-    assert!(in_motion * 2 >= kills, "only {in_motion} of {kills} kills met a transfer");
+    assert!(
+        in_motion * 2 >= kills,
+        "only {in_motion} of {kills} kills met a transfer"
+    );
     settle((&ada, &here), (&ben, &there));
     must_be_whole(&there, &source.history);
     for root in [&here, &there] {
         assert_eq!(temporary_files(root), Vec::<String>::new());
     }
     for device in [&ada, &ben] {
-        assert_eq!(count(&device.view(), "conflicts"), 0, "nothing was edited on both sides");
+        assert_eq!(
+            count(&device.view(), "conflicts"),
+            0,
+            "nothing was edited on both sides"
+        );
     }
 }
 
@@ -81,7 +88,9 @@ fn run_until_a_moment(receiver: &Device, round: u64, kills: u64, seed: &mut Seed
     } else {
         let share = FILES / (kills + 1);
         let files = round * share + seed.below(share.max(1)) + 1;
-        watch.until("files on their way", |view| count(view, "files") >= files || count(view, "needs") > 0);
+        watch.until("files on their way", |view| {
+            count(view, "files") >= files || count(view, "needs") > 0
+        });
         watch.look_on(Duration::from_millis(seed.below(150)));
     }
     count(&receiver.view(), "needs") > 0
@@ -98,7 +107,11 @@ impl Source {
     fn new(root: PathBuf) -> Self {
         let mut history = History::default();
         history.remember(&root);
-        Self { root, history, changes: 0 }
+        Self {
+            root,
+            history,
+            changes: 0,
+        }
     }
 
     /// Changes five hundred files: new ones, new bytes, a rename and a delete in each of ten directories.
@@ -118,16 +131,27 @@ impl Source {
         for (number, file) in files.iter().enumerate() {
             match number {
                 0 => fs::remove_file(file).expect("removed"),
-                1 => fs::rename(file, directory.join(format!("renamed{}-{}", self.changes, seed.next()))).expect("renamed"),
+                1 => fs::rename(
+                    file,
+                    directory.join(format!("renamed{}-{}", self.changes, seed.next())),
+                )
+                .expect("renamed"),
                 _ => fs::write(file, seed.bytes(2000)).expect("written"),
             }
         }
-        fs::write(directory.join(format!("new{}-{}", self.changes, seed.next())), seed.bytes(3000)).expect("written");
+        fs::write(
+            directory.join(format!("new{}-{}", self.changes, seed.next())),
+            seed.bytes(3000),
+        )
+        .expect("written");
     }
 }
 
 fn number(variable: &str, default: u64) -> u64 {
-    env::var(variable).map_or(default, |text| text.parse().unwrap_or_else(|_| panic!("{variable} is a number")))
+    env::var(variable).map_or(default, |text| {
+        text.parse()
+            .unwrap_or_else(|_| panic!("{variable} is a number"))
+    })
 }
 
 /// What the issue asks for.

@@ -27,7 +27,9 @@ fn two_devices_pair_by_code_and_stay_peers() {
         assert_eq!(peers[0]["verified"], false);
     }
     ada.call(&["peers", "verify", "ben"]);
-    ada.wait("the verified peer", |view| view["peers"][0]["verified"] == true);
+    ada.wait("the verified peer", |view| {
+        view["peers"][0]["verified"] == true
+    });
 }
 
 #[test]
@@ -44,7 +46,8 @@ fn a_wrong_code_burns_the_mailbox_on_both_sides() {
     let (status, _) = pair.end(PATIENCE);
     assert_eq!(status.code(), Some(1), "the other side is told as well");
     // The right code does not work any more either.
-    ben.refused_with(&["join"], Some(&code)).must_say("code_invalid", &["towline pair"]);
+    ben.refused_with(&["join"], Some(&code))
+        .must_say("code_invalid", &["towline pair"]);
     assert_eq!(ada.call(&["peers"]).as_array().map(Vec::len), Some(0));
     assert_eq!(ben.call(&["peers"]).as_array().map(Vec::len), Some(0));
     let (shown, typed) = ada.pair(&ben);
@@ -55,10 +58,13 @@ fn a_wrong_code_burns_the_mailbox_on_both_sides() {
 fn a_code_works_once() {
     let world = World::new("once");
     let server = Server::start(&world);
-    let [ada, ben, cay] = ["ada", "ben", "cay"].map(|name| Device::start_new(&world, name, &server));
+    let [ada, ben, cay] =
+        ["ada", "ben", "cay"].map(|name| Device::start_new(&world, name, &server));
     let (pair, code) = ada.show_code();
     ben.join(&code);
-    pair.line("that it is paired", PATIENCE, |line| line.contains("\"event\":\"paired\""));
+    pair.line("that it is paired", PATIENCE, |line| {
+        line.contains("\"event\":\"paired\"")
+    });
     cay.wait("the server", is_online);
     let refused = cay.refused_with(&["join"], Some(&code));
     refused.must_say("code_invalid", &["used up", "towline pair"]);
@@ -75,9 +81,13 @@ fn an_expired_code_is_refused_on_both_sides() {
     let (mut pair, code) = ada.show_code();
     let (status, took) = pair.end(PATIENCE);
     assert_eq!(status.code(), Some(1));
-    assert!(took.as_secs() <= 5, "the device follows the server's shorter time: {took:?}");
+    assert!(
+        took.as_secs() <= 5,
+        "the device follows the server's shorter time: {took:?}"
+    );
     assert_eq!(ada.view()["pairing"]["reason"], "expired");
-    ben.refused_with(&["join"], Some(&code)).must_say("code_invalid", &["towline pair"]);
+    ben.refused_with(&["join"], Some(&code))
+        .must_say("code_invalid", &["towline pair"]);
 }
 
 #[test]
@@ -94,9 +104,13 @@ fn malformed_codes_are_refused_before_anybody_is_asked() {
         ("towline://nonsense", "link", "copy it again"),
         ("\u{202e}ABC234", "code_letter", "read it again"),
     ] {
-        ben.refused_with(&["join"], Some(code)).must_say(refusal, &[advice]);
+        ben.refused_with(&["join"], Some(code))
+            .must_say(refusal, &[advice]);
         let words = ben.words_of(&["join"], Some(code));
-        assert!(words.starts_with("towline: ") && words.contains(advice), "{words}");
+        assert!(
+            words.starts_with("towline: ") && words.contains(advice),
+            "{words}"
+        );
     }
 }
 
@@ -105,8 +119,15 @@ fn a_code_is_no_argument() {
     let world = World::new("argument");
     let device = Device::new(&world, "ada", "ws://127.0.0.1:9/ws");
     let mut command = device.command();
-    let output = command.args(["join", "ABC-234"]).output().expect("towline runs");
-    assert_eq!(output.status.code(), Some(2), "a code in argv would be seen by everybody on this machine");
+    let output = command
+        .args(["join", "ABC-234"])
+        .output()
+        .expect("towline runs");
+    assert_eq!(
+        output.status.code(),
+        Some(2),
+        "a code in argv would be seen by everybody on this machine"
+    );
 }
 
 #[test]
@@ -115,17 +136,20 @@ fn a_device_does_not_pair_with_itself() {
     let server = Server::start(&world);
     let ada = Device::start_new(&world, "ada", &server);
     let (_pair, code) = ada.show_code();
-    ada.refused_with(&["join"], Some(&code)).must_say("own_code", &["other device"]);
+    ada.refused_with(&["join"], Some(&code))
+        .must_say("own_code", &["other device"]);
 }
 
 #[test]
 fn pairing_without_a_server_or_an_engine_says_so() {
     let world = World::new("noserver");
     let mut ada = Device::new(&world, "ada", "").with_options(["--key-file", "--name", "ada"]);
-    ada.refused(&["status"]).must_say("not_running", &["towline up"]);
+    ada.refused(&["status"])
+        .must_say("not_running", &["towline up"]);
     ada.start();
     ada.refused(&["pair"]).must_say("no_server", &["--server"]);
-    ada.refused_with(&["join"], Some("ABC-234")).must_say("no_server", &["--server"]);
+    ada.refused_with(&["join"], Some("ABC-234"))
+        .must_say("no_server", &["--server"]);
     let wrong = Device::new(&world, "wrong", "http://example.org");
     wrong.start_refused().must_say("server_url", &["wss://"]);
 }
@@ -138,14 +162,18 @@ fn no_code_is_in_any_log() {
     let ben = Device::start_new(&world, "ben", &server);
     let (pair, code) = ada.show_code();
     ben.join(&code);
-    pair.line("that it is paired", PATIENCE, |line| line.contains("\"event\":\"paired\""));
+    pair.line("that it is paired", PATIENCE, |line| {
+        line.contains("\"event\":\"paired\"")
+    });
     let slot_and_secret: BTreeSet<&str> = code.split('-').collect();
     for log in ["ada.log", "ben.log", "server.log"] {
         let text = std::fs::read_to_string(world.place(log)).expect("there is a log");
         assert!(!text.contains(&code), "{log}");
         // Ids in logs are lower case, so letters of a code are not there by chance.
         let words = text.split(|letter: char| !letter.is_ascii_alphanumeric());
-        let found: Vec<&str> = words.filter(|word| slot_and_secret.contains(word)).collect();
+        let found: Vec<&str> = words
+            .filter(|word| slot_and_secret.contains(word))
+            .collect();
         assert_eq!(found, Vec::<&str>::new(), "{log}");
     }
 }

@@ -18,7 +18,10 @@ fn devices_without_a_path_sync_through_the_relay_and_move_to_a_path_and_back() {
     let world = World::new("relay");
     let net = Net::new();
     let mut command = net.inside("s");
-    command.arg(program()).args(["--bind", "10.77.0.1:7777"]).env_remove("PORT");
+    command
+        .arg(program())
+        .args(["--bind", "10.77.0.1:7777"])
+        .env_remove("PORT");
     let server = Server::of(command, &world.place("server.log"));
     let device = |name: &str| {
         let words = net.words(name);
@@ -33,7 +36,10 @@ fn devices_without_a_path_sync_through_the_relay_and_move_to_a_path_and_back() {
     ada.wait("the relay", |view| path(view) == Some("relayed"));
     ben.wait("the relay", |view| path(view) == Some("relayed"));
     let words = ada.says(&["peers"]);
-    assert!(words.contains("connected through the signal server (sealed)"), "{words}");
+    assert!(
+        words.contains("connected through the signal server (sealed)"),
+        "{words}"
+    );
     let (here, there) = (world.directory("here"), world.directory("there"));
     let mut seed = Seed::new(12);
     grow(&here, 300, &mut seed);
@@ -51,7 +57,11 @@ fn devices_without_a_path_sync_through_the_relay_and_move_to_a_path_and_back() {
     ada.wait("the relay again", |view| path(view) == Some("relayed"));
     settle((&ada, &here), (&ben, &there));
     let log = fs::read_to_string(ada.log()).expect("there");
-    assert_eq!(log.matches("peer connected").count(), 1, "one connection all the time: {log}");
+    assert_eq!(
+        log.matches("peer connected").count(),
+        1,
+        "one connection all the time: {log}"
+    );
 }
 
 fn path(view: &serde_json::Value) -> Option<&str> {
@@ -65,7 +75,9 @@ struct Net {
 
 impl Net {
     fn new() -> Self {
-        let net = Self { prefix: format!("tl{}", process::id()) };
+        let net = Self {
+            prefix: format!("tl{}", process::id()),
+        };
         for part in ["s", "a", "b"] {
             as_root(&["ip", "netns", "add", &net.name(part)]);
             net.ip(part, "link set lo up");
@@ -73,14 +85,23 @@ impl Net {
         net.ip("s", "addr add 10.77.0.1/32 dev lo");
         for (part, number) in [("a", 1), ("b", 2)] {
             // Interface names are at most 15 characters long.
-            let (inner, outer) = (format!("{}{part}", net.prefix), format!("{}{part}s", net.prefix));
+            let (inner, outer) = (
+                format!("{}{part}", net.prefix),
+                format!("{}{part}s", net.prefix),
+            );
             let (name, middle) = (net.name(part), net.name("s"));
-            as_root(&["ip", "link", "add", &inner, "netns", &name, "type", "veth", "peer", "name", &outer, "netns", &middle]);
+            as_root(&[
+                "ip", "link", "add", &inner, "netns", &name, "type", "veth", "peer", "name",
+                &outer, "netns", &middle,
+            ]);
             net.ip(part, &format!("addr add 10.77.{number}.2/24 dev {inner}"));
             net.ip("s", &format!("addr add 10.77.{number}.1/24 dev {outer}"));
             net.ip(part, &format!("link set {inner} up"));
             net.ip("s", &format!("link set {outer} up"));
-            net.ip(part, &format!("route add 10.77.0.1/32 via 10.77.{number}.1"));
+            net.ip(
+                part,
+                &format!("route add 10.77.0.1/32 via 10.77.{number}.1"),
+            );
         }
         net
     }
@@ -109,7 +130,10 @@ impl Net {
 
     fn ip(&self, part: &str, words: &str) {
         let name = self.name(part);
-        let command: Vec<&str> = ["ip", "-n", &name].into_iter().chain(words.split(' ')).collect();
+        let command: Vec<&str> = ["ip", "-n", &name]
+            .into_iter()
+            .chain(words.split(' '))
+            .collect();
         as_root(&command);
     }
 

@@ -34,7 +34,9 @@ fn places_that_are_no_roots_are_refused_with_what_to_do() {
     let shared = world.directory("shared");
     let id = ben.add(&shared);
     ben.call(&["folder", "invite", &id, "ada"]);
-    ada.wait("the invitation", |view| view["invitations"][0]["folder"] == id.as_str());
+    ada.wait("the invitation", |view| {
+        view["invitations"][0]["folder"] == id.as_str()
+    });
     let inside = world.place("outer/new/place");
     let accept = |path: &str| ada.refused(&["folder", "accept", &id, path]);
     accept(text(&inside)).must_say("root_nested", &["name another"]);
@@ -46,9 +48,14 @@ fn places_that_are_no_roots_are_refused_with_what_to_do() {
     ada.call(&["folder", "remove", &wrong]);
     accept(text(&other)).must_say("root_wrong_marker", &[".towline"]);
     let words = ada.words_of(&["folder", "add", text(&file)], None);
-    assert!(words.starts_with("towline: this is not a directory"), "{words}");
-    ada.refused(&["folder", "invite", &outer_id, "nobody"]).must_say("unknown_peer", &["towline peers"]);
-    ada.refused(&["folder", "rescan", "nothing"]).must_say("unknown_folder", &["towline folder list"]);
+    assert!(
+        words.starts_with("towline: this is not a directory"),
+        "{words}"
+    );
+    ada.refused(&["folder", "invite", &outer_id, "nobody"])
+        .must_say("unknown_peer", &["towline peers"]);
+    ada.refused(&["folder", "rescan", "nothing"])
+        .must_say("unknown_folder", &["towline folder list"]);
 }
 
 #[test]
@@ -58,21 +65,32 @@ fn a_root_that_goes_away_pauses_and_deletes_nothing() {
     let mut ada = Device::start_new(&world, "ada", &server);
     let ben = Device::start_new(&world, "ben", &server);
     ada.pair(&ben);
-    let (here, there, away) = (world.directory("here"), world.directory("there"), world.place("away"));
+    let (here, there, away) = (
+        world.directory("here"),
+        world.directory("there"),
+        world.place("away"),
+    );
     grow(&here, 100, &mut Seed::new(4));
     ada.share(&here, &ben, &there);
     settle((&ada, &here), (&ben, &there));
     fs::rename(&here, &away).expect("renamed");
     ada.wait("the pause", |view| fault(view) == Some("missing"));
     let words = ada.says(&["folder", "list"]);
-    assert!(words.contains("its directory is gone; bring it back"), "{words}");
+    assert!(
+        words.contains("its directory is gone; bring it back"),
+        "{words}"
+    );
     // An empty mount point is not the folder either, also over a restart.
     fs::create_dir(&here).expect("made");
-    ada.wait("the other pause", |view| fault(view) == Some("wrong_marker"));
+    ada.wait("the other pause", |view| {
+        fault(view) == Some("wrong_marker")
+    });
     ada.stop();
     ada.start();
     ada.wait_connected(&ben);
-    ada.wait("the pause again", |view| fault(view) == Some("wrong_marker"));
+    ada.wait("the pause again", |view| {
+        fault(view) == Some("wrong_marker")
+    });
     fs::write(there.join("meanwhile"), "written while it was away").expect("written");
     ben.wait("the new file", |view| count(view, "files") == 101);
     fs::remove_dir(&here).expect("nothing was put there");
@@ -100,14 +118,17 @@ fn what_cannot_be_read_is_held_back_and_deleted_nowhere() {
     for name in ["open", "closed", "known"] {
         fs::write(here.join(name), name).expect("written");
         if is_root() {
-            std::os::unix::fs::chown(here.join(name), Some(NOBODY), Some(NOBODY)).expect("given away");
+            std::os::unix::fs::chown(here.join(name), Some(NOBODY), Some(NOBODY))
+                .expect("given away");
         }
     }
     fs::create_dir(here.join("locked")).expect("made");
     fs::write(here.join("locked/inside"), "inside").expect("written");
     permit(&here.join("closed"), 0o000);
     ada.share(&here, &ben, &there);
-    ada.wait("the file held back", |view| held_back(view) == [("closed".to_owned(), "unreadable".to_owned())]);
+    ada.wait("the file held back", |view| {
+        held_back(view) == [("closed".to_owned(), "unreadable".to_owned())]
+    });
     ben.wait("the others", |view| count(view, "files") == 3);
     assert!(!there.join("closed").exists());
     let words = ada.says(&["folder", "list"]);
@@ -124,7 +145,10 @@ fn what_cannot_be_read_is_held_back_and_deleted_nowhere() {
     permit(&here.join("closed"), 0o644);
     ada.call(&["folder", "rescan", "here"]);
     settle((&ada, &here), (&ben, &there));
-    assert_eq!(fs::read_to_string(there.join("closed")).expect("it came"), "closed");
+    assert_eq!(
+        fs::read_to_string(there.join("closed")).expect("it came"),
+        "closed"
+    );
     assert_eq!(held_back(&ada.view()), []);
 }
 
@@ -133,9 +157,15 @@ fn fault(view: &serde_json::Value) -> Option<&str> {
 }
 
 fn held_back(view: &serde_json::Value) -> Vec<(String, String)> {
-    let held = folder(view)["held_back"].as_array().cloned().unwrap_or_default();
-    let part = |one: &serde_json::Value, name: &str| one[name].as_str().unwrap_or_default().to_owned();
-    held.iter().map(|one| (part(one, "path"), part(one, "reason"))).collect()
+    let held = folder(view)["held_back"]
+        .as_array()
+        .cloned()
+        .unwrap_or_default();
+    let part =
+        |one: &serde_json::Value, name: &str| one[name].as_str().unwrap_or_default().to_owned();
+    held.iter()
+        .map(|one| (part(one, "path"), part(one, "reason")))
+        .collect()
 }
 
 fn permit(path: &std::path::Path, mode: u32) {

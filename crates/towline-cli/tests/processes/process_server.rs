@@ -28,7 +28,10 @@ fn peers_outlive_their_server() {
     let address = server.kill();
     for device in [&ada, &ben] {
         let view = device.wait("losing the server", |view| !is_online(view));
-        assert!(is_connected(&view, if device.name == "ada" { "ben" } else { "ada" }));
+        assert!(is_connected(
+            &view,
+            if device.name == "ada" { "ben" } else { "ada" }
+        ));
     }
     fs::write(here.join("without a server"), "2").expect("written");
     settle((&ada, &here), (&ben, &there));
@@ -49,9 +52,14 @@ fn a_restart_while_pairing_ends_the_code_and_a_new_one_works() {
     let (mut pair, code) = ada.show_code();
     let _server = server.restart();
     let (status, _) = pair.end(PATIENCE);
-    assert_eq!(status.code(), Some(1), "the mailbox is gone with the server");
+    assert_eq!(
+        status.code(),
+        Some(1),
+        "the mailbox is gone with the server"
+    );
     ben.wait("the server", is_online);
-    ben.refused_with(&["join"], Some(&code)).must_say("code_invalid", &["towline pair"]);
+    ben.refused_with(&["join"], Some(&code))
+        .must_say("code_invalid", &["towline pair"]);
     let (shown, typed) = ada.pair(&ben);
     assert_eq!(shown, typed);
 }
@@ -66,8 +74,12 @@ fn a_server_that_comes_up_later_is_found() {
     ada.start();
     ada.wait("no server", |view| fault(view) == Some("unreachable"));
     let words = ada.says(&["status"]);
-    assert!(words.contains("check the network and the address (next try in"), "{words}");
-    ada.refused(&["pair"]).must_say("server_unreachable", &["check the network"]);
+    assert!(
+        words.contains("check the network and the address (next try in"),
+        "{words}"
+    );
+    ada.refused(&["pair"])
+        .must_say("server_unreachable", &["check the network"]);
     let _server = Server::start_at(&world, &address);
     ada.wait("the server", is_online);
     let ben = Device::new(&world, "ben", &format!("ws://{address}/ws"));
@@ -90,9 +102,14 @@ fn what_is_no_server_is_named_and_does_no_harm() {
         let url = listen(behave);
         let mut device = Device::new(&world, name, &url);
         device.start();
-        device.wait("a fault", |view| matches!(fault(view), Some("protocol" | "refused")));
+        device.wait("a fault", |view| {
+            matches!(fault(view), Some("protocol" | "refused"))
+        });
         let words = device.says(&["status"]);
-        assert!(words.contains("is not a Towline signal server; check the address"), "{name}: {words}");
+        assert!(
+            words.contains("is not a Towline signal server; check the address"),
+            "{name}: {words}"
+        );
         assert!(device.is_running(), "{name}");
         let peak = peak_memory_kib(device.id());
         assert!(peak < 150 * 1024, "{name}: {peak} KiB");
@@ -101,7 +118,10 @@ fn what_is_no_server_is_named_and_does_no_harm() {
 }
 
 fn is_direct(view: &Value) -> bool {
-    matches!(view["peers"][0]["link"]["path"]["kind"].as_str(), Some("lan" | "direct"))
+    matches!(
+        view["peers"][0]["link"]["path"]["kind"].as_str(),
+        Some("lan" | "direct")
+    )
 }
 
 fn fault(view: &Value) -> Option<&str> {
@@ -129,12 +149,15 @@ fn say_junk(mut stream: TcpStream) {
 fn serve_a_page(mut stream: TcpStream) {
     // What it asks for makes no difference.
     let _ = stream.read(&mut [0; 4096]);
-    let _ = stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: 5\r\n\r\nHello");
+    let _ = stream
+        .write_all(b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: 5\r\n\r\nHello");
 }
 
 /// A WebSocket server whose first frame claims to be a tebibyte long, and keeps its word.
 fn send_a_huge_frame(stream: TcpStream) {
-    let Some(mut stream) = upgrade(stream) else { return };
+    let Some(mut stream) = upgrade(stream) else {
+        return;
+    };
     let mut header = vec![0x82, 127];
     header.extend_from_slice(&(1_u64 << 40).to_be_bytes());
     if stream.write_all(&header).is_ok() {
@@ -144,7 +167,9 @@ fn send_a_huge_frame(stream: TcpStream) {
 
 /// A WebSocket server that sends one text in endless pieces.
 fn send_endless_texts(stream: TcpStream) {
-    let Some(mut stream) = upgrade(stream) else { return };
+    let Some(mut stream) = upgrade(stream) else {
+        return;
+    };
     let mut piece = vec![0x01, 126, 0xFF, 0xFF];
     piece.resize(4 + 0xFFFF, b'x');
     while stream.write_all(&piece).is_ok() {
@@ -157,7 +182,9 @@ fn send_endless_texts(stream: TcpStream) {
 
 /// A WebSocket server that speaks JSON, and not ours.
 fn send_wrong_messages(stream: TcpStream) {
-    let Some(mut stream) = upgrade(stream) else { return };
+    let Some(mut stream) = upgrade(stream) else {
+        return;
+    };
     let text = br#"{"type":"hello","nonce":17,"versions":"all of them"}"#;
     let mut frame = vec![0x81, u8::try_from(text.len()).expect("short")];
     frame.extend_from_slice(text);
@@ -171,17 +198,31 @@ fn send_wrong_messages(stream: TcpStream) {
 fn upgrade(stream: TcpStream) -> Option<TcpStream> {
     let accept = |_: &Request, mut response: Response| {
         let ours = "towline-signal.v1".parse().expect("a header value");
-        response.headers_mut().insert("Sec-WebSocket-Protocol", ours);
+        response
+            .headers_mut()
+            .insert("Sec-WebSocket-Protocol", ours);
         Ok(response)
     };
-    Some(tungstenite::accept_hdr(stream, accept).ok()?.get_ref().try_clone().ok()?)
+    Some(
+        tungstenite::accept_hdr(stream, accept)
+            .ok()?
+            .get_ref()
+            .try_clone()
+            .ok()?,
+    )
 }
 
 #[cfg(target_os = "linux")]
 fn peak_memory_kib(process: u32) -> u64 {
     let status = fs::read_to_string(format!("/proc/{process}/status")).expect("it runs");
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).expect("Linux tells it");
-    line.trim().trim_end_matches(" kB").parse().expect("a number")
+    let line = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmHWM:"))
+        .expect("Linux tells it");
+    line.trim()
+        .trim_end_matches(" kB")
+        .parse()
+        .expect("a number")
 }
 
 #[cfg(not(target_os = "linux"))]

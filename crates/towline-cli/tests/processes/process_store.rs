@@ -14,7 +14,10 @@ fn a_second_engine_on_one_home_is_refused() {
     let world = World::new("second");
     let server = Server::start(&world);
     let mut ada = Device::start_new(&world, "ada", &server);
-    ada.start_refused().must_say("locked", &["another Towline runs on this home", "end that one first"]);
+    ada.start_refused().must_say(
+        "locked",
+        &["another Towline runs on this home", "end that one first"],
+    );
     ada.call(&["status"]);
     // A killed engine leaves no lock.
     ada.kill();
@@ -27,7 +30,14 @@ fn a_taken_port_is_refused() {
     let taken = UdpSocket::bind("0.0.0.0:0").expect("a free port");
     let port = taken.local_addr().expect("bound").port().to_string();
     let ada = Device::new(&world, "ada", "").with_options(["--key-file", "--port", &port]);
-    ada.start_refused().must_say("port_taken", &[port.as_str(), "taken by another program", "choose another port"]);
+    ada.start_refused().must_say(
+        "port_taken",
+        &[
+            port.as_str(),
+            "taken by another program",
+            "choose another port",
+        ],
+    );
     drop(taken);
     let mut ada = ada;
     ada.start();
@@ -39,7 +49,8 @@ fn a_home_that_cannot_be_used_is_refused() {
     let mut ada = Device::new(&world, "ada", "").with_options(["--key-file"]);
     fs::write(world.place("file"), "no directory").expect("written");
     ada.home = world.place("file");
-    ada.start_refused().must_say("home", &["cannot use", "as this device's home"]);
+    ada.start_refused()
+        .must_say("home", &["cannot use", "as this device's home"]);
     ada.home = world.place("file/below");
     ada.start_refused().must_say("home", &["cannot use"]);
 }
@@ -51,8 +62,12 @@ fn a_key_file_that_is_damaged_is_refused_and_kept() {
     ada.start();
     ada.stop();
     fs::write(ada.home.join("key"), "ed25519:torn").expect("written");
-    ada.start_refused().must_say("key", &["is damaged; restore it from a backup"]);
-    assert_eq!(fs::read_to_string(ada.home.join("key")).expect("there"), "ed25519:torn");
+    ada.start_refused()
+        .must_say("key", &["is damaged; restore it from a backup"]);
+    assert_eq!(
+        fs::read_to_string(ada.home.join("key")).expect("there"),
+        "ed25519:torn"
+    );
 }
 
 #[test]
@@ -62,13 +77,17 @@ fn the_index_of_a_newer_version_is_refused_untouched() {
     let mut ada = Device::start_new(&world, "ada", &server);
     ada.stop();
     let database = ada.home.join("towline.db");
-    let mut file = OpenOptions::new().write(true).open(&database).expect("there");
+    let mut file = OpenOptions::new()
+        .write(true)
+        .open(&database)
+        .expect("there");
     // SQLite keeps `user_version` in four bytes from the 60th on, the highest first.
     file.seek(SeekFrom::Start(60)).expect("sought");
     file.write_all(&999_u32.to_be_bytes()).expect("written");
     drop(file);
     let before = fs::read(&database).expect("there");
-    ada.start_refused().must_say("newer", &["a newer Towline", "update this one"]);
+    ada.start_refused()
+        .must_say("newer", &["a newer Towline", "update this one"]);
     assert_eq!(fs::read(&database).expect("there"), before);
 }
 
@@ -95,7 +114,14 @@ impl Agreed {
         settle((&ada, &here), (&ben, &there));
         fs::remove_file(here.join("d000/f00001")).expect("removed");
         settle((&ada, &here), (&ben, &there));
-        Self { here, there, ada, ben, _server: server, _world: world }
+        Self {
+            here,
+            there,
+            ada,
+            ben,
+            _server: server,
+            _world: world,
+        }
     }
 
     fn settle(&self) {
@@ -108,7 +134,9 @@ impl Agreed {
         let before = count(&self.ada.view(), "files");
         fs::write(self.here.join("d000/f00002"), "ada's edit").expect("written");
         fs::write(self.here.join("new here"), "1").expect("written");
-        self.ada.wait("ada's edits", |view| count(view, "files") == before + 1 && is_in_sync(view));
+        self.ada.wait("ada's edits", |view| {
+            count(view, "files") == before + 1 && is_in_sync(view)
+        });
         fs::write(self.there.join("d000/f00003"), "ben's edit").expect("written");
         fs::write(self.there.join("new there"), "2").expect("written");
     }
@@ -117,8 +145,13 @@ impl Agreed {
     fn must_have_all(&self) {
         self.settle();
         let tree = read(&self.here);
-        assert!(!tree.contains_key(Path::new("d000/f00001")), "a deleted file came back");
-        assert!(tree.contains_key(Path::new("new here")) && tree.contains_key(Path::new("new there")));
+        assert!(
+            !tree.contains_key(Path::new("d000/f00001")),
+            "a deleted file came back"
+        );
+        assert!(
+            tree.contains_key(Path::new("new here")) && tree.contains_key(Path::new("new there"))
+        );
         let texts: Vec<Vec<u8>> = tree
             .into_values()
             .filter_map(|lying| match lying {
@@ -127,7 +160,11 @@ impl Agreed {
             })
             .collect();
         for edit in [&b"ada's edit"[..], b"ben's edit"] {
-            assert!(texts.iter().any(|text| text == edit), "{}", String::from_utf8_lossy(edit));
+            assert!(
+                texts.iter().any(|text| text == edit),
+                "{}",
+                String::from_utf8_lossy(edit)
+            );
         }
         assert!(texts.len() >= 201, "{} files", texts.len());
     }
@@ -153,16 +190,38 @@ fn an_index_of_junk_is_kept_aside_and_its_folder_can_be_accepted_again() {
     let mut world = Agreed::new("junk");
     world.edit_while_ben_is_down();
     let key = world.ada.call(&["peers"])[0]["id"].clone();
-    fs::write(world.ben.home.join("towline.db"), Seed::new(11).bytes(100_000)).expect("written");
+    fs::write(
+        world.ben.home.join("towline.db"),
+        Seed::new(11).bytes(100_000),
+    )
+    .expect("written");
     let up = world.ben.start();
     assert_eq!(up["view"]["device"]["store"], "rebuilt");
-    assert_eq!(up["view"]["device"]["id"], key, "the device stays who it is");
-    assert_eq!(fs::metadata(world.ben.home.join("towline-damaged-1.db")).expect("kept").len(), 100_000);
+    assert_eq!(
+        up["view"]["device"]["id"], key,
+        "the device stays who it is"
+    );
+    assert_eq!(
+        fs::metadata(world.ben.home.join("towline-damaged-1.db"))
+            .expect("kept")
+            .len(),
+        100_000
+    );
     // Nothing of peers and folders could be saved: they are made again, in the same places.
     world.ada.pair(&world.ben);
-    let id = folder(&world.ada.view())["id"].as_str().expect("a folder").to_owned();
-    world.ben.wait("the invitation", |view| view["invitations"][0]["folder"] == id.as_str());
-    world.ben.call(&["folder", "accept", &id, crate::support::device::text(&world.there)]);
+    let id = folder(&world.ada.view())["id"]
+        .as_str()
+        .expect("a folder")
+        .to_owned();
+    world.ben.wait("the invitation", |view| {
+        view["invitations"][0]["folder"] == id.as_str()
+    });
+    world.ben.call(&[
+        "folder",
+        "accept",
+        &id,
+        crate::support::device::text(&world.there),
+    ]);
     world.must_have_all();
 }
 
@@ -181,14 +240,26 @@ fn an_index_that_was_rolled_back_loses_nothing() {
     world.settle();
     world.edit_while_ben_is_down();
     for end in ["-wal", "-shm"] {
-        assert!(!world.ben.home.join(format!("towline.db{end}")).exists(), "stopped in good order");
+        assert!(
+            !world.ben.home.join(format!("towline.db{end}")).exists(),
+            "stopped in good order"
+        );
     }
     fs::write(&database, copy).expect("written");
     world.ben.start();
     world.ada.wait_connected(&world.ben);
-    fs::write(world.there.join("with old numbers"), "an edit that must not look like an old one").expect("written");
+    fs::write(
+        world.there.join("with old numbers"),
+        "an edit that must not look like an old one",
+    )
+    .expect("written");
     world.must_have_all();
     let tree = read(&world.here);
-    assert!(tree.contains_key(Path::new("with old numbers")) && tree.contains_key(Path::new("after19")));
-    assert!(!tree.contains_key(Path::new("d001/f00061")), "a deleted file came back");
+    assert!(
+        tree.contains_key(Path::new("with old numbers")) && tree.contains_key(Path::new("after19"))
+    );
+    assert!(
+        !tree.contains_key(Path::new("d001/f00061")),
+        "a deleted file came back"
+    );
 }

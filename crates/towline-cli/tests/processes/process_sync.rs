@@ -25,7 +25,8 @@ fn five_thousand_files_arrive() {
 fn three_devices_share_one_folder() {
     let world = World::new("three");
     let server = Server::start(&world);
-    let [mut ada, ben, cay] = ["ada", "ben", "cay"].map(|name| Device::start_new(&world, name, &server));
+    let [mut ada, ben, cay] =
+        ["ada", "ben", "cay"].map(|name| Device::start_new(&world, name, &server));
     ada.pair(&ben);
     ada.pair(&cay);
     ben.pair(&cay);
@@ -67,6 +68,13 @@ fn after_the_last_change_nothing_moves() {
     settle((&ada, &here), (&ben, &there));
     let view = ada.view();
     assert_eq!(count(&view, "conflicts"), 0);
-    assert_eq!(folder(&view)["transfer"]["fetched_bytes"], 0, "a restart fetches nothing");
-    assert_eq!(folder(&ben.view())["transfer"]["fetched_bytes"], before["fetched_bytes"]);
+    assert_eq!(
+        folder(&view)["transfer"]["fetched_bytes"],
+        0,
+        "a restart fetches nothing"
+    );
+    assert_eq!(
+        folder(&ben.view())["transfer"]["fetched_bytes"],
+        before["fetched_bytes"]
+    );
 }

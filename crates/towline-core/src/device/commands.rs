@@ -33,7 +33,12 @@ impl Device {
             Command::RemovePeer(peer) => self.remove_peer(now, peer),
             Command::AddFolder { root, label } => {
                 let folder = FolderId::from_bytes(self.random_bytes());
-                let record = FolderRecord { id: folder, label, root, shared_with: BTreeSet::new() };
+                let record = FolderRecord {
+                    id: folder,
+                    label,
+                    root,
+                    shared_with: BTreeSet::new(),
+                };
                 return self.prepare(id, record, AbsentRoot::Refused);
             }
             Command::InvitePeer(folder, peer) => self.invite(now, folder, peer),
@@ -43,20 +48,30 @@ impl Device {
                     Accepted::Answer(answer) => answer,
                 }
             }
-            Command::RemoveFolder(folder) => self.remove_folder(folder),
+            Command::RemoveFolder(folder) => self.remove_folder(now, folder),
             Command::Rescan(folder) => self.rescan(now, folder),
         };
         self.outbox.push(Output::Reply(id, answer));
     }
 
     /// The root of a new folder is ready, or cannot be used.
-    pub(super) fn prepared(&mut self, now: Moment, folder: FolderId, result: Result<(), RootFault>) {
-        let Some(Preparing { command, record }) = self.preparing.remove(&folder) else { return };
+    pub(super) fn prepared(
+        &mut self,
+        now: Moment,
+        folder: FolderId,
+        result: Result<(), RootFault>,
+    ) {
+        let Some(Preparing { command, record }) = self.preparing.remove(&folder) else {
+            return;
+        };
         if let Err(fault) = result {
-            return self.outbox.push(Output::Reply(command, Err(Refusal::Root(fault))));
+            return self
+                .outbox
+                .push(Output::Reply(command, Err(Refusal::Root(fault))));
         }
         let reply = Output::Reply(command, Ok(Answer::Folder(folder)));
-        self.outbox.persist(vec![StoreOp::PutFolder(record.clone())], vec![reply]);
+        self.outbox
+            .persist(vec![StoreOp::PutFolder(record.clone())], vec![reply]);
         let shared: Vec<DeviceId> = record.shared_with.iter().copied().collect();
         let restored = RestoredFolder {
             record,
@@ -64,7 +79,8 @@ impl Device {
             have: BTreeMap::new(),
             totals: Totals::default(),
         };
-        self.folders.insert(folder, Folder::new(restored, self.actor()));
+        self.folders
+            .insert(folder, Folder::new(restored, self.actor()));
         self.folder(now, folder, FolderInput::Start);
         for peer in shared {
             self.state_folders(peer);
@@ -76,18 +92,33 @@ impl Device {
         if !is_name(&record.label) {
             return self.outbox.push(Output::Reply(command, Err(Refusal::Name)));
         }
-        let here = self.folders.values().map(|folder| folder.record().root.clone());
-        let coming = self.preparing.values().map(|other| other.record.root.clone());
+        let here = self
+            .folders
+            .values()
+            .map(|folder| folder.record().root.clone());
+        let coming = self
+            .preparing
+            .values()
+            .map(|other| other.record.root.clone());
         let others = here.chain(coming).collect();
-        self.outbox.disk(record.id, DiskRequest::Prepare { root: record.root.clone(), others, absent });
-        self.preparing.insert(record.id, Preparing { command, record });
+        self.outbox.disk(
+            record.id,
+            DiskRequest::Prepare {
+                root: record.root.clone(),
+                others,
+                absent,
+            },
+        );
+        self.preparing
+            .insert(record.id, Preparing { command, record });
     }
 
     fn name_device(&mut self, name: String) -> Result<Answer, Refusal> {
         if !is_name(&name) {
             return Err(Refusal::Name);
         }
-        self.outbox.persist(vec![StoreOp::PutDeviceName(name.clone())], Vec::new());
+        self.outbox
+            .persist(vec![StoreOp::PutDeviceName(name.clone())], Vec::new());
         self.name = name;
         Ok(Answer::Accepted)
     }
@@ -112,13 +143,19 @@ impl Device {
         Ok(Answer::Accepted)
     }
 
-    fn compare(&mut self, now: Moment, id: DeviceId, comparison: Comparison) -> Result<Answer, Refusal> {
+    fn compare(
+        &mut self,
+        now: Moment,
+        id: DeviceId,
+        comparison: Comparison,
+    ) -> Result<Answer, Refusal> {
         match comparison {
             Comparison::Differ => self.remove_peer(now, id),
             Comparison::Match => {
                 let peer = self.peers.get_mut(&id).ok_or(Refusal::UnknownPeer)?;
                 peer.record.verification = Verification::Verified;
-                self.outbox.persist(vec![StoreOp::PutPeer(peer.record.clone())], Vec::new());
+                self.outbox
+                    .persist(vec![StoreOp::PutPeer(peer.record.clone())], Vec::new());
                 Ok(Answer::Accepted)
             }
         }
@@ -130,7 +167,8 @@ impl Device {
         }
         let peer = self.peers.get_mut(&id).ok_or(Refusal::UnknownPeer)?;
         peer.record.name = name;
-        self.outbox.persist(vec![StoreOp::PutPeer(peer.record.clone())], Vec::new());
+        self.outbox
+            .persist(vec![StoreOp::PutPeer(peer.record.clone())], Vec::new());
         Ok(Answer::Accepted)
     }
 
@@ -141,10 +179,13 @@ impl Device {
             let mut record = folder.record().clone();
             if record.shared_with.remove(&id) {
                 folder.set_record(record);
+                folder.handle(now, FolderInput::PeerRemoved(id), &mut self.outbox);
             }
         }
-        self.outbox.persist(vec![StoreOp::RemovePeer(id)], Vec::new());
-        self.outbox.network(NetworkRequest::Grant(id, BTreeSet::new()));
+        self.outbox
+            .persist(vec![StoreOp::RemovePeer(id)], Vec::new());
+        self.outbox
+            .network(NetworkRequest::Grant(id, BTreeSet::new()));
         // First, so that the connection closes for this reason and the peer is told.
         self.trust(now);
         peer.link.close(&mut self.outbox);
@@ -163,7 +204,9 @@ impl Device {
     }
 
     fn accept(&mut self, now: Moment, id: DeviceId, folder: FolderId, root: RootPath) -> Accepted {
-        let Some(peer) = self.peers.get(&id) else { return Accepted::Answer(Err(Refusal::UnknownPeer)) };
+        let Some(peer) = self.peers.get(&id) else {
+            return Accepted::Answer(Err(Refusal::UnknownPeer));
+        };
         let Some(statement) = peer.statements.get(&folder) else {
             return Accepted::Answer(Err(Refusal::UnknownInvitation));
         };
@@ -176,13 +219,22 @@ impl Device {
             return Accepted::Answer(Ok(Answer::Folder(folder)));
         }
         let label = statement.label.clone();
-        Accepted::Prepare(FolderRecord { id: folder, label, root, shared_with: BTreeSet::from([id]) })
+        Accepted::Prepare(FolderRecord {
+            id: folder,
+            label,
+            root,
+            shared_with: BTreeSet::from([id]),
+        })
     }
 
-    fn remove_folder(&mut self, id: FolderId) -> Result<Answer, Refusal> {
+    fn remove_folder(&mut self, now: Moment, id: FolderId) -> Result<Answer, Refusal> {
         let folder = self.folders.remove(&id).ok_or(Refusal::UnknownFolder)?;
         self.outbox.disk(id, DiskRequest::Close);
-        self.outbox.persist(vec![StoreOp::RemoveFolder(id)], Vec::new());
+        self.outbox
+            .persist(vec![StoreOp::RemoveFolder(id)], Vec::new());
+        // Our counters and sequences of it are forgotten with it, peers remember them: should the
+        // folder come back, the same numbers must not name other bytes.
+        self.begin_incarnation(now, FolderInput::NewIncarnation);
         for peer in &folder.record().shared_with {
             self.state_folders(*peer);
         }
@@ -205,6 +257,6 @@ enum Accepted {
 }
 
 /// Whether a text can be shown as a name in one line.
-fn is_name(text: &str) -> bool {
+pub(super) fn is_name(text: &str) -> bool {
     !text.trim().is_empty() && text.len() <= NAME_BYTES_MAX && !text.chars().any(char::is_control)
 }

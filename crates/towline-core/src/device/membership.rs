@@ -3,10 +3,12 @@
 //! A peer takes part in a folder when we share the folder with it *and* it states the folder to us.
 //! What it states and we do not have is an invitation.
 
-use towline_wire::ids::{DeviceId, FolderId, Incarnation};
-use towline_wire::limits::{FOLDERS_PER_PEER_MAX, NAME_BYTES_MAX};
+use towline_wire::entry::Actor;
+use towline_wire::ids::{DeviceId, FolderId, Incarnation, Sequence};
+use towline_wire::limits::FOLDERS_PER_PEER_MAX;
 use towline_wire::peer::{Control, FolderStatement, IndexPage};
 
+use super::commands::is_name;
 use super::{Device, Greeting};
 use crate::clock::Moment;
 use crate::folder::{Folder, FolderInput};
@@ -19,7 +21,10 @@ impl Device {
     /// States to a connected peer the whole list of folders that we share with it.
     pub(super) fn state_folders(&mut self, id: DeviceId) {
         self.grant(id);
-        let connected = self.peers.get(&id).is_some_and(|peer| peer.connection.is_some());
+        let connected = self
+            .peers
+            .get(&id)
+            .is_some_and(|peer| peer.connection.is_some());
         if !connected {
             return;
         }
@@ -49,19 +54,34 @@ impl Device {
     }
 
     /// Takes a peer's new list of folders.
-    pub(super) fn folders_stated(&mut self, now: Moment, id: DeviceId, statements: Vec<FolderStatement>) {
-        let sane = |statement: &FolderStatement| statement.label.len() <= NAME_BYTES_MAX;
+    pub(super) fn folders_stated(
+        &mut self,
+        now: Moment,
+        id: DeviceId,
+        statements: Vec<FolderStatement>,
+    ) {
+        let sane = |statement: &FolderStatement| is_name(&statement.label);
         if statements.len() > FOLDERS_PER_PEER_MAX || !statements.iter().all(sane) {
             return self.link(now, id, LinkInput::Misbehaved);
         }
-        if statements.iter().any(|statement| self.is_ahead_of_us(statement)) {
-            self.begin_incarnation(now);
+        if statements
+            .iter()
+            .any(|statement| self.is_ahead_of_us(id, statement))
+        {
+            self.begin_incarnation(now, FolderInput::RolledBack);
         }
-        let stated = statements.into_iter().map(|statement| (statement.folder, statement)).collect();
-        let Some(peer) = self.peers.get_mut(&id) else { return };
+        let stated = statements
+            .into_iter()
+            .map(|statement| (statement.folder, statement))
+            .collect();
+        let Some(peer) = self.peers.get_mut(&id) else {
+            return;
+        };
         let before = std::mem::replace(&mut peer.statements, stated);
-        let gone: Vec<FolderId> =
-            before.into_keys().filter(|folder| !peer.statements.contains_key(folder)).collect();
+        let gone: Vec<FolderId> = before
+            .into_keys()
+            .filter(|folder| !peer.statements.contains_key(folder))
+            .collect();
         for folder in gone {
             self.folder(now, folder, FolderInput::PeerLeft(id));
         }
@@ -70,15 +90,22 @@ impl Device {
 
     /// Begins the exchange for every folder that both sides share with each other.
     pub(super) fn join_folders(&mut self, now: Moment, id: DeviceId) {
-        let Some(peer) = self.peers.get(&id) else { return };
+        let Some(peer) = self.peers.get(&id) else {
+            return;
+        };
         if !matches!(peer.connection, Some((_, Greeting::Greeted))) {
             return;
         }
-        let stated: Vec<_> =
-            peer.statements.values().map(|statement| (statement.folder, statement.have)).collect();
+        let stated: Vec<_> = peer
+            .statements
+            .values()
+            .map(|statement| (statement.folder, statement.have))
+            .collect();
         for (folder, have) in stated {
-            let shared =
-                self.folders.get(&folder).is_some_and(|ours| ours.record().shared_with.contains(&id));
+            let shared = self
+                .folders
+                .get(&folder)
+                .is_some_and(|ours| ours.record().shared_with.contains(&id));
             if shared {
                 self.folder(now, folder, FolderInput::PeerJoined(id, have));
             }
@@ -95,8 +122,10 @@ impl Device {
 
     /// Takes an index page, if the peer takes part in that folder.
     pub(super) fn page_received(&mut self, now: Moment, id: DeviceId, page: IndexPage) {
-        let shared =
-            self.folders.get(&page.folder).is_some_and(|folder| folder.record().shared_with.contains(&id));
+        let shared = self
+            .folders
+            .get(&page.folder)
+            .is_some_and(|folder| folder.record().shared_with.contains(&id));
         // Not shared (any more): the peer has not read our newest list yet.
         if shared {
             self.folder(now, page.folder, FolderInput::PageReceived(id, page));
@@ -105,18 +134,23 @@ impl Device {
 
     /// Shares a folder with a peer, durably, and tells it.
     pub(super) fn share(&mut self, now: Moment, folder: FolderId, id: DeviceId) {
-        let Some(ours) = self.folders.get_mut(&folder) else { return };
+        let Some(ours) = self.folders.get_mut(&folder) else {
+            return;
+        };
         let mut record = ours.record().clone();
         record.shared_with.insert(id);
         ours.set_record(record.clone());
-        self.outbox.persist(vec![StoreOp::PutFolder(record)], Vec::new());
+        self.outbox
+            .persist(vec![StoreOp::PutFolder(record)], Vec::new());
         self.state_folders(id);
         self.join_folders(now, id);
     }
 
     pub(super) fn invitations(&self) -> Vec<Invitation> {
         let stated = self.peers.iter().flat_map(|(id, peer)| {
-            peer.statements.values().map(move |statement| (*id, statement))
+            peer.statements
+                .values()
+                .map(move |statement| (*id, statement))
         });
         stated
             .filter(|(id, statement)| {
@@ -144,25 +178,41 @@ impl Device {
             .record()
             .shared_with
             .iter()
-            .map(|peer| FolderPeer { id: *peer, state: state_of(peer) })
+            .map(|peer| FolderPeer {
+                id: *peer,
+                state: state_of(peer),
+            })
             .collect();
-        FolderSummary { peers, ..folder.summary() }
+        FolderSummary {
+            peers,
+            ..folder.summary()
+        }
     }
 
     /// Whether a peer has more of our index than we have: our store was rolled back.
-    fn is_ahead_of_us(&self, statement: &FolderStatement) -> bool {
-        let Some((incarnation, sequence)) = statement.have else { return false };
-        let ours = self.folders.get(&statement.folder).map(Folder::last_sequence);
-        incarnation == self.incarnation && ours.is_some_and(|last| sequence > last)
+    fn is_ahead_of_us(&self, id: DeviceId, statement: &FolderStatement) -> bool {
+        let Some((incarnation, sequence)) = statement.have else {
+            return false;
+        };
+        // A folder that we do not know any more, and told of in this life, is a rollback too.
+        let ours = self
+            .folders
+            .get(&statement.folder)
+            .map_or(Sequence::default(), |folder| folder.told_at_most(id));
+        incarnation == self.incarnation && sequence > ours
     }
 
-    fn begin_incarnation(&mut self, now: Moment) {
+    /// Begins a new life of the store; `news` says to the folders why.
+    pub(super) fn begin_incarnation(&mut self, now: Moment, news: fn(Actor) -> FolderInput) {
         self.incarnation = Incarnation(u64::from_le_bytes(self.random_bytes()));
-        self.outbox.persist(vec![StoreOp::BeginIncarnation(self.incarnation)], Vec::new());
+        self.outbox.persist(
+            vec![StoreOp::BeginIncarnation(self.incarnation)],
+            Vec::new(),
+        );
         let actor = self.actor();
         let all: Vec<FolderId> = self.folders.keys().copied().collect();
         for folder in all {
-            self.folder(now, folder, FolderInput::NewIncarnation(actor));
+            self.folder(now, folder, news(actor));
         }
     }
 }

@@ -14,6 +14,10 @@ pub enum Detail {
     Short,
     /// Thirty-two, for when the short name holds something else.
     Long,
+    /// All sixty-four, for when both hold something else.
+    Full,
+    /// Six, after the whole name: a copy of a copy that finds all names of the original taken.
+    Nested,
 }
 
 /// The path for `loser`'s copy: `stem.conflict-<author>-<hash>.ext` in the same directory. `None`
@@ -25,13 +29,18 @@ pub fn conflict_path(loser: &Entry, detail: Detail) -> Option<RelPath> {
         Content::Symlink { target } => blake3::hash(target.as_str().as_bytes()).to_string(),
     };
     let digits = match detail {
-        Detail::Short => hash.get(..6)?,
+        Detail::Short | Detail::Nested => hash.get(..6)?,
         Detail::Long => hash.get(..32)?,
+        Detail::Full => &hash,
     };
     let (stem, extension) = split(loser.path.file_name());
     let mark = format!("{MARK}{}-{digits}", loser.author.actor.device.short());
     let room = PATH_COMPONENT_BYTES_MAX.checked_sub(mark.len() + extension.len())?;
-    let stem = truncated(original(stem), room);
+    let stem = match detail {
+        Detail::Short | Detail::Long | Detail::Full => original(stem),
+        Detail::Nested => stem,
+    };
+    let stem = truncated(stem, room);
     loser
         .path
         .with_file_name(&format!("{stem}{mark}{extension}"))
@@ -77,7 +86,7 @@ fn is_mark(text: &str) -> bool {
         return false;
     };
     device.len() == 8
-        && matches!(digits.len(), 6 | 32)
+        && matches!(digits.len(), 6 | 32 | 64)
         && digits.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 

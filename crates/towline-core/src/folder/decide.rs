@@ -12,7 +12,7 @@ use towline_wire::rel_path::RelPath;
 use crate::clock::Moment;
 use crate::folder::exchange::{Door, door};
 use crate::folder::look::Root;
-use crate::folder::observe::{Departures, Draft, Observed, Sighting, observe};
+use crate::folder::observe::{Departures, Draft, Observed, Sighting, disowned, observe};
 use crate::folder::plan::{Action, Planned, PlannedStep, footing, ground, make_room, plan, rooms};
 use crate::folder::settle::settle;
 use crate::folder::verdict::Rest;
@@ -42,6 +42,11 @@ impl Folder {
                 self.walk.interrupt();
             }
             Question::Ground(_, planned) => self.ground(now, planned, rows, outbox),
+            Question::Disown(former) => {
+                let drafts = disowned(rows.values(), former, self.us);
+                let operations = self.put_rows(drafts);
+                self.persist(now, operations, Vec::new(), Conclusion::Other, outbox);
+            }
             Question::MakeRoom(_, mut planned) => {
                 make_room(&mut planned, rows);
                 self.carry_out(now, planned, outbox);

@@ -25,6 +25,8 @@ pub(crate) struct Exchange {
     cursors: BTreeMap<DeviceId, Cursor>,
     /// Pages asked of the store, at most one per peer: an answer does not say what was asked.
     loads: BTreeMap<DeviceId, Load>,
+    /// How far each peer was told since the start, also when it is away now.
+    told: BTreeMap<DeviceId, Sequence>,
 }
 
 #[derive(Debug)]
@@ -63,6 +65,7 @@ impl Exchange {
             durable: Sequence::default(),
             cursors: BTreeMap::new(),
             loads: BTreeMap::new(),
+            told: BTreeMap::new(),
         }
     }
 
@@ -88,6 +91,11 @@ impl Exchange {
         for peer in peers {
             self.place(peer, Start::Anew, Sequence::default());
         }
+    }
+
+    /// How far a peer was told since the start.
+    pub(crate) fn told(&self, peer: DeviceId) -> Sequence {
+        self.told.get(&peer).copied().unwrap_or_default()
     }
 
     fn place(&mut self, peer: DeviceId, start: Start, sent: Sequence) {
@@ -175,6 +183,8 @@ impl Exchange {
         cursor.start = Start::Continued;
         cursor.sent = up_to;
         cursor.unacked.push_back(up_to);
+        let told = self.told.entry(peer).or_default();
+        *told = up_to.max(*told);
         let entries = rows.into_iter().map(|(_, entry)| entry).collect();
         let page = IndexPage {
             folder: self.folder,

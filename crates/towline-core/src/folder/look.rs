@@ -67,7 +67,8 @@ struct Scan {
     departures: Sighting,
     /// Whether the disk has yielded its last page.
     end: PageEnd,
-    /// Pages that have come and are not judged: the disk may be a page ahead.
+    /// Pages and departures that wait for their judgement; the disk may yield a page while the one
+    /// before is still being judged.
     unjudged: usize,
 }
 
@@ -232,7 +233,6 @@ impl Look {
         let Some(scan) = &mut self.scan else {
             return Next::Wait;
         };
-        // What was put off is judged after all pages, and is none itself.
         scan.unjudged = scan.unjudged.saturating_sub(1);
         if scan.end == PageEnd::More {
             outbox.disk(self.folder, DiskRequest::ContinueScan(scan.id));
@@ -242,6 +242,7 @@ impl Look {
             return Next::Wait;
         }
         if !scan.departures.is_empty() {
+            scan.unjudged = 1;
             return Next::Judge(next_departures(&mut scan.departures));
         }
         self.end(now);

@@ -370,6 +370,9 @@ fn brought_back(path: &RelPath, row: Option<&OurRow>, us: Actor) -> Planned {
     }
 }
 
+/// The names that a losing version may have, the best last.
+const BEST_NAME_LAST: [Detail; 4] = [Detail::Nested, Detail::Full, Detail::Long, Detail::Short];
+
 /// The paths whose rows [`make_room`] needs for this plan: where losing versions may be kept.
 pub fn rooms(planned: &[Planned]) -> BTreeSet<RelPath> {
     let losers = planned
@@ -377,13 +380,15 @@ pub fn rooms(planned: &[Planned]) -> BTreeSet<RelPath> {
         .filter_map(as_step)
         .filter_map(|planned| planned.loser.as_ref());
     losers
-        .flat_map(|loser| [Detail::Short, Detail::Long].map(|detail| conflict_path(loser, detail)))
+        .flat_map(|loser| BEST_NAME_LAST.map(|detail| conflict_path(loser, detail)))
         .flatten()
         .collect()
 }
 
-/// Chooses where each losing version is kept: nowhere when its bytes lie at one of its names
-/// already, else under the shortest name that is free.
+/// Chooses where each losing version is kept: where its bytes lie under one of its names already,
+/// else under the best name that is free. A row is no proof that they still lie there, so the disk is
+/// asked to keep them in any case. A conflict copy that loses a conflict itself lies at one of its
+/// names too, but that is the place it must leave.
 pub fn make_room(planned: &mut [Planned], rows: &BTreeMap<RelPath, OurRow>) {
     for one in planned {
         if let Action::Step(step) = &mut one.action
@@ -400,16 +405,16 @@ fn room(
     rows: &BTreeMap<RelPath, OurRow>,
 ) -> Option<RelPath> {
     let mut free = None;
-    for detail in [Detail::Long, Detail::Short] {
-        let Some(path) = conflict_path(loser, detail) else {
+    for detail in BEST_NAME_LAST {
+        let Some(path) = conflict_path(loser, detail).filter(|path| *path != loser.path) else {
             continue;
         };
         match rows.get(&path).map(|row| &row.entry.content) {
             None | Some(Content::Absent) => free = Some(path),
-            Some(content) if content.same_bytes(&loser.content) => return None,
+            Some(content) if content.same_bytes(&loser.content) => return Some(path),
             Some(Content::Directory | Content::File { .. } | Content::Symlink { .. }) => {}
         }
     }
-    // Both names taken by other bytes is a collision of 128 bits: the disk refuses to overwrite.
-    free.or(asked)
+    // All names taken by other bytes: somebody has edited every one. The disk refuses to overwrite.
+    free.or(asked.filter(|path| *path != loser.path))
 }

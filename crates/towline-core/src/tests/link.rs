@@ -446,7 +446,16 @@ fn an_acceptor_that_is_refused_shows_it_until_it_is_connected_again() {
     world.network(NetworkEvent::Disconnected(peer, first, LinkFault::Refused));
     for _ in 0..5 {
         let state = world.link.summary(world.now);
-        assert!(matches!(state, LinkState::Waiting { fault: LinkFault::Refused, .. }), "{state:?}");
+        assert!(
+            matches!(
+                state,
+                LinkState::Waiting {
+                    fault: LinkFault::Refused,
+                    ..
+                }
+            ),
+            "{state:?}"
+        );
         world.pass(seconds(40));
         world.input(LinkInput::Online);
     }
@@ -521,7 +530,11 @@ fn a_peer_that_ended_is_dialled_only_where_it_answers_anew() {
     let mut world = World::up_on_direct(lan_addr());
     let peer = world.peer;
     world.network(NetworkEvent::RelayClosed(peer));
-    world.network(NetworkEvent::Disconnected(peer, ConnectionId(1), LinkFault::Closed));
+    world.network(NetworkEvent::Disconnected(
+        peer,
+        ConnectionId(1),
+        LinkFault::Closed,
+    ));
     world.pass(seconds(2));
     assert_eq!(world.acts(), [], "the old address is not dialled");
     world.input(LinkInput::Online);
@@ -541,7 +554,10 @@ fn a_dial_whose_path_goes_away_goes_on_over_another() {
     world.answer(lan_addr(), 1);
     assert_eq!(world.acts(), [], "the relay works");
     world.network(NetworkEvent::RelayClosed(peer));
-    assert_eq!(world.acts(), [NetworkRequest::Select(peer, Path::Direct(lan_addr()))]);
+    assert_eq!(
+        world.acts(),
+        [NetworkRequest::Select(peer, Path::Direct(lan_addr()))]
+    );
 }
 
 #[test]

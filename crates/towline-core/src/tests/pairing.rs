@@ -305,7 +305,10 @@ fn a_code_ends_when_the_server_says_but_never_after_five_minutes() {
     for (told, ends) in [(2, 2), (300, 300), (900, 300)] {
         let mut creator = Side::new(1, "desk");
         creator.wish(at(0), PairingWish::Start);
-        creator.event(at(10), MailboxEvent::Opened(slot(), Duration::from_secs(told)));
+        creator.event(
+            at(10),
+            MailboxEvent::Opened(slot(), Duration::from_secs(told)),
+        );
         assert_eq!(creator.pairing.poll_timeout(), Some(at(10 + ends)));
         creator.timeout(at(10 + ends));
         assert_eq!(creator.failed(), PairingFault::Expired);

@@ -262,7 +262,7 @@ fn what_is_kept_finds_a_free_name_or_lies_there_already() {
             action,
         }];
         let short = conflict_path(&ours, Detail::Short).unwrap();
-        assert_eq!(rooms(&planned).len(), 2);
+        assert_eq!(rooms(&planned).len(), 3);
         let rows: BTreeMap<RelPath, OurRow> = occupant
             .map(|content| {
                 (
@@ -285,7 +285,40 @@ fn what_is_kept_finds_a_free_name_or_lies_there_already() {
         keep(Some(file("other"))),
         conflict_path(&ours, Detail::Long)
     );
-    assert_eq!(keep(Some(file("ours"))), None);
+    // Whether they still lie there is for the disk to see.
+    assert_eq!(
+        keep(Some(file("ours"))),
+        conflict_path(&ours, Detail::Short)
+    );
+}
+
+#[test]
+fn a_copy_that_loses_a_conflict_leaves_its_name_and_is_kept_under_another() {
+    let original = entry("x", 1, &[(1, 1)], file("ours"), 1);
+    let name = |detail| conflict_path(&original, detail).unwrap();
+    let keep = |at: &RelPath, occupied: &[&RelPath]| {
+        let ours = entry(at.as_str(), 1, &[(1, 1)], file("ours"), 1);
+        let winner = entry(at.as_str(), 2, &[(2, 1)], file("winner"), 9);
+        let mut planned = [Planned {
+            path: at.clone(),
+            action: action(need(Some(ours.clone()), &[(2, winner)])),
+        }];
+        let mut rows = BTreeMap::from([(at.clone(), row(ours))]);
+        for path in occupied {
+            let other = entry(path.as_str(), 3, &[(3, 1)], file("other"), 1);
+            rows.insert((*path).clone(), row(other));
+        }
+        make_room(&mut planned, &rows);
+        let [Planned { action, .. }] = planned;
+        step(action).step.keep
+    };
+    let [short, long, full] = [Detail::Short, Detail::Long, Detail::Full].map(name);
+    assert_eq!(keep(&short, &[]), Some(long.clone()));
+    assert_eq!(keep(&long, &[]), Some(short.clone()));
+    assert_eq!(keep(&long, &[&short]), Some(full.clone()));
+    let nested = keep(&full, &[&short, &long]).unwrap();
+    assert_ne!(nested, full);
+    assert!(keep(&nested, &[&short, &long, &full]).is_some_and(|path| path != nested));
 }
 
 #[test]

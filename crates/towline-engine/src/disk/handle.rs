@@ -71,7 +71,11 @@ pub(crate) struct Mark {
 impl Mark {
     /// Whether the owner may execute it; `None` where the system has no such bit.
     pub(crate) const fn executable(&self) -> Option<bool> {
-        if cfg!(unix) { Some(self.mode & 0o100 != 0) } else { None }
+        if cfg!(unix) {
+            Some(self.mode & 0o100 != 0)
+        } else {
+            None
+        }
     }
 
     /// Whether both show the same bytes of the same object. The change time may differ: a hard link
@@ -94,7 +98,11 @@ pub(crate) const fn new_file_mode(executable: bool) -> u32 {
 /// nobody.
 pub(crate) const fn replacing_mode(old: u32, executable: bool) -> u32 {
     let without = old & 0o777 & !0o111;
-    if executable { without | ((without & 0o444) >> 2) | 0o100 } else { without }
+    if executable {
+        without | ((without & 0o444) >> 2) | 0o100
+    } else {
+        without
+    }
 }
 
 /// Writes all of `bytes` at `offset`.

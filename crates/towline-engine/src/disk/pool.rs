@@ -7,10 +7,11 @@
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::thread::{self, JoinHandle};
 
 use tokio::sync::{Semaphore, oneshot};
 use tracing::error;
+
+use crate::tasks::Tasks;
 
 /// Threads that work on disks: 4. Enough to hash and to commit side by side and to keep a disk's
 /// queue filled; more only makes a spinning disk seek.
@@ -25,11 +26,11 @@ const JOBS_WAITING_MAX: usize = 32;
 #[error("the disk pool is closed")]
 pub(crate) struct PoolClosed;
 
-/// A fixed set of threads for disk work.
+/// A fixed set of threads for disk work. When it is dropped, jobs that have begun are finished, and
+/// the threads end.
 pub(crate) struct Pool {
     queue: Arc<Queue>,
     permits: Arc<Semaphore>,
-    threads: Vec<JoinHandle<()>>,
 }
 
 type Job = Box<dyn FnOnce() + Send>;
@@ -45,8 +46,8 @@ struct Waiting {
 }
 
 impl Pool {
-    /// Starts the threads.
-    pub(crate) fn start() -> std::io::Result<Self> {
+    /// Starts the threads, as threads of `tasks`.
+    pub(crate) fn start(tasks: &Tasks) -> std::io::Result<Self> {
         let queue = Arc::new(Queue {
             waiting: Mutex::new(Waiting {
                 jobs: VecDeque::new(),
@@ -54,21 +55,15 @@ impl Pool {
             }),
             wake: Condvar::new(),
         });
-        let mut threads = Vec::with_capacity(DISK_THREADS);
-        for number in 0..DISK_THREADS {
-            let queue = Arc::clone(&queue);
-            let name = format!("towline-disk-{number}");
-            threads.push(
-                thread::Builder::new()
-                    .name(name)
-                    .spawn(move || queue.work())?,
-            );
-        }
-        Ok(Self {
+        let pool = Self {
             queue,
             permits: Arc::new(Semaphore::new(JOBS_WAITING_MAX)),
-            threads,
-        })
+        };
+        for _ in 0..DISK_THREADS {
+            let queue = Arc::clone(&pool.queue);
+            tasks.spawn_thread("disk", move || queue.work())?;
+        }
+        Ok(pool)
     }
 
     /// Queues a job without waiting. After the pool was closed the job is dropped.
@@ -149,13 +144,6 @@ impl Drop for Pool {
         drop(waiting);
         self.queue.wake.notify_all();
         drop(dropped);
-        for thread in self.threads.drain(..) {
-            // The last owner may be a job on one of the threads; a thread cannot join itself.
-            if thread.thread().id() != thread::current().id() {
-                // A panic of a job was caught and logged where it happened.
-                let _ = thread.join();
-            }
-        }
     }
 }
 

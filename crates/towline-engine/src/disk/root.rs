@@ -56,7 +56,10 @@ impl Root {
         if place.exists() {
             return Ok(());
         }
-        let Some(above) = place.ancestors().find_map(|above| above.canonicalize().ok()) else {
+        let Some(above) = place
+            .ancestors()
+            .find_map(|above| above.canonicalize().ok())
+        else {
             return Err(RootFault::Missing);
         };
         let is_around = |other: &RootPath| {

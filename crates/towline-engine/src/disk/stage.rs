@@ -93,7 +93,8 @@ pub(crate) struct StagedFile {
     place: Place,
     shape: FileShape,
     resumed: bool,
-    progress: Mutex<Progress>,
+    /// Bytes written since they were last pushed to the disk.
+    unsynced: Mutex<u64>,
 }
 
 /// A temporary file that is whole, verified, and has its mode and time. Removed when dropped
@@ -122,14 +123,6 @@ enum OnDrop {
     Leave,
 }
 
-/// How much of a file was hashed while it came in order.
-#[derive(Debug)]
-struct Progress {
-    hasher: blake3::Hasher,
-    hashed_to: u64,
-    unsynced: u64,
-}
-
 impl StagedFile {
     /// Begins a file, or goes on with the bytes that a former run left.
     pub(crate) fn begin(root: &Arc<Root>, shape: FileShape) -> Result<Self, StageFault> {
@@ -154,17 +147,12 @@ impl StagedFile {
         if !resumed && shape.size > 0 {
             reserve(&file, shape.size).map_err(|fault| held(&fault))?;
         }
-        let progress = Progress {
-            hasher: blake3::Hasher::new(),
-            hashed_to: 0,
-            unsynced: 0,
-        };
         Ok(Self {
             file,
             place,
             shape,
             resumed,
-            progress: Mutex::new(progress),
+            unsynced: Mutex::new(0),
         })
     }
 
@@ -173,7 +161,8 @@ impl StagedFile {
         self.resumed
     }
 
-    /// Writes bytes at an offset.
+    /// Writes bytes at an offset. They are not hashed: the caller verifies the whole by other means
+    /// (see [`StagedFile::finish_verified`]), or lets `finish` read all of it.
     pub(crate) fn write_at(&self, offset: u64, bytes: &[u8]) -> Result<(), StageFault> {
         let end = offset
             .checked_add(bytes.len() as u64)
@@ -182,43 +171,11 @@ impl StagedFile {
             return Err(StageFault::WrongBytes);
         }
         write_all_at(&self.file, bytes, offset).map_err(|fault| held(&fault))?;
-        let mut progress = lock(&self.progress);
-        if offset == progress.hashed_to {
-            progress.hasher.update(bytes);
-            progress.hashed_to = end;
-        } else if offset < progress.hashed_to {
-            // Bytes that were hashed may have been replaced: the end reads all of them again.
-            progress.hasher.reset();
-            progress.hashed_to = 0;
-        }
-        progress.unsynced += bytes.len() as u64;
-        let push = progress.unsynced >= UNSYNCED_BYTES_MAX;
-        if push {
-            progress.unsynced = 0;
-        }
-        drop(progress);
-        if push {
-            self.file.sync_data().map_err(|fault| held(&fault))?;
-        }
-        Ok(())
-    }
-
-    /// Writes bytes at an offset without hashing them, for a caller who verifies the whole by other
-    /// means (see [`StagedFile::finish_verified`]) or lets `finish` read all of it.
-    pub(crate) fn put_at(&self, offset: u64, bytes: &[u8]) -> Result<(), StageFault> {
-        let end = offset.checked_add(bytes.len() as u64).ok_or(StageFault::WrongBytes)?;
-        if end > self.shape.size {
-            return Err(StageFault::WrongBytes);
-        }
-        write_all_at(&self.file, bytes, offset).map_err(|fault| held(&fault))?;
-        let mut progress = lock(&self.progress);
-        progress.unsynced += bytes.len() as u64;
-        let push = progress.unsynced >= UNSYNCED_BYTES_MAX;
-        if push {
-            progress.unsynced = 0;
-        }
-        drop(progress);
-        if push {
+        let mut unsynced = lock(&self.unsynced);
+        *unsynced += bytes.len() as u64;
+        if *unsynced >= UNSYNCED_BYTES_MAX {
+            *unsynced = 0;
+            drop(unsynced);
             self.file.sync_data().map_err(|fault| held(&fault))?;
         }
         Ok(())
@@ -229,34 +186,25 @@ impl StagedFile {
         read_at(&self.file, bytes, offset).map_err(|fault| held(&fault))
     }
 
-    /// Verifies the whole file against its hash. Reads only what did not come in order.
+    /// Verifies the whole file against its hash, by reading it.
     pub(crate) fn finish(self) -> Result<Staged, StageFault> {
         let Self {
             file,
             mut place,
             shape,
             resumed: _,
-            progress,
-        } = self;
-        let Progress {
-            mut hasher,
-            hashed_to,
             unsynced: _,
-        } = progress
-            .into_inner()
-            .unwrap_or_else(std::sync::PoisonError::into_inner);
-        let end =
-            hash_from(&file, &mut hasher, hashed_to, shape.size).map_err(|fault| held(&fault))?;
+        } = self;
+        let mut hasher = blake3::Hasher::new();
+        let end = hash_from(&file, &mut hasher, 0, shape.size).map_err(|fault| held(&fault))?;
         if end != shape.size || hasher.finalize().as_bytes() != shape.hash.as_bytes() {
             place.on_drop = OnDrop::Remove;
             return Err(StageFault::WrongBytes);
         }
         Staged::sealed(place, &file, shape)
     }
-}
 
-impl StagedFile {
-    /// Ends a file whose every byte went through `put_at` in this run and is known to be right.
+    /// Ends a file whose every byte went through `write_at` in this run and is known to be right.
     pub(crate) fn finish_verified(self) -> Result<Staged, StageFault> {
         Staged::sealed(self.place, &self.file, self.shape)
     }
@@ -304,7 +252,10 @@ impl Staged {
     /// Copies what is staged once more, for another place with the same bytes.
     pub(crate) fn again(&self, shape: FileShape) -> Result<Self, StageFault> {
         let root = &self.place.root;
-        let source = root.temporary().open_file(self.name()).map_err(|fault| held(&fault))?;
+        let source = root
+            .temporary()
+            .open_file(self.name())
+            .map_err(|fault| held(&fault))?;
         let (place, file) = Place::numbered(root, shape).map_err(|fault| held(&fault))?;
         copy_bytes(&source, &file).map_err(|fault| held(&fault))?;
         Self::sealed(place, &file, shape)

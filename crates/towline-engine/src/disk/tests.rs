@@ -17,13 +17,14 @@ use std::sync::{Arc, Mutex};
 
 use towline_core::io::{Expected, Found, Outcome, PageEnd, RootFault, ScanScope, Step};
 use towline_core::records::{DiskStamp, OurRow, RootPath};
-use towline_wire::entry::{Actor, Content, Dot, Entry, SymlinkTarget, UnixNanos, VersionVector};
+use towline_wire::entry::{Actor, Content, Dot, Entry, UnixNanos, VersionVector};
 use towline_wire::ids::{ContentHash, DeviceId, FolderId, Incarnation, Sequence};
 use towline_wire::rel_path::RelPath;
 
 use super::pool::{Pool, lock};
 use super::scan::{Page, Scan};
 use super::{FileShape, KnownRows, OpenRows, Ready, Root, Staged, commit as commit_batch};
+use crate::tasks::Tasks;
 
 const FOLDER: FolderId = FolderId::from_bytes([1; 16]);
 const OTHER_FOLDER: FolderId = FolderId::from_bytes([2; 16]);
@@ -115,9 +116,10 @@ fn file_content(text: &str) -> Content {
     }
 }
 
+#[cfg(unix)]
 fn link_content(target: &str) -> Content {
     Content::Symlink {
-        target: SymlinkTarget::parse(target).unwrap(),
+        target: towline_wire::entry::SymlinkTarget::parse(target).unwrap(),
     }
 }
 
@@ -237,6 +239,7 @@ impl Scanned {
         self.page.absent.iter().map(RelPath::as_str).collect()
     }
 
+    #[cfg(unix)]
     fn held_back(&self) -> Vec<(&str, towline_core::io::HeldReason)> {
         self.page
             .held_back
@@ -258,7 +261,9 @@ impl Scanned {
 
 /// Scans and takes every page as the truth.
 fn scan(root: &Arc<Root>, rows: &Rows, scope: ScanScope) -> Result<Scanned, RootFault> {
-    let pool = Pool::start().unwrap();
+    let Ok(pool) = Pool::start(&Tasks::new()) else {
+        panic!("no threads")
+    };
     let mut scan = Scan::new(Arc::clone(root), Box::new(rows.clone()), scope);
     let mut all = Scanned::default();
     loop {

@@ -5,7 +5,7 @@
 //! system cannot watch (a limit, a network filesystem) the caller looks at everything from time to
 //! time instead.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use notify::event::{AccessKind, AccessMode, EventKind};
 use notify::{Config, ErrorKind, RecommendedWatcher, RecursiveMode, Watcher as _};
@@ -108,7 +108,7 @@ fn hints_of(root: &Path, event: &notify::Event, hint: &impl Fn(Hint)) {
     }
 }
 
-fn hint_at(root: &Path, path: &PathBuf) -> Option<Hint> {
+fn hint_at(root: &Path, path: &Path) -> Option<Hint> {
     let below = path.strip_prefix(root).ok()?;
     let mut text = String::new();
     for component in below.components() {
@@ -141,7 +141,7 @@ mod tests {
     #[test]
     fn events_of_our_own_directory_are_ignored() {
         let root = Path::new("/r");
-        let at = |text: &str| hint_at(root, &PathBuf::from(text));
+        let at = |text: &str| hint_at(root, Path::new(text));
         let path = |text: &str| Some(Hint::At(RelPath::parse(text).unwrap()));
         assert_eq!(at("/r/.towline/tmp/new-1"), None);
         assert_eq!(at("/r/.towline"), None);

@@ -20,7 +20,7 @@ use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use quinn::udp::{RecvMeta, Transmit};
-use quinn::{AsyncUdpSocket, UdpPoller};
+use quinn::{AsyncUdpSocket, Runtime, TokioRuntime, UdpPoller};
 use tokio::sync::mpsc;
 use towline_wire::limits::RELAY_DATAGRAM_BYTES_MAX;
 use tracing::trace;
@@ -28,6 +28,7 @@ use tracing::trace;
 use super::probe::{PROBE_BYTES, ProbeDatagram, ProbeKeys};
 use super::relay::{RelayInbox, RelayedDatagram};
 use super::routes::{Route, Routes};
+use super::udp::UdpSockets;
 
 /// The bit that every QUIC packet has in its first byte (RFC 9000, section 17) and no probe has.
 const QUIC_BIT: u8 = 0x40;
@@ -48,23 +49,23 @@ pub(super) struct PathSocket {
 const SOURCES: usize = 3;
 
 impl PathSocket {
-    pub(super) fn new(
-        v4: Option<Arc<dyn AsyncUdpSocket>>,
-        v6: Option<Arc<dyn AsyncUdpSocket>>,
+    /// One socket over these, which are bound already; needs the async runtime.
+    pub(super) fn over(
+        sockets: UdpSockets,
         routes: Routes,
         probe_keys: Arc<RwLock<ProbeKeys>>,
         probes: mpsc::Sender<ProbeDatagram>,
-    ) -> Self {
-        let inbox = Arc::new(RelayInbox::default());
-        Self {
-            v4,
-            v6,
-            inbox,
+    ) -> io::Result<Self> {
+        let wrap = |socket| TokioRuntime.wrap_udp_socket(socket);
+        Ok(Self {
+            v4: sockets.v4.map(wrap).transpose()?,
+            v6: sockets.v6.map(wrap).transpose()?,
+            inbox: Arc::new(RelayInbox::default()),
             routes: RwLock::new(routes),
             probe_keys,
             probes,
             turn: AtomicUsize::new(0),
-        }
+        })
     }
 
     /// Waits until the system has said that the sockets are writable, which it does only once they

@@ -245,7 +245,6 @@ async fn pass_streams(connection: &Connection, ends: &SessionEnds) -> LinkFault 
         };
         let stream = IncomingStream {
             peer: ends.peer,
-            connection: ends.id,
             send,
             recv,
         };

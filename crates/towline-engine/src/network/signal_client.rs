@@ -38,14 +38,14 @@ const SEND_DEADLINE: Duration = Duration::from_secs(10);
 
 /// The session with the signal server.
 #[derive(Debug)]
-pub struct SignalClient {
+pub(crate) struct SignalClient {
     requests: mpsc::Sender<SignalRequest>,
     overflowed: Arc<Notify>,
 }
 
 impl SignalClient {
     /// Starts without a session.
-    pub fn start(events: mpsc::Sender<SignalEvent>, tasks: &Tasks) -> Self {
+    pub(crate) fn start(events: mpsc::Sender<SignalEvent>, tasks: &Tasks) -> Self {
         let (requests, waiting) = mpsc::channel(REQUESTS_WAITING_MAX);
         let overflowed = Arc::new(Notify::new());
         tasks.spawn(
@@ -59,7 +59,7 @@ impl SignalClient {
     }
 
     /// Carries out a request, in order; never waits.
-    pub fn request(&self, request: SignalRequest) {
+    pub(crate) fn request(&self, request: SignalRequest) {
         if self.requests.try_send(request).is_err() {
             self.overflowed.notify_one();
         }

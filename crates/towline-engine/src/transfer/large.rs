@@ -269,7 +269,7 @@ impl<F: Folders, P: Peers> Large<'_, F, P> {
                 };
                 match copied {
                     Some(bytes) => {
-                        file.put_at(offset, &bytes)?;
+                        file.write_at(offset, &bytes)?;
                         reused += u64::from(chunk.len);
                     }
                     None if in_place => reused += u64::from(chunk.len),
@@ -407,7 +407,7 @@ impl Span {
             Check::Chunk(hash) if hash_of(bytes) == hash => Written::Chunk,
             Check::Chunk(_) => return Ok(Written::Refused),
         };
-        file.put_at(self.offset, bytes)?;
+        file.write_at(self.offset, bytes)?;
         Ok(written)
     }
 }

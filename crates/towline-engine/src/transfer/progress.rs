@@ -68,7 +68,8 @@ impl Progress {
         }
     }
 
-    pub(super) fn fetched(&self, bytes: u64) {
+    /// So many more bytes came from peers.
+    pub(crate) fn fetched(&self, bytes: u64) {
         self.bytes_fetched.fetch_add(bytes, Ordering::Relaxed);
     }
 

@@ -64,8 +64,16 @@ pub(crate) fn view(snapshot: &Snapshot, around: &Surroundings<'_>) -> View {
             state: server(&snapshot.server, around),
         },
         pairing: pairing(&snapshot.pairing, around),
-        peers: snapshot.peers.iter().map(|summary| peer(summary, around)).collect(),
-        folders: snapshot.folders.iter().map(|summary| folder(summary, around)).collect(),
+        peers: snapshot
+            .peers
+            .iter()
+            .map(|summary| peer(summary, around))
+            .collect(),
+        folders: snapshot
+            .folders
+            .iter()
+            .map(|summary| folder(summary, around))
+            .collect(),
         invitations: snapshot
             .invitations
             .iter()
@@ -84,21 +92,36 @@ pub(crate) fn command(command: CommandView) -> Result<Command, ViewError> {
         CommandView::NameDevice { name } => Command::NameDevice(name),
         CommandView::StartPairing => Command::StartPairing,
         CommandView::JoinPairing { code } if code.trim_start().starts_with("towline:") => {
-            Command::JoinByLink(code.parse().map_err(|_: LinkError| ViewError::new("link"))?)
+            Command::JoinByLink(
+                code.parse()
+                    .map_err(|_: LinkError| ViewError::new("link"))?,
+            )
         }
         CommandView::JoinPairing { code } => Command::JoinPairing(
-            code.parse().map_err(|error: CodeError| ViewError::new(code_error(error)))?,
+            code.parse()
+                .map_err(|error: CodeError| ViewError::new(code_error(error)))?,
         ),
         CommandView::CancelPairing => Command::CancelPairing,
         CommandView::Compare { peer, matches } => {
-            let comparison = if matches { Comparison::Match } else { Comparison::Differ };
+            let comparison = if matches {
+                Comparison::Match
+            } else {
+                Comparison::Differ
+            };
             Command::Compare(device(&peer)?, comparison)
         }
         CommandView::RenamePeer { peer, name } => Command::RenamePeer(device(&peer)?, name),
         CommandView::RemovePeer { peer } => Command::RemovePeer(device(&peer)?),
         CommandView::AddFolder { root, label } => {
-            let label = if label.trim().is_empty() { directory_name(&root) } else { label };
-            Command::AddFolder { root: RootPath(root), label }
+            let label = if label.trim().is_empty() {
+                directory_name(&root)
+            } else {
+                label
+            };
+            Command::AddFolder {
+                root: RootPath(root),
+                label,
+            }
         }
         CommandView::InvitePeer { folder, peer } => {
             Command::InvitePeer(folder_id(&folder)?, device(&peer)?)
@@ -157,7 +180,11 @@ fn pairing(summary: &PairingSummary, around: &Surroundings<'_>) -> PairingView {
     match summary {
         PairingSummary::Idle => PairingView::Idle,
         PairingSummary::Opening => PairingView::Opening,
-        PairingSummary::Waiting { code, link, expires_at } => PairingView::Waiting {
+        PairingSummary::Waiting {
+            code,
+            link,
+            expires_at,
+        } => PairingView::Waiting {
             code: code.reveal(),
             qr_svg: qr_svg(&link.reveal()),
             link: link.reveal(),
@@ -165,7 +192,9 @@ fn pairing(summary: &PairingSummary, around: &Surroundings<'_>) -> PairingView {
         },
         PairingSummary::Joining => PairingView::Joining,
         PairingSummary::Proving => PairingView::Proving,
-        PairingSummary::Paired(peer) => PairingView::Paired { peer: peer.to_string() },
+        PairingSummary::Paired(peer) => PairingView::Paired {
+            peer: peer.to_string(),
+        },
         PairingSummary::Failed(fault) => PairingView::Failed {
             reason: match fault {
                 PairingFault::CodeInvalid => "code_invalid",
@@ -203,12 +232,19 @@ fn link(state: &LinkState, around: &Surroundings<'_>) -> LinkView {
     match state {
         LinkState::Away => LinkView::Away,
         LinkState::Connecting => LinkView::Connecting,
-        LinkState::Up { path, rtt, received_bytes, sent_bytes } => LinkView::Up {
+        LinkState::Up {
+            path,
+            rtt,
+            received_bytes,
+            sent_bytes,
+        } => LinkView::Up {
             path: match path {
-                Path::Direct(address) if is_local(address) => {
-                    PathView::Lan { address: address.to_string() }
-                }
-                Path::Direct(address) => PathView::Direct { address: address.to_string() },
+                Path::Direct(address) if is_local(address) => PathView::Lan {
+                    address: address.to_string(),
+                },
+                Path::Direct(address) => PathView::Direct {
+                    address: address.to_string(),
+                },
                 Path::Relay => PathView::Relayed,
             },
             rtt_ms: rtt.map(|rtt| rtt.as_secs_f64() * 1000.0),
@@ -238,7 +274,9 @@ fn folder(summary: &FolderSummary, around: &Surroundings<'_>) -> FolderView {
         root: summary.record.root.0.clone(),
         state: match &summary.state {
             FolderState::Opening => FolderStateView::Opening,
-            FolderState::Paused(fault) => FolderStateView::Paused { fault: root_fault(*fault).to_owned() },
+            FolderState::Paused(fault) => FolderStateView::Paused {
+                fault: root_fault(*fault).to_owned(),
+            },
             FolderState::Scanning => FolderStateView::Scanning,
             FolderState::Syncing => FolderStateView::Syncing,
             FolderState::Waiting => FolderStateView::Waiting,
@@ -249,7 +287,11 @@ fn folder(summary: &FolderSummary, around: &Surroundings<'_>) -> FolderView {
         bytes: summary.totals.bytes,
         needs: summary.totals.needs,
         conflicts: summary.conflicts,
-        transfer: around.transfers.get(&summary.record.id).copied().unwrap_or_default(),
+        transfer: around
+            .transfers
+            .get(&summary.record.id)
+            .copied()
+            .unwrap_or_default(),
         held_back: summary
             .held_back
             .iter()
@@ -322,7 +364,11 @@ fn directory_name(root: &str) -> String {
 /// A link as a QR code; empty when it does not fit one, which 200 bytes always do.
 fn qr_svg(text: &str) -> String {
     QrCode::new(text)
-        .map(|code| code.render::<svg::Color<'_>>().min_dimensions(160, 160).build())
+        .map(|code| {
+            code.render::<svg::Color<'_>>()
+                .min_dimensions(160, 160)
+                .build()
+        })
         .unwrap_or_default()
 }
 

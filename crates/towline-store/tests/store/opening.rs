@@ -50,7 +50,10 @@ fn assert_rebuilt(home: &Path) {
     let restored = store.restored().unwrap();
     assert_eq!(restored.incarnation, SECOND_LIFE);
     for folder in &restored.folders {
-        assert_eq!((folder.last_sequence, folder.totals), (Sequence(0), Totals::default()));
+        assert_eq!(
+            (folder.last_sequence, folder.totals),
+            (Sequence(0), Totals::default())
+        );
         assert!(folder.have.is_empty());
     }
     drop(store);
@@ -63,14 +66,23 @@ fn peers_and_folders_of_a_truncated_file_are_saved_without_rows() {
     let (store, _) = Store::open(home.path(), FRESH).unwrap();
     let before = store.restored().unwrap();
     drop(store);
-    let file = fs::OpenOptions::new().write(true).open(database(home.path())).unwrap();
+    let file = fs::OpenOptions::new()
+        .write(true)
+        .open(database(home.path()))
+        .unwrap();
     file.set_len(file.metadata().unwrap().len() - 5000).unwrap();
     drop(file);
     assert_rebuilt(home.path());
     let (store, _) = Store::open(home.path(), FRESH).unwrap();
     let after = store.restored().unwrap();
     assert_eq!((&after.name, &after.peers), (&before.name, &before.peers));
-    let records = |restored: &Restored| restored.folders.iter().map(|folder| folder.record.clone()).collect::<Vec<_>>();
+    let records = |restored: &Restored| {
+        restored
+            .folders
+            .iter()
+            .map(|folder| folder.record.clone())
+            .collect::<Vec<_>>()
+    };
     assert_eq!(records(&after), records(&before));
     assert!(!after.folders.is_empty());
 }

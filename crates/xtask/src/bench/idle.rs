@@ -32,14 +32,25 @@ impl Idle {
 
 /// Measures one pair after it has settled.
 pub(super) fn run(built: &Built, work: &Path) -> Result<Idle> {
-    let (source, target) = (work.join("source"), work.join(format!("target-{}", Contestant::Towline.name())));
+    let (source, target) = (
+        work.join("source"),
+        work.join(format!("target-{}", Contestant::Towline.name())),
+    );
     super::clear(&source)?;
     super::clear(&target)?;
     load::small_files(&source, 20_000)?;
-    let run = Run { source: &source, target: &target, weight: load::weigh(&source)?, work };
+    let run = Run {
+        source: &source,
+        target: &target,
+        weight: load::weigh(&source)?,
+        work,
+    };
     let pair = Pair::start(built, work)?;
     towline::carry(&run, &pair)?;
-    let ids = [pair.source.id().context("not running")?, pair.target.id().context("not running")?];
+    let ids = [
+        pair.source.id().context("not running")?,
+        pair.target.id().context("not running")?,
+    ];
     let spinner = Spinner::start("idling for a minute");
     // The measurement itself is the passing of time.
     std::thread::sleep(SETTLING);

@@ -43,7 +43,12 @@ pub(super) fn weigh(root: &Path) -> Result<Weight> {
     let mut weight = Weight { files: 0, bytes: 0 };
     for entry in WalkDir::new(root) {
         let entry = entry?;
-        if entry.file_type().is_file() && !entry.path().components().any(|part| part.as_os_str() == ".towline") {
+        if entry.file_type().is_file()
+            && !entry
+                .path()
+                .components()
+                .any(|part| part.as_os_str() == ".towline")
+        {
             weight.files += 1;
             weight.bytes += entry.metadata()?.len();
         }
@@ -59,7 +64,10 @@ pub(super) fn small_files(root: &Path, files: usize) -> Result<()> {
         fs::create_dir_all(&directory)?;
         let length = number.wrapping_mul(2_654_435_761) % 16_385;
         let from = number.wrapping_mul(7919) % (POOL_BYTES - 16_385);
-        fs::write(directory.join(format!("file-{number:05}.bin")), &pool[from..from + length])?;
+        fs::write(
+            directory.join(format!("file-{number:05}.bin")),
+            &pool[from..from + length],
+        )?;
     }
     Ok(())
 }
@@ -82,7 +90,9 @@ fn source_tree(root: &Path) -> Result<()> {
             0 => root.join(format!("package-{a:02}")),
             1 => root.join(format!("package-{a:02}/src/module_{b:02}")),
             2 => root.join(format!("package-{a:02}/src/module_{b:02}/part_{c}")),
-            3 => root.join(format!("package-{a:02}/tests/fixtures/case_{b:02}/input/{c}")),
+            3 => root.join(format!(
+                "package-{a:02}/tests/fixtures/case_{b:02}/input/{c}"
+            )),
             _ => root.join(format!("package-{a:02}/docs/pages/{b:02}")),
         };
         fs::create_dir_all(&directory)?;
@@ -90,12 +100,18 @@ fn source_tree(root: &Path) -> Result<()> {
         let lines = 3 + (number * 7919 % 97) * (1 + number % 7);
         let mut text = String::new();
         for line in 0..lines {
-            text.push_str(&format!("fn item_{number}_{line}() -> usize {{ {} }}\n", number ^ line));
+            text.push_str(&format!(
+                "fn item_{number}_{line}() -> usize {{ {} }}\n",
+                number ^ line
+            ));
         }
         fs::write(directory.join(format!("file_{number:05}.rs")), text)?;
     }
     for number in 0..10 {
-        fs::write(root.join(format!("asset-{number}.bin")), noise(50 + number, 3 * 1024 * 1024))?;
+        fs::write(
+            root.join(format!("asset-{number}.bin")),
+            noise(50 + number, 3 * 1024 * 1024),
+        )?;
     }
     Ok(())
 }

@@ -8,8 +8,8 @@ use anyhow::Result;
 use super::idle::Idle;
 use super::load::{self, Weight};
 use super::{Contestant, Load, Measured};
-use crate::report::say;
 use crate::repo::Repo;
+use crate::report::say;
 use crate::run;
 
 /// All runs of one load.
@@ -22,7 +22,11 @@ pub(super) struct Table {
 
 impl Table {
     pub(super) fn new(load: Load, weight: Weight) -> Self {
-        Self { load, weight, runs: Vec::new() }
+        Self {
+            load,
+            weight,
+            runs: Vec::new(),
+        }
     }
 
     pub(super) fn add(&mut self, contestant: Contestant, measured: Measured) {
@@ -31,35 +35,58 @@ impl Table {
 
     /// Medians of one contestant; `None` when it did not run.
     fn median(&self, contestant: Contestant) -> Option<Measured> {
-        let runs: Vec<&Measured> =
-            self.runs.iter().filter(|(who, _)| *who == contestant).map(|(_, measured)| measured).collect();
+        let runs: Vec<&Measured> = self
+            .runs
+            .iter()
+            .filter(|(who, _)| *who == contestant)
+            .map(|(_, measured)| measured)
+            .collect();
         Some(Measured {
             wall: middle(runs.iter().map(|run| run.wall))?,
-            cpu: (middle(runs.iter().map(|run| run.cpu.0))?, middle(runs.iter().map(|run| run.cpu.1))?),
-            peak: (middle(runs.iter().map(|run| run.peak.0))?, middle(runs.iter().map(|run| run.peak.1))?),
+            cpu: (
+                middle(runs.iter().map(|run| run.cpu.0))?,
+                middle(runs.iter().map(|run| run.cpu.1))?,
+            ),
+            peak: (
+                middle(runs.iter().map(|run| run.peak.0))?,
+                middle(runs.iter().map(|run| run.peak.1))?,
+            ),
         })
     }
 
     fn contestants(&self) -> Vec<Contestant> {
-        let all = [Contestant::Towline, Contestant::Syncthing, Contestant::Rsync];
-        all.into_iter().filter(|who| self.median(*who).is_some()).collect()
+        let all = [
+            Contestant::Towline,
+            Contestant::Syncthing,
+            Contestant::Rsync,
+        ];
+        all.into_iter()
+            .filter(|who| self.median(*who).is_some())
+            .collect()
     }
 
     /// Medians, and how many times longer each peer took.
     pub(super) fn words(&self) -> String {
-        let ours = self.median(Contestant::Towline).map_or(Duration::ZERO, |ours| ours.wall);
+        let ours = self
+            .median(Contestant::Towline)
+            .map_or(Duration::ZERO, |ours| ours.wall);
         let mut lines = vec!["   medians:".to_owned()];
         for contestant in self.contestants() {
             if let Some(median) = self.median(contestant) {
                 let ratio = median.wall.as_secs_f64() / ours.as_secs_f64();
-                lines.push(format!("   {}   {ratio:.2} x towline", line(contestant.name(), &median, self.weight)));
+                lines.push(format!(
+                    "   {}   {ratio:.2} x towline",
+                    line(contestant.name(), &median, self.weight)
+                ));
             }
         }
         lines.join("\n")
     }
 
     fn markdown(&self) -> String {
-        let ours = self.median(Contestant::Towline).map_or(Duration::ZERO, |ours| ours.wall);
+        let ours = self
+            .median(Contestant::Towline)
+            .map_or(Duration::ZERO, |ours| ours.wall);
         let mut text = format!(
             "## {}\n\n{} files, {:.1} MB.\n\n| | wall s | MB/s | files/s | x towline | CPU s sender / receiver | peak MiB sender / receiver |\n|---|---|---|---|---|---|---|\n",
             load::title(self.load),
@@ -67,12 +94,18 @@ impl Table {
             self.weight.bytes as f64 / 1e6
         );
         for contestant in self.contestants() {
-            let Some(median) = self.median(contestant) else { continue };
+            let Some(median) = self.median(contestant) else {
+                continue;
+            };
             let seconds = median.wall.as_secs_f64();
             let peak = if median.peak == (0, 0) {
                 "not measured".to_owned()
             } else {
-                format!("{:.0} / {:.0}", mebibytes(median.peak.0), mebibytes(median.peak.1))
+                format!(
+                    "{:.0} / {:.0}",
+                    mebibytes(median.peak.0),
+                    mebibytes(median.peak.1)
+                )
             };
             text.push_str(&format!(
                 "| {} | {seconds:.2} | {:.1} | {:.0} | {:.2} | {:.2} / {:.2} | {peak} |\n",
@@ -154,14 +187,23 @@ fn machine() -> String {
     let model = information
         .lines()
         .find_map(|line| line.strip_prefix("model name"))
-        .map_or("a processor", |rest| rest.trim_start_matches([' ', '\t', ':']));
+        .map_or("a processor", |rest| {
+            rest.trim_start_matches([' ', '\t', ':'])
+        });
     format!("{cores} cores ({model})")
 }
 
 /// The first line of a program's own version.
 fn version(program: &str, argument: &str) -> String {
-    let output = run::capture(std::process::Command::new(program).arg(argument)).unwrap_or_default();
-    let words: Vec<&str> = output.lines().next().unwrap_or("not installed").split_whitespace().take(3).collect();
+    let output =
+        run::capture(std::process::Command::new(program).arg(argument)).unwrap_or_default();
+    let words: Vec<&str> = output
+        .lines()
+        .next()
+        .unwrap_or("not installed")
+        .split_whitespace()
+        .take(3)
+        .collect();
     words.join(" ")
 }
 

@@ -22,7 +22,12 @@ pub(super) fn run(run: &Run<'_>) -> Result<Measured> {
     );
     fs::write(&config, module)?;
     let mut command = Command::new("rsync");
-    command.args(["--daemon", "--no-detach", "--address=127.0.0.1", &format!("--port={port}")]);
+    command.args([
+        "--daemon",
+        "--no-detach",
+        "--address=127.0.0.1",
+        &format!("--port={port}"),
+    ]);
     command.arg(format!("--config={}", config.display()));
     let daemon = Running::start("rsync-daemon", &mut command, &home)?;
     wait_for_port(port)?;
@@ -30,11 +35,20 @@ pub(super) fn run(run: &Run<'_>) -> Result<Measured> {
     let before = (usage::cpu(own)?, usage::cpu(daemon.id())?);
     let since = Instant::now();
     let mut client = Command::new("rsync");
-    client.args(["--archive", "--whole-file"]).arg(format!("{}/", run.source.display()));
+    client
+        .args(["--archive", "--whole-file"])
+        .arg(format!("{}/", run.source.display()));
     run_to_end(client.arg(format!("rsync://127.0.0.1:{port}/target/")))?;
     let wall = since.elapsed();
-    let cpu = (usage::cpu(own)? - before.0, usage::cpu(daemon.id())? - before.1);
-    Ok(Measured { wall, cpu, peak: (0, 0) })
+    let cpu = (
+        usage::cpu(own)? - before.0,
+        usage::cpu(daemon.id())? - before.1,
+    );
+    Ok(Measured {
+        wall,
+        cpu,
+        peak: (0, 0),
+    })
 }
 
 /// A port on loopback that nobody uses right now.

@@ -22,12 +22,17 @@ pub(super) fn run(run: &Run<'_>) -> Result<Measured> {
     if home.exists() {
         fs::remove_dir_all(&home)?;
     }
-    let sides = [Side::new(home.join("source"), run.source)?, Side::new(home.join("target"), run.target)?];
+    let sides = [
+        Side::new(home.join("source"), run.source)?,
+        Side::new(home.join("target"), run.target)?,
+    ];
     let running = [sides[0].start(&sides)?, sides[1].start(&sides)?];
     for side in &sides {
         wait_for_port(side.gui)?;
     }
-    wait_until(|| Ok(sides[1].get("system/connections")?["connections"][&sides[0].id]["connected"] == true))?;
+    wait_until(|| {
+        Ok(sides[1].get("system/connections")?["connections"][&sides[0].id]["connected"] == true)
+    })?;
     let pids = [running[0].id(), running[1].id()];
     let before = [usage::cpu(pids[0])?, usage::cpu(pids[1])?];
     let since = Instant::now();
@@ -42,7 +47,10 @@ pub(super) fn run(run: &Run<'_>) -> Result<Measured> {
             && status["globalFiles"] == run.weight.files)
     })?;
     let wall = since.elapsed();
-    let cpu = (usage::cpu(pids[0])? - before[0], usage::cpu(pids[1])? - before[1]);
+    let cpu = (
+        usage::cpu(pids[0])? - before[0],
+        usage::cpu(pids[1])? - before[1],
+    );
     let peak = (usage::peak(pids[0])?, usage::peak(pids[1])?);
     drop(running);
     fs::remove_dir_all(run.source.join(".stfolder"))?;
@@ -63,12 +71,23 @@ struct Side {
 impl Side {
     fn new(home: PathBuf, root: &Path) -> Result<Self> {
         let mut generate = Command::new("syncthing");
-        generate.arg("generate").arg("--no-default-folder").arg(format!("--home={}", home.display()));
+        generate
+            .arg("generate")
+            .arg("--no-default-folder")
+            .arg(format!("--home={}", home.display()));
         run::capture(&mut generate)?;
         let mut ask = Command::new("syncthing");
-        ask.arg("serve").arg("--device-id").arg(format!("--home={}", home.display()));
+        ask.arg("serve")
+            .arg("--device-id")
+            .arg(format!("--home={}", home.display()));
         let id = run::capture(&mut ask)?.trim().to_owned();
-        Ok(Self { home, root: root.to_owned(), id, gui: free_port()?, port: free_port()? })
+        Ok(Self {
+            home,
+            root: root.to_owned(),
+            id,
+            gui: free_port()?,
+            port: free_port()?,
+        })
     }
 
     fn start(&self, all: &[Self; 2]) -> Result<Running> {
@@ -79,7 +98,10 @@ impl Side {
                 format!("<device id=\"{id}\" name=\"{port}\"><address>tcp://127.0.0.1:{port}</address></device>")
             })
             .collect();
-        let members: String = all.iter().map(|side| format!("<device id=\"{}\"/>", side.id)).collect();
+        let members: String = all
+            .iter()
+            .map(|side| format!("<device id=\"{}\"/>", side.id))
+            .collect();
         let config = format!(
             "<configuration version=\"35\"><folder id=\"bench\" path=\"{}\" type=\"sendreceive\">{members}\
              <minDiskFree unit=\"%\">0</minDiskFree><paused>true</paused></folder>{devices}\
@@ -96,7 +118,10 @@ impl Side {
         fs::write(self.home.join("config.xml"), config)?;
         let mut command = Command::new("syncthing");
         command.args(["serve", "--no-browser", "--no-restart", "--no-upgrade"]);
-        command.arg(format!("--home={}", self.home.display())).env("STNORESTART", "1").env("STMONITORED", "yes");
+        command
+            .arg(format!("--home={}", self.home.display()))
+            .env("STNORESTART", "1")
+            .env("STMONITORED", "yes");
         Running::start("syncthing", &mut command, &self.home)
     }
 
@@ -109,7 +134,10 @@ impl Side {
     fn unpause(&self) -> Result<()> {
         let mut curl = self.curl();
         curl.args(["--request", "PATCH", "--data", "{\"paused\":false}"]);
-        run::capture(curl.arg(format!("http://127.0.0.1:{}/rest/config/folders/bench", self.gui)))?;
+        run::capture(curl.arg(format!(
+            "http://127.0.0.1:{}/rest/config/folders/bench",
+            self.gui
+        )))?;
         Ok(())
     }
 

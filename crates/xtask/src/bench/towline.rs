@@ -28,7 +28,8 @@ impl Pair {
         let logs = homes.join("logs");
         fs::create_dir_all(&logs)?;
         let server = Server::start(&built.signal, &logs)?;
-        let device = |name: &str| Device::new(name, homes.join(name), &built.towline, &server, &logs);
+        let device =
+            |name: &str| Device::new(name, homes.join(name), &built.towline, &server, &logs);
         let (mut source, mut target) = (device("Source"), device("Target"));
         source.start()?;
         target.start()?;
@@ -38,7 +39,11 @@ impl Pair {
             link["state"] == "up" && link["path"]["kind"] != "relayed"
         };
         source.wait("a direct connection", Duration::from_secs(30), direct)?;
-        Ok(Self { _server: server, source, target })
+        Ok(Self {
+            _server: server,
+            source,
+            target,
+        })
     }
 }
 
@@ -53,16 +58,25 @@ pub(super) fn run(run: &Run<'_>, built: &Built) -> Result<Measured> {
 
 /// From naming the folder on the source until the target says that it has all of it.
 pub(super) fn carry(run: &Run<'_>, pair: &Pair) -> Result<Measured> {
-    let ids = (pair.source.id().context("not running")?, pair.target.id().context("not running")?);
+    let ids = (
+        pair.source.id().context("not running")?,
+        pair.target.id().context("not running")?,
+    );
     let before = (usage::cpu(ids.0)?, usage::cpu(ids.1)?);
     let since = Instant::now();
     pair.source.share(run.source, &pair.target, run.target)?;
     let complete = |view: &Value| {
         let folder = &view["folders"][0];
-        folder["files"] == run.weight.files && folder["needs"] == 0 && folder["state"]["state"] == "in_sync"
+        folder["files"] == run.weight.files
+            && folder["needs"] == 0
+            && folder["state"]["state"] == "in_sync"
     };
     pair.target.wait("the whole tree", RUN_PATIENCE, complete)?;
     let wall = since.elapsed();
     let cpu = (usage::cpu(ids.0)? - before.0, usage::cpu(ids.1)? - before.1);
-    Ok(Measured { wall, cpu, peak: (usage::peak(ids.0)?, usage::peak(ids.1)?) })
+    Ok(Measured {
+        wall,
+        cpu,
+        peak: (usage::peak(ids.0)?, usage::peak(ids.1)?),
+    })
 }

@@ -9,8 +9,15 @@ use anyhow::{Context, Result};
 pub(super) fn cpu(pid: u32) -> Result<Duration> {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat"))?;
     // The name in parentheses may hold spaces; the fields behind it are utime..cstime at 11 to 14.
-    let (_, fields) = stat.rsplit_once(") ").context("an unexpected /proc/pid/stat")?;
-    let ticks: u64 = fields.split(' ').skip(11).take(4).filter_map(|field| field.parse::<u64>().ok()).sum();
+    let (_, fields) = stat
+        .rsplit_once(") ")
+        .context("an unexpected /proc/pid/stat")?;
+    let ticks: u64 = fields
+        .split(' ')
+        .skip(11)
+        .take(4)
+        .filter_map(|field| field.parse::<u64>().ok())
+        .sum();
     Ok(Duration::from_millis(ticks * 1000 / TICKS_PER_SECOND))
 }
 
@@ -26,7 +33,10 @@ pub(super) fn resident(pid: u32) -> Result<u64> {
 
 fn status(pid: u32, key: &str) -> Result<u64> {
     let status = fs::read_to_string(format!("/proc/{pid}/status"))?;
-    let line = status.lines().find_map(|line| line.strip_prefix(key)).context("no memory figure in /proc")?;
+    let line = status
+        .lines()
+        .find_map(|line| line.strip_prefix(key))
+        .context("no memory figure in /proc")?;
     let kilobytes: u64 = line.trim().trim_end_matches(" kB").trim().parse()?;
     Ok(kilobytes * 1024)
 }

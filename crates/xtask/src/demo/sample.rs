@@ -19,11 +19,16 @@ pub(super) fn make(root: &Path) -> Result<()> {
         let directory = root.join(format!("notes/{:02}", number % 30));
         fs::create_dir_all(&directory)?;
         let lines = number % 200;
-        let text: String = (0..lines).map(|line| format!("note {number}, line {line}\n")).collect();
+        let text: String = (0..lines)
+            .map(|line| format!("note {number}, line {line}\n"))
+            .collect();
         fs::write(directory.join(format!("note-{number:04}.txt")), text)?;
     }
     fs::create_dir_all(root.join("an empty directory"))?;
-    fs::write(root.join("Grüße, 世界.txt"), "Names are kept byte for byte.\n")?;
+    fs::write(
+        root.join("Grüße, 世界.txt"),
+        "Names are kept byte for byte.\n",
+    )?;
     fs::write(root.join("photo.bin"), noise(7, LARGE_BYTES))?;
     let script = root.join("run-me.sh");
     fs::write(&script, "#!/bin/sh\necho hello\n")?;
@@ -51,7 +56,8 @@ pub(super) fn copy(folder: &Path, root: &Path) -> Result<()> {
         if entry.file_type().is_dir() {
             fs::create_dir_all(&target)?;
         } else if entry.file_type().is_file() {
-            fs::copy(entry.path(), &target).with_context(|| format!("copying {}", entry.path().display()))?;
+            fs::copy(entry.path(), &target)
+                .with_context(|| format!("copying {}", entry.path().display()))?;
         } else if entry.path_is_symlink() {
             #[cfg(unix)]
             std::os::unix::fs::symlink(fs::read_link(entry.path())?, &target)?;

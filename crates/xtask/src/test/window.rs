@@ -1,4 +1,4 @@
-//! Tests of the real window, on a display and a session bus of their own.
+//! Tests of the desktop shell and of the real window, on a display and a session bus of their own.
 //!
 //! `src-tauri/e2e/*.test.mjs` are run by Node's test runner. They find the programs and a directory
 //! for screenshots by `TOWLINE_APP_BIN`, `TOWLINE_BIN`, `TOWLINE_SIGNAL_BIN` and
@@ -12,7 +12,7 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 
 use super::tell_paths;
-use crate::binaries::{self, Profile, Wanted};
+use crate::binaries::{self, APP, APP_FEATURES, Profile, Wanted};
 use crate::processes::Running;
 use crate::repo::Repo;
 use crate::run;
@@ -33,6 +33,14 @@ pub(super) fn tests(repo: &Repo) -> Result<Ending> {
         return Ok(Ending::Absent("WebKitGTK's headers are not here".into()));
     }
     let built = binaries::build(repo, Profile::Debug, Wanted::WithApp)?;
+    run::run(repo.cargo().args([
+        "test",
+        "--quiet",
+        "--package",
+        APP,
+        "--features",
+        APP_FEATURES,
+    ]))?;
     let artifacts = repo.artifacts()?;
     let mut server = Command::new("Xvfb");
     server.args([

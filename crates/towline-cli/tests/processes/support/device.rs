@@ -55,7 +55,8 @@ impl Device {
         Self {
             name: name.to_owned(),
             home: world.place(&format!("{name}.home")),
-            program: env::var_os("TOWLINE_BIN").map_or_else(|| env!("CARGO_BIN_EXE_towline").into(), PathBuf::from),
+            program: env::var_os("TOWLINE_BIN")
+                .map_or_else(|| env!("CARGO_BIN_EXE_towline").into(), PathBuf::from),
             logs: world.path().to_owned(),
             options: options.map(str::to_owned).to_vec(),
             before: Vec::new(),
@@ -86,7 +87,15 @@ impl Device {
     pub(crate) fn key(&self) -> Vec<u8> {
         let view = self.view();
         let id = view["device"]["id"].as_str().expect("a device has an id");
-        id.bytes().map(|letter| if letter.is_ascii_digit() { letter + 128 } else { letter }).collect()
+        id.bytes()
+            .map(|letter| {
+                if letter.is_ascii_digit() {
+                    letter + 128
+                } else {
+                    letter
+                }
+            })
+            .collect()
     }
 
     /// Other options for `up`.
@@ -109,7 +118,8 @@ impl Device {
         let copy = self.logs.join(format!("{}.bin", self.name));
         std::fs::copy(&self.program, &copy).expect("the program can be copied");
         std::fs::create_dir_all(&self.home).expect("a home can be made");
-        std::os::unix::fs::chown(&self.home, Some(user), Some(user)).expect("root can give it away");
+        std::os::unix::fs::chown(&self.home, Some(user), Some(user))
+            .expect("root can give it away");
         self.program = copy;
         self.user = Some(user);
         self
@@ -118,7 +128,9 @@ impl Device {
     /// Starts the engine and waits until it answers; returns what it said.
     pub(crate) fn start(&mut self) -> Value {
         let up = Running::start(&self.name, self.up_command(), &self.log());
-        let line = up.line("that it is up", PATIENCE, |line| line.contains("\"event\":\"up\""));
+        let line = up.line("that it is up", PATIENCE, |line| {
+            line.contains("\"event\":\"up\"")
+        });
         self.up = Some(up);
         serde_json::from_str(&line).expect("the greeting is JSON")
     }
@@ -126,16 +138,27 @@ impl Device {
     /// Starts the engine and waits for what it tells a person.
     pub(crate) fn start_in_words(&mut self) -> String {
         let mut command = self.bare();
-        command.arg("--home").arg(&self.home).arg("up").args(&self.options);
+        command
+            .arg("--home")
+            .arg(&self.home)
+            .arg("up")
+            .args(&self.options);
         let up = Running::start(&self.name, command, &self.log());
-        let line = up.line("that it is up", PATIENCE, |line| line.starts_with("Towline is up"));
+        let line = up.line("that it is up", PATIENCE, |line| {
+            line.starts_with("Towline is up")
+        });
         self.up = Some(up);
         line
     }
 
     /// Gives everything that follows these variables.
-    pub(crate) fn set_environment<'a>(&mut self, variables: impl IntoIterator<Item = (&'a str, &'a str)>) {
-        let owned = variables.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned()));
+    pub(crate) fn set_environment<'a>(
+        &mut self,
+        variables: impl IntoIterator<Item = (&'a str, &'a str)>,
+    ) {
+        let owned = variables
+            .into_iter()
+            .map(|(name, value)| (name.to_owned(), value.to_owned()));
         self.environment = owned.collect();
     }
 
@@ -163,7 +186,10 @@ impl Device {
     /// Sends SIGTERM; says how long the engine took to end in good order.
     pub(crate) fn terminate(&mut self) -> Duration {
         let mut up = self.up.take().expect("it runs");
-        let id = i32::try_from(up.id()).ok().and_then(rustix::process::Pid::from_raw).expect("an id");
+        let id = i32::try_from(up.id())
+            .ok()
+            .and_then(rustix::process::Pid::from_raw)
+            .expect("an id");
         rustix::process::kill_process(id, rustix::process::Signal::TERM).expect("it is ours");
         let (status, took) = up.end(PATIENCE);
         assert!(status.success(), "{}: terminated with {status}", self.name);
@@ -232,8 +258,12 @@ impl Device {
 
     /// Waits until both devices see each other.
     pub(crate) fn wait_connected(&self, other: &Self) {
-        self.wait(&format!("the link to {}", other.name), |view| is_connected(view, &other.name));
-        other.wait(&format!("the link to {}", self.name), |view| is_connected(view, &self.name));
+        self.wait(&format!("the link to {}", other.name), |view| {
+            is_connected(view, &other.name)
+        });
+        other.wait(&format!("the link to {}", self.name), |view| {
+            is_connected(view, &self.name)
+        });
     }
 
     /// Shows a code.
@@ -242,7 +272,9 @@ impl Device {
         let mut command = self.command();
         command.arg("pair");
         let pair = Running::start("pair", command, &self.log());
-        let line = pair.line("a code", PATIENCE, |line| line.contains("\"event\":\"code\""));
+        let line = pair.line("a code", PATIENCE, |line| {
+            line.contains("\"event\":\"code\"")
+        });
         let shown: Value = serde_json::from_str(&line).expect("JSON");
         let code = shown["code"].as_str().expect("a code").to_owned();
         (pair, code)
@@ -258,9 +290,14 @@ impl Device {
     pub(crate) fn pair(&self, other: &Self) -> (Value, Value) {
         let (pair, code) = self.show_code();
         let joined = other.join(&code);
-        let line = pair.line("that it is paired", PATIENCE, |line| line.contains("\"event\":\"paired\""));
+        let line = pair.line("that it is paired", PATIENCE, |line| {
+            line.contains("\"event\":\"paired\"")
+        });
         let opened: Value = serde_json::from_str(&line).expect("JSON");
-        (opened["peer"]["compare"].clone(), joined["peer"]["compare"].clone())
+        (
+            opened["peer"]["compare"].clone(),
+            joined["peer"]["compare"].clone(),
+        )
     }
 
     /// Adds a folder; its id.
@@ -273,7 +310,9 @@ impl Device {
     pub(crate) fn invite(&self, folder: &str, peer: &Self, root: &Path) {
         self.call(&["folder", "invite", folder, &peer.name]);
         peer.wait("the invitation", |view| {
-            view["invitations"].as_array().is_some_and(|all| all.iter().any(|one| one["folder"] == folder))
+            view["invitations"]
+                .as_array()
+                .is_some_and(|all| all.iter().any(|one| one["folder"] == folder))
         });
         let from = &self.name;
         peer.call(&["folder", "accept", folder, text(root), "--peer", from]);
@@ -307,7 +346,13 @@ impl Device {
             }
             None => Command::new(&self.program),
         };
-        for name in ["TOWLINE_SERVER", "TOWLINE_PORT", "TOWLINE_NAME", "TOWLINE_KEY_FILE", "TOWLINE_HOME"] {
+        for name in [
+            "TOWLINE_SERVER",
+            "TOWLINE_PORT",
+            "TOWLINE_NAME",
+            "TOWLINE_KEY_FILE",
+            "TOWLINE_HOME",
+        ] {
             command.env_remove(name);
         }
         command.envs(self.environment.iter().map(|(name, value)| (name, value)));
@@ -321,7 +366,11 @@ impl Device {
         let mut command = self.command();
         command.args(arguments);
         let (status, said, fault) = run(command, input);
-        assert!(status.success(), "{}: {arguments:?}: {status}: {fault}", self.name);
+        assert!(
+            status.success(),
+            "{}: {arguments:?}: {status}: {fault}",
+            self.name
+        );
         serde_json::from_str(&said).expect("an answer is JSON")
     }
 
@@ -331,8 +380,17 @@ impl Device {
         let line = fault.lines().last().unwrap_or_default();
         let complaint: Value = serde_json::from_str(line)
             .unwrap_or_else(|_| panic!("{}: no complaint, {status}: {said} {fault}", self.name));
-        let part = |name: &str| complaint["error"][name].as_str().unwrap_or_default().to_owned();
-        Refused { status, code: part("code"), message: part("message") }
+        let part = |name: &str| {
+            complaint["error"][name]
+                .as_str()
+                .unwrap_or_default()
+                .to_owned()
+        };
+        Refused {
+            status,
+            code: part("code"),
+            message: part("message"),
+        }
     }
 }
 
@@ -353,8 +411,16 @@ pub(crate) fn text(path: &Path) -> &str {
 }
 
 fn run(mut command: Command, input: Option<&str>) -> (ExitStatus, String, String) {
-    command.stdin(if input.is_some() { Stdio::piped() } else { Stdio::null() });
-    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("towline starts");
+    command.stdin(if input.is_some() {
+        Stdio::piped()
+    } else {
+        Stdio::null()
+    });
+    let mut child = command
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("towline starts");
     if let (Some(line), Some(mut stdin)) = (input, child.stdin.take()) {
         // A command that ends without reading has its own complaint.
         let _ = writeln!(stdin, "{line}");

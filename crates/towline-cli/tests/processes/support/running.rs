@@ -26,7 +26,11 @@ pub(crate) struct Running {
 impl Running {
     /// Starts `command`; its standard error is appended to `log`.
     pub(crate) fn start(name: &str, mut command: Command, log: &Path) -> Self {
-        let log = OpenOptions::new().create(true).append(true).open(log).expect("a log can be made");
+        let log = OpenOptions::new()
+            .create(true)
+            .append(true)
+            .open(log)
+            .expect("a log can be made");
         let mut child = command
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
@@ -36,7 +40,11 @@ impl Running {
         let output = child.stdout.take().expect("standard output is piped");
         let (sender, lines) = sync_channel(LINES_MAX);
         thread::spawn(move || pass_on(output, &sender));
-        Self { name: name.to_owned(), child, lines }
+        Self {
+            name: name.to_owned(),
+            child,
+            lines,
+        }
     }
 
     /// The next line, or `None` when none came in time or the program has ended.
@@ -45,15 +53,24 @@ impl Running {
     }
 
     /// Waits for a line that `is_it` accepts.
-    pub(crate) fn line(&self, what: &str, within: Duration, is_it: impl Fn(&str) -> bool) -> String {
+    pub(crate) fn line(
+        &self,
+        what: &str,
+        within: Duration,
+        is_it: impl Fn(&str) -> bool,
+    ) -> String {
         let deadline = Instant::now() + within;
         loop {
             let left = deadline.saturating_duration_since(Instant::now());
             match self.lines.recv_timeout(left) {
                 Ok(line) if is_it(&line) => return line,
                 Ok(_) => {}
-                Err(RecvTimeoutError::Timeout) => panic!("{} did not say {what} within {within:?}", self.name),
-                Err(RecvTimeoutError::Disconnected) => panic!("{} ended before it said {what}", self.name),
+                Err(RecvTimeoutError::Timeout) => {
+                    panic!("{} did not say {what} within {within:?}", self.name)
+                }
+                Err(RecvTimeoutError::Disconnected) => {
+                    panic!("{} ended before it said {what}", self.name)
+                }
             }
         }
     }
@@ -67,10 +84,15 @@ impl Running {
                 Ok(_) => {}
                 // Its standard output closes when it ends.
                 Err(RecvTimeoutError::Disconnected) => break,
-                Err(RecvTimeoutError::Timeout) => panic!("{} did not end within {within:?}", self.name),
+                Err(RecvTimeoutError::Timeout) => {
+                    panic!("{} did not end within {within:?}", self.name)
+                }
             }
         }
-        (self.child.wait().expect("a child can be waited for"), begun.elapsed())
+        (
+            self.child.wait().expect("a child can be waited for"),
+            begun.elapsed(),
+        )
     }
 
     /// Ends the program with SIGKILL, as a power cut would.

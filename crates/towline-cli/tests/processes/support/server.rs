@@ -34,7 +34,10 @@ impl Server {
 
     /// `ADDRESS:PORT` where it listens.
     pub(crate) fn address(&self) -> String {
-        self.url.trim_start_matches("ws://").trim_end_matches("/ws").to_owned()
+        self.url
+            .trim_start_matches("ws://")
+            .trim_end_matches("/ws")
+            .to_owned()
     }
 
     /// Kills it and starts another one at the same address.
@@ -53,16 +56,25 @@ impl Server {
 
     fn run(bind: &str, arguments: &[&str], log: &Path) -> Self {
         let mut command = Command::new(program());
-        command.args(["--bind", bind]).args(arguments).env_remove("PORT");
+        command
+            .args(["--bind", bind])
+            .args(arguments)
+            .env_remove("PORT");
         Self::of(command, log)
     }
 
     /// Starts `command`, which must be a signal server.
     pub(crate) fn of(command: Command, log: &Path) -> Self {
         let running = Running::start("the signal server", command, log);
-        let line = running.line("where it listens", PATIENCE, |line| line.starts_with("listening on "));
+        let line = running.line("where it listens", PATIENCE, |line| {
+            line.starts_with("listening on ")
+        });
         let url = line.trim_start_matches("listening on ").to_owned();
-        Self { running, url, log: log.to_owned() }
+        Self {
+            running,
+            url,
+            log: log.to_owned(),
+        }
     }
 }
 
@@ -73,8 +85,13 @@ pub(crate) fn program() -> PathBuf {
     }
     let beside = Path::new(env!("CARGO_BIN_EXE_towline")).with_file_name("towline-signal");
     if !beside.exists() {
-        let built = Command::new(env!("CARGO")).args(["build", "--quiet", "--package", "signal-server"]).status();
-        assert!(built.is_ok_and(|status| status.success()), "cargo builds the signal server");
+        let built = Command::new(env!("CARGO"))
+            .args(["build", "--quiet", "--package", "signal-server"])
+            .status();
+        assert!(
+            built.is_ok_and(|status| status.success()),
+            "cargo builds the signal server"
+        );
     }
     beside
 }

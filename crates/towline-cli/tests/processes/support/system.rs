@@ -15,7 +15,10 @@ pub(crate) fn is_root() -> bool {
 pub(crate) fn as_root(words: &[&str]) {
     let output = root_command(words).output().expect("the command is there");
     let said = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{words:?} needs root or sudo without a password: {said}");
+    assert!(
+        output.status.success(),
+        "{words:?} needs root or sudo without a password: {said}"
+    );
 }
 
 /// Runs a command as root; what comes of it does not matter.
@@ -46,13 +49,26 @@ impl SmallDisk {
     pub(crate) fn mount(place: &Path, size_kib: u64) -> Self {
         std::fs::create_dir_all(place).expect("a mount point can be made");
         let options = format!("size={size_kib}k,mode=0777");
-        as_root(&["mount", "-t", "tmpfs", "-o", &options, "towline-test", text(place)]);
+        as_root(&[
+            "mount",
+            "-t",
+            "tmpfs",
+            "-o",
+            &options,
+            "towline-test",
+            text(place),
+        ]);
         Self(place.to_owned())
     }
 
     /// Gives it another size, and makes it writable.
     pub(crate) fn resize(&self, size_kib: u64) {
-        as_root(&["mount", "-o", &format!("remount,rw,size={size_kib}k"), text(&self.0)]);
+        as_root(&[
+            "mount",
+            "-o",
+            &format!("remount,rw,size={size_kib}k"),
+            text(&self.0),
+        ]);
     }
 
     /// Makes it read-only.

@@ -16,7 +16,11 @@ use super::{Device, PATIENCE, Seed, Watch};
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Lying {
     Directory,
-    File { bytes: Vec<u8>, executable: bool, mtime: i64 },
+    File {
+        bytes: Vec<u8>,
+        executable: bool,
+        mtime: i64,
+    },
     Symlink(PathBuf),
 }
 
@@ -39,7 +43,9 @@ fn read_into(root: &Path, below: &Path, found: &mut BTreeMap<PathBuf, Lying>) {
         if path == Path::new(".towline") {
             continue;
         }
-        let Some(lying) = read_one(&root.join(&path)) else { continue };
+        let Some(lying) = read_one(&root.join(&path)) else {
+            continue;
+        };
         let is_directory = lying == Lying::Directory;
         found.insert(path.clone(), lying);
         if is_directory {
@@ -57,7 +63,11 @@ fn read_one(path: &Path) -> Option<Lying> {
         return Some(Lying::Directory);
     }
     let bytes = fs::read(path).ok()?;
-    Some(Lying::File { bytes, executable: metadata.permissions().mode() & 0o100 != 0, mtime: metadata.mtime() })
+    Some(Lying::File {
+        bytes,
+        executable: metadata.permissions().mode() & 0o100 != 0,
+        mtime: metadata.mtime(),
+    })
 }
 
 /// The first difference between two trees, in words.
@@ -72,29 +82,52 @@ pub(crate) fn difference(left: &Path, right: &Path) -> Option<String> {
     if let Some(path) = only(&theirs, &ours) {
         return Some(format!("{} is only in {}", path.display(), right.display()));
     }
-    let (path, one) = ours.iter().find(|(path, lying)| theirs.get(*path) != Some(*lying))?;
+    let (path, one) = ours
+        .iter()
+        .find(|(path, lying)| theirs.get(*path) != Some(*lying))?;
     let short = |lying: &Lying| match lying {
-        Lying::File { bytes, executable, mtime } => format!("{} bytes, executable {executable}, mtime {mtime}", bytes.len()),
+        Lying::File {
+            bytes,
+            executable,
+            mtime,
+        } => format!(
+            "{} bytes, executable {executable}, mtime {mtime}",
+            bytes.len()
+        ),
         Lying::Directory => "a directory".to_owned(),
         Lying::Symlink(target) => format!("a link to {}", target.display()),
     };
     let other = theirs.get(path).map(short);
-    Some(format!("{} differs: {} and {other:?}", path.display(), short(one)))
+    Some(format!(
+        "{} differs: {} and {other:?}",
+        path.display(),
+        short(one)
+    ))
 }
 
 /// Asserts that no file below `root` is half: each is one that `source` holds or has held.
 pub(crate) fn must_be_whole(root: &Path, source: &History) {
     for (path, lying) in read(root) {
         if let Lying::File { bytes, .. } = lying {
-            assert!(source.has_held(&path, &bytes), "{} is not whole: {} bytes", path.display(), bytes.len());
+            assert!(
+                source.has_held(&path, &bytes),
+                "{} is not whole: {} bytes",
+                path.display(),
+                bytes.len()
+            );
         }
     }
 }
 
 /// Names of temporary files that are left below a root.
 pub(crate) fn temporary_files(root: &Path) -> Vec<String> {
-    let entries = fs::read_dir(root.join(".towline/tmp")).into_iter().flatten().flatten();
-    entries.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect()
+    let entries = fs::read_dir(root.join(".towline/tmp"))
+        .into_iter()
+        .flatten()
+        .flatten();
+    entries
+        .map(|entry| entry.file_name().to_string_lossy().into_owned())
+        .collect()
 }
 
 /// Everything that a tree has held, so that a copy can be judged while it grows.
@@ -115,7 +148,9 @@ impl History {
     }
 
     fn has_held(&self, path: &Path, bytes: &[u8]) -> bool {
-        self.0.get(path).is_some_and(|held| held.iter().any(|one| one == bytes))
+        self.0
+            .get(path)
+            .is_some_and(|held| held.iter().any(|one| one == bytes))
     }
 }
 
@@ -133,7 +168,8 @@ pub(crate) fn grow(root: &Path, files: u64, seed: &mut Seed) {
             _ => seed.below(4096),
         };
         let len = usize::try_from(len).expect("small");
-        fs::write(directory.join(format!("f{number:05}")), seed.bytes(len)).expect("a file can be written");
+        fs::write(directory.join(format!("f{number:05}")), seed.bytes(len))
+            .expect("a file can be written");
     }
 }
 
@@ -156,7 +192,13 @@ pub(crate) fn settle_all(all: &[(&Device, &Path)]) {
             }
         }
         if !views.iter().all(is_in_sync) {
-            last = format!("{:#?}", views.iter().map(|view| folder(view)["state"].clone()).collect::<Vec<_>>());
+            last = format!(
+                "{:#?}",
+                views
+                    .iter()
+                    .map(|view| folder(view)["state"].clone())
+                    .collect::<Vec<_>>()
+            );
             continue;
         }
         let numbers: Vec<_> = views.iter().map(|view| view["revision"].clone()).collect();
@@ -168,22 +210,36 @@ pub(crate) fn settle_all(all: &[(&Device, &Path)]) {
             [one, other] => difference(one.1, other.1),
             _ => None,
         });
-        let unseen = all.iter().zip(&views).filter_map(|((_, root), view)| unseen(root, view));
+        let unseen = all
+            .iter()
+            .zip(&views)
+            .filter_map(|((_, root), view)| unseen(root, view));
         let differences: Vec<String> = differences.chain(unseen).collect();
         if differences.is_empty() {
             return;
         }
         last = differences.join("; ");
     }
-    let folders: Vec<_> = all.iter().map(|(device, _)| folder(&device.view()).clone()).collect();
+    let folders: Vec<_> = all
+        .iter()
+        .map(|(device, _)| folder(&device.view()).clone())
+        .collect();
     panic!("not equal in time: {last}; {folders:#?}");
 }
 
 /// Files that lie there and are not yet in the device's view.
 fn unseen(root: &Path, view: &Value) -> Option<String> {
-    let lying = read(root).into_values().filter(|lying| matches!(lying, Lying::File { .. })).count();
+    let lying = read(root)
+        .into_values()
+        .filter(|lying| matches!(lying, Lying::File { .. }))
+        .count();
     let seen = count(view, "files");
-    (seen != lying as u64).then(|| format!("{seen} of {lying} files are in the view of {}", root.display()))
+    (seen != lying as u64).then(|| {
+        format!(
+            "{seen} of {lying} files are in the view of {}",
+            root.display()
+        )
+    })
 }
 
 /// How long one view is waited for before the next device is asked: 50 ms.

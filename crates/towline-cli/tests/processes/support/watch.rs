@@ -19,7 +19,10 @@ impl Watch {
         let mut command = device.command();
         command.args(["status", "--watch"]);
         let running = Running::start("status --watch", command, &device.log());
-        Self { name: device.name.clone(), running }
+        Self {
+            name: device.name.clone(),
+            running,
+        }
     }
 
     /// The next view, if one comes in time.
@@ -34,7 +37,12 @@ impl Watch {
     }
 
     /// The next view that `is_it` accepts, within a time of its own.
-    pub(crate) fn until_within(&self, what: &str, within: Duration, is_it: impl Fn(&Value) -> bool) -> Value {
+    pub(crate) fn until_within(
+        &self,
+        what: &str,
+        within: Duration,
+        is_it: impl Fn(&Value) -> bool,
+    ) -> Value {
         let deadline = Instant::now() + within;
         let mut last = Value::Null;
         while let Some(view) = self.next(deadline.saturating_duration_since(Instant::now())) {
@@ -43,13 +51,20 @@ impl Watch {
             }
             last = view;
         }
-        panic!("{}: {what} was not seen within {within:?}; last: {last:#}", self.name)
+        panic!(
+            "{}: {what} was not seen within {within:?}; last: {last:#}",
+            self.name
+        )
     }
 
     /// Looks on for `time`, through all views that come; `false` when the device ended meanwhile.
     pub(crate) fn look_on(&self, time: Duration) {
         let deadline = Instant::now() + time;
-        while Instant::now() < deadline && self.next(deadline.saturating_duration_since(Instant::now())).is_some() {}
+        while Instant::now() < deadline
+            && self
+                .next(deadline.saturating_duration_since(Instant::now()))
+                .is_some()
+        {}
     }
 }
 
@@ -61,7 +76,10 @@ pub(crate) fn is_online(view: &Value) -> bool {
 /// The link with the peer of that name.
 pub(crate) fn link<'a>(view: &'a Value, peer: &str) -> &'a Value {
     let peers = view["peers"].as_array().expect("a view has peers");
-    peers.iter().find(|known| known["name"] == peer).map_or(&Value::Null, |known| &known["link"])
+    peers
+        .iter()
+        .find(|known| known["name"] == peer)
+        .map_or(&Value::Null, |known| &known["link"])
 }
 
 /// Whether that peer is connected.

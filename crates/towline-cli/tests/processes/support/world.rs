@@ -56,11 +56,17 @@ impl Drop for World {
 /// Shows the end of each log to whoever looks at the failure.
 fn show_logs(world: &Path) {
     let mut said = format!("the world is kept in {}\n", world.display());
-    let logs = fs::read_dir(world).into_iter().flatten().flatten().map(|entry| entry.path());
+    let logs = fs::read_dir(world)
+        .into_iter()
+        .flatten()
+        .flatten()
+        .map(|entry| entry.path());
     for log in logs.filter(|path| path.extension().is_some_and(|end| end == "log")) {
         let text = fs::read_to_string(&log).unwrap_or_default();
         let lines: Vec<&str> = text.lines().collect();
-        let last = lines.get(lines.len().saturating_sub(LINES_SHOWN)..).unwrap_or_default();
+        let last = lines
+            .get(lines.len().saturating_sub(LINES_SHOWN)..)
+            .unwrap_or_default();
         said.push_str(&format!("--- {}\n{}\n", log.display(), last.join("\n")));
     }
     // Standard error is how a failed test speaks; when it is closed nobody listens.

@@ -242,7 +242,7 @@ impl Disk {
                         .collect(),
                 };
                 self.scan = Some((id, paths));
-                // A page ahead, as a real disk is.
+                // Two pages are out at a time, as on a real disk.
                 self.scan_page(rows);
                 self.scan_page(rows);
             }

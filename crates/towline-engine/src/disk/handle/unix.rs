@@ -5,7 +5,7 @@
 use std::ffi::OsString;
 use std::fs::File;
 use std::io;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStringExt;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
@@ -261,7 +261,7 @@ pub(crate) fn reserve(file: &File, size: u64) -> io::Result<()> {
 /// Copies all bytes of `from` into the empty file `to`; shares the blocks where the filesystem can.
 pub(crate) fn copy_bytes(from: &File, to: &File) -> io::Result<()> {
     #[cfg(any(target_os = "linux", target_os = "android"))]
-    if fs::ioctl_ficlone(to.as_fd(), from.as_fd()).is_ok() {
+    if fs::ioctl_ficlone(to, from).is_ok() {
         return Ok(());
     }
     // The standard library uses `copy_file_range` where there is one.
@@ -323,11 +323,8 @@ fn mark(stat: &Stat) -> Mark {
         device: number(stat.st_dev),
         file_id,
     };
-    #[expect(
-        clippy::useless_conversion,
-        reason = "the type of a mode differs between systems"
-    )]
-    let mode = u32::from(stat.st_mode) & 0o7777;
+    // At most 12 bits are left.
+    let mode = (number(stat.st_mode) & 0o7777) as u32;
     Mark {
         kind,
         stamp,
@@ -338,10 +335,6 @@ fn mark(stat: &Stat) -> Mark {
 }
 
 fn bits(mode: u32) -> Mode {
-    #[expect(
-        clippy::unnecessary_cast,
-        reason = "the type of a mode differs between systems"
-    )]
     Mode::from_raw_mode(mode as fs::RawMode)
 }
 

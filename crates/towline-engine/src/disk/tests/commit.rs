@@ -1,23 +1,33 @@
 //! What a batch does, and what it leaves alone.
 
+#[cfg(unix)]
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 
 use super::*;
 
+#[cfg(unix)]
 #[test]
 fn a_batch_makes_files_links_and_directories_with_their_marks() {
     let place = TestRoot::new();
-    let mut program = place.file("d/run", Expected::Nothing, "#!");
-    program.step.content = match program.step.content {
-        Content::File { size, hash, .. } => Content::File {
-            size,
-            hash,
-            executable: true,
-        },
-        other => other,
+    let Content::File {
+        size,
+        hash,
+        executable: _,
+    } = file_content("#!")
+    else {
+        panic!()
     };
-    let shape = FileShape::of(&program.step).unwrap();
-    program.staged = Some(Staged::whole(&place.root, shape, b"#!").unwrap());
+    let content = Content::File {
+        size,
+        hash,
+        executable: true,
+    };
+    let run = step("d/run", Expected::Nothing, content);
+    let staged = Staged::whole(&place.root, FileShape::of(&run).unwrap(), b"#!").unwrap();
+    let program = Ready {
+        step: run,
+        staged: Some(staged),
+    };
     let outcomes = place.commit(vec![
         place.file("d/e/f", Expected::Nothing, "text"),
         program,
@@ -58,6 +68,7 @@ fn a_batch_makes_files_links_and_directories_with_their_marks() {
     }
 }
 
+#[cfg(unix)]
 #[test]
 fn a_replaced_file_keeps_its_privacy() {
     let place = TestRoot::new();
@@ -147,6 +158,7 @@ fn what_gives_way_is_kept_under_its_second_name() {
     assert_eq!(kept.stamp, place.stamp("copies/f (conflict)"));
 }
 
+#[cfg(unix)]
 #[test]
 fn keeping_works_for_removals_links_and_new_directories() {
     let place = TestRoot::new();

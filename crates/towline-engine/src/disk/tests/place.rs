@@ -1,6 +1,7 @@
 //! What a root must be, and how its loss is seen.
 
 use std::fs;
+#[cfg(unix)]
 use std::os::unix::fs::symlink;
 
 use super::*;
@@ -34,6 +35,7 @@ fn a_missing_place_and_a_file_are_no_roots() {
     );
 }
 
+#[cfg(unix)]
 #[test]
 fn a_missing_place_is_made_but_never_inside_another_root() {
     let place = TestRoot::new();
@@ -112,6 +114,7 @@ fn a_moved_root_is_missing_and_a_replaced_one_is_seen() {
     assert_eq!(place.root.check(), Ok(()));
 }
 
+#[cfg(unix)]
 #[test]
 fn a_marker_directory_that_is_a_link_is_refused() {
     let directory = tempfile::tempdir().unwrap();

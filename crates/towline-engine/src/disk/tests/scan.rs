@@ -2,16 +2,22 @@
 
 use std::fs::OpenOptions;
 use std::io::Write;
+#[cfg(unix)]
 use std::os::unix::ffi::OsStringExt;
+#[cfg(unix)]
 use std::os::unix::fs::{PermissionsExt, symlink};
+#[cfg(unix)]
 use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+#[cfg(unix)]
 use proptest::prelude::*;
+#[cfg(unix)]
 use towline_core::io::HeldReason;
 
 use super::*;
 
+#[cfg(unix)]
 #[test]
 fn everything_is_found_once_and_nothing_the_second_time() {
     let place = TestRoot::new();
@@ -42,6 +48,7 @@ fn everything_is_found_once_and_nothing_the_second_time() {
     );
 }
 
+#[cfg(unix)]
 #[test]
 fn changes_touches_and_mode_changes_are_found() {
     let place = TestRoot::new();
@@ -98,6 +105,7 @@ fn a_row_without_its_directory_is_still_seen_as_absent() {
     assert_eq!(scan_all(&place.root, &rows).absent(), ["d/x"]);
 }
 
+#[cfg(unix)]
 #[test]
 fn kinds_may_change_in_any_order() {
     let place = TestRoot::new();
@@ -169,6 +177,7 @@ fn pages_are_bounded() {
     assert!(second.pages >= 4, "{}", second.pages);
 }
 
+#[cfg(unix)]
 #[test]
 fn names_and_kinds_that_cannot_be_synced_are_held_back() {
     let place = TestRoot::new();
@@ -195,6 +204,7 @@ fn names_and_kinds_that_cannot_be_synced_are_held_back() {
     assert!(first.found().is_empty());
 }
 
+#[cfg(unix)]
 #[test]
 fn a_fifo_in_place_of_a_directory_leaves_what_was_there_unknown() {
     let place = TestRoot::new();
@@ -230,7 +240,7 @@ fn a_lost_root_yields_a_fault_and_no_absents() {
     for number in 0..600 {
         place.write(&format!("{number}"), "y");
     }
-    let pool = Pool::start().unwrap();
+    let pool = Pool::start(&Tasks::new()).unwrap();
     let (page, end) = half.next_page(&pool).unwrap();
     assert_eq!((page.absent.len(), end), (0, PageEnd::More));
     // The disk is pulled: an empty directory lies where the mount was, and all entries are gone.
@@ -290,6 +300,7 @@ fn two_writes_in_one_tick_are_told_apart() {
     }
 }
 
+#[cfg(unix)]
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(24))]
 
@@ -329,6 +340,7 @@ proptest! {
 }
 
 /// All paths on disk, in the order of paths.
+#[cfg(unix)]
 fn on_disk(place: &TestRoot) -> Vec<String> {
     fn walk(directory: &Path, prefix: &str, paths: &mut Vec<String>) {
         for entry in fs::read_dir(directory).unwrap() {

@@ -15,14 +15,20 @@ struct Running {
     events: mpsc::Receiver<(FolderId, DiskEvent)>,
     disk: Disk,
     rows: Rows,
+    tasks: Tasks,
 }
 
 impl Running {
     fn start() -> Self {
         let (sender, events) = mpsc::channel(EVENTS);
-        let rows = Rows::default();
-        let disk = Disk::start(sender, Arc::new(rows.clone())).unwrap();
-        Self { events, disk, rows }
+        let (rows, tasks) = (Rows::default(), Tasks::new());
+        let disk = Disk::start(sender, Arc::new(rows.clone()), &tasks).unwrap();
+        Self {
+            events,
+            disk,
+            rows,
+            tasks,
+        }
     }
 
     /// The next event, within a deadline far beyond what it takes.
@@ -43,7 +49,10 @@ impl Running {
                         return;
                     }
                 }
-                other => panic!("{other:?}"),
+                other @ (DiskEvent::Prepared(_)
+                | DiskEvent::Root(_)
+                | DiskEvent::Scanned { .. }
+                | DiskEvent::Applied { .. }) => panic!("{other:?}"),
             }
         }
     }
@@ -76,7 +85,9 @@ impl Running {
                     self.disk.continue_scan(FOLDER, scan);
                 }
                 DiskEvent::Disturbed(_) => {}
-                other => panic!("{other:?}"),
+                other @ (DiskEvent::Prepared(_)
+                | DiskEvent::Root(_)
+                | DiskEvent::Applied { .. }) => panic!("{other:?}"),
             }
         }
     }
@@ -87,11 +98,14 @@ impl Running {
             events,
             disk,
             rows: _,
+            tasks,
         } = self;
         drop(events);
         tokio::task::spawn_blocking(move || drop(disk))
             .await
             .unwrap();
+        tasks.close().await;
+        assert!(tasks.names().is_empty(), "threads are left");
     }
 }
 
@@ -215,7 +229,9 @@ async fn a_lost_root_is_told_once_and_comes_back_by_itself() {
                 break;
             }
             DiskEvent::Disturbed(_) => {}
-            other => panic!("{other:?}"),
+            other @ (DiskEvent::Prepared(_)
+            | DiskEvent::Scanned { .. }
+            | DiskEvent::Applied { .. }) => panic!("{other:?}"),
         }
     }
     fs::rename(&moved, place.directory.path()).unwrap();

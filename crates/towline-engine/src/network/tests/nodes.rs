@@ -92,6 +92,7 @@ impl Node {
             | NetworkEvent::Connected(..)
             | NetworkEvent::DialFailed(..)
             | NetworkEvent::Disconnected(..)
+            | NetworkEvent::Misbehaved(..)
             | NetworkEvent::Received(..) => Some(event.clone()),
         })
         .await

@@ -2,7 +2,6 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fs::{self, File};
-use std::os::unix::fs::MetadataExt;
 use std::sync::{Arc, Mutex};
 
 use quinn::Connection;
@@ -22,7 +21,8 @@ use super::super::progress::Progress;
 use super::super::serve::{Folders, ServeFault, Server};
 use super::super::work::Work;
 use super::loopback::{self, Pair};
-use crate::disk::{Pool, Root};
+use crate::disk::{Pool, Root, mark_of};
+use crate::tasks::Tasks;
 
 pub(super) const FOLDER: FolderId = FolderId::from_bytes([1; 16]);
 
@@ -63,13 +63,7 @@ fn open(directory: &TempDir) -> Arc<Root> {
 }
 
 fn stamp_of(file: &File) -> DiskStamp {
-    let metadata = file.metadata().unwrap();
-    DiskStamp {
-        size: metadata.len(),
-        mtime: UnixNanos(metadata.mtime() * 1_000_000_000 + metadata.mtime_nsec()),
-        ctime: UnixNanos(metadata.ctime() * 1_000_000_000 + metadata.ctime_nsec()),
-        file_id: metadata.ino(),
-    }
+    mark_of(file).unwrap().stamp
 }
 
 impl Shelf {
@@ -212,7 +206,7 @@ impl World {
             progress: Arc::default(),
             connections: Arc::default(),
             pairs: Vec::new(),
-            work: Work::on(Arc::new(Pool::start().unwrap())),
+            work: Work::on(Arc::new(Pool::start(&Tasks::new()).unwrap())),
             serving: Vec::new(),
             serve_faults: Arc::default(),
         }

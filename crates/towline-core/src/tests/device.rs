@@ -1,0 +1,180 @@
+//! The device: what its commands and its peers' statements mean for all machines together.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use towline_wire::ids::{DeviceId, FolderId, Incarnation, Sequence};
+use towline_wire::pairing::CompareString;
+use towline_wire::peer::{Control, FolderStatement, Hello};
+use towline_wire::version::VersionRange;
+
+use crate::clock::Moment;
+use crate::command::{Command, CommandId};
+use crate::device::{Birth, Device};
+use crate::identity::Identity;
+use crate::io::{ConnectionId, Input, NetworkEvent, NetworkRequest, Output, StoreRequest};
+use crate::records::{
+    FolderRecord, PeerRecord, Restored, RestoredFolder, RootPath, StoreOp, Totals, Verification,
+};
+
+const FOLDER: FolderId = FolderId::from_bytes([3; 16]);
+const LIFE: Incarnation = Incarnation(1);
+const CONNECTION: ConnectionId = ConnectionId(1);
+
+fn peer() -> DeviceId {
+    Identity::from_seed(&[2; 32]).id()
+}
+
+/// A device with one peer, and with the folder if it is not lost; what it said at birth is taken.
+fn device(folders: impl IntoIterator<Item = RestoredFolder>) -> Device {
+    let peer = PeerRecord {
+        id: peer(),
+        name: "Ben".to_owned(),
+        compare: CompareString::from_bits(0),
+        verification: Verification::NotVerified,
+        addresses: Vec::new(),
+        servers: Vec::new(),
+    };
+    let birth = Birth {
+        seed: [0; 32],
+        identity: Identity::from_seed(&[1; 32]),
+        restored: Restored {
+            name: "Anna".to_owned(),
+            incarnation: LIFE,
+            peers: vec![peer],
+            folders: folders.into_iter().collect(),
+        },
+        server: None,
+    };
+    let mut device = Device::new(Moment::default(), birth);
+    outputs(&mut device);
+    device
+}
+
+/// The folder, shared with the peer, told up to 500.
+fn folder() -> RestoredFolder {
+    RestoredFolder {
+        record: FolderRecord {
+            id: FOLDER,
+            label: "Papers".to_owned(),
+            root: RootPath("/papers".to_owned()),
+            shared_with: BTreeSet::from([peer()]),
+        },
+        last_sequence: Sequence(500),
+        have: BTreeMap::from([(peer(), (Incarnation(9), Sequence(7)))]),
+        totals: Totals::default(),
+    }
+}
+
+fn outputs(device: &mut Device) -> Vec<Output> {
+    std::iter::from_fn(|| device.poll_output()).collect()
+}
+
+fn operations(device: &mut Device) -> Vec<StoreOp> {
+    let batches = outputs(device).into_iter().filter_map(|output| {
+        if let Output::Store(StoreRequest::Persist(_, operations)) = output {
+            Some(operations)
+        } else {
+            None
+        }
+    });
+    batches.flatten().collect()
+}
+
+fn command(device: &mut Device, command: Command) -> Vec<StoreOp> {
+    device.handle_input(Moment::default(), Input::Command(CommandId(1), command));
+    operations(device)
+}
+
+/// The peer connects, says hello, and states the folder.
+fn state(device: &mut Device, label: &str, have: Option<(Incarnation, Sequence)>) {
+    let hello = Hello {
+        versions: VersionRange::OURS,
+        name: String::new(),
+        incarnation: Incarnation(9),
+    };
+    let statement = FolderStatement {
+        folder: FOLDER,
+        label: label.to_owned(),
+        have,
+    };
+    for event in [
+        NetworkEvent::Connected(peer(), CONNECTION),
+        NetworkEvent::Received(peer(), CONNECTION, Control::Hello(hello)),
+        NetworkEvent::Received(peer(), CONNECTION, Control::Folders(vec![statement])),
+    ] {
+        device.handle_input(Moment::default(), Input::Network(event));
+    }
+}
+
+fn begins_a_life(operations: &[StoreOp]) -> bool {
+    operations
+        .iter()
+        .any(|operation| matches!(operation, StoreOp::BeginIncarnation(life) if *life != LIFE))
+}
+
+#[test]
+fn a_folder_that_is_removed_comes_back_only_in_a_new_life() {
+    let operations = command(&mut device([folder()]), Command::RemoveFolder(FOLDER));
+    assert!(operations.contains(&StoreOp::RemoveFolder(FOLDER)));
+    assert!(begins_a_life(&operations));
+}
+
+#[test]
+fn a_peer_that_has_more_of_our_index_than_we_begins_a_new_life() {
+    for (folders, have, begins) in [
+        (vec![folder()], Sequence(500), false),
+        (vec![folder()], Sequence(501), true),
+        // The whole folder was rolled back.
+        (Vec::new(), Sequence(1), true),
+        (Vec::new(), Sequence(0), false),
+    ] {
+        let mut device = device(folders);
+        state(&mut device, "Papers", Some((LIFE, have)));
+        assert_eq!(begins_a_life(&operations(&mut device)), begins, "{have:?}");
+    }
+    let mut device = device(Vec::new());
+    state(&mut device, "Papers", Some((Incarnation(8), Sequence(9))));
+    assert!(!begins_a_life(&operations(&mut device)));
+}
+
+#[test]
+fn a_removed_peer_is_forgotten_by_its_folders() {
+    let operations = command(&mut device([folder()]), Command::RemovePeer(peer()));
+    let forget = StoreOp::ForgetPeerRows {
+        folder: FOLDER,
+        device: peer(),
+    };
+    assert!(operations.contains(&forget));
+    assert!(operations.contains(&StoreOp::RemovePeer(peer())));
+}
+
+#[test]
+fn a_label_that_cannot_be_shown_ends_the_link() {
+    let hangup = Output::Network(NetworkRequest::Hangup(peer()));
+    for (label, is_fault) in [("Papers", false), ("\u{1b}[2J", true), ("", true)] {
+        let mut device = device(Vec::new());
+        state(&mut device, label, None);
+        assert_eq!(
+            outputs(&mut device).contains(&hangup),
+            is_fault,
+            "{label:?}"
+        );
+    }
+}
+
+#[test]
+fn the_seed_is_not_shown() {
+    let birth = Birth {
+        seed: [0xab; 32],
+        identity: Identity::from_seed(&[1; 32]),
+        restored: Restored {
+            name: String::new(),
+            incarnation: LIFE,
+            peers: Vec::new(),
+            folders: Vec::new(),
+        },
+        server: None,
+    };
+    let shown = format!("{birth:?}");
+    assert!(!shown.contains("171") && !shown.contains("seed"), "{shown}");
+}

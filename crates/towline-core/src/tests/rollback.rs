@@ -1,0 +1,245 @@
+//! A store that was rolled back: how the device finds out, and what becomes of what it wrote since.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use towline_wire::entry::{Actor, Content, UnixNanos};
+use towline_wire::ids::{ContentHash, DeviceId, FolderId, Incarnation, Sequence};
+use towline_wire::pairing::CompareString;
+use towline_wire::peer::{Control, FolderStatement, Hello};
+use towline_wire::rel_path::RelPath;
+use towline_wire::version::VersionRange;
+
+use crate::clock::Moment;
+use crate::device::{Birth, Device};
+use crate::identity::Identity;
+use crate::io::{
+    ConnectionId, DiskEvent, DiskRequest, Found, Input, NetworkEvent, Output, PageEnd, StoreReply,
+    StoreRequest,
+};
+use crate::records::{
+    DiskStamp, FolderRecord, OurRow, PeerRecord, Restored, RestoredFolder, RootPath, StoreOp,
+    Totals, Verification,
+};
+
+const FOLDER: FolderId = FolderId::from_bytes([7; 16]);
+const OURS: Incarnation = Incarnation(1);
+const THEIRS: Incarnation = Incarnation(2);
+const CONNECTION: ConnectionId = ConnectionId(1);
+
+fn peer() -> DeviceId {
+    Identity::from_seed(&[2; 32]).id()
+}
+
+/// A device with one peer and one folder, of which its store holds five of our rows.
+fn device() -> Device {
+    let restored = Restored {
+        name: "here".to_owned(),
+        incarnation: OURS,
+        peers: vec![PeerRecord {
+            id: peer(),
+            name: "there".to_owned(),
+            compare: CompareString::from_bits(1),
+            verification: Verification::NotVerified,
+            addresses: Vec::new(),
+            servers: Vec::new(),
+        }],
+        folders: vec![RestoredFolder {
+            record: FolderRecord {
+                id: FOLDER,
+                label: "folder".to_owned(),
+                root: RootPath("/folder".to_owned()),
+                shared_with: BTreeSet::from([peer()]),
+            },
+            last_sequence: Sequence(5),
+            have: BTreeMap::from([(peer(), (THEIRS, Sequence(3)))]),
+            totals: Totals::default(),
+        }],
+    };
+    let birth = Birth {
+        seed: [0; 32],
+        identity: Identity::from_seed(&[1; 32]),
+        restored,
+        server: None,
+    };
+    Device::new(Moment::default(), birth)
+}
+
+fn outputs(device: &mut Device) -> Vec<Output> {
+    std::iter::from_fn(|| device.poll_output()).collect()
+}
+
+fn tell(device: &mut Device, input: Input) -> Vec<Output> {
+    device.handle_input(Moment::default(), input);
+    outputs(device)
+}
+
+fn frame(device: &mut Device, frame: Control) -> Vec<Output> {
+    let received = NetworkEvent::Received(peer(), CONNECTION, frame);
+    tell(device, Input::Network(received))
+}
+
+fn operations(outputs: &[Output]) -> Vec<StoreOp> {
+    let batches = outputs.iter().filter_map(|output| match output {
+        Output::Store(StoreRequest::Persist(_, operations)) => Some(operations.clone()),
+        Output::Store(_)
+        | Output::Disk(..)
+        | Output::Network(_)
+        | Output::Signal(_)
+        | Output::Reply(..) => None,
+    });
+    batches.flatten().collect()
+}
+
+/// Answers for a store without rows and needs until nothing more is asked.
+fn settle(device: &mut Device, mut latest: Vec<Output>) {
+    while !latest.is_empty() {
+        let answers: Vec<StoreReply> = latest.iter().filter_map(empty_answer).collect();
+        latest.clear();
+        for answer in answers {
+            latest.extend(tell(device, Input::Store(answer)));
+        }
+    }
+}
+
+fn empty_answer(output: &Output) -> Option<StoreReply> {
+    match output {
+        Output::Store(StoreRequest::Persist(batch, _)) => {
+            Some(StoreReply::Persisted(*batch, Vec::new()))
+        }
+        Output::Store(StoreRequest::LoadRows(folder, paths)) => {
+            Some(StoreReply::Rows(*folder, vec![None; paths.len()]))
+        }
+        Output::Store(StoreRequest::LoadNeeds { folder, .. }) => Some(StoreReply::Needs {
+            folder: *folder,
+            needs: Vec::new(),
+            end: PageEnd::End,
+        }),
+        Output::Store(StoreRequest::LoadIndex { .. })
+        | Output::Disk(..)
+        | Output::Network(_)
+        | Output::Signal(_)
+        | Output::Reply(..) => None,
+    }
+}
+
+fn found(at: &str) -> Found {
+    Found {
+        path: RelPath::parse(at).unwrap(),
+        content: Content::File {
+            size: 1,
+            hash: ContentHash::from_bytes([3; 32]),
+            executable: false,
+        },
+        mtime: UnixNanos(1),
+        stamp: DiskStamp {
+            size: 1,
+            mtime: UnixNanos(1),
+            ctime: UnixNanos(1),
+            file_id: 1,
+        },
+    }
+}
+
+/// Lets the device find three files that its store does not know.
+fn find_three_files(device: &mut Device) -> Vec<OurRow> {
+    outputs(device);
+    let opened = tell(device, Input::Disk(FOLDER, DiskEvent::Root(Ok(()))));
+    let Some(Output::Disk(_, DiskRequest::Scan(scan, _))) = opened.last() else {
+        panic!("no scan: {opened:?}");
+    };
+    let page = DiskEvent::Scanned {
+        scan: *scan,
+        found: ["a", "b", "c"].map(found).to_vec(),
+        absent: Vec::new(),
+        held_back: Vec::new(),
+        end: PageEnd::End,
+    };
+    tell(device, Input::Disk(FOLDER, page));
+    let rows = StoreReply::Rows(FOLDER, vec![None, None, None]);
+    let persisted = tell(device, Input::Store(rows));
+    settle(device, persisted.clone());
+    let [StoreOp::PutOurRows { rows, .. }] = &operations(&persisted)[..] else {
+        panic!("no rows: {persisted:?}");
+    };
+    rows.clone()
+}
+
+fn connect(device: &mut Device, have: Sequence) -> Vec<Output> {
+    let connected = NetworkEvent::Connected(peer(), CONNECTION);
+    tell(device, Input::Network(connected));
+    let hello = Hello {
+        versions: VersionRange::OURS,
+        name: "there".to_owned(),
+        incarnation: THEIRS,
+    };
+    frame(device, Control::Hello(hello));
+    let statement = FolderStatement {
+        folder: FOLDER,
+        label: "folder".to_owned(),
+        have: Some((OURS, have)),
+    };
+    frame(device, Control::Folders(vec![statement]))
+}
+
+#[test]
+fn a_peer_that_has_what_we_told_is_not_ahead() {
+    let mut device = device();
+    outputs(&mut device);
+    let stated = connect(&mut device, Sequence(5));
+    assert!(operations(&stated).is_empty(), "{stated:?}");
+}
+
+#[test]
+fn a_store_that_was_rolled_back_is_found_out_however_much_it_has_written_since() {
+    let mut device = device();
+    let rows = find_three_files(&mut device);
+    assert_eq!(rows.last().map(|row| row.sequence), Some(Sequence(8)));
+
+    // The peer has the sixth of our rows, which we have never told it: not this sixth row.
+    let stated = connect(&mut device, Sequence(6));
+    let [StoreOp::BeginIncarnation(begun)] = operations(&stated)[..] else {
+        panic!("no new incarnation: {stated:?}");
+    };
+    let index: Vec<_> = stated
+        .iter()
+        .filter(|output| matches!(output, Output::Store(StoreRequest::LoadIndex { .. })))
+        .collect();
+    let us = Identity::from_seed(&[1; 32]).id();
+    let [
+        Output::Store(StoreRequest::LoadIndex {
+            peer: whose, after, ..
+        }),
+    ] = index[..]
+    else {
+        panic!("the index is told before its rows are disowned: {index:?}");
+    };
+    assert_eq!((*whose, *after), (us, Sequence(5)));
+
+    // What was written since may bear counters that other writes bear elsewhere.
+    let loaded = rows
+        .iter()
+        .map(|row| (row.sequence, row.entry.clone()))
+        .collect();
+    let index = StoreReply::Index {
+        folder: FOLDER,
+        peer: us,
+        rows: loaded,
+        end: PageEnd::End,
+    };
+    tell(&mut device, Input::Store(index));
+    let ours = StoreReply::Rows(FOLDER, rows.iter().cloned().map(Some).collect());
+    let disowned = tell(&mut device, Input::Store(ours));
+    let [StoreOp::PutOurRows { rows: disowned, .. }] = &operations(&disowned)[..] else {
+        panic!("no rows: {disowned:?}");
+    };
+    let actor = Actor {
+        device: us,
+        incarnation: begun,
+    };
+    assert_eq!(disowned.len(), rows.len());
+    for (before, after) in rows.iter().zip(disowned) {
+        assert_eq!(after.entry.author.actor, actor);
+        assert!(after.entry.version.knows(before.entry.author));
+        assert_eq!(after.stamp, before.stamp);
+    }
+}

@@ -1,0 +1,307 @@
+//! `sim`: worlds by their seeds, from a shell.
+#![expect(clippy::print_stdout, reason = "a shell prints")]
+
+use std::num::NonZero;
+use std::process::ExitCode;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::mpsc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use clap::{Parser, Subcommand};
+use towline_sim::{Keep, Mutation, Report, Shape, World, regressions, shape_of};
+
+/// Runs worlds.
+#[derive(Debug, Parser)]
+struct Arguments {
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Debug, Subcommand)]
+enum Task {
+    /// The committed regressions, then so many seeds from a first one.
+    Seeds {
+        #[arg(long)]
+        start: u64,
+        #[arg(long, default_value_t = 2000)]
+        count: u64,
+    },
+    /// One seed.
+    One {
+        #[arg(long)]
+        seed: u64,
+        /// Prints everything that happens.
+        #[arg(long)]
+        log: bool,
+        /// Switches in a bug, by its name.
+        #[arg(long)]
+        mutation: Option<String>,
+    },
+    /// Seeds without end; failing ones are printed.
+    Soak {
+        #[arg(long)]
+        start: u64,
+        /// Ends after so many hours.
+        #[arg(long)]
+        hours: Option<f64>,
+    },
+    /// Every named bug, each until a seed catches it.
+    Mutate {
+        #[arg(long)]
+        start: u64,
+        /// Seeds that a bug may survive.
+        #[arg(long, default_value_t = 2000)]
+        count: u64,
+    },
+}
+
+/// Every so many seeds are run twice and must give the same log.
+const TWICE_EVERY: u64 = 50;
+
+/// Lines of the log that are printed for a failing seed.
+const LINES_SHOWN: usize = 60;
+
+fn main() -> ExitCode {
+    let passed = match Arguments::parse().task {
+        Task::Seeds { start, count } => seeds(start, count),
+        Task::One {
+            seed,
+            log,
+            mutation,
+        } => one(seed, log, mutation.as_deref()),
+        Task::Soak { start, hours } => soak(start, hours),
+        Task::Mutate { start, count } => mutate(start, count),
+    };
+    if passed {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    }
+}
+
+fn seeds(start: u64, count: u64) -> bool {
+    let begun = Instant::now();
+    let known: Vec<u64> = regressions().collect();
+    let mut passed = 0;
+    let mut failed = 0;
+    let all = known.len() as u64 + count;
+    let seed_at = |number: u64| {
+        let at = usize::try_from(number).ok();
+        at.and_then(|at| known.get(at).copied())
+            .unwrap_or(start + number - known.len() as u64)
+    };
+    each(
+        all,
+        &AtomicBool::new(false),
+        |number| (seed_at(number), attempt(seed_at(number))),
+        |(seed, outcome)| {
+            match outcome {
+                Outcome::Passed => passed += 1,
+                Outcome::Failed => {
+                    failed += 1;
+                    show_failure(seed, None);
+                }
+                Outcome::Unsteady => {
+                    failed += 1;
+                    println!("seed {seed}: two runs gave two logs");
+                }
+            }
+            if (passed + failed) % 500 == 0 {
+                println!(
+                    "{} of {all} seeds, {:.0} s",
+                    passed + failed,
+                    begun.elapsed().as_secs_f64()
+                );
+            }
+        },
+    );
+    println!("{passed} passed, {failed} failed");
+    failed == 0
+}
+
+/// What came of a seed.
+enum Outcome {
+    Passed,
+    Failed,
+    Unsteady,
+}
+
+fn attempt(seed: u64) -> Outcome {
+    let shape = shape_of(seed);
+    let Some(report) = run(seed, shape) else {
+        return Outcome::Failed;
+    };
+    if !report.violations.is_empty() {
+        return Outcome::Failed;
+    }
+    if seed.is_multiple_of(TWICE_EVERY)
+        && run(seed, shape).is_none_or(|again| again.hash != report.hash)
+    {
+        return Outcome::Unsteady;
+    }
+    Outcome::Passed
+}
+
+/// Runs a world; `None` when it panics, which counts as failed.
+fn run(seed: u64, shape: Shape) -> Option<Report> {
+    std::panic::catch_unwind(|| World::run(seed, shape)).ok()
+}
+
+fn show_failure(seed: u64, mutation: Option<Mutation>) {
+    let shape = Shape {
+        keep: Keep::Tail,
+        mutation,
+        ..shape_of(seed)
+    };
+    match run(seed, shape) {
+        None => println!("seed {seed}: panicked"),
+        Some(report) => {
+            for line in report.lines.iter().rev().take(LINES_SHOWN).rev() {
+                println!("  {line}");
+            }
+            for violation in &report.violations {
+                println!("seed {seed}: {}: {}", violation.rule, violation.what);
+            }
+        }
+    }
+}
+
+fn one(seed: u64, log: bool, mutation: Option<&str>) -> bool {
+    let keep = if log { Keep::All } else { Keep::Tail };
+    let mutation =
+        mutation.and_then(|name| Mutation::ALL.into_iter().find(|one| one.name() == name));
+    let report = World::run(
+        seed,
+        Shape {
+            keep,
+            mutation,
+            ..shape_of(seed)
+        },
+    );
+    let shown = if log { usize::MAX } else { LINES_SHOWN };
+    let skipped = report.lines.len().saturating_sub(shown);
+    if log || !report.violations.is_empty() {
+        for line in report.lines.iter().skip(skipped) {
+            println!("{line}");
+        }
+    }
+    for violation in &report.violations {
+        println!("seed {seed}: {}: {}", violation.rule, violation.what);
+    }
+    println!("seed {seed}: {}", report.hash);
+    report.violations.is_empty()
+}
+
+fn soak(start: u64, hours: Option<f64>) -> bool {
+    let begun = Instant::now();
+    let limit = hours.map(|hours| Duration::from_secs_f64(hours.max(0.0) * 3600.0));
+    let stop = AtomicBool::new(false);
+    let (mut done, mut failed) = (0_u64, 0_u64);
+    each(
+        u64::MAX,
+        &stop,
+        |number| (start + number, attempt(start + number)),
+        |(seed, outcome)| {
+            done += 1;
+            match outcome {
+                Outcome::Passed => {}
+                Outcome::Failed | Outcome::Unsteady => {
+                    failed += 1;
+                    show_failure(seed, None);
+                    println!("failing seed: {seed}");
+                }
+            }
+            if done.is_multiple_of(2000) {
+                println!(
+                    "{done} seeds, {failed} failed, {:.0} s",
+                    begun.elapsed().as_secs_f64()
+                );
+            }
+            if limit.is_some_and(|limit| begun.elapsed() >= limit) {
+                stop.store(true, Ordering::Relaxed);
+            }
+        },
+    );
+    println!("{} passed, {failed} failed", done - failed);
+    failed == 0
+}
+
+fn mutate(start: u64, count: u64) -> bool {
+    let mut all_caught = true;
+    for mutation in Mutation::ALL {
+        let stop = AtomicBool::new(false);
+        let mut caught: Option<(u64, String)> = None;
+        let attempt = |number: u64| {
+            let seed = start + number;
+            let shape = Shape {
+                mutation: Some(mutation),
+                ..towline_sim::memory_shape()
+            };
+            let rule = match run(seed, shape) {
+                None => Some("a panic".to_owned()),
+                Some(report) => {
+                    let first = report.violations.into_iter().next();
+                    first.map(|violation| format!("{}: {}", violation.rule, violation.what))
+                }
+            };
+            // A world that fails without the bug says nothing about it.
+            let rule = rule.filter(|_| {
+                let sound = Shape {
+                    mutation: None,
+                    ..shape
+                };
+                run(seed, sound).is_some_and(|report| report.violations.is_empty())
+            });
+            (seed, rule)
+        };
+        each(count, &stop, attempt, |(seed, rule)| {
+            if let Some(rule) = rule
+                && caught.as_ref().is_none_or(|(other, _)| seed < *other)
+            {
+                caught = Some((seed, rule));
+                stop.store(true, Ordering::Relaxed);
+            }
+        });
+        match caught {
+            Some((seed, rule)) => println!("{}: caught by seed {seed} ({rule})", mutation.name()),
+            None => {
+                all_caught = false;
+                println!("{}: NOT caught in {count} seeds", mutation.name());
+            }
+        }
+    }
+    all_caught
+}
+
+/// Does `task` for every number below `count` on all cores, and hands the results to `take` here.
+fn each<T: Send>(
+    count: u64,
+    stop: &AtomicBool,
+    task: impl Fn(u64) -> T + Sync,
+    mut take: impl FnMut(T),
+) {
+    /// Results that may wait: they are small, and taken quickly.
+    const WAITING_MAX: usize = 64;
+    let next = AtomicU64::new(0);
+    let cores = thread::available_parallelism().map_or(1, NonZero::get);
+    let (results, taken) = mpsc::sync_channel(WAITING_MAX);
+    thread::scope(|scope| {
+        for _ in 0..cores {
+            let results = results.clone();
+            let (next, task) = (&next, &task);
+            scope.spawn(move || {
+                while !stop.load(Ordering::Relaxed) {
+                    let number = next.fetch_add(1, Ordering::Relaxed);
+                    if number >= count || results.send(task(number)).is_err() {
+                        break;
+                    }
+                }
+            });
+        }
+        drop(results);
+        for result in taken {
+            take(result);
+        }
+    });
+}

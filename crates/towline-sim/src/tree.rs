@@ -1,0 +1,210 @@
+//! A simulated directory tree with the marks that a disk gives its files.
+//!
+//! Every change gets a change time of its own, like a filesystem with a fine clock. Operations are
+//! atomic. What a person removes or replaces is returned, so that the ledger can be told.
+
+use std::collections::BTreeMap;
+use std::ops::Bound;
+use std::sync::Arc;
+
+use towline_core::records::DiskStamp;
+use towline_wire::entry::{Content, SymlinkTarget, UnixNanos};
+use towline_wire::ids::{ContentHash, FolderId};
+use towline_wire::rel_path::RelPath;
+
+/// What lies at a path.
+#[derive(Debug, Clone)]
+pub(crate) enum Kind {
+    File {
+        bytes: Arc<[u8]>,
+        hash: ContentHash,
+        executable: bool,
+    },
+    Directory,
+    Symlink(SymlinkTarget),
+}
+
+/// What lies at a path, with its marks.
+#[derive(Debug, Clone)]
+pub(crate) struct Node {
+    pub(crate) kind: Kind,
+    pub(crate) mtime: UnixNanos,
+    ctime: u64,
+    inode: u64,
+}
+
+/// The tree below one root.
+#[derive(Debug, Default)]
+pub(crate) struct Tree {
+    nodes: BTreeMap<RelPath, Node>,
+    ticks: u64,
+    inodes: u64,
+    /// Whose folder this is, once prepared.
+    pub(crate) marker: Option<FolderId>,
+    /// Whether the root is there; a disk can be unplugged.
+    pub(crate) presence: Presence,
+}
+
+/// Whether a root is there.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) enum Presence {
+    #[default]
+    There,
+    Away,
+}
+
+/// What a person took away or replaced.
+pub(crate) type Gone = Vec<(RelPath, Node)>;
+
+impl Kind {
+    pub(crate) fn file(bytes: Vec<u8>, executable: bool) -> Self {
+        let hash = ContentHash::from_bytes(*blake3::hash(&bytes).as_bytes());
+        Self::File {
+            bytes: bytes.into(),
+            hash,
+            executable,
+        }
+    }
+
+    pub(crate) fn content(&self) -> Content {
+        match self {
+            Self::File {
+                bytes,
+                hash,
+                executable,
+            } => Content::File {
+                size: bytes.len() as u64,
+                hash: *hash,
+                executable: *executable,
+            },
+            Self::Directory => Content::Directory,
+            Self::Symlink(target) => Content::Symlink {
+                target: target.clone(),
+            },
+        }
+    }
+}
+
+impl Node {
+    pub(crate) fn is_directory(&self) -> bool {
+        matches!(self.kind, Kind::Directory)
+    }
+
+    pub(crate) fn stamp(&self) -> DiskStamp {
+        let size = match &self.kind {
+            Kind::File { bytes, .. } => bytes.len() as u64,
+            Kind::Directory | Kind::Symlink(_) => 0,
+        };
+        DiskStamp {
+            size,
+            mtime: self.mtime,
+            ctime: UnixNanos(self.ctime as i64),
+            file_id: self.inode,
+        }
+    }
+}
+
+impl Tree {
+    pub(crate) fn get(&self, path: &RelPath) -> Option<&Node> {
+        self.nodes.get(path)
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&RelPath, &Node)> {
+        self.nodes.iter()
+    }
+
+    pub(crate) fn after<'a>(
+        &'a self,
+        path: Option<&RelPath>,
+    ) -> impl Iterator<Item = (&'a RelPath, &'a Node)> + use<'a> {
+        let start = path.map_or(Bound::Unbounded, |path| Bound::Excluded(path.clone()));
+        self.nodes.range((start, Bound::Unbounded))
+    }
+
+    /// Everything below a path, the path itself left out.
+    pub(crate) fn below(&self, path: &RelPath) -> Vec<RelPath> {
+        let all = self.nodes.keys();
+        all.filter(|other| other.is_below(path)).cloned().collect()
+    }
+
+    pub(crate) fn has_parent(&self, path: &RelPath) -> bool {
+        path.parent()
+            .is_none_or(|parent| self.nodes.get(&parent).is_some_and(Node::is_directory))
+    }
+
+    /// Puts something at a path, with a new inode; whatever lay there is gone with all below it.
+    pub(crate) fn put(&mut self, path: &RelPath, kind: Kind, mtime: UnixNanos) -> Gone {
+        let gone = self.remove(path);
+        self.ticks += 1;
+        self.inodes += 1;
+        let node = Node {
+            kind,
+            mtime,
+            ctime: self.ticks,
+            inode: self.inodes,
+        };
+        self.nodes.insert(path.clone(), node);
+        gone
+    }
+
+    /// Changes a file in place: the inode stays.
+    pub(crate) fn rewrite(&mut self, path: &RelPath, kind: Kind, mtime: UnixNanos) -> Gone {
+        self.ticks += 1;
+        let Some(node) = self.nodes.get_mut(path) else {
+            return Vec::new();
+        };
+        let before = node.clone();
+        node.kind = kind;
+        node.mtime = mtime;
+        node.ctime = self.ticks;
+        vec![(path.clone(), before)]
+    }
+
+    /// Removes a path with all below it.
+    pub(crate) fn remove(&mut self, path: &RelPath) -> Gone {
+        let mut gone: Gone = Vec::new();
+        for path in self.below(path).into_iter().chain([path.clone()]) {
+            gone.extend(self.nodes.remove(&path).map(|node| (path, node)));
+        }
+        gone
+    }
+
+    /// Renames a path with all below it; returns what was replaced, and the moves.
+    pub(crate) fn rename(
+        &mut self,
+        from: &RelPath,
+        to: &RelPath,
+    ) -> (Gone, Vec<(RelPath, RelPath)>) {
+        let replaced = self.remove(to);
+        let mut moves = Vec::new();
+        let moving: Vec<RelPath> = std::iter::once(from.clone())
+            .chain(self.below(from))
+            .collect();
+        for old in moving {
+            let new = format!("{}{}", to.as_str(), &old.as_str()[from.as_str().len()..]);
+            let Ok(new) = RelPath::parse(new) else {
+                continue;
+            };
+            if let Some(mut node) = self.nodes.remove(&old) {
+                if old == *from {
+                    self.ticks += 1;
+                    node.ctime = self.ticks;
+                }
+                self.nodes.insert(new.clone(), node);
+                moves.push((old, new));
+            }
+        }
+        (replaced, moves)
+    }
+
+    /// Gives a file or link a second name; `None` when there is none.
+    pub(crate) fn link(&mut self, from: &RelPath, to: &RelPath) -> Option<Node> {
+        self.ticks += 1;
+        let ticks = self.ticks;
+        let node = self.nodes.get_mut(from)?;
+        node.ctime = ticks;
+        let node = node.clone();
+        self.nodes.insert(to.clone(), node.clone());
+        Some(node)
+    }
+}

@@ -1,0 +1,203 @@
+/**
+ * Drives the real window: a WebDriver client of a few lines, for WebKitWebDriver as Debian has it.
+ * Every app has its own session bus, home and runtime directory, so that several run side by side.
+ */
+import { spawn } from "node:child_process";
+import { chmodSync, createWriteStream, mkdirSync, mkdtempSync, readFileSync, writeFileSync } from "node:fs";
+import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+
+const ARTIFACTS = need("TOWLINE_ARTIFACTS");
+
+/** Longest wait for anything that a person would wait for: 30 s, because test machines are shared. */
+const WITHIN_MS = 30_000;
+
+/** How WebDriver names an element in JSON; a constant of its specification. */
+const ELEMENT = "element-6066-11e4-a52e-4f735466cecf";
+
+export function need(name) {
+  const value = process.env[name];
+  if (!value) throw new Error(`${name} is not set; run \`cargo xtask test\``);
+  return value;
+}
+
+/** A directory of its own. */
+export function directory(name) {
+  return mkdtempSync(join(tmpdir(), `towline-${name}-`));
+}
+
+/** Waits until `look` gives something true; `what` is told when it never does. */
+export async function until(what, look) {
+  const deadline = Date.now() + WITHIN_MS;
+  for (;;) {
+    const found = await look();
+    if (found) return found;
+    if (Date.now() > deadline) throw new Error(`waited in vain for ${what}`);
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+}
+
+/** A program of ours with its log in the artifacts; `end` ends it and all that it started. */
+export function program(name, command, args, env = {}) {
+  const child = spawn(command, args, {
+    env: { ...process.env, ...env },
+    detached: true,
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+  const log = createWriteStream(join(ARTIFACTS, `window-${name}.log`));
+  child.stderr.pipe(log);
+  const lines = createInterface({ input: child.stdout });
+  const ended = new Promise((resolve) => child.once("exit", resolve));
+  return {
+    ended,
+    /** The first line of its output that `pattern` matches, as the match. */
+    line: (pattern) =>
+      new Promise((resolve, reject) => {
+        lines.on("line", (line) => {
+          const match = pattern.exec(line);
+          if (match) resolve(match);
+        });
+        void ended.then((code) => reject(new Error(`${name} ended with ${code}`)));
+      }),
+    end: async () => {
+      // Its whole group, because a session bus does not take its children along.
+      if (child.exitCode === null && child.signalCode === null) process.kill(-child.pid, "SIGTERM");
+      await ended;
+    },
+  };
+}
+
+async function freePort() {
+  const server = createServer();
+  await new Promise((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const { port } = server.address();
+  await new Promise((resolve) => server.close(resolve));
+  return port;
+}
+
+/** Opens the app as `name` and gives the window to act on. */
+export async function openApp(name, env) {
+  const home = directory(name);
+  const runtime = join(home, "run");
+  mkdirSync(runtime);
+  chmodSync(runtime, 0o700);
+  const port = await freePort();
+  const driver = program(
+    `${name}-app`,
+    "dbus-run-session",
+    ["--", "WebKitWebDriver", "--host=127.0.0.1", `--port=${port}`],
+    {
+      HOME: home,
+      XDG_RUNTIME_DIR: runtime,
+      XDG_DATA_HOME: join(home, "data"),
+      TAURI_WEBVIEW_AUTOMATION: "true",
+      TOWLINE_HOME: join(home, "towline"),
+      TOWLINE_KEY_FILE: "true",
+      ...env,
+    },
+  );
+  const base = `http://127.0.0.1:${port}`;
+  await until("the WebDriver", () => fetch(`${base}/status`).catch(() => null));
+  const browser = { binary: need("TOWLINE_APP_BIN"), args: [] };
+  const capabilities = {
+    alwaysMatch: { browserName: "wry", "webkitgtk:browserOptions": browser },
+  };
+  const { sessionId } = await call(base, "POST", "/session", { capabilities });
+  return new Window(name, home, driver, `${base}/session/${sessionId}`);
+}
+
+/** One window of the app, as a person acts on it. */
+class Window {
+  constructor(name, home, driver, session) {
+    Object.assign(this, { name, home, driver, session });
+  }
+
+  /** Runs a function body in the page. */
+  run(script, ...args) {
+    return call(this.session, "POST", "/execute/sync", { script, args });
+  }
+
+  /** All text that is in sight. */
+  text() {
+    return this.run("return document.body.innerText");
+  }
+
+  /** Waits until `text` is in sight. */
+  async see(text) {
+    let seen = "";
+    const look = async () => (seen = await this.text()).includes(text);
+    await until(`“${text}” in the window of ${this.name}`, look).catch(async (error) => {
+      await this.picture(`failed-${this.name}`);
+      throw new Error(`${error.message}; there is: ${seen}`);
+    });
+  }
+
+  /** Presses the button whose name begins with `name`. */
+  async press(name) {
+    const script = `return [...document.querySelectorAll("button")].find((button) =>
+      !button.disabled && (button.ariaLabel ?? button.innerText).trim().startsWith(arguments[0]))`;
+    const button = await until(`the button “${name}” of ${this.name}`, () =>
+      this.run(script, name),
+    );
+    await call(this.session, "POST", `/element/${button[ELEMENT]}/click`, {});
+  }
+
+  /** Types into the field of this label, in place of what is there. */
+  async fill(label, text) {
+    const script = `const label = [...document.querySelectorAll("label")].find((label) =>
+      label.textContent.trim() === arguments[0]); return label?.control`;
+    const field = await until(`the field “${label}” of ${this.name}`, () =>
+      this.run(script, label),
+    );
+    const element = `/element/${field[ELEMENT]}`;
+    await call(this.session, "POST", `${element}/clear`, {});
+    await call(this.session, "POST", `${element}/value`, { text });
+  }
+
+  /** The text of the first element that a selector finds. */
+  part(selector) {
+    return until(`${selector} in the window of ${this.name}`, () =>
+      this.run("return document.querySelector(arguments[0])?.innerText", selector),
+    );
+  }
+
+  /** Keeps a picture of the page, once it has been drawn. */
+  async picture(name) {
+    const script = `const done = arguments[0];
+      requestAnimationFrame(() => requestAnimationFrame(() => setTimeout(done, 0)))`;
+    await call(this.session, "POST", "/execute/async", { script, args: [] });
+    // The driver hands out the frame before last; asking twice gives what is there.
+    await call(this.session, "GET", "/screenshot");
+    const png = await call(this.session, "GET", "/screenshot");
+    mkdirSync(join(ARTIFACTS, "window"), { recursive: true });
+    writeFileSync(join(ARTIFACTS, "window", `${name}.png`), Buffer.from(png, "base64"));
+  }
+
+  /** Sets the size of the window. */
+  size(width, height) {
+    return call(this.session, "POST", "/window/rect", { x: 0, y: 0, width, height });
+  }
+
+  /** What the app has logged. */
+  log() {
+    return readFileSync(join(ARTIFACTS, `window-${this.name}-app.log`), "utf8");
+  }
+
+  /** Closes the window and ends everything around it. */
+  async close() {
+    await call(this.session, "DELETE", "").catch(() => null);
+    await this.driver.end();
+  }
+}
+
+async function call(base, method, path, body) {
+  const response = await fetch(base + path, {
+    method,
+    ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+  });
+  const { value } = await response.json();
+  if (value?.error) throw new Error(`${method} ${path}: ${value.error}: ${value.message}`);
+  return value;
+}

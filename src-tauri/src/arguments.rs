@@ -1,0 +1,64 @@
+//! What the app is started with: the same names as the command line's `up`.
+
+use std::path::PathBuf;
+
+use clap::Parser;
+use towline_engine::{KeyPreference, Settings};
+
+/// The signal server that a build uses: a setting of the release, none in a build from source.
+const DEFAULT_SERVER: Option<&str> = option_env!("TOWLINE_DEFAULT_SERVER");
+
+/// Towline in a window.
+#[derive(Debug, Parser)]
+#[command(name = "towline-app", version, about)]
+pub struct Arguments {
+    /// Where this device keeps its key and its index [default: the user's data directory].
+    #[arg(long, env = "TOWLINE_HOME", value_name = "DIRECTORY")]
+    home: Option<PathBuf>,
+    /// The signal server where devices meet, e.g. wss://signal.example.org/ws.
+    #[arg(long, env = "TOWLINE_SERVER", value_name = "URL")]
+    server: Option<String>,
+    /// The UDP port to listen on; 0 takes any free one.
+    #[arg(long, env = "TOWLINE_PORT", default_value_t = 0)]
+    port: u16,
+    /// What a new device is called [default: the host's name].
+    #[arg(long, env = "TOWLINE_NAME")]
+    name: Option<String>,
+    /// Keep a new device's key in a file, without asking the system's keyring.
+    #[arg(long, env = "TOWLINE_KEY_FILE")]
+    key_file: bool,
+}
+
+/// Why the arguments are not enough.
+#[derive(Debug, thiserror::Error)]
+pub enum ArgumentsError {
+    /// Nobody said where the device lives.
+    #[error("this user has no home directory; name one with --home")]
+    NoHome,
+}
+
+impl Arguments {
+    /// How the engine runs, if this app has to run one.
+    pub(crate) fn settings(self) -> Result<Settings, ArgumentsError> {
+        let key = if self.key_file {
+            KeyPreference::FileOnly
+        } else {
+            KeyPreference::KeyringFirst
+        };
+        Ok(Settings {
+            home: self
+                .home
+                .or_else(default_home)
+                .ok_or(ArgumentsError::NoHome)?,
+            name: self.name,
+            server: self.server.or_else(|| DEFAULT_SERVER.map(str::to_owned)),
+            udp_port: self.port,
+            key,
+        })
+    }
+}
+
+/// The place that the command line takes too, so that both meet the same device.
+fn default_home() -> Option<PathBuf> {
+    directories::ProjectDirs::from("", "", "towline").map(|places| places.data_dir().to_owned())
+}

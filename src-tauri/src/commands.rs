@@ -1,0 +1,76 @@
+//! What the page can ask of the shell. Each call is one of `ui/src/backend/index.ts`'s.
+
+use std::sync::Arc;
+
+use tauri::ipc::Channel;
+use tauri::{AppHandle, State};
+use tauri_plugin_dialog::DialogExt;
+use tauri_plugin_opener::OpenerExt;
+use tokio::sync::oneshot;
+use towline_engine::view::{AnswerView, CommandView, ViewError};
+
+use crate::device::{Device, Told};
+
+/// Tells the page where the device stands, now and after every change, the latest only.
+#[tauri::command]
+pub(crate) fn watch(device: State<'_, Arc<Device>>, channel: Channel<Told>) {
+    let mut told = device.told();
+    tauri::async_runtime::spawn(async move {
+        loop {
+            let latest = told.borrow_and_update().clone();
+            // A page that is gone needs nothing more; a device that is gone changes no more.
+            if channel.send(latest).is_err() || told.changed().await.is_err() {
+                return;
+            }
+        }
+    });
+}
+
+/// Gives the device a command.
+#[tauri::command]
+pub(crate) async fn command(
+    device: State<'_, Arc<Device>>,
+    command: CommandView,
+) -> Result<AnswerView, ViewError> {
+    device.command(command).await
+}
+
+/// Starts the device again after it failed or ended.
+#[tauri::command]
+pub(crate) fn start(device: State<'_, Arc<Device>>) {
+    device.start();
+}
+
+/// Lets the person choose a directory in the system's dialog; `null` when nothing was chosen.
+#[tauri::command]
+pub(crate) async fn pick_directory(
+    app: AppHandle,
+    title: String,
+) -> Result<Option<String>, ViewError> {
+    let (chosen, choice) = oneshot::channel();
+    app.dialog()
+        .file()
+        .set_title(title)
+        .pick_folder(move |directory| {
+            // Only a page that was closed meanwhile does not hear it.
+            let _unheard = chosen.send(directory);
+        });
+    let directory = choice.await.ok().flatten();
+    Ok(directory.map(|directory| directory.to_string()))
+}
+
+/// Shows a synced folder in the system's file manager. The page names the folder, not a path, so
+/// that it cannot open anything else.
+#[tauri::command]
+pub(crate) fn open_folder(
+    app: AppHandle,
+    device: State<'_, Arc<Device>>,
+    folder: &str,
+) -> Result<(), ViewError> {
+    let folder = device
+        .folder(folder)
+        .ok_or_else(|| ViewError::new("unknown_folder"))?;
+    app.opener()
+        .open_path(folder.root, None::<&str>)
+        .map_err(|_| ViewError::new("open"))
+}

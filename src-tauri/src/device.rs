@@ -1,0 +1,255 @@
+//! The device behind the window, wherever its engine runs.
+//!
+//! When an engine runs on this home already (a daemon, another window) the window attaches to it;
+//! otherwise it runs one in this process. Either way the page is a client of the local socket, so
+//! there is one way to follow and to command. What the page is told is one of [`Told`], the latest
+//! only: `Starting`, then `View` after every change (the engine paces them), then `Ended`, or
+//! `Failed` when there was nothing to show. From there [`Device::start`] begins again.
+
+use std::path::Path;
+
+use serde::Serialize;
+use tokio::sync::{Notify, watch};
+use towline_engine::view::{AnswerView, CommandView, FolderView, View, ViewError};
+use towline_engine::{Engine, LocalClient, LocalError, Settings, StartError};
+use tracing::{info, warn};
+
+/// Where the device stands, as the page is told.
+#[derive(Debug, Clone, Serialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub(crate) enum Told {
+    /// Its engine is being reached or started.
+    Starting,
+    /// It runs.
+    View {
+        /// All that there is to see.
+        view: Box<View>,
+    },
+    /// It could not be started.
+    Failed {
+        /// Why; the code begins with `start_`.
+        error: ViewError,
+    },
+    /// It ran, and has ended.
+    Ended {
+        /// Why, unless somebody asked it to.
+        error: Option<ViewError>,
+    },
+}
+
+/// The device behind the window.
+#[derive(Debug)]
+pub(crate) struct Device {
+    settings: Settings,
+    told: watch::Sender<Told>,
+    start: Notify,
+    quit: watch::Sender<bool>,
+}
+
+impl Device {
+    /// A device that does not run yet.
+    pub(crate) fn new(settings: Settings) -> Self {
+        Self {
+            settings,
+            told: watch::Sender::new(Told::Starting),
+            start: Notify::new(),
+            quit: watch::Sender::new(false),
+        }
+    }
+
+    /// Runs or follows the device, as often as the person starts it, until [`Device::quit`].
+    pub(crate) async fn live(&self) {
+        let mut quit = self.quit.subscribe();
+        loop {
+            self.told.send_replace(Told::Starting);
+            let end = self.live_once().await;
+            self.told.send_replace(end);
+            tokio::select! {
+                () = self.start.notified() => {}
+                // The sender lives as long as `self`.
+                _ = quit.wait_for(|quit| *quit) => return,
+            }
+        }
+    }
+
+    /// Where the device stands now, and each change.
+    pub(crate) fn told(&self) -> watch::Receiver<Told> {
+        self.told.subscribe()
+    }
+
+    /// Starts the device again after its end.
+    pub(crate) fn start(&self) {
+        self.start.notify_one();
+    }
+
+    /// Ends an engine of this process in good order; one that runs elsewhere goes on.
+    pub(crate) fn quit(&self) {
+        self.quit.send_replace(true);
+    }
+
+    /// Gives the device a command.
+    pub(crate) async fn command(&self, command: CommandView) -> Result<AnswerView, ViewError> {
+        let mut client = LocalClient::connect(&self.settings.home)
+            .await
+            .map_err(refusal)?;
+        client.command(command).await.map_err(refusal)
+    }
+
+    /// A folder of the latest view.
+    pub(crate) fn folder(&self, id: &str) -> Option<FolderView> {
+        match &*self.told.borrow() {
+            Told::View { view } => view.folders.iter().find(|folder| folder.id == id).cloned(),
+            Told::Starting | Told::Failed { .. } | Told::Ended { .. } => None,
+        }
+    }
+
+    async fn live_once(&self) -> Told {
+        let home = &self.settings.home;
+        let engine = match LocalClient::connect(home).await {
+            Ok(_client) => {
+                info!("attached to the engine that runs on this home");
+                None
+            }
+            Err(_) => match Engine::start(self.settings.clone()).await {
+                Ok(engine) => Some(engine),
+                Err(error) => {
+                    return Told::Failed {
+                        error: start_refusal(&error),
+                    };
+                }
+            },
+        };
+        let mut quit = self.quit.subscribe();
+        tokio::select! {
+            // The sender lives as long as `self`.
+            _ = quit.wait_for(|quit| *quit) => {}
+            end = self.follow(home) => {
+                if let Err(error) = end {
+                    warn!(%error, "the engine is gone");
+                }
+            }
+        }
+        let outcome = match engine {
+            Some(engine) => engine.stop().await,
+            None => Ok(()),
+        };
+        Told::Ended {
+            error: outcome.err().map(|_| ViewError::new("store")),
+        }
+    }
+
+    /// Tells every view until the engine is gone.
+    async fn follow(&self, home: &Path) -> Result<(), LocalError> {
+        let mut client = LocalClient::connect(home).await?;
+        let mut view = client.watch().await?;
+        loop {
+            self.told.send_replace(Told::View {
+                view: Box::new(view),
+            });
+            view = client.next_view().await?;
+        }
+    }
+}
+
+fn refusal(error: LocalError) -> ViewError {
+    match error {
+        LocalError::Refused(error) => error,
+        LocalError::NotRunning(_) | LocalError::Io(_) => ViewError::new("stopping"),
+        LocalError::Protocol => ViewError::new("malformed"),
+    }
+}
+
+fn start_refusal(error: &StartError) -> ViewError {
+    let code = match error {
+        StartError::Home(..) => "start_home",
+        StartError::Store(_) => "start_store",
+        StartError::Key(_) => "start_key",
+        StartError::Network(_) => "start_network",
+        StartError::ServerUrl(_) => "start_server",
+        StartError::Local(..) => "start_local",
+        StartError::System(_) => "start_system",
+    };
+    ViewError {
+        code: code.to_owned(),
+        detail: Some(error.to_string()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use towline_engine::KeyPreference;
+
+    use super::*;
+
+    fn device(home: &Path, server: Option<&str>) -> Device {
+        Device::new(Settings {
+            home: home.to_owned(),
+            name: Some("Desk".to_owned()),
+            server: server.map(str::to_owned),
+            udp_port: 0,
+            key: KeyPreference::FileOnly,
+        })
+    }
+
+    async fn wait_for(told: &mut watch::Receiver<Told>, is_it: fn(&Told) -> bool) -> Told {
+        let waiting = told.wait_for(is_it);
+        let found = tokio::time::timeout(std::time::Duration::from_secs(20), waiting).await;
+        found.expect("in time").expect("the device lives").clone()
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_device_is_shown_commanded_and_ended() {
+        let home = tempfile::tempdir().expect("a directory");
+        let device = device(home.path(), None);
+        let mut told = device.told();
+        tokio::join!(device.live(), async {
+            wait_for(&mut told, |told| matches!(told, Told::View { .. })).await;
+            let name = CommandView::NameDevice {
+                name: "Tower".to_owned(),
+            };
+            assert_eq!(device.command(name).await, Ok(AnswerView::Accepted));
+            let is_named =
+                |told: &Told| matches!(told, Told::View { view } if view.device.name == "Tower");
+            wait_for(&mut told, is_named).await;
+            device.quit();
+        });
+        assert!(matches!(&*told.borrow(), Told::Ended { error: None }));
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_second_window_attaches_to_the_first_ones_engine() {
+        let home = tempfile::tempdir().expect("a directory");
+        let (first, second) = (device(home.path(), None), device(home.path(), None));
+        let (mut told, mut told_too) = (first.told(), second.told());
+        tokio::join!(first.live(), async {
+            wait_for(&mut told, |told| matches!(told, Told::View { .. })).await;
+            tokio::join!(second.live(), async {
+                wait_for(&mut told_too, |told| matches!(told, Told::View { .. })).await;
+                second.quit();
+            });
+            assert_eq!(
+                first.command(CommandView::CancelPairing).await,
+                Ok(AnswerView::Accepted)
+            );
+            first.quit();
+        });
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_wrong_server_address_fails_with_a_code_and_the_address() {
+        let home = tempfile::tempdir().expect("a directory");
+        let device = device(home.path(), Some("not an address"));
+        let mut told = device.told();
+        tokio::join!(device.live(), async {
+            let failed = wait_for(&mut told, |told| matches!(told, Told::Failed { .. })).await;
+            let json = serde_json::to_value(&failed).expect("JSON");
+            assert_eq!(json["error"]["code"], "start_server");
+            assert!(
+                json["error"]["detail"]
+                    .to_string()
+                    .contains("not an address")
+            );
+            device.quit();
+        });
+    }
+}

@@ -1,0 +1,100 @@
+/**
+ * The window in a real browser over the fake device: builds it once, serves it on loopback, opens
+ * pages, judges them with axe and keeps pictures.
+ */
+import { existsSync, mkdirSync, readFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { fileURLToPath } from "node:url";
+
+import { chromium } from "playwright-core";
+import { build, preview } from "vite";
+
+const ROOT = fileURLToPath(new URL("..", import.meta.url));
+const OUT = fileURLToPath(new URL("../node_modules/.cache/towline-fake", import.meta.url));
+const PICTURES =
+  process.env.TOWLINE_ARTIFACTS ?? fileURLToPath(new URL("../../artifacts", import.meta.url));
+const AXE = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
+
+/** The sizes that the window is looked at in. */
+export const SIZES = {
+  desktop: { width: 1280, height: 800 },
+  laptop: { width: 1024, height: 640 },
+  narrow: { width: 480, height: 800 },
+};
+
+const BROWSERS = [
+  process.env.TOWLINE_BROWSER,
+  "/usr/bin/chromium",
+  "/usr/bin/google-chrome",
+  "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
+];
+
+/** The browser to use; `undefined` where none is installed. */
+export const executable = BROWSERS.find((path) => path !== undefined && existsSync(path));
+
+/** Serves the window and starts a browser; `close` ends both. */
+export async function open() {
+  const quiet = { root: ROOT, logLevel: "error" };
+  await build({ ...quiet, mode: "fake", build: { outDir: OUT, emptyOutDir: true } });
+  const server = await preview({
+    ...quiet,
+    build: { outDir: OUT },
+    preview: { host: "127.0.0.1", port: 0 },
+  });
+  const url = server.resolvedUrls.local[0];
+  const browser = await chromium.launch({
+    executablePath: executable,
+    args: [
+      "--no-sandbox",
+      "--disable-gpu",
+      "--disable-quic",
+      "--no-first-run",
+      "--disable-background-networking",
+      "--disable-component-update",
+      "--disable-sync",
+    ],
+  });
+  const close = async () => {
+    await browser.close();
+    await server.close();
+  };
+  return { browser, url, close };
+}
+
+/** A page at a scene, of a size and a theme. */
+export async function page({ browser, url }, scene, { size = "desktop", theme = "light" } = {}) {
+  const context = await browser.newContext({
+    viewport: SIZES[size],
+    colorScheme: theme,
+    locale: "en-GB",
+    reducedMotion: "reduce",
+    permissions: ["clipboard-read", "clipboard-write"],
+  });
+  const page = await context.newPage();
+  const errors = [];
+  page.on("pageerror", (error) => errors.push(String(error)));
+  page.on("console", (message) => {
+    if (message.type() === "error") errors.push(message.text());
+  });
+  await page.goto(`${url}?scene=${scene}`);
+  await page.locator("main").waitFor();
+  return { page, errors, close: () => context.close() };
+}
+
+/** Keeps a picture of what a person sees. */
+export async function picture(page, name) {
+  mkdirSync(`${PICTURES}/ui`, { recursive: true });
+  await page.screenshot({ path: `${PICTURES}/ui/${name}.png` });
+}
+
+/** What axe finds wrong, in one line each. */
+export async function violations(page) {
+  await page.evaluate(AXE);
+  const found = await page.evaluate(async () => {
+    const { violations } = await globalThis.axe.run(document, {
+      runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"],
+    });
+    return violations.map(({ id, nodes }) => `${id}: ${nodes.map((node) => node.html).join(" | ")}`);
+  });
+  return found;
+}

@@ -1,0 +1,174 @@
+/** What people come for, from the first start to a folder in sync, by mouse and by keyboard. */
+import assert from "node:assert/strict";
+import { after, before, test } from "node:test";
+
+import { executable, open, page, picture, violations } from "./browser.mjs";
+
+const missing = executable === undefined && "no Chromium here";
+let window;
+
+before(async () => {
+  if (!missing) window = await open();
+});
+after(() => window?.close());
+
+/** Runs a journey on a page and holds its errors against it. */
+function journey(name, scene, walk) {
+  test(name, { skip: missing }, async () => {
+    const shown = await page(window, scene);
+    await walk(shown.page);
+    assert.deepEqual(shown.errors, []);
+    await shown.close();
+  });
+}
+
+const see = (page, text) => page.getByText(text).first().waitFor();
+const press = (page, name) => page.getByRole("button", { name }).first().click();
+
+journey("a new device shows a code to read aloud", "new", async (page) => {
+  await page.getByLabel("What is this computer called?").fill("Studio");
+  await press(page, "Pair a device");
+  await see(page, "K7M-2QX");
+  await see(page, "Studio");
+  assert.match(await page.getByRole("timer").getAttribute("aria-label"), /valid for 4:\d\d/);
+  await page.getByRole("img", { name: /QR code/ }).waitFor();
+  await press(page, "Copy code");
+  await see(page, "Code copied");
+  assert.equal(await page.evaluate(() => navigator.clipboard.readText()), "K7M-2QX");
+  assert.deepEqual(await violations(page), []);
+});
+
+journey("two devices pair by a code, compare, and share a folder", "new&step=1500", async (page) => {
+  await press(page, "Enter a code");
+  // The field has the focus already: a person just types.
+  await page.waitForFunction(() => document.activeElement?.tagName === "INPUT");
+  await page.keyboard.type("k7m2qx");
+  await picture(page, "journey-1-code");
+  await page.keyboard.press("Enter");
+  await see(page, "Making sure that both know the code…");
+  await picture(page, "journey-2-proving");
+  await page.getByRole("heading", { name: "Paired with Anna's ThinkPad" }).waitFor();
+  await see(page, "sunflower");
+  await picture(page, "journey-3-compare");
+  assert.deepEqual(await violations(page), []);
+  await press(page, "They match");
+  await press(page, "Share a folder");
+  assert.ok(await page.getByLabel("Anna's ThinkPad").isChecked());
+  await press(page, "Choose…");
+  await press(page, "Add folder");
+  await page.getByRole("heading", { name: "Pictures" }).waitFor();
+  await see(page, "Invited, not accepted yet");
+  await picture(page, "journey-4-invited");
+  await see(page, "In sync");
+  await picture(page, "journey-5-in-sync");
+});
+
+journey("a wrong code says what to do, and a new try works", "new", async (page) => {
+  await press(page, "Enter a code");
+  await page.getByLabel("Code of the other device").fill("ZZZ-ZZZ");
+  await press(page, "Connect");
+  await see(page, "The code was wrong, or it has been used.");
+  await see(page, "Make a new one and type that.");
+  await picture(page, "journey-wrong-code");
+  assert.deepEqual(await violations(page), []);
+  await page.getByLabel("Code of the other device").fill("K7M2QX");
+  await press(page, "Connect");
+  await page.getByRole("heading", { name: /Paired with/ }).waitFor();
+});
+
+journey("pictures that differ end trust", "new", async (page) => {
+  await press(page, "Enter a code");
+  await page.getByLabel("Code of the other device").fill("K7M2QX");
+  await press(page, "Connect");
+  await press(page, "They differ");
+  await press(page, "End trust");
+  await see(page, "The pairing is undone.");
+  await page.keyboard.press("Control+3");
+  await see(page, "No other devices yet");
+});
+
+journey("the boxes reject at once what no code holds, and take a paste", "empty", async (page) => {
+  await press(page, "Enter a code");
+  const field = page.getByLabel("Code of the other device");
+  await field.pressSequentially("k7o");
+  await see(page, "Codes have no “o”.");
+  assert.equal(await field.inputValue(), "K7");
+  await page.evaluate(() => navigator.clipboard.writeText("  k7m-2qx "));
+  await field.press("Control+a");
+  await field.press("Control+v");
+  assert.equal(await field.inputValue(), "K7M2QX");
+  await field.fill("towline://pair?v=1&s=wss%3A%2F%2Fother.example%2Fws&c=K7M&k=x");
+  await see(page, "It meets the other device at other.example.");
+});
+
+journey("an invitation is accepted and its files arrive", "invited", async (page) => {
+  await see(page, "Anna's ThinkPad shares “Recipes” with you");
+  await press(page, "Choose where");
+  await page.getByLabel("Where shall it lie?").fill("Recipes");
+  await press(page, /^Accept$/);
+  await see(page, "Give the whole path");
+  await page.getByLabel("Where shall it lie?").fill("/home/ada/Recipes");
+  await press(page, /^Accept$/);
+  const bar = page.getByRole("progressbar", { name: "Progress of Recipes" });
+  await bar.waitFor();
+  await see(page, /paths to go · .* to fetch · 48 MB\/s/);
+  await picture(page, "journey-arriving");
+  await see(page, "In sync");
+  await bar.waitFor({ state: "detached" });
+});
+
+journey("a folder that cannot be added says why and what to do", "paired", async (page) => {
+  await page.keyboard.press("Control+n");
+  await page.getByLabel("Which folder?").fill("/none");
+  await press(page, "Add folder");
+  await see(page, "This folder does not exist. Create it first, or choose another.");
+  assert.deepEqual(await violations(page), []);
+});
+
+journey("everything is reached by keyboard, with the focus in sight", "synced", async (page) => {
+  await page.keyboard.press("Tab");
+  await page.keyboard.press("Enter");
+  for (const [key, title] of [
+    ["2", "Folders"],
+    ["3", "Devices"],
+    ["4", "Settings"],
+    ["1", "Home"],
+  ]) {
+    await page.keyboard.press(`Control+${key}`);
+    await page.getByRole("heading", { level: 1, name: title }).waitFor();
+    assert.equal(await page.evaluate(() => document.activeElement?.textContent), title);
+  }
+  for (let stop = 0; stop < 12; stop += 1) {
+    await page.keyboard.press("Tab");
+    const ring = await page.evaluate(() => {
+      const style = getComputedStyle(document.activeElement ?? document.body);
+      return document.activeElement === document.body || style.outlineStyle !== "none";
+    });
+    assert.ok(ring, `stop ${stop} shows no focus`);
+  }
+});
+
+journey("a peer is renamed and removed", "synced", async (page) => {
+  await page.keyboard.press("Control+3");
+  await press(page, "Rename");
+  await page.getByLabel(/New name for/).fill("Kitchen laptop");
+  await press(page, "Save");
+  await page.getByRole("heading", { name: "Kitchen laptop" }).waitFor();
+  await press(page, "Remove");
+  await page.getByRole("dialog").waitFor();
+  await page.keyboard.press("Escape");
+  await page.getByRole("heading", { name: "Kitchen laptop" }).waitFor();
+  await press(page, "Remove");
+  await page.getByRole("dialog").getByRole("button", { name: "Remove" }).click();
+  await page.getByRole("heading", { name: "Kitchen laptop" }).waitFor({ state: "detached" });
+});
+
+journey("an empty view is painted within 300 ms", "empty", async (page) => {
+  await page.reload();
+  await see(page, "Nobody on the other end yet");
+  const paint = await page.evaluate(
+    () => performance.getEntriesByName("first-contentful-paint")[0]?.startTime,
+  );
+  console.log(`first paint after ${Math.round(paint)} ms`);
+  assert.ok(paint < 300, `${paint} ms`);
+});

@@ -1,0 +1,191 @@
+/**
+ * A device without an engine: answers commands by a script, so that the whole window runs in a
+ * browser. `?scene=` chooses what stands at the beginning (see `fake_scenes.ts`), `?step=` how many
+ * milliseconds a step of a script takes; `K7M-2QX` is the right
+ * code, `ZZZ-ZZZ` a wrong one; `/none` is a path that does not exist.
+ */
+import type { CommandView } from "./generated/CommandView";
+import type { FolderView } from "./generated/FolderView";
+import type { View } from "./generated/View";
+import { assertNever, type Backend, type Outcome, type Told } from "./index";
+import { ANNA, folder, scene } from "./fake_scenes";
+
+const ACCEPTED: Outcome = { kind: "accepted", answer: { answer: "accepted" } };
+
+/** How long a step of a script takes unless somebody wishes otherwise. */
+const STEP_MS = 350;
+
+export class FakeBackend implements Backend {
+  #view: View;
+  #tell: (told: Told) => void = () => undefined;
+  #made = 0;
+  readonly #stepMs: number;
+
+  constructor(wishes: URLSearchParams) {
+    this.#stepMs = Number(wishes.get("step") ?? STEP_MS);
+    this.#view = scene(wishes.get("scene") ?? "new", Date.now());
+  }
+
+  watch(tell: (told: Told) => void): () => void {
+    this.#tell = tell;
+    // A round of work is judged by how it began.
+    const { folders } = this.#view;
+    const begun = folders.map((each) => ({ ...each, needs: 2.4 * each.needs }));
+    this.#publish({ folders: begun });
+    this.#publish({ folders });
+    return () => {
+      this.#tell = () => undefined;
+    };
+  }
+
+  start(): Promise<void> {
+    this.#publish({});
+    return Promise.resolve();
+  }
+
+  pickDirectory(): Promise<string | null> {
+    return Promise.resolve("/home/ada/Pictures");
+  }
+
+  openFolder(): Promise<Outcome> {
+    return Promise.resolve(refused("open"));
+  }
+
+  command(command: CommandView): Promise<Outcome> {
+    return Promise.resolve(this.#answer(command));
+  }
+
+  #answer(command: CommandView): Outcome {
+    const { device, peers, folders } = this.#view;
+    switch (command.command) {
+      case "name_device":
+        if (command.name === "") return refused("name");
+        this.#publish({ device: { ...device, name: command.name } });
+        return ACCEPTED;
+      case "start_pairing":
+        this.#publish({ pairing: { state: "opening" } });
+        this.#later(1, () => this.#publish({ pairing: scene("code", Date.now()).pairing }));
+        return ACCEPTED;
+      case "join_pairing":
+        this.#join(command.code);
+        return ACCEPTED;
+      case "cancel_pairing":
+        this.#publish({ pairing: { state: "idle" } });
+        return ACCEPTED;
+      case "compare":
+        this.#publish({
+          peers: command.matches
+            ? peers.map((peer) => (peer.id === command.peer ? { ...peer, verified: true } : peer))
+            : peers.filter((peer) => peer.id !== command.peer),
+        });
+        return ACCEPTED;
+      case "rename_peer":
+        if (command.name === "") return refused("name");
+        this.#publish({
+          peers: peers.map((peer) =>
+            peer.id === command.peer ? { ...peer, name: command.name } : peer,
+          ),
+        });
+        return ACCEPTED;
+      case "remove_peer":
+        this.#publish({ peers: peers.filter((peer) => peer.id !== command.peer) });
+        return ACCEPTED;
+      case "add_folder":
+        return this.#add(command.root, command.label);
+      case "invite_peer":
+        this.#invite(command.folder, command.peer);
+        return ACCEPTED;
+      case "accept_invitation":
+        this.#accept(command.folder, command.peer, command.root);
+        return ACCEPTED;
+      case "remove_folder":
+        this.#publish({ folders: folders.filter((each) => each.id !== command.folder) });
+        return ACCEPTED;
+      case "rescan":
+        return ACCEPTED;
+      default:
+        return assertNever(command);
+    }
+  }
+
+  #join(code: string): void {
+    this.#publish({ pairing: { state: "joining" } });
+    this.#later(1, () => this.#publish({ pairing: { state: "proving" } }));
+    this.#later(2, () => {
+      if (code !== "K7M-2QX") {
+        this.#publish({ pairing: { state: "failed", reason: "code_invalid" } });
+        return;
+      }
+      this.#publish({ pairing: { state: "paired", peer: ANNA.id }, peers: [ANNA] });
+    });
+  }
+
+  #add(root: string, label: string): Outcome {
+    if (root.startsWith("/none")) return refused("root_missing");
+    const id = `made-${(this.#made += 1)}`;
+    const name = label === "" ? (root.split("/").at(-1) ?? root) : label;
+    this.#put({ ...folder(id, name, root), state: { state: "scanning" }, files: 0, bytes: 0 });
+    this.#later(2, () => this.#put({ ...this.#folder(id), ...folder(id, name, root), peers: this.#folder(id).peers }));
+    return { kind: "accepted", answer: { answer: "folder", id } };
+  }
+
+  #invite(id: string, peer: string): void {
+    const peers = (state: string) => [...this.#folder(id).peers.filter((each) => each.id !== peer), { id: peer, state }];
+    this.#put({ ...this.#folder(id), peers: peers("invited") });
+    this.#later(6, () => this.#put({ ...this.#folder(id), peers: peers("connected") }));
+  }
+
+  #accept(id: string, peer: string, root: string): void {
+    const { invitations } = this.#view;
+    const label = invitations.find((each) => each.folder === id)?.label ?? id;
+    this.#publish({ invitations: invitations.filter((each) => each.folder !== id) });
+    this.#arrive({ ...folder(id, label, root), peers: [{ id: peer, state: "connected" }] }, 1);
+  }
+
+  /** Files arrive in ten steps. */
+  #arrive(whole: FolderView, step: number): void {
+    if (step > 10) {
+      this.#put(whole);
+      return;
+    }
+    const share = step / 10;
+    const fetched = Math.round(whole.bytes * share);
+    this.#put({
+      ...whole,
+      state: { state: "syncing" },
+      files: Math.round(whole.files * share),
+      bytes: fetched,
+      needs: Math.max(1, Math.round(whole.files * (1 - share))),
+      transfer: {
+        fetched_bytes: fetched,
+        reused_bytes: 0,
+        files: Math.round(whole.files * share),
+        wanted_bytes: whole.bytes - fetched,
+        bytes_per_second: 48_000_000,
+      },
+    });
+    this.#later(1, () => this.#arrive(whole, step + 1));
+  }
+
+  #folder(id: string): FolderView {
+    return this.#view.folders.find((each) => each.id === id) ?? folder(id, id, "/");
+  }
+
+  #put(next: FolderView): void {
+    const others = this.#view.folders.filter((each) => each.id !== next.id);
+    this.#publish({ folders: [...others, next].sort((a, b) => a.label.localeCompare(b.label)) });
+  }
+
+  #publish(change: Partial<View>): void {
+    this.#view = { ...this.#view, ...change, revision: this.#view.revision + 1 };
+    this.#tell({ kind: "view", view: this.#view });
+  }
+
+  #later(steps: number, act: () => void): void {
+    setTimeout(act, steps * this.#stepMs);
+  }
+}
+
+function refused(code: string): Outcome {
+  return { kind: "refused", error: { code, detail: null } };
+}

@@ -1,0 +1,182 @@
+/** Views that a fake device may begin with, and that tests hold in their hands. */
+import type { FolderView } from "./generated/FolderView";
+import type { PeerView } from "./generated/PeerView";
+import type { View } from "./generated/View";
+
+const COMPARE = [
+  ["🦊", "fox"],
+  ["⚓", "anchor"],
+  ["🌻", "sunflower"],
+  ["🚲", "bicycle"],
+  ["🍋", "lemon"],
+  ["🌙", "moon"],
+  ["🎸", "guitar"],
+].map(([emoji = "", word = ""]) => ({ emoji, word }));
+
+/** A peer that is connected. */
+export const ANNA: PeerView = {
+  id: "anna",
+  name: "Anna's ThinkPad",
+  compare: COMPARE,
+  verified: false,
+  link: {
+    state: "up",
+    path: { kind: "lan", address: "192.168.1.24:51820" },
+    rtt_ms: 0.8,
+    received_bytes: 1_840_000_000,
+    sent_bytes: 92_400_000,
+  },
+};
+
+const NAS: PeerView = {
+  id: "nas",
+  name: "Cellar NAS",
+  compare: [...COMPARE].reverse(),
+  verified: true,
+  link: { state: "up", path: { kind: "relayed" }, rtt_ms: 38, received_bytes: 12_000, sent_bytes: 7_400_000 },
+};
+
+const ATTIC: PeerView = {
+  id: "attic",
+  name: "Attic desktop",
+  compare: COMPARE,
+  verified: true,
+  link: { state: "away" },
+};
+
+/** A folder that is in sync. */
+export function folder(id: string, label: string, root: string): FolderView {
+  return {
+    id,
+    label,
+    root,
+    state: { state: "in_sync" },
+    files: 4812,
+    directories: 214,
+    bytes: 18_640_000_000,
+    needs: 0,
+    conflicts: 0,
+    transfer: { fetched_bytes: 0, reused_bytes: 0, files: 0, wanted_bytes: 0, bytes_per_second: 0 },
+    held_back: [],
+    peers: [],
+  };
+}
+
+const EMPTY: View = {
+  revision: 1,
+  device: {
+    id: "B7Q2MZ4NKX3HTC5WLR8VYD9FGJ6SPEAU2N4K7M3Q5X8ZCBTRWHYD",
+    name: "Ada's desktop",
+    key_place: "keyring",
+    store: "whole",
+    version: "0.1.0",
+  },
+  server: { url: "wss://signal.example.org/ws", state: { state: "online" } },
+  pairing: { state: "idle" },
+  peers: [],
+  folders: [],
+  invitations: [],
+};
+
+const PHOTOS: FolderView = {
+  ...folder("photos", "Photos", "/home/ada/Photos"),
+  peers: [
+    { id: "anna", state: "connected" },
+    { id: "nas", state: "connected" },
+  ],
+};
+
+const NOTES: FolderView = {
+  ...folder("notes", "Notes", "/home/ada/Notes"),
+  files: 388,
+  directories: 12,
+  bytes: 4_200_000,
+  conflicts: 1,
+  peers: [{ id: "anna", state: "connected" }],
+};
+
+const FILM: FolderView = {
+  ...folder("film", "Film project", "/home/ada/Film project"),
+  state: { state: "syncing" },
+  files: 941,
+  bytes: 22_300_000_000,
+  needs: 611,
+  transfer: {
+    fetched_bytes: 22_000_000_000,
+    reused_bytes: 310_000_000,
+    files: 941,
+    wanted_bytes: 9_100_000_000,
+    bytes_per_second: 112_000_000,
+  },
+  peers: [
+    { id: "anna", state: "connected" },
+    { id: "attic", state: "away" },
+  ],
+};
+
+/** Drawn like a QR code; reads as nothing. */
+const QR = `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 21 21" shape-rendering="crispEdges"><path fill="#000" d="M0 0h7v7H0zM14 0h7v7h-7zM0 14h7v7H0zM8 1h2v2H8zM11 3h2v3h-2zM8 8h3v2H8zM13 9h4v2h-4zM18 8h3v4h-3zM9 12h3v3H9zM14 14h2v3h-2zM17 13h3v2h-3zM8 17h4v3H8zM18 17h3v4h-3zM14 19h2v2h-2zM1 9h4v3H1z"/><path fill="#fff" d="M1 1h5v5H1zM15 1h5v5h-5zM1 15h5v5H1z"/><path fill="#000" d="M2 2h3v3H2zM16 2h3v3h-3zM2 16h3v3H2z"/></svg>`;
+
+/** The view of a scene at a time. */
+export function scene(name: string, nowMs: number): View {
+  const paired: View = { ...EMPTY, peers: [ANNA, ATTIC, NAS] };
+  switch (name) {
+    case "empty":
+      return EMPTY;
+    case "code": {
+      const expires_at_ms = nowMs + 287_000;
+      const link = "towline://pair?v=1&s=wss%3A%2F%2Fsignal.example.org%2Fws&c=K7M&k=secret";
+      return { ...EMPTY, pairing: { state: "waiting", code: "K7M-2QX", link, qr_svg: QR, expires_at_ms } };
+    }
+    case "paired":
+      return paired;
+    case "synced":
+      return { ...paired, folders: [NOTES, PHOTOS] };
+    case "syncing":
+      return { ...paired, folders: [FILM, NOTES, PHOTOS] };
+    case "invited":
+      return {
+        ...paired,
+        peers: [{ ...ANNA, verified: true }],
+        invitations: [{ peer: "anna", folder: "recipes", label: "Recipes" }],
+      };
+    case "trouble":
+      return trouble(paired, nowMs);
+    default:
+      return { ...EMPTY, device: { ...EMPTY.device, store: "new" } };
+  }
+}
+
+function trouble(paired: View, nowMs: number): View {
+  const broken: FolderView = {
+    ...PHOTOS,
+    id: "disk",
+    label: "Backup disk",
+    root: "/media/ada/disk",
+    state: { state: "paused", fault: "missing" },
+  };
+  const waiting: FolderView = {
+    ...NOTES,
+    state: { state: "waiting" },
+    needs: 3,
+    held_back: [
+      { path: "private/diary.txt", reason: "unreadable" },
+      { path: "mail/re: order?.eml", reason: "name" },
+      { path: "invoice\u202efdp.exe", reason: "disk_full" },
+    ],
+  };
+  return {
+    ...paired,
+    device: { ...paired.device, key_place: "file" },
+    server: {
+      url: "wss://signal.example.org/ws",
+      state: { state: "offline", fault: "unreachable", retry_at_ms: nowMs + 24_000 },
+    },
+    peers: [
+      ANNA,
+      { ...ATTIC, name: "Attic \u202edesktop", link: { state: "impostor" } },
+      { ...NAS, link: { state: "waiting", fault: "timed_out", retry_at_ms: nowMs + 62_000 } },
+    ],
+    folders: [broken, waiting],
+  };
+}

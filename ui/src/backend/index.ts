@@ -1,0 +1,40 @@
+/**
+ * What the window needs from whoever runs the device: views to show, commands to give, and two
+ * things that only a shell can do (choose a directory, open one). `tauri.ts` is the desktop app,
+ * `fake.ts` a browser with nothing behind it.
+ */
+import type { AnswerView } from "./generated/AnswerView";
+import type { CommandView } from "./generated/CommandView";
+import type { View } from "./generated/View";
+import type { ViewError } from "./generated/ViewError";
+
+/** What the shell tells about the device, the latest only. */
+export type Told =
+  | { kind: "starting" }
+  | { kind: "view"; view: View }
+  | { kind: "failed"; error: ViewError }
+  | { kind: "ended"; error: ViewError | null };
+
+/** What became of something a person asked for. */
+export type Outcome =
+  | { kind: "accepted"; answer: AnswerView }
+  | { kind: "refused"; error: ViewError };
+
+/** Runs the device behind the window. */
+export interface Backend {
+  /** Tells where the device stands now and after every change; ends with the returned call. */
+  watch(tell: (told: Told) => void): () => void;
+  /** Gives a command; its effects are seen in later views only. */
+  command(command: CommandView): Promise<Outcome>;
+  /** Starts the device again after it failed or ended. */
+  start(): Promise<void>;
+  /** Lets the person choose a directory; `null` when nothing was chosen. */
+  pickDirectory(title: string): Promise<string | null>;
+  /** Shows a synced folder in the system's file manager. */
+  openFolder(folder: string): Promise<Outcome>;
+}
+
+/** A value that no longer has any case left; the compiler proves it. */
+export function assertNever(value: never): never {
+  throw new Error(`a case nobody has thought of: ${JSON.stringify(value)}`);
+}

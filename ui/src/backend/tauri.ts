@@ -1,0 +1,45 @@
+/** The desktop app: every call is a command of the shell, views arrive on a channel. */
+import { Channel, invoke } from "@tauri-apps/api/core";
+
+import { assertExact } from "./door";
+import type { AnswerView } from "./generated/AnswerView";
+import type { ViewError } from "./generated/ViewError";
+import type { Backend, Outcome, Told } from "./index";
+
+/** The device that the desktop shell runs, or is attached to. */
+export const tauri: Backend = {
+  watch(tell) {
+    let listening = true;
+    const channel = new Channel<Told>();
+    channel.onmessage = (told) => {
+      if (listening) {
+        assertExact(told);
+        tell(told);
+      }
+    };
+    void invoke("watch", { channel });
+    return () => {
+      listening = false;
+    };
+  },
+  command: (command) => outcome(invoke<AnswerView>("command", { command })),
+  start: () => invoke("start"),
+  pickDirectory: (title) => invoke<string | null>("pick_directory", { title }),
+  openFolder: (folder) =>
+    outcome(invoke("open_folder", { folder }).then(() => ({ answer: "accepted" }))),
+};
+
+async function outcome(call: Promise<AnswerView>): Promise<Outcome> {
+  try {
+    return { kind: "accepted", answer: await call };
+  } catch (error) {
+    return { kind: "refused", error: asViewError(error) };
+  }
+}
+
+function asViewError(error: unknown): ViewError {
+  if (typeof error === "object" && error !== null && "code" in error) {
+    return error as ViewError;
+  }
+  return { code: "shell", detail: String(error) };
+}

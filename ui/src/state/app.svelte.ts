@@ -1,0 +1,123 @@
+/**
+ * The window's state: the last view, the place where the person is, and what a toast says. All
+ * else is derived. Effects of commands are seen in later views only.
+ */
+import type { Backend, Outcome, Told } from "../backend";
+import type { CommandView } from "../backend/generated/CommandView";
+import type { FolderView } from "../backend/generated/FolderView";
+import type { PeerView } from "../backend/generated/PeerView";
+import type { View } from "../backend/generated/View";
+import { problems, type Problem } from "./problems";
+import { progress, round, type Progress, type Round } from "./progress";
+import { steady } from "./steady";
+import { headline, type Headline } from "./summary";
+
+/** Where the person is. */
+export type Place =
+  | { at: "home" }
+  | { at: "folders" }
+  | { at: "folder"; folder: string }
+  | { at: "add_folder"; peer: string | null }
+  | { at: "accept"; peer: string; folder: string }
+  | { at: "devices" }
+  | { at: "compare"; peer: string }
+  | { at: "pair"; first: "show" | "enter" }
+  | { at: "settings" };
+
+/** How long a toast stays: 6 s, long enough to read two sentences. */
+const TOAST_MS = 6000;
+
+/** Everything that the window shows. */
+export class App {
+  readonly backend: Backend;
+  told = $state.raw<Told>({ kind: "starting" });
+  place = $state.raw<Place>({ at: "home" });
+  toast = $state.raw("");
+  nowMs = $state.raw(Date.now());
+  #dismissed = $state.raw<ReadonlySet<Problem["kind"]>>(new Set());
+  #welcomed = $state.raw(false);
+  #rounds = $state.raw<ReadonlyMap<string, Round>>(new Map());
+  #toastTimer: ReturnType<typeof setTimeout> | undefined;
+
+  readonly view: View | null = $derived(this.told.kind === "view" ? this.told.view : null);
+  readonly problems: Problem[] = $derived(
+    this.view
+      ? problems(this.view).filter(({ kind, weight }) => weight !== "note" || !this.#dismissed.has(kind))
+      : [],
+  );
+  readonly progress: ReadonlyMap<string, Progress> = $derived(this.#progress());
+  readonly headline: Headline | null = $derived(
+    this.view ? headline(this.view, this.progress) : null,
+  );
+  /** A new device whose person has not yet chosen what to do. */
+  readonly isFirstStart: boolean = $derived(
+    !this.#welcomed &&
+      this.view?.device.store === "new" &&
+      this.view.peers.length + this.view.folders.length === 0,
+  );
+
+  constructor(backend: Backend) {
+    this.backend = backend;
+  }
+
+  /** Follows the device until the returned call. */
+  follow(): () => void {
+    const tick = setInterval(() => (this.nowMs = Date.now()), 1000);
+    const stop = this.backend.watch((told) => this.hear(told));
+    return () => {
+      clearInterval(tick);
+      stop();
+    };
+  }
+
+  /** Takes what the backend tells. */
+  hear(told: Told): void {
+    this.nowMs = Date.now();
+    this.told = told.kind === "view" ? { kind: "view", view: steady(told.view, this.view) } : told;
+    if (told.kind !== "view") return;
+    const rounds = new Map<string, Round>();
+    for (const folder of told.view.folders) {
+      const next = round(this.#rounds.get(folder.id) ?? null, folder, this.nowMs);
+      if (next) rounds.set(folder.id, next);
+    }
+    this.#rounds = rounds;
+  }
+
+  go(place: Place): void {
+    this.#welcomed = true;
+    this.place = place;
+    this.toast = "";
+  }
+
+  command(command: CommandView): Promise<Outcome> {
+    return this.backend.command(command);
+  }
+
+  /** Says that something is done; gone by itself. */
+  say(text: string): void {
+    clearTimeout(this.#toastTimer);
+    this.toast = text;
+    this.#toastTimer = setTimeout(() => (this.toast = ""), TOAST_MS);
+  }
+
+  dismiss(kind: Problem["kind"]): void {
+    this.#dismissed = new Set([...this.#dismissed, kind]);
+  }
+
+  peer(id: string): PeerView | undefined {
+    return this.view?.peers.find((peer) => peer.id === id);
+  }
+
+  folder(id: string): FolderView | undefined {
+    return this.view?.folders.find((folder) => folder.id === id);
+  }
+
+  #progress(): ReadonlyMap<string, Progress> {
+    const all = new Map<string, Progress>();
+    for (const folder of this.view?.folders ?? []) {
+      const running = this.#rounds.get(folder.id);
+      if (running) all.set(folder.id, progress(running, folder, this.nowMs));
+    }
+    return all;
+  }
+}

@@ -1,0 +1,109 @@
+import { describe, expect, test, vi } from "vitest";
+
+import type { Backend, Told } from "../backend";
+import { scene } from "../backend/fake_scenes";
+import { App } from "./app.svelte";
+import { problems } from "./problems";
+import { isAbsolute, lastPart } from "./paths";
+import { shortcut } from "./shortcuts";
+
+function appAt(name: string): App {
+  const backend: Backend = {
+    watch: () => () => undefined,
+    command: () => Promise.resolve({ kind: "accepted", answer: { answer: "accepted" } }),
+    start: () => Promise.resolve(),
+    pickDirectory: () => Promise.resolve(null),
+    openFolder: () => Promise.resolve({ kind: "accepted", answer: { answer: "accepted" } }),
+  };
+  const app = new App(backend);
+  app.hear({ kind: "view", view: scene(name, 0) });
+  return app;
+}
+
+describe("the headline", () => {
+  test.each([
+    ["empty", "alone"],
+    ["paired", "no_folders"],
+    ["synced", "in_sync"],
+    ["syncing", "syncing"],
+    ["trouble", "attention"],
+  ])("of the scene %s is %s", (name, kind) => {
+    expect(appAt(name).headline?.kind).toBe(kind);
+  });
+});
+
+describe("problems", () => {
+  test("are told the gravest first", () => {
+    const kinds = problems(scene("trouble", 0)).map(({ kind }) => kind);
+    expect(kinds).toEqual(["impostor", "paused", "server_offline", "key_file"]);
+  });
+
+  test("stay until they are solved; notes can be dismissed", () => {
+    const app = appAt("trouble");
+    app.dismiss("key_file");
+    app.dismiss("server_offline");
+    expect(app.problems.map(({ kind }) => kind)).toEqual(["impostor", "paused", "server_offline"]);
+  });
+});
+
+test("a server that is tried again stays a problem until it answers", () => {
+  const app = appAt("trouble");
+  const view = scene("trouble", 0);
+  const at = (state: "connecting" | "online") => ({ ...view, server: { url: null, state: { state } } });
+  const isTold = () => app.problems.some(({ kind }) => kind === "server_offline");
+  app.hear({ kind: "view", view: at("connecting") });
+  expect(isTold()).toBe(true);
+  app.hear({ kind: "view", view: at("online") });
+  app.hear({ kind: "view", view: at("connecting") });
+  expect(isTold()).toBe(false);
+});
+
+describe("the first start", () => {
+  test("is shown to a new device until its person goes somewhere", () => {
+    const app = appAt("new");
+    expect(app.isFirstStart).toBe(true);
+    app.go({ at: "pair", first: "show" });
+    expect(app.isFirstStart).toBe(false);
+  });
+
+  test("is not shown to a device that knows somebody", () => {
+    expect(appAt("paired").isFirstStart).toBe(false);
+  });
+});
+
+test("progress runs while a folder syncs and ends with it", () => {
+  const app = appAt("syncing");
+  expect([...app.progress.keys()]).toEqual(["film"]);
+  app.hear({ kind: "view", view: scene("synced", 0) });
+  expect(app.progress.size).toBe(0);
+});
+
+test("without a view there is nothing to show", () => {
+  const app = appAt("synced");
+  const ended: Told = { kind: "ended", error: null };
+  app.hear(ended);
+  expect([app.view, app.headline, app.problems]).toEqual([null, null, []]);
+});
+
+test("a toast goes by itself", () => {
+  vi.useFakeTimers();
+  const app = appAt("synced");
+  app.say("done");
+  expect(app.toast).toBe("done");
+  vi.runAllTimers();
+  expect(app.toast).toBe("");
+  vi.useRealTimers();
+});
+
+test("keys lead to places only with their modifier", () => {
+  const press = { key: "2", ctrlKey: true, metaKey: false, altKey: false, shiftKey: false };
+  expect(shortcut(press)).toEqual({ at: "folders" });
+  expect(shortcut({ ...press, ctrlKey: false })).toBeNull();
+  expect(shortcut({ ...press, altKey: true })).toBeNull();
+});
+
+test("paths of every system are known by their beginning", () => {
+  expect(["/a", "C:\\a", "c:/a", "\\\\nas\\a"].every(isAbsolute)).toBe(true);
+  expect(["a", "./a", "~/a", ""].some(isAbsolute)).toBe(false);
+  expect([lastPart("/a/b/"), lastPart("C:\\a\\b"), lastPart("/")]).toEqual(["b", "b", ""]);
+});

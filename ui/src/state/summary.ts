@@ -1,0 +1,44 @@
+/** The one sentence of the header: what a person would want to know first. */
+import type { View } from "../backend/generated/View";
+import type { Progress } from "./progress";
+import { problems } from "./problems";
+
+/** What the header says. */
+export type Headline =
+  | { kind: "alone" }
+  | { kind: "no_folders"; peers: number }
+  | { kind: "attention"; count: number }
+  | { kind: "syncing"; folders: number; bytesPerSecond: number; leftMs: number | null }
+  | { kind: "scanning" }
+  | { kind: "waiting"; paths: number }
+  | { kind: "nobody_here" }
+  | { kind: "in_sync" };
+
+/** The headline of a view; `progress` holds the folders that are at work. */
+export function headline(view: View, progress: ReadonlyMap<string, Progress>): Headline {
+  const waiting = problems(view).filter((problem) => problem.weight !== "note").length;
+  if (waiting > 0) return { kind: "attention", count: waiting };
+  if (view.peers.length === 0 && view.folders.length === 0) return { kind: "alone" };
+  if (view.folders.length === 0) return { kind: "no_folders", peers: view.peers.length };
+  const syncing = view.folders.filter((folder) => folder.state.state === "syncing");
+  if (syncing.length > 0) {
+    const running = syncing.flatMap((folder) => progress.get(folder.id) ?? []);
+    const lefts = running.map((each) => each.leftMs);
+    const known = lefts.filter((left) => left !== null);
+    return {
+      kind: "syncing",
+      folders: syncing.length,
+      bytesPerSecond: running.reduce((sum, each) => sum + each.bytesPerSecond, 0),
+      leftMs: known.length === syncing.length ? Math.max(...known) : null,
+    };
+  }
+  if (view.folders.some(({ state }) => state.state === "scanning" || state.state === "opening")) {
+    return { kind: "scanning" };
+  }
+  const stuck = view.folders.filter((folder) => folder.state.state === "waiting");
+  if (stuck.length > 0) {
+    return { kind: "waiting", paths: stuck.reduce((sum, folder) => sum + folder.needs, 0) };
+  }
+  const connected = view.peers.some((peer) => peer.link.state === "up");
+  return connected ? { kind: "in_sync" } : { kind: "nobody_here" };
+}

@@ -1,0 +1,77 @@
+/** Numbers as people of a locale read them. Sizes are decimal, as disks and networks are sold. */
+
+const UNITS = ["byte", "kilobyte", "megabyte", "gigabyte", "terabyte"] as const;
+
+/** Formats numbers for one locale. */
+export class Numbers {
+  readonly #locale: string;
+  readonly #plain: Intl.NumberFormat;
+
+  constructor(locale: string) {
+    this.#locale = locale;
+    this.#plain = new Intl.NumberFormat(locale);
+  }
+
+  /** `12,400` */
+  count(value: number): string {
+    return this.#plain.format(value);
+  }
+
+  /** `1.4 GB` */
+  bytes(value: number): string {
+    const [scaled, unit] = scale(value);
+    return this.#unit(scaled, unit, unit === "byte" ? 0 : digits(scaled));
+  }
+
+  /** `12 MB/s` */
+  speed(bytesPerSecond: number): string {
+    const [scaled, unit] = scale(bytesPerSecond);
+    return this.#unit(scaled, `${unit}-per-second`, unit === "byte" ? 0 : digits(scaled));
+  }
+
+  /** `4 ms`, `0.6 ms` */
+  milliseconds(value: number): string {
+    return this.#unit(value, "millisecond", value < 10 ? 1 : 0);
+  }
+
+  /** `40 sec`, `3 min`, `2 hr`: one unit, never less than a second. */
+  duration(ms: number): string {
+    const seconds = Math.max(1, Math.round(ms / 1000));
+    if (seconds < 60) return this.#unit(seconds, "second", 0);
+    if (seconds < 3600) return this.#unit(Math.round(seconds / 60), "minute", 0);
+    return this.#unit(seconds / 3600, "hour", seconds < 36_000 ? 1 : 0);
+  }
+
+  /** `4:07`, for clocks that count down. */
+  clock(ms: number): string {
+    const seconds = Math.max(0, Math.ceil(ms / 1000));
+    const rest = String(seconds % 60).padStart(2, "0");
+    return `${Math.floor(seconds / 60)}:${rest}`;
+  }
+
+  /** `64 %` in the locale's way; never 100 % before all is done. */
+  share(value: number): string {
+    const bounded = value >= 1 ? 1 : Math.floor(value * 100) / 100;
+    return new Intl.NumberFormat(this.#locale, { style: "percent" }).format(bounded);
+  }
+
+  #unit(value: number, unit: string, fraction: number): string {
+    // "26 byte" is nobody's way to say it.
+    const unitDisplay = unit === "byte" ? "long" : "short";
+    const style = { style: "unit", unit, unitDisplay, maximumFractionDigits: fraction } as const;
+    return new Intl.NumberFormat(this.#locale, style).format(value);
+  }
+}
+
+function scale(value: number): [number, (typeof UNITS)[number]] {
+  let scaled = value;
+  for (const unit of UNITS) {
+    if (scaled < 1000 || unit === "terabyte") return [scaled, unit];
+    scaled /= 1000;
+  }
+  return [value, "byte"];
+}
+
+function digits(value: number): number {
+  return value < 10 ? 1 : 0;
+}

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use tokio::sync::mpsc;
-use towline_core::io::{DiskEvent, ScanId};
+use towline_core::io::{AbsentRoot, DiskEvent, ScanId};
 
 use super::super::Disk;
 use super::*;
@@ -113,9 +113,12 @@ impl Running {
 async fn the_watcher_sees_create_modify_rename_and_delete() {
     let place = TestRoot::new();
     let mut running = Running::start();
-    running
-        .disk
-        .prepare(FOLDER, root_path(place.directory.path()), Vec::new());
+    running.disk.prepare(
+        FOLDER,
+        root_path(place.directory.path()),
+        Vec::new(),
+        AbsentRoot::Refused,
+    );
     assert_eq!(running.next().await, DiskEvent::Prepared(Ok(())));
     running.disk.open(FOLDER, root_path(place.directory.path()));
     assert_eq!(running.next().await, DiskEvent::Root(Ok(())));
@@ -192,9 +195,12 @@ async fn at_most_two_pages_are_out() {
         ));
     }
     // Whatever else is asked is answered first: the scan waits.
-    running
-        .disk
-        .prepare(FOLDER, root_path(place.directory.path()), Vec::new());
+    running.disk.prepare(
+        FOLDER,
+        root_path(place.directory.path()),
+        Vec::new(),
+        AbsentRoot::Refused,
+    );
     assert_eq!(running.next().await, DiskEvent::Prepared(Ok(())));
     running.disk.continue_scan(FOLDER, ScanId(1));
     assert!(matches!(
@@ -251,9 +257,12 @@ async fn a_root_that_cannot_be_opened_says_why_once() {
     let wrong = DiskEvent::Root(Err(RootFault::WrongMarker));
     assert_eq!(running.next().await, wrong);
     running.disk.doubt(FOLDER);
-    running
-        .disk
-        .prepare(FOLDER, root_path(place.directory.path()), Vec::new());
+    running.disk.prepare(
+        FOLDER,
+        root_path(place.directory.path()),
+        Vec::new(),
+        AbsentRoot::Refused,
+    );
     assert_eq!(
         running.next().await,
         DiskEvent::Prepared(Err(RootFault::WrongMarker))

@@ -5,7 +5,7 @@ use std::io::{Seek, SeekFrom, Write};
 use std::net::UdpSocket;
 use std::path::{Path, PathBuf};
 
-use crate::support::tree::{grow, read, settle};
+use crate::support::tree::{Lying, grow, read, settle};
 use crate::support::watch::{count, folder, is_in_sync};
 use crate::support::{Device, Seed, Server, World};
 
@@ -155,8 +155,8 @@ impl Agreed {
         let texts: Vec<Vec<u8>> = tree
             .into_values()
             .filter_map(|lying| match lying {
-                crate::support::tree::Lying::File { bytes, .. } => Some(bytes),
-                _ => None,
+                Lying::File { bytes, .. } => Some(bytes),
+                Lying::Directory | Lying::Symlink(_) => None,
             })
             .collect();
         for edit in [&b"ada's edit"[..], b"ben's edit"] {

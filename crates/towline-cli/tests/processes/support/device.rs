@@ -114,7 +114,7 @@ impl Device {
 
     /// Runs everything as this user, with a copy of the program that it can reach.
     #[must_use]
-    pub(crate) fn as_user(mut self, user: u32) -> Self {
+    pub(crate) fn run_by(mut self, user: u32) -> Self {
         let copy = self.logs.join(format!("{}.bin", self.name));
         std::fs::copy(&self.program, &copy).expect("the program can be copied");
         std::fs::create_dir_all(&self.home).expect("a home can be made");

@@ -100,8 +100,8 @@ pub struct Link {
     /// Where this device listens.
     local: Vec<SocketAddr>,
     backoff: Backoff,
-    /// The peer's last word was that it does not trust this device. An acceptor, which does not
-    /// dial, hears it once and shows it until it is connected again.
+    /// The peer's last word was that it does not trust this device. It is said once, and shown
+    /// until both are connected again.
     was_refused: bool,
 }
 
@@ -488,6 +488,16 @@ impl Link {
     }
 
     fn wait(&mut self, fault: LinkFault, turn: &mut Turn<'_>) {
+        // Whoever does not trust us does not even answer: silence after a refusal is one more.
+        let fault = match fault {
+            LinkFault::TimedOut if self.was_refused => LinkFault::Refused,
+            LinkFault::TimedOut
+            | LinkFault::Closed
+            | LinkFault::Refused
+            | LinkFault::Impostor
+            | LinkFault::Protocol
+            | LinkFault::Version => fault,
+        };
         self.was_refused = fault == LinkFault::Refused;
         self.phase = match fault {
             LinkFault::Impostor => Phase::Impostor,

@@ -6,20 +6,19 @@
 
 #![cfg(unix)]
 
-// mod process_content;
-mod process_kill;
-mod process_pairing;
-// mod process_roots;
-// mod process_server;
-// mod process_stop;
-// mod process_store;
-mod process_sync;
-// mod process_trust;
 mod process_content;
 #[cfg(target_os = "linux")]
 mod process_disks;
+#[cfg(target_os = "linux")]
+mod process_keyring;
+mod process_kill;
+mod process_pairing;
+#[cfg(target_os = "linux")]
+mod process_relay;
 mod process_roots;
 mod process_server;
 mod process_stop;
+mod process_store;
+mod process_sync;
 mod process_trust;
 mod support;

@@ -9,7 +9,7 @@ use crate::support::watch::{count, folder};
 use crate::support::{Device, Seed, Server, World};
 
 #[test]
-fn a_read_only_disk_is_refused_and_pauses_what_is_synced() {
+fn a_read_only_disk_is_refused_and_keeps_what_is_synced() {
     let world = World::new("readonly");
     let disk = SmallDisk::mount(&world.place("disk"), 4096);
     let server = Server::start(&world);
@@ -23,9 +23,6 @@ fn a_read_only_disk_is_refused_and_pauses_what_is_synced() {
     ada.share(&here, &ben, &there);
     settle((&ada, &here), (&ben, &there));
     disk.read_only();
-    ben.wait("the pause", |view| {
-        folder(view)["state"]["fault"] == "read_only"
-    });
     let add = ben.refused(&["folder", "add", text(&world.place("disk/other"))]);
     add.must_say(
         "root_read_only",
@@ -34,6 +31,11 @@ fn a_read_only_disk_is_refused_and_pauses_what_is_synced() {
     fs::write(here.join("file"), "two").expect("written");
     fs::write(here.join("more"), "more").expect("written");
     ada.wait("the edits", |view| count(view, "files") == 2);
+    ben.wait("the refusal", |view| {
+        folder(view)["state"]["fault"] == "read_only"
+            || folder(view)["held_back"][0]["reason"] == "read_only"
+    });
+    assert!(ben.says(&["folder", "list"]).contains("disk is read-only"));
     assert_eq!(
         fs::read_to_string(there.join("file")).expect("there"),
         "one"

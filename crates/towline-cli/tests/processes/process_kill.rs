@@ -8,6 +8,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use crate::support::device::Dialer;
 use crate::support::tree::{History, grow, must_be_whole, settle, temporary_files};
 use crate::support::watch::{count, is_in_sync};
 use crate::support::{Device, Seed, Server, Watch, World};
@@ -31,8 +32,12 @@ fn killing_the_sender_loses_nothing() {
 fn kill(victim: Victim, name: &str) {
     let world = World::new(name);
     let server = Server::start(&world);
-    let mut ada = Device::start_new(&world, "ada", &server);
-    let mut ben = Device::start_new(&world, "ben", &server);
+    // Who comes back dials, so that the other one need not first miss it.
+    let dialer = match victim {
+        Victim::Sender => Dialer::First,
+        Victim::Receiver => Dialer::Second,
+    };
+    let (mut ada, mut ben) = Device::two(&world, &server, dialer);
     ada.pair(&ben);
     let (here, there) = (world.directory("here"), world.directory("there"));
     let mut seed = Seed::new(number("TOWLINE_SEED", 7));

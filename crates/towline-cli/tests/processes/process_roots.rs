@@ -108,7 +108,7 @@ fn what_cannot_be_read_is_held_back_and_deleted_nowhere() {
     let mut ada = Device::new(&world, "ada", &server.url);
     let here = world.directory("here");
     if is_root() {
-        ada = ada.as_user(NOBODY);
+        ada = ada.run_by(NOBODY);
         std::os::unix::fs::chown(&here, Some(NOBODY), Some(NOBODY)).expect("root can give it away");
     }
     ada.start();

@@ -11,7 +11,7 @@ pub(crate) mod world;
 
 use std::time::Duration;
 
-pub(crate) use device::{Device, Refused};
+pub(crate) use device::Device;
 pub(crate) use seed::Seed;
 pub(crate) use server::Server;
 pub(crate) use watch::Watch;

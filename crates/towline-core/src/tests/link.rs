@@ -466,6 +466,17 @@ fn an_acceptor_that_is_refused_shows_it_until_it_is_connected_again() {
 }
 
 #[test]
+fn silence_after_a_refusal_is_shown_as_one_more() {
+    let mut world = World::up_on_relay(&[]);
+    let (peer, first) = (world.peer, ConnectionId(1));
+    world.network(NetworkEvent::Disconnected(peer, first, LinkFault::Refused));
+    world.pass(seconds(2));
+    world.network(NetworkEvent::DialFailed(peer, LinkFault::TimedOut));
+    let state = world.link.summary(world.now);
+    assert!(matches!(state, LinkState::Waiting { fault: LinkFault::Refused, .. }), "{state:?}");
+}
+
+#[test]
 fn probes_are_answered_by_probes_only_until_the_way_is_proved() {
     let mut world = World::acceptor(&[]);
     world.input(LinkInput::Start);

@@ -27,7 +27,15 @@ pub(crate) struct Device {
     /// What stands before the program: a network namespace, for example.
     before: Vec<String>,
     user: Option<u32>,
+    environment: Vec<(String, String)>,
     up: Option<Running>,
+}
+
+/// Which of two devices has the lower key, by which it is the one that dials.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Dialer {
+    First,
+    Second,
 }
 
 /// How a command was refused.
@@ -53,6 +61,7 @@ impl Device {
             options: options.map(str::to_owned).to_vec(),
             before: Vec::new(),
             user: None,
+            environment: Vec::new(),
             up: None,
         }
     }
@@ -62,6 +71,31 @@ impl Device {
         let mut device = Self::new(world, name, &server.url);
         device.start();
         device
+    }
+
+    /// Two running devices of which the given one dials.
+    pub(crate) fn two(world: &World, server: &Server, dialer: Dialer) -> (Self, Self) {
+        let one = Self::start_new(world, "ada", server);
+        let other = Self::start_new(world, "ben", server);
+        match (dialer, one.key() < other.key()) {
+            (Dialer::First, true) | (Dialer::Second, false) => (one, other),
+            (Dialer::First, false) | (Dialer::Second, true) => (other, one),
+        }
+    }
+
+    /// Its id in the order of keys: in base 32, digits come after letters.
+    pub(crate) fn key(&self) -> Vec<u8> {
+        let view = self.view();
+        let id = view["device"]["id"].as_str().expect("a device has an id");
+        id.bytes()
+            .map(|letter| {
+                if letter.is_ascii_digit() {
+                    letter + 128
+                } else {
+                    letter
+                }
+            })
+            .collect()
     }
 
     /// Other options for `up`.
@@ -80,7 +114,7 @@ impl Device {
 
     /// Runs everything as this user, with a copy of the program that it can reach.
     #[must_use]
-    pub(crate) fn as_user(mut self, user: u32) -> Self {
+    pub(crate) fn run_by(mut self, user: u32) -> Self {
         let copy = self.logs.join(format!("{}.bin", self.name));
         std::fs::copy(&self.program, &copy).expect("the program can be copied");
         std::fs::create_dir_all(&self.home).expect("a home can be made");
@@ -99,6 +133,33 @@ impl Device {
         });
         self.up = Some(up);
         serde_json::from_str(&line).expect("the greeting is JSON")
+    }
+
+    /// Starts the engine and waits for what it tells a person.
+    pub(crate) fn start_in_words(&mut self) -> String {
+        let mut command = self.bare();
+        command
+            .arg("--home")
+            .arg(&self.home)
+            .arg("up")
+            .args(&self.options);
+        let up = Running::start(&self.name, command, &self.log());
+        let line = up.line("that it is up", PATIENCE, |line| {
+            line.starts_with("Towline is up")
+        });
+        self.up = Some(up);
+        line
+    }
+
+    /// Gives everything that follows these variables.
+    pub(crate) fn set_environment<'a>(
+        &mut self,
+        variables: impl IntoIterator<Item = (&'a str, &'a str)>,
+    ) {
+        let owned = variables
+            .into_iter()
+            .map(|(name, value)| (name.to_owned(), value.to_owned()));
+        self.environment = owned.collect();
     }
 
     /// Starts an engine that must end by itself with a complaint.
@@ -294,6 +355,7 @@ impl Device {
         ] {
             command.env_remove(name);
         }
+        command.envs(self.environment.iter().map(|(name, value)| (name, value)));
         if let Some(user) = self.user {
             command.uid(user).gid(user);
         }

@@ -21,6 +21,12 @@ pub(crate) fn as_root(words: &[&str]) {
     );
 }
 
+/// Runs a command as root; what comes of it does not matter.
+pub(crate) fn try_as_root(words: &[&str]) {
+    // Used to clean up: there is nobody left to tell.
+    let _ = root_command(words).output();
+}
+
 fn root_command(words: &[&str]) -> Command {
     let (program, arguments) = words.split_first().expect("a command");
     if is_root() {
@@ -55,12 +61,12 @@ impl SmallDisk {
         Self(place.to_owned())
     }
 
-    /// Gives it another size.
+    /// Gives it another size, and makes it writable.
     pub(crate) fn resize(&self, size_kib: u64) {
         as_root(&[
             "mount",
             "-o",
-            &format!("remount,size={size_kib}k"),
+            &format!("remount,rw,size={size_kib}k"),
             text(&self.0),
         ]);
     }
@@ -74,6 +80,6 @@ impl SmallDisk {
 impl Drop for SmallDisk {
     fn drop(&mut self) {
         // A device that still has it open is being killed; the mount goes with its last user.
-        let _ = root_command(&["umount", "--lazy", text(&self.0)]).output();
+        try_as_root(&["umount", "--lazy", text(&self.0)]);
     }
 }

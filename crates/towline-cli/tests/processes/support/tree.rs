@@ -7,7 +7,9 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use super::watch::{folder, is_in_sync};
+use serde_json::Value;
+
+use super::watch::{count, folder, is_in_sync};
 use super::{Device, PATIENCE, Seed, Watch};
 
 /// What lies at one path, as far as it is synced.
@@ -208,7 +210,11 @@ pub(crate) fn settle_all(all: &[(&Device, &Path)]) {
             [one, other] => difference(one.1, other.1),
             _ => None,
         });
-        let differences: Vec<String> = differences.collect();
+        let unseen = all
+            .iter()
+            .zip(&views)
+            .filter_map(|((_, root), view)| unseen(root, view));
+        let differences: Vec<String> = differences.chain(unseen).collect();
         if differences.is_empty() {
             return;
         }
@@ -219,6 +225,21 @@ pub(crate) fn settle_all(all: &[(&Device, &Path)]) {
         .map(|(device, _)| folder(&device.view()).clone())
         .collect();
     panic!("not equal in time: {last}; {folders:#?}");
+}
+
+/// Files that lie there and are not yet in the device's view.
+fn unseen(root: &Path, view: &Value) -> Option<String> {
+    let lying = read(root)
+        .into_values()
+        .filter(|lying| matches!(lying, Lying::File { .. }))
+        .count();
+    let seen = count(view, "files");
+    (seen != lying as u64).then(|| {
+        format!(
+            "{seen} of {lying} files are in the view of {}",
+            root.display()
+        )
+    })
 }
 
 /// How long one view is waited for before the next device is asked: 50 ms.

@@ -24,7 +24,8 @@ use crate::disk::{Disk, KnownRows, OpenRows, Root};
 use crate::network::{IncomingStream, Network};
 use crate::tasks::Tasks;
 use crate::transfer::{
-    self, Grants, Peers, Progress, ProgressReading, Server, Transfer, TransferEvent, Work,
+    self, Grants, Peers, Progress, ProgressReading, Server, Transfer, TransferEvent, TransferFault,
+    Work,
 };
 use crate::view::TransferView;
 
@@ -479,7 +480,14 @@ async fn carry_outcomes(
                     return;
                 }
             }
-            TransferEvent::Faulty(peer, fault) => {
+            TransferEvent::Faulty(peer, TransferFault::WrongBytes) => {
+                // One file that has rotted on an honest peer's disk must not part us from the rest.
+                warn!(
+                    peer = peer.short(),
+                    "a peer sends wrong bytes; they were thrown away"
+                );
+            }
+            TransferEvent::Faulty(peer, fault @ TransferFault::Protocol) => {
                 warn!(peer = peer.short(), %fault, "a peer sends what cannot be used");
                 let misbehaved = Input::Network(NetworkEvent::Misbehaved(peer));
                 if inputs.send(misbehaved).await.is_err() {

@@ -140,14 +140,24 @@ fn random<const N: usize>() -> Result<Zeroizing<[u8; N]>, KeyError> {
 /// Writes a new file that only this user may read, durably and all or nothing.
 fn write_private(path: &Path, text: &str) -> io::Result<()> {
     let temporary = path.with_extension("new");
+    // What an interrupted start left behind may have another mode.
+    match fs::remove_file(&temporary) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        Ok(()) | Err(_) => {}
+    }
     let mut options = OpenOptions::new();
-    options.write(true).create(true).truncate(true);
+    options.write(true).create_new(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     let mut file = options.open(&temporary)?;
     file.write_all(text.as_bytes())?;
     file.sync_all()?;
-    fs::rename(&temporary, path)
+    fs::rename(&temporary, path)?;
+    #[cfg(unix)]
+    if let Some(home) = path.parent() {
+        fs::File::open(home)?.sync_all()?;
+    }
+    Ok(())
 }
 
 #[cfg(test)]

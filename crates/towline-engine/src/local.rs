@@ -8,6 +8,7 @@
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use interprocess::local_socket::tokio::{Listener, Stream, prelude::*};
 use interprocess::local_socket::{ListenerOptions, Name};
@@ -24,6 +25,9 @@ use crate::view::{AnswerView, CommandView, View, ViewError};
 /// Longest line either way: 8 MiB. A view of 1000 folders with 100 held-back entries each stays
 /// below it; without a bound a local program could fill our memory.
 const LINE_BYTES_MAX: u64 = 8 * 1024 * 1024;
+
+/// Pause after a client could not be let in: 100 ms.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 /// What a client asks.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -114,7 +118,8 @@ pub(crate) async fn serve(listener: Listener, handle: Handle, tasks: Tasks) {
             }
             Err(error) => {
                 debug!(%error, "local client could not connect");
-                tokio::task::yield_now().await;
+                // Mostly too many open files; asking again at once would only spin.
+                tokio::time::sleep(ACCEPT_PAUSE).await;
             }
         }
     }
@@ -288,27 +293,35 @@ async fn write_line<T: Serialize>(send: &mut WriteHalf<Stream>, message: &T) -> 
     send.flush().await
 }
 
-/// The socket's name: a file in the home where paths may be that long, else one in the system's
-/// directory for temporary files, named after the home.
+/// The socket's name: a file in the home, or, where the home's path is too long for one, in the
+/// runtime directory of this user, which nobody else may enter. There is no other place that a
+/// stranger could not take first.
+#[cfg(not(windows))]
 fn name(home: &Path) -> io::Result<Name<'static>> {
+    use interprocess::local_socket::{GenericFilePath, ToFsName};
+    // `sun_path` holds 104 bytes on macOS and 108 on Linux.
+    let in_home = home.join("engine.sock");
+    let path = if in_home.as_os_str().len() < 100 {
+        in_home
+    } else {
+        let runtime = std::env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from);
+        let runtime = runtime.filter(|directory| directory.is_absolute());
+        runtime
+            .ok_or_else(|| io::Error::other("the home's path is too long for a socket"))?
+            .join(format!("{}.sock", unique(home)))
+    };
+    path.to_fs_name::<GenericFilePath>()
+}
+
+/// The pipe's name, which every program of this system may see.
+#[cfg(windows)]
+fn name(home: &Path) -> io::Result<Name<'static>> {
+    use interprocess::local_socket::{GenericNamespaced, ToNsName};
+    unique(home).to_ns_name::<GenericNamespaced>()
+}
+
+fn unique(home: &Path) -> String {
     let mut hasher = DefaultHasher::new();
     home.hash(&mut hasher);
-    let unique = format!("towline-{:016x}", hasher.finish());
-    #[cfg(windows)]
-    {
-        use interprocess::local_socket::{GenericNamespaced, ToNsName};
-        unique.to_ns_name::<GenericNamespaced>()
-    }
-    #[cfg(not(windows))]
-    {
-        use interprocess::local_socket::{GenericFilePath, ToFsName};
-        // `sun_path` holds 104 bytes on macOS and 108 on Linux.
-        let in_home = home.join("engine.sock");
-        let path = if in_home.as_os_str().len() < 100 {
-            in_home
-        } else {
-            std::env::temp_dir().join(format!("{unique}.sock"))
-        };
-        path.to_fs_name::<GenericFilePath>()
-    }
+    format!("towline-{:016x}", hasher.finish())
 }

@@ -19,7 +19,7 @@ mod progress;
 mod serve;
 mod work;
 
-pub(crate) use apply::{Peers, Transfer, TransferEvent};
+pub(crate) use apply::{Peers, Transfer, TransferEvent, TransferFault};
 pub(crate) use grants::Grants;
 pub(crate) use progress::{Progress, ProgressReading};
 pub(crate) use serve::{Folders, Server};

@@ -6,6 +6,8 @@
 //! milliseconds of this machine's clock, so a view does not change while nothing happens. Sizes are
 //! bytes, below 2^53.
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 use ts_rs::TS;
 
@@ -31,6 +33,30 @@ pub struct View {
     pub folders: Vec<FolderView>,
     /// Folders that peers share and this device has not taken yet.
     pub invitations: Vec<InvitationView>,
+}
+
+/// A text that is for this device's person only: a code, a link. Redacted in `Debug`, so that no
+/// log of a view or a command tells it.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Secret(String);
+
+impl Secret {
+    /// Wraps the text.
+    pub fn new(text: String) -> Self {
+        Self(text)
+    }
+
+    /// The text, for its person.
+    pub fn reveal(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Secret(..)")
+    }
 }
 
 /// This device.
@@ -109,12 +135,15 @@ pub enum PairingView {
     Opening,
     /// The code waits for the other device.
     Waiting {
-        /// `ABC-234`. Secret.
-        code: String,
-        /// `towline://...`. Secret.
-        link: String,
-        /// The link as a QR code, an SVG document. Secret.
-        qr_svg: String,
+        /// `ABC-234`.
+        #[ts(type = "string")]
+        code: Secret,
+        /// `towline://...`.
+        #[ts(type = "string")]
+        link: Secret,
+        /// The link as a QR code, an SVG document.
+        #[ts(type = "string")]
+        qr_svg: Secret,
         /// When all of them stop to work.
         #[ts(type = "number")]
         expires_at_ms: u64,
@@ -328,8 +357,9 @@ pub enum CommandView {
     StartPairing,
     /// Enters a code, or a link.
     JoinPairing {
-        /// `ABC-234`, `abc234`, `ABC-234@host` or `towline://...`. Secret.
-        code: String,
+        /// `ABC-234`, `abc234`, `ABC-234@host` or `towline://...`.
+        #[ts(type = "string")]
+        code: Secret,
     },
     /// Ends the pairing that waits, and clears the last outcome.
     CancelPairing,

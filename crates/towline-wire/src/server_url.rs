@@ -55,6 +55,11 @@ impl ServerUrl {
         ends(&self.0) == ends(&other.0)
     }
 
+    /// Whether the connection with it is encrypted (`wss`).
+    pub fn is_secure(&self) -> bool {
+        self.0.scheme() == "wss"
+    }
+
     /// The URL that `reference` means when this server says it: absolute, or relative to this one.
     pub fn join(&self, reference: &str) -> Result<Self, ServerUrlError> {
         Self::checked(self.0.join(reference).map_err(|_| ServerUrlError)?)

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use serde::Serialize;
 use towline_engine::LocalClient;
-use towline_engine::view::{CommandView, PairingView, PeerView, View};
+use towline_engine::view::{CommandView, PairingView, PeerView, Secret, View};
 
 use crate::output::{Failure, Output};
 use crate::words;
@@ -40,9 +40,10 @@ pub(crate) async fn pair(home: &Path, output: &Output) -> Result<(), Failure> {
             && !shown
         {
             shown = true;
+            let code = code.reveal();
             let event = Event::Code {
                 code,
-                link,
+                link: link.reveal(),
                 expires_at_ms: *expires_at_ms,
             };
             output.say(&event, || {
@@ -70,7 +71,11 @@ pub(crate) async fn join(home: &Path, output: &Output) -> Result<(), Failure> {
     let mut client = LocalClient::connect(home).await?;
     let code = ask_for_code()
         .map_err(|error| Failure::new("input", format!("cannot read the code: {error}")))?;
-    client.command(CommandView::JoinPairing { code }).await?;
+    client
+        .command(CommandView::JoinPairing {
+            code: Secret::new(code),
+        })
+        .await?;
     let mut view = client.watch().await?;
     while !finished(&view, output)? {
         view = client.next_view().await?;

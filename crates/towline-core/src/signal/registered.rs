@@ -52,7 +52,13 @@ impl Session {
                 url,
                 token,
             } => {
-                let url = self.target().and_then(|server| server.join(&url).ok());
+                // A server speaks for itself only, and never takes the encryption away.
+                let url = self.target().and_then(|server| {
+                    let joined = server.join(&url).ok()?;
+                    let kept =
+                        joined.is_same_host(server) && joined.is_secure() == server.is_secure();
+                    kept.then_some(joined)
+                });
                 if let (Some(peer), Some(url)) = (peer_id.device(), url) {
                     let token = token.reveal();
                     news.push(SessionNews::RelayReady {

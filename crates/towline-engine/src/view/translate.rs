@@ -20,7 +20,7 @@ use towline_wire::link_uri::LinkError;
 
 use super::{
     AnswerView, CommandView, DeviceView, FolderPeerView, FolderStateView, FolderView, HeldBackView,
-    InvitationView, KeyPlace, LinkView, PairingView, PathView, PeerView, ServerStateView,
+    InvitationView, KeyPlace, LinkView, PairingView, PathView, PeerView, Secret, ServerStateView,
     ServerView, StoreCondition, SymbolView, TransferView, View, ViewError,
 };
 
@@ -91,14 +91,16 @@ pub(crate) fn command(command: CommandView) -> Result<Command, ViewError> {
     Ok(match command {
         CommandView::NameDevice { name } => Command::NameDevice(name),
         CommandView::StartPairing => Command::StartPairing,
-        CommandView::JoinPairing { code } if code.trim_start().starts_with("towline:") => {
+        CommandView::JoinPairing { code } if code.reveal().trim_start().starts_with("towline:") => {
             Command::JoinByLink(
-                code.parse()
+                code.reveal()
+                    .parse()
                     .map_err(|_: LinkError| ViewError::new("link"))?,
             )
         }
         CommandView::JoinPairing { code } => Command::JoinPairing(
-            code.parse()
+            code.reveal()
+                .parse()
                 .map_err(|error: CodeError| ViewError::new(code_error(error)))?,
         ),
         CommandView::CancelPairing => Command::CancelPairing,
@@ -185,9 +187,9 @@ fn pairing(summary: &PairingSummary, around: &Surroundings<'_>) -> PairingView {
             link,
             expires_at,
         } => PairingView::Waiting {
-            code: code.reveal(),
-            qr_svg: qr_svg(&link.reveal()),
-            link: link.reveal(),
+            code: Secret::new(code.reveal()),
+            qr_svg: Secret::new(qr_svg(&link.reveal())),
+            link: Secret::new(link.reveal()),
             expires_at_ms: around.unix_ms(*expires_at),
         },
         PairingSummary::Joining => PairingView::Joining,

@@ -473,7 +473,16 @@ fn silence_after_a_refusal_is_shown_as_one_more() {
     world.pass(seconds(2));
     world.network(NetworkEvent::DialFailed(peer, LinkFault::TimedOut));
     let state = world.link.summary(world.now);
-    assert!(matches!(state, LinkState::Waiting { fault: LinkFault::Refused, .. }), "{state:?}");
+    assert!(
+        matches!(
+            state,
+            LinkState::Waiting {
+                fault: LinkFault::Refused,
+                ..
+            }
+        ),
+        "{state:?}"
+    );
 }
 
 #[test]

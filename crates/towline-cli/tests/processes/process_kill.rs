@@ -136,14 +136,19 @@ impl Source {
                     directory.join(format!("renamed{}-{}", self.changes, seed.next())),
                 )
                 .expect("renamed"),
-                _ => fs::write(file, seed.bytes(2000)).expect("written"),
+                _ => self.write_whole(file, &seed.bytes(2000)),
             }
         }
-        fs::write(
-            directory.join(format!("new{}-{}", self.changes, seed.next())),
-            seed.bytes(3000),
-        )
-        .expect("written");
+        let new = directory.join(format!("new{}-{}", self.changes, seed.next()));
+        self.write_whole(&new, &seed.bytes(3000));
+    }
+
+    /// Writes a file in one step: a file that is being written in place is truncated for a moment,
+    /// and a device may rightly take that for what somebody wrote.
+    fn write_whole(&self, file: &Path, bytes: &[u8]) {
+        let aside = self.root.with_extension("aside");
+        fs::write(&aside, bytes).expect("written");
+        fs::rename(&aside, file).expect("renamed");
     }
 }
 

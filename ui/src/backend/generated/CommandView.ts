@@ -9,7 +9,7 @@ export type CommandView = { "command": "name_device",
  */
 name: string, } | { "command": "start_pairing" } | { "command": "join_pairing", 
 /**
- * `ABC-234`, `abc234`, `ABC-234@host` or `towline://...`. Secret.
+ * `ABC-234`, `abc234`, `ABC-234@host` or `towline://...`.
  */
 code: string, } | { "command": "cancel_pairing" } | { "command": "compare", 
 /**

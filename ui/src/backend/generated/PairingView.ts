@@ -5,15 +5,15 @@
  */
 export type PairingView = { "state": "idle" } | { "state": "opening" } | { "state": "waiting", 
 /**
- * `ABC-234`. Secret.
+ * `ABC-234`.
  */
 code: string, 
 /**
- * `towline://...`. Secret.
+ * `towline://...`.
  */
 link: string, 
 /**
- * The link as a QR code, an SVG document. Secret.
+ * The link as a QR code, an SVG document.
  */
 qr_svg: string, 
 /**

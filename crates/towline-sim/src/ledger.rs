@@ -3,8 +3,11 @@
 //! A *birth* is content that a person wrote at a path. It is *consumed* when a person, looking at
 //! those bytes on the disk of any device, deletes or replaces them. What was born and not consumed
 //! must live somewhere at the end; what lives at the end must have been born.
+//!
+//! Who takes something away and brings the same back to the same place, perhaps while nobody looks,
+//! takes back only what they did themselves: another person's delete in between stands.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use towline_wire::entry::Content;
 use towline_wire::ids::ContentHash;
@@ -23,14 +26,8 @@ pub(crate) enum Key {
 pub(crate) struct Birth {
     pub(crate) key: Key,
     pub(crate) path: RelPath,
-    pub(crate) state: BirthState,
-}
-
-/// Whether a person has taken it away again.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum BirthState {
-    Living,
-    Consumed,
+    /// The seats whose people have taken it away.
+    consumed_by: BTreeSet<usize>,
 }
 
 /// All births.
@@ -52,23 +49,31 @@ impl Key {
 }
 
 impl Ledger {
-    pub(crate) fn born(&mut self, content: &Content, path: &RelPath) {
+    /// Somebody at a seat wrote this at this path.
+    pub(crate) fn born(&mut self, content: &Content, path: &RelPath, seat: usize) {
         let Some(key) = Key::of(content) else { return };
-        self.by_key
-            .entry(key.clone())
-            .or_default()
-            .push(self.births.len());
+        let of_key = self.by_key.entry(key.clone()).or_default();
+        for at in of_key.iter() {
+            if let Some(birth) = self.births.get_mut(*at)
+                && birth.path == *path
+            {
+                birth.consumed_by.remove(&seat);
+                return;
+            }
+        }
+        of_key.push(self.births.len());
+        let (path, consumed_by) = (path.clone(), BTreeSet::new());
         self.births.push(Birth {
             key,
-            path: path.clone(),
-            state: BirthState::Living,
+            path,
+            consumed_by,
         });
     }
 
     /// A person took this away from this path. Bytes at a path where they were never born are a
     /// conflict copy or a directory's move that crossed with theirs: then it may have been the last
     /// of them, and all births of these bytes count as consumed.
-    pub(crate) fn consumed(&mut self, content: &Content, path: &RelPath) {
+    pub(crate) fn consumed(&mut self, content: &Content, path: &RelPath, seat: usize) {
         let Some(key) = Key::of(content) else { return };
         let Some(of_key) = self.by_key.get(&key) else {
             return;
@@ -82,7 +87,7 @@ impl Ledger {
             if let Some(birth) = self.births.get_mut(*at)
                 && (birth.path == *path || (!here && key != Key::Directory))
             {
-                birth.state = BirthState::Consumed;
+                birth.consumed_by.insert(seat);
             }
         }
     }
@@ -90,7 +95,7 @@ impl Ledger {
     pub(crate) fn living(&self) -> impl Iterator<Item = &Birth> {
         self.births
             .iter()
-            .filter(|birth| birth.state == BirthState::Living)
+            .filter(|birth| birth.consumed_by.is_empty())
     }
 
     pub(crate) fn was_born(&self, content: &Content) -> bool {

@@ -751,7 +751,7 @@ const CONTACT_SETTLES: Duration = Duration::from_secs(5);
 
 impl Seat {
     /// Whether a peer could have told this device that its store was rolled back.
-    fn is_settled(&self, now: Duration) -> bool {
+    pub(crate) fn is_settled(&self, now: Duration) -> bool {
         match self.contact {
             Contact::Needless => true,
             Contact::Made(since) => now >= since + CONTACT_SETTLES,

@@ -86,10 +86,10 @@ fn seeds(start: u64, count: u64) -> bool {
     let mut passed = 0;
     let mut failed = 0;
     let all = known.len() as u64 + count;
-    let seed_at = |number: u64| {
-        let at = usize::try_from(number).ok();
-        at.and_then(|at| known.get(at).copied())
-            .unwrap_or(start + number - known.len() as u64)
+    let seed_at = |number: u64| match known.get(usize::try_from(number).unwrap_or(usize::MAX)) {
+        Some(seed) => *seed,
+        // Seeds go round: a start may be any number.
+        None => start.wrapping_add(number - known.len() as u64),
     };
     each(
         all,
@@ -201,7 +201,12 @@ fn soak(start: u64, hours: Option<f64>) -> bool {
     each(
         u64::MAX,
         &stop,
-        |number| (start + number, attempt(start + number)),
+        |number| {
+            (
+                start.wrapping_add(number),
+                attempt(start.wrapping_add(number)),
+            )
+        },
         |(seed, outcome)| {
             done += 1;
             match outcome {
@@ -233,7 +238,7 @@ fn mutate(start: u64, count: u64) -> bool {
         let stop = AtomicBool::new(false);
         let mut caught: Option<(u64, String)> = None;
         let attempt = |number: u64| {
-            let seed = start + number;
+            let seed = start.wrapping_add(number);
             let shape = Shape {
                 mutation: Some(mutation),
                 ..towline_sim::memory_shape()

@@ -2,10 +2,10 @@
 //!
 //! Faults are drawn when the world begins to live, each with its own end. [`World::heal`] ends all.
 //!
-//! A store that is rolled back is found out by the peer that has more of it. That is blind in three
+//! A store that is rolled back is found out by the peer that has more of it. That is blind in four
 //! cases, which are left out here until the store can tell its own age: a third device that knows
-//! the lost writes while the first contact does not, another crash before any contact, and a copy
-//! from before the present incarnation.
+//! the lost writes while the first contact does not, another crash before any contact, the removal
+//! of the peer before any contact, and a copy from before the present incarnation.
 
 use std::time::Duration;
 

@@ -179,21 +179,21 @@ impl World {
         format!("{CONTENT_MARK} {} {filler}", self.people.written).into_bytes()
     }
 
-    fn consumed(&mut self, gone: Gone) {
+    fn consumed(&mut self, seat: usize, gone: Gone) {
         for (path, node) in gone {
-            self.ledger.consumed(&node.kind.content(), &path);
+            self.ledger.consumed(&node.kind.content(), &path, seat);
         }
     }
 
     /// Something new lies at a path in the place of what is gone. The same bytes over the same bytes
     /// are no write: whoever replaces them elsewhere has seen them.
-    fn replaced(&mut self, mut gone: Gone, content: &Content, path: &RelPath) {
+    fn replaced(&mut self, seat: usize, mut gone: Gone, content: &Content, path: &RelPath) {
         let before = gone.len();
         gone.retain(|(old, node)| old != path || !node.kind.content().same_bytes(content));
         let is_write = gone.len() == before;
-        self.consumed(gone);
+        self.consumed(seat, gone);
         if is_write {
-            self.ledger.born(content, path);
+            self.ledger.born(content, path, seat);
         }
     }
 
@@ -205,7 +205,7 @@ impl World {
         ));
         let content = kind.content();
         let gone = self.seat_mut(seat).tree.put(path, kind, mtime);
-        self.replaced(gone, &content, path);
+        self.replaced(seat, gone, &content, path);
         self.disturb(seat, BTreeSet::from([path.clone()]));
     }
 
@@ -234,7 +234,7 @@ impl World {
         ));
         let content = kind.content();
         let gone = self.seat_mut(seat).tree.rewrite(path, kind, mtime);
-        self.replaced(gone, &content, path);
+        self.replaced(seat, gone, &content, path);
         self.disturb(seat, BTreeSet::from([path.clone()]));
     }
 
@@ -271,7 +271,7 @@ impl World {
         }
         self.note(format_args!("{seat} person deletes {path}"));
         let gone = self.seat_mut(seat).tree.remove(path);
-        self.consumed(gone);
+        self.consumed(seat, gone);
         self.disturb(seat, BTreeSet::from([path.clone()]));
     }
 
@@ -285,7 +285,7 @@ impl World {
         let (mut over, elsewhere): (Gone, Gone) = replaced
             .into_iter()
             .partition(|(path, _)| moves.iter().any(|(_, new)| new == path));
-        self.consumed(elsewhere);
+        self.consumed(seat, elsewhere);
         for (old, new) in moves {
             let content = self
                 .seat(seat)
@@ -295,8 +295,8 @@ impl World {
             if let Some(content) = content {
                 let (gone, rest) = over.into_iter().partition(|(path, _)| *path == new);
                 over = rest;
-                self.ledger.consumed(&content, &old);
-                self.replaced(gone, &content, &new);
+                self.ledger.consumed(&content, &old, seat);
+                self.replaced(seat, gone, &content, &new);
             }
         }
         self.disturb(seat, BTreeSet::from([from.clone(), to.clone()]));

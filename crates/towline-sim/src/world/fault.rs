@@ -161,6 +161,8 @@ impl World {
     fn replace_shelf(&mut self, seat: usize, shelf: Shelf) {
         self.crash(seat);
         let place = self.seat_mut(seat);
+        // Also a crash that waits for the device's next life.
+        place.outputs_left = None;
         if place.believed.is_some() {
             place.believed = shelf.copy();
         }

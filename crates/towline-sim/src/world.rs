@@ -60,6 +60,8 @@ pub(crate) struct Seat {
     answers_until: Duration,
     pub(crate) tree: Tree,
     eyes: Eyes,
+    /// When the last news of the root arrives.
+    root_told_until: Duration,
     scanning: Option<Scanning>,
     applying: BTreeMap<u64, Applying>,
     refuses_until: Duration,
@@ -272,6 +274,7 @@ impl World {
             answers_until: Duration::ZERO,
             tree: Tree::default(),
             eyes: Eyes::Closed,
+            root_told_until: Duration::ZERO,
             scanning: None,
             applying: BTreeMap::new(),
             refuses_until: Duration::ZERO,

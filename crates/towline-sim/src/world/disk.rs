@@ -69,7 +69,7 @@ impl World {
                 place.eyes = Eyes::Open;
                 let result = root_state(&place.tree, folder);
                 let wait = self.dice.millis(1, 20);
-                self.deliver(seat, wait, Input::Disk(folder, DiskEvent::Root(result)));
+                self.tell_root(seat, folder, wait, result);
             }
             DiskRequest::Close => {
                 let place = self.seat_mut(seat);
@@ -230,12 +230,23 @@ impl World {
         }
         let state = root_state(&place.tree, folder);
         if place.eyes == Eyes::Open && self.is_up(seat) {
-            self.deliver(
-                seat,
-                Duration::from_millis(1),
-                Input::Disk(folder, DiskEvent::Root(state)),
-            );
+            self.tell_root(seat, folder, Duration::from_millis(1), state);
         }
+    }
+
+    /// Tells how a root stands; what was seen later is told later.
+    fn tell_root(
+        &mut self,
+        seat: usize,
+        folder: FolderId,
+        wait: Duration,
+        state: Result<(), RootFault>,
+    ) {
+        let now = self.now;
+        let place = self.seat_mut(seat);
+        place.root_told_until = place.root_told_until.max(now + wait) + Duration::from_nanos(1);
+        let wait = place.root_told_until - now;
+        self.deliver(seat, wait, Input::Disk(folder, DiskEvent::Root(state)));
     }
 
     // --- steps -----------------------------------------------------------------------------------

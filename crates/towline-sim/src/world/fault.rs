@@ -2,10 +2,11 @@
 //!
 //! Faults are drawn when the world begins to live, each with its own end. [`World::heal`] ends all.
 //!
-//! A store that is rolled back is found out by the peer that has more of it. That is blind in four
+//! A store that is rolled back is found out by the peer that has more of it. That is blind in five
 //! cases, which are left out here until the store can tell its own age: a third device that knows
 //! the lost writes while the first contact does not, another crash before any contact, the removal
-//! of the peer before any contact, and a copy from before the present incarnation.
+//! of the peer before any contact, a copy from before the present incarnation,
+//! and a peer that was rolled back as well.
 
 use std::time::Duration;
 
@@ -132,9 +133,12 @@ impl World {
 
     fn restore(&mut self, seat: usize) {
         let now = self.now;
+        let others_too = (0..self.seats.len())
+            .any(|other| other != seat && self.seat(other).contact != Contact::Needless);
         let place = self.seat_mut(seat);
         if let Some(backup) = place.backup.take()
             && place.is_settled(now)
+            && !others_too
         {
             place.contact = Contact::Missing;
             self.replace_shelf(seat, backup);
@@ -161,6 +165,8 @@ impl World {
     fn replace_shelf(&mut self, seat: usize, shelf: Shelf) {
         self.crash(seat);
         let place = self.seat_mut(seat);
+        // Also a crash that waits for the device's next life.
+        place.outputs_left = None;
         if place.believed.is_some() {
             place.believed = shelf.copy();
         }

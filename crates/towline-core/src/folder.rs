@@ -32,7 +32,7 @@ use towline_wire::rel_path::RelPath;
 use crate::clock::Moment;
 use crate::folder::exchange::Exchange;
 use crate::folder::look::{Look, Next, PageOf, Root};
-use crate::folder::observe::{Departures, Sighting};
+use crate::folder::observe::{Departures, Gone, Sighting};
 use crate::folder::plan::Planned;
 use crate::folder::settle::settled_paths;
 use crate::folder::walk::{Ask, NEEDS_PAGE, Walk};
@@ -102,6 +102,7 @@ pub struct Folder {
     /// Outcomes that wait; at most as many as steps are under way.
     outcomes: VecDeque<(RelPath, Outcome)>,
     look: Look,
+    gone: Gone,
     walk: Walk,
     exchange: Exchange,
     applied: u64,
@@ -169,6 +170,7 @@ impl Folder {
             jobs: VecDeque::new(),
             outcomes: VecDeque::new(),
             look: Look::new(id),
+            gone: Gone::default(),
             walk: Walk::new(),
             exchange: Exchange::new(id),
             applied: 0,

@@ -20,6 +20,16 @@ pub enum Detail {
     Nested,
 }
 
+/// The names that a losing version may have, the best last.
+const BEST_NAME_LAST: [Detail; 4] = [Detail::Nested, Detail::Full, Detail::Long, Detail::Short];
+
+/// Every path that `loser`'s copy may have, the best last.
+pub(crate) fn conflict_paths(loser: &Entry) -> impl Iterator<Item = RelPath> {
+    BEST_NAME_LAST
+        .into_iter()
+        .filter_map(|detail| conflict_path(loser, detail))
+}
+
 /// The path for `loser`'s copy: `stem.conflict-<author>-<hash>.ext` in the same directory. `None`
 /// when there are no bytes to keep, or the path would be longer than a path may be.
 pub fn conflict_path(loser: &Entry, detail: Detail) -> Option<RelPath> {

@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 
+use towline_wire::entry::Content;
 use towline_wire::ids::DeviceId;
 use towline_wire::peer::{Control, IndexPage};
 use towline_wire::rel_path::RelPath;
@@ -73,16 +74,30 @@ impl Folder {
         };
         let walk = &self.walk;
         let in_flight = |path: &RelPath| walk.is_under_way(path);
+        self.gone.note(&sighting, rows, &in_flight);
         let Observed {
             drafts,
             stamps,
             again,
             departures,
-        } = observe(sighting, rows, &in_flight, departures, self.us);
+        } = observe(sighting, rows, &in_flight, departures, &self.gone, self.us);
         for path in again {
             self.look.want_after_step(path);
         }
         self.look.put_off(departures);
+        self.look.doubt(
+            drafts
+                .iter()
+                .filter(|draft| {
+                    // A departed directory.
+                    draft.entry.content == Content::Absent
+                        && rows
+                            .get(&draft.entry.path)
+                            .is_some_and(|row| row.entry.content == Content::Directory)
+                })
+                .map(|draft| draft.entry.path.clone())
+                .collect(),
+        );
         let touched = drafts.iter().map(|draft| &draft.entry.path);
         for path in touched.chain(stamps.iter().map(|(path, _)| path)) {
             self.walk.release(path);
@@ -256,6 +271,7 @@ impl Folder {
         if steps.is_empty() {
             return;
         }
+        self.look.note_steps();
         let apply = self.walk.carry(&steps);
         let steps = steps.into_iter().map(|planned| planned.step).collect();
         outbox.disk(self.record.id, DiskRequest::Apply(apply, steps));

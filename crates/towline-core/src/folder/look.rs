@@ -59,12 +59,20 @@ enum Breadth {
     Part,
 }
 
+/// Whether steps have been under way while a scan ran.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Steps {
+    None,
+    Beside,
+}
+
 #[derive(Debug)]
 struct Scan {
     id: ScanId,
     breadth: Breadth,
     held_back: BTreeSet<HeldBack>,
     departures: Sighting,
+    steps: Steps,
     /// Whether the disk has yielded its last page.
     end: PageEnd,
     /// Pages and departures that wait for their judgement; the disk may yield a page while the one
@@ -184,7 +192,13 @@ impl Look {
             Scope::All => (Breadth::Whole, ScanScope::All),
             Scope::Paths(paths) => (Breadth::Part, ScanScope::Paths(paths)),
         };
-        self.waiting.add(under_way(&scope));
+        let under_way = under_way(&scope);
+        let steps = if under_way.is_empty() {
+            Steps::None
+        } else {
+            Steps::Beside
+        };
+        self.waiting.add(under_way);
         self.last_scan += 1;
         let id = ScanId(self.last_scan);
         self.scan = Some(Scan {
@@ -192,6 +206,7 @@ impl Look {
             breadth,
             held_back: BTreeSet::new(),
             departures: Sighting::default(),
+            steps,
             end: PageEnd::More,
             unjudged: 0,
         });
@@ -225,6 +240,23 @@ impl Look {
         if let Some(scan) = &mut self.scan {
             scan.departures.found.extend(departures.found);
             scan.departures.absent.extend(departures.absent);
+        }
+    }
+
+    /// Steps begin.
+    pub(crate) fn note_steps(&mut self) {
+        if let Some(scan) = &mut self.scan {
+            scan.steps = Steps::Beside;
+        }
+    }
+
+    /// Directories were seen to be gone. A step that makes something below one of them makes it
+    /// again, perhaps after it was looked at and before it was judged; so where there were steps
+    /// they are looked at once more.
+    pub(crate) fn doubt(&mut self, departed: Vec<RelPath>) {
+        let scan = self.scan.as_ref();
+        if scan.is_some_and(|scan| scan.steps == Steps::Beside) {
+            self.wanted.add(departed);
         }
     }
 

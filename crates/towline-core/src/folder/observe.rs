@@ -4,11 +4,16 @@
 //! new version, nothing where a live row was is a tombstone: writes of our own, on top of all that
 //! the row's history knows. Paths with a step under way are not judged; they are looked at again.
 //!
+//! Known bytes in another file, where the same bytes have just gone from another path, are a move over
+//! an equal file. It is a person's act as any other, and a new version: what is on its way to that
+//! path must not take bytes that lie nowhere else any more. Such finds too are judged last, when all
+//! that has gone is known. Another file alone says nothing: some filesystems number theirs anew.
+//!
 //! A directory that is gone is judged last and deepest first, after everything else of the scan. So
 //! in index order a tombstone of a directory comes after those of all that it held, and a peer that
 //! sees a live child below a directory's tombstone knows that the child has not gone with it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 
 use towline_wire::entry::{Actor, Content, Entry};
 use towline_wire::rel_path::RelPath;
@@ -49,6 +54,41 @@ pub(crate) struct Draft {
     pub(crate) stamp: Option<DiskStamp>,
 }
 
+/// Bytes that are remembered when they go: the last 256. A move is seen at both ends within moments,
+/// and few happen at a time; finds in another file are compared with each.
+const GONE_MAX: usize = 256;
+
+/// What was seen to go from a path of late, the oldest first.
+#[derive(Debug, Default)]
+pub(crate) struct Gone(VecDeque<Content>);
+
+impl Gone {
+    /// Remembers the bytes that go with a page.
+    pub(crate) fn note(
+        &mut self,
+        sighting: &Sighting,
+        rows: &BTreeMap<RelPath, OurRow>,
+        in_flight: &dyn Fn(&RelPath) -> bool,
+    ) {
+        let absent = sighting.absent.iter().filter(|path| !in_flight(path));
+        for row in absent.filter_map(|path| rows.get(path)) {
+            match &row.entry.content {
+                Content::Absent | Content::Directory => {}
+                content @ (Content::File { .. } | Content::Symlink { .. }) => {
+                    if self.0.len() == GONE_MAX {
+                        self.0.pop_front();
+                    }
+                    self.0.push_back(content.clone());
+                }
+            }
+        }
+    }
+
+    fn holds(&self, content: &Content) -> bool {
+        self.0.iter().any(|gone| gone.same_bytes(content))
+    }
+}
+
 /// Whether directories that went are judged now or left for the end of the scan.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Departures {
@@ -67,7 +107,8 @@ pub(crate) struct Observed {
     pub(crate) stamps: Vec<(RelPath, DiskStamp)>,
     /// A step is under way there: to be looked at when it has ended.
     pub(crate) again: Vec<RelPath>,
-    /// Directories that are gone or replaced, for the end of the scan.
+    /// Directories that are gone or replaced and known bytes in another file, for the end of the
+    /// scan.
     pub(crate) departures: Sighting,
 }
 
@@ -77,6 +118,7 @@ pub(crate) fn observe(
     rows: &BTreeMap<RelPath, OurRow>,
     in_flight: &dyn Fn(&RelPath) -> bool,
     departures: Departures,
+    gone: &Gone,
     us: Actor,
 ) -> Observed {
     let mut observed = Observed::default();
@@ -87,7 +129,12 @@ pub(crate) fn observe(
         if in_flight(&found.path) {
             observed.again.push(found.path);
         } else if let Some(row) = row.filter(|row| is_unchanged(&found, row)) {
-            if row.stamp != Some(found.stamp) {
+            let moved = is_another_file(&found, row);
+            if moved && departures == Departures::Later {
+                observed.departures.found.push(found);
+            } else if moved && gone.holds(&found.content) {
+                observed.drafts.push(edited(found, Some(row), us));
+            } else if row.stamp != Some(found.stamp) {
                 observed.stamps.push((found.path, found.stamp));
             }
         } else if departs && departures == Departures::Later {
@@ -166,6 +213,14 @@ fn deleted(row: &OurRow, us: Actor) -> Draft {
         ..row.entry.clone()
     };
     Draft { entry, stamp: None }
+}
+
+/// Whether what was found is another file than the one that the row tells of.
+fn is_another_file(found: &Found, row: &OurRow) -> bool {
+    found.content != Content::Directory
+        && row
+            .stamp
+            .is_some_and(|stamp| stamp.file_id != found.stamp.file_id)
 }
 
 /// Whether what was found is what the row says. The mtime of directories and symlinks is not synced;

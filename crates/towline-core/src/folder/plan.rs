@@ -11,7 +11,7 @@ use towline_wire::ids::{DeviceId, Sequence};
 use towline_wire::limits::VERSION_ACTORS_MAX;
 use towline_wire::rel_path::RelPath;
 
-use crate::folder::conflict::{Detail, conflict_path};
+use crate::folder::conflict::{Detail, conflict_path, conflict_paths};
 use crate::folder::verdict::{Fate, Judgement, Rest, judge};
 use crate::io::{Expected, Step};
 use crate::records::{DiskStamp, Need, OurRow};
@@ -370,19 +370,13 @@ fn brought_back(path: &RelPath, row: Option<&OurRow>, us: Actor) -> Planned {
     }
 }
 
-/// The names that a losing version may have, the best last.
-const BEST_NAME_LAST: [Detail; 4] = [Detail::Nested, Detail::Full, Detail::Long, Detail::Short];
-
 /// The paths whose rows [`make_room`] needs for this plan: where losing versions may be kept.
 pub fn rooms(planned: &[Planned]) -> BTreeSet<RelPath> {
     let losers = planned
         .iter()
         .filter_map(as_step)
         .filter_map(|planned| planned.loser.as_ref());
-    losers
-        .flat_map(|loser| BEST_NAME_LAST.map(|detail| conflict_path(loser, detail)))
-        .flatten()
-        .collect()
+    losers.flat_map(conflict_paths).collect()
 }
 
 /// Chooses where each losing version is kept: where its bytes lie under one of its names already,
@@ -405,10 +399,7 @@ fn room(
     rows: &BTreeMap<RelPath, OurRow>,
 ) -> Option<RelPath> {
     let mut free = None;
-    for detail in BEST_NAME_LAST {
-        let Some(path) = conflict_path(loser, detail).filter(|path| *path != loser.path) else {
-            continue;
-        };
+    for path in conflict_paths(loser).filter(|path| *path != loser.path) {
         match rows.get(&path).map(|row| &row.entry.content) {
             None | Some(Content::Absent) => free = Some(path),
             Some(content) if content.same_bytes(&loser.content) => return Some(path),

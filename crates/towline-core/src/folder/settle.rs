@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use towline_wire::entry::{Actor, Entry};
 use towline_wire::rel_path::RelPath;
 
+use crate::folder::conflict::conflict_paths;
 use crate::folder::observe::{Draft, edited};
 use crate::folder::plan::PlannedStep;
 use crate::folder::verdict::Rest;
@@ -101,6 +102,9 @@ pub(crate) fn settle(ended: Vec<Ended>, rows: &BTreeMap<RelPath, OurRow>, us: Ac
                 });
             }
             Outcome::Stale | Outcome::NotEmpty => {
+                // Perhaps a copy of what we have was moved here: then it has gone from its name.
+                let copies = rows.get(&path).map(|row| conflict_paths(&row.entry));
+                settled.unseen.extend(copies.into_iter().flatten());
                 settled.unseen.extend(
                     [Some(path.clone()), planned.step.keep]
                         .into_iter()

@@ -400,13 +400,17 @@ fn look(
     after: Option<&RelPath>,
     most: usize,
 ) -> Look {
+    let is_known_directory = |path: &RelPath| {
+        rows.get(path)
+            .is_some_and(|row| row.entry.content == Content::Directory)
+    };
     let is_in = |path: &RelPath| match scope {
         ScanScope::All => true,
         ScanScope::Paths(paths) => {
             paths.contains(path)
                 || paths.iter().any(|target| path.is_below(target))
                 // Directories on the way that we do not know yet.
-                || (!rows.contains_key(path) && paths.iter().any(|target| target.is_below(path)))
+                || (!is_known_directory(path) && paths.iter().any(|target| target.is_below(path)))
         }
     };
     let live = |row: &OurRow| row.entry.content != Content::Absent;

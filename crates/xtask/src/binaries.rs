@@ -88,7 +88,8 @@ pub(crate) fn has_headless(repo: &Repo) -> Result<bool> {
     Ok(has_binary(repo, CLI, "towline")? && has_binary(repo, SIGNAL_SERVER, "towline-signal")?)
 }
 
-fn build_app(repo: &Repo, profile: Profile) -> Result<PathBuf> {
+/// Builds the desktop app with its UI inside.
+pub(crate) fn build_app(repo: &Repo, profile: Profile) -> Result<PathBuf> {
     ui::script(repo, "build")?;
     let mut command = repo.cargo();
     command.args(["build", "--package", APP, "--features", APP_FEATURES]);

@@ -110,7 +110,7 @@ impl Side {
              <globalAnnounceEnabled>false</globalAnnounceEnabled><localAnnounceEnabled>false</localAnnounceEnabled>\
              <relaysEnabled>false</relaysEnabled><natEnabled>false</natEnabled><urAccepted>-1</urAccepted>\
              <autoUpgradeIntervalH>0</autoUpgradeIntervalH><crashReportingEnabled>false</crashReportingEnabled>\
-             <startBrowser>false</startBrowser></options></configuration>",
+             <startBrowser>false</startBrowser><setLowPriority>false</setLowPriority></options></configuration>",
             self.root.display(),
             self.gui,
             self.port

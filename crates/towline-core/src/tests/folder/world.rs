@@ -220,6 +220,17 @@ impl Disk {
             .is_some_and(|node| node.content == Content::Directory)
     }
 
+    /// Makes what is missing above a path; `false` where something else is in the way.
+    fn make_parents(&mut self, at: &RelPath) -> bool {
+        let Some(parent) = at.parent() else {
+            return true;
+        };
+        if !self.nodes.contains_key(&parent) && self.make_parents(&parent) {
+            self.put(&parent, Content::Directory, 0);
+        }
+        self.is_directory(&parent)
+    }
+
     fn request(&mut self, request: DiskRequest, rows: &BTreeMap<RelPath, OurRow>) {
         match request {
             DiskRequest::Open(_) => {
@@ -238,7 +249,13 @@ impl Disk {
                     ScanScope::All => all.into_iter().collect(),
                     ScanScope::Paths(paths) => all
                         .into_iter()
-                        .filter(|at| paths.iter().any(|path| at == path || at.is_below(path)))
+                        .filter(|at| {
+                            let known = rows.get(at).map(|row| &row.entry.content);
+                            let on_the_way = known != Some(&Content::Directory);
+                            paths.iter().any(|path| {
+                                at == path || at.is_below(path) || on_the_way && path.is_below(at)
+                            })
+                        })
                         .collect(),
                 };
                 self.scan = Some((id, paths));
@@ -312,16 +329,13 @@ impl Disk {
                 false
             }
         };
-        let parent_stands = step
-            .path
-            .parent()
-            .is_none_or(|parent| self.is_directory(&parent));
+        let parent_stands = step.content == Content::Absent || self.make_parents(&step.path);
         let occupant = step.keep.as_ref().and_then(|keep| self.nodes.get(keep));
         let has_room = occupant.is_none_or(|occupant| {
             lies.as_ref()
                 .is_some_and(|node| node.content.same_bytes(&occupant.content))
         });
-        if !as_expected || !has_room || (!parent_stands && step.content != Content::Absent) {
+        if !as_expected || !has_room || !parent_stands {
             return Outcome::Stale;
         }
         if let Some(hash) = hash_of(&step.content)
@@ -643,6 +657,16 @@ impl World {
         let disk = &mut self.replicas[at].disk;
         disk.remove(&path(text));
         disk.disturb(&path(text));
+    }
+
+    /// A person moves a file over another; the watcher tells of both at once.
+    pub(crate) fn move_over(&mut self, at: usize, from: &RelPath, to: &RelPath) {
+        let disk = &mut self.replicas[at].disk;
+        let node = disk.nodes.remove(from).unwrap();
+        disk.nodes.insert(to.clone(), node);
+        let both = BTreeSet::from([from.clone(), to.clone()]);
+        disk.events
+            .push_back(DiskEvent::Disturbed(ScanScope::Paths(both)));
     }
 
     /// What lies on a device, one line each: stable to compare and to read.

@@ -172,14 +172,23 @@ pub(crate) struct Node {
     stamp: DiskStamp,
 }
 
+/// Whether our own writes come back through the watcher.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) enum Echo {
+    #[default]
+    Heard,
+    Silent,
+}
+
 #[derive(Debug, Default)]
 pub(crate) struct Disk {
     pub(crate) nodes: BTreeMap<RelPath, Node>,
     writes: u64,
     scan: Option<(ScanId, VecDeque<RelPath>)>,
     applies: Vec<(ApplyId, VecDeque<Step>)>,
-    events: VecDeque<DiskEvent>,
+    pub(crate) events: VecDeque<DiskEvent>,
     pub(crate) fault: Option<RootFault>,
+    pub(crate) echo: Echo,
     pub(crate) scans: u64,
     pub(crate) steps: u64,
 }
@@ -370,8 +379,9 @@ impl Disk {
         }
         self.put(&step.path, step.content.clone(), step.mtime.0);
         let stamp = Some(self.nodes[&step.path].stamp);
-        // Our own write comes back through the watcher.
-        self.disturb(&step.path);
+        if self.echo == Echo::Heard {
+            self.disturb(&step.path);
+        }
         Outcome::Done { stamp, kept }
     }
 }

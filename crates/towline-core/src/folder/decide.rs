@@ -5,7 +5,6 @@
 
 use std::collections::BTreeMap;
 
-use towline_wire::entry::Content;
 use towline_wire::ids::DeviceId;
 use towline_wire::peer::{Control, IndexPage};
 use towline_wire::rel_path::RelPath;
@@ -80,24 +79,13 @@ impl Folder {
             stamps,
             again,
             departures,
+            departed,
         } = observe(sighting, rows, &in_flight, departures, &self.gone, self.us);
         for path in again {
             self.look.want_after_step(path);
         }
         self.look.put_off(departures);
-        self.look.doubt(
-            drafts
-                .iter()
-                .filter(|draft| {
-                    // A departed directory.
-                    draft.entry.content == Content::Absent
-                        && rows
-                            .get(&draft.entry.path)
-                            .is_some_and(|row| row.entry.content == Content::Directory)
-                })
-                .map(|draft| draft.entry.path.clone())
-                .collect(),
-        );
+        self.look.doubt(departed);
         let touched = drafts.iter().map(|draft| &draft.entry.path);
         for path in touched.chain(stamps.iter().map(|(path, _)| path)) {
             self.walk.release(path);
@@ -152,7 +140,6 @@ impl Folder {
         self.look.want_paths(settled.unseen);
         self.walk.put_off(settled.failed, now);
         let mut operations = self.put_rows(settled.drafts);
-        operations.extend(self.put_stamps(settled.stamps));
         operations.extend(self.settle_needs(settled.settled));
         self.persist(now, operations, Vec::new(), Conclusion::Other, outbox);
     }

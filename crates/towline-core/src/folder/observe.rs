@@ -110,6 +110,8 @@ pub(crate) struct Observed {
     /// Directories that are gone or replaced and known bytes in another file, for the end of the
     /// scan.
     pub(crate) departures: Sighting,
+    /// Directories that have become tombstones.
+    pub(crate) departed: Vec<RelPath>,
 }
 
 /// Compares a page with our rows.
@@ -154,7 +156,11 @@ pub(crate) fn observe(
             Content::Directory if departures == Departures::Later => {
                 observed.departures.absent.push(path);
             }
-            Content::Directory | Content::File { .. } | Content::Symlink { .. } => {
+            Content::Directory => {
+                observed.drafts.push(deleted(row, us));
+                observed.departed.push(path);
+            }
+            Content::File { .. } | Content::Symlink { .. } => {
                 observed.drafts.push(deleted(row, us));
             }
         }

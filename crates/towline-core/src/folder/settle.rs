@@ -2,7 +2,9 @@
 //!
 //! A step that is done makes our row what was planned, unless the row has changed meanwhile; then
 //! what lies on disk now counts as a write of our own, which meets the peers' records in the next
-//! plan. What was kept becomes a local entry. A step that was not done changes no row.
+//! plan. What was kept becomes a write of our own, also where the copy lay there before: somebody may
+//! have deleted it already, not knowing that the bytes now lie nowhere else. A step that was not done
+//! changes no row.
 
 use std::collections::BTreeMap;
 
@@ -49,8 +51,6 @@ pub(crate) fn settled_paths((path, outcome): &(RelPath, Outcome)) -> impl Iterat
 pub(crate) struct Settled {
     /// Our new rows.
     pub(crate) drafts: Vec<Draft>,
-    /// Marks of copies that we knew already.
-    pub(crate) stamps: Vec<(RelPath, DiskStamp)>,
     /// Off the list of needs.
     pub(crate) settled: Vec<RelPath>,
     /// To be planned again.
@@ -126,11 +126,7 @@ impl Settled {
     fn keep(&mut self, kept: Found, rows: &BTreeMap<RelPath, OurRow>, us: Actor) {
         self.conflicts += 1;
         let row = rows.get(&kept.path);
-        if row.is_some_and(|row| row.entry.content == kept.content) {
-            self.stamps.push((kept.path, kept.stamp));
-        } else {
-            self.drafts.push(edited(kept, row, us));
-        }
+        self.drafts.push(edited(kept, row, us));
     }
 }
 

@@ -10,9 +10,10 @@ use towline_wire::ids::{Incarnation, Sequence};
 use towline_wire::peer::IndexPage;
 
 use crate::folder::FolderInput;
+use crate::folder::conflict::{Detail, conflict_path};
 use crate::io::{DiskEvent, RootFault};
 use crate::snapshot::FolderState;
-use world::{FOLDER, World, actor, device, file, hash, path, symlink};
+use world::{Echo, FOLDER, World, actor, device, file, hash, path, symlink};
 
 /// Two devices that agree on a small tree.
 fn two(seed: u64) -> World {
@@ -403,6 +404,69 @@ fn an_unseen_local_edit_makes_a_step_stale_and_wins_its_place_or_is_kept() {
                 "{text}: {tree}"
             );
         }
+    });
+}
+
+#[test]
+fn a_copy_moved_back_over_the_name_it_lost_is_kept() {
+    for_seeds(|seed| {
+        let mut world = two(seed);
+        let top = path("top.txt");
+        let row = &world.replicas[1].store.rows[&top];
+        let copy = conflict_path(&row.entry, Detail::Short).unwrap();
+        world.write(0, copy.as_str(), file("top"), 1);
+        world.settle();
+        world.write(0, "top.txt", file("from afar"), 5);
+        world.move_over(1, &copy, &top);
+        world.settle();
+        world.assert_agreed();
+        let tree = world.tree(0).join("\n");
+        for text in ["from afar", "top"] {
+            assert!(
+                tree.contains(&hash(text).to_string()[..6]),
+                "{text}: {tree}"
+            );
+        }
+    });
+}
+
+#[test]
+fn a_copy_that_is_relied_on_again_outlives_its_delete() {
+    for_seeds(|seed| {
+        let mut world = World::new(3, seed);
+        let top = path("top.txt");
+        world.write(1, "top.txt", file("old"), 1);
+        world.settle();
+        let row = &world.replicas[1].store.rows[&top];
+        let copy = conflict_path(&row.entry, Detail::Short).unwrap();
+        world.write(0, copy.as_str(), file("old"), 1);
+        world.write(0, "top.txt", file("new"), 2);
+        world.settle();
+        // Who holds the copy also settles the conflict, and tells of it.
+        world.unlink(1, 2);
+        world.move_over(1, &copy, &top);
+        world.write(2, "top.txt", file("newest"), 9);
+        world.settle();
+        world.assert_agreed();
+        let tree = world.tree(0).join("\n");
+        assert!(tree.contains(&hash("old").to_string()[..6]), "{tree}");
+    });
+}
+
+#[test]
+fn a_directory_that_a_step_makes_again_while_its_going_is_judged_is_seen() {
+    for_seeds(|seed| {
+        let mut world = two(seed);
+        world.replicas[0].disk.echo = Echo::Silent;
+        world.delete(0, "d");
+        assert!(world.step(), "the scan begins");
+        let seen = std::mem::take(&mut world.replicas[0].disk.events);
+        world.write(1, "d/c", file("c"), 2);
+        world.settle();
+        world.replicas[0].disk.events = seen;
+        world.settle();
+        world.assert_agreed();
+        assert!(world.tree(0).iter().any(|line| line.starts_with("d/c")));
     });
 }
 

@@ -172,14 +172,23 @@ pub(crate) struct Node {
     stamp: DiskStamp,
 }
 
+/// Whether our own writes come back through the watcher.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) enum Echo {
+    #[default]
+    Heard,
+    Silent,
+}
+
 #[derive(Debug, Default)]
 pub(crate) struct Disk {
     pub(crate) nodes: BTreeMap<RelPath, Node>,
     writes: u64,
     scan: Option<(ScanId, VecDeque<RelPath>)>,
     applies: Vec<(ApplyId, VecDeque<Step>)>,
-    events: VecDeque<DiskEvent>,
+    pub(crate) events: VecDeque<DiskEvent>,
     pub(crate) fault: Option<RootFault>,
+    pub(crate) echo: Echo,
     pub(crate) scans: u64,
     pub(crate) steps: u64,
 }
@@ -220,6 +229,17 @@ impl Disk {
             .is_some_and(|node| node.content == Content::Directory)
     }
 
+    /// Makes what is missing above a path; `false` where something else is in the way.
+    fn make_parents(&mut self, at: &RelPath) -> bool {
+        let Some(parent) = at.parent() else {
+            return true;
+        };
+        if !self.nodes.contains_key(&parent) && self.make_parents(&parent) {
+            self.put(&parent, Content::Directory, 0);
+        }
+        self.is_directory(&parent)
+    }
+
     fn request(&mut self, request: DiskRequest, rows: &BTreeMap<RelPath, OurRow>) {
         match request {
             DiskRequest::Open(_) => {
@@ -238,7 +258,13 @@ impl Disk {
                     ScanScope::All => all.into_iter().collect(),
                     ScanScope::Paths(paths) => all
                         .into_iter()
-                        .filter(|at| paths.iter().any(|path| at == path || at.is_below(path)))
+                        .filter(|at| {
+                            let known = rows.get(at).map(|row| &row.entry.content);
+                            let on_the_way = known != Some(&Content::Directory);
+                            paths.iter().any(|path| {
+                                at == path || at.is_below(path) || on_the_way && path.is_below(at)
+                            })
+                        })
                         .collect(),
                 };
                 self.scan = Some((id, paths));
@@ -312,16 +338,13 @@ impl Disk {
                 false
             }
         };
-        let parent_stands = step
-            .path
-            .parent()
-            .is_none_or(|parent| self.is_directory(&parent));
+        let parent_stands = step.content == Content::Absent || self.make_parents(&step.path);
         let occupant = step.keep.as_ref().and_then(|keep| self.nodes.get(keep));
         let has_room = occupant.is_none_or(|occupant| {
             lies.as_ref()
                 .is_some_and(|node| node.content.same_bytes(&occupant.content))
         });
-        if !as_expected || !has_room || (!parent_stands && step.content != Content::Absent) {
+        if !as_expected || !has_room || !parent_stands {
             return Outcome::Stale;
         }
         if let Some(hash) = hash_of(&step.content)
@@ -356,8 +379,9 @@ impl Disk {
         }
         self.put(&step.path, step.content.clone(), step.mtime.0);
         let stamp = Some(self.nodes[&step.path].stamp);
-        // Our own write comes back through the watcher.
-        self.disturb(&step.path);
+        if self.echo == Echo::Heard {
+            self.disturb(&step.path);
+        }
         Outcome::Done { stamp, kept }
     }
 }
@@ -643,6 +667,16 @@ impl World {
         let disk = &mut self.replicas[at].disk;
         disk.remove(&path(text));
         disk.disturb(&path(text));
+    }
+
+    /// A person moves a file over another; the watcher tells of both at once.
+    pub(crate) fn move_over(&mut self, at: usize, from: &RelPath, to: &RelPath) {
+        let disk = &mut self.replicas[at].disk;
+        let node = disk.nodes.remove(from).unwrap();
+        disk.nodes.insert(to.clone(), node);
+        let both = BTreeSet::from([from.clone(), to.clone()]);
+        disk.events
+            .push_back(DiskEvent::Disturbed(ScanScope::Paths(both)));
     }
 
     /// What lies on a device, one line each: stable to compare and to read.

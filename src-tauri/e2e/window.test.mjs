@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { after, before, test } from "node:test";
+import { after, afterEach, before, test } from "node:test";
 
 import { directory, need, openApp, program, until } from "./driver.mjs";
 
@@ -16,8 +16,12 @@ before(async () => {
   [, url] = await server.line(/(ws:\/\/\S+)/);
 });
 
+// Each test begins without windows, so that the one that it opens is the one that it sees.
+afterEach(async () => {
+  for (const end of open.splice(0).reverse()) await end();
+});
+
 after(async () => {
-  for (const end of open.reverse()) await end();
   await server?.end();
 });
 

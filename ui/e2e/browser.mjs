@@ -29,11 +29,14 @@ const BROWSERS = [
   "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
 ];
 
-/** The browser to use; `undefined` where none is installed. */
-export const executable = BROWSERS.find((path) => path !== undefined && existsSync(path));
+/** The browser to use; `undefined` where none is installed, and then the tests fail. */
+const executable = BROWSERS.find((path) => path !== undefined && existsSync(path));
 
 /** Serves the window and starts a browser; `close` ends both. */
 export async function open() {
+  if (executable === undefined) {
+    throw new Error("no Chromium is here; install it, or name a browser with TOWLINE_BROWSER");
+  }
   const quiet = { root: ROOT, logLevel: "error" };
   await build({ ...quiet, mode: "fake", build: { outDir: OUT, emptyOutDir: true } });
   const server = await preview({

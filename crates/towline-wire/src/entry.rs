@@ -117,6 +117,13 @@ impl VersionVector {
         Self(all)
     }
 
+    /// The part of this history that one device wrote, in all its incarnations.
+    #[must_use]
+    pub fn written_by(&self, device: DeviceId) -> Self {
+        let writes = self.0.iter().filter(|(actor, _)| actor.device == device);
+        Self(writes.copied().collect())
+    }
+
     /// How this history relates to `other`.
     pub fn compare(&self, other: &Self) -> Causality {
         let less = self

@@ -122,6 +122,15 @@ fn action(need: &Need, connected: &BTreeSet<DeviceId>, us: Actor) -> Action {
     if need.theirs.is_empty() {
         return Action::Settled;
     }
+    if let Some(row) = ours
+        && let Some(becomes) = remade(row, need, us)
+    {
+        return Action::Adopt {
+            becomes,
+            stamp: row.stamp,
+            rest: Rest::PeerYields,
+        };
+    }
     let Some(judgement) = judge(ours.map(|row| &row.entry), theirs) else {
         return Action::Settled;
     };
@@ -169,6 +178,30 @@ fn action(need: &Need, connected: &BTreeSet<DeviceId>, us: Actor) -> Action {
         (Some(row), _, Fate::Loses) => step(ours, becomes, rest, Some(row.entry.clone()), sources),
         (Some(_) | None, _, _) => step(ours, becomes, rest, None, sources),
     }
+}
+
+/// What we have, as a write of ours that comes after all that we ever wrote here; `None` where our
+/// row knows all of that already.
+///
+/// Only we write in our name, so a peer that knows more of our writes than the row proves that the
+/// store was rolled back. The disk was not: what lies there came after the writes that are lost, and
+/// no record of them may replace it. What is absent here may well be fetched again.
+fn remade(row: &OurRow, need: &Need, us: Actor) -> Option<Entry> {
+    let entry = &row.entry;
+    if entry.content == Content::Absent {
+        return None;
+    }
+    let ours = need
+        .theirs
+        .iter()
+        .filter(|(_, theirs)| !theirs.content.same_bytes(&entry.content))
+        .fold(entry.version.clone(), |known, (_, theirs)| {
+            known.merged(&theirs.version.written_by(us.device))
+        });
+    (ours != entry.version).then(|| Entry {
+        mtime: entry.mtime,
+        ..written(&entry.path, ours, entry.content.clone(), us)
+    })
 }
 
 /// Whether the disk shows already what shall be: directories and symlinks have nothing beside their

@@ -148,6 +148,7 @@ impl Device {
             Input::Command(id, command) => self.command(now, id, command),
             Input::Store(reply) => self.store(now, reply),
             Input::Disk(folder, DiskEvent::Prepared(result)) => self.prepared(now, folder, result),
+            Input::Disk(folder, DiskEvent::Root(root)) => self.root_told(now, folder, root),
             Input::Disk(folder, event) => self.folder(now, folder, FolderInput::Disk(event)),
             Input::Network(event) => self.network(now, event),
             Input::Signal(event) => self.session(now, SessionInput::Signal(event)),

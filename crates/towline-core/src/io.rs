@@ -10,7 +10,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use towline_wire::entry::{Content, Entry, UnixNanos};
-use towline_wire::ids::{DeviceId, FolderId, Sequence};
+use towline_wire::ids::{DeviceId, FolderId, Incarnation, Sequence};
 use towline_wire::peer::Control;
 use towline_wire::rel_path::RelPath;
 use towline_wire::signal::{ClientMessage, ServerMessage};
@@ -166,6 +166,21 @@ pub enum DiskRequest {
     /// Carries out steps, in parallel where they allow it; answered by `Applied` until every step
     /// has its outcome.
     Apply(ApplyId, Vec<Step>),
+    /// Notes in the root how old the store is; a later note replaces an earlier one. Not answered.
+    /// A root that is not open forgets it.
+    NoteAge(Age),
+}
+
+/// How far our index of one folder has come, as its root remembers it.
+///
+/// A store can be put back from a copy without knowing it. The root is another place, and so it can
+/// tell: what it remembers is never ahead of a store that was left alone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Age {
+    /// The life of the store.
+    pub incarnation: Incarnation,
+    /// The highest durable sequence of our rows in that life.
+    pub sequence: Sequence,
 }
 
 /// How much to look at.
@@ -210,8 +225,8 @@ pub enum Expected {
 pub enum DiskEvent {
     /// The answer to `Prepare`.
     Prepared(Result<(), RootFault>),
-    /// The root is usable, or not.
-    Root(Result<(), RootFault>),
+    /// The root is usable, with the age that it remembers of this device's store; or it is not.
+    Root(Result<Option<Age>, RootFault>),
     /// Something below these paths may have changed.
     Disturbed(ScanScope),
     /// A page of a scan.

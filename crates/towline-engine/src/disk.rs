@@ -10,6 +10,7 @@
 //! check every few seconds; its scans end without a further page, and it is opened again by itself
 //! when it is back. Both are told as `DiskEvent::Root`.
 
+mod age;
 mod commit;
 mod handle;
 mod hash;
@@ -35,9 +36,9 @@ use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc;
-use towline_core::io::{AbsentRoot, DiskEvent, PageEnd, RootFault, ScanId, ScanScope};
+use towline_core::io::{AbsentRoot, Age, DiskEvent, PageEnd, RootFault, ScanId, ScanScope};
 use towline_core::records::RootPath;
-use towline_wire::ids::FolderId;
+use towline_wire::ids::{DeviceId, FolderId};
 use towline_wire::rel_path::RelPath;
 use tracing::{debug, info, warn};
 
@@ -85,6 +86,7 @@ struct Shared {
     pool: Arc<Pool>,
     events: mpsc::Sender<(FolderId, DiskEvent)>,
     rows: Arc<dyn OpenRows>,
+    us: DeviceId,
     state: Mutex<State>,
     wake: Condvar,
 }
@@ -129,10 +131,11 @@ struct Pages {
 
 impl Disk {
     /// Starts the threads, as threads of `tasks`. Events go into `events`, which may hold them back;
-    /// `rows` opens our index for scans.
+    /// `rows` opens our index for scans; `us` is whose store the roots remember.
     pub(crate) fn start(
         events: mpsc::Sender<(FolderId, DiskEvent)>,
         rows: Arc<dyn OpenRows>,
+        us: DeviceId,
         tasks: &Tasks,
     ) -> io::Result<Self> {
         let disk = Self {
@@ -140,6 +143,7 @@ impl Disk {
                 pool: Arc::new(Pool::start(tasks)?),
                 events,
                 rows,
+                us,
                 state: Mutex::new(State::default()),
                 wake: Condvar::new(),
             }),
@@ -242,6 +246,20 @@ impl Disk {
             .submit(move || shared.go_on(folder, opening, id, scan));
     }
 
+    /// Carries out `DiskRequest::NoteAge`.
+    pub(crate) fn note_age(&self, folder: FolderId, age: Age) {
+        let Some(root) = self.root(folder) else {
+            return;
+        };
+        let turn = root.next_note();
+        let us = self.shared.us;
+        self.shared.pool.submit(move || {
+            if let Err(fault) = root.note_age(us, age, turn) {
+                debug!(%fault, "the root does not remember the store's age");
+            }
+        });
+    }
+
     /// Has a root checked now: the data plane could not do there what it should.
     pub(crate) fn doubt(&self, folder: FolderId) {
         self.shared.doubt(folder);
@@ -309,7 +327,9 @@ impl Shared {
     }
 
     fn finish_open(self: &Arc<Self>, folder: FolderId, opening: u64, path: &RootPath) {
-        let phase = Root::open(path, folder).map(|root| self.watched(folder, root));
+        let root = Root::open(path, folder);
+        let remembered = root.as_ref().ok().and_then(|root| root.age(self.us));
+        let phase = root.map(|root| self.watched(folder, root));
         let result = phase.as_ref().map(|_| ()).map_err(|fault| *fault);
         let mut state = lock(&self.state);
         let Some(place) = state
@@ -326,7 +346,7 @@ impl Shared {
         drop(state);
         self.wake.notify_all();
         if news {
-            self.tell(folder, DiskEvent::Root(result));
+            self.tell(folder, DiskEvent::Root(result.map(|()| remembered)));
         }
     }
 

@@ -190,6 +190,7 @@ impl Engine {
         let reader = store.reader().map_err(OpenError::from)?;
         let folders = Folders::start(
             reader,
+            identity.id(),
             Arc::clone(&network),
             incoming,
             &inputs,

@@ -358,7 +358,7 @@ fn a_lost_root_deletes_nothing_and_goes_on_when_it_is_back() {
             "nothing is applied to a lost root"
         );
         world.replicas[0].disk.nodes = nodes;
-        world.input(0, FolderInput::Disk(DiskEvent::Root(Ok(()))));
+        world.input(0, FolderInput::Disk(DiskEvent::Root(Ok(None))));
         world.settle();
         world.assert_agreed();
         assert_eq!(world.tree(0).len(), 5);
@@ -717,7 +717,7 @@ fn random_people(devices: u8, peers: Peers, seed: u64) {
                 for _ in 0..world.below(40) {
                     world.step();
                 }
-                world.input(at, FolderInput::Disk(DiskEvent::Root(Ok(()))));
+                world.input(at, FolderInput::Disk(DiskEvent::Root(Ok(None))));
             }
             _ => oracle.act(&mut world),
         }

@@ -109,10 +109,10 @@ fn a_later_file_replaces_ours_from_every_peer_that_has_it() {
 
 #[test]
 fn what_lies_here_is_younger_than_a_write_of_ours_that_the_row_has_lost() {
-    let lies = file("made again", false);
+    let lies = file("made again");
     let ours = entry("a", 1, &[(1, 1)], lies.clone(), 7);
     let deleted = entry("a", 1, &[(1, 2)], Content::Absent, 7);
-    let edited_since = entry("a", 2, &[(1, 2), (2, 1)], file("theirs", false), 9);
+    let edited_since = entry("a", 2, &[(1, 2), (2, 1)], file("theirs"), 9);
     for theirs in [deleted, edited_since] {
         let Action::Adopt { becomes, .. } = action(need(Some(ours.clone()), &[(2, theirs)])) else {
             panic!("a row that was not remade");
@@ -124,7 +124,7 @@ fn what_lies_here_is_younger_than_a_write_of_ours_that_the_row_has_lost() {
 #[test]
 fn what_is_absent_after_a_lost_write_is_fetched_again() {
     let ours = entry("a", 1, &[(1, 1)], Content::Absent, 0);
-    let lost = entry("a", 1, &[(1, 2)], file("made since", false), 7);
+    let lost = entry("a", 1, &[(1, 2)], file("made since"), 7);
     let fetched = step(action(need(Some(ours), &[(2, lost.clone())])));
     assert_eq!(fetched.becomes, lost);
 }

@@ -363,11 +363,6 @@ impl World {
         };
         self.heal();
         self.pass(Duration::from_secs(5));
-        // A peer that is forgotten can tell nobody that a store was rolled back.
-        self.pass_until(Duration::from_secs(300), |world| {
-            let now = world.now;
-            world.seats.iter().all(|seat| seat.is_settled(now))
-        });
         let peer = self.seat(other).id;
         self.command(one, Command::RemovePeer(peer));
         self.pass(Duration::from_secs(1));

@@ -244,7 +244,7 @@ impl Disk {
         match request {
             DiskRequest::Open(_) => {
                 self.events
-                    .push_back(DiskEvent::Root(self.fault.map_or(Ok(()), Err)));
+                    .push_back(DiskEvent::Root(self.fault.map_or(Ok(None), Err)));
             }
             DiskRequest::Scan(id, scope) => {
                 self.scans += 1;
@@ -281,6 +281,7 @@ impl Disk {
                 }
                 self.applies.push((id, steps.into()));
             }
+            DiskRequest::NoteAge(_) => {}
             DiskRequest::Prepare { .. } | DiskRequest::Close => panic!("not asked by a folder"),
         }
     }

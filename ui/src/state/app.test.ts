@@ -12,7 +12,7 @@ function appAt(name: string): App {
     watch: () => () => undefined,
     command: () => Promise.resolve({ kind: "accepted", answer: { answer: "accepted" } }),
     start: () => Promise.resolve(),
-    pickDirectory: () => Promise.resolve(null),
+    pickDirectory: () => Promise.resolve({ kind: "nothing" }),
     openFolder: () => Promise.resolve({ kind: "accepted", answer: { answer: "accepted" } }),
   };
   const app = new App(backend);

@@ -317,6 +317,7 @@ export function english(numbers: Numbers) {
         malformed: { what: "The engine does not know this command.", todo: "It is of another version; update both." },
         stopping: { what: "This device is stopping.", todo: "Start it again." },
         path_not_absolute: { what: "This is not a whole path.", todo: "Begin at the root of the disk, as in /home/you/Pictures." },
+        path_not_text: { what: "The name of this folder holds characters that cannot be read as text.", todo: "Rename it, or choose another." },
         open: { what: "The file manager could not be opened.", todo: "Open the folder by its path." },
       },
       pairing: {

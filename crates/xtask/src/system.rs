@@ -107,6 +107,7 @@ impl Purpose {
                 "webkit2gtk-driver",
                 "wmctrl",
                 "x11-utils",
+                "xdotool",
                 "xvfb",
             ],
             Self::Benchmarks => &["curl", "rsync", "syncthing"],

@@ -1,3 +1,5 @@
+//! Every sentence that a system is told, as it is said.
+
 use super::*;
 
 /// What is said on a machine of this system, in the order of the purposes.

@@ -125,7 +125,9 @@ export function headlineText(headline: Headline): StateText {
     case "scanning":
       return { standing: "working", text: said.scanning, detail: "" };
     case "waiting":
-      return { standing: "wait", text: said.waiting(headline.paths), detail: "" };
+      return { standing: "wait", text: said.waiting(headline.changes), detail: "" };
+    case "only_here":
+      return { standing: "idle", text: said.onlyHere, detail: "" };
     case "nobody_here":
       return { standing: "idle", text: said.nobodyHere, detail: "" };
     case "in_sync":

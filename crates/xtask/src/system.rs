@@ -72,8 +72,8 @@ fn lacks(purpose: Purpose) -> Result<Vec<String>> {
 pub(crate) enum Purpose {
     /// Compiling everything that has no window.
     Headless,
-    /// Tests against a real Secret Service.
-    Keyring,
+    /// Tests with real processes: a Secret Service, network namespaces, small disks.
+    ProcessTests,
     /// Compiling and starting the desktop app.
     Window,
     /// Driving the app's window on a display of its own.
@@ -86,7 +86,7 @@ impl Purpose {
     /// Every purpose.
     pub(crate) const ALL: &'static [Self] = &[
         Self::Headless,
-        Self::Keyring,
+        Self::ProcessTests,
         Self::Window,
         Self::WindowTests,
         Self::Benchmarks,
@@ -95,7 +95,7 @@ impl Purpose {
     fn label(self) -> &'static str {
         match self {
             Self::Headless => "compiling",
-            Self::Keyring => "keyring tests",
+            Self::ProcessTests => "tests of processes",
             Self::Window => "the window",
             Self::WindowTests => "window tests",
             Self::Benchmarks => "benchmarks",

@@ -117,19 +117,12 @@ pub fn plan(needs: &[Need], connected: &BTreeSet<DeviceId>, us: Actor) -> Vec<Pl
 }
 
 fn action(need: &Need, connected: &BTreeSet<DeviceId>, us: Actor) -> Action {
-    let ours = need.ours.as_ref();
+    let kept = need.ours.as_ref();
+    let remade = kept.and_then(|row| remade(row, need, us));
+    let ours = remade.as_ref().or(kept);
     let theirs = need.theirs.iter().map(|(_, entry)| entry);
     if need.theirs.is_empty() {
         return Action::Settled;
-    }
-    if let Some(row) = ours
-        && let Some(becomes) = remade(row, need, us)
-    {
-        return Action::Adopt {
-            becomes,
-            stamp: row.stamp,
-            rest: Rest::PeerYields,
-        };
     }
     let Some(judgement) = judge(ours.map(|row| &row.entry), theirs) else {
         return Action::Settled;
@@ -142,7 +135,7 @@ fn action(need: &Need, connected: &BTreeSet<DeviceId>, us: Actor) -> Action {
     if becomes.version.iter().count() > ADOPTED_ACTORS_MAX {
         return Action::Wait(Wait::History);
     }
-    if ours.is_some_and(|row| row.entry == becomes) {
+    if kept.is_some_and(|row| row.entry == becomes) {
         return match rest {
             Rest::Settled => Action::Settled,
             Rest::PeerYields => Action::Wait(Wait::PeerYields),
@@ -186,7 +179,7 @@ fn action(need: &Need, connected: &BTreeSet<DeviceId>, us: Actor) -> Action {
 /// Only we write in our name, so a peer that knows more of our writes than the row proves that the
 /// store was rolled back. The disk was not: what lies there came after the writes that are lost, and
 /// no record of them may replace it. What is absent here may well be fetched again.
-fn remade(row: &OurRow, need: &Need, us: Actor) -> Option<Entry> {
+fn remade(row: &OurRow, need: &Need, us: Actor) -> Option<OurRow> {
     let entry = &row.entry;
     if entry.content == Content::Absent {
         return None;
@@ -198,9 +191,12 @@ fn remade(row: &OurRow, need: &Need, us: Actor) -> Option<Entry> {
         .fold(entry.version.clone(), |known, (_, theirs)| {
             known.merged(&theirs.version.written_by(us.device))
         });
-    (ours != entry.version).then(|| Entry {
-        mtime: entry.mtime,
-        ..written(&entry.path, ours, entry.content.clone(), us)
+    (ours != entry.version).then(|| OurRow {
+        entry: Entry {
+            mtime: entry.mtime,
+            ..written(&entry.path, ours, entry.content.clone(), us)
+        },
+        ..row.clone()
     })
 }
 

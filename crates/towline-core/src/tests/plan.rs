@@ -112,13 +112,16 @@ fn what_lies_here_is_younger_than_a_write_of_ours_that_the_row_has_lost() {
     let lies = file("made again");
     let ours = entry("a", 1, &[(1, 1)], lies.clone(), 7);
     let deleted = entry("a", 1, &[(1, 2)], Content::Absent, 7);
+    let remade = entry("a", 1, &[(1, 3)], lies, 7);
+    let Action::Adopt { becomes, .. } = action(need(Some(ours.clone()), &[(2, deleted)])) else {
+        panic!("a row that was not remade");
+    };
+    assert_eq!(becomes, remade);
+
     let edited_since = entry("a", 2, &[(1, 2), (2, 1)], file("theirs"), 9);
-    for theirs in [deleted, edited_since] {
-        let Action::Adopt { becomes, .. } = action(need(Some(ours.clone()), &[(2, theirs)])) else {
-            panic!("a row that was not remade");
-        };
-        assert_eq!(becomes, entry("a", 1, &[(1, 3)], lies.clone(), 7));
-    }
+    let step = step(action(need(Some(ours), &[(2, edited_since)])));
+    assert_eq!(step.loser, Some(remade));
+    assert_eq!(step.becomes.version, history(&[(1, 3), (2, 1)]));
 }
 
 #[test]

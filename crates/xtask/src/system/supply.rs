@@ -203,7 +203,7 @@ const fn library(
 fn needed(purpose: Purpose) -> &'static [Needed] {
     match purpose {
         Purpose::Headless => COMPILING,
-        Purpose::Keyring => KEYRING,
+        Purpose::ProcessTests => PROCESS_TESTS,
         Purpose::Window => WINDOW,
         Purpose::WindowTests => WINDOW_TESTS,
         Purpose::Benchmarks => BENCHMARKS,
@@ -221,7 +221,7 @@ const COMPILING: &[Needed] = &[
     ),
 ];
 
-const KEYRING: &[Needed] = &[
+const PROCESS_TESTS: &[Needed] = &[
     program("dbus-run-session", "dbus-daemon", "dbus", "D-Bus"),
     program(
         "gnome-keyring-daemon",
@@ -230,6 +230,9 @@ const KEYRING: &[Needed] = &[
         "gnome-keyring",
     ),
     program("secret-tool", "libsecret", "libsecret", "secret-tool"),
+    // Network namespaces, and small disks that fill up or go away.
+    program("ip", "iproute", "iproute2", "ip"),
+    program("mount", "util-linux", "util-linux", "mount"),
 ];
 
 const WINDOW: &[Needed] = &[
@@ -281,7 +284,14 @@ const BENCHMARKS: &[Needed] = &[
 fn debian_packages(purpose: Purpose) -> &'static [&'static str] {
     match purpose {
         Purpose::Headless => &["build-essential", "pkg-config"],
-        Purpose::Keyring => &["dbus", "gnome-keyring", "libsecret-tools"],
+        Purpose::ProcessTests => &[
+            "dbus",
+            "gnome-keyring",
+            "iproute2",
+            "libsecret-tools",
+            "mount",
+            "procps",
+        ],
         Purpose::Window => &["libdbus-1-dev", "librsvg2-dev", "libwebkit2gtk-4.1-dev"],
         Purpose::WindowTests => &[
             CHROMIUM,
@@ -307,7 +317,7 @@ const CHROMIUM: &str = "chromium";
 fn of_macos(purpose: Purpose) -> Supply {
     let sentence = match purpose {
         // Without a linker we would not run.
-        Purpose::Headless | Purpose::Keyring | Purpose::Window => return Supply::Complete,
+        Purpose::Headless | Purpose::ProcessTests | Purpose::Window => return Supply::Complete,
         Purpose::WindowTests => BROWSER_ONLY,
         Purpose::Benchmarks => "install rsync and syncthing, for example from Homebrew",
     };
@@ -316,7 +326,7 @@ fn of_macos(purpose: Purpose) -> Supply {
 
 fn of_windows(purpose: Purpose) -> Supply {
     let sentence = match purpose {
-        Purpose::Headless | Purpose::Keyring => return Supply::Complete,
+        Purpose::Headless | Purpose::ProcessTests => return Supply::Complete,
         Purpose::Window => {
             "install the WebView2 runtime if this is Windows 10 from before version 1803"
         }

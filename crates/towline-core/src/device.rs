@@ -350,6 +350,9 @@ impl Device {
     fn network(&mut self, now: Moment, event: NetworkEvent) {
         let peer = match &event {
             NetworkEvent::LocalAddresses(addresses) => {
+                if self.local_addresses != *addresses {
+                    self.session(now, SessionInput::Moved);
+                }
                 self.local_addresses.clone_from(addresses);
                 let peers: Vec<DeviceId> = self.peers.keys().copied().collect();
                 for peer in peers {

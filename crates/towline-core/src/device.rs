@@ -64,8 +64,8 @@ pub struct Device {
     local_addresses: Vec<SocketAddr>,
     session: Session,
     pairing: Pairing,
-    /// The batch that makes a new peer durable.
-    pairing_batch: Option<BatchId>,
+    /// The batch that makes the peer of a pairing durable.
+    pairing_batch: Option<(BatchId, Newcomer)>,
     peers: BTreeMap<DeviceId, Peer>,
     folders: BTreeMap<FolderId, Folder>,
     /// Folders whose root is being prepared for a command.
@@ -82,6 +82,15 @@ struct Peer {
     connection: Option<(ConnectionId, Greeting)>,
     /// The folders that the peer shares with us, as last stated (kept while it is away).
     statements: BTreeMap<FolderId, FolderStatement>,
+}
+
+/// The peer of a pairing, while it is being made durable.
+#[derive(Debug)]
+enum Newcomer {
+    /// Nobody acts on its trust before it is durable.
+    New(Box<PeerRecord>),
+    /// It was a peer before and paired again.
+    Known(DeviceId),
 }
 
 /// Whether a peer has said hello on the standing connection.
@@ -245,8 +254,10 @@ impl Device {
         match reply {
             StoreReply::Persisted(batch, totals) => {
                 self.outbox.release(batch);
-                if self.pairing_batch == Some(batch) {
-                    self.pairing_batch = None;
+                if let Some((_, newcomer)) =
+                    self.pairing_batch.take_if(|(waited, _)| *waited == batch)
+                {
+                    self.welcome(now, newcomer);
                     let news = self.pairing.handle_durable();
                     self.pairing_news(now, news);
                 }
@@ -330,21 +341,38 @@ impl Device {
             match item {
                 PairingNews::Mailbox(request) => self.session(now, SessionInput::Mailbox(request)),
                 PairingNews::Paired(record) => {
-                    let id = record.id;
                     let keep = vec![StoreOp::PutPeer(record.clone())];
-                    self.pairing_batch = Some(self.outbox.persist(keep, Vec::new()));
-                    self.add_peer(record);
-                    self.trust(now);
-                    self.grant(id);
-                    self.link(
-                        now,
-                        id,
-                        LinkInput::LocalAddresses(self.local_addresses.clone()),
-                    );
-                    self.link(now, id, LinkInput::Start);
+                    let batch = self.outbox.persist(keep, Vec::new());
+                    let newcomer = match self.peers.get_mut(&record.id) {
+                        // Its trust is durable; only its record is new, and whatever changes it
+                        // next must build on this one.
+                        Some(known) => {
+                            known.record.clone_from(&record);
+                            Newcomer::Known(record.id)
+                        }
+                        None => Newcomer::New(Box::new(record)),
+                    };
+                    self.pairing_batch = Some((batch, newcomer));
                 }
             }
         }
+    }
+
+    /// Trusts a peer that has just become durable, and seeks it.
+    fn welcome(&mut self, now: Moment, newcomer: Newcomer) {
+        let id = match newcomer {
+            Newcomer::Known(id) => id,
+            Newcomer::New(record) => {
+                let id = record.id;
+                self.add_peer(*record);
+                id
+            }
+        };
+        self.trust(now);
+        self.grant(id);
+        let addresses = LinkInput::LocalAddresses(self.local_addresses.clone());
+        self.link(now, id, addresses);
+        self.link(now, id, LinkInput::Start);
     }
 
     fn network(&mut self, now: Moment, event: NetworkEvent) {
@@ -462,13 +490,9 @@ impl Device {
         }
     }
 
-    /// Takes a new peer, or a known one that paired again: then its link goes on.
+    /// Takes a peer that is durable.
     fn add_peer(&mut self, record: PeerRecord) {
         let id = record.id;
-        if let Some(known) = self.peers.get_mut(&id) {
-            known.record = record;
-            return;
-        }
         let link = Link::new(&self.identity, &record, &mut self.rng);
         let peer = Peer {
             record,

@@ -162,6 +162,7 @@ impl Device {
             Input::Network(event) => self.network(now, event),
             Input::Signal(event) => self.session(now, SessionInput::Signal(event)),
         }
+        self.end_faulty_links(now);
     }
 
     /// Does what has become due.
@@ -185,6 +186,7 @@ impl Device {
         for folder in self.folders.values_mut() {
             folder.handle_timeout(now, &mut self.outbox);
         }
+        self.end_faulty_links(now);
     }
 
     /// Takes the next output, in the order in which they were decided.
@@ -388,10 +390,10 @@ impl Device {
                 }
                 return;
             }
+            NetworkEvent::Misbehaved(peer) => return self.misbehaved(now, *peer),
             NetworkEvent::ProbeAnswered { peer, .. }
             | NetworkEvent::ProbeHeard { peer, .. }
             | NetworkEvent::Measured { peer, .. }
-            | NetworkEvent::Misbehaved(peer)
             | NetworkEvent::RelayOpened(peer)
             | NetworkEvent::RelayClosed(peer)
             | NetworkEvent::Connected(peer, _)
@@ -409,6 +411,19 @@ impl Device {
                 .handle_input(now, input, &mut self.rng, &mut self.outbox);
             self.link_news(now, id, news);
         }
+    }
+
+    /// Ends the links of those whom a folder found to break the protocol.
+    fn end_faulty_links(&mut self, now: Moment) {
+        for peer in self.outbox.take_blamed() {
+            self.misbehaved(now, peer);
+        }
+    }
+
+    /// The peer broke the protocol: it is told so, and its link waits before it goes on.
+    fn misbehaved(&mut self, now: Moment, id: DeviceId) {
+        self.outbox.network(NetworkRequest::HangupOnFault(id));
+        self.link(now, id, LinkInput::Misbehaved);
     }
 
     fn link_news(&mut self, now: Moment, id: DeviceId, news: Vec<LinkNews>) {
@@ -432,8 +447,6 @@ impl Device {
         peer.connection = Some((connection, Greeting::ExpectHello));
         let hello = Hello {
             versions: VersionRange::OURS,
-            name: self.name.clone(),
-            incarnation: self.incarnation,
         };
         self.outbox.send(id, Control::Hello(hello));
         self.state_folders(id);
@@ -462,7 +475,7 @@ impl Device {
         match (*greeting, frame) {
             (Greeting::ExpectHello, Control::Hello(hello)) => {
                 if VersionRange::OURS.agree(hello.versions).is_none() {
-                    return self.link(now, id, LinkInput::Misbehaved);
+                    return self.misbehaved(now, id);
                 }
                 *greeting = Greeting::Greeted;
             }
@@ -486,7 +499,7 @@ impl Device {
                 Greeting::ExpectHello,
                 Control::Folders(_) | Control::Index(_) | Control::IndexAck { .. },
             )
-            | (Greeting::Greeted, Control::Hello(_)) => self.link(now, id, LinkInput::Misbehaved),
+            | (Greeting::Greeted, Control::Hello(_)) => self.misbehaved(now, id),
         }
     }
 

@@ -358,6 +358,8 @@ pub enum NetworkRequest {
     Dial(DeviceId),
     /// Closes the connection with this peer.
     Hangup(DeviceId),
+    /// Closes the connection with a peer that broke the protocol, and tells it so.
+    HangupOnFault(DeviceId),
     /// Opens our end of a packet channel; answered by `RelayOpened` or `RelayClosed`.
     OpenRelay {
         /// With whom.

@@ -68,3 +68,6 @@ pub struct IndexPage {
     /// The latest record of each path that changed in between, ascending by sequence.
     pub entries: Vec<Entry>,
 }
+
+#[cfg(test)]
+mod tests;

@@ -37,8 +37,7 @@ use crate::folder::plan::Planned;
 use crate::folder::settle::settled_paths;
 use crate::folder::walk::{Ask, NEEDS_PAGE, Walk};
 use crate::io::{
-    Age, ApplyId, BatchId, DiskEvent, DiskRequest, NetworkRequest, Outcome, Output, PageEnd,
-    ScanId, StoreRequest,
+    Age, ApplyId, BatchId, DiskEvent, DiskRequest, Outcome, Output, PageEnd, ScanId, StoreRequest,
 };
 use crate::outbox::Outbox;
 use crate::records::{FolderRecord, Need, OurRow, RestoredFolder, StoreOp, Totals};
@@ -421,7 +420,7 @@ impl Folder {
     /// The peer breaks the protocol: its link is closed, nothing else is disturbed.
     fn fault(&mut self, peer: DeviceId, outbox: &mut Outbox) {
         self.peer_left(peer);
-        outbox.network(NetworkRequest::Hangup(peer));
+        outbox.blame(peer);
     }
 
     // --- jobs ------------------------------------------------------------------------------------

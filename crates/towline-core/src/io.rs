@@ -358,6 +358,8 @@ pub enum NetworkRequest {
     Dial(DeviceId),
     /// Closes the connection with this peer.
     Hangup(DeviceId),
+    /// Closes the connection with a peer that broke the protocol, and tells it so.
+    HangupOnFault(DeviceId),
     /// Opens our end of a packet channel; answered by `RelayOpened` or `RelayClosed`.
     OpenRelay {
         /// With whom.
@@ -479,4 +481,24 @@ pub enum SignalFault {
     Closed,
     /// It does not let this device in.
     Refused,
+    /// It does not accept this device's proof; the same key and server name will fail again.
+    BadProof,
+    /// Another connection has registered with this device's key: its twin, or a copy of its home.
+    Replaced,
+    /// It does not accept what this build sends.
+    Unacceptable,
+}
+
+impl SignalFault {
+    /// Whether trying again, with nothing changed, can succeed.
+    pub const fn is_retryable(self) -> bool {
+        match self {
+            Self::Unreachable
+            | Self::Certificate
+            | Self::Protocol
+            | Self::Closed
+            | Self::Refused => true,
+            Self::BadProof | Self::Replaced | Self::Unacceptable => false,
+        }
+    }
 }

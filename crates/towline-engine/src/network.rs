@@ -43,6 +43,7 @@ use self::path_socket::PathSocket;
 use self::probe::{ProbeKeys, Prober};
 use self::relay::{Channel, Relays};
 use self::routes::Routes;
+use self::session::CloseReason;
 use self::tls::{TlsSettings, Trust};
 use self::udp::UdpSockets;
 use crate::tasks::Tasks;
@@ -181,7 +182,10 @@ impl Network {
             NetworkRequest::Probe(peer, addr) => self.prober.ping(peer, addr),
             NetworkRequest::Select(peer, path) => self.connections.select(peer, path),
             NetworkRequest::Dial(peer) => self.connections.dial(peer),
-            NetworkRequest::Hangup(peer) => self.connections.hangup(peer),
+            NetworkRequest::Hangup(peer) => self.connections.hangup(peer, CloseReason::Done),
+            NetworkRequest::HangupOnFault(peer) => {
+                self.connections.hangup(peer, CloseReason::Protocol);
+            }
             NetworkRequest::OpenRelay {
                 peer,
                 url,

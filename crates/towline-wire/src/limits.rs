@@ -34,6 +34,11 @@ pub const SYMLINK_TARGET_BYTES_MAX: usize = 4096;
 /// incarnation that ever changed the entry.
 pub const VERSION_ACTORS_MAX: usize = 256;
 
+/// Highest count of writes in a version vector: 2^63 - 1, what a store keeps in a signed column. One
+/// more still fits its type, so the next write can always be counted. What a peer may state is half
+/// of it, so that nobody can bring a history to this end.
+pub const VERSION_COUNTER_MAX: u64 = i64::MAX as u64;
+
 /// Longest device name or folder label: 64 bytes of UTF-8, shown in one line everywhere.
 pub const NAME_BYTES_MAX: usize = 64;
 

@@ -271,6 +271,7 @@ export function english(numbers: Numbers) {
       connecting: "Connecting",
       online: "Online",
       offline: "Not reachable",
+      stopped: "Not connected",
     },
     confirm: { cancel: "Cancel" },
     notice: { label: "Problems and notes", dismiss: "Dismiss", note: "Note", problem: "Problem", alarm: "Alarm" },
@@ -339,6 +340,9 @@ export function english(numbers: Numbers) {
         protocol: { what: "What answers at the server's address is no signal server.", todo: "Check the address that Towline was started with." },
         closed: { what: "The signal server closed the connection.", todo: "It is tried again by itself." },
         refused: { what: "The signal server does not let this device in.", todo: "Ask its administrator." },
+        bad_proof: { what: "The signal server does not accept this device's proof.", todo: "Check the address that Towline was started with, then start Towline again." },
+        replaced: { what: "Another copy of this device is connected to the signal server.", todo: "Stop the other copy, or remove it and pair it anew. Then start Towline here again." },
+        unacceptable: { what: "The signal server does not accept what this version sends.", todo: "Update Towline." },
       },
       link: {
         timed_out: { what: "No answer", todo: "Is it switched on and connected?" },

@@ -108,6 +108,8 @@ export function serverText(state: ServerStateView, nowMs: number): StateText {
       return { standing: "good", text, detail: "" };
     case "offline":
       return { standing: "trouble", text, detail: words.link.retry(state.retry_at_ms - nowMs) };
+    case "stopped":
+      return { standing: "trouble", text, detail: "" };
     default:
       return assertNever(state);
   }

@@ -13,7 +13,6 @@ use super::{Device, Greeting};
 use crate::clock::Moment;
 use crate::folder::{Folder, FolderInput};
 use crate::io::{Age, DiskEvent, DiskRequest, NetworkRequest, Output, RootFault};
-use crate::link::LinkInput;
 use crate::records::StoreOp;
 use crate::snapshot::{FolderPeer, FolderPeerState, FolderSummary, Invitation};
 
@@ -62,7 +61,7 @@ impl Device {
     ) {
         let sane = |statement: &FolderStatement| is_name(&statement.label);
         if statements.len() > FOLDERS_PER_PEER_MAX || !statements.iter().all(sane) {
-            return self.link(now, id, LinkInput::Misbehaved);
+            return self.misbehaved(now, id);
         }
         if statements
             .iter()

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use towline_wire::entry::{Content, Dot, Entry, UnixNanos, VersionVector};
 use towline_wire::ids::{Incarnation, Sequence};
+use towline_wire::limits::VERSION_COUNTER_MAX;
 use towline_wire::peer::IndexPage;
 
 use crate::folder::FolderInput;
@@ -542,7 +543,7 @@ fn a_gap_a_lie_and_a_flood_close_the_link() {
         actor: actor(1),
         counter: 1,
     };
-    let absurd = VersionVector::try_from(vec![(actor(1), u64::MAX)]).unwrap();
+    let absurd = VersionVector::try_from(vec![(actor(1), VERSION_COUNTER_MAX)]).unwrap();
     for (after, up_to, entries) in [
         (900, 901, vec![]),
         (9, 3, vec![]),

@@ -174,8 +174,6 @@ fn connect(device: &mut Device, have: Sequence) -> Vec<Output> {
     tell(device, Input::Network(connected));
     let hello = Hello {
         versions: VersionRange::OURS,
-        name: "there".to_owned(),
-        incarnation: THEIRS,
     };
     frame(device, Control::Hello(hello));
     let statement = FolderStatement {

@@ -223,12 +223,12 @@ impl Connections {
     }
 
     /// Ends the connection with this peer, and a dial that runs.
-    pub(super) fn hangup(&self, peer: DeviceId) {
+    pub(super) fn hangup(&self, peer: DeviceId, reason: CloseReason) {
         if let Some(dial) = lock(&self.0.dials_by_peer).get(&peer) {
             dial.cancel();
         }
         if let Some(connection) = self.connection(peer) {
-            CloseReason::Done.close(&connection);
+            reason.close(&connection);
         }
     }
 

@@ -118,6 +118,11 @@ impl World {
                     self.hang_up(wire, seat, LinkFault::Closed);
                 }
             }
+            NetworkRequest::HangupOnFault(peer) => {
+                if let Some(wire) = self.wire_with(seat, peer) {
+                    self.hang_up(wire, seat, LinkFault::Protocol);
+                }
+            }
             NetworkRequest::OpenRelay {
                 peer,
                 url,

@@ -495,6 +495,7 @@ impl World {
 
     fn perform(&mut self, at: usize) {
         let replica = &mut self.replicas[at];
+        self.hangups += replica.outbox.take_blamed().len() as u64;
         while let Some(output) = replica.outbox.pop() {
             match output {
                 Output::Store(request) => {
@@ -510,7 +511,6 @@ impl World {
                         wire.push_back(frame);
                     }
                 }
-                Output::Network(NetworkRequest::Hangup(_)) => self.hangups += 1,
                 other @ (Output::Network(_) | Output::Signal(_) | Output::Reply(..)) => {
                     panic!("not a folder's output: {other:?}")
                 }

@@ -97,6 +97,22 @@ async fn a_hangup_is_told_to_both() {
 }
 
 #[tokio::test]
+async fn a_peer_that_broke_the_protocol_is_told_so() {
+    let (mut dialer, mut acceptor) = connected_pair().await;
+    acceptor
+        .network
+        .request(NetworkRequest::HangupOnFault(dialer.id));
+    assert!(matches!(
+        dialer.next().await,
+        NetworkEvent::Disconnected(_, _, LinkFault::Protocol)
+    ));
+    assert!(matches!(
+        acceptor.next().await,
+        NetworkEvent::Disconnected(_, _, LinkFault::Closed)
+    ));
+}
+
+#[tokio::test]
 async fn a_removed_peer_is_disconnected_at_once_and_learns_that_it_is_refused() {
     let (mut dialer, mut acceptor) = connected_pair().await;
     acceptor.trust(&[]);

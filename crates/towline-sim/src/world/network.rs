@@ -450,7 +450,10 @@ impl World {
                 let stated = statement.have?;
                 let have =
                     kept(self, statement.folder).and_then(|kept| kept.have.get(&peer).copied());
-                (have != Some(stated)).then(|| format!("{seat} states {stated:?}, has {have:?}"))
+                // The store may be ahead: its answer is on the way.
+                let is_kept =
+                    have.is_some_and(|(kept, sequence)| kept == stated.0 && sequence >= stated.1);
+                (!is_kept).then(|| format!("{seat} states {stated:?}, has {have:?}"))
             }),
             Control::Hello(_) | Control::Addresses(_) => None,
         };

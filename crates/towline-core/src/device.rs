@@ -399,6 +399,8 @@ impl Device {
             | NetworkEvent::Connected(peer, _)
             | NetworkEvent::DialFailed(peer, _)
             | NetworkEvent::Disconnected(peer, _, _)
+            | NetworkEvent::Answered(peer, _)
+            | NetworkEvent::Silent(peer, _)
             | NetworkEvent::Received(peer, _, _) => *peer,
         };
         self.link(now, peer, LinkInput::Network(event));

@@ -360,6 +360,11 @@ pub enum NetworkRequest {
     Hangup(DeviceId),
     /// Closes the connection with a peer that broke the protocol, and tells it so.
     HangupOnFault(DeviceId),
+    /// Closes this connection, if it still is the one with this peer.
+    Abandon(DeviceId, ConnectionId),
+    /// Sends on this connection something that must be acknowledged, and listens for so long;
+    /// answered by `Answered` or `Silent`, and by nothing when the connection ends meanwhile.
+    Ask(DeviceId, ConnectionId, Duration),
     /// Opens our end of a packet channel; answered by `RelayOpened` or `RelayClosed`.
     OpenRelay {
         /// With whom.
@@ -410,6 +415,10 @@ pub enum NetworkEvent {
     Disconnected(DeviceId, ConnectionId, LinkFault),
     /// The peer did on a data stream what the protocol does not allow, or sent wrong bytes.
     Misbehaved(DeviceId),
+    /// The peer was asked for a sign of life on this connection, and gave one.
+    Answered(DeviceId, ConnectionId),
+    /// The peer was asked for a sign of life on this connection, and gave none.
+    Silent(DeviceId, ConnectionId),
     /// A control frame arrived.
     Received(DeviceId, ConnectionId, Control),
     /// Packets to or from this peer were measured on a path (about once a second while any flow).
@@ -434,6 +443,8 @@ pub enum LinkFault {
     TimedOut,
     /// The other side closed it.
     Closed,
+    /// The other side has begun anew and does not know the connection.
+    Restarted,
     /// The other side does not trust our key (any more).
     Refused,
     /// Somebody else's key answered.

@@ -11,10 +11,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use quinn::congestion::CubicConfig;
+use quinn::crypto::{CryptoError, HmacKey};
 use quinn::{
     ClientConfig, Connection, EndpointConfig, IdleTimeout, Incoming, MtuDiscoveryConfig,
     ServerConfig, TokioRuntime, TransportConfig, ValidationTokenConfig, VarInt,
 };
+use quinn_proto::RandomConnectionIdGenerator;
 use tokio::sync::{Semaphore, mpsc};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
@@ -26,6 +28,7 @@ use towline_wire::limits::{
 };
 use towline_wire::peer::Control;
 use tracing::{debug, error, info};
+use zeroize::Zeroizing;
 
 use super::congestion::{PathCubicFactory, PathEpoch};
 use super::path_socket::PathSocket;
@@ -76,6 +79,9 @@ const KEEP_ALIVE_INTERVAL: Duration = Duration::from_secs(10);
 /// Silence after which a connection is given up, in milliseconds: 30 s, time for a change of path.
 const IDLE_TIMEOUT_MS: u32 = 30_000;
 
+/// Bytes of a connection id that we give: 8, so that two connections never draw the same.
+const CONNECTION_ID_BYTES: usize = 8;
+
 /// How long closing may take to tell the peers.
 const CLOSE_DEADLINE: Duration = Duration::from_secs(1);
 
@@ -112,11 +118,15 @@ impl Connections {
         socket: Arc<PathSocket>,
         trust: Trust,
         tls: TlsSettings,
+        reset_key: Zeroizing<[u8; 32]>,
         events: mpsc::Sender<NetworkEvent>,
         streams: mpsc::Sender<IncomingStream>,
         tasks: Tasks,
     ) -> Result<Self, NetworkError> {
-        let mut config = EndpointConfig::default();
+        let mut config = EndpointConfig::new(Arc::new(ResetKey(reset_key)));
+        // The usual ones carry a mark that only their own process knows, and it would drop packets
+        // of its former life instead of answering them. Only admitted addresses are answered.
+        config.cid_generator(|| Box::new(RandomConnectionIdGenerator::new(CONNECTION_ID_BYTES)));
         // Probes are told from QUIC by the bit that greasing would clear.
         config.grease_quic_bit(false);
         let mut server = ServerConfig::with_crypto(Arc::clone(&tls.acceptor) as Arc<_>);
@@ -230,6 +240,35 @@ impl Connections {
         if let Some(connection) = self.connection(peer) {
             reason.close(&connection);
         }
+    }
+
+    /// Ends this connection, unless a newer one has taken its place.
+    pub(super) fn abandon(&self, peer: DeviceId, id: ConnectionId) {
+        if let Some(connection) = self.standing(peer, id) {
+            CloseReason::Done.close(&connection);
+        }
+    }
+
+    /// Asks for a sign of life on this connection; answered by `Answered` or `Silent`, or by the
+    /// connection's end.
+    pub(super) fn ask(&self, peer: DeviceId, id: ConnectionId, within: Duration) {
+        let Some(connection) = self.standing(peer, id) else {
+            return;
+        };
+        let connections = self.clone();
+        self.0.tasks.spawn("ask", async move {
+            let event = tokio::select! {
+                _ = connection.closed() => return,
+                heard = session::is_heard(&connection, within) => {
+                    if heard {
+                        NetworkEvent::Answered(peer, id)
+                    } else {
+                        NetworkEvent::Silent(peer, id)
+                    }
+                }
+            };
+            connections.tell(event).await;
+        });
     }
 
     /// Queues a frame for the control stream; without a connection it is dropped, since the next
@@ -375,6 +414,7 @@ impl Connections {
                 LinkFault::Protocol => CloseReason::Protocol.close(&connection),
                 LinkFault::TimedOut
                 | LinkFault::Closed
+                | LinkFault::Restarted
                 | LinkFault::Refused
                 | LinkFault::Impostor
                 | LinkFault::Version => CloseReason::Done.close(&connection),
@@ -387,6 +427,12 @@ impl Connections {
             ended.cancel();
         });
         Ok(())
+    }
+
+    fn standing(&self, peer: DeviceId, id: ConnectionId) -> Option<Connection> {
+        let live = self.live();
+        let live = live.get(&peer).filter(|live| live.id == id)?;
+        Some(live.connection.clone())
     }
 
     fn forget(&self, peer: DeviceId, id: ConnectionId) {
@@ -411,6 +457,32 @@ impl Connections {
 
     fn live(&self) -> MutexGuard<'_, BTreeMap<DeviceId, Live>> {
         lock(&self.0.live_by_peer)
+    }
+}
+
+/// Makes the tokens by which this device, in any of its lives, disowns a connection that it does not
+/// know: keyed BLAKE3 of the connection's id.
+struct ResetKey(Zeroizing<[u8; 32]>);
+
+impl HmacKey for ResetKey {
+    fn sign(&self, data: &[u8], signature_out: &mut [u8]) {
+        let hash = blake3::keyed_hash(&self.0, data);
+        for (out, byte) in signature_out.iter_mut().zip(hash.as_bytes()) {
+            *out = *byte;
+        }
+    }
+
+    fn signature_len(&self) -> usize {
+        blake3::OUT_LEN
+    }
+
+    fn verify(&self, data: &[u8], signature: &[u8]) -> Result<(), CryptoError> {
+        let expected = blake3::keyed_hash(&self.0, data);
+        // The comparison takes the same time wherever they differ.
+        match <[u8; blake3::OUT_LEN]>::try_from(signature) {
+            Ok(signature) if expected == signature => Ok(()),
+            Ok(_) | Err(_) => Err(CryptoError),
+        }
     }
 }
 

@@ -265,7 +265,7 @@ fn link(state: &LinkState, around: &Surroundings<'_>) -> LinkView {
         LinkState::Waiting { fault, retry_at } => LinkView::Waiting {
             fault: match fault {
                 LinkFault::TimedOut => "timed_out",
-                LinkFault::Closed => "closed",
+                LinkFault::Closed | LinkFault::Restarted => "closed",
                 LinkFault::Refused => "refused",
                 LinkFault::Impostor => "impostor",
                 LinkFault::Protocol => "protocol",

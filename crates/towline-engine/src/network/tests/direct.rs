@@ -6,7 +6,7 @@ use quinn::{RecvStream, SendStream};
 use towline_core::io::{ConnectionId, LinkFault, NetworkEvent, NetworkRequest, Path};
 
 use super::nodes::{Node, connect, connected_pair, identity, loopback, numbered, pair};
-use crate::network::{Network, NetworkError, NetworkSettings};
+use crate::network::{Network, NetworkError, NetworkSettings, Port};
 use crate::tasks::Tasks;
 
 #[tokio::test]
@@ -142,7 +142,7 @@ async fn a_port_that_is_taken_is_a_clear_error() {
     let other = Node::open(1).await;
     let port = other.addr().port();
     let settings = NetworkSettings {
-        udp_port: port,
+        port: Port::Fixed(port),
         ..loopback()
     };
     let (events, _told) = tokio::sync::mpsc::channel(1);

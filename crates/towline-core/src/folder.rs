@@ -503,10 +503,11 @@ impl Folder {
         }
         match self.walk.next() {
             Ask::Nothing => false,
-            Ask::Page(after) => {
+            Ask::Page(of, after) => {
                 let folder = self.record.id;
                 outbox.store(StoreRequest::LoadNeeds {
                     folder,
+                    of,
                     after,
                     limit: NEEDS_PAGE,
                 });

@@ -54,6 +54,15 @@ pub enum Output {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct BatchId(pub u64);
 
+/// Which needs a page is made of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NeedsOf {
+    /// All.
+    Everything,
+    /// Those at which a peer has a directory.
+    Directories,
+}
+
 /// What the store is asked for, in order.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum StoreRequest {
@@ -65,6 +74,8 @@ pub enum StoreRequest {
     LoadNeeds {
         /// Which folder.
         folder: FolderId,
+        /// Which of its needs.
+        of: NeedsOf,
         /// Exclusive start; `None` for the first page.
         after: Option<RelPath>,
         /// Most needs in the page.

@@ -14,6 +14,7 @@ mod age;
 mod commit;
 mod handle;
 mod hash;
+mod hash_tree;
 mod hints;
 mod marker;
 mod names;
@@ -43,13 +44,14 @@ use towline_wire::rel_path::RelPath;
 use tracing::{debug, info, warn};
 
 pub(crate) use commit::{Ready, commit};
+pub(crate) use handle::append_at;
 #[cfg(test)]
 pub(crate) use handle::mark_of;
-pub(crate) use handle::read_at;
+pub(crate) use hash_tree::{HashTree, PartHash, UNIT_BYTES, part_hash};
 pub(crate) use pool::{Pool, PoolClosed};
 pub(crate) use root::Root;
 pub(crate) use rows::{KnownRows, OpenRows};
-pub(crate) use serve::{open_for_serving, still_has};
+pub(crate) use serve::{Opener, open_for_serving, still_has};
 pub(crate) use stage::{FileShape, StageFault, Staged, StagedFile};
 
 use crate::tasks::Tasks;

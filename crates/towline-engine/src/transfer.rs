@@ -13,7 +13,6 @@ mod apply;
 mod chunks;
 mod frames;
 mod grants;
-mod hash_tree;
 mod lane;
 mod large;
 mod progress;

@@ -32,7 +32,7 @@ use zeroize::Zeroizing;
 
 use super::congestion::{PathCubicFactory, PathEpoch};
 use super::path_socket::PathSocket;
-use super::routes::Role;
+use super::routes::{BYTES_HERE_MAX, Role};
 use super::session::{self, CloseReason, SessionEnds};
 use super::tls::{self, TlsSettings, Trust};
 use super::{IncomingStream, NetworkError};
@@ -65,13 +65,10 @@ const DATA_STREAMS_MAX: u32 = 128;
 /// A nudge is one byte; this is room for more than ever wait.
 const NUDGE_BUFFER_BYTES: usize = 1024;
 
-/// Largest UDP payload that the accepting side tries: 1452, Ethernet's 1500 with IPv6 headers. Larger
-/// ones break segmentation offload in batches of ten. The dialing side stays at 1200.
-const UDP_PAYLOAD_MAX: u16 = 1452;
-
-/// Pause between two searches for a larger path MTU: 20 s. After a move from the relay, where 1200
-/// is the limit, it should rise soon; QUIC's usual ten minutes would waste a fifth of a LAN's speed.
-const MTU_SEARCH_INTERVAL: Duration = Duration::from_secs(20);
+/// Pause between two searches for a larger path MTU: 10 minutes. The accepting side searches anew on
+/// every path that it moves to, the dialing side once on its first. A search that ends below the
+/// upper bound costs a dozen packets each time.
+const MTU_SEARCH_INTERVAL: Duration = Duration::from_secs(600);
 
 /// Keep-alive: 10 s, below the 30 s after which home routers forget a UDP flow.
 const KEEP_ALIVE_INTERVAL: Duration = Duration::from_secs(10);
@@ -129,14 +126,12 @@ impl Connections {
         config.cid_generator(|| Box::new(RandomConnectionIdGenerator::new(CONNECTION_ID_BYTES)));
         // Probes are told from QUIC by the bit that greasing would clear.
         config.grease_quic_bit(false);
+        config
+            .max_udp_payload_size(BYTES_HERE_MAX)
+            .map_err(|error| NetworkError::Socket(std::io::Error::other(error)))?;
         let mut server = ServerConfig::with_crypto(Arc::clone(&tls.acceptor) as Arc<_>);
         let mut transport = transport();
-        let mut mtu = MtuDiscoveryConfig::default();
-        mtu.upper_bound(UDP_PAYLOAD_MAX)
-            .interval(MTU_SEARCH_INTERVAL);
-        transport
-            .congestion_controller_factory(Arc::new(CubicConfig::default()))
-            .mtu_discovery_config(Some(mtu));
+        transport.congestion_controller_factory(Arc::new(CubicConfig::default()));
         server.transport_config(Arc::new(transport)).migration(true);
         let mut tokens = ValidationTokenConfig::default();
         tokens.sent(0);
@@ -313,13 +308,9 @@ impl Connections {
         }
         let address = address.ok_or(LinkFault::TimedOut)?;
         let mut transport = transport();
-        transport
-            .congestion_controller_factory(Arc::new(PathCubicFactory {
-                epoch: self.epoch(peer),
-            }))
-            // The dialer swaps paths under quinn, which would go on with packets that the relay does
-            // not take: measured, 4.6 s without a byte after an outage of 4 s.
-            .mtu_discovery_config(None);
+        transport.congestion_controller_factory(Arc::new(PathCubicFactory {
+            epoch: self.epoch(peer),
+        }));
         let mut config = ClientConfig::new(Arc::clone(&self.0.tls.dialer) as Arc<_>);
         config.transport_config(Arc::new(transport));
         let connecting = self
@@ -486,8 +477,15 @@ impl HmacKey for ResetKey {
     }
 }
 
-/// What both sides ask of a connection; congestion control and path MTU differ.
+/// What both sides ask of a connection; congestion control differs.
+///
+/// How much a path carries is bounded by [`Routes::route`](super::routes::Routes::route). Without
+/// that the dialer, which swaps paths under quinn, would go on with packets that the next path does
+/// not take: measured, 4.6 s without a byte after an outage of 4 s.
 fn transport() -> TransportConfig {
+    let mut mtu = MtuDiscoveryConfig::default();
+    mtu.upper_bound(BYTES_HERE_MAX)
+        .interval(MTU_SEARCH_INTERVAL);
     let mut transport = TransportConfig::default();
     transport
         .stream_receive_window(VarInt::from_u32(STREAM_WINDOW_BYTES))
@@ -499,6 +497,7 @@ fn transport() -> TransportConfig {
         .max_concurrent_uni_streams(VarInt::from_u32(1))
         .datagram_receive_buffer_size(Some(NUDGE_BUFFER_BYTES))
         .datagram_send_buffer_size(NUDGE_BUFFER_BYTES)
+        .mtu_discovery_config(Some(mtu))
         .keep_alive_interval(Some(KEEP_ALIVE_INTERVAL))
         .max_idle_timeout(Some(IdleTimeout::from(VarInt::from_u32(IDLE_TIMEOUT_MS))));
     transport

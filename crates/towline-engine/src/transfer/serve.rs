@@ -31,11 +31,11 @@ use towline_wire::ids::{ContentHash, DeviceId, FolderId};
 use towline_wire::rel_path::RelPath;
 
 use super::allowance::{Allowance, Held, HeldBytes};
-use super::chunks::{Cutter, read_exact_at};
+use super::chunks::{Cutter, append_exact_at};
 use super::frames::{Filled, FrameReader, StreamFault};
 use super::grants::Grants;
 use super::work::Work;
-use crate::disk::{Root, open_for_serving, still_has};
+use crate::disk::{Opener, Root, still_has};
 
 /// This device's folders, as far as the data plane asks. Everything here blocks and runs on the disk
 /// pool.
@@ -58,13 +58,13 @@ fn open_content(
     folders: &impl Folders,
     folder: FolderId,
     hash: ContentHash,
+    opener: &mut Opener<'_>,
 ) -> Option<OpenContent> {
-    let root = folders.root(folder)?;
     folders
         .with_content(folder, hash)
         .into_iter()
         .find_map(|(path, stamp)| {
-            let file = open_for_serving(&root, &path, stamp).ok()?;
+            let file = opener.open(&path, stamp).ok()?;
             Some(OpenContent { file, stamp })
         })
 }
@@ -252,10 +252,11 @@ impl<F: Folders> Session<'_, F> {
                 .map_err(|_| StreamFault::Lost)?;
             let granted = grants.allows(peer, folder);
             let burst = work.run(move || {
+                let root = folders.root(folder).filter(|_| granted);
                 let mut desk = Desk {
                     folders: &*folders,
                     folder,
-                    granted,
+                    opener: root.as_deref().map(Opener::of),
                     opened,
                     out: Vec::new(),
                 };
@@ -293,9 +294,12 @@ impl<F: Folders> Session<'_, F> {
         let opened = self
             .server
             .work
-            .run(move || granted.then(|| open_content(&*folders, folder, hash)))
+            .run(move || {
+                let root = folders.root(folder).filter(|_| granted)?;
+                open_content(&*folders, folder, hash, &mut Opener::of(&root))
+            })
             .await;
-        let Some(content) = opened.flatten() else {
+        let Some(content) = opened else {
             return self.answer(&Answer::Gone).await;
         };
         let mut list = List { content, cut: 0 };
@@ -343,7 +347,8 @@ struct Burst {
 struct Desk<'a, F> {
     folders: &'a F,
     folder: FolderId,
-    granted: bool,
+    /// `None` when the peer may not read the folder, or nobody can now.
+    opener: Option<Opener<'a>>,
     opened: Option<(ContentHash, OpenContent)>,
     out: Vec<u8>,
 }
@@ -367,13 +372,11 @@ impl<F: Folders> Desk<'_, F> {
 
     /// Adds frame and bytes of one answer, or something half done and `None`.
     fn add(&mut self, hash: ContentHash, part: Part) -> Option<()> {
-        if !self.granted {
-            return None;
-        }
+        let opener = self.opener.as_mut()?;
         let kept = self.opened.take().filter(|(opened, _)| *opened == hash);
         let content = match kept {
             Some((_, content)) => content,
-            None => open_content(self.folders, self.folder, hash)?,
+            None => open_content(self.folders, self.folder, hash, opener)?,
         };
         let size = content.stamp.size;
         let (offset, len) = match part {
@@ -387,9 +390,7 @@ impl<F: Folders> Desk<'_, F> {
         let head = frame::encode(&Answer::Bytes { len }, ANSWER_FRAME_BYTES_MAX).ok()?;
         self.out.reserve(head.len() + len as usize);
         self.out.extend_from_slice(&head);
-        let begin = self.out.len();
-        self.out.resize(begin + len as usize, 0);
-        read_exact_at(&content.file, self.out.get_mut(begin..)?, offset).ok()?;
+        append_exact_at(&content.file, &mut self.out, len as usize, offset).ok()?;
         // Read first, then look: bytes that were written meanwhile show in the stamp.
         if !still_has(&content.file, content.stamp) {
             return None;

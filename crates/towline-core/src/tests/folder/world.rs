@@ -12,8 +12,8 @@ use towline_wire::rel_path::RelPath;
 use crate::clock::Moment;
 use crate::folder::{Folder, FolderInput};
 use crate::io::{
-    ApplyId, DiskEvent, DiskRequest, Expected, Found, NetworkRequest, Outcome, Output, PageEnd,
-    RootFault, ScanId, ScanScope, Step, StoreRequest,
+    ApplyId, DiskEvent, DiskRequest, Expected, Found, NeedsOf, NetworkRequest, Outcome, Output,
+    PageEnd, RootFault, ScanId, ScanScope, Step, StoreRequest,
 };
 use crate::outbox::Outbox;
 use crate::records::{
@@ -847,8 +847,20 @@ fn perform(store: &mut Store, request: StoreRequest) -> FolderInput {
                 .map(|path| store.rows.get(path).cloned())
                 .collect(),
         ),
-        StoreRequest::LoadNeeds { after, limit, .. } => {
-            let later = |path: &&RelPath| after.as_ref().is_none_or(|after| *path > after);
+        StoreRequest::LoadNeeds {
+            of, after, limit, ..
+        } => {
+            let later = |path: &&RelPath| {
+                let is_of = match of {
+                    NeedsOf::Everything => true,
+                    NeedsOf::Directories => store
+                        .need(path)
+                        .theirs
+                        .iter()
+                        .any(|(_, entry)| entry.content == Content::Directory),
+                };
+                is_of && after.as_ref().is_none_or(|after| *path > after)
+            };
             // Three to a page, so that small trees have several.
             let limit = limit.min(3);
             let mut paths: Vec<&RelPath> = store.needs.iter().filter(later).collect();

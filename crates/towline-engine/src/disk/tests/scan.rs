@@ -68,6 +68,18 @@ fn changes_touches_and_mode_changes_are_found() {
 }
 
 #[test]
+fn a_large_file_has_the_hash_of_all_its_bytes_in_order() {
+    let place = TestRoot::new();
+    // Two sections, and a third that ends within its second unit.
+    let lines = (0..2_600_000_u32).map(|number| format!("{number:07}"));
+    let text: String = lines.collect();
+    assert!(text.len() > 16 << 20);
+    place.write("large", &text);
+    let found = scan_all(&place.root, &Rows::default());
+    assert_eq!(*found.content("large"), file_content(&text));
+}
+
+#[test]
 fn same_size_and_mtime_but_other_bytes_is_found() {
     let place = TestRoot::new();
     place.write("f", "one");

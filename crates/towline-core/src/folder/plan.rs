@@ -12,6 +12,7 @@ use towline_wire::limits::VERSION_ACTORS_MAX;
 use towline_wire::rel_path::RelPath;
 
 use crate::folder::conflict::{Detail, conflict_path, conflict_paths};
+use crate::folder::exchange::WRITES_MAX;
 use crate::folder::verdict::{Fate, Judgement, Rest, judge};
 use crate::io::{Expected, Step};
 use crate::records::{DiskStamp, Need, OurRow};
@@ -97,13 +98,24 @@ pub enum Wait {
     Parent,
     /// The path is so long that a conflict copy beside it would have no name.
     Name,
-    /// The history names more actors than a record may.
+    /// The history names more actors, or counts more writes, than a record may.
     History,
 }
 
 /// Actors that an adopted history may name: half of what a record can hold. Joining two histories
 /// adds up, and a record that outgrew the limit could not be told to anybody.
 const ADOPTED_ACTORS_MAX: usize = VERSION_ACTORS_MAX / 2;
+
+/// Writes of one actor that an adopted history may count: half of what a peer may state. Our next
+/// write on top must be one that others still believe.
+const ADOPTED_WRITES_MAX: u64 = WRITES_MAX / 2;
+
+fn is_adoptable(version: &VersionVector) -> bool {
+    version.iter().count() <= ADOPTED_ACTORS_MAX
+        && version
+            .iter()
+            .all(|(_, writes)| writes <= ADOPTED_WRITES_MAX)
+}
 
 /// Plans each path of a page of needs, in the page's order.
 pub fn plan(needs: &[Need], connected: &BTreeSet<DeviceId>, us: Actor) -> Vec<Planned> {
@@ -132,7 +144,7 @@ fn action(need: &Need, connected: &BTreeSet<DeviceId>, us: Actor) -> Action {
         fate,
         rest,
     } = judgement;
-    if becomes.version.iter().count() > ADOPTED_ACTORS_MAX {
+    if !is_adoptable(&becomes.version) {
         return Action::Wait(Wait::History);
     }
     if kept.is_some_and(|row| row.entry == becomes) {

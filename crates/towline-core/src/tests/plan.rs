@@ -214,12 +214,15 @@ fn a_directory_goes_before_a_file_takes_its_name() {
 
 #[test]
 fn a_vast_history_is_not_adopted() {
-    let writes: Vec<(u8, u64)> = (1..=200).map(|name| (name, 1)).collect();
-    let theirs = entry("x", 2, &writes, file("f"), 1);
-    assert_eq!(
-        action(need(None, &[(2, theirs)])),
-        Action::Wait(Wait::History)
-    );
+    let many: Vec<(u8, u64)> = (1..=200).map(|name| (name, 1)).collect();
+    let long = vec![(2, 1), (3, 1 << 62)];
+    for writes in [many, long] {
+        let theirs = entry("x", 2, &writes, file("f"), 1);
+        assert_eq!(
+            action(need(None, &[(2, theirs)])),
+            Action::Wait(Wait::History)
+        );
+    }
 }
 
 fn planned(at: &str, content: Content) -> Planned {

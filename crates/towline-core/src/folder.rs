@@ -23,7 +23,7 @@ mod walk;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use towline_wire::entry::{Actor, Entry};
+use towline_wire::entry::{Actor, Content, Entry};
 use towline_wire::ids::{DeviceId, Incarnation, Sequence};
 use towline_wire::limits::{INDEX_PAGE_ENTRIES_MAX, INDEX_PAGES_IN_FLIGHT_MAX};
 use towline_wire::peer::IndexPage;
@@ -116,8 +116,8 @@ enum Job {
     Observe(ScanId, Sighting, Departures),
     TakePage(DeviceId, IndexPage),
     Forget(DeviceId),
-    /// Our rows after a position, written by an actor that may have written before what it has
-    /// forgotten: they become writes of the present one.
+    /// Our rows after a position that a rollback makes doubtful: they become writes of the present
+    /// actor. See [`Folder::is_doubtful`].
     Disown(Actor, Sequence),
 }
 
@@ -138,7 +138,7 @@ enum Question {
     Settle(Vec<(RelPath, Outcome)>),
     Ground(Actor, Vec<Planned>),
     MakeRoom(Actor, Vec<Planned>),
-    Disown(Actor),
+    Disown,
 }
 
 /// What follows when a decision is durable.
@@ -213,7 +213,7 @@ impl Folder {
             FolderInput::NewIncarnation(actor) => self.begin_incarnation(actor),
             FolderInput::RolledBack(actor) => {
                 self.jobs
-                    .push_front(Job::Disown(self.us, self.first_sequence));
+                    .push_front(Job::Disown(self.us, Sequence::default()));
                 self.begin_incarnation(actor);
             }
         }
@@ -444,7 +444,7 @@ impl Folder {
         let waits = self.jobs.iter().any(|job| matches!(job, Job::Disown(_, _)));
         let works = matches!(
             self.work,
-            Work::ExpectOurIndex(_) | Work::ExpectRows(_, Question::Disown(_))
+            Work::ExpectOurIndex(_) | Work::ExpectRows(_, Question::Disown)
         );
         waits || works
     }
@@ -557,12 +557,22 @@ impl Folder {
         }
         let paths: Vec<RelPath> = rows
             .iter()
-            .filter(|(_, entry)| entry.author.actor == former)
+            .filter(|(sequence, entry)| self.is_doubtful(former, *sequence, entry))
             .map(|(_, entry)| entry.path.clone())
             .collect();
         if !paths.is_empty() {
-            self.ask_rows(paths, Question::Disown(former), outbox);
+            self.ask_rows(paths, Question::Disown, outbox);
         }
+    }
+
+    /// Whether a row of a rolled-back store cannot be relied on: its counter may name another write
+    /// that the store has forgotten, or it tells of a directory, which may have gone and been made
+    /// again since without a mark by which it could be told. What lies there comes back anew, so
+    /// that no delete of before takes it.
+    fn is_doubtful(&self, former: Actor, sequence: Sequence, entry: &Entry) -> bool {
+        let is_written_since = entry.author.actor == former && sequence > self.first_sequence;
+        let is_told_anew = entry.author.actor == self.us;
+        is_written_since || (entry.content == Content::Directory && !is_told_anew)
     }
 
     fn handle_persisted(&mut self, now: Moment, batch: BatchId, outbox: &mut Outbox) {

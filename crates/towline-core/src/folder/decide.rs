@@ -42,8 +42,8 @@ impl Folder {
                 self.walk.interrupt();
             }
             Question::Ground(_, planned) => self.ground(now, planned, rows, outbox),
-            Question::Disown(former) => {
-                let drafts = disowned(rows.values(), former, self.us);
+            Question::Disown => {
+                let drafts = disowned(rows.values(), self.us);
                 let operations = self.put_rows(drafts);
                 self.persist(now, operations, Vec::new(), Conclusion::Other, outbox);
             }

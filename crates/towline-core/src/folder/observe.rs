@@ -190,22 +190,15 @@ pub(crate) fn edited(found: Found, row: Option<&OurRow>, us: Actor) -> Draft {
     }
 }
 
-/// What a former actor of ours wrote, as writes of the present one: its counters may name other
-/// writes already that a rolled-back store has forgotten.
-pub(crate) fn disowned<'a>(
-    rows: impl Iterator<Item = &'a OurRow>,
-    former: Actor,
-    us: Actor,
-) -> Vec<Draft> {
-    let formers = rows.filter(|row| row.entry.author.actor == former);
-    formers
-        .map(|row| {
-            let mut entry = row.entry.clone();
-            entry.author = entry.version.bump(us);
-            let stamp = row.stamp;
-            Draft { entry, stamp }
-        })
-        .collect()
+/// Rows that a rolled-back store cannot rely on, as writes of the present actor.
+pub(crate) fn disowned<'a>(rows: impl Iterator<Item = &'a OurRow>, us: Actor) -> Vec<Draft> {
+    rows.map(|row| {
+        let mut entry = row.entry.clone();
+        entry.author = entry.version.bump(us);
+        let stamp = row.stamp;
+        Draft { entry, stamp }
+    })
+    .collect()
 }
 
 /// Our delete. It keeps the last mtime: a tombstone has none of its own.

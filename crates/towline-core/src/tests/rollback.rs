@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use towline_wire::entry::{Actor, Content, UnixNanos};
+use towline_wire::entry::{Actor, Content, Entry, UnixNanos, VersionVector};
 use towline_wire::ids::{ContentHash, DeviceId, FolderId, Incarnation, Sequence};
 use towline_wire::pairing::CompareString;
 use towline_wire::peer::{Control, FolderStatement, Hello};
@@ -250,6 +250,23 @@ fn the_root_remembers_a_row_only_when_it_is_durable() {
     assert_eq!(notes(&durable), vec![age]);
 }
 
+/// A row that the store already held, written by somebody.
+fn old_row(at: &str, sequence: u64, content: Content, actor: Actor) -> OurRow {
+    let mut version = VersionVector::new();
+    let author = version.bump(actor);
+    OurRow {
+        entry: Entry {
+            path: RelPath::parse(at).unwrap(),
+            version,
+            author,
+            content,
+            mtime: UnixNanos(1),
+        },
+        sequence: Sequence(sequence),
+        stamp: Some(found(at).stamp),
+    }
+}
+
 #[test]
 fn a_store_that_was_rolled_back_is_found_out_however_much_it_has_written_since() {
     let mut device = device();
@@ -274,11 +291,23 @@ fn a_store_that_was_rolled_back_is_found_out_however_much_it_has_written_since()
     else {
         panic!("the index is told before its rows are disowned: {index:?}");
     };
-    assert_eq!((*whose, *after), (us, Sequence(5)));
+    assert_eq!((*whose, *after), (us, Sequence::default()));
 
-    // What was written since may bear counters that other writes bear elsewhere.
-    let loaded = rows
-        .iter()
+    // What was written since may bear counters that other writes bear elsewhere, and a directory may
+    // be another one than before. A file of before is known by its stamp.
+    let former = Actor {
+        device: us,
+        incarnation: OURS,
+    };
+    let peers = Actor {
+        device: peer(),
+        incarnation: THEIRS,
+    };
+    let directory = old_row("Directory", 2, Content::Directory, peers);
+    let file = old_row("file", 3, found("file").content, former);
+    let loaded = [&directory, &file]
+        .into_iter()
+        .chain(&rows)
         .map(|row| (row.sequence, row.entry.clone()))
         .collect();
     let index = StoreReply::Index {
@@ -287,7 +316,11 @@ fn a_store_that_was_rolled_back_is_found_out_however_much_it_has_written_since()
         rows: loaded,
         end: PageEnd::End,
     };
-    tell(&mut device, Input::Store(index));
+    let asked = tell(&mut device, Input::Store(index));
+    let rows: Vec<OurRow> = std::iter::once(directory).chain(rows).collect();
+    let paths = rows.iter().map(|row| row.entry.path.clone()).collect();
+    let wanted = Output::Store(StoreRequest::LoadRows(FOLDER, paths));
+    assert!(asked.contains(&wanted), "{asked:?}");
     let ours = StoreReply::Rows(FOLDER, rows.iter().cloned().map(Some).collect());
     let disowned = tell(&mut device, Input::Store(ours));
     let [StoreOp::PutOurRows { rows: disowned, .. }] = &operations(&disowned)[..] else {

@@ -372,7 +372,7 @@ async fn frames_that_are_too_large_or_binary_close() {
     let server = Server::start().await;
     let (mut client, _) = Client::guest(&server, r#"{"type":"register"}"#).await;
     client.say_text(&"x".repeat(70_000)).await;
-    assert_eq!(client.hear_close().await, 1009);
+    assert_eq!(client.hear_close().await, 4013);
     let (mut client, _) = Client::guest(&server, r#"{"type":"register"}"#).await;
     client
         .socket

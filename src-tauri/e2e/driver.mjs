@@ -10,6 +10,7 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 
 const ARTIFACTS = need("TOWLINE_ARTIFACTS");
+const PICTURES = join(ARTIFACTS, "window");
 
 /** Longest wait for anything that a person would wait for: 30 s, because test machines are shared. */
 const WITHIN_MS = 30_000;
@@ -26,6 +27,12 @@ export function need(name) {
 /** A directory of its own. */
 export function directory(name) {
   return mkdtempSync(join(tmpdir(), `towline-${name}-`));
+}
+
+/** Where the picture `name` is kept. */
+export function picturePath(name) {
+  mkdirSync(PICTURES, { recursive: true });
+  return join(PICTURES, `${name}.png`);
 }
 
 /** Waits until `look` gives something true; `what` is told when it never does. */
@@ -156,6 +163,15 @@ class Window {
     await call(this.session, "POST", `${element}/value`, { text });
   }
 
+  /** Waits until the field of this label holds `text`. */
+  holds(label, text) {
+    const script = `const label = [...document.querySelectorAll("label")].find((label) =>
+      label.textContent.trim() === arguments[0]); return label?.control.value`;
+    return until(`“${text}” in the field “${label}” of ${this.name}`, async () =>
+      (await this.run(script, label)) === text,
+    );
+  }
+
   /** The text of the first element that a selector finds. */
   part(selector) {
     return until(`${selector} in the window of ${this.name}`, () =>
@@ -171,8 +187,7 @@ class Window {
     // The driver hands out the frame before last; asking twice gives what is there.
     await call(this.session, "GET", "/screenshot");
     const png = await call(this.session, "GET", "/screenshot");
-    mkdirSync(join(ARTIFACTS, "window"), { recursive: true });
-    writeFileSync(join(ARTIFACTS, "window", `${name}.png`), Buffer.from(png, "base64"));
+    writeFileSync(picturePath(name), Buffer.from(png, "base64"));
   }
 
   /** Sets the size of the window. */

@@ -1,10 +1,10 @@
 /** Two real windows, a real server and real folders: pair, sync both ways, and what can go wrong. */
 import assert from "node:assert/strict";
-import { spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, afterEach, before, test } from "node:test";
 
+import { openDesktop } from "./desktop.mjs";
 import { directory, need, openApp, program, until } from "./driver.mjs";
 
 let server;
@@ -31,10 +31,20 @@ async function app(name, env = {}) {
   return window;
 }
 
-/** The windows that the window manager knows. */
-function windows() {
-  const { status, stdout } = spawnSync("wmctrl", ["-l"], { encoding: "utf8" });
-  return status === 0 ? (stdout.match(/^0x\w+/gm) ?? []) : null;
+async function desktop() {
+  const around = await openDesktop();
+  open.push(() => around.end());
+  return around;
+}
+
+/** Makes peers of two windows, which then show that they are. */
+async function pair(one, other) {
+  await one.press("Pair a device");
+  const code = await one.part("[data-code]");
+  await other.press("Enter a code");
+  await other.fill("Code of the other device", code);
+  await other.press("Connect");
+  for (const window of [one, other]) await window.press("They match");
 }
 
 const arrives = (path, text) =>
@@ -104,6 +114,46 @@ test("two windows pair by a code and keep a folder in sync both ways", async () 
   await Promise.all([studio.picture("10-home-studio"), laptop.picture("10-home-laptop")]);
 });
 
+test("a folder is shared and accepted where the system's dialog says", async () => {
+  const around = await desktop();
+  const [studio, laptop] = await Promise.all([app("Studio"), app("Laptop")]);
+  await Promise.all([studio.size(960, 640), laptop.size(960, 640)]);
+  await pair(studio, laptop);
+
+  const here = join(directory("shared"), "Garden plans");
+  mkdirSync(here);
+  writeFileSync(join(here, "tomatoes.txt"), "plant in May\n");
+  await studio.press("Share a folder");
+  await studio.press("Choose…");
+  await around.choose("Which folder?", here, "dialog-1-share");
+  await studio.holds("Which folder?", here);
+  await studio.picture("dialog-2-chosen");
+
+  // Asked again it begins there, opens only once, and changes nothing when it is left.
+  await studio.press("Choose…");
+  await around.window("Which folder?");
+  await studio.press("Choose…");
+  await around.leave("Which folder?", "dialog-3-again");
+  await studio.holds("Which folder?", here);
+  await studio.press("Add folder");
+  await studio.see("Invited, not accepted yet");
+
+  const there = join(directory("taken"), "Garden");
+  mkdirSync(there);
+  await laptop.press("Done");
+  await laptop.press("Home");
+  await laptop.press("Choose where");
+  await laptop.press("Choose…");
+  await around.choose("Where shall it lie?", there, "dialog-4-accept");
+  await laptop.holds("Where shall it lie?", there);
+  await laptop.press("Accept");
+  await arrives(join(there, "tomatoes.txt"), "plant in May\n");
+  await Promise.all([studio.see("All in sync"), laptop.see("All in sync")]);
+  await Promise.all([studio.see(here), laptop.see(there)]);
+  await studio.picture("dialog-5-folder-studio");
+  await laptop.picture("dialog-6-folder-laptop");
+});
+
 test("a wrong code says so, and what to do", async () => {
   const window = await app("Kitchen");
   await window.press("Enter a code");
@@ -123,17 +173,10 @@ test("an unreachable server is a banner, and pairing says what to do", async () 
 });
 
 test("closing the window ends its engine in good order", async () => {
-  // Only a window manager closes a window as a person does.
-  const manager = program("openbox", "openbox", []);
-  open.push(() => manager.end());
-  const before = new Set(await until("the window manager", () => windows()));
+  const around = await desktop();
   const window = await app("Shed");
   await window.see("A direct line between your computers");
-  const [id] = await until("the new window", () => {
-    const fresh = windows().filter((each) => !before.has(each));
-    return fresh.length > 0 && fresh;
-  });
-  spawnSync("wmctrl", ["-i", "-c", id]);
+  around.close(await around.window("Towline"));
   await until("the engine's last word", () => window.log().includes("device stopped"));
 });
 

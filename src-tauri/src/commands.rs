@@ -3,12 +3,11 @@
 use std::sync::Arc;
 
 use tauri::ipc::Channel;
-use tauri::{AppHandle, State};
-use tauri_plugin_dialog::DialogExt;
+use tauri::{AppHandle, State, WebviewWindow};
 use tauri_plugin_opener::OpenerExt;
-use tokio::sync::oneshot;
 use towline_engine::view::{AnswerView, CommandView, ViewError};
 
+use crate::chooser::choose_directory;
 use crate::device::{Device, Told};
 
 /// Tells the page where the device stands, now and after every change, the latest only.
@@ -41,22 +40,20 @@ pub(crate) fn start(device: State<'_, Arc<Device>>) {
     device.start();
 }
 
-/// Lets the person choose a directory in the system's dialog; `null` when nothing was chosen.
+/// Lets the person choose a directory in the system's dialog, which begins at `shown`, the path in
+/// the page; `null` when nothing was chosen. Paths travel to the engine as text, so a name that is
+/// none is refused rather than changed.
 #[tauri::command]
 pub(crate) async fn pick_directory(
-    app: AppHandle,
+    window: WebviewWindow,
     title: String,
+    shown: String,
 ) -> Result<Option<String>, ViewError> {
-    let (chosen, choice) = oneshot::channel();
-    app.dialog()
-        .file()
-        .set_title(title)
-        .pick_folder(move |directory| {
-            // Only a page that was closed meanwhile does not hear it.
-            let _unheard = chosen.send(directory);
-        });
-    let directory = choice.await.ok().flatten();
-    Ok(directory.map(|directory| directory.to_string()))
+    let Some(directory) = choose_directory(window, title, &shown).await else {
+        return Ok(None);
+    };
+    let path = directory.into_os_string().into_string();
+    path.map(Some).map_err(|_| ViewError::new("path_not_text"))
 }
 
 /// Shows a synced folder in the system's file manager. The page names the folder, not a path, so

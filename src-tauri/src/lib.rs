@@ -5,6 +5,7 @@
 //! for people; the page has them. Closing the window ends an engine of its own in good order.
 
 mod arguments;
+mod chooser;
 mod commands;
 mod device;
 
@@ -37,8 +38,7 @@ pub fn run(arguments: Arguments) -> Result<(), ShellError> {
         .with_writer(std::io::stderr)
         .init();
     let device = Arc::new(Device::new(arguments.settings()?));
-    let app = tauri::Builder::default()
-        .plugin(tauri_plugin_dialog::init())
+    let app = chooser::prepared(tauri::Builder::default())
         .plugin(tauri_plugin_opener::init())
         .manage(Arc::clone(&device))
         .invoke_handler(tauri::generate_handler![

@@ -26,7 +26,9 @@ const BROWSERS = [
   process.env.TOWLINE_BROWSER,
   "/usr/bin/chromium",
   "/usr/bin/google-chrome",
+  "/usr/bin/chromium-browser",
   "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
+  "C:/Program Files/Google/Chrome/Application/chrome.exe",
 ];
 
 /** The browser to use; `undefined` where none is installed, and then the tests fail. */

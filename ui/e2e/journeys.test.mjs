@@ -110,7 +110,7 @@ journey("an invitation is accepted and its files arrive", "invited", async (page
   await press(page, /^Accept$/);
   const bar = page.getByRole("progressbar", { name: "Progress of Recipes" });
   await bar.waitFor();
-  await see(page, /paths to go · .* to fetch · 48 MB\/s/);
+  await see(page, /changes to go · .* to fetch · 48 MB\/s/);
   await picture(page, "journey-arriving");
   await see(page, "In sync");
   await bar.waitFor({ state: "detached" });

@@ -12,6 +12,7 @@ use clap::{Args, Parser, Subcommand};
 
 mod commands;
 mod output;
+mod plain;
 mod words;
 
 use output::{Failure, Output};

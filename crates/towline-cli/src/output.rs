@@ -1,4 +1,5 @@
-//! What the command line says: words for a person, or one JSON document per line.
+//! What the command line says: words for a person, or one JSON document per line. Nothing that is
+//! said here acts on a terminal, whoever chose it.
 
 #![expect(
     clippy::print_stdout,
@@ -8,7 +9,7 @@
 use serde::Serialize;
 use towline_engine::{LocalError, ViewError};
 
-use crate::words;
+use crate::{plain, words};
 
 /// Why a command failed: a stable code for scripts, a sentence for people.
 #[derive(Debug, Serialize)]
@@ -60,10 +61,10 @@ impl Output {
     /// Prints one answer: `words` to a person, `document` to a script.
     pub(crate) fn say<T: Serialize>(&self, document: &T, words: impl FnOnce() -> String) {
         if !self.json {
-            println!("{}", words());
+            println!("{}", plain::lines(&words()));
         } else if let Ok(line) = serde_json::to_string(document) {
             // Our own types always become JSON.
-            println!("{line}");
+            println!("{}", plain::json(&line));
         }
     }
 
@@ -75,9 +76,9 @@ impl Output {
         }
         if self.json {
             let line = serde_json::to_string(&Document { error: failure });
-            eprintln!("{}", line.unwrap_or_default());
+            eprintln!("{}", plain::json(&line.unwrap_or_default()));
         } else {
-            eprintln!("towline: {}", failure.message);
+            eprintln!("towline: {}", plain::lines(&failure.message));
         }
     }
 }

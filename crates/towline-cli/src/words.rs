@@ -107,6 +107,19 @@ pub(crate) fn server(state: &ServerStateView) -> String {
             };
             format!("{why} (next try in {} s)", seconds_until(*retry_at_ms))
         }
+        ServerStateView::Stopped { fault } => {
+            let why = match fault.as_str() {
+                "bad_proof" => {
+                    "does not accept this device's proof; check that its address names it as it names itself, or ask its administrator"
+                }
+                "replaced" => {
+                    "is used by another copy of this device; stop the other copy, or remove its home and pair it anew"
+                }
+                "unacceptable" => "does not accept what this version sends; update Towline",
+                other => other,
+            };
+            format!("{why} (not tried again by itself; stop and start Towline when that is done)")
+        }
     }
 }
 

@@ -64,8 +64,8 @@ pub struct Device {
     local_addresses: Vec<SocketAddr>,
     session: Session,
     pairing: Pairing,
-    /// The batch that makes a new peer durable.
-    pairing_batch: Option<BatchId>,
+    /// The batch that makes the peer of a pairing durable.
+    pairing_batch: Option<(BatchId, Newcomer)>,
     peers: BTreeMap<DeviceId, Peer>,
     folders: BTreeMap<FolderId, Folder>,
     /// Folders whose root is being prepared for a command.
@@ -82,6 +82,15 @@ struct Peer {
     connection: Option<(ConnectionId, Greeting)>,
     /// The folders that the peer shares with us, as last stated (kept while it is away).
     statements: BTreeMap<FolderId, FolderStatement>,
+}
+
+/// The peer of a pairing, while it is being made durable.
+#[derive(Debug)]
+enum Newcomer {
+    /// Nobody acts on its trust before it is durable.
+    New(Box<PeerRecord>),
+    /// It was a peer before and paired again.
+    Known(DeviceId),
 }
 
 /// Whether a peer has said hello on the standing connection.
@@ -148,10 +157,12 @@ impl Device {
             Input::Command(id, command) => self.command(now, id, command),
             Input::Store(reply) => self.store(now, reply),
             Input::Disk(folder, DiskEvent::Prepared(result)) => self.prepared(now, folder, result),
+            Input::Disk(folder, DiskEvent::Root(root)) => self.root_told(now, folder, root),
             Input::Disk(folder, event) => self.folder(now, folder, FolderInput::Disk(event)),
             Input::Network(event) => self.network(now, event),
             Input::Signal(event) => self.session(now, SessionInput::Signal(event)),
         }
+        self.end_faulty_links(now);
     }
 
     /// Does what has become due.
@@ -175,6 +186,7 @@ impl Device {
         for folder in self.folders.values_mut() {
             folder.handle_timeout(now, &mut self.outbox);
         }
+        self.end_faulty_links(now);
     }
 
     /// Takes the next output, in the order in which they were decided.
@@ -244,8 +256,10 @@ impl Device {
         match reply {
             StoreReply::Persisted(batch, totals) => {
                 self.outbox.release(batch);
-                if self.pairing_batch == Some(batch) {
-                    self.pairing_batch = None;
+                if let Some((_, newcomer)) =
+                    self.pairing_batch.take_if(|(waited, _)| *waited == batch)
+                {
+                    self.welcome(now, newcomer);
                     let news = self.pairing.handle_durable();
                     self.pairing_news(now, news);
                 }
@@ -329,26 +343,46 @@ impl Device {
             match item {
                 PairingNews::Mailbox(request) => self.session(now, SessionInput::Mailbox(request)),
                 PairingNews::Paired(record) => {
-                    let id = record.id;
                     let keep = vec![StoreOp::PutPeer(record.clone())];
-                    self.pairing_batch = Some(self.outbox.persist(keep, Vec::new()));
-                    self.add_peer(record);
-                    self.trust(now);
-                    self.grant(id);
-                    self.link(
-                        now,
-                        id,
-                        LinkInput::LocalAddresses(self.local_addresses.clone()),
-                    );
-                    self.link(now, id, LinkInput::Start);
+                    let batch = self.outbox.persist(keep, Vec::new());
+                    let newcomer = match self.peers.get_mut(&record.id) {
+                        // Its trust is durable; only its record is new, and whatever changes it
+                        // next must build on this one.
+                        Some(known) => {
+                            known.record.clone_from(&record);
+                            Newcomer::Known(record.id)
+                        }
+                        None => Newcomer::New(Box::new(record)),
+                    };
+                    self.pairing_batch = Some((batch, newcomer));
                 }
             }
         }
     }
 
+    /// Trusts a peer that has just become durable, and seeks it.
+    fn welcome(&mut self, now: Moment, newcomer: Newcomer) {
+        let id = match newcomer {
+            Newcomer::Known(id) => id,
+            Newcomer::New(record) => {
+                let id = record.id;
+                self.add_peer(*record);
+                id
+            }
+        };
+        self.trust(now);
+        self.grant(id);
+        let addresses = LinkInput::LocalAddresses(self.local_addresses.clone());
+        self.link(now, id, addresses);
+        self.link(now, id, LinkInput::Start);
+    }
+
     fn network(&mut self, now: Moment, event: NetworkEvent) {
         let peer = match &event {
             NetworkEvent::LocalAddresses(addresses) => {
+                if self.local_addresses != *addresses {
+                    self.session(now, SessionInput::Moved);
+                }
                 self.local_addresses.clone_from(addresses);
                 let peers: Vec<DeviceId> = self.peers.keys().copied().collect();
                 for peer in peers {
@@ -356,15 +390,17 @@ impl Device {
                 }
                 return;
             }
+            NetworkEvent::Misbehaved(peer) => return self.misbehaved(now, *peer),
             NetworkEvent::ProbeAnswered { peer, .. }
             | NetworkEvent::ProbeHeard { peer, .. }
             | NetworkEvent::Measured { peer, .. }
-            | NetworkEvent::Misbehaved(peer)
             | NetworkEvent::RelayOpened(peer)
             | NetworkEvent::RelayClosed(peer)
             | NetworkEvent::Connected(peer, _)
             | NetworkEvent::DialFailed(peer, _)
             | NetworkEvent::Disconnected(peer, _, _)
+            | NetworkEvent::Answered(peer, _)
+            | NetworkEvent::Silent(peer, _)
             | NetworkEvent::Received(peer, _, _) => *peer,
         };
         self.link(now, peer, LinkInput::Network(event));
@@ -377,6 +413,19 @@ impl Device {
                 .handle_input(now, input, &mut self.rng, &mut self.outbox);
             self.link_news(now, id, news);
         }
+    }
+
+    /// Ends the links of those whom a folder found to break the protocol.
+    fn end_faulty_links(&mut self, now: Moment) {
+        for peer in self.outbox.take_blamed() {
+            self.misbehaved(now, peer);
+        }
+    }
+
+    /// The peer broke the protocol: it is told so, and its link waits before it goes on.
+    fn misbehaved(&mut self, now: Moment, id: DeviceId) {
+        self.outbox.network(NetworkRequest::HangupOnFault(id));
+        self.link(now, id, LinkInput::Misbehaved);
     }
 
     fn link_news(&mut self, now: Moment, id: DeviceId, news: Vec<LinkNews>) {
@@ -400,8 +449,6 @@ impl Device {
         peer.connection = Some((connection, Greeting::ExpectHello));
         let hello = Hello {
             versions: VersionRange::OURS,
-            name: self.name.clone(),
-            incarnation: self.incarnation,
         };
         self.outbox.send(id, Control::Hello(hello));
         self.state_folders(id);
@@ -430,7 +477,7 @@ impl Device {
         match (*greeting, frame) {
             (Greeting::ExpectHello, Control::Hello(hello)) => {
                 if VersionRange::OURS.agree(hello.versions).is_none() {
-                    return self.link(now, id, LinkInput::Misbehaved);
+                    return self.misbehaved(now, id);
                 }
                 *greeting = Greeting::Greeted;
             }
@@ -454,17 +501,13 @@ impl Device {
                 Greeting::ExpectHello,
                 Control::Folders(_) | Control::Index(_) | Control::IndexAck { .. },
             )
-            | (Greeting::Greeted, Control::Hello(_)) => self.link(now, id, LinkInput::Misbehaved),
+            | (Greeting::Greeted, Control::Hello(_)) => self.misbehaved(now, id),
         }
     }
 
-    /// Takes a new peer, or a known one that paired again: then its link goes on.
+    /// Takes a peer that is durable.
     fn add_peer(&mut self, record: PeerRecord) {
         let id = record.id;
-        if let Some(known) = self.peers.get_mut(&id) {
-            known.record = record;
-            return;
-        }
         let link = Link::new(&self.identity, &record, &mut self.rng);
         let peer = Peer {
             record,

@@ -37,8 +37,7 @@ use crate::folder::plan::Planned;
 use crate::folder::settle::settled_paths;
 use crate::folder::walk::{Ask, NEEDS_PAGE, Walk};
 use crate::io::{
-    ApplyId, BatchId, DiskEvent, DiskRequest, NetworkRequest, Outcome, Output, PageEnd, ScanId,
-    StoreRequest,
+    Age, ApplyId, BatchId, DiskEvent, DiskRequest, Outcome, Output, PageEnd, ScanId, StoreRequest,
 };
 use crate::outbox::Outbox;
 use crate::records::{FolderRecord, Need, OurRow, RestoredFolder, StoreOp, Totals};
@@ -105,6 +104,8 @@ pub struct Folder {
     gone: Gone,
     walk: Walk,
     exchange: Exchange,
+    /// What the root remembers of the store's age, as far as we know.
+    noted: Option<Age>,
     applied: u64,
     conflicts: u64,
 }
@@ -173,6 +174,7 @@ impl Folder {
             gone: Gone::default(),
             walk: Walk::new(),
             exchange: Exchange::new(id),
+            noted: None,
             applied: 0,
             conflicts: 0,
         }
@@ -268,6 +270,21 @@ impl Folder {
         self.first_sequence.max(self.exchange.told(peer))
     }
 
+    /// How far our index has come.
+    pub const fn age(&self) -> Age {
+        Age {
+            incarnation: self.us.incarnation,
+            sequence: self.last_sequence,
+        }
+    }
+
+    /// Whether a root remembers what the store has forgotten, or another life of it: the store was
+    /// rolled back, or is a new one.
+    pub fn has_forgotten(&self, remembered: Age) -> bool {
+        let age = self.age();
+        remembered.incarnation != age.incarnation || remembered.sequence > age.sequence
+    }
+
     /// How far we have a peer's index.
     pub fn have(&self, peer: DeviceId) -> Option<(Incarnation, Sequence)> {
         self.have.get(&peer).copied()
@@ -327,7 +344,8 @@ impl Folder {
         match event {
             // The device makes the place ready before the folder exists.
             DiskEvent::Prepared(_) => {}
-            DiskEvent::Root(Ok(())) => {
+            DiskEvent::Root(Ok(remembered)) => {
+                self.noted = remembered;
                 self.look.opened();
                 self.walk.release_all();
                 self.walk.interrupt();
@@ -402,7 +420,7 @@ impl Folder {
     /// The peer breaks the protocol: its link is closed, nothing else is disturbed.
     fn fault(&mut self, peer: DeviceId, outbox: &mut Outbox) {
         self.peer_left(peer);
-        outbox.network(NetworkRequest::Hangup(peer));
+        outbox.blame(peer);
     }
 
     // --- jobs ------------------------------------------------------------------------------------
@@ -485,10 +503,11 @@ impl Folder {
         }
         match self.walk.next() {
             Ask::Nothing => false,
-            Ask::Page(after) => {
+            Ask::Page(of, after) => {
                 let folder = self.record.id;
                 outbox.store(StoreRequest::LoadNeeds {
                     folder,
+                    of,
                     after,
                     limit: NEEDS_PAGE,
                 });
@@ -552,7 +571,19 @@ impl Folder {
         {
             self.work = Work::Idle;
             self.exchange.durable_up_to(self.last_sequence);
+            self.note_age(outbox);
             self.conclude(now, conclusion, outbox);
+        }
+    }
+
+    /// Has the root remember how far the index has come, now that it is durable.
+    fn note_age(&mut self, outbox: &mut Outbox) {
+        let age = Some(self.age()).filter(|age| age.sequence > Sequence::default());
+        if let (Some(age), Root::Unseen | Root::Seen) = (age, self.look.root())
+            && self.noted != Some(age)
+        {
+            self.noted = Some(age);
+            outbox.disk(self.record.id, DiskRequest::NoteAge(age));
         }
     }
 

@@ -45,6 +45,19 @@ impl Identity {
         self.key.sign(message).to_bytes()
     }
 
+    /// The key with which connections are disowned that a former life of this device had (RFC 9000,
+    /// section 10.3). The same in every life, and of no use for anything else.
+    pub fn reset_key(&self) -> Zeroizing<[u8; 32]> {
+        let mut key = Zeroizing::new([0; 32]);
+        let expanded = Hkdf::<Sha256>::new(None, self.seed().as_slice())
+            .expand(b"towline stateless reset v1", key.as_mut_slice());
+        debug_assert!(
+            expanded.is_ok(),
+            "32 bytes are within the limit of HKDF-SHA256"
+        );
+        key
+    }
+
     /// The key shared with `peer`, or `None` when its public key is no usable point.
     pub fn pair_key(&self, peer: DeviceId) -> Option<PairKey> {
         let theirs = VerifyingKey::from_bytes(peer.as_bytes())

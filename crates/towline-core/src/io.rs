@@ -10,7 +10,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use towline_wire::entry::{Content, Entry, UnixNanos};
-use towline_wire::ids::{DeviceId, FolderId, Sequence};
+use towline_wire::ids::{DeviceId, FolderId, Incarnation, Sequence};
 use towline_wire::peer::Control;
 use towline_wire::rel_path::RelPath;
 use towline_wire::signal::{ClientMessage, ServerMessage};
@@ -54,6 +54,15 @@ pub enum Output {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct BatchId(pub u64);
 
+/// Which needs a page is made of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NeedsOf {
+    /// All.
+    Everything,
+    /// Those at which a peer has a directory.
+    Directories,
+}
+
 /// What the store is asked for, in order.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum StoreRequest {
@@ -65,6 +74,8 @@ pub enum StoreRequest {
     LoadNeeds {
         /// Which folder.
         folder: FolderId,
+        /// Which of its needs.
+        of: NeedsOf,
         /// Exclusive start; `None` for the first page.
         after: Option<RelPath>,
         /// Most needs in the page.
@@ -166,6 +177,21 @@ pub enum DiskRequest {
     /// Carries out steps, in parallel where they allow it; answered by `Applied` until every step
     /// has its outcome.
     Apply(ApplyId, Vec<Step>),
+    /// Notes in the root how old the store is; a later note replaces an earlier one. Not answered.
+    /// A root that is not open forgets it.
+    NoteAge(Age),
+}
+
+/// How far our index of one folder has come, as its root remembers it.
+///
+/// A store can be put back from a copy without knowing it. The root is another place, and so it can
+/// tell: what it remembers is never ahead of a store that was left alone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Age {
+    /// The life of the store.
+    pub incarnation: Incarnation,
+    /// The highest durable sequence of our rows in that life.
+    pub sequence: Sequence,
 }
 
 /// How much to look at.
@@ -210,8 +236,8 @@ pub enum Expected {
 pub enum DiskEvent {
     /// The answer to `Prepare`.
     Prepared(Result<(), RootFault>),
-    /// The root is usable, or not.
-    Root(Result<(), RootFault>),
+    /// The root is usable, with the age that it remembers of this device's store; or it is not.
+    Root(Result<Option<Age>, RootFault>),
     /// Something below these paths may have changed.
     Disturbed(ScanScope),
     /// A page of a scan.
@@ -343,6 +369,13 @@ pub enum NetworkRequest {
     Dial(DeviceId),
     /// Closes the connection with this peer.
     Hangup(DeviceId),
+    /// Closes the connection with a peer that broke the protocol, and tells it so.
+    HangupOnFault(DeviceId),
+    /// Closes this connection, if it still is the one with this peer.
+    Abandon(DeviceId, ConnectionId),
+    /// Sends on this connection something that must be acknowledged, and listens for so long;
+    /// answered by `Answered` or `Silent`, and by nothing when the connection ends meanwhile.
+    Ask(DeviceId, ConnectionId, Duration),
     /// Opens our end of a packet channel; answered by `RelayOpened` or `RelayClosed`.
     OpenRelay {
         /// With whom.
@@ -393,6 +426,10 @@ pub enum NetworkEvent {
     Disconnected(DeviceId, ConnectionId, LinkFault),
     /// The peer did on a data stream what the protocol does not allow, or sent wrong bytes.
     Misbehaved(DeviceId),
+    /// The peer was asked for a sign of life on this connection, and gave one.
+    Answered(DeviceId, ConnectionId),
+    /// The peer was asked for a sign of life on this connection, and gave none.
+    Silent(DeviceId, ConnectionId),
     /// A control frame arrived.
     Received(DeviceId, ConnectionId, Control),
     /// Packets to or from this peer were measured on a path (about once a second while any flow).
@@ -417,6 +454,8 @@ pub enum LinkFault {
     TimedOut,
     /// The other side closed it.
     Closed,
+    /// The other side has begun anew and does not know the connection.
+    Restarted,
     /// The other side does not trust our key (any more).
     Refused,
     /// Somebody else's key answered.
@@ -464,4 +503,24 @@ pub enum SignalFault {
     Closed,
     /// It does not let this device in.
     Refused,
+    /// It does not accept this device's proof; the same key and server name will fail again.
+    BadProof,
+    /// Another connection has registered with this device's key: its twin, or a copy of its home.
+    Replaced,
+    /// It does not accept what this build sends.
+    Unacceptable,
+}
+
+impl SignalFault {
+    /// Whether trying again, with nothing changed, can succeed.
+    pub const fn is_retryable(self) -> bool {
+        match self {
+            Self::Unreachable
+            | Self::Certificate
+            | Self::Protocol
+            | Self::Closed
+            | Self::Refused => true,
+            Self::BadProof | Self::Replaced | Self::Unacceptable => false,
+        }
+    }
 }

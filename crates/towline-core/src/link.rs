@@ -10,11 +10,14 @@
 //! relay when the direct path is silent. The relay channel stays open under a direct path: it costs
 //! one quiet socket and makes the way back instant.
 //!
+//! A peer that has begun anew is noticed before its silence is (`restart`).
+//!
 //! This machine sends no bytes; it asks the network, and tells its peer sealed addresses through
 //! the signal server (`seal`).
 
 mod paths;
 mod relay;
+mod restart;
 mod seal;
 mod steering;
 
@@ -38,6 +41,7 @@ use crate::snapshot::LinkState;
 
 use paths::Paths;
 use relay::Relay;
+use restart::Restart;
 use seal::Seal;
 use steering::{DIRECT_GRACE, KEEPALIVE};
 
@@ -100,6 +104,7 @@ pub struct Link {
     /// Where this device listens.
     local: Vec<SocketAddr>,
     backoff: Backoff,
+    restart: Restart,
     /// The peer's last word was that it does not trust this device. It is said once, and shown
     /// until both are connected again.
     was_refused: bool,
@@ -149,6 +154,8 @@ struct Up {
     suspect_until: Option<Moment>,
     /// When the selected direct path is probed again.
     keepalive_at: Moment,
+    /// Before this nothing is sent only because the peer seems to seek us.
+    hint_at: Moment,
     rtt: Option<Duration>,
     received_bytes: u64,
     sent_bytes: u64,
@@ -180,6 +187,7 @@ impl Link {
             kept: peer.addresses.clone(),
             local: Vec::new(),
             backoff: Backoff::default(),
+            restart: Restart::default(),
             was_refused: false,
         }
     }
@@ -203,8 +211,9 @@ impl Link {
             LinkInput::Online => self.online(&mut turn),
             LinkInput::Offline => self.presence = Presence::Offline,
             LinkInput::Told(bytes) => {
-                if let Some(addresses) = self.seal.open(&bytes) {
-                    self.peer_listens_at(now, addresses);
+                if let Some(told) = self.seal.open(&bytes) {
+                    self.peer_listens_at(now, told.addresses);
+                    self.run_told(told.run, &mut turn);
                 }
             }
             LinkInput::RelayReady {
@@ -369,6 +378,7 @@ impl Link {
                     self.probe(from, turn);
                 }
                 self.reached_at(from, turn);
+                self.peer_seeks(turn);
             }
             NetworkEvent::RelayOpened(_) => self.relay.opened(),
             NetworkEvent::RelayClosed(_) => self.relay.closed(turn.now, turn.rng),
@@ -383,6 +393,12 @@ impl Link {
                     self.down(fault, turn);
                 }
             }
+            NetworkEvent::Answered(_, connection) => {
+                if self.connection() == Some(connection) {
+                    self.restart.answered(turn.now);
+                }
+            }
+            NetworkEvent::Silent(_, connection) => self.silent(connection, turn),
             NetworkEvent::Received(_, connection, frame) => {
                 if self.connection() == Some(connection) {
                     self.frame(frame, turn);
@@ -456,11 +472,13 @@ impl Link {
             selected,
             suspect_until: None,
             keepalive_at: turn.now.after(KEEPALIVE),
+            hint_at: turn.now,
             rtt: None,
             received_bytes: 0,
             sent_bytes: 0,
         });
         self.was_refused = false;
+        self.restart.disproved();
         turn.news.push(LinkNews::Up(connection));
         if let Some(Path::Direct(addr)) = selected {
             self.reached_at(addr, turn);
@@ -471,7 +489,7 @@ impl Link {
         if let Path::Direct(addr) = path {
             self.paths.disproved(addr);
         }
-        self.wait(fault, turn);
+        self.try_again(fault, turn);
     }
 
     /// The connection is gone, if there was one.
@@ -484,7 +502,7 @@ impl Link {
         }
         // The peer may have ended: what was proved of it must be proved again before it is dialled.
         self.paths.disprove_all();
-        self.wait(fault, turn);
+        self.try_again(fault, turn);
     }
 
     fn wait(&mut self, fault: LinkFault, turn: &mut Turn<'_>) {
@@ -493,6 +511,7 @@ impl Link {
             LinkFault::TimedOut if self.was_refused => LinkFault::Refused,
             LinkFault::TimedOut
             | LinkFault::Closed
+            | LinkFault::Restarted
             | LinkFault::Refused
             | LinkFault::Impostor
             | LinkFault::Protocol
@@ -503,6 +522,7 @@ impl Link {
             LinkFault::Impostor => Phase::Impostor,
             LinkFault::TimedOut
             | LinkFault::Closed
+            | LinkFault::Restarted
             | LinkFault::Refused
             | LinkFault::Protocol
             | LinkFault::Version => Phase::Waiting {

@@ -4,7 +4,7 @@
 //! they were decided. What relies on a batch is handed over together with it and leaves only after
 //! the batch has been persisted; a crash before that leaves nobody told.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use towline_wire::ids::{DeviceId, FolderId};
 use towline_wire::peer::Control;
@@ -18,6 +18,7 @@ pub struct Outbox {
     ready: VecDeque<Output>,
     held: BTreeMap<BatchId, Vec<Output>>,
     last_batch: u64,
+    at_fault: BTreeSet<DeviceId>,
 }
 
 impl Outbox {
@@ -65,6 +66,16 @@ impl Outbox {
     /// Sends a control frame to a connected peer.
     pub fn send(&mut self, peer: DeviceId, frame: Control) {
         self.network(NetworkRequest::Send(peer, frame));
+    }
+
+    /// Says that a peer broke the protocol. The device ends its link before it takes the next input.
+    pub fn blame(&mut self, peer: DeviceId) {
+        self.at_fault.insert(peer);
+    }
+
+    /// Takes who broke the protocol.
+    pub fn take_blamed(&mut self) -> BTreeSet<DeviceId> {
+        std::mem::take(&mut self.at_fault)
     }
 
     /// Asks the session with the signal server.

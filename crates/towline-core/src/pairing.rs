@@ -3,7 +3,8 @@
 //! The creator shows the code (`creator`: ExpectMailbox, ExpectJoiner, ExpectPeerKey,
 //! ExpectConfirm, ExpectCard, ExpectKept, ExpectDurable), the joiner enters it (`joiner`:
 //! ExpectMailbox, ExpectPeerKey, ExpectConfirm, ExpectCard, ExpectReveal, ExpectDurable). Whatever
-//! the other side does out of order ends the pairing and burns the mailbox.
+//! the other side does out of order ends the pairing and burns the mailbox. Once it has proved the
+//! secret only what is provably its own word counts, a farewell too; the rest is dropped.
 //!
 //! Who keeps whom first: the joiner, as soon as it has seen everything; it says `Kept` once that is
 //! durable, and then the creator keeps it too. When `Kept` stays out for `stage::KEPT_PATIENCE`, the
@@ -40,6 +41,7 @@ use crate::records::{PeerRecord, Verification};
 use crate::snapshot::{PairingFault, PairingSummary};
 
 use creator::Creator;
+use exchange::Farewell;
 use joiner::Joiner;
 use stage::{Stage, Stop, Surroundings, Turn};
 
@@ -203,6 +205,7 @@ impl Pairing {
             return Vec::new();
         };
         let mut around = Surroundings { us, rng };
+        let farewell = stage.farewell();
         let turn = match event {
             MailboxEvent::Opened(slot, lasts) => {
                 course.expires_at = now.after(lasts.min(CODE_LIFE));
@@ -220,16 +223,20 @@ impl Pairing {
             }
             MailboxEvent::Received(bytes) => {
                 let message = PairingMessage::decode(&bytes);
+                if !stage.is_genuine(&message) {
+                    self.state = State::Live(Box::new(stage), course);
+                    return Vec::new();
+                }
                 course.taken.push(bytes);
                 match message {
-                    Ok(PairingMessage::Refuse(reason)) => Err(Stop::refused(reason)),
+                    Ok(PairingMessage::Refuse(refuse)) => Err(Stop::refused(refuse.reason)),
                     Ok(message) => stage.received(message, &mut around),
                     Err(_) => Err(Stop::protocol()),
                 }
             }
             MailboxEvent::Failed(fault) => stage.lost(fault),
         };
-        self.go_on(now, course, turn)
+        self.go_on(now, course, &farewell, turn)
     }
 
     /// Takes that the peer of the last [`PairingNews::Paired`] is durable.
@@ -263,8 +270,9 @@ impl Pairing {
             stage.late_fault()
         };
         let tell = stage.is_met().then_some(RefuseReason::GaveUp);
+        let farewell = stage.farewell();
         let turn = stage.lost(fault).map_err(|stop| Stop { tell, ..stop });
-        self.go_on(now, course, turn)
+        self.go_on(now, course, &farewell, turn)
     }
 
     /// When [`Self::handle_timeout`] is wanted.
@@ -322,7 +330,7 @@ impl Pairing {
         };
         let parting = stage
             .is_met()
-            .then(|| send(PairingMessage::Refuse(RefuseReason::GaveUp).encode()));
+            .then(|| send(stage.farewell().refuse(RefuseReason::GaveUp).encode()));
         parting
             .into_iter()
             .chain([PairingNews::Mailbox(MailboxRequest::Burn)])
@@ -334,6 +342,7 @@ impl Pairing {
         &mut self,
         now: Moment,
         mut course: Course,
+        farewell: &Farewell,
         turn: Result<Turn<Stage>, Stop>,
     ) -> Vec<PairingNews> {
         match turn {
@@ -355,7 +364,7 @@ impl Pairing {
                     self.burned_at.push(now);
                 }
                 self.state = State::Failed(fault);
-                let told = tell.map(|reason| send(PairingMessage::Refuse(reason).encode()));
+                let told = tell.map(|reason| send(farewell.refuse(reason).encode()));
                 told.into_iter()
                     .chain([PairingNews::Mailbox(MailboxRequest::Burn)])
                     .collect()

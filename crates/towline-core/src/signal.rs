@@ -1,7 +1,7 @@
 //! The session with the signal server: registration, presence, mailboxes, sealed messages.
 //!
-//! States: NoServer, Connecting, ExpectHello, ExpectRegistered, Online, Waiting (for the next try)
-//! and Closing (to go to another server). There is one session at a time. A code that names another
+//! States: NoServer, Connecting, ExpectHello, ExpectRegistered, Online, Waiting (for the next try),
+//! Stopped (until something changes) and Closing (to go to another server). There is one session at a time. A code that names another
 //! server takes the session there for as long as that pairing lasts, and then back home; watched
 //! peers count as away meanwhile, while their links stay.
 //!
@@ -19,8 +19,8 @@ use rand_chacha::ChaCha20Rng;
 use towline_wire::ids::DeviceId;
 use towline_wire::server_url::ServerUrl;
 use towline_wire::signal::{
-    ClientMessage, HostName, Nonce, RegisterProof, Registration, SIGNAL_VERSION, ServerMessage,
-    SignalId, WATCH_PEERS_MAX, proof_message,
+    ClientMessage, ErrorCode, HostName, Nonce, RegisterProof, Registration, SIGNAL_VERSION,
+    ServerMessage, SignalId, WATCH_PEERS_MAX, proof_message,
 };
 use towline_wire::version::VersionRange;
 
@@ -42,6 +42,8 @@ pub enum SessionInput {
     Start,
     /// The session's socket.
     Signal(SignalEvent),
+    /// This device is elsewhere in the network than before.
+    Moved,
     /// The whole set of peers whose presence matters, replacing the set before.
     Watch(BTreeSet<DeviceId>),
     /// The pairing wants something of its mailbox.
@@ -112,6 +114,9 @@ enum State {
         fault: SignalFault,
         retry_at: Moment,
     },
+    Stopped {
+        fault: SignalFault,
+    },
     Closing {
         deadline: Moment,
     },
@@ -168,6 +173,12 @@ impl Session {
             }
             SessionInput::Signal(SignalEvent::Closed(fault)) => {
                 self.closed(now, fault, rng, outbox)
+            }
+            SessionInput::Moved => {
+                if matches!(self.state, State::Stopped { .. }) {
+                    self.connect(now, outbox);
+                }
+                Vec::new()
             }
             SessionInput::Watch(peers) => {
                 self.online.retain(|peer| peers.contains(peer));
@@ -242,6 +253,7 @@ impl Session {
             | State::ExpectRegistered { .. }
             | State::Online { .. }
             | State::Waiting { .. }
+            | State::Stopped { .. }
             | State::Closing { .. } => {}
         }
         news
@@ -250,7 +262,7 @@ impl Session {
     /// When [`Self::handle_timeout`] is wanted.
     pub fn poll_timeout(&self) -> Option<Moment> {
         let state = match self.state {
-            State::NoServer => None,
+            State::NoServer | State::Stopped { .. } => None,
             State::Connecting { deadline }
             | State::ExpectHello { deadline }
             | State::ExpectRegistered { deadline }
@@ -278,6 +290,7 @@ impl Session {
             | State::Closing { .. } => ServerState::Connecting,
             State::Online { .. } => ServerState::Online,
             State::Waiting { fault, retry_at } => ServerState::Offline { fault, retry_at },
+            State::Stopped { fault } => ServerState::Stopped { fault },
         }
     }
 
@@ -332,6 +345,13 @@ impl Session {
                     self.give_up(now, SignalFault::Protocol, rng, outbox, &mut news);
                 }
             }
+            (
+                State::ExpectRegistered { .. },
+                ServerMessage::Error {
+                    code: ErrorCode::BadProof,
+                    ..
+                },
+            ) => self.give_up(now, SignalFault::BadProof, rng, outbox, &mut news),
             (State::ExpectRegistered { .. }, ServerMessage::Error { .. }) => {
                 self.give_up(now, SignalFault::Refused, rng, outbox, &mut news);
             }
@@ -358,6 +378,7 @@ impl Session {
                 State::NoServer
                 | State::Connecting { .. }
                 | State::Waiting { .. }
+                | State::Stopped { .. }
                 | State::Closing { .. },
                 _,
             ) => {}
@@ -423,7 +444,7 @@ impl Session {
     ) -> Vec<SessionNews> {
         let mut news = Vec::new();
         match self.state {
-            State::NoServer | State::Waiting { .. } => {}
+            State::NoServer | State::Waiting { .. } | State::Stopped { .. } => {}
             State::Closing { .. } => self.connect(now, outbox),
             State::Connecting { .. }
             | State::ExpectHello { .. }
@@ -457,9 +478,13 @@ impl Session {
             self.backoff.reset();
         }
         self.all_offline(news);
-        self.state = State::Waiting {
-            fault,
-            retry_at: now.after(self.backoff.next(rng)),
+        self.state = if fault.is_retryable() {
+            State::Waiting {
+                fault,
+                retry_at: now.after(self.backoff.next(rng)),
+            }
+        } else {
+            State::Stopped { fault }
         };
     }
 
@@ -474,7 +499,9 @@ impl Session {
     /// Goes to the server that is wanted now, if the session is not there.
     fn move_to_target(&mut self, now: Moment, outbox: &mut Outbox, news: &mut Vec<SessionNews>) {
         match self.state {
-            State::NoServer | State::Waiting { .. } => self.connect(now, outbox),
+            State::NoServer | State::Waiting { .. } | State::Stopped { .. } => {
+                self.connect(now, outbox);
+            }
             State::Closing { .. } => {}
             State::Connecting { .. }
             | State::ExpectHello { .. }

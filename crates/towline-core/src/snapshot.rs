@@ -55,6 +55,11 @@ pub enum ServerState {
         /// When it is tried again.
         retry_at: Moment,
     },
+    /// Not tried again until a code is made or entered, the network changes or the device starts anew.
+    Stopped {
+        /// What went wrong.
+        fault: SignalFault,
+    },
 }
 
 /// A pairing as a person follows it.

@@ -3,6 +3,7 @@
 mod device;
 mod folder;
 mod link;
+mod newcomer;
 mod pairing;
 mod plan;
 mod rollback;

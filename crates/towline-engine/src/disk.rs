@@ -10,9 +10,11 @@
 //! check every few seconds; its scans end without a further page, and it is opened again by itself
 //! when it is back. Both are told as `DiskEvent::Root`.
 
+mod age;
 mod commit;
 mod handle;
 mod hash;
+mod hash_tree;
 mod hints;
 mod marker;
 mod names;
@@ -36,21 +38,22 @@ use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc;
-use towline_core::io::{AbsentRoot, DiskEvent, PageEnd, RootFault, ScanId, ScanScope};
+use towline_core::io::{AbsentRoot, Age, DiskEvent, PageEnd, RootFault, ScanId, ScanScope};
 use towline_core::records::RootPath;
 use towline_core::versions::Retention;
-use towline_wire::ids::FolderId;
+use towline_wire::ids::{DeviceId, FolderId};
 use towline_wire::rel_path::RelPath;
 use tracing::{debug, info, warn};
 
 pub(crate) use commit::{Ready, commit};
+pub(crate) use handle::append_at;
 #[cfg(test)]
 pub(crate) use handle::mark_of;
-pub(crate) use handle::read_at;
+pub(crate) use hash_tree::{HashTree, PartHash, UNIT_BYTES, part_hash};
 pub(crate) use pool::{Pool, PoolClosed};
 pub(crate) use root::Root;
 pub(crate) use rows::{KnownRows, OpenRows};
-pub(crate) use serve::{open_for_serving, still_has};
+pub(crate) use serve::{Opener, open_for_serving, still_has};
 pub(crate) use stage::{FileShape, StageFault, Staged, StagedFile};
 pub(crate) use versions::{RestoreFault, Version};
 
@@ -88,6 +91,7 @@ struct Shared {
     pool: Arc<Pool>,
     events: mpsc::Sender<(FolderId, DiskEvent)>,
     rows: Arc<dyn OpenRows>,
+    us: DeviceId,
     state: Mutex<State>,
     wake: Condvar,
 }
@@ -132,10 +136,11 @@ struct Pages {
 
 impl Disk {
     /// Starts the threads, as threads of `tasks`. Events go into `events`, which may hold them back;
-    /// `rows` opens our index for scans.
+    /// `rows` opens our index for scans; `us` is whose store the roots remember.
     pub(crate) fn start(
         events: mpsc::Sender<(FolderId, DiskEvent)>,
         rows: Arc<dyn OpenRows>,
+        us: DeviceId,
         tasks: &Tasks,
     ) -> io::Result<Self> {
         let disk = Self {
@@ -143,6 +148,7 @@ impl Disk {
                 pool: Arc::new(Pool::start(tasks)?),
                 events,
                 rows,
+                us,
                 state: Mutex::new(State::default()),
                 wake: Condvar::new(),
             }),
@@ -250,6 +256,20 @@ impl Disk {
         self.shared.hint(folder, Hint::At(path));
     }
 
+    /// Carries out `DiskRequest::NoteAge`.
+    pub(crate) fn note_age(&self, folder: FolderId, age: Age) {
+        let Some(root) = self.root(folder) else {
+            return;
+        };
+        let turn = root.next_note();
+        let us = self.shared.us;
+        self.shared.pool.submit(move || {
+            if let Err(fault) = root.note_age(us, age, turn) {
+                debug!(%fault, "the root does not remember the store's age");
+            }
+        });
+    }
+
     /// Has a root checked now: the data plane could not do there what it should.
     pub(crate) fn doubt(&self, folder: FolderId) {
         self.shared.doubt(folder);
@@ -317,7 +337,9 @@ impl Shared {
     }
 
     fn finish_open(self: &Arc<Self>, folder: FolderId, opening: u64, path: &RootPath) {
-        let phase = Root::open(path, folder).map(|root| self.watched(folder, root));
+        let root = Root::open(path, folder);
+        let remembered = root.as_ref().ok().and_then(|root| root.age(self.us));
+        let phase = root.map(|root| self.watched(folder, root));
         let result = phase.as_ref().map(|_| ()).map_err(|fault| *fault);
         let mut state = lock(&self.state);
         let Some(place) = state
@@ -334,7 +356,7 @@ impl Shared {
         drop(state);
         self.wake.notify_all();
         if news {
-            self.tell(folder, DiskEvent::Root(result));
+            self.tell(folder, DiskEvent::Root(result.map(|()| remembered)));
         }
     }
 

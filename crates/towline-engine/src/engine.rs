@@ -32,7 +32,8 @@ use crate::folders::{Folders, Past};
 use crate::key::{self, KeyError, KeyPreference};
 use crate::ledger::Ledger;
 use crate::local;
-use crate::network::{Network, NetworkError, NetworkSettings, SignalClient};
+use crate::network::{Network, NetworkError, NetworkSettings, Port, SignalClient};
+use crate::port;
 use crate::tasks::Tasks;
 use crate::view::{
     self, AnswerView, Asked, CommandView, KeyPlace, StoreCondition, Surroundings, View, ViewError,
@@ -68,7 +69,7 @@ pub struct Settings {
     pub name: Option<String>,
     /// The signal server's WebSocket URL.
     pub server: Option<String>,
-    /// The UDP port to listen on; 0 takes any.
+    /// The UDP port to listen on; 0 takes the one of this device's life before, or any.
     pub udp_port: u16,
     /// Where a new key goes.
     pub key: KeyPreference,
@@ -170,7 +171,10 @@ impl Engine {
         let local = local::listen(&settings.home)
             .map_err(|error| StartError::Local(settings.home.clone(), error))?;
         let network_settings = NetworkSettings {
-            udp_port: settings.udp_port,
+            port: match settings.udp_port {
+                0 => port::recall(&settings.home),
+                chosen => Port::Fixed(chosen),
+            },
             ..NetworkSettings::default()
         };
         let (streams, incoming) = mpsc::channel(STREAMS_MAX);
@@ -183,6 +187,9 @@ impl Engine {
             &tasks,
         )
         .await?;
+        if settings.udp_port == 0 {
+            port::remember(&settings.home, &network.bound());
+        }
         let network = Arc::new(network);
         tasks.spawn(
             "network events",
@@ -191,6 +198,7 @@ impl Engine {
         let reader = store.reader().map_err(OpenError::from)?;
         let folders = Folders::start(
             reader,
+            identity.id(),
             Arc::clone(&network),
             incoming,
             &inputs,

@@ -100,6 +100,7 @@ impl Folders {
     /// Starts the disk, and answers `streams`. Events arrive in `inputs`.
     pub(crate) fn start(
         reader: Reader,
+        us: DeviceId,
         network: Arc<Network>,
         streams: mpsc::Receiver<IncomingStream>,
         inputs: &mpsc::Sender<Input>,
@@ -111,7 +112,7 @@ impl Folders {
         let (disk_events, from_disk) = mpsc::channel(DISK_EVENTS_MAX);
         let rows: Arc<dyn OpenRows> = Arc::clone(&index) as Arc<dyn OpenRows>;
         let disk_tasks = tasks.child();
-        let disk = Disk::start(disk_events, rows, &disk_tasks)?;
+        let disk = Disk::start(disk_events, rows, us, &disk_tasks)?;
         let work = Work::on(Arc::clone(disk.pool()));
         let library = Arc::new(Library { disk, index });
         let grants = Arc::new(Grants::default());
@@ -163,6 +164,7 @@ impl Folders {
             DiskRequest::Scan(scan, scope) => disk.scan(folder, scan, scope),
             DiskRequest::ContinueScan(scan) => disk.continue_scan(folder, scan),
             DiskRequest::Apply(apply, steps) => self.apply(folder, apply, steps),
+            DiskRequest::NoteAge(age) => disk.note_age(folder, age),
         }
     }
 

@@ -26,9 +26,7 @@ mod websocket;
 use std::collections::BTreeSet;
 use std::fmt;
 use std::io;
-use std::net::IpAddr;
-#[cfg(test)]
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, RwLock};
 
 use quinn::{Connection, RecvStream, SendStream};
@@ -43,6 +41,7 @@ use self::path_socket::PathSocket;
 use self::probe::{ProbeKeys, Prober};
 use self::relay::{Channel, Relays};
 use self::routes::Routes;
+use self::session::CloseReason;
 use self::tls::{TlsSettings, Trust};
 use self::udp::UdpSockets;
 use crate::tasks::Tasks;
@@ -56,8 +55,8 @@ const PROBES_WAITING_MAX: usize = 128;
 /// Where this device listens.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct NetworkSettings {
-    /// The UDP port; 0 takes a free one.
-    pub udp_port: u16,
+    /// The UDP port.
+    pub port: Port,
     /// The local addresses, at most one of each family; all interfaces by default.
     pub bind: Vec<IpAddr>,
 }
@@ -65,10 +64,21 @@ pub(crate) struct NetworkSettings {
 impl Default for NetworkSettings {
     fn default() -> Self {
         Self {
-            udp_port: 0,
+            port: Port::Any,
             bind: udp::any_address(),
         }
     }
+}
+
+/// Which UDP port a device listens on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Port {
+    /// This one; an error when another program has it.
+    Fixed(u16),
+    /// This one if it is free, else any: the one of this device's life before.
+    Before(u16),
+    /// Any that is free.
+    Any,
 }
 
 /// Why the network cannot be opened.
@@ -129,7 +139,7 @@ impl Network {
         tasks: &Tasks,
     ) -> Result<Self, NetworkError> {
         let tasks = tasks.child();
-        let sockets = UdpSockets::bind(&settings.bind, settings.udp_port)?;
+        let sockets = UdpSockets::bind(&settings.bind, settings.port)?;
         let ours = identity.id();
         let keys = Arc::new(RwLock::new(ProbeKeys::new(ours)));
         let (probes, probes_waiting) = mpsc::channel(PROBES_WAITING_MAX);
@@ -157,6 +167,7 @@ impl Network {
             Arc::clone(&socket),
             trust.clone(),
             tls,
+            identity.reset_key(),
             events,
             streams,
             tasks.clone(),
@@ -181,7 +192,12 @@ impl Network {
             NetworkRequest::Probe(peer, addr) => self.prober.ping(peer, addr),
             NetworkRequest::Select(peer, path) => self.connections.select(peer, path),
             NetworkRequest::Dial(peer) => self.connections.dial(peer),
-            NetworkRequest::Hangup(peer) => self.connections.hangup(peer),
+            NetworkRequest::Hangup(peer) => self.connections.hangup(peer, CloseReason::Done),
+            NetworkRequest::HangupOnFault(peer) => {
+                self.connections.hangup(peer, CloseReason::Protocol);
+            }
+            NetworkRequest::Abandon(peer, id) => self.connections.abandon(peer, id),
+            NetworkRequest::Ask(peer, id, within) => self.connections.ask(peer, id, within),
             NetworkRequest::OpenRelay {
                 peer,
                 url,
@@ -206,7 +222,6 @@ impl Network {
     }
 
     /// The local addresses of the UDP sockets.
-    #[cfg(test)]
     pub(crate) fn bound(&self) -> Vec<SocketAddr> {
         self.socket.bound()
     }

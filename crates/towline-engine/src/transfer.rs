@@ -8,11 +8,11 @@
 //! Nothing here decides what should lie where, opens connections, touches user files or spawns:
 //! the futures are run by whoever owns the folder, and dropping them ends the transfer.
 
+mod allowance;
 mod apply;
 mod chunks;
 mod frames;
 mod grants;
-mod hash_tree;
 mod lane;
 mod large;
 mod progress;

@@ -126,6 +126,11 @@ pub enum ServerStateView {
         #[ts(type = "number")]
         retry_at_ms: u64,
     },
+    /// Not tried again until a code is made or entered, the network changes or the engine starts anew.
+    Stopped {
+        /// Why: `bad_proof`, `replaced` or `unacceptable`.
+        fault: String,
+    },
 }
 
 /// A pairing as a person follows it.

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::ops::Bound;
 use std::sync::Arc;
 
+use towline_core::io::Age;
 use towline_core::records::DiskStamp;
 use towline_wire::entry::{Content, SymlinkTarget, UnixNanos};
 use towline_wire::ids::{ContentHash, FolderId};
@@ -41,6 +42,8 @@ pub(crate) struct Tree {
     inodes: u64,
     /// Whose folder this is, once prepared.
     pub(crate) marker: Option<FolderId>,
+    /// What the root remembers of the store.
+    pub(crate) age: Option<Age>,
     /// Whether the root is there; a disk can be unplugged.
     pub(crate) presence: Presence,
 }

@@ -73,7 +73,6 @@ pub(crate) struct Seat {
     outputs_left: Option<u32>,
     restart_after: Duration,
     backup: Option<Shelf>,
-    contact: Contact,
     due: Option<Moment>,
     commands: u64,
     replies: BTreeMap<CommandId, Result<Answer, Refusal>>,
@@ -88,16 +87,6 @@ pub(crate) struct Seat {
 enum Eyes {
     Closed,
     Open,
-}
-
-/// Whether a device whose store was rolled back has met a peer since, which can tell it so.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Contact {
-    /// The store was never rolled back.
-    Needless,
-    /// Since then; what follows from it becomes durable a moment later.
-    Made(Duration),
-    Missing,
 }
 
 /// What a device was told.
@@ -285,7 +274,6 @@ impl World {
             outputs_left: None,
             restart_after: Duration::ZERO,
             backup: None,
-            contact: Contact::Needless,
             due: None,
             commands: 0,
             replies: BTreeMap::new(),
@@ -532,13 +520,8 @@ impl World {
             return;
         };
         self.note(format_args!("{seat} <- {input:?}"));
-        let (now, met) = (self.moment(seat), self.now);
+        let now = self.moment(seat);
         let place = self.seat_mut(seat);
-        if let Input::Network(NetworkEvent::Received(_, _, Control::Folders(_))) = &input
-            && place.contact == Contact::Missing
-        {
-            place.contact = Contact::Made(met);
-        }
         if let Some(memory) = &mut place.memory {
             memory.push((now, Told::Input(input.clone())));
         }
@@ -746,20 +729,6 @@ impl World {
             }
         }
         request
-    }
-}
-
-/// Time after which what follows from a first contact is durable.
-const CONTACT_SETTLES: Duration = Duration::from_secs(5);
-
-impl Seat {
-    /// Whether a peer could have told this device that its store was rolled back.
-    pub(crate) fn is_settled(&self, now: Duration) -> bool {
-        match self.contact {
-            Contact::Needless => true,
-            Contact::Made(since) => now >= since + CONTACT_SETTLES,
-            Contact::Missing => false,
-        }
     }
 }
 

@@ -7,7 +7,7 @@
 use std::collections::BTreeSet;
 
 use rusqlite::{Connection, OptionalExtension, params};
-use towline_core::io::{PageEnd, StoreReply};
+use towline_core::io::{NeedsOf, PageEnd, StoreReply};
 use towline_core::records::{Need, OurRow};
 use towline_wire::entry::{Content, Entry};
 use towline_wire::ids::{ContentHash, DeviceId, FolderId, Sequence};
@@ -42,7 +42,7 @@ pub(crate) fn rows(
 pub(crate) fn needs(
     connection: &Connection,
     actors: &mut Actors,
-    folder: FolderId,
+    (folder, of): (FolderId, NeedsOf),
     after: Option<&RelPath>,
     limit: usize,
 ) -> Result<StoreReply, StoreError> {
@@ -54,9 +54,18 @@ pub(crate) fn needs(
             end: PageEnd::End,
         });
     };
-    let mut statement = connection.prepare_cached(
-        "SELECT path FROM needs WHERE folder = ?1 AND path > ?2 ORDER BY path LIMIT ?3",
-    )?;
+    let mut statement = connection.prepare_cached(match of {
+        NeedsOf::Everything => {
+            "SELECT path FROM needs WHERE folder = ?1 AND path > ?2 ORDER BY path LIMIT ?3"
+        }
+        // 3 is a directory.
+        NeedsOf::Directories => {
+            "SELECT path FROM needs WHERE folder = ?1 AND path > ?2
+             AND EXISTS (SELECT 1 FROM peer_rows WHERE peer_rows.folder = ?1
+                 AND peer_rows.path = needs.path AND kind = 3)
+             ORDER BY path LIMIT ?3"
+        }
+    })?;
     let after = after.map_or("", RelPath::as_str);
     let mut found = statement.query(params![number, after, limit_of(limit)])?;
     let mut paths = Vec::new();

@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use towline_core::io::{PageEnd, StoreReply, StoreRequest};
+use towline_core::io::{NeedsOf, PageEnd, StoreReply, StoreRequest};
 use towline_core::records::{
     FolderRecord, Need, OurRow, PeerRecord, Restored, RestoredFolder, StoreOp, Totals,
 };
@@ -233,6 +233,7 @@ impl Records for MemoryStore {
             }
             StoreRequest::LoadNeeds {
                 folder,
+                of,
                 after,
                 limit,
             } => {
@@ -241,7 +242,8 @@ impl Records for MemoryStore {
                         .needs
                         .iter()
                         .filter(|path| Some(*path) > after.as_ref());
-                    later.map(|path| folder.need(path)).collect()
+                    let needs = later.map(|path| folder.need(path));
+                    needs.filter(|need| is_of(need, of)).collect()
                 });
                 let (needs, end) = page(needs, limit);
                 StoreReply::Needs { folder, needs, end }
@@ -296,6 +298,16 @@ fn hash_of(entry: &Entry) -> Option<ContentHash> {
     match entry.content {
         Content::File { hash, .. } => Some(hash),
         Content::Absent | Content::Symlink { .. } | Content::Directory => None,
+    }
+}
+
+fn is_of(need: &Need, of: NeedsOf) -> bool {
+    match of {
+        NeedsOf::Everything => true,
+        NeedsOf::Directories => need
+            .theirs
+            .iter()
+            .any(|(_, entry)| entry.content == Content::Directory),
     }
 }
 

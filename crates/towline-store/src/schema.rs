@@ -7,6 +7,7 @@
 use std::path::Path;
 use std::time::Duration;
 
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 use towline_wire::ids::Incarnation;
 
@@ -84,6 +85,9 @@ pub(crate) fn open_damaged(file: &Path) -> Result<Connection, StoreError> {
 fn settle(connection: &Connection, cache_kib: i64) -> Result<(), StoreError> {
     connection.busy_timeout(BUSY_TIMEOUT)?;
     connection.set_prepared_statement_cache_capacity(STATEMENTS_KEPT);
+    // Without it SQLite compiles a statement anew for each set of parameters, because a parameter
+    // could decide whether the partial index by content serves: two thirds of the store's time.
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     // Negative means KiB, positive would mean pages.
     connection.pragma_update(None, "cache_size", -cache_kib)?;
     connection.pragma_update(None, "mmap_size", 0)?;

@@ -110,12 +110,13 @@ impl Store {
             }
             StoreRequest::LoadNeeds {
                 folder,
+                of,
                 after,
                 limit,
             } => load::needs(
                 &self.connection,
                 &mut self.actors,
-                folder,
+                (folder, of),
                 after.as_ref(),
                 limit,
             ),

@@ -11,7 +11,7 @@ use std::cmp::Ordering;
 use serde::{Deserialize, Serialize};
 
 use crate::ids::{ContentHash, DeviceId, Incarnation};
-use crate::limits::{SYMLINK_TARGET_BYTES_MAX, VERSION_ACTORS_MAX};
+use crate::limits::{SYMLINK_TARGET_BYTES_MAX, VERSION_ACTORS_MAX, VERSION_COUNTER_MAX};
 use crate::rel_path::RelPath;
 
 /// One device in one store incarnation.
@@ -46,7 +46,8 @@ pub enum Causality {
 }
 
 /// The writes that an entry's history knows: the highest counter per actor. Canonical: sorted by
-/// actor, no zero counters, at most [`VERSION_ACTORS_MAX`] actors.
+/// actor, no zero counters, at most [`VERSION_ACTORS_MAX`] actors, when parsed no counter above
+/// [`VERSION_COUNTER_MAX`].
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(try_from = "Vec<(Actor, u64)>", into = "Vec<(Actor, u64)>")]
 pub struct VersionVector(Vec<(Actor, u64)>);
@@ -60,6 +61,9 @@ pub enum VersionError {
     /// More actors than [`VERSION_ACTORS_MAX`].
     #[error("version vector has too many actors")]
     TooManyActors,
+    /// More writes than [`VERSION_COUNTER_MAX`].
+    #[error("version vector counts more writes than there can be")]
+    TooManyWrites,
 }
 
 impl VersionVector {
@@ -86,7 +90,8 @@ impl VersionVector {
         self.counter(dot.actor) >= dot.counter
     }
 
-    /// Adds one write by `actor` and names it.
+    /// Adds one write by `actor` and names it. Cannot overflow: what was parsed is at most
+    /// [`VERSION_COUNTER_MAX`], and from there no device writes 2^63 times.
     pub fn bump(&mut self, actor: Actor) -> Dot {
         let counter = self.counter(actor) + 1;
         match self.0.binary_search_by_key(&actor, |(known, _)| *known) {
@@ -172,6 +177,12 @@ impl TryFrom<Vec<(Actor, u64)>> for VersionVector {
         });
         if !ascending || counters.iter().any(|(_, counter)| *counter == 0) {
             return Err(VersionError::NotCanonical);
+        }
+        if counters
+            .iter()
+            .any(|(_, counter)| *counter > VERSION_COUNTER_MAX)
+        {
+            return Err(VersionError::TooManyWrites);
         }
         Ok(Self(counters))
     }
@@ -283,3 +294,6 @@ pub struct Entry {
     /// Modification time of a file; display and tie-breaks for everything else.
     pub mtime: UnixNanos,
 }
+
+#[cfg(test)]
+mod tests;

@@ -34,6 +34,11 @@ pub const SYMLINK_TARGET_BYTES_MAX: usize = 4096;
 /// incarnation that ever changed the entry.
 pub const VERSION_ACTORS_MAX: usize = 256;
 
+/// Highest count of writes in a version vector: 2^63 - 1, what a store keeps in a signed column. One
+/// more still fits its type, so the next write can always be counted. What a peer may state is half
+/// of it, so that nobody can bring a history to this end.
+pub const VERSION_COUNTER_MAX: u64 = i64::MAX as u64;
+
 /// Longest device name or folder label: 64 bytes of UTF-8, shown in one line everywhere.
 pub const NAME_BYTES_MAX: usize = 64;
 
@@ -44,10 +49,11 @@ pub const ADDRESSES_MAX: usize = 16;
 /// after base64 and JSON quoting.
 pub const RELAY_PAYLOAD_BYTES_MAX: usize = 48 * 1024;
 
-/// Largest QUIC datagram on the relay: 1200 bytes, the size that every path must carry. A larger
-/// one would let path MTU discovery rise on the relay and stall for about a second after the move
-/// to a direct path that does not carry it.
-pub const RELAY_DATAGRAM_BYTES_MAX: usize = 1200;
+/// Largest QUIC datagram on the relay: 6500 bytes, the largest that two devices on one machine use,
+/// so that a connection that moves from there to the relay goes on with what it has. Path MTU
+/// discovery must not rise on the relay: devices send larger datagrams than 1200 bytes there only
+/// after such a move.
+pub const RELAY_DATAGRAM_BYTES_MAX: usize = 6500;
 
 /// Life of a pairing code in seconds.
 pub const CODE_SECONDS: u64 = 300;

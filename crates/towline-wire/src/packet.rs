@@ -253,7 +253,7 @@ mod tests {
     fn a_packet_that_does_not_fit_is_refused() {
         assert_eq!(data(b"quic").encode(&mut [0; 9]), Err(PacketError::Long));
         assert_eq!(
-            data(&[0; RELAY_DATAGRAM_BYTES_MAX + 1]).encode(&mut [0; 2000]),
+            data(&[0; RELAY_DATAGRAM_BYTES_MAX + 1]).encode(&mut [0; 2 * PACKET_BYTES_MAX]),
             Err(PacketError::Long)
         );
     }

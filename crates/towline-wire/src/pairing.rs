@@ -3,8 +3,9 @@
 //! The creator shows the code, the joiner enters it. In order: joiner's `Share`, creator's `Share`,
 //! joiner's `Confirm`, creator's `Confirm`, and from there on `Sealed` messages: creator's card
 //! with a commitment to its nonce, joiner's card with its nonce, creator's nonce, and the joiner's
-//! word that it keeps the new peer. `Refuse` may come at any time. A message is one postcard value
-//! of at most [`MESSAGE_BYTES_MAX`] bytes; `Share` and `Refuse` stay as they are in all versions.
+//! word that it keeps the new peer. `Refuse` may come at any time; to a side that has confirmed the
+//! other one it must be proved. A message is one postcard value of at most [`MESSAGE_BYTES_MAX`]
+//! bytes; `Share` and `Refuse` stay as they are in all versions.
 
 mod symbols;
 
@@ -38,7 +39,7 @@ pub enum PairingMessage {
     /// A [`SealedMessage`], encrypted with the sender's key of this pairing.
     Sealed(Vec<u8>),
     /// The sender has ended the pairing.
-    Refuse(RefuseReason),
+    Refuse(Refuse),
 }
 
 /// The first message of each side.
@@ -59,6 +60,16 @@ pub enum SecretKind {
     Typed,
     /// The 128 bits in the link.
     Link,
+}
+
+/// The sender's last message.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Refuse {
+    /// Why.
+    pub reason: RefuseReason,
+    /// 32 bytes made from the agreed key and the reason, from the sender's `Confirm` on. Without
+    /// them anybody on the way may have said it.
+    pub proof: Option<[u8; 32]>,
 }
 
 /// Why a side ends a pairing.

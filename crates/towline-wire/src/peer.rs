@@ -39,10 +39,6 @@ pub enum Control {
 pub struct Hello {
     /// Versions of this protocol that the sender speaks.
     pub versions: VersionRange,
-    /// The sender's name, for display; at most [`crate::limits::NAME_BYTES_MAX`] bytes.
-    pub name: String,
-    /// The life of the sender's store.
-    pub incarnation: Incarnation,
 }
 
 /// What the sender says of one folder that it shares with the receiver.
@@ -72,3 +68,6 @@ pub struct IndexPage {
     /// The latest record of each path that changed in between, ascending by sequence.
     pub entries: Vec<Entry>,
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,11 +1,13 @@
 //! What this machine has, what a chore needs, and how to get from one to the other.
 //!
 //! On Debian and its relatives missing packages are installed with apt, through sudo unless we are
-//! root. On other systems the chore says what is needed and goes on as far as it comes: compilers
-//! and test runners say clearly enough what they miss.
+//! root. On other systems the chore says what to do (`supply` knows how) and goes on as far as it
+//! comes: compilers and test runners say clearly enough what they miss.
 
-use std::env;
+mod supply;
+
 use std::process::Command;
+use std::{env, fs};
 
 use anyhow::{Context, Result, bail};
 use clap::Args;
@@ -13,6 +15,7 @@ use clap::Args;
 use crate::repo::Repo;
 use crate::report::say;
 use crate::run;
+use supply::{Machine, Sign, Supply};
 
 /// Options of `cargo xtask system`.
 #[derive(Debug, Args)]
@@ -35,17 +38,33 @@ pub(crate) fn system(repo: &Repo, args: &SystemArgs) -> Result<()> {
     let window = yes_or_no(can_build_window());
     say(format!("{:<22} {window}", "can build the window"));
     for purpose in Purpose::ALL {
-        let missing = match PackageTool::find() {
-            PackageTool::Apt => missing_packages(purpose.debian_packages())?,
-            PackageTool::Unknown => purpose.debian_packages().to_vec(),
-        };
-        let state = match missing.as_slice() {
-            [] => "everything is here".to_owned(),
-            missing => format!("needs {}", missing.join(" ")),
-        };
-        say(format!("{:<22} {state}", purpose.label()));
+        let lacks = lacks(*purpose)?;
+        if lacks.is_empty() {
+            say(format!("{:<22} everything is here", purpose.label()));
+        }
+        for lack in lacks {
+            say(format!("{:<22} {lack}", purpose.label()));
+        }
     }
     Ok(())
+}
+
+/// What a purpose lacks here, or what to do about it.
+fn lacks(purpose: Purpose) -> Result<Vec<String>> {
+    let mut lacks = Vec::new();
+    for supply in supplies(purpose) {
+        match supply {
+            Supply::Complete => {}
+            Supply::Apt(packages) => {
+                let missing = missing_packages(&packages)?;
+                if !missing.is_empty() {
+                    lacks.push(format!("lacks {}", missing.join(" ")));
+                }
+            }
+            Supply::Told(sentence) => lacks.push(sentence),
+        }
+    }
+    Ok(lacks)
 }
 
 /// What packages are needed for.
@@ -53,8 +72,8 @@ pub(crate) fn system(repo: &Repo, args: &SystemArgs) -> Result<()> {
 pub(crate) enum Purpose {
     /// Compiling everything that has no window.
     Headless,
-    /// Tests against a real Secret Service.
-    Keyring,
+    /// Tests with real processes: a Secret Service, network namespaces, small disks.
+    ProcessTests,
     /// Compiling and starting the desktop app.
     Window,
     /// Driving the app's window on a display of its own.
@@ -67,7 +86,7 @@ impl Purpose {
     /// Every purpose.
     pub(crate) const ALL: &'static [Self] = &[
         Self::Headless,
-        Self::Keyring,
+        Self::ProcessTests,
         Self::Window,
         Self::WindowTests,
         Self::Benchmarks,
@@ -76,68 +95,10 @@ impl Purpose {
     fn label(self) -> &'static str {
         match self {
             Self::Headless => "compiling",
-            Self::Keyring => "keyring tests",
+            Self::ProcessTests => "tests of processes",
             Self::Window => "the window",
             Self::WindowTests => "window tests",
             Self::Benchmarks => "benchmarks",
-        }
-    }
-
-    /// Names in Debian 12.
-    fn debian_packages(self) -> &'static [&'static str] {
-        match self {
-            Self::Headless => &["build-essential", "pkg-config"],
-            Self::Keyring => &["dbus", "gnome-keyring", "libsecret-tools"],
-            Self::Window => &[
-                "file",
-                "libayatana-appindicator3-dev",
-                "libdbus-1-dev",
-                "librsvg2-dev",
-                "libwebkit2gtk-4.1-dev",
-            ],
-            Self::WindowTests => &[
-                "chromium",
-                "dbus",
-                "dbus-x11",
-                "fonts-dejavu-core",
-                "fonts-inter",
-                "fonts-noto-color-emoji",
-                "imagemagick",
-                "openbox",
-                "webkit2gtk-driver",
-                "wmctrl",
-                "x11-utils",
-                "xvfb",
-            ],
-            Self::Benchmarks => &["curl", "rsync", "syncthing"],
-        }
-    }
-
-    /// What people install where there is no apt.
-    fn elsewhere(self) -> &'static str {
-        if cfg!(target_os = "macos") {
-            match self {
-                Self::Headless => "Xcode's command line tools (`xcode-select --install`)",
-                Self::Keyring | Self::Window => "nothing: it is part of macOS",
-                Self::WindowTests => "not possible: macOS has no WebDriver for app windows",
-                Self::Benchmarks => "rsync and syncthing, from Homebrew",
-            }
-        } else if cfg!(windows) {
-            match self {
-                Self::Headless => "Visual Studio's build tools with the C++ workload",
-                Self::Keyring => "nothing: it is part of Windows",
-                Self::Window => "the WebView2 runtime (part of Windows 11)",
-                Self::WindowTests => "msedgedriver in the version of the WebView2 runtime",
-                Self::Benchmarks => "rsync and syncthing",
-            }
-        } else {
-            match self {
-                Self::Headless => "a C compiler, make, pkg-config",
-                Self::Keyring => "D-Bus, gnome-keyring, secret-tool",
-                Self::Window => "headers of WebKitGTK 4.1, D-Bus, librsvg and ayatana-appindicator",
-                Self::WindowTests => "WebKitWebDriver, Xvfb, dbus-run-session, ImageMagick, wmctrl",
-                Self::Benchmarks => "rsync, syncthing",
-            }
         }
     }
 }
@@ -146,22 +107,21 @@ impl Purpose {
 ///
 /// Fails only when an installation was tried and went wrong.
 pub(crate) fn ensure_packages(repo: &Repo, purposes: &[Purpose]) -> Result<()> {
-    match PackageTool::find() {
-        PackageTool::Apt => {}
-        PackageTool::Unknown => {
-            for purpose in purposes {
-                say(format!("   {}: {}", purpose.label(), purpose.elsewhere()));
+    let mut wanted = Vec::new();
+    for purpose in purposes {
+        for supply in supplies(*purpose) {
+            match supply {
+                Supply::Complete => {}
+                Supply::Apt(packages) => wanted.extend(packages),
+                Supply::Told(sentence) => say(format!("   {}: {sentence}", purpose.label())),
             }
-            return Ok(());
         }
     }
-    let mut wanted: Vec<_> = purposes
-        .iter()
-        .flat_map(|purpose| purpose.debian_packages())
-        .copied()
-        .collect();
     wanted.sort_unstable();
     wanted.dedup();
+    if wanted.is_empty() {
+        return Ok(());
+    }
     let missing = missing_packages(&wanted)?;
     if missing.is_empty() {
         return Ok(());
@@ -196,7 +156,7 @@ pub(crate) fn can_build_window() -> bool {
     if cfg!(any(windows, target_os = "macos")) {
         return true;
     }
-    run::succeeds(Command::new("pkg-config").args(["--exists", "webkit2gtk-4.1"]))
+    is_here(Sign::Library("webkit2gtk-4.1"))
 }
 
 /// Whether `program` can be started from the search path.
@@ -210,20 +170,25 @@ pub(crate) fn has_program(program: &str) -> bool {
     })
 }
 
-/// How this system installs packages, as far as we can help with it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum PackageTool {
-    Apt,
-    Unknown,
+/// How what `purpose` needs comes to this machine.
+fn supplies(purpose: Purpose) -> Vec<Supply> {
+    // Systems other than Linux have no such file, and need none.
+    let os_release = fs::read_to_string("/etc/os-release").unwrap_or_default();
+    let machine = Machine {
+        os: env::consts::OS,
+        os_release: &os_release,
+        has: &is_here,
+    };
+    machine.supplies(purpose)
 }
 
-impl PackageTool {
-    fn find() -> Self {
-        if has_program("apt-get") && has_program("dpkg-query") {
-            Self::Apt
-        } else {
-            Self::Unknown
+fn is_here(sign: Sign) -> bool {
+    match sign {
+        Sign::Program(program) => has_program(program),
+        Sign::Library(library) => {
+            run::succeeds(Command::new("pkg-config").args(["--exists", library]))
         }
+        Sign::Browser => BROWSERS.iter().copied().any(has_program),
     }
 }
 
@@ -290,6 +255,9 @@ const PROGRAMS: &[&str] = &[
     "rsync",
     "syncthing",
 ];
+
+/// The browsers that `ui/e2e/browser.mjs` looks for on Linux.
+const BROWSERS: &[&str] = &["chromium", "google-chrome", "chromium-browser"];
 
 /// Five minutes: as long as another installation may reasonably hold apt's lock.
 const APT_LOCK_TIMEOUT: &str = "DPkg::Lock::Timeout=300";

@@ -66,7 +66,7 @@ fn everything(repo: &Repo, args: &TestArgs, steps: &mut Steps) -> Result<()> {
 }
 
 fn packages(repo: &Repo) -> Result<Ending> {
-    let mut purposes = vec![Purpose::Headless, Purpose::Keyring];
+    let mut purposes = vec![Purpose::Headless, Purpose::ProcessTests];
     if repo.has("tauri.conf.json") {
         purposes.extend([Purpose::Window, Purpose::WindowTests]);
     }

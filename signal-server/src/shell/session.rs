@@ -36,10 +36,8 @@ pub(super) struct Session {
 enum End {
     /// The client is gone or broke the WebSocket protocol.
     Gone,
-    /// The rendezvous closed it.
+    /// The rendezvous closed it, or a frame was above its limit.
     Closed(CloseCode),
-    /// A frame was above its limit.
-    TooLong,
     /// The hub is no more.
     Stopped,
 }
@@ -66,10 +64,6 @@ impl Session {
             End::Closed(code) => Some(CloseFrame {
                 code: FrameCode::from(code.number()),
                 reason: code.reason().into(),
-            }),
-            End::TooLong => Some(CloseFrame {
-                code: FrameCode::Size,
-                reason: "frame is too large".into(),
             }),
             End::Gone | End::Stopped => None,
         };
@@ -129,7 +123,7 @@ impl Session {
             Some(Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_))) => {
                 Ok(Input::Alive { connection })
             }
-            Some(Err(Error::Capacity(_))) => Err(End::TooLong),
+            Some(Err(Error::Capacity(_))) => Err(End::Closed(CloseCode::Unacceptable)),
             Some(Ok(Message::Close(_)) | Err(_)) | None => Err(End::Gone),
         }
     }

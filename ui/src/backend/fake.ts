@@ -7,7 +7,7 @@
 import type { CommandView } from "./generated/CommandView";
 import type { FolderView } from "./generated/FolderView";
 import type { View } from "./generated/View";
-import { assertNever, type Backend, type Outcome, type Told } from "./index";
+import { assertNever, type Backend, type Choice, type Outcome, type Told } from "./index";
 import { ANNA, folder, scene } from "./fake_scenes";
 
 const ACCEPTED: Outcome = { kind: "accepted", answer: { answer: "accepted" } };
@@ -43,8 +43,8 @@ export class FakeBackend implements Backend {
     return Promise.resolve();
   }
 
-  pickDirectory(): Promise<string | null> {
-    return Promise.resolve("/home/ada/Pictures");
+  pickDirectory(): Promise<Choice> {
+    return Promise.resolve({ kind: "chosen", path: "/home/ada/Pictures" });
   }
 
   openFolder(): Promise<Outcome> {

@@ -20,6 +20,12 @@ export type Outcome =
   | { kind: "accepted"; answer: AnswerView }
   | { kind: "refused"; error: ViewError };
 
+/** What became of the system's dialog. */
+export type Choice =
+  | { kind: "chosen"; path: string }
+  | { kind: "nothing" }
+  | { kind: "refused"; error: ViewError };
+
 /** Runs the device behind the window. */
 export interface Backend {
   /** Tells where the device stands now and after every change; ends with the returned call. */
@@ -28,8 +34,8 @@ export interface Backend {
   command(command: CommandView): Promise<Outcome>;
   /** Starts the device again after it failed or ended. */
   start(): Promise<void>;
-  /** Lets the person choose a directory; `null` when nothing was chosen. */
-  pickDirectory(title: string): Promise<string | null>;
+  /** Lets the person choose a directory in the system's dialog; it begins at the path `shown`. */
+  pickDirectory(title: string, shown: string): Promise<Choice>;
   /** Shows a synced folder in the system's file manager. */
   openFolder(folder: string): Promise<Outcome>;
 }

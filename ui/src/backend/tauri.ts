@@ -24,7 +24,14 @@ export const tauri: Backend = {
   },
   command: (command) => outcome(invoke<AnswerView>("command", { command })),
   start: () => invoke("start"),
-  pickDirectory: (title) => invoke<string | null>("pick_directory", { title }),
+  async pickDirectory(title, shown) {
+    try {
+      const path = await invoke<string | null>("pick_directory", { title, shown });
+      return path === null ? { kind: "nothing" } : { kind: "chosen", path };
+    } catch (error) {
+      return { kind: "refused", error: asViewError(error) };
+    }
+  },
   openFolder: (folder) =>
     outcome(invoke("open_folder", { folder }).then(() => ({ answer: "accepted" }))),
 };

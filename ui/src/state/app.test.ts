@@ -6,13 +6,14 @@ import { App } from "./app.svelte";
 import { problems } from "./problems";
 import { isAbsolute, lastPart } from "./paths";
 import { shortcut } from "./shortcuts";
+import { headline } from "./summary";
 
 function appAt(name: string): App {
   const backend: Backend = {
     watch: () => () => undefined,
     command: () => Promise.resolve({ kind: "accepted", answer: { answer: "accepted" } }),
     start: () => Promise.resolve(),
-    pickDirectory: () => Promise.resolve(null),
+    pickDirectory: () => Promise.resolve({ kind: "nothing" }),
     openFolder: () => Promise.resolve({ kind: "accepted", answer: { answer: "accepted" } }),
   };
   const app = new App(backend);
@@ -30,6 +31,15 @@ describe("the headline", () => {
   ])("of the scene %s is %s", (name, kind) => {
     expect(appAt(name).headline?.kind).toBe(kind);
   });
+});
+
+test("the headline says in sync only of folders that somebody else takes part in", () => {
+  const view = scene("synced", 0);
+  const kindOf = (part: string) => {
+    const folders = view.folders.map((each) => ({ ...each, peers: [{ id: "anna", state: part }] }));
+    return headline({ ...view, folders }, new Map()).kind;
+  };
+  expect(["invited", "away", "connected"].map(kindOf)).toEqual(["only_here", "nobody_here", "in_sync"]);
 });
 
 describe("problems", () => {

@@ -9,6 +9,7 @@ export type Problem =
   | { kind: "impostor"; weight: "alarm"; peer: string; name: string }
   | { kind: "paused"; weight: "problem"; folder: string; label: string; fault: string }
   | { kind: "server_offline"; weight: "problem"; fault: string; retryAtMs: number }
+  | { kind: "server_stopped"; weight: "problem"; fault: string }
   | { kind: "no_server"; weight: "note" }
   | { kind: "rebuilt"; weight: "note" }
   | { kind: "key_file"; weight: "note" };
@@ -31,6 +32,9 @@ export function problems(view: View): Problem[] {
   if (server.state === "offline") {
     const { fault, retry_at_ms: retryAtMs } = server;
     found.push({ kind: "server_offline", weight: "problem", fault, retryAtMs });
+  }
+  if (server.state === "stopped") {
+    found.push({ kind: "server_stopped", weight: "problem", fault: server.fault });
   }
   if (server.state === "none") found.push({ kind: "no_server", weight: "note" });
   if (view.device.store === "rebuilt") found.push({ kind: "rebuilt", weight: "note" });

@@ -10,7 +10,8 @@ export type Headline =
   | { kind: "attention"; count: number }
   | { kind: "syncing"; folders: number; bytesPerSecond: number; leftMs: number | null }
   | { kind: "scanning" }
-  | { kind: "waiting"; paths: number }
+  | { kind: "waiting"; changes: number }
+  | { kind: "only_here" }
   | { kind: "nobody_here" }
   | { kind: "in_sync" };
 
@@ -37,8 +38,9 @@ export function headline(view: View, progress: ReadonlyMap<string, Progress>): H
   }
   const stuck = view.folders.filter((folder) => folder.state.state === "waiting");
   if (stuck.length > 0) {
-    return { kind: "waiting", paths: stuck.reduce((sum, folder) => sum + folder.needs, 0) };
+    return { kind: "waiting", changes: stuck.reduce((sum, folder) => sum + folder.needs, 0) };
   }
-  const connected = view.peers.some((peer) => peer.link.state === "up");
-  return connected ? { kind: "in_sync" } : { kind: "nobody_here" };
+  const parts = view.folders.flatMap((folder) => folder.peers.map((peer) => peer.state));
+  if (parts.every((part) => part === "invited")) return { kind: "only_here" };
+  return parts.includes("connected") ? { kind: "in_sync" } : { kind: "nobody_here" };
 }

@@ -36,7 +36,8 @@ export function english(numbers: Numbers) {
       nobodyHere: "Waiting for your other devices",
       scanning: "Looking for changes",
       syncing: (count: number) => `Syncing ${folders(count)}`,
-      waiting: (count: number) => `${n(count, "path waits", "paths wait")}`,
+      waiting: (count: number) => `${n(count, "change waits", "changes wait")}`,
+      onlyHere: "Your folders are only here so far",
       attention: (count: number) => `${n(count, "thing needs", "things need")} you`,
       speed: (speed: number) => numbers.speed(speed),
       left: (ms: number) => `${numbers.duration(ms)} left`,
@@ -99,8 +100,10 @@ export function english(numbers: Numbers) {
       stopTitle: (label: string) => `Stop syncing “${label}” here?`,
       stopText: "The files stay on this computer and on the others. This device no longer follows changes.",
       back: "All folders",
-      contents: (count: number, directories: number, bytes: number) =>
-        `${files(count)} in ${n(directories, "directory", "directories")}, ${numbers.bytes(bytes)}`,
+      contents: (count: number, directories: number, bytes: number) => {
+        const where = directories > 0 ? ` in ${n(directories, "directory", "directories")}` : "";
+        return `${files(count)}${where}, ${numbers.bytes(bytes)}`;
+      },
       contentsShort: (count: number, bytes: number) => `${files(count)}, ${numbers.bytes(bytes)}`,
       where: "Where",
       holds: "Holds",
@@ -129,7 +132,7 @@ export function english(numbers: Numbers) {
       waiting: "Waiting",
       in_sync: "In sync",
       waitingText: (count: number) =>
-        `${n(count, "path is", "paths are")} on no connected device, or held back here. It goes on by itself.`,
+        `${n(count, "change is", "changes are")} on no connected device, or held back here. It goes on by itself.`,
       only: "Only here so far",
       nobodyConnected: "Nobody connected",
     },
@@ -140,7 +143,7 @@ export function english(numbers: Numbers) {
     },
     progress: {
       label: (folder: string) => `Progress of ${folder}`,
-      left: (count: number) => `${n(count, "path", "paths")} to go`,
+      left: (count: number) => `${n(count, "change", "changes")} to go`,
       bytes: (bytes: number) => `${numbers.bytes(bytes)} to fetch`,
       files: (done: number) => `${files(done)} done`,
     },
@@ -268,6 +271,7 @@ export function english(numbers: Numbers) {
       connecting: "Connecting",
       online: "Online",
       offline: "Not reachable",
+      stopped: "Not connected",
     },
     confirm: { cancel: "Cancel" },
     notice: { label: "Problems and notes", dismiss: "Dismiss", note: "Note", problem: "Problem", alarm: "Alarm" },
@@ -317,6 +321,7 @@ export function english(numbers: Numbers) {
         malformed: { what: "The engine does not know this command.", todo: "It is of another version; update both." },
         stopping: { what: "This device is stopping.", todo: "Start it again." },
         path_not_absolute: { what: "This is not a whole path.", todo: "Begin at the root of the disk, as in /home/you/Pictures." },
+        path_not_text: { what: "The name of this folder holds characters that cannot be read as text.", todo: "Rename it, or choose another." },
         open: { what: "The file manager could not be opened.", todo: "Open the folder by its path." },
       },
       pairing: {
@@ -335,6 +340,9 @@ export function english(numbers: Numbers) {
         protocol: { what: "What answers at the server's address is no signal server.", todo: "Check the address that Towline was started with." },
         closed: { what: "The signal server closed the connection.", todo: "It is tried again by itself." },
         refused: { what: "The signal server does not let this device in.", todo: "Ask its administrator." },
+        bad_proof: { what: "The signal server does not accept this device's proof.", todo: "Check the address that Towline was started with, then start Towline again." },
+        replaced: { what: "Another copy of this device is connected to the signal server.", todo: "Stop the other copy, or remove it and pair it anew. Then start Towline here again." },
+        unacceptable: { what: "The signal server does not accept what this version sends.", todo: "Update Towline." },
       },
       link: {
         timed_out: { what: "No answer", todo: "Is it switched on and connected?" },
@@ -365,7 +373,7 @@ export function english(numbers: Numbers) {
         start_store: { what: "This device's index cannot be opened.", todo: "Close other copies of Towline, update it, or make room on the disk." },
         start_key: { what: "This device's key cannot be used.", todo: "Unlock the system's keyring and start again." },
         start_network: { what: "The network cannot be used.", todo: "Is the port taken? Start Towline without --port." },
-        start_server: { what: "The server's address is not one.", todo: "It looks like wss://signal.example.org/ws" },
+        start_server: { what: "The server's address is not one.", todo: "Close Towline and start it with another." },
         start_local: { what: "The local socket cannot be opened.", todo: "Check that you may write in this device's directory." },
         start_system: { what: "The system gives no threads or randomness.", todo: "Close other programs and start again." },
         store: { what: "The index cannot be written any more.", todo: "Is the disk full? Make room and start again; nothing is lost." },

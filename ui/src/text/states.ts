@@ -108,6 +108,8 @@ export function serverText(state: ServerStateView, nowMs: number): StateText {
       return { standing: "good", text, detail: "" };
     case "offline":
       return { standing: "trouble", text, detail: words.link.retry(state.retry_at_ms - nowMs) };
+    case "stopped":
+      return { standing: "trouble", text, detail: "" };
     default:
       return assertNever(state);
   }
@@ -125,7 +127,9 @@ export function headlineText(headline: Headline): StateText {
     case "scanning":
       return { standing: "working", text: said.scanning, detail: "" };
     case "waiting":
-      return { standing: "wait", text: said.waiting(headline.paths), detail: "" };
+      return { standing: "wait", text: said.waiting(headline.changes), detail: "" };
+    case "only_here":
+      return { standing: "idle", text: said.onlyHere, detail: "" };
     case "nobody_here":
       return { standing: "idle", text: said.nobodyHere, detail: "" };
     case "in_sync":

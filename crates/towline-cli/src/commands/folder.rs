@@ -10,6 +10,7 @@ use super::peers::short;
 use super::{Pick, find_peer, pick};
 use crate::FolderAction;
 use crate::output::{Failure, Output};
+use crate::plain::plain;
 use crate::words;
 
 /// What a script gets of `folder list`.
@@ -79,10 +80,10 @@ pub(crate) fn list(view: &View) -> String {
     for folder in &view.folders {
         lines.push(format!(
             "{}  ({})  {}\n    {}\n    {} files, {}",
-            folder.label,
+            plain(&folder.label),
             short(&folder.id),
             words::folder(&folder.state, folder.needs),
-            folder.root,
+            plain(&folder.root),
             folder.files,
             words::bytes(folder.bytes)
         ));
@@ -91,13 +92,13 @@ pub(crate) fn list(view: &View) -> String {
                 .peers
                 .iter()
                 .find(|peer| peer.id == part.id)
-                .map_or("?", |peer| &peer.name);
+                .map_or("?".to_owned(), |peer| plain(&peer.name));
             lines.push(format!("    with {name}: {}", part.state));
         }
         for held in &folder.held_back {
             lines.push(format!(
                 "    held back: {} ({})",
-                held.path,
+                plain(&held.path),
                 words::held_back(&held.reason)
             ));
         }
@@ -107,10 +108,10 @@ pub(crate) fn list(view: &View) -> String {
             .peers
             .iter()
             .find(|peer| peer.id == invitation.peer)
-            .map_or("?", |peer| &peer.name);
+            .map_or("?".to_owned(), |peer| plain(&peer.name));
         lines.push(format!(
             "Invitation: {} ({}) from {name}; `towline folder accept {} PATH` takes part",
-            invitation.label,
+            plain(&invitation.label),
             short(&invitation.folder),
             short(&invitation.folder)
         ));
@@ -170,4 +171,42 @@ fn absolute(path: PathBuf) -> Result<String, Failure> {
             ),
         )
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn names_from_peers_and_disks_stay_on_their_line() {
+        let evil = "a\u{1b}[2K\rin sync\nfake";
+        let id = "7".repeat(32);
+        let view = json!({
+            "revision": 1,
+            "device": { "id": id, "name": evil, "key_place": "file", "store": "whole",
+                "version": "0.1.0" },
+            "server": { "url": null, "state": { "state": "none" } },
+            "pairing": { "state": "idle" },
+            "peers": [{ "id": id, "name": evil, "compare": [], "verified": false,
+                "link": { "state": "away" } }],
+            "folders": [{ "id": id, "label": evil, "root": evil, "state": { "state": "in_sync" },
+                "files": 0, "directories": 0, "bytes": 0, "needs": 0, "conflicts": 0,
+                "transfer": { "fetched_bytes": 0, "reused_bytes": 0, "files": 0,
+                    "wanted_bytes": 0, "bytes_per_second": 0 },
+                "held_back": [{ "path": evil, "reason": "name" }],
+                "peers": [{ "id": id, "state": "away" }] }],
+            "invitations": [{ "peer": id, "folder": id, "label": evil }],
+        });
+        let view: View = serde_json::from_value(view).unwrap();
+        let listed = list(&view);
+        assert_eq!(listed.lines().count(), 6, "{listed}");
+        assert!(
+            !listed.contains('\u{1b}') && !listed.contains('\r'),
+            "{listed}"
+        );
+        let listed = super::super::peers::list(&view.peers);
+        assert_eq!(listed.lines().count(), 3, "{listed}");
+    }
 }

@@ -8,6 +8,7 @@ use towline_engine::LocalClient;
 use towline_engine::view::{CommandView, PairingView, PeerView, Secret, View};
 
 use crate::output::{Failure, Output};
+use crate::plain::plain;
 use crate::words;
 
 /// What a script gets of a pairing, one document per step.
@@ -105,7 +106,7 @@ fn finished(view: &View, output: &Output) -> Result<bool, Failure> {
             output.say(&Event::Paired { peer }, || {
                 format!(
                     "Paired with {}.\nBoth devices show this; compare it if you want to be sure:\n\n    {}\n",
-                    peer.name,
+                    plain(&peer.name),
                     words::compare(peer)
                 )
             });

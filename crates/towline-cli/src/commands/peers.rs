@@ -8,6 +8,7 @@ use towline_engine::view::{AnswerView, CommandView, PeerView};
 use super::find_peer;
 use crate::PeersAction;
 use crate::output::{Failure, Output};
+use crate::plain::plain;
 use crate::words;
 
 pub(crate) async fn run(
@@ -52,7 +53,7 @@ pub(crate) fn list(peers: &[PeerView]) -> String {
         };
         format!(
             "{}  ({}, {verified})\n    {}\n    {}",
-            peer.name,
+            plain(&peer.name),
             short(&peer.id),
             words::link(&peer.link),
             words::compare(peer)

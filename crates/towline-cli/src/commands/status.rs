@@ -7,6 +7,7 @@ use towline_engine::view::{AnswerView, KeyPlace, View};
 
 use super::{folder, peers};
 use crate::output::{Failure, Output};
+use crate::plain::plain;
 use crate::words;
 
 pub(crate) async fn run(home: &Path, output: &Output) -> Result<(), Failure> {
@@ -38,9 +39,9 @@ fn status(view: &View) -> String {
     };
     format!(
         "{}  ({})\n    key {key}\n    signal server {}: {}\n\n{}\n\n{}",
-        view.device.name,
+        plain(&view.device.name),
         peers::short(&view.device.id),
-        view.server.url.as_deref().unwrap_or("-"),
+        plain(view.server.url.as_deref().unwrap_or("-")),
         words::server(&view.server.state),
         peers::list(&view.peers),
         folder::list(view)

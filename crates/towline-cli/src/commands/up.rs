@@ -10,6 +10,7 @@ use tracing_subscriber::EnvFilter;
 
 use crate::UpArguments;
 use crate::output::{Failure, Output};
+use crate::plain::plain;
 
 /// What a script gets when the engine runs.
 #[derive(Debug, Serialize)]
@@ -79,8 +80,10 @@ fn greeting(home: &str, view: &View) -> String {
         .as_deref()
         .unwrap_or("none; set one with --server");
     format!(
-        "Towline is up: {} in {home}; {key}.\nSignal server: {server}.{store}",
-        view.device.name
+        "Towline is up: {} in {}; {key}.\nSignal server: {}.{store}",
+        plain(&view.device.name),
+        plain(home),
+        plain(server)
     )
 }
 

@@ -73,11 +73,7 @@ fn a_server_that_comes_up_later_is_found() {
     let mut ada = Device::new(&world, "ada", &format!("ws://{address}/ws"));
     ada.start();
     ada.wait("no server", |view| fault(view) == Some("unreachable"));
-    let words = ada.says(&["status"]);
-    assert!(
-        words.contains("check the network and the address (next try in"),
-        "{words}"
-    );
+    ada.wait_says("check the network and the address (next try in");
     ada.refused(&["pair"])
         .must_say("server_unreachable", &["check the network"]);
     let _server = Server::start_at(&world, &address);
@@ -105,11 +101,7 @@ fn what_is_no_server_is_named_and_does_no_harm() {
         device.wait("a fault", |view| {
             matches!(fault(view), Some("protocol" | "refused"))
         });
-        let words = device.says(&["status"]);
-        assert!(
-            words.contains("is not a Towline signal server; check the address"),
-            "{name}: {words}"
-        );
+        device.wait_says("is not a Towline signal server; check the address");
         assert!(device.is_running(), "{name}");
         let peak = peak_memory_kib(device.id());
         assert!(peak < 150 * 1024, "{name}: {peak} KiB");

@@ -237,8 +237,13 @@ fn an_index_that_was_rolled_back_loses_nothing() {
     }
     fs::write(world.there.join("d001/f00060"), "ben after the copy").expect("written");
     fs::remove_file(world.there.join("d001/f00061")).expect("removed");
+    let made_again = world.there.join("d001/f00062");
+    let bytes = fs::read(&made_again).expect("there");
+    fs::remove_file(&made_again).expect("removed");
     world.settle();
     world.edit_while_ben_is_down();
+    // To the copy this looks as if nothing had happened to the file.
+    fs::write(&made_again, &bytes).expect("written");
     for end in ["-wal", "-shm"] {
         assert!(
             !world.ben.home.join(format!("towline.db{end}")).exists(),
@@ -261,5 +266,9 @@ fn an_index_that_was_rolled_back_loses_nothing() {
     assert!(
         !tree.contains_key(Path::new("d001/f00061")),
         "a deleted file came back"
+    );
+    assert!(
+        tree.contains_key(Path::new("d001/f00062")),
+        "a file that was made again went with a delete of before"
     );
 }

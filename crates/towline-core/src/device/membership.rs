@@ -12,8 +12,7 @@ use super::commands::is_name;
 use super::{Device, Greeting};
 use crate::clock::Moment;
 use crate::folder::{Folder, FolderInput};
-use crate::io::NetworkRequest;
-use crate::link::LinkInput;
+use crate::io::{Age, DiskEvent, DiskRequest, NetworkRequest, Output, RootFault};
 use crate::records::StoreOp;
 use crate::snapshot::{FolderPeer, FolderPeerState, FolderSummary, Invitation};
 
@@ -62,7 +61,7 @@ impl Device {
     ) {
         let sane = |statement: &FolderStatement| is_name(&statement.label);
         if statements.len() > FOLDERS_PER_PEER_MAX || !statements.iter().all(sane) {
-            return self.link(now, id, LinkInput::Misbehaved);
+            return self.misbehaved(now, id);
         }
         if statements
             .iter()
@@ -202,14 +201,41 @@ impl Device {
         incarnation == self.incarnation && sequence > ours
     }
 
+    /// A root is usable or not. One that remembers what the store has forgotten shows before
+    /// anything is written there that the store was rolled back, whoever else knows.
+    pub(super) fn root_told(
+        &mut self,
+        now: Moment,
+        folder: FolderId,
+        root: Result<Option<Age>, RootFault>,
+    ) {
+        let remembered = root.ok().flatten();
+        let is_rolled_back = self
+            .folders
+            .get(&folder)
+            .zip(remembered)
+            .is_some_and(|(folder, age)| folder.has_forgotten(age));
+        if is_rolled_back {
+            self.begin_incarnation(now, FolderInput::RolledBack);
+        }
+        self.folder(now, folder, FolderInput::Disk(DiskEvent::Root(root)));
+    }
+
     /// Begins a new life of the store; `news` says to the folders why.
     pub(super) fn begin_incarnation(&mut self, now: Moment, news: fn(Actor) -> FolderInput) {
         self.incarnation = Incarnation(u64::from_le_bytes(self.random_bytes()));
-        self.outbox.persist(
-            vec![StoreOp::BeginIncarnation(self.incarnation)],
-            Vec::new(),
-        );
         let actor = self.actor();
+        let remembered = |folder: &Folder| {
+            let age = Age {
+                incarnation: actor.incarnation,
+                ..folder.age()
+            };
+            Output::Disk(folder.record().id, DiskRequest::NoteAge(age))
+        };
+        self.outbox.persist(
+            vec![StoreOp::BeginIncarnation(actor.incarnation)],
+            self.folders.values().map(remembered).collect(),
+        );
         let all: Vec<FolderId> = self.folders.keys().copied().collect();
         for folder in all {
             self.folder(now, folder, news(actor));

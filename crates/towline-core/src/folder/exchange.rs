@@ -271,7 +271,7 @@ pub(crate) fn door(page: &IndexPage, have: Option<(Incarnation, Sequence)>) -> D
 
 /// Writes by one actor at one path that can be true: 2^62. A thousand a second do not get there in a
 /// hundred million years, and a count at the end of its range could not be raised by an edit.
-const WRITES_MAX: u64 = 1 << 62;
+pub(crate) const WRITES_MAX: u64 = 1 << 62;
 
 /// Whether an entry can be true: its history knows its author, and no count is absurd.
 fn is_honest(entry: &Entry) -> bool {

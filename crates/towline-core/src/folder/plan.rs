@@ -12,6 +12,7 @@ use towline_wire::limits::VERSION_ACTORS_MAX;
 use towline_wire::rel_path::RelPath;
 
 use crate::folder::conflict::{Detail, conflict_path, conflict_paths};
+use crate::folder::exchange::WRITES_MAX;
 use crate::folder::verdict::{Fate, Judgement, Rest, judge};
 use crate::io::{Expected, Step};
 use crate::records::{DiskStamp, Need, OurRow};
@@ -97,13 +98,24 @@ pub enum Wait {
     Parent,
     /// The path is so long that a conflict copy beside it would have no name.
     Name,
-    /// The history names more actors than a record may.
+    /// The history names more actors, or counts more writes, than a record may.
     History,
 }
 
 /// Actors that an adopted history may name: half of what a record can hold. Joining two histories
 /// adds up, and a record that outgrew the limit could not be told to anybody.
 const ADOPTED_ACTORS_MAX: usize = VERSION_ACTORS_MAX / 2;
+
+/// Writes of one actor that an adopted history may count: half of what a peer may state. Our next
+/// write on top must be one that others still believe.
+const ADOPTED_WRITES_MAX: u64 = WRITES_MAX / 2;
+
+fn is_adoptable(version: &VersionVector) -> bool {
+    version.iter().count() <= ADOPTED_ACTORS_MAX
+        && version
+            .iter()
+            .all(|(_, writes)| writes <= ADOPTED_WRITES_MAX)
+}
 
 /// Plans each path of a page of needs, in the page's order.
 pub fn plan(needs: &[Need], connected: &BTreeSet<DeviceId>, us: Actor) -> Vec<Planned> {
@@ -117,19 +129,12 @@ pub fn plan(needs: &[Need], connected: &BTreeSet<DeviceId>, us: Actor) -> Vec<Pl
 }
 
 fn action(need: &Need, connected: &BTreeSet<DeviceId>, us: Actor) -> Action {
-    let ours = need.ours.as_ref();
+    let kept = need.ours.as_ref();
+    let remade = kept.and_then(|row| remade(row, need, us));
+    let ours = remade.as_ref().or(kept);
     let theirs = need.theirs.iter().map(|(_, entry)| entry);
     if need.theirs.is_empty() {
         return Action::Settled;
-    }
-    if let Some(row) = ours
-        && let Some(becomes) = remade(row, need, us)
-    {
-        return Action::Adopt {
-            becomes,
-            stamp: row.stamp,
-            rest: Rest::PeerYields,
-        };
     }
     let Some(judgement) = judge(ours.map(|row| &row.entry), theirs) else {
         return Action::Settled;
@@ -139,10 +144,10 @@ fn action(need: &Need, connected: &BTreeSet<DeviceId>, us: Actor) -> Action {
         fate,
         rest,
     } = judgement;
-    if becomes.version.iter().count() > ADOPTED_ACTORS_MAX {
+    if !is_adoptable(&becomes.version) {
         return Action::Wait(Wait::History);
     }
-    if ours.is_some_and(|row| row.entry == becomes) {
+    if kept.is_some_and(|row| row.entry == becomes) {
         return match rest {
             Rest::Settled => Action::Settled,
             Rest::PeerYields => Action::Wait(Wait::PeerYields),
@@ -186,7 +191,7 @@ fn action(need: &Need, connected: &BTreeSet<DeviceId>, us: Actor) -> Action {
 /// Only we write in our name, so a peer that knows more of our writes than the row proves that the
 /// store was rolled back. The disk was not: what lies there came after the writes that are lost, and
 /// no record of them may replace it. What is absent here may well be fetched again.
-fn remade(row: &OurRow, need: &Need, us: Actor) -> Option<Entry> {
+fn remade(row: &OurRow, need: &Need, us: Actor) -> Option<OurRow> {
     let entry = &row.entry;
     if entry.content == Content::Absent {
         return None;
@@ -198,9 +203,12 @@ fn remade(row: &OurRow, need: &Need, us: Actor) -> Option<Entry> {
         .fold(entry.version.clone(), |known, (_, theirs)| {
             known.merged(&theirs.version.written_by(us.device))
         });
-    (ours != entry.version).then(|| Entry {
-        mtime: entry.mtime,
-        ..written(&entry.path, ours, entry.content.clone(), us)
+    (ours != entry.version).then(|| OurRow {
+        entry: Entry {
+            mtime: entry.mtime,
+            ..written(&entry.path, ours, entry.content.clone(), us)
+        },
+        ..row.clone()
     })
 }
 

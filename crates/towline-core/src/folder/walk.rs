@@ -1,10 +1,11 @@
 //! The walk over the list of needs: what is planned when, and what is under way.
 //!
 //! A walk goes over the needs in path order, a page at a time, once per phase: directories are made,
-//! then files and symlinks, then files and symlinks go, then directories go, deepest first. Removals
-//! begin when everything made has ended. At most [`STEPS_WINDOW`] steps are under way before the next
-//! page is asked for, so neither a million needs nor one huge file holds memory or the small files
-//! behind it. What fails is put off and tried again with a growing pause.
+//! then files and symlinks, then files and symlinks go, then directories go, deepest first. The first
+//! phase asks only for needs at which a peer has a directory: they are few, and files wait for them.
+//! Removals begin when everything made has ended. At most [`STEPS_WINDOW`] steps are under way before
+//! the next page is asked for, so neither a million needs nor one huge file holds memory or the small
+//! files behind it. What fails is put off and tried again with a growing pause.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -15,7 +16,7 @@ use towline_wire::rel_path::RelPath;
 use crate::clock::Moment;
 use crate::folder::plan::{Phase, PlannedStep, Sight};
 use crate::folder::settle::{Ended, News};
-use crate::io::{ApplyId, Outcome, PageEnd, ScanScope};
+use crate::io::{ApplyId, NeedsOf, Outcome, PageEnd, ScanScope};
 use crate::records::Need;
 
 /// Needs in one page: 1024, about 1 MiB with two peers' records. Fewer would cost more round trips
@@ -75,8 +76,8 @@ struct UnderWay {
 pub(crate) enum Ask {
     /// Nothing now.
     Nothing,
-    /// The page of needs after this path.
-    Page(Option<RelPath>),
+    /// The page of these needs after this path.
+    Page(NeedsOf, Option<RelPath>),
     /// These steps carried out, in this order.
     Carry(Vec<PlannedStep>),
 }
@@ -135,15 +136,19 @@ impl Walk {
                 }
                 State::Resting => self.begin(),
                 State::Walking(phase, after) => {
-                    let full = match phase {
+                    let (full, of) = match phase {
                         // A page of directories stands on the pages before it.
-                        Phase::Directories => self.is_making_directories(),
+                        Phase::Directories => (self.is_making_directories(), NeedsOf::Directories),
                         Phase::Files | Phase::Removals | Phase::DirectoryRemovals => {
-                            self.under_way.len() >= STEPS_WINDOW
+                            (self.under_way.len() >= STEPS_WINDOW, NeedsOf::Everything)
                         }
                     };
                     self.state = State::Walking(phase, after.clone());
-                    return if full { Ask::Nothing } else { Ask::Page(after) };
+                    return if full {
+                        Ask::Nothing
+                    } else {
+                        Ask::Page(of, after)
+                    };
                 }
                 State::Draining(Phase::Directories) if !self.is_making_directories() => {
                     State::Walking(Phase::Files, None)

@@ -65,10 +65,15 @@ impl Paths {
     /// Something has changed: probe everything soon. A burst that has just begun goes on.
     pub(super) fn begin_burst(&mut self, now: Moment) {
         if self.rounds == 0 || now.since(self.burst_began) >= BURST_SPACING {
-            self.burst_began = now;
-            self.rounds = 0;
-            self.next_round = now;
+            self.begin_burst_now(now);
         }
+    }
+
+    /// The peer has begun anew: probe everything at once.
+    pub(super) fn begin_burst_now(&mut self, now: Moment) {
+        self.burst_began = now;
+        self.rounds = 0;
+        self.next_round = now;
     }
 
     /// Whether the burst still runs.

@@ -14,6 +14,8 @@ use crate::clock::Moment;
 pub(super) struct Relay {
     state: State,
     backoff: Backoff,
+    /// When the server last said that there is a channel.
+    ready_at: Moment,
 }
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -46,14 +48,34 @@ impl Relay {
 
     /// The server has a channel; our end is being opened, in place of an older one.
     pub(super) fn ready(&mut self, now: Moment) {
+        self.ready_at = now;
         self.state = State::Opening {
             deadline: now.after(RELAY_PATIENCE),
         };
     }
 
+    /// Gives up a channel from before `moment`: the peer's end of it has gone with its process.
+    /// Whether there was one.
+    pub(super) fn give_up_from_before(&mut self, moment: Moment) -> bool {
+        let gone = match self.state {
+            State::Opening { .. } | State::Open => self.ready_at < moment,
+            State::None | State::Asked { .. } | State::Waiting { .. } => false,
+        };
+        if gone {
+            self.state = State::None;
+        }
+        gone
+    }
+
+    /// Our end is open. News of a channel that was given up meanwhile says nothing of the next one.
     pub(super) fn opened(&mut self) {
-        self.state = State::Open;
-        self.backoff.reset();
+        match self.state {
+            State::Opening { .. } | State::Open | State::Waiting { .. } => {
+                self.state = State::Open;
+                self.backoff.reset();
+            }
+            State::None | State::Asked { .. } => {}
+        }
     }
 
     pub(super) fn closed(&mut self, now: Moment, rng: &mut ChaCha20Rng) {

@@ -2,9 +2,10 @@
 //!
 //! ChaCha20-Poly1305 with a random 96-bit nonce in front; a pair seals a few messages an hour, far
 //! from where random nonces collide. Sender and receiver are bound, so that nothing can be sent back
-//! to its sender. A notice counts within a run; one that is not newer is ignored.
+//! to its sender. A notice counts within a run, which is one life of the sender's process; one that
+//! is not newer is ignored, and one of a run not met before proves that the sender has begun anew.
 
-use std::collections::BTreeMap;
+use std::collections::VecDeque;
 use std::net::SocketAddr;
 
 use chacha20poly1305::aead::{Aead, Payload};
@@ -24,8 +25,32 @@ pub(super) struct Seal {
     peer: DeviceId,
     run: u64,
     count: u64,
-    /// The highest count seen of each run of the peer, the latest runs.
-    seen_by_run: BTreeMap<u64, u64>,
+    /// The latest runs of the peer, the oldest first.
+    runs: VecDeque<SeenRun>,
+}
+
+/// What was seen of one run of the peer.
+#[derive(Debug, Clone, Copy)]
+struct SeenRun {
+    run: u64,
+    /// The highest count.
+    count: u64,
+}
+
+/// What a peer's notice says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Told {
+    pub(super) addresses: Vec<SocketAddr>,
+    pub(super) run: Run,
+}
+
+/// Which life of the peer's process a notice is of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Run {
+    /// One that has told something before.
+    Known,
+    /// One that is heard of for the first time.
+    New,
 }
 
 impl Seal {
@@ -39,7 +64,7 @@ impl Seal {
             peer,
             run: rng.next_u64(),
             count: 0,
-            seen_by_run: BTreeMap::new(),
+            runs: VecDeque::new(),
         }
     }
 
@@ -73,8 +98,8 @@ impl Seal {
         Some([&nonce[..], &sealed].concat())
     }
 
-    /// The peer's addresses, when the notice is the peer's and newer than what is known.
-    pub(super) fn open(&mut self, bytes: &[u8]) -> Option<Vec<SocketAddr>> {
+    /// What the notice says, when it is the peer's and newer than what is known.
+    pub(super) fn open(&mut self, bytes: &[u8]) -> Option<Told> {
         let (nonce, sealed) = bytes.split_first_chunk::<NONCE_BYTES>()?;
         let aad = [self.peer.as_bytes().as_slice(), self.us.as_bytes()].concat();
         let plain = self
@@ -89,19 +114,27 @@ impl Seal {
             )
             .ok()?;
         let notice = CandidateNotice::decode(&plain).ok()?;
-        if self
-            .seen_by_run
-            .get(&notice.run)
-            .is_some_and(|seen| notice.count <= *seen)
-        {
-            return None;
+        let run = self.note(notice.run, notice.count)?;
+        Some(Told {
+            addresses: notice.addresses,
+            run,
+        })
+    }
+
+    /// Notes a notice; `None` when it is not newer than what its run has said.
+    fn note(&mut self, run: u64, count: u64) -> Option<Run> {
+        if let Some(seen) = self.runs.iter_mut().find(|seen| seen.run == run) {
+            if count <= seen.count {
+                return None;
+            }
+            seen.count = count;
+            return Some(Run::Known);
         }
-        if !self.seen_by_run.contains_key(&notice.run) && self.seen_by_run.len() >= RUNS_REMEMBERED
-        {
-            self.seen_by_run.pop_first();
+        if self.runs.len() >= RUNS_REMEMBERED {
+            self.runs.pop_front();
         }
-        self.seen_by_run.insert(notice.run, notice.count);
-        Some(notice.addresses)
+        self.runs.push_back(SeenRun { run, count });
+        Some(Run::New)
     }
 }
 
@@ -109,5 +142,6 @@ impl Seal {
 const NONCE_BYTES: usize = 12;
 
 /// Runs of a peer that are remembered: 8, restarts of one day. What a forgotten run's notice could
-/// do when it is repeated is to have old addresses probed.
+/// do when it is repeated is to have old addresses probed, and the connection asked for a sign of
+/// life.
 const RUNS_REMEMBERED: usize = 8;

@@ -7,7 +7,7 @@ use towline_wire::ids::DeviceId;
 use towline_wire::link_uri::{LinkSecret, LinkUri};
 use towline_wire::pairing::{PairingMessage, SealedMessage, SecretKind, Share};
 
-use super::exchange::{Keys, Nonces, Opening, Role, Secured};
+use super::exchange::{Farewell, Keys, Nonces, Opening, Role, Secured};
 use super::stage::{Stop, Surroundings, Turn};
 use crate::records::PeerRecord;
 use crate::snapshot::PairingFault;
@@ -131,7 +131,7 @@ impl Creator {
     }
 
     /// The joiner has proved everything once its card is read: silence after that is no reason to
-    /// forget it, but its own farewell is.
+    /// forget it, but its own farewell, proved, is.
     pub(super) fn lost(self, fault: PairingFault) -> Result<Turn<Self>, Stop> {
         match self {
             Self::ExpectKept { peer, .. } => Ok(keep(peer)),
@@ -155,6 +155,23 @@ impl Creator {
             | Self::ExpectCard { .. }
             | Self::ExpectKept { .. } => None,
         }
+    }
+
+    /// The exchange with a joiner that has proved the secret.
+    pub(super) const fn confirmed(&self) -> Option<&Secured> {
+        match self {
+            Self::ExpectCard { secured, .. } | Self::ExpectKept { secured, .. } => Some(secured),
+            Self::ExpectMailbox { .. }
+            | Self::ExpectJoiner { .. }
+            | Self::ExpectPeerKey { .. }
+            | Self::ExpectConfirm(_)
+            | Self::ExpectDurable { .. } => None,
+        }
+    }
+
+    pub(super) fn farewell(&self) -> Farewell {
+        self.confirmed()
+            .map_or(Farewell::unproved(), Secured::farewell)
     }
 
     pub(super) const fn is_met(&self) -> bool {

@@ -16,8 +16,8 @@ use towline_wire::card::Card;
 use towline_wire::code::Slot;
 use towline_wire::ids::DeviceId;
 use towline_wire::pairing::{
-    CompareString, PAIRING_VERSIONS, PairingMessage, RefuseReason, SealedMessage, SecretKind,
-    Share, SignedCard,
+    CompareString, PAIRING_VERSIONS, PairingMessage, Refuse, RefuseReason, SealedMessage,
+    SecretKind, Share, SignedCard,
 };
 use zeroize::Zeroizing;
 
@@ -100,6 +100,8 @@ impl Opening {
             tag_joiner: expand(&keys, b"towline pairing v1 confirm joiner"),
             seal_creator: Seal::new(expand(&keys, b"towline pairing v1 card creator")),
             seal_joiner: Seal::new(expand(&keys, b"towline pairing v1 card joiner")),
+            refuse_creator: RefuseKey(expand(&keys, b"towline pairing v1 refuse creator")),
+            refuse_joiner: RefuseKey(expand(&keys, b"towline pairing v1 refuse joiner")),
         })
     }
 }
@@ -112,7 +114,16 @@ pub(super) struct Secured {
     tag_joiner: Zeroizing<[u8; 32]>,
     seal_creator: Seal,
     seal_joiner: Seal,
+    refuse_creator: RefuseKey,
+    refuse_joiner: RefuseKey,
 }
+
+/// How this device ends a pairing: with proof, once it has shown its own.
+pub(super) struct Farewell(Option<RefuseKey>);
+
+/// The key with which one side proves that it is the one who ends the pairing.
+#[derive(Clone)]
+struct RefuseKey(Zeroizing<[u8; 32]>);
 
 impl Secured {
     /// Our proof that we know the secret.
@@ -169,6 +180,40 @@ impl Secured {
             .map_err(|_| Stop::protocol())
     }
 
+    /// Whether `sealed` is the other side's next sealed message.
+    pub(super) fn is_sealed_by_peer(&self, sealed: &[u8]) -> bool {
+        let theirs = match self.role {
+            Role::Creator => &self.seal_joiner,
+            Role::Joiner => &self.seal_creator,
+        };
+        let payload = Payload {
+            msg: sealed,
+            aad: &self.transcript,
+        };
+        theirs.cipher.decrypt(&theirs.nonce(), payload).is_ok()
+    }
+
+    /// Whether it was the other side that said this; takes the same time either way.
+    pub(super) fn is_refused_by_peer(&self, refuse: &Refuse) -> bool {
+        let theirs = match self.role {
+            Role::Creator => &self.refuse_joiner,
+            Role::Joiner => &self.refuse_creator,
+        };
+        refuse
+            .proof
+            .is_some_and(|proof| theirs.proof(refuse.reason).ct_eq(&proof).into())
+    }
+
+    /// Our way to end the pairing with proof. Not for a creator before the joiner's proof: it says
+    /// nothing that depends on the secret until then.
+    pub(super) fn farewell(&self) -> Farewell {
+        let ours = match self.role {
+            Role::Creator => &self.refuse_creator,
+            Role::Joiner => &self.refuse_joiner,
+        };
+        Farewell(Some(ours.clone()))
+    }
+
     /// Our card under our signature.
     pub(super) fn sign(&self, identity: &Identity, card: &Card) -> SignedCard {
         let card = card.encode();
@@ -223,6 +268,31 @@ impl Secured {
     }
 }
 
+impl Farewell {
+    /// Before there are keys.
+    pub(super) const fn unproved() -> Self {
+        Self(None)
+    }
+
+    /// The last message.
+    pub(super) fn refuse(&self, reason: RefuseReason) -> PairingMessage {
+        let proof = self.0.as_ref().map(|key| key.proof(reason));
+        PairingMessage::Refuse(Refuse { reason, proof })
+    }
+}
+
+impl RefuseKey {
+    fn proof(&self, reason: RefuseReason) -> [u8; 32] {
+        let number = match reason {
+            RefuseReason::WrongSecret => 0,
+            RefuseReason::Version => 1,
+            RefuseReason::Protocol => 2,
+            RefuseReason::GaveUp => 3,
+        };
+        *expand(&Hkdf::new(None, self.0.as_slice()), &[number])
+    }
+}
+
 /// The device keys of both sides.
 pub(super) struct Keys {
     pub(super) creator: DeviceId,
@@ -251,10 +321,16 @@ impl Seal {
 
     /// Counts from 0; a key lives for one pairing, so no nonce comes twice.
     fn next_nonce(&mut self) -> Nonce {
+        let nonce = self.nonce();
+        self.count += 1;
+        nonce
+    }
+
+    /// The nonce of the message that comes next.
+    fn nonce(&self) -> Nonce {
         let mut nonce = [0; 12];
         // Eight of the twelve bytes.
         nonce[..8].copy_from_slice(&self.count.to_le_bytes());
-        self.count += 1;
         nonce.into()
     }
 }

@@ -9,7 +9,7 @@ use towline_wire::link_uri::LinkUri;
 use towline_wire::pairing::{PairingMessage, SealedMessage, SecretKind};
 use zeroize::Zeroizing;
 
-use super::exchange::{Keys, Nonces, Opening, Role, Secured};
+use super::exchange::{Farewell, Keys, Nonces, Opening, Role, Secured};
 use super::stage::{Stop, Surroundings, Turn};
 
 /// What the joiner waits for.
@@ -131,6 +131,26 @@ impl Joiner {
             | Self::ExpectConfirm(_)
             | Self::ExpectCard(_)
             | Self::ExpectReveal { .. } => None,
+        }
+    }
+
+    /// The exchange with a creator that has proved the secret.
+    pub(super) const fn confirmed(&self) -> Option<&Secured> {
+        match self {
+            Self::ExpectCard(secured)
+            | Self::ExpectReveal { secured, .. }
+            | Self::ExpectDurable { secured, .. } => Some(secured),
+            Self::ExpectMailbox { .. } | Self::ExpectPeerKey(_) | Self::ExpectConfirm(_) => None,
+        }
+    }
+
+    pub(super) fn farewell(&self) -> Farewell {
+        match self {
+            Self::ExpectMailbox { .. } | Self::ExpectPeerKey(_) => Farewell::unproved(),
+            Self::ExpectConfirm(secured)
+            | Self::ExpectCard(secured)
+            | Self::ExpectReveal { secured, .. }
+            | Self::ExpectDurable { secured, .. } => secured.farewell(),
         }
     }
 

@@ -4,11 +4,13 @@ use std::time::Duration;
 
 use rand_chacha::ChaCha20Rng;
 use towline_wire::code::{PairingCode, Slot};
+use towline_wire::frame::FrameError;
 use towline_wire::ids::DeviceId;
 use towline_wire::link_uri::LinkUri;
 use towline_wire::pairing::{PairingMessage, RefuseReason};
 
 use super::creator::Creator;
+use super::exchange::Farewell;
 use super::joiner::Joiner;
 use super::{CODE_LIFE, Ourselves};
 use crate::clock::Moment;
@@ -83,6 +85,31 @@ impl Stage {
         match self {
             Self::Creator(creator) => creator.durable().map(|peer| (peer, None)),
             Self::Joiner(joiner) => joiner.durable().map(|(peer, kept)| (peer, Some(kept))),
+        }
+    }
+
+    /// Whether only the other side can have said this. Until it has proved the secret nobody can
+    /// tell; from then on what anybody else says, or the server changes, is not for this pairing.
+    pub(super) fn is_genuine(&self, message: &Result<PairingMessage, FrameError>) -> bool {
+        let confirmed = match self {
+            Self::Creator(creator) => creator.confirmed(),
+            Self::Joiner(joiner) => joiner.confirmed(),
+        };
+        let Some(secured) = confirmed else {
+            return true;
+        };
+        match message {
+            Ok(PairingMessage::Sealed(sealed)) => secured.is_sealed_by_peer(sealed),
+            Ok(PairingMessage::Refuse(refuse)) => secured.is_refused_by_peer(refuse),
+            Ok(PairingMessage::Share(_) | PairingMessage::Confirm(_)) | Err(_) => false,
+        }
+    }
+
+    /// How this side ends the pairing in this stage.
+    pub(super) fn farewell(&self) -> Farewell {
+        match self {
+            Self::Creator(creator) => creator.farewell(),
+            Self::Joiner(joiner) => joiner.farewell(),
         }
     }
 

@@ -125,7 +125,9 @@ impl Session {
         match self.state {
             State::Online { .. } if !moves => self.mailbox_reaches_server(now, outbox),
             // Somebody waits: the next try is now.
-            State::NoServer | State::Waiting { .. } => self.connect(now, outbox),
+            State::NoServer | State::Waiting { .. } | State::Stopped { .. } => {
+                self.connect(now, outbox);
+            }
             State::Connecting { .. }
             | State::ExpectHello { .. }
             | State::ExpectRegistered { .. }

@@ -4,17 +4,20 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use towline_wire::ids::{DeviceId, FolderId, Incarnation, Sequence};
 use towline_wire::pairing::CompareString;
-use towline_wire::peer::{Control, FolderStatement, Hello};
+use towline_wire::peer::{Control, FolderStatement, Hello, IndexPage};
 use towline_wire::version::VersionRange;
 
 use crate::clock::Moment;
 use crate::command::{Command, CommandId};
 use crate::device::{Birth, Device};
 use crate::identity::Identity;
-use crate::io::{ConnectionId, Input, NetworkEvent, NetworkRequest, Output, StoreRequest};
+use crate::io::{
+    ConnectionId, Input, LinkFault, NetworkEvent, NetworkRequest, Output, StoreRequest,
+};
 use crate::records::{
     FolderRecord, PeerRecord, Restored, RestoredFolder, RootPath, StoreOp, Totals, Verification,
 };
+use crate::snapshot::LinkState;
 
 const FOLDER: FolderId = FolderId::from_bytes([3; 16]);
 const LIFE: Incarnation = Incarnation(1);
@@ -89,8 +92,6 @@ fn command(device: &mut Device, command: Command) -> Vec<StoreOp> {
 fn state(device: &mut Device, label: &str, have: Option<(Incarnation, Sequence)>) {
     let hello = Hello {
         versions: VersionRange::OURS,
-        name: String::new(),
-        incarnation: Incarnation(9),
     };
     let statement = FolderStatement {
         folder: FOLDER,
@@ -150,7 +151,7 @@ fn a_removed_peer_is_forgotten_by_its_folders() {
 
 #[test]
 fn a_label_that_cannot_be_shown_ends_the_link() {
-    let hangup = Output::Network(NetworkRequest::Hangup(peer()));
+    let hangup = Output::Network(NetworkRequest::HangupOnFault(peer()));
     for (label, is_fault) in [("Papers", false), ("\u{1b}[2J", true), ("", true)] {
         let mut device = device(Vec::new());
         state(&mut device, label, None);
@@ -160,6 +161,32 @@ fn a_label_that_cannot_be_shown_ends_the_link() {
             "{label:?}"
         );
     }
+}
+
+#[test]
+fn a_page_that_breaks_the_protocol_ends_the_link_and_says_why() {
+    let mut device = device([folder()]);
+    let dialable = Input::Network(NetworkEvent::LocalAddresses(Vec::new()));
+    device.handle_input(Moment::default(), dialable);
+    state(&mut device, "Papers", Some((LIFE, Sequence(500))));
+    outputs(&mut device);
+    let page = IndexPage {
+        folder: FOLDER,
+        incarnation: Incarnation(9),
+        // A gap: we have 7.
+        after: Sequence(9),
+        up_to: Sequence(10),
+        entries: Vec::new(),
+    };
+    let received = NetworkEvent::Received(peer(), CONNECTION, Control::Index(page));
+    device.handle_input(Moment::default(), Input::Network(received));
+    let hangup = Output::Network(NetworkRequest::HangupOnFault(peer()));
+    assert!(outputs(&mut device).contains(&hangup));
+    let link = &device.snapshot(Moment::default()).peers[0].link;
+    let LinkState::Waiting { fault, .. } = link else {
+        panic!("not waiting but {link:?}")
+    };
+    assert_eq!(*fault, LinkFault::Protocol);
 }
 
 #[test]

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use towline_wire::entry::{Content, Dot, Entry, UnixNanos, VersionVector};
 use towline_wire::ids::{Incarnation, Sequence};
+use towline_wire::limits::VERSION_COUNTER_MAX;
 use towline_wire::peer::IndexPage;
 
 use crate::folder::FolderInput;
@@ -358,7 +359,7 @@ fn a_lost_root_deletes_nothing_and_goes_on_when_it_is_back() {
             "nothing is applied to a lost root"
         );
         world.replicas[0].disk.nodes = nodes;
-        world.input(0, FolderInput::Disk(DiskEvent::Root(Ok(()))));
+        world.input(0, FolderInput::Disk(DiskEvent::Root(Ok(None))));
         world.settle();
         world.assert_agreed();
         assert_eq!(world.tree(0).len(), 5);
@@ -542,7 +543,7 @@ fn a_gap_a_lie_and_a_flood_close_the_link() {
         actor: actor(1),
         counter: 1,
     };
-    let absurd = VersionVector::try_from(vec![(actor(1), u64::MAX)]).unwrap();
+    let absurd = VersionVector::try_from(vec![(actor(1), VERSION_COUNTER_MAX)]).unwrap();
     for (after, up_to, entries) in [
         (900, 901, vec![]),
         (9, 3, vec![]),
@@ -717,7 +718,7 @@ fn random_people(devices: u8, peers: Peers, seed: u64) {
                 for _ in 0..world.below(40) {
                     world.step();
                 }
-                world.input(at, FolderInput::Disk(DiskEvent::Root(Ok(()))));
+                world.input(at, FolderInput::Disk(DiskEvent::Root(Ok(None))));
             }
             _ => oracle.act(&mut world),
         }

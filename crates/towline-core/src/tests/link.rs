@@ -1,5 +1,7 @@
 //! One link against a network that the test plays, and two links against each other.
 
+mod restart;
+
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -36,7 +38,12 @@ fn pair() -> [Identity; 2] {
 
 impl World {
     fn new(us: &Identity, peer: &Identity, addresses: &[SocketAddr]) -> Self {
-        let mut rng = ChaCha20Rng::from_seed(*us.id().as_bytes());
+        Self::life(us, peer, addresses, *us.id().as_bytes())
+    }
+
+    /// One of the lives of a device, which differ in what they draw.
+    fn life(us: &Identity, peer: &Identity, addresses: &[SocketAddr], seed: [u8; 32]) -> Self {
+        let mut rng = ChaCha20Rng::from_seed(seed);
         let record = PeerRecord {
             id: peer.id(),
             name: "peer".to_owned(),
@@ -715,6 +722,7 @@ fn any_input(peer: DeviceId) -> impl Strategy<Value = LinkInput> {
     let fault = prop_oneof![
         Just(LinkFault::TimedOut),
         Just(LinkFault::Refused),
+        Just(LinkFault::Restarted),
         Just(LinkFault::Closed)
     ];
     let id = (1..4_u64).prop_map(ConnectionId);
@@ -734,6 +742,10 @@ fn any_input(peer: DeviceId) -> impl Strategy<Value = LinkInput> {
             .prop_map(move |fault| NetworkEvent::DialFailed(peer, fault)),
         (id.clone(), fault)
             .prop_map(move |(id, fault)| NetworkEvent::Disconnected(peer, id, fault)),
+        id.clone()
+            .prop_map(move |id| NetworkEvent::Answered(peer, id)),
+        id.clone()
+            .prop_map(move |id| NetworkEvent::Silent(peer, id)),
         (id, addrs.clone()).prop_map(move |(id, addrs)| NetworkEvent::Received(
             peer,
             id,

@@ -7,7 +7,9 @@ use proptest::prelude::*;
 use rand_chacha::ChaCha20Rng;
 use rand_core::SeedableRng;
 use towline_wire::code::{PairingCode, Slot};
-use towline_wire::pairing::{PAIRING_VERSIONS, PairingMessage, SHARE_BYTES, SecretKind, Share};
+use towline_wire::pairing::{
+    PAIRING_VERSIONS, PairingMessage, Refuse, RefuseReason, SHARE_BYTES, SecretKind, Share,
+};
 use towline_wire::server_url::ServerUrl;
 use towline_wire::version::VersionRange;
 
@@ -521,6 +523,120 @@ fn what_is_lost_with_a_session_is_said_again() {
             creator.timeout(creator.pairing.poll_timeout().unwrap());
         }
         assert_paired(&creator, &joiner);
+    }
+}
+
+const REASONS: [RefuseReason; 4] = [
+    RefuseReason::WrongSecret,
+    RefuseReason::Version,
+    RefuseReason::Protocol,
+    RefuseReason::GaveUp,
+];
+
+/// What a server, or whoever sits in its place, can say without knowing the secret.
+fn forgeries() -> Vec<Vec<u8>> {
+    let refuse =
+        |proof| REASONS.map(|reason| PairingMessage::Refuse(Refuse { reason, proof }).encode());
+    let unsealed = [
+        PairingMessage::Confirm([7; 32]).encode(),
+        PairingMessage::Sealed(vec![7; 40]).encode(),
+        vec![0xff; 3],
+    ];
+    [&refuse(None)[..], &refuse(Some([7; 32])), &unsealed].concat()
+}
+
+/// Both sides after so many messages, one at a time.
+fn after(messages: usize) -> (Side, Side) {
+    let (mut creator, mut joiner) = waiting();
+    joiner.wish(at(1), PairingWish::Join(creator.code()));
+    meet(&mut creator, &mut joiner);
+    let mut passed = 0;
+    while passed < messages {
+        let mut count = |bytes| {
+            passed += 1;
+            Some(bytes)
+        };
+        if creator.wants.is_empty() {
+            assert!(carry(&mut joiner, &mut creator, &mut count));
+        } else {
+            carry(&mut creator, &mut joiner, &mut count);
+        }
+    }
+    (creator, joiner)
+}
+
+#[test]
+fn nobody_else_ends_a_pairing_once_both_have_proved_the_secret() {
+    // The creator has the joiner's proof after three messages, the joiner the creator's after four.
+    for messages in 3..8 {
+        let (mut creator, mut joiner) = after(messages);
+        for forged in forgeries() {
+            creator.event(at(1), MailboxEvent::Received(forged.clone()));
+            if messages > 3 {
+                joiner.event(at(1), MailboxEvent::Received(forged));
+            }
+        }
+        run(&mut creator, &mut joiner);
+        assert_paired(&creator, &joiner);
+    }
+}
+
+#[test]
+fn what_a_side_said_itself_does_not_end_its_pairing() {
+    let (mut creator, mut joiner) = after(7);
+    let (mut twin, _) = after(7);
+    twin.wish(at(1), PairingWish::Cancel);
+    carry(&mut twin, &mut creator, &mut Some);
+    run(&mut creator, &mut joiner);
+    assert_paired(&creator, &joiner);
+}
+
+#[test]
+fn before_there_is_proof_a_plain_refusal_ends_it() {
+    for messages in 0..3 {
+        let (mut creator, mut joiner) = after(messages);
+        let gone = PairingMessage::Refuse(Refuse {
+            reason: RefuseReason::GaveUp,
+            proof: None,
+        });
+        creator.event(at(1), MailboxEvent::Received(gone.encode()));
+        joiner.event(at(1), MailboxEvent::Received(gone.encode()));
+        assert_eq!(creator.failed(), PairingFault::PeerGone, "{messages}");
+        assert_eq!(joiner.failed(), PairingFault::PeerGone, "{messages}");
+    }
+}
+
+#[test]
+fn a_proved_farewell_ends_it_and_nobody_can_change_its_reason() {
+    for messages in 3..7 {
+        for from_joiner in [false, true] {
+            let (mut creator, mut joiner) = after(messages);
+            let (from, to) = if from_joiner {
+                (&mut joiner, &mut creator)
+            } else {
+                (&mut creator, &mut joiner)
+            };
+            from.wants.clear();
+            from.wish(at(1), PairingWish::Cancel);
+            let Some(MailboxRequest::Send(farewell)) = from.wants.pop_front() else {
+                panic!("nothing said after {messages} messages")
+            };
+            let Ok(PairingMessage::Refuse(Refuse { reason, proof })) =
+                PairingMessage::decode(&farewell)
+            else {
+                panic!("no farewell after {messages} messages")
+            };
+            assert_eq!(reason, RefuseReason::GaveUp);
+            assert!(proof.is_some());
+            for reason in REASONS {
+                if reason != RefuseReason::GaveUp && (from_joiner || messages > 3) {
+                    let changed = PairingMessage::Refuse(Refuse { reason, proof });
+                    to.event(at(1), MailboxEvent::Received(changed.encode()));
+                }
+            }
+            to.event(at(1), MailboxEvent::Received(farewell));
+            assert_eq!(to.failed(), PairingFault::PeerGone, "{messages}");
+        }
     }
 }
 

@@ -109,22 +109,25 @@ fn a_later_file_replaces_ours_from_every_peer_that_has_it() {
 
 #[test]
 fn what_lies_here_is_younger_than_a_write_of_ours_that_the_row_has_lost() {
-    let lies = file("made again", false);
+    let lies = file("made again");
     let ours = entry("a", 1, &[(1, 1)], lies.clone(), 7);
     let deleted = entry("a", 1, &[(1, 2)], Content::Absent, 7);
-    let edited_since = entry("a", 2, &[(1, 2), (2, 1)], file("theirs", false), 9);
-    for theirs in [deleted, edited_since] {
-        let Action::Adopt { becomes, .. } = action(need(Some(ours.clone()), &[(2, theirs)])) else {
-            panic!("a row that was not remade");
-        };
-        assert_eq!(becomes, entry("a", 1, &[(1, 3)], lies.clone(), 7));
-    }
+    let remade = entry("a", 1, &[(1, 3)], lies, 7);
+    let Action::Adopt { becomes, .. } = action(need(Some(ours.clone()), &[(2, deleted)])) else {
+        panic!("a row that was not remade");
+    };
+    assert_eq!(becomes, remade);
+
+    let edited_since = entry("a", 2, &[(1, 2), (2, 1)], file("theirs"), 9);
+    let step = step(action(need(Some(ours), &[(2, edited_since)])));
+    assert_eq!(step.loser, Some(remade));
+    assert_eq!(step.becomes.version, history(&[(1, 3), (2, 1)]));
 }
 
 #[test]
 fn what_is_absent_after_a_lost_write_is_fetched_again() {
     let ours = entry("a", 1, &[(1, 1)], Content::Absent, 0);
-    let lost = entry("a", 1, &[(1, 2)], file("made since", false), 7);
+    let lost = entry("a", 1, &[(1, 2)], file("made since"), 7);
     let fetched = step(action(need(Some(ours), &[(2, lost.clone())])));
     assert_eq!(fetched.becomes, lost);
 }
@@ -211,12 +214,15 @@ fn a_directory_goes_before_a_file_takes_its_name() {
 
 #[test]
 fn a_vast_history_is_not_adopted() {
-    let writes: Vec<(u8, u64)> = (1..=200).map(|name| (name, 1)).collect();
-    let theirs = entry("x", 2, &writes, file("f"), 1);
-    assert_eq!(
-        action(need(None, &[(2, theirs)])),
-        Action::Wait(Wait::History)
-    );
+    let many: Vec<(u8, u64)> = (1..=200).map(|name| (name, 1)).collect();
+    let long = vec![(2, 1), (3, 1 << 62)];
+    for writes in [many, long] {
+        let theirs = entry("x", 2, &writes, file("f"), 1);
+        assert_eq!(
+            action(need(None, &[(2, theirs)])),
+            Action::Wait(Wait::History)
+        );
+    }
 }
 
 fn planned(at: &str, content: Content) -> Planned {

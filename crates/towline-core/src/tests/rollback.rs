@@ -13,8 +13,8 @@ use crate::clock::Moment;
 use crate::device::{Birth, Device};
 use crate::identity::Identity;
 use crate::io::{
-    ConnectionId, DiskEvent, DiskRequest, Found, Input, NetworkEvent, Output, PageEnd, StoreReply,
-    StoreRequest,
+    Age, ConnectionId, DiskEvent, DiskRequest, Found, Input, NetworkEvent, Output, PageEnd,
+    StoreReply, StoreRequest,
 };
 use crate::records::{
     DiskStamp, FolderRecord, OurRow, PeerRecord, Restored, RestoredFolder, RootPath, StoreOp,
@@ -142,8 +142,18 @@ fn found(at: &str) -> Found {
 
 /// Lets the device find three files that its store does not know.
 fn find_three_files(device: &mut Device) -> Vec<OurRow> {
+    let persisted = rows_for_three_files(device);
+    settle(device, persisted.clone());
+    let [StoreOp::PutOurRows { rows, .. }] = &operations(&persisted)[..] else {
+        panic!("no rows: {persisted:?}");
+    };
+    rows.clone()
+}
+
+/// As above, up to the batch that is not durable yet.
+fn rows_for_three_files(device: &mut Device) -> Vec<Output> {
     outputs(device);
-    let opened = tell(device, Input::Disk(FOLDER, DiskEvent::Root(Ok(()))));
+    let opened = tell(device, Input::Disk(FOLDER, DiskEvent::Root(Ok(None))));
     let Some(Output::Disk(_, DiskRequest::Scan(scan, _))) = opened.last() else {
         panic!("no scan: {opened:?}");
     };
@@ -156,12 +166,7 @@ fn find_three_files(device: &mut Device) -> Vec<OurRow> {
     };
     tell(device, Input::Disk(FOLDER, page));
     let rows = StoreReply::Rows(FOLDER, vec![None, None, None]);
-    let persisted = tell(device, Input::Store(rows));
-    settle(device, persisted.clone());
-    let [StoreOp::PutOurRows { rows, .. }] = &operations(&persisted)[..] else {
-        panic!("no rows: {persisted:?}");
-    };
-    rows.clone()
+    tell(device, Input::Store(rows))
 }
 
 fn connect(device: &mut Device, have: Sequence) -> Vec<Output> {
@@ -169,8 +174,6 @@ fn connect(device: &mut Device, have: Sequence) -> Vec<Output> {
     tell(device, Input::Network(connected));
     let hello = Hello {
         versions: VersionRange::OURS,
-        name: "there".to_owned(),
-        incarnation: THEIRS,
     };
     frame(device, Control::Hello(hello));
     let statement = FolderStatement {
@@ -187,6 +190,64 @@ fn a_peer_that_has_what_we_told_is_not_ahead() {
     outputs(&mut device);
     let stated = connect(&mut device, Sequence(5));
     assert!(operations(&stated).is_empty(), "{stated:?}");
+}
+
+/// What the store is asked to do when the root opens and remembers this.
+fn open(device: &mut Device, incarnation: Incarnation, sequence: u64) -> Vec<StoreOp> {
+    outputs(device);
+    let age = Age {
+        incarnation,
+        sequence: Sequence(sequence),
+    };
+    let opened = tell(device, Input::Disk(FOLDER, DiskEvent::Root(Ok(Some(age)))));
+    let asked = operations(&opened);
+    settle(device, opened);
+    asked
+}
+
+#[test]
+fn a_root_that_remembers_more_than_the_store_begins_a_new_life() {
+    for (incarnation, sequence) in [(OURS, 6), (Incarnation(99), 1)] {
+        let mut device = device();
+        let asked = open(&mut device, incarnation, sequence);
+        assert!(
+            matches!(asked[..], [StoreOp::BeginIncarnation(begun)] if begun != OURS),
+            "{asked:?}"
+        );
+    }
+}
+
+#[test]
+fn a_root_that_remembers_what_the_store_knows_changes_nothing() {
+    for sequence in [1, 5] {
+        assert_eq!(open(&mut device(), OURS, sequence), Vec::new());
+    }
+}
+
+#[test]
+fn the_root_remembers_a_row_only_when_it_is_durable() {
+    let mut device = device();
+    outputs(&mut device);
+    let notes = |outputs: &[Output]| -> Vec<Age> {
+        let noted = outputs.iter().filter_map(|output| match output {
+            Output::Disk(_, DiskRequest::NoteAge(age)) => Some(*age),
+            Output::Disk(..)
+            | Output::Store(_)
+            | Output::Network(_)
+            | Output::Signal(_)
+            | Output::Reply(..) => None,
+        });
+        noted.collect()
+    };
+    let persisted = rows_for_three_files(&mut device);
+    assert_eq!(notes(&persisted), Vec::new());
+    let answer = persisted.iter().find_map(empty_answer).unwrap();
+    let durable = tell(&mut device, Input::Store(answer));
+    let age = Age {
+        incarnation: OURS,
+        sequence: Sequence(8),
+    };
+    assert_eq!(notes(&durable), vec![age]);
 }
 
 #[test]

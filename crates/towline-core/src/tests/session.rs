@@ -294,6 +294,49 @@ fn waits_grow_to_a_minute_and_are_never_the_same_for_all() {
 }
 
 #[test]
+fn a_close_that_would_come_again_stops_the_tries_until_something_changes() {
+    let fatal = [
+        SignalFault::BadProof,
+        SignalFault::Replaced,
+        SignalFault::Unacceptable,
+    ];
+    let connect = || SignalRequest::Connect(HOME.to_owned());
+    for fault in fatal {
+        let stopped = || {
+            let mut world = World::online();
+            world.check(SessionInput::Signal(SignalEvent::Closed(fault)), [], []);
+            assert_eq!(world.session.poll_timeout(), None);
+            assert_eq!(world.session.summary(), ServerState::Stopped { fault });
+            world
+        };
+        stopped().check(SessionInput::Moved, [connect()], []);
+        let code = SessionInput::Mailbox(MailboxRequest::Open);
+        stopped().check(code, [connect()], []);
+        stopped().check(SessionInput::Tell(peer(), vec![1]), [], []);
+    }
+    // Moving disturbs no session that works or is being tried.
+    World::online().check(SessionInput::Moved, [], []);
+}
+
+#[test]
+fn a_proof_that_is_refused_is_not_tried_again() {
+    let mut world = World::new(Some(HOME));
+    world.input(SessionInput::Start);
+    world.input(SessionInput::Signal(SignalEvent::Opened));
+    world.say(hello(Nonce::from_bytes([7; 32])));
+    world.sent();
+    world.say(error(ErrorCode::BadProof));
+    assert_eq!(world.sent(), [SignalRequest::Disconnect]);
+    // The words of the close come after it.
+    world.input(SessionInput::Signal(SignalEvent::Closed(
+        SignalFault::BadProof,
+    )));
+    let fault = SignalFault::BadProof;
+    assert_eq!(world.session.summary(), ServerState::Stopped { fault });
+    assert_eq!(world.session.poll_timeout(), None);
+}
+
+#[test]
 fn a_silent_server_is_asked_and_then_left() {
     let mut world = World::online();
     world.next();

@@ -17,9 +17,13 @@ use towline_core::records::DiskStamp;
 use towline_wire::entry::UnixNanos;
 
 #[cfg(unix)]
-pub(crate) use unix::{Directory, copy_bytes, mark_of, read_at, reserve, set_mtime, write_at};
+pub(crate) use unix::{
+    Directory, append_at, copy_bytes, mark_of, read_at, reserve, set_mtime, write_at,
+};
 #[cfg(windows)]
-pub(crate) use windows::{Directory, copy_bytes, mark_of, read_at, reserve, set_mtime, write_at};
+pub(crate) use windows::{
+    Directory, append_at, copy_bytes, mark_of, read_at, reserve, set_mtime, write_at,
+};
 
 /// What kind of thing lies under a name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -11,14 +11,16 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
-use towline_core::io::RootFault;
+use towline_core::io::{Age, RootFault};
 use towline_core::records::RootPath;
-use towline_wire::ids::{ContentHash, FolderId};
+use towline_wire::ids::{ContentHash, DeviceId, FolderId};
 use towline_wire::rel_path::MARKER_DIRECTORY;
 
+use super::age;
 use super::handle::{Directory, Identity, Kind, new_file_mode};
 use super::marker::{self, Marker};
 use super::own_writes::OwnWrites;
+use super::pool::lock;
 use super::stage;
 use super::versions::VersionStore;
 
@@ -39,6 +41,10 @@ pub(crate) struct Root {
     identity: Identity,
     top: Arc<Directory>,
     temporary: Directory,
+    towline: Directory,
+    /// Notes of the store's age that were asked for, and the last one that was written.
+    notes: AtomicU64,
+    noted: Mutex<u64>,
     /// Content hashes that are being staged under their stable names.
     pub(super) staging: Mutex<BTreeSet<ContentHash>>,
     /// Number of temporary files made by this handle; part of their names.
@@ -119,6 +125,9 @@ impl Root {
             identity,
             top: Arc::new(top),
             temporary,
+            towline,
+            notes: AtomicU64::new(0),
+            noted: Mutex::new(0),
             staging: Mutex::new(BTreeSet::new()),
             staged: AtomicU64::new(0),
             own_writes: OwnWrites::default(),
@@ -160,6 +169,26 @@ impl Root {
     /// The directory for temporary files.
     pub(super) fn temporary(&self) -> &Directory {
         &self.temporary
+    }
+
+    /// The age of a device's store, as this root remembers it.
+    pub(super) fn age(&self, device: DeviceId) -> Option<Age> {
+        age::read(&self.towline, device)
+    }
+
+    /// The turn of a note that is asked for now.
+    pub(super) fn next_note(&self) -> u64 {
+        self.notes.fetch_add(1, Ordering::Relaxed) + 1
+    }
+
+    /// Remembers the age of a device's store, unless a note of a later turn was faster.
+    pub(super) fn note_age(&self, device: DeviceId, age: Age, turn: u64) -> io::Result<()> {
+        let mut noted = lock(&self.noted);
+        if turn > *noted {
+            age::write(&self.towline, device, age)?;
+            *noted = turn;
+        }
+        Ok(())
     }
 
     /// Where it lies, for the watcher alone.

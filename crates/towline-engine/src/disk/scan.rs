@@ -23,7 +23,7 @@ use towline_wire::entry::{Content, SymlinkTarget};
 use towline_wire::rel_path::{MARKER_DIRECTORY, RelPath};
 
 use super::handle::{Directory, Kind, Listed, Mark};
-use super::hash::{Reading, read_settled};
+use super::hash::{Reading, SHARED_BYTES_MIN, read_settled, read_settled_shared};
 use super::names;
 use super::parents::{DEPTH_MAX, Missing, Parents, proves_absence};
 use super::pool::Pool;
@@ -104,6 +104,8 @@ enum Act {
 struct Unread {
     directory: Arc<Directory>,
     path: RelPath,
+    /// How long it was when it was listed.
+    size: u64,
     /// The executable bit of our row, for systems that have none.
     known_executable: bool,
 }
@@ -320,6 +322,7 @@ impl Scan {
                 self.unread.push(Unread {
                     directory,
                     path,
+                    size: mark.stamp.size,
                     known_executable,
                 });
             }
@@ -376,13 +379,18 @@ impl Scan {
     fn read_files(&mut self, pool: &Pool) {
         self.unread_bytes = 0;
         let unread = std::mem::take(&mut self.unread);
-        let read = pool.each(unread, |file| {
-            let reading = match read_settled(&file.directory, file.path.file_name()) {
-                Ok(Reading::Restless) => read_settled(&file.directory, file.path.file_name()),
-                other => other,
-            };
+        let (large, small): (Vec<Unread>, Vec<Unread>) = unread
+            .into_iter()
+            .partition(|file| file.size >= SHARED_BYTES_MIN);
+        let mut read = pool.each(small, |file| {
+            let reading = twice(|| read_settled(&file.directory, file.path.file_name()));
             (file, reading)
         });
+        read.extend(large.into_iter().map(|file| {
+            let reading =
+                twice(|| read_settled_shared(&file.directory, file.path.file_name(), pool));
+            (file, reading)
+        }));
         for (file, reading) in read {
             match reading {
                 Ok(Reading::Settled(hash, mark)) => self.page.found.push(Found {
@@ -452,6 +460,14 @@ impl Scan {
             path: names::escaped(parent, name),
             reason,
         });
+    }
+}
+
+/// Reads once more when the file changed meanwhile.
+fn twice(read: impl Fn() -> io::Result<Reading>) -> io::Result<Reading> {
+    match read() {
+        Ok(Reading::Restless) => read(),
+        other => other,
     }
 }
 

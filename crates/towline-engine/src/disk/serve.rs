@@ -14,22 +14,38 @@ use super::root::Root;
 #[error("the file is not what the index says")]
 pub(crate) struct NotServed;
 
-/// Opens a file for reading if it has exactly this stamp. A reader that takes long may ask again
-/// with [`still_has`]; the receiver checks hashes in any case.
+/// Opens files of one root, neighbours one after the other: the directories on the way stay open.
+pub(crate) struct Opener<'root>(Parents<'root>);
+
+impl<'root> Opener<'root> {
+    /// Opens files below this root.
+    pub(crate) fn of(root: &'root Root) -> Self {
+        Self(Parents::new(root))
+    }
+
+    /// Opens a file for reading if it has exactly this stamp. A reader that takes long may ask again
+    /// with [`still_has`]; the receiver checks hashes in any case.
+    pub(crate) fn open(&mut self, path: &RelPath, stamp: DiskStamp) -> Result<File, NotServed> {
+        let file = self
+            .0
+            .of(path, Missing::Refuse)
+            .and_then(|directory| directory.open_file(path.file_name()))
+            .map_err(|_| NotServed)?;
+        if still_has(&file, stamp) {
+            Ok(file)
+        } else {
+            Err(NotServed)
+        }
+    }
+}
+
+/// Opens one file as an [`Opener`] does.
 pub(crate) fn open_for_serving(
     root: &Root,
     path: &RelPath,
     stamp: DiskStamp,
 ) -> Result<File, NotServed> {
-    let file = Parents::new(root)
-        .of(path, Missing::Refuse)
-        .and_then(|directory| directory.open_file(path.file_name()))
-        .map_err(|_| NotServed)?;
-    if still_has(&file, stamp) {
-        Ok(file)
-    } else {
-        Err(NotServed)
-    }
+    Opener::of(root).open(path, stamp)
 }
 
 /// Whether an open file still has this stamp.

@@ -48,6 +48,11 @@ fn interfaces() -> BTreeSet<IpAddr> {
     }
 }
 
+/// Whether an address is one of this machine's own, so that what goes there never leaves it.
+pub(super) fn is_ours(ip: IpAddr) -> bool {
+    ip.is_loopback() || interfaces().contains(&ip)
+}
+
 /// A wildcard stands for every address of its family, loopback last. Link-local IPv6 addresses
 /// mean nothing to other devices, which do not know the interface.
 fn listening(bound: &[SocketAddr], interfaces: &BTreeSet<IpAddr>) -> Vec<SocketAddr> {

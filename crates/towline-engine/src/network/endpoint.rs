@@ -11,10 +11,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use quinn::congestion::CubicConfig;
+use quinn::crypto::{CryptoError, HmacKey};
 use quinn::{
     ClientConfig, Connection, EndpointConfig, IdleTimeout, Incoming, MtuDiscoveryConfig,
     ServerConfig, TokioRuntime, TransportConfig, ValidationTokenConfig, VarInt,
 };
+use quinn_proto::RandomConnectionIdGenerator;
 use tokio::sync::{Semaphore, mpsc};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
@@ -26,10 +28,11 @@ use towline_wire::limits::{
 };
 use towline_wire::peer::Control;
 use tracing::{debug, error, info};
+use zeroize::Zeroizing;
 
 use super::congestion::{PathCubicFactory, PathEpoch};
 use super::path_socket::PathSocket;
-use super::routes::Role;
+use super::routes::{BYTES_HERE_MAX, Role};
 use super::session::{self, CloseReason, SessionEnds};
 use super::tls::{self, TlsSettings, Trust};
 use super::{IncomingStream, NetworkError};
@@ -62,19 +65,19 @@ const DATA_STREAMS_MAX: u32 = 128;
 /// A nudge is one byte; this is room for more than ever wait.
 const NUDGE_BUFFER_BYTES: usize = 1024;
 
-/// Largest UDP payload that the accepting side tries: 1452, Ethernet's 1500 with IPv6 headers. Larger
-/// ones break segmentation offload in batches of ten. The dialing side stays at 1200.
-const UDP_PAYLOAD_MAX: u16 = 1452;
-
-/// Pause between two searches for a larger path MTU: 20 s. After a move from the relay, where 1200
-/// is the limit, it should rise soon; QUIC's usual ten minutes would waste a fifth of a LAN's speed.
-const MTU_SEARCH_INTERVAL: Duration = Duration::from_secs(20);
+/// Pause between two searches for a larger path MTU: 10 minutes. The accepting side searches anew on
+/// every path that it moves to, the dialing side once on its first. A search that ends below the
+/// upper bound costs a dozen packets each time.
+const MTU_SEARCH_INTERVAL: Duration = Duration::from_secs(600);
 
 /// Keep-alive: 10 s, below the 30 s after which home routers forget a UDP flow.
 const KEEP_ALIVE_INTERVAL: Duration = Duration::from_secs(10);
 
 /// Silence after which a connection is given up, in milliseconds: 30 s, time for a change of path.
 const IDLE_TIMEOUT_MS: u32 = 30_000;
+
+/// Bytes of a connection id that we give: 8, so that two connections never draw the same.
+const CONNECTION_ID_BYTES: usize = 8;
 
 /// How long closing may take to tell the peers.
 const CLOSE_DEADLINE: Duration = Duration::from_secs(1);
@@ -112,21 +115,23 @@ impl Connections {
         socket: Arc<PathSocket>,
         trust: Trust,
         tls: TlsSettings,
+        reset_key: Zeroizing<[u8; 32]>,
         events: mpsc::Sender<NetworkEvent>,
         streams: mpsc::Sender<IncomingStream>,
         tasks: Tasks,
     ) -> Result<Self, NetworkError> {
-        let mut config = EndpointConfig::default();
+        let mut config = EndpointConfig::new(Arc::new(ResetKey(reset_key)));
+        // The usual ones carry a mark that only their own process knows, and it would drop packets
+        // of its former life instead of answering them. Only admitted addresses are answered.
+        config.cid_generator(|| Box::new(RandomConnectionIdGenerator::new(CONNECTION_ID_BYTES)));
         // Probes are told from QUIC by the bit that greasing would clear.
         config.grease_quic_bit(false);
+        config
+            .max_udp_payload_size(BYTES_HERE_MAX)
+            .map_err(|error| NetworkError::Socket(std::io::Error::other(error)))?;
         let mut server = ServerConfig::with_crypto(Arc::clone(&tls.acceptor) as Arc<_>);
         let mut transport = transport();
-        let mut mtu = MtuDiscoveryConfig::default();
-        mtu.upper_bound(UDP_PAYLOAD_MAX)
-            .interval(MTU_SEARCH_INTERVAL);
-        transport
-            .congestion_controller_factory(Arc::new(CubicConfig::default()))
-            .mtu_discovery_config(Some(mtu));
+        transport.congestion_controller_factory(Arc::new(CubicConfig::default()));
         server.transport_config(Arc::new(transport)).migration(true);
         let mut tokens = ValidationTokenConfig::default();
         tokens.sent(0);
@@ -223,13 +228,42 @@ impl Connections {
     }
 
     /// Ends the connection with this peer, and a dial that runs.
-    pub(super) fn hangup(&self, peer: DeviceId) {
+    pub(super) fn hangup(&self, peer: DeviceId, reason: CloseReason) {
         if let Some(dial) = lock(&self.0.dials_by_peer).get(&peer) {
             dial.cancel();
         }
         if let Some(connection) = self.connection(peer) {
+            reason.close(&connection);
+        }
+    }
+
+    /// Ends this connection, unless a newer one has taken its place.
+    pub(super) fn abandon(&self, peer: DeviceId, id: ConnectionId) {
+        if let Some(connection) = self.standing(peer, id) {
             CloseReason::Done.close(&connection);
         }
+    }
+
+    /// Asks for a sign of life on this connection; answered by `Answered` or `Silent`, or by the
+    /// connection's end.
+    pub(super) fn ask(&self, peer: DeviceId, id: ConnectionId, within: Duration) {
+        let Some(connection) = self.standing(peer, id) else {
+            return;
+        };
+        let connections = self.clone();
+        self.0.tasks.spawn("ask", async move {
+            let event = tokio::select! {
+                _ = connection.closed() => return,
+                heard = session::is_heard(&connection, within) => {
+                    if heard {
+                        NetworkEvent::Answered(peer, id)
+                    } else {
+                        NetworkEvent::Silent(peer, id)
+                    }
+                }
+            };
+            connections.tell(event).await;
+        });
     }
 
     /// Queues a frame for the control stream; without a connection it is dropped, since the next
@@ -274,13 +308,9 @@ impl Connections {
         }
         let address = address.ok_or(LinkFault::TimedOut)?;
         let mut transport = transport();
-        transport
-            .congestion_controller_factory(Arc::new(PathCubicFactory {
-                epoch: self.epoch(peer),
-            }))
-            // The dialer swaps paths under quinn, which would go on with packets that the relay does
-            // not take: measured, 4.6 s without a byte after an outage of 4 s.
-            .mtu_discovery_config(None);
+        transport.congestion_controller_factory(Arc::new(PathCubicFactory {
+            epoch: self.epoch(peer),
+        }));
         let mut config = ClientConfig::new(Arc::clone(&self.0.tls.dialer) as Arc<_>);
         config.transport_config(Arc::new(transport));
         let connecting = self
@@ -375,6 +405,7 @@ impl Connections {
                 LinkFault::Protocol => CloseReason::Protocol.close(&connection),
                 LinkFault::TimedOut
                 | LinkFault::Closed
+                | LinkFault::Restarted
                 | LinkFault::Refused
                 | LinkFault::Impostor
                 | LinkFault::Version => CloseReason::Done.close(&connection),
@@ -387,6 +418,12 @@ impl Connections {
             ended.cancel();
         });
         Ok(())
+    }
+
+    fn standing(&self, peer: DeviceId, id: ConnectionId) -> Option<Connection> {
+        let live = self.live();
+        let live = live.get(&peer).filter(|live| live.id == id)?;
+        Some(live.connection.clone())
     }
 
     fn forget(&self, peer: DeviceId, id: ConnectionId) {
@@ -414,8 +451,41 @@ impl Connections {
     }
 }
 
-/// What both sides ask of a connection; congestion control and path MTU differ.
+/// Makes the tokens by which this device, in any of its lives, disowns a connection that it does not
+/// know: keyed BLAKE3 of the connection's id.
+struct ResetKey(Zeroizing<[u8; 32]>);
+
+impl HmacKey for ResetKey {
+    fn sign(&self, data: &[u8], signature_out: &mut [u8]) {
+        let hash = blake3::keyed_hash(&self.0, data);
+        for (out, byte) in signature_out.iter_mut().zip(hash.as_bytes()) {
+            *out = *byte;
+        }
+    }
+
+    fn signature_len(&self) -> usize {
+        blake3::OUT_LEN
+    }
+
+    fn verify(&self, data: &[u8], signature: &[u8]) -> Result<(), CryptoError> {
+        let expected = blake3::keyed_hash(&self.0, data);
+        // The comparison takes the same time wherever they differ.
+        match <[u8; blake3::OUT_LEN]>::try_from(signature) {
+            Ok(signature) if expected == signature => Ok(()),
+            Ok(_) | Err(_) => Err(CryptoError),
+        }
+    }
+}
+
+/// What both sides ask of a connection; congestion control differs.
+///
+/// How much a path carries is bounded by [`Routes::route`](super::routes::Routes::route). Without
+/// that the dialer, which swaps paths under quinn, would go on with packets that the next path does
+/// not take: measured, 4.6 s without a byte after an outage of 4 s.
 fn transport() -> TransportConfig {
+    let mut mtu = MtuDiscoveryConfig::default();
+    mtu.upper_bound(BYTES_HERE_MAX)
+        .interval(MTU_SEARCH_INTERVAL);
     let mut transport = TransportConfig::default();
     transport
         .stream_receive_window(VarInt::from_u32(STREAM_WINDOW_BYTES))
@@ -427,6 +497,7 @@ fn transport() -> TransportConfig {
         .max_concurrent_uni_streams(VarInt::from_u32(1))
         .datagram_receive_buffer_size(Some(NUDGE_BUFFER_BYTES))
         .datagram_send_buffer_size(NUDGE_BUFFER_BYTES)
+        .mtu_discovery_config(Some(mtu))
         .keep_alive_interval(Some(KEEP_ALIVE_INTERVAL))
         .max_idle_timeout(Some(IdleTimeout::from(VarInt::from_u32(IDLE_TIMEOUT_MS))));
     transport

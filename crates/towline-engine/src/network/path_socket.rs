@@ -7,8 +7,8 @@
 //!
 //! Rules that quinn sets: sending answers only `Ok` or `WouldBlock`, since any other error kills the
 //! connection, and an error of receiving kills the endpoint; so what cannot be sent is lost, as on
-//! any network. The relay takes datagrams of at most 1200 bytes, so that path MTU discovery never
-//! settles there on a size that the next path does not carry.
+//! any network. The same happens to datagrams that are longer than the table lets a path carry, so
+//! that path MTU discovery never settles on a size that the next path does not carry.
 
 use std::fmt;
 use std::io::{self, ErrorKind, IoSliceMut};
@@ -22,12 +22,11 @@ use bytes::Bytes;
 use quinn::udp::{RecvMeta, Transmit};
 use quinn::{AsyncUdpSocket, Runtime, TokioRuntime, UdpPoller};
 use tokio::sync::mpsc;
-use towline_wire::limits::RELAY_DATAGRAM_BYTES_MAX;
 use tracing::trace;
 
 use super::probe::{PROBE_BYTES, ProbeDatagram, ProbeKeys};
 use super::relay::{RelayInbox, RelayedDatagram};
-use super::routes::{Route, Routes};
+use super::routes::{Route, Routes, Way};
 use super::udp::UdpSockets;
 
 /// The bit that every QUIC packet has in its first byte (RFC 9000, section 17) and no probe has.
@@ -272,15 +271,18 @@ impl AsyncUdpSocket for PathSocket {
 
     fn try_send(&self, transmit: &Transmit<'_>) -> io::Result<()> {
         let routes = self.routes();
-        match routes.route(transmit.destination) {
-            None => trace!("datagram without a path dropped"),
-            Some(Route::Relay(relay)) => {
-                let size = transmit
-                    .segment_size
-                    .unwrap_or(transmit.contents.len())
-                    .max(1);
+        let size = transmit
+            .segment_size
+            .unwrap_or(transmit.contents.len())
+            .max(1);
+        let Some(Route { way, bytes_max }) = routes.route(transmit.destination, size) else {
+            trace!("datagram without a path dropped");
+            return Ok(());
+        };
+        match way {
+            Way::Relay(relay) => {
                 for datagram in transmit.contents.chunks(size) {
-                    if datagram.len() <= RELAY_DATAGRAM_BYTES_MAX {
+                    if datagram.len() <= bytes_max {
                         let bytes = Bytes::copy_from_slice(datagram);
                         relay.send(RelayedDatagram {
                             peer: relay.peer(),
@@ -290,7 +292,9 @@ impl AsyncUdpSocket for PathSocket {
                     }
                 }
             }
-            Some(Route::Udp(destination)) => {
+            // All but the last of a batch have this length; quinn sends probes alone.
+            Way::Udp(_) if size > bytes_max => trace!("datagram too long for its path dropped"),
+            Way::Udp(destination) => {
                 let Some(socket) = self.socket_for(destination) else {
                     return Ok(());
                 };

@@ -63,7 +63,7 @@ pub(super) struct RelayedDatagram {
     pub(super) peer: DeviceId,
     /// Congestion bits.
     pub(super) ecn: Option<EcnCodepoint>,
-    /// At most 1200 bytes.
+    /// At most `RELAY_DATAGRAM_BYTES_MAX`.
     pub(super) bytes: Bytes,
 }
 

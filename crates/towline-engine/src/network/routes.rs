@@ -10,12 +10,13 @@
 
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr, SocketAddrV6};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use towline_core::io::Path;
 use towline_wire::ids::DeviceId;
 
+use super::addresses;
 use super::relay::RelaySender;
 
 /// The synthetic port that the dialing side uses for every path.
@@ -56,18 +57,48 @@ pub(super) struct Source {
     pub(super) peer: DeviceId,
     /// What quinn is told as its address.
     pub(super) reported: SocketAddr,
+    /// How far away it is.
+    reach: Reach,
     /// When a datagram last came this way, in milliseconds after [`Routes::started`].
     heard_ms: AtomicU64,
 }
 
-/// Where a datagram goes.
+/// How far away the other end of a path is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Reach {
+    /// On this machine: datagrams of any size arrive.
+    Here,
+    /// Somewhere on the network.
+    Away,
+}
+
+/// Where a datagram goes, and how long it may be.
 #[derive(Debug)]
-pub(super) enum Route<'a> {
+pub(super) struct Route<'a> {
+    pub(super) way: Way<'a>,
+    /// Longer datagrams are not sent, as if the path did not carry them.
+    pub(super) bytes_max: usize,
+}
+
+/// By which means a datagram goes.
+#[derive(Debug)]
+pub(super) enum Way<'a> {
     /// Over UDP.
     Udp(SocketAddr),
     /// Through the packet channel.
     Relay(&'a RelaySender),
 }
+
+/// The size that every path must carry (RFC 9000, section 14).
+const BYTES_EVERYWHERE: usize = 1200;
+
+/// Largest datagram on a direct path to another machine: 1452 bytes, Ethernet's 1500 with IPv6
+/// headers.
+const BYTES_AWAY_MAX: usize = 1452;
+
+/// Largest datagram between two devices on this machine: 6500 bytes. Ten of them are the 64 KiB that
+/// segmentation offload takes at once; each is a sixth of the work of packets of 1200 bytes.
+pub(super) const BYTES_HERE_MAX: u16 = 6500;
 
 /// All peers and their paths.
 #[derive(Debug)]
@@ -91,6 +122,9 @@ struct PeerRoutes {
     role: Role,
     standing: Standing,
     selected: Option<Path>,
+    /// Where we dial: the length up to which datagrams have gone on paths of this machine. quinn does
+    /// not notice when we move to another path, so it goes on with that length there.
+    sent_here: AtomicUsize,
     /// Admitted addresses with their synthetic ports, the least recently proven first.
     direct: Vec<(SocketAddr, u16)>,
     next_port: u16,
@@ -121,10 +155,11 @@ impl Routes {
             role,
             standing: Standing::Trusted,
             selected: None,
+            sent_here: AtomicUsize::new(BYTES_EVERYWHERE),
             direct: Vec::new(),
             next_port: FIRST_DIRECT_PORT,
             relay: None,
-            relay_source: Source::new(peer, synthetic(ula, port)),
+            relay_source: Source::new(peer, synthetic(ula, port), Reach::Away),
         });
         routes.standing = Standing::Trusted;
     }
@@ -185,8 +220,9 @@ impl Routes {
             }
         }
         routes.direct.push((addr, port));
+        let reach = Reach::of(addr);
         self.sources_by_addr
-            .insert(addr, Source::new(peer, synthetic(ula, port)));
+            .insert(addr, Source::new(peer, synthetic(ula, port), reach));
     }
 
     /// Chooses the path for what we send on a connection that we dial; returns the one before.
@@ -207,10 +243,13 @@ impl Routes {
         }
     }
 
-    /// The address to give to quinn when dialing; `None` while no path is selected.
+    /// The address to give to quinn when dialing; `None` while no path is selected. The new
+    /// connection begins with datagrams that every path carries.
     pub(super) fn dial_address(&self, peer: DeviceId) -> Option<SocketAddr> {
         let ula = ula_of(peer);
-        self.peers_by_ula.get(&ula)?.selected?;
+        let routes = self.peers_by_ula.get(&ula)?;
+        routes.selected?;
+        routes.sent_here.store(BYTES_EVERYWHERE, Ordering::Relaxed);
         Some(synthetic(ula, DIALED_PORT))
     }
 
@@ -225,22 +264,30 @@ impl Routes {
         (routes.standing == Standing::Trusted).then_some(&routes.relay_source)
     }
 
-    /// Where quinn's datagram to a synthetic address goes; `None` drops it.
-    pub(super) fn route(&self, synthetic: SocketAddr) -> Option<Route<'_>> {
+    /// Where quinn's datagrams to a synthetic address go, and how long they may be; `None` drops
+    /// them. `bytes` is the length of the longest now, which is remembered.
+    ///
+    /// On the side that accepts quinn knows the path, and finds for each how much it carries. On the
+    /// side that dials it does not, so nothing away from this machine may let it believe in more than
+    /// [`BYTES_EVERYWHERE`]; what it has come to believe in on this machine the relay carries, too.
+    pub(super) fn route(&self, synthetic: SocketAddr, bytes: usize) -> Option<Route<'_>> {
         let routes = self.behind(synthetic)?;
-        match (synthetic.port(), routes.role) {
-            (DIALED_PORT, Role::Dials) => match routes.selected? {
-                Path::Direct(addr) => Some(Route::Udp(addr)),
-                Path::Relay => routes.relay.as_ref().map(Route::Relay),
-            },
-            (RELAY_PORT, Role::Accepts) => routes.relay.as_ref().map(Route::Relay),
-            (port, Role::Accepts) => routes
-                .direct
-                .iter()
-                .find(|(_, known)| *known == port)
-                .map(|(addr, _)| Route::Udp(*addr)),
-            (_, Role::Dials) => None,
-        }
+        let way = routes.way(synthetic)?;
+        let reach = match way {
+            Way::Udp(addr) => self.source(addr).map_or(Reach::Away, |source| source.reach),
+            Way::Relay(_) => Reach::Away,
+        };
+        let bytes_max = match (reach, routes.role, &way) {
+            (Reach::Here, Role::Dials, _) => {
+                routes.sent_here.fetch_max(bytes, Ordering::Relaxed);
+                usize::from(BYTES_HERE_MAX)
+            }
+            (Reach::Here, Role::Accepts, _) => usize::from(BYTES_HERE_MAX),
+            (Reach::Away, Role::Dials, _) => routes.sent_here.load(Ordering::Relaxed),
+            (Reach::Away, Role::Accepts, Way::Udp(_)) => BYTES_AWAY_MAX,
+            (Reach::Away, Role::Accepts, Way::Relay(_)) => BYTES_EVERYWHERE,
+        };
+        Some(Route { way, bytes_max })
     }
 
     /// Notes that a datagram came this way.
@@ -251,13 +298,11 @@ impl Routes {
 
     /// Time since the last datagram on the path to which `synthetic` leads now.
     pub(super) fn silent_for(&self, synthetic: SocketAddr) -> Duration {
-        let heard = match self.route(synthetic) {
-            Some(Route::Udp(addr)) => self.source(addr).map(Source::heard),
-            Some(Route::Relay(_)) => self
-                .behind(synthetic)
-                .map(|routes| routes.relay_source.heard()),
-            None => None,
-        };
+        let routes = self.behind(synthetic);
+        let heard = routes.and_then(|routes| match routes.way(synthetic)? {
+            Way::Udp(addr) => self.source(addr).map(Source::heard),
+            Way::Relay(_) => Some(routes.relay_source.heard()),
+        });
         self.started
             .elapsed()
             .saturating_sub(heard.unwrap_or_default())
@@ -272,6 +317,23 @@ impl Routes {
 }
 
 impl PeerRoutes {
+    /// The path that one of this peer's synthetic addresses stands for.
+    fn way(&self, synthetic: SocketAddr) -> Option<Way<'_>> {
+        match (synthetic.port(), self.role) {
+            (DIALED_PORT, Role::Dials) => match self.selected? {
+                Path::Direct(addr) => Some(Way::Udp(addr)),
+                Path::Relay => self.relay.as_ref().map(Way::Relay),
+            },
+            (RELAY_PORT, Role::Accepts) => self.relay.as_ref().map(Way::Relay),
+            (port, Role::Accepts) => self
+                .direct
+                .iter()
+                .find(|(_, known)| *known == port)
+                .map(|(addr, _)| Way::Udp(*addr)),
+            (_, Role::Dials) => None,
+        }
+    }
+
     /// An address that is proven again, as that of the path in use always is, goes last.
     fn keep_longest(&mut self, addr: SocketAddr) {
         if let Some(at) = self.direct.iter().position(|(known, _)| *known == addr) {
@@ -281,11 +343,22 @@ impl PeerRoutes {
     }
 }
 
+impl Reach {
+    fn of(addr: SocketAddr) -> Self {
+        if addresses::is_ours(addr.ip()) {
+            Self::Here
+        } else {
+            Self::Away
+        }
+    }
+}
+
 impl Source {
-    fn new(peer: DeviceId, reported: SocketAddr) -> Self {
+    fn new(peer: DeviceId, reported: SocketAddr, reach: Reach) -> Self {
         Self {
             peer,
             reported,
+            reach,
             heard_ms: AtomicU64::new(0),
         }
     }
@@ -327,8 +400,40 @@ mod tests {
         DeviceId::from_public_key([first; 32])
     }
 
+    /// An address of a network for documentation, which no machine has.
     fn addr(port: u16) -> SocketAddr {
-        SocketAddr::from(([192, 0, 2, 1], port))
+        SocketAddr::from(([203, 0, 113, 1], port))
+    }
+
+    fn way(routes: &Routes, synthetic: SocketAddr) -> Option<Way<'_>> {
+        Some(routes.route(synthetic, BYTES_EVERYWHERE)?.way)
+    }
+
+    #[test]
+    fn only_this_machine_carries_more_than_every_path_must_where_we_dial() {
+        let here = |port| SocketAddr::from(([127, 0, 0, 1], port));
+        let mut routes = Routes::new(device(1));
+        routes.add_peer(device(2));
+        routes.select(device(2), Path::Direct(addr(1)));
+        let dialed = routes.dial_address(device(2)).unwrap();
+        assert_eq!(routes.route(dialed, 1452).unwrap().bytes_max, 1200);
+        routes.select(device(2), Path::Direct(here(1)));
+        assert_eq!(routes.route(dialed, 5000).unwrap().bytes_max, 6500);
+        // quinn goes on with 5000, and must find that they arrive.
+        routes.select(device(2), Path::Direct(addr(1)));
+        assert_eq!(routes.route(dialed, 5000).unwrap().bytes_max, 5000);
+    }
+
+    #[test]
+    fn the_acceptor_lets_each_path_carry_what_it_can() {
+        let mut routes = Routes::new(device(2));
+        routes.add_peer(device(1));
+        for (ip, bytes_max) in [([127, 0, 0, 1], 6500), ([203, 0, 113, 1], 1452)] {
+            let addr = SocketAddr::from((ip, 1));
+            routes.admit(device(1), addr, Proof::Heard);
+            let reported = routes.source(addr).unwrap().reported;
+            assert_eq!(routes.route(reported, 1200).unwrap().bytes_max, bytes_max);
+        }
     }
 
     #[test]
@@ -343,7 +448,7 @@ mod tests {
             assert_eq!(routes.source(from).unwrap().reported, dialed);
         }
         assert_eq!(routes.relay_source(device(2)).unwrap().reported, dialed);
-        assert!(matches!(routes.route(dialed), Some(Route::Udp(to)) if to == addr(1)));
+        assert!(matches!(way(&routes, dialed), Some(Way::Udp(to)) if to == addr(1)));
     }
 
     #[test]
@@ -355,8 +460,8 @@ mod tests {
         let first = routes.source(addr(1)).unwrap().reported;
         let second = routes.source(addr(2)).unwrap().reported;
         assert_ne!(first.port(), second.port());
-        assert!(matches!(routes.route(first), Some(Route::Udp(to)) if to == addr(1)));
-        assert!(matches!(routes.route(second), Some(Route::Udp(to)) if to == addr(2)));
+        assert!(matches!(way(&routes, first), Some(Way::Udp(to)) if to == addr(1)));
+        assert!(matches!(way(&routes, second), Some(Way::Udp(to)) if to == addr(2)));
         assert_eq!(routes.peer_at(second), Some(device(1)));
     }
 

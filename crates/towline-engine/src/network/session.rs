@@ -16,7 +16,7 @@ use quinn::{
     Connection, ConnectionError, ReadError, ReadExactError, RecvStream, SendStream, VarInt,
 };
 use tokio::sync::mpsc;
-use tokio::time::{MissedTickBehavior, interval, timeout};
+use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
 use towline_core::io::{ConnectionId, LinkFault, NetworkEvent};
 use towline_wire::frame;
 use towline_wire::ids::DeviceId;
@@ -137,6 +137,17 @@ pub(super) fn nudge(connection: &Connection) {
     }
 }
 
+/// Whether the peer is heard on this connection, and on no other, within that time. What is already
+/// on its way when it is asked does not count: only what comes in the second half does.
+pub(super) async fn is_heard(connection: &Connection, within: Duration) -> bool {
+    nudge(connection);
+    sleep(within / 2).await;
+    let before = connection.stats().udp_rx.datagrams;
+    nudge(connection);
+    sleep(within / 2).await;
+    connection.stats().udp_rx.datagrams > before
+}
+
 /// What a connection's end means for the link.
 pub(super) fn fault_of(error: &ConnectionError) -> LinkFault {
     match error {
@@ -164,9 +175,8 @@ pub(super) fn fault_of(error: &ConnectionError) -> LinkFault {
                 LinkFault::Closed
             }
         }
-        ConnectionError::Reset
-        | ConnectionError::LocallyClosed
-        | ConnectionError::CidsExhausted => LinkFault::Closed,
+        ConnectionError::Reset => LinkFault::Restarted,
+        ConnectionError::LocallyClosed | ConnectionError::CidsExhausted => LinkFault::Closed,
     }
 }
 

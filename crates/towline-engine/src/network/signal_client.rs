@@ -254,9 +254,25 @@ fn fault_of_session(error: &WebSocketError) -> SignalFault {
 }
 
 fn fault_of_close(frame: Option<&CloseFrame>) -> SignalFault {
-    let refused = frame.and_then(|frame| CloseCode::from_number(frame.code.into()));
-    match refused {
-        Some(CloseCode::BadProof) => SignalFault::Refused,
-        Some(_) | None => SignalFault::Closed,
+    let Some(frame) = frame else {
+        return SignalFault::Closed;
+    };
+    match CloseCode::from_number(frame.code.into()) {
+        Some(CloseCode::BadProof) => SignalFault::BadProof,
+        Some(CloseCode::Replaced) => SignalFault::Replaced,
+        Some(CloseCode::Unacceptable) => SignalFault::Unacceptable,
+        // A number that we do not know counts as retryable.
+        Some(
+            CloseCode::Draining
+            | CloseCode::Idle
+            | CloseCode::RegisterTimeout
+            | CloseCode::SlowConsumer
+            | CloseCode::Paused
+            | CloseCode::ChannelClosed
+            | CloseCode::ChannelUnknown
+            | CloseCode::Full
+            | CloseCode::RateLimited,
+        )
+        | None => SignalFault::Closed,
     }
 }

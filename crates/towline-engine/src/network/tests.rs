@@ -14,6 +14,7 @@ mod hostile;
 mod nodes;
 mod paths;
 mod real_server;
+mod restart;
 mod servers;
 mod signal;
 mod tls;

@@ -12,9 +12,8 @@ use std::sync::{Arc, PoisonError, RwLock};
 use quinn::crypto::rustls::{QuicClientConfig, QuicServerConfig};
 use rustls::client::AlwaysResolvesClientRawPublicKeys;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-use rustls::crypto::{
-    CryptoProvider, WebPkiSupportedAlgorithms, verify_tls13_signature_with_raw_key,
-};
+use rustls::crypto::ring::sign::any_eddsa_type;
+use rustls::crypto::{WebPkiSupportedAlgorithms, verify_tls13_signature_with_raw_key};
 use rustls::pki_types::{
     CertificateDer, PrivatePkcs8KeyDer, ServerName, SubjectPublicKeyInfoDer, UnixTime,
 };
@@ -39,6 +38,9 @@ const SPKI_PREFIX: [u8; 12] = [
 const PKCS8_PREFIX: [u8; 16] = [
     0x30, 0x2e, 0x02, 0x01, 0x00, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x04, 0x22, 0x04, 0x20,
 ];
+
+/// Length of that structure: prefix and seed.
+const PKCS8_BYTES: usize = PKCS8_PREFIX.len() + 32;
 
 /// The keys that may connect, as last told by the core. Clones share the set.
 #[derive(Debug, Clone, Default)]
@@ -72,7 +74,7 @@ impl TlsSettings {
     /// The settings of this device.
     pub(super) fn new(identity: &Identity, trust: &Trust) -> Result<Self, Error> {
         let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let key = certified_key(identity, &provider)?;
+        let key = certified_key(identity)?;
         let verifier = Arc::new(PeerVerifier {
             trust: trust.clone(),
             algorithms: provider.signature_verification_algorithms,
@@ -118,21 +120,25 @@ pub(super) fn proven_device(identity: Option<Box<dyn Any>>) -> Option<DeviceId> 
     }
 }
 
-fn certified_key(
-    identity: &Identity,
-    provider: &CryptoProvider,
-) -> Result<Arc<CertifiedKey>, Error> {
-    let mut pkcs8 = Zeroizing::new(PKCS8_PREFIX.to_vec());
-    pkcs8.extend_from_slice(identity.seed().as_slice());
-    let key = provider
-        .key_provider
-        .load_private_key(PrivatePkcs8KeyDer::from(pkcs8.to_vec()).into())?;
+fn certified_key(identity: &Identity) -> Result<Arc<CertifiedKey>, Error> {
+    let pkcs8 = pkcs8(identity);
+    // The provider's own loader wants a copy that nobody would zeroise.
+    let key = any_eddsa_type(&PrivatePkcs8KeyDer::from(pkcs8.as_slice()))?;
     let mut spki = SPKI_PREFIX.to_vec();
     spki.extend_from_slice(identity.id().as_bytes());
     Ok(Arc::new(CertifiedKey::new(
         vec![CertificateDer::from(spki)],
         key,
     )))
+}
+
+/// The secret key as PKCS#8, on one place that is zeroised: an array is never moved by growing.
+fn pkcs8(identity: &Identity) -> Zeroizing<[u8; PKCS8_BYTES]> {
+    let mut bytes = Zeroizing::new([0; PKCS8_BYTES]);
+    let (prefix, seed) = bytes.split_at_mut(PKCS8_PREFIX.len());
+    prefix.copy_from_slice(&PKCS8_PREFIX);
+    seed.copy_from_slice(identity.seed().as_slice());
+    bytes
 }
 
 fn device_of(spki: &CertificateDer<'_>) -> Option<DeviceId> {

@@ -6,7 +6,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 use socket2::{Domain, Protocol, Socket, Type};
 use tracing::{debug, warn};
 
-use super::NetworkError;
+use super::{NetworkError, Port};
 
 /// Buffer asked for in each direction: 8 MiB. The largest single gain in throughput on a LAN: with
 /// 1 or 2 MiB a third is lost, with 4 MiB nearly nothing. Systems may grant less.
@@ -22,9 +22,10 @@ pub(super) struct UdpSockets {
 impl UdpSockets {
     /// Binds one socket per address family of `bind`, all with one port where that is possible.
     /// A family that this system does not have is left out, unless it was the only one.
-    pub(super) fn bind(bind: &[IpAddr], port: u16) -> Result<Self, NetworkError> {
+    pub(super) fn bind(bind: &[IpAddr], port: Port) -> Result<Self, NetworkError> {
         let mut sockets = Self { v4: None, v6: None };
         let mut refused = None;
+        let mut port = port;
         for ip in bind {
             let slot = if ip.is_ipv4() {
                 &mut sockets.v4
@@ -34,9 +35,17 @@ impl UdpSockets {
             if slot.is_some() {
                 return Err(NetworkError::TwoAddressesOfOneFamily);
             }
-            match bind_one(*ip, port) {
-                Ok(socket) => *slot = Some(socket),
+            match bind_port(*ip, port) {
+                Ok(socket) => {
+                    if let (Port::Any, Ok(bound)) = (port, socket.local_addr()) {
+                        port = Port::Before(bound.port());
+                    }
+                    *slot = Some(socket);
+                }
                 Err(error) if error.kind() == ErrorKind::AddrInUse => {
+                    let (Port::Fixed(port) | Port::Before(port)) = port else {
+                        return Err(NetworkError::Socket(error));
+                    };
                     return Err(NetworkError::PortTaken { port });
                 }
                 Err(error) => {
@@ -59,6 +68,15 @@ pub(super) fn any_address() -> Vec<IpAddr> {
         IpAddr::V4(Ipv4Addr::UNSPECIFIED),
         IpAddr::V6(Ipv6Addr::UNSPECIFIED),
     ]
+}
+
+/// A port of before that another program has by now, or that we may not have, is given up for any.
+fn bind_port(ip: IpAddr, port: Port) -> io::Result<UdpSocket> {
+    match port {
+        Port::Fixed(port) => bind_one(ip, port),
+        Port::Before(port) => bind_one(ip, port).or_else(|_| bind_one(ip, 0)),
+        Port::Any => bind_one(ip, 0),
+    }
 }
 
 fn bind_one(ip: IpAddr, port: u16) -> io::Result<UdpSocket> {

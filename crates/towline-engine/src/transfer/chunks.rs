@@ -14,24 +14,32 @@ use fastcdc::v2020::FastCDC;
 use towline_wire::data::{Chunk, ChunkSizes};
 use towline_wire::ids::ContentHash;
 
-use crate::disk::read_at;
+use crate::disk::append_at;
 
 /// BLAKE3 of some bytes.
 pub(super) fn hash_of(bytes: &[u8]) -> ContentHash {
     ContentHash::from_bytes(*blake3::hash(bytes).as_bytes())
 }
 
-/// Fills the whole buffer from `offset` of a file; an earlier end is an error. Blocks.
-pub(super) fn read_exact_at(file: &File, buffer: &mut [u8], offset: u64) -> io::Result<()> {
-    let mut done = 0;
-    while let Some(rest) = buffer.get_mut(done..).filter(|rest| !rest.is_empty()) {
-        match read_at(file, rest, offset + done as u64) {
+/// Appends `len` bytes from `offset` of a file to the buffer; an earlier end is an error. Blocks.
+pub(super) fn append_exact_at(
+    file: &File,
+    buffer: &mut Vec<u8>,
+    len: usize,
+    offset: u64,
+) -> io::Result<()> {
+    let begin = buffer.len();
+    buffer.reserve(len);
+    while buffer.len() < begin + len {
+        match append_at(file, buffer, offset + (buffer.len() - begin) as u64) {
             Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
-            Ok(count) => done += count,
+            Ok(_) => {}
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             Err(error) => return Err(error),
         }
     }
+    // A buffer that has more room takes more.
+    buffer.truncate(begin + len);
     Ok(())
 }
 
@@ -134,8 +142,8 @@ impl Donor {
         if len != chunk.len {
             return None;
         }
-        let mut bytes = vec![0; len as usize];
-        read_exact_at(&self.file, &mut bytes, offset).ok()?;
+        let mut bytes = Vec::new();
+        append_exact_at(&self.file, &mut bytes, len as usize, offset).ok()?;
         (hash_of(&bytes) == chunk.hash).then_some(bytes)
     }
 }

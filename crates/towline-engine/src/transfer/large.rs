@@ -29,11 +29,12 @@ use towline_wire::ids::{ContentHash, DeviceId};
 use super::apply::{Peers, Transfer, TransferFault};
 use super::chunks::{Donor, hash_of};
 use super::frames::StreamFault;
-use super::hash_tree::{HashTree, PartHash, UNIT_BYTES, part_hash};
 use super::lane::{self, Arrived, Budget, Queue, Reach, Want};
 use super::progress::Listed;
 use super::serve::Folders;
-use crate::disk::{FileShape, StageFault, Staged, StagedFile};
+use crate::disk::{
+    FileShape, HashTree, PartHash, StageFault, Staged, StagedFile, UNIT_BYTES, part_hash,
+};
 
 /// How the fetching of one large file ended.
 #[derive(Debug)]

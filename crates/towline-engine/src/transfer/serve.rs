@@ -6,12 +6,14 @@
 //! trip, and a large file is read ahead. What a peer may not read, what is absent and what changed
 //! look alike: `Gone`. A grant that is taken back holds from the next burst on.
 //!
-//! A hostile peer can open [`STREAMS_PER_PEER_MAX`] streams, read slowly or send junk: it costs the
-//! bursts of those streams, ends them, and touches nothing else.
+//! A hostile peer can open many streams, ask for much, read slowly or send junk: it costs its
+//! [`Allowance`], ends its streams, and touches nothing else. A chunk list that waits for its reader
+//! holds an open file and a place in it, no buffer.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::fs::File;
 use std::future::Future;
+use std::io::{self, Seek, SeekFrom};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -28,11 +30,12 @@ use towline_wire::frame;
 use towline_wire::ids::{ContentHash, DeviceId, FolderId};
 use towline_wire::rel_path::RelPath;
 
-use super::chunks::{Cutter, read_exact_at};
+use super::allowance::{Allowance, Held, HeldBytes};
+use super::chunks::{Cutter, append_exact_at};
 use super::frames::{Filled, FrameReader, StreamFault};
 use super::grants::Grants;
 use super::work::Work;
-use crate::disk::{Root, open_for_serving, still_has};
+use crate::disk::{Opener, Root, still_has};
 
 /// This device's folders, as far as the data plane asks. Everything here blocks and runs on the disk
 /// pool.
@@ -55,13 +58,13 @@ fn open_content(
     folders: &impl Folders,
     folder: FolderId,
     hash: ContentHash,
+    opener: &mut Opener<'_>,
 ) -> Option<OpenContent> {
-    let root = folders.root(folder)?;
     folders
         .with_content(folder, hash)
         .into_iter()
         .find_map(|(path, stamp)| {
-            let file = open_for_serving(&root, &path, stamp).ok()?;
+            let file = opener.open(&path, stamp).ok()?;
             Some(OpenContent { file, stamp })
         })
 }
@@ -69,7 +72,7 @@ fn open_content(
 /// What a peer did wrong on a stream. The stream is reset; the caller decides what else follows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum ServeFault {
-    /// More streams at once than [`STREAMS_PER_PEER_MAX`].
+    /// More streams at once than its [`Allowance`] has.
     #[error("peer opened too many data streams")]
     TooManyStreams,
     /// Bytes or numbers that the protocol does not allow.
@@ -82,7 +85,8 @@ pub(crate) struct Server<F> {
     folders: Arc<F>,
     grants: Arc<Grants>,
     work: Work,
-    streams_by_peer: Mutex<BTreeMap<DeviceId, usize>>,
+    /// One for each peer that has ever opened a stream: they are few.
+    allowances_by_peer: Mutex<BTreeMap<DeviceId, Allowance>>,
 }
 
 impl<F: Folders> Server<F> {
@@ -92,7 +96,7 @@ impl<F: Folders> Server<F> {
             folders,
             grants,
             work,
-            streams_by_peer: Mutex::default(),
+            allowances_by_peer: Mutex::default(),
         }
     }
 
@@ -104,7 +108,8 @@ impl<F: Folders> Server<F> {
         mut send: SendStream,
         receive: RecvStream,
     ) -> Result<(), ServeFault> {
-        let Some(_place) = self.take_place(peer) else {
+        let allowance = self.allowance(peer);
+        let Some(place) = allowance.stream() else {
             reset(&mut send);
             return Err(ServeFault::TooManyStreams);
         };
@@ -114,6 +119,8 @@ impl<F: Folders> Server<F> {
             send,
             reader: FrameReader::new(receive),
             opened: None,
+            allowance,
+            _place: place,
         };
         match session.run().await {
             Ok(()) => Ok(()),
@@ -128,41 +135,15 @@ impl<F: Folders> Server<F> {
         }
     }
 
-    fn take_place(&self, peer: DeviceId) -> Option<Place<'_>> {
-        let mut streams = self
-            .streams_by_peer
+    pub(super) fn allowance(&self, peer: DeviceId) -> Allowance {
+        let mut allowances = self
+            .allowances_by_peer
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
-        let open = streams.entry(peer).or_default();
-        if *open >= STREAMS_PER_PEER_MAX {
-            return None;
-        }
-        *open += 1;
-        Some(Place {
-            streams_by_peer: &self.streams_by_peer,
-            peer,
-        })
-    }
-}
-
-/// One of a peer's streams; gives its place back when dropped.
-struct Place<'a> {
-    streams_by_peer: &'a Mutex<BTreeMap<DeviceId, usize>>,
-    peer: DeviceId,
-}
-
-impl Drop for Place<'_> {
-    fn drop(&mut self) {
-        let mut streams = self
-            .streams_by_peer
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        if let Some(open) = streams.get_mut(&self.peer) {
-            *open = open.saturating_sub(1);
-            if *open == 0 {
-                streams.remove(&self.peer);
-            }
-        }
+        allowances
+            .entry(peer)
+            .or_insert_with(Allowance::new)
+            .clone()
     }
 }
 
@@ -174,6 +155,15 @@ struct Session<'a, F> {
     reader: FrameReader,
     /// The file of the last answer: ranges of one file come in a row.
     opened: Option<(ContentHash, OpenContent)>,
+    allowance: Allowance,
+    _place: Held,
+}
+
+/// Answers that are ready to be sent, and their part of the allowance.
+#[derive(Default)]
+struct Ready {
+    bytes: Bytes,
+    held: Option<HeldBytes>,
 }
 
 impl<F: Folders> Session<'_, F> {
@@ -183,31 +173,33 @@ impl<F: Folders> Session<'_, F> {
             return Ok(());
         };
         let mut requests = VecDeque::new();
-        let mut ready = Bytes::new();
+        let mut ready = Ready::default();
         loop {
-            self.take_requests(&mut requests, ready.is_empty()).await?;
+            self.take_requests(&mut requests, ready.bytes.is_empty())
+                .await?;
             match requests.front() {
                 Some(Request::Chunks { hash }) => {
                     let hash = *hash;
                     requests.pop_front();
-                    in_time(write(&mut self.send, std::mem::take(&mut ready))).await?;
+                    in_time(say(&mut self.send, std::mem::take(&mut ready))).await?;
                     self.list_chunks(folder, hash).await?;
                 }
                 Some(Request::File { .. } | Request::Range { .. }) => {
                     let burst = self.burst(folder, std::mem::take(&mut requests));
-                    let sent = in_time(write(&mut self.send, std::mem::take(&mut ready)));
+                    let sent = in_time(say(&mut self.send, std::mem::take(&mut ready)));
                     let (burst, sent) = join(burst, sent).await;
                     sent?;
-                    ready = burst.bytes;
+                    let burst = burst?;
+                    ready = burst.ready;
                     requests = burst.rest;
                     self.opened = burst.opened;
                 }
-                None if ready.is_empty() => {
+                None if ready.bytes.is_empty() => {
                     // The peer has finished asking. That it is gone already does not matter.
                     let _ = self.send.finish();
                     return Ok(());
                 }
-                None => in_time(write(&mut self.send, std::mem::take(&mut ready))).await?,
+                None => in_time(say(&mut self.send, std::mem::take(&mut ready))).await?,
             }
         }
     }
@@ -240,36 +232,55 @@ impl<F: Folders> Session<'_, F> {
         }
     }
 
-    /// Starts a burst on the disk pool.
+    /// Makes a burst on the disk pool, once the peer's allowance has room for it.
     fn burst(
         &mut self,
         folder: FolderId,
         requests: VecDeque<Request>,
-    ) -> impl Future<Output = Burst> + Send + use<F> {
+    ) -> impl Future<Output = Result<Burst, StreamFault>> + Send + use<F> {
+        let peer = self.peer;
         let folders = self.server.folders.clone();
-        let granted = self.server.grants.allows(self.peer, folder);
+        let grants = self.server.grants.clone();
+        let work = self.server.work.clone();
         let opened = self.opened.take();
-        self.server.work.run(move || {
-            let mut desk = Desk {
-                folders: &*folders,
-                folder,
-                granted,
-                opened,
-                out: Vec::new(),
-            };
-            let mut rest = requests;
-            while desk.out.len() < BURST_BYTES
-                && !matches!(rest.front(), None | Some(Request::Chunks { .. }))
-                && let Some(request) = rest.pop_front()
-            {
-                desk.answer(request);
-            }
-            Burst {
-                bytes: desk.out.into(),
-                rest,
-                opened: desk.opened,
-            }
-        })
+        let allowance = self.allowance.clone();
+        async move {
+            let room = allowance.bytes(burst_bytes_max(&requests));
+            // The room comes back as the peer reads what it asked for on other streams.
+            let mut held = timeout(PEER_WAIT_MAX, room)
+                .await
+                .map_err(|_| StreamFault::Lost)?;
+            let granted = grants.allows(peer, folder);
+            let burst = work.run(move || {
+                let root = folders.root(folder).filter(|_| granted);
+                let mut desk = Desk {
+                    folders: &*folders,
+                    folder,
+                    opener: root.as_deref().map(Opener::of),
+                    opened,
+                    out: Vec::new(),
+                };
+                let mut rest = requests;
+                while desk.out.len() < BURST_BYTES
+                    && !matches!(rest.front(), None | Some(Request::Chunks { .. }))
+                    && let Some(request) = rest.pop_front()
+                {
+                    desk.answer(request);
+                }
+                if let Some(held) = &mut held {
+                    held.shrink_to(desk.out.len());
+                }
+                Burst {
+                    ready: Ready {
+                        bytes: desk.out.into(),
+                        held,
+                    },
+                    rest,
+                    opened: desk.opened,
+                }
+            });
+            Ok(burst.await)
+        }
     }
 
     /// Sends the chunk list of a file, page by page, while it is being cut.
@@ -283,25 +294,23 @@ impl<F: Folders> Session<'_, F> {
         let opened = self
             .server
             .work
-            .run(move || granted.then(|| open_content(&*folders, folder, hash)))
+            .run(move || {
+                let root = folders.root(folder).filter(|_| granted)?;
+                open_content(&*folders, folder, hash, &mut Opener::of(&root))
+            })
             .await;
-        let Some(content) = opened.flatten() else {
+        let Some(content) = opened else {
             return self.answer(&Answer::Gone).await;
         };
-        let sizes = ChunkSizes::of_file(content.stamp.size);
-        let Ok(reading) = content.file.try_clone() else {
-            return self.answer(&Answer::Gone).await;
-        };
-        let mut list = List {
-            cutter: Cutter::new(reading, sizes),
-            content,
-        };
+        let mut list = List { content, cut: 0 };
         loop {
+            let turn = self.allowance.list_page().await;
             let (page, rest) = self
                 .server
                 .work
                 .run(move || {
                     let page = list.page();
+                    drop(turn);
                     (page, list)
                 })
                 .await;
@@ -329,7 +338,7 @@ impl<F: Folders> Session<'_, F> {
 
 /// Answers that are ready, and what is still to be answered.
 struct Burst {
-    bytes: Bytes,
+    ready: Ready,
     rest: VecDeque<Request>,
     opened: Option<(ContentHash, OpenContent)>,
 }
@@ -338,7 +347,8 @@ struct Burst {
 struct Desk<'a, F> {
     folders: &'a F,
     folder: FolderId,
-    granted: bool,
+    /// `None` when the peer may not read the folder, or nobody can now.
+    opener: Option<Opener<'a>>,
     opened: Option<(ContentHash, OpenContent)>,
     out: Vec<u8>,
 }
@@ -362,13 +372,11 @@ impl<F: Folders> Desk<'_, F> {
 
     /// Adds frame and bytes of one answer, or something half done and `None`.
     fn add(&mut self, hash: ContentHash, part: Part) -> Option<()> {
-        if !self.granted {
-            return None;
-        }
+        let opener = self.opener.as_mut()?;
         let kept = self.opened.take().filter(|(opened, _)| *opened == hash);
         let content = match kept {
             Some((_, content)) => content,
-            None => open_content(self.folders, self.folder, hash)?,
+            None => open_content(self.folders, self.folder, hash, opener)?,
         };
         let size = content.stamp.size;
         let (offset, len) = match part {
@@ -382,9 +390,7 @@ impl<F: Folders> Desk<'_, F> {
         let head = frame::encode(&Answer::Bytes { len }, ANSWER_FRAME_BYTES_MAX).ok()?;
         self.out.reserve(head.len() + len as usize);
         self.out.extend_from_slice(&head);
-        let begin = self.out.len();
-        self.out.resize(begin + len as usize, 0);
-        read_exact_at(&content.file, self.out.get_mut(begin..)?, offset).ok()?;
+        append_exact_at(&content.file, &mut self.out, len as usize, offset).ok()?;
         // Read first, then look: bytes that were written meanwhile show in the stamp.
         if !still_has(&content.file, content.stamp) {
             return None;
@@ -402,29 +408,36 @@ enum Part {
 
 /// A chunk list that is being made.
 struct List {
-    cutter: Cutter<File>,
     content: OpenContent,
+    /// Bytes that earlier pages cover.
+    cut: u64,
 }
 
 impl List {
     /// The next page, or `Gone` when the file cannot be read or has changed. Blocks on the disk.
     fn page(&mut self) -> Answer {
-        let mut chunks: Vec<Chunk> = Vec::new();
-        let end = loop {
-            match self.cutter.next_chunk() {
-                Ok(Some(chunk)) => chunks.push(chunk),
-                Ok(None) => break ListEnd::End,
-                Err(_) => return Answer::Gone,
+        match self.cut_page() {
+            Ok((chunks, end)) if still_has(&self.content.file, self.content.stamp) => {
+                Answer::Chunks { chunks, end }
             }
-            if chunks.len() == CHUNKS_PER_PAGE_MAX {
-                break ListEnd::More;
-            }
-        };
-        if still_has(&self.content.file, self.content.stamp) {
-            Answer::Chunks { chunks, end }
-        } else {
-            Answer::Gone
+            Ok(_) | Err(_) => Answer::Gone,
         }
+    }
+
+    /// Where a chunk ends does not depend on what lies before it, so every page begins anew.
+    fn cut_page(&mut self) -> io::Result<(Vec<Chunk>, ListEnd)> {
+        let mut file = &self.content.file;
+        file.seek(SeekFrom::Start(self.cut))?;
+        let mut cutter = Cutter::new(file, ChunkSizes::of_file(self.content.stamp.size));
+        let mut chunks: Vec<Chunk> = Vec::new();
+        while chunks.len() < CHUNKS_PER_PAGE_MAX {
+            let Some(chunk) = cutter.next_chunk()? else {
+                return Ok((chunks, ListEnd::End));
+            };
+            self.cut += u64::from(chunk.len);
+            chunks.push(chunk);
+        }
+        Ok((chunks, ListEnd::More))
     }
 }
 
@@ -436,6 +449,28 @@ fn checked(request: Request) -> Result<Request, StreamFault> {
         }
         Request::File { .. } | Request::Range { .. } | Request::Chunks { .. } => Ok(request),
     }
+}
+
+/// The most bytes that a burst of these requests can have: it goes on while it is below
+/// [`BURST_BYTES`], so it may exceed that by its largest answer.
+fn burst_bytes_max(requests: &VecDeque<Request>) -> usize {
+    let answers = requests.iter().map(|request| match request {
+        Request::File { .. } => usize::try_from(SMALL_FILE_BYTES_MAX).unwrap_or(usize::MAX),
+        Request::Range { len, .. } => *len as usize,
+        Request::Chunks { .. } => 0,
+    });
+    let (sum, largest) = answers.fold((0_usize, 0), |(sum, largest), answer| {
+        (sum.saturating_add(answer), largest.max(answer))
+    });
+    let heads = requests.len() * ANSWER_HEAD_BYTES_MAX;
+    sum.min(BURST_BYTES.saturating_add(largest)) + heads
+}
+
+/// Sends answers; their part of the allowance comes back when they have left.
+async fn say(send: &mut SendStream, ready: Ready) -> Result<(), StreamFault> {
+    write(send, ready.bytes).await?;
+    drop(ready.held);
+    Ok(())
 }
 
 async fn write(send: &mut SendStream, bytes: Bytes) -> Result<(), StreamFault> {
@@ -457,14 +492,12 @@ fn reset(send: &mut SendStream) {
     let _ = send.reset(VarInt::from_u32(1));
 }
 
-/// Data streams of one peer at once: 32. A fetcher uses at most six per folder, so five folders can be
-/// fetched side by side. An honest stream holds about 2 MiB, one that asks for the longest ranges and
-/// reads nothing about 10 MiB.
-pub(crate) const STREAMS_PER_PEER_MAX: usize = 32;
-
 /// Bytes after which a burst leaves: 1 MiB. Smaller bursts pay more for hopping to the disk pool,
 /// larger ones hold more memory per stream. A burst exceeds it by at most one range (4 MiB).
 const BURST_BYTES: usize = 1024 * 1024;
+
+/// Bytes of a frame before the bytes of a file: length, variant, and a number of five bytes at most.
+const ANSWER_HEAD_BYTES_MAX: usize = 10;
 
 /// Requests taken from a stream before they are answered: 512, a fetcher's window. More stay in the
 /// stream, where flow control bounds them.

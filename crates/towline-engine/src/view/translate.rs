@@ -278,16 +278,25 @@ fn server(state: &ServerState, around: &Surroundings<'_>) -> ServerStateView {
         ServerState::Connecting => ServerStateView::Connecting,
         ServerState::Online => ServerStateView::Online,
         ServerState::Offline { fault, retry_at } => ServerStateView::Offline {
-            fault: match fault {
-                SignalFault::Unreachable => "unreachable",
-                SignalFault::Certificate => "certificate",
-                SignalFault::Protocol => "protocol",
-                SignalFault::Closed => "closed",
-                SignalFault::Refused => "refused",
-            }
-            .to_owned(),
+            fault: signal_fault(*fault).to_owned(),
             retry_at_ms: around.unix_ms(*retry_at),
         },
+        ServerState::Stopped { fault } => ServerStateView::Stopped {
+            fault: signal_fault(*fault).to_owned(),
+        },
+    }
+}
+
+const fn signal_fault(fault: SignalFault) -> &'static str {
+    match fault {
+        SignalFault::Unreachable => "unreachable",
+        SignalFault::Certificate => "certificate",
+        SignalFault::Protocol => "protocol",
+        SignalFault::Closed => "closed",
+        SignalFault::Refused => "refused",
+        SignalFault::BadProof => "bad_proof",
+        SignalFault::Replaced => "replaced",
+        SignalFault::Unacceptable => "unacceptable",
     }
 }
 
@@ -369,7 +378,7 @@ fn link(state: &LinkState, around: &Surroundings<'_>) -> LinkView {
         LinkState::Waiting { fault, retry_at } => LinkView::Waiting {
             fault: match fault {
                 LinkFault::TimedOut => "timed_out",
-                LinkFault::Closed => "closed",
+                LinkFault::Closed | LinkFault::Restarted => "closed",
                 LinkFault::Refused => "refused",
                 LinkFault::Impostor => "impostor",
                 LinkFault::Protocol => "protocol",

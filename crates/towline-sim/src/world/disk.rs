@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use towline_core::io::{
-    ApplyId, DiskEvent, DiskRequest, Expected, Found, HeldReason, Input, Outcome, PageEnd,
+    Age, ApplyId, DiskEvent, DiskRequest, Expected, Found, HeldReason, Input, Outcome, PageEnd,
     RootFault, ScanId, ScanScope, Step,
 };
 use towline_core::records::OurRow;
@@ -91,6 +91,14 @@ impl World {
             }
             DiskRequest::ContinueScan(scan) => self.scan_on(seat, scan),
             DiskRequest::Apply(apply, steps) => self.apply(seat, folder, apply, steps),
+            DiskRequest::NoteAge(age) => {
+                // The bug of a rollback that nobody notices takes the root's word as well.
+                let remembers = self.shape.mutation != Some(Mutation::ReusedSequence);
+                let tree = &mut self.seat_mut(seat).tree;
+                if remembers && tree.presence == Presence::There {
+                    tree.age = Some(age);
+                }
+            }
         }
     }
 
@@ -240,7 +248,7 @@ impl World {
         seat: usize,
         folder: FolderId,
         wait: Duration,
-        state: Result<(), RootFault>,
+        state: Result<Option<Age>, RootFault>,
     ) {
         let now = self.now;
         let place = self.seat_mut(seat);
@@ -369,10 +377,10 @@ impl World {
 }
 
 /// Whether a root can be used.
-fn root_state(tree: &Tree, folder: FolderId) -> Result<(), RootFault> {
+fn root_state(tree: &Tree, folder: FolderId) -> Result<Option<Age>, RootFault> {
     match (tree.presence, tree.marker) {
         (Presence::Away, _) => Err(RootFault::Missing),
-        (Presence::There, Some(marker)) if marker == folder => Ok(()),
+        (Presence::There, Some(marker)) if marker == folder => Ok(tree.age),
         (Presence::There, Some(_) | None) => Err(RootFault::WrongMarker),
     }
 }

@@ -2,18 +2,14 @@
 //!
 //! Faults are drawn when the world begins to live, each with its own end. [`World::heal`] ends all.
 //!
-//! A store that is rolled back is found out by the peer that has more of it. That is blind in five
-//! cases, which are left out here until the store can tell its own age: a third device that knows
-//! the lost writes while the first contact does not, another crash before any contact, the removal
-//! of the peer before any contact, a copy from before the present incarnation,
-//! and a peer that was rolled back as well.
+//! A store may be put back from a copy at any time, also more than one of them and again and again.
 
 use std::time::Duration;
 
 use towline_core::records::StoreOp;
 use towline_wire::ids::Incarnation;
 
-use super::{Contact, Event, World};
+use super::{Event, World};
 use crate::shelf::Shelf;
 use crate::tree::Presence;
 
@@ -101,11 +97,7 @@ impl World {
                 outputs,
                 wait,
             } => {
-                let now = self.now;
                 let place = self.seat_mut(seat);
-                if !place.is_settled(now) {
-                    return;
-                }
                 place.outputs_left = Some(outputs);
                 place.restart_after = wait;
             }
@@ -120,11 +112,8 @@ impl World {
                 self.seat_mut(seat).refuses_until = self.now + lasts;
             }
             Fault::Backup(seat) => {
-                let (now, known_by_others) = (self.now, self.seats.len() > 2);
                 let place = self.seat_mut(seat);
-                if place.is_settled(now) && !known_by_others {
-                    place.backup = place.shelf.copy();
-                }
+                place.backup = place.shelf.copy();
             }
             Fault::Restore(seat) => self.restore(seat),
             Fault::LoseStore(seat) => self.lose_store(seat),
@@ -132,16 +121,9 @@ impl World {
     }
 
     fn restore(&mut self, seat: usize) {
-        let now = self.now;
-        let others_too = (0..self.seats.len())
-            .any(|other| other != seat && self.seat(other).contact != Contact::Needless);
-        let place = self.seat_mut(seat);
-        if let Some(backup) = place.backup.take()
-            && place.is_settled(now)
-            && !others_too
-        {
-            place.contact = Contact::Missing;
-            self.replace_shelf(seat, backup);
+        let copy = self.seat(seat).backup.as_ref().and_then(Shelf::copy);
+        if let Some(copy) = copy {
+            self.replace_shelf(seat, copy);
         }
     }
 

@@ -1,7 +1,9 @@
 //! Links between devices: addresses, probes, the relay, and connections with ordered frames.
 //!
 //! A connection lives as long as its selected path works at least every few seconds; while it does
-//! not, frames wait, as in a reliable stream. Keys are checked as TLS would: both sides must trust
+//! not, frames wait, as in a reliable stream. When one end crashes the other one keeps its end until
+//! it has missed the first for long enough, asks and hears nothing, or sends something that the
+//! crashed device's next life disowns, which in half of the worlds it can. Keys are checked as TLS would: both sides must trust
 //! each other. The relay's packets are not modelled, only whether both ends of a channel are open.
 
 use std::collections::{BTreeMap, VecDeque};
@@ -32,6 +34,16 @@ pub(crate) struct Wires {
     pub(crate) cut: std::collections::BTreeSet<(usize, usize)>,
     latency: Duration,
     loss_percent: usize,
+    returns: Returns,
+}
+
+/// Where a device listens after a restart, as QUIC sees it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Returns {
+    /// Where it did: it disowns the connections of its former life.
+    SamePort,
+    /// Elsewhere: what is sent to its former life is lost.
+    OtherPort,
 }
 
 /// One connection.
@@ -55,6 +67,7 @@ struct Wire {
 enum Standing {
     Coming,
     Up,
+    /// The device at this end has crashed.
     Down,
 }
 
@@ -66,6 +79,11 @@ impl Wires {
             cut: std::collections::BTreeSet::new(),
             latency: dice.millis(1, 60),
             loss_percent: dice.below(8),
+            returns: if dice.chance(50) {
+                Returns::SamePort
+            } else {
+                Returns::OtherPort
+            },
         }
     }
 }
@@ -91,7 +109,8 @@ impl World {
                     .iter()
                     .filter(|(_, wire)| {
                         let other = wire.other_than(seat);
-                        other.is_some_and(|other| !self.trusts(seat, other))
+                        let lives = wire.standing_at(seat) != Some(Standing::Down);
+                        other.is_some_and(|other| lives && !self.trusts(seat, other))
                     })
                     .map(|(number, _)| *number)
                     .collect();
@@ -118,6 +137,17 @@ impl World {
                     self.hang_up(wire, seat, LinkFault::Closed);
                 }
             }
+            NetworkRequest::HangupOnFault(peer) => {
+                if let Some(wire) = self.wire_with(seat, peer) {
+                    self.hang_up(wire, seat, LinkFault::Protocol);
+                }
+            }
+            NetworkRequest::Abandon(peer, id) => {
+                if let Some(wire) = self.wire_named(seat, peer, id) {
+                    self.hang_up(wire, seat, LinkFault::Closed);
+                }
+            }
+            NetworkRequest::Ask(peer, id, within) => self.ask(seat, peer, id, within),
             NetworkRequest::OpenRelay {
                 peer,
                 url,
@@ -179,15 +209,82 @@ impl World {
         }
     }
 
+    /// The connection that a device knows with a peer.
     fn wire_with(&self, seat: usize, peer: DeviceId) -> Option<u64> {
+        let lives = |wire: &Wire| wire.standing_at(seat) != Some(Standing::Down);
+        self.wire_where(seat, peer, lives)
+    }
+
+    /// The same, if it has this name there.
+    fn wire_named(&self, seat: usize, peer: DeviceId, id: ConnectionId) -> Option<u64> {
+        self.wire_where(seat, peer, |wire| {
+            let end = wire.end_of(seat);
+            end.is_some_and(|end| wire.standing[end] == Standing::Up && wire.ids[end] == id)
+        })
+    }
+
+    fn wire_where(
+        &self,
+        seat: usize,
+        peer: DeviceId,
+        mut is_it: impl FnMut(&Wire) -> bool,
+    ) -> Option<u64> {
         let other = self.seat_of(peer)?;
-        let is_ours = |wire: &Wire| wire.other_than(seat) == Some(other);
         self.wires
             .wires
             .iter()
             .rev()
-            .find(|(_, wire)| is_ours(wire))
+            .find(|(_, wire)| wire.other_than(seat) == Some(other) && is_it(wire))
             .map(|(number, _)| *number)
+    }
+
+    /// Asks for a sign of life on a connection.
+    fn ask(&mut self, seat: usize, peer: DeviceId, id: ConnectionId, within: Duration) {
+        let Some(number) = self.wire_named(seat, peer, id) else {
+            return;
+        };
+        if self.disowned(number) {
+            return;
+        }
+        let heard = self.wires.wires.get(&number).is_some_and(|wire| {
+            wire.is_whole() && self.works(wire.path, wire.seats[0], wire.seats[1])
+        });
+        let event = if heard {
+            NetworkEvent::Answered(peer, id)
+        } else {
+            NetworkEvent::Silent(peer, id)
+        };
+        self.deliver(seat, within, Input::Network(event));
+    }
+
+    /// Something is sent on a connection; whether the next life of the device at the other end
+    /// disowns it, which ends it.
+    fn disowned(&mut self, number: u64) -> bool {
+        let Some(wire) = self.wires.wires.get(&number) else {
+            return false;
+        };
+        let ends = wire.seats;
+        let works = self.works(wire.path, ends[0], ends[1]);
+        let reaches = match wire.path {
+            Path::Direct(_) => self.wires.returns == Returns::SamePort,
+            Path::Relay => true,
+        };
+        let disowns = !wire.is_whole() && works && reaches;
+        if disowns {
+            let standing = wire.standing;
+            let ids = wire.ids;
+            self.wires.wires.remove(&number);
+            for end in [0, 1] {
+                if standing[end] == Standing::Up {
+                    let peer = self.seat(ends[1 - end]).id;
+                    let fault = LinkFault::Restarted;
+                    let gone = NetworkEvent::Disconnected(peer, ids[end], fault);
+                    let rtt = self.latency() * 2;
+                    self.deliver(ends[end], rtt, Input::Network(gone));
+                }
+            }
+        }
+        disowns
     }
 
     fn dial(&mut self, seat: usize, peer: DeviceId) {
@@ -204,7 +301,7 @@ impl World {
             let rtt = self.latency() * 2;
             return self.deliver(seat, rtt, fail(LinkFault::Refused));
         }
-        if let Some(old) = self.wire_with(seat, peer) {
+        if let Some(old) = self.wire_where(seat, peer, |_| true) {
             self.hang_up(old, seat, LinkFault::Closed);
         }
         let ids = [seat, other].map(|end| {
@@ -241,7 +338,7 @@ impl World {
             return;
         };
         let (path, [dialer, acceptor]) = (wire.path, wire.seats);
-        if wire.standing[end] == Standing::Down {
+        if !wire.is_whole() {
             return;
         }
         if !self.works(path, dialer, acceptor) {
@@ -302,6 +399,10 @@ impl World {
         }
         let to = 1 - from;
         wire.bytes[from] += 100;
+        if wire.standing[to] == Standing::Down {
+            self.disowned(number);
+            return;
+        }
         wire.frames[to].push_back(frame);
         // A stream: nothing overtakes.
         let arrival = wire.arrivals[to].max(now + latency) + Duration::from_nanos(1);
@@ -354,7 +455,10 @@ impl World {
                 let stated = statement.have?;
                 let have =
                     kept(self, statement.folder).and_then(|kept| kept.have.get(&peer).copied());
-                (have != Some(stated)).then(|| format!("{seat} states {stated:?}, has {have:?}"))
+                // The store may be ahead: its answer is on the way.
+                let is_kept =
+                    have.is_some_and(|(kept, sequence)| kept == stated.0 && sequence >= stated.1);
+                (!is_kept).then(|| format!("{seat} states {stated:?}, has {have:?}"))
             }),
             Control::Hello(_) | Control::Addresses(_) => None,
         };
@@ -395,7 +499,7 @@ impl World {
         }
     }
 
-    /// Everything about a seat's connections is forgotten there; the others find out by silence.
+    /// Everything about a seat's connections is forgotten there; the others find out by and by.
     pub(super) fn wires_lost(&mut self, seat: usize) {
         let lost: Vec<u64> = self
             .wires
@@ -405,26 +509,25 @@ impl World {
             .map(|(number, _)| *number)
             .collect();
         for number in lost {
-            let Some(wire) = self.wires.wires.remove(&number) else {
+            let Some(wire) = self.wires.wires.get_mut(&number) else {
                 continue;
             };
-            for end in [0, 1] {
-                let other = wire.seats[end];
-                if other == seat {
-                    continue;
+            let Some(end) = wire.end_of(seat) else {
+                continue;
+            };
+            wire.standing[end] = Standing::Down;
+            let (other, theirs) = (wire.seats[1 - end], wire.standing[1 - end]);
+            let is_dialer = end == 1;
+            match theirs {
+                Standing::Up => {}
+                Standing::Coming | Standing::Down => {
+                    self.wires.wires.remove(&number);
                 }
-                let peer = self.seat(seat).id;
-                let wait = self.dice.millis(100, 15_000);
-                let event = match wire.standing[end] {
-                    Standing::Up => {
-                        NetworkEvent::Disconnected(peer, wire.ids[end], LinkFault::TimedOut)
-                    }
-                    Standing::Coming if end == 0 => {
-                        NetworkEvent::DialFailed(peer, LinkFault::TimedOut)
-                    }
-                    Standing::Coming | Standing::Down => continue,
-                };
-                self.deliver(other, wait, Input::Network(event));
+            }
+            if theirs == Standing::Coming && is_dialer {
+                let failed = NetworkEvent::DialFailed(self.seat(seat).id, LinkFault::TimedOut);
+                let wait = self.dice.millis(100, 10_000);
+                self.deliver(other, wait, Input::Network(failed));
             }
         }
     }
@@ -438,7 +541,7 @@ impl World {
                 continue;
             };
             let [dialer, acceptor] = wire.seats;
-            let works = self.works(wire.path, dialer, acceptor);
+            let works = wire.is_whole() && self.works(wire.path, dialer, acceptor);
             let now = self.now;
             let latency = self.wires.latency;
             let Some(wire) = self.wires.wires.get_mut(&number) else {
@@ -449,7 +552,7 @@ impl World {
             }
             let silent = now - wire.heard;
             let sum = wire.bytes[0] + wire.bytes[1];
-            let is_up = wire.standing == [Standing::Up; 2];
+            let is_up = !wire.standing.contains(&Standing::Coming);
             if silent >= IDLE {
                 let Some(wire) = self.wires.wires.remove(&number) else {
                     continue;
@@ -471,8 +574,11 @@ impl World {
                 if !works {
                     wire.bytes[0] += 50;
                 }
-                let bytes = wire.bytes;
+                let (bytes, standing) = (wire.bytes, wire.standing);
                 for end in [0, 1] {
+                    if standing[end] == Standing::Down {
+                        continue;
+                    }
                     let (seat, other) = ([dialer, acceptor][end], [acceptor, dialer][end]);
                     let measured = NetworkEvent::Measured {
                         peer: self.seat(other).id,
@@ -521,6 +627,15 @@ impl Wire {
             [one, other] if other == seat => Some(one),
             [_, _] => None,
         }
+    }
+
+    fn standing_at(&self, seat: usize) -> Option<Standing> {
+        self.end_of(seat).map(|end| self.standing[end])
+    }
+
+    /// Whether neither end has crashed.
+    fn is_whole(&self) -> bool {
+        !self.standing.contains(&Standing::Down)
     }
 
     fn end_of(&self, seat: usize) -> Option<usize> {

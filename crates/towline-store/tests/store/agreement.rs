@@ -4,7 +4,7 @@
 use proptest::collection::{btree_set, vec};
 use proptest::prelude::*;
 use proptest::sample::select;
-use towline_core::io::{BatchId, StoreReply, StoreRequest};
+use towline_core::io::{BatchId, NeedsOf, StoreReply, StoreRequest};
 use towline_core::records::{OurRow, StoreOp};
 use towline_store::memory::MemoryStore;
 use towline_store::{Opened, Records, Store};
@@ -147,13 +147,18 @@ fn request() -> impl Strategy<Value = StoreRequest> {
     prop_oneof![
         (folders(), vec(paths(), 0..6))
             .prop_map(|(folder, paths)| StoreRequest::LoadRows(folder, paths)),
-        (folders(), proptest::option::of(paths()), 0_usize..6).prop_map(
-            |(folder, after, limit)| StoreRequest::LoadNeeds {
+        (
+            folders(),
+            prop_oneof![Just(NeedsOf::Everything), Just(NeedsOf::Directories)],
+            proptest::option::of(paths()),
+            0_usize..6
+        )
+            .prop_map(|(folder, of, after, limit)| StoreRequest::LoadNeeds {
                 folder,
+                of,
                 after,
-                limit
-            }
-        ),
+                limit,
+            }),
         (folders(), devices(), 0_u64..40, 0_usize..6).prop_map(|(folder, peer, after, limit)| {
             StoreRequest::LoadIndex {
                 folder,

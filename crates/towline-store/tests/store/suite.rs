@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use towline_core::io::{PageEnd, StoreReply, StoreRequest};
+use towline_core::io::{NeedsOf, PageEnd, StoreReply, StoreRequest};
 use towline_core::records::{Need, OurRow, Restored, StoreOp, Totals};
 use towline_store::Records;
 use towline_store::memory::MemoryStore;
@@ -35,6 +35,7 @@ fn needs(store: &mut dyn Records, after: Option<&str>, limit: usize) -> (Vec<Nee
     let after = after.map(path);
     let reply = store.reply_to(StoreRequest::LoadNeeds {
         folder: folder(1),
+        of: NeedsOf::Everything,
         after,
         limit,
     });

@@ -25,7 +25,9 @@ fn the_bytes_on_the_wire_are_these() {
     insta::assert_snapshot!(golden(&PairingMessage::Share(share)), @"0001010121424242424242424242424242424242424242424242424242424242424242424242");
     insta::assert_snapshot!(golden(&PairingMessage::Confirm([7; 32])), @"010707070707070707070707070707070707070707070707070707070707070707");
     insta::assert_snapshot!(golden(&PairingMessage::Sealed(vec![1, 2, 3])), @"0203010203");
-    insta::assert_snapshot!(golden(&PairingMessage::Refuse(RefuseReason::GaveUp)), @"0303");
+    let refuse = |reason, proof| golden(&PairingMessage::Refuse(Refuse { reason, proof }));
+    insta::assert_snapshot!(refuse(RefuseReason::WrongSecret, None), @"030000");
+    insta::assert_snapshot!(refuse(RefuseReason::GaveUp, Some([8; 32])), @"0303010808080808080808080808080808080808080808080808080808080808080808");
 }
 
 #[test]

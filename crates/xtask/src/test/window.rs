@@ -93,8 +93,18 @@ fn is_closing(line: &str) -> bool {
 
 const TESTS: &str = "src-tauri/e2e";
 
-/// Programs without which a window cannot be driven.
-const NEEDED: &[&str] = &["Xvfb", "dbus-run-session", "WebKitWebDriver", "node"];
+/// Programs without which a window and the system's dialogs cannot be driven.
+const NEEDED: &[&str] = &[
+    "Xvfb",
+    "dbus-run-session",
+    "WebKitWebDriver",
+    "import",
+    "node",
+    "openbox",
+    "wmctrl",
+    "xdotool",
+    "xprop",
+];
 
 /// Room for two windows of the app side by side.
 const SCREEN: &str = "1600x1000x24";

@@ -11,4 +11,8 @@ fault: string,
 /**
  * When it is tried again.
  */
-retry_at_ms: number, };
+retry_at_ms: number, } | { "state": "stopped", 
+/**
+ * Why: `bad_proof`, `replaced` or `unacceptable`.
+ */
+fault: string, };

@@ -246,6 +246,11 @@ impl Device {
         said
     }
 
+    /// Waits until `status` says this to a person: between two tries it says something else.
+    pub(crate) fn wait_says(&self, words: &str) {
+        self.wait(words, |_| self.says(&["status"]).contains(words));
+    }
+
     /// Its view.
     pub(crate) fn view(&self) -> Value {
         self.call(&["status"])

@@ -12,8 +12,8 @@ use towline_wire::rel_path::RelPath;
 use crate::clock::Moment;
 use crate::folder::{Folder, FolderInput};
 use crate::io::{
-    ApplyId, DiskEvent, DiskRequest, Expected, Found, NetworkRequest, Outcome, Output, PageEnd,
-    RootFault, ScanId, ScanScope, Step, StoreRequest,
+    ApplyId, DiskEvent, DiskRequest, Expected, Found, NeedsOf, NetworkRequest, Outcome, Output,
+    PageEnd, RootFault, ScanId, ScanScope, Step, StoreRequest,
 };
 use crate::outbox::Outbox;
 use crate::records::{
@@ -244,7 +244,7 @@ impl Disk {
         match request {
             DiskRequest::Open(_) => {
                 self.events
-                    .push_back(DiskEvent::Root(self.fault.map_or(Ok(()), Err)));
+                    .push_back(DiskEvent::Root(self.fault.map_or(Ok(None), Err)));
             }
             DiskRequest::Scan(id, scope) => {
                 self.scans += 1;
@@ -281,6 +281,7 @@ impl Disk {
                 }
                 self.applies.push((id, steps.into()));
             }
+            DiskRequest::NoteAge(_) => {}
             DiskRequest::Prepare { .. } | DiskRequest::Close => panic!("not asked by a folder"),
         }
     }
@@ -494,6 +495,7 @@ impl World {
 
     fn perform(&mut self, at: usize) {
         let replica = &mut self.replicas[at];
+        self.hangups += replica.outbox.take_blamed().len() as u64;
         while let Some(output) = replica.outbox.pop() {
             match output {
                 Output::Store(request) => {
@@ -509,7 +511,6 @@ impl World {
                         wire.push_back(frame);
                     }
                 }
-                Output::Network(NetworkRequest::Hangup(_)) => self.hangups += 1,
                 other @ (Output::Network(_) | Output::Signal(_) | Output::Reply(..)) => {
                     panic!("not a folder's output: {other:?}")
                 }
@@ -846,8 +847,20 @@ fn perform(store: &mut Store, request: StoreRequest) -> FolderInput {
                 .map(|path| store.rows.get(path).cloned())
                 .collect(),
         ),
-        StoreRequest::LoadNeeds { after, limit, .. } => {
-            let later = |path: &&RelPath| after.as_ref().is_none_or(|after| *path > after);
+        StoreRequest::LoadNeeds {
+            of, after, limit, ..
+        } => {
+            let later = |path: &&RelPath| {
+                let is_of = match of {
+                    NeedsOf::Everything => true,
+                    NeedsOf::Directories => store
+                        .need(path)
+                        .theirs
+                        .iter()
+                        .any(|(_, entry)| entry.content == Content::Directory),
+                };
+                is_of && after.as_ref().is_none_or(|after| *path > after)
+            };
             // Three to a page, so that small trees have several.
             let limit = limit.min(3);
             let mut paths: Vec<&RelPath> = store.needs.iter().filter(later).collect();

@@ -281,6 +281,16 @@ pub(crate) fn read_at(file: &File, bytes: &mut [u8], offset: u64) -> io::Result<
     file.read_at(bytes, offset)
 }
 
+/// Reads at an offset, behind what the buffer holds: as much as it has room for. The room is not
+/// written with zeros first.
+pub(crate) fn append_at(file: &File, buffer: &mut Vec<u8>, offset: u64) -> io::Result<usize> {
+    Ok(rustix::io::pread(
+        file,
+        rustix::buffer::spare_capacity(buffer),
+        offset,
+    )?)
+}
+
 /// Writes at an offset.
 pub(crate) fn write_at(file: &File, bytes: &[u8], offset: u64) -> io::Result<usize> {
     file.write_at(bytes, offset)

@@ -217,6 +217,15 @@ pub(crate) fn read_at(file: &File, bytes: &mut [u8], offset: u64) -> io::Result<
     file.seek_read(bytes, offset)
 }
 
+/// Reads at an offset, behind what the buffer holds: as much as it has room for.
+pub(crate) fn append_at(file: &File, buffer: &mut Vec<u8>, offset: u64) -> io::Result<usize> {
+    let held = buffer.len();
+    buffer.resize(buffer.capacity(), 0);
+    let read = read_at(file, buffer.get_mut(held..).unwrap_or_default(), offset);
+    buffer.truncate(held + read.as_ref().map_or(0, |read| *read));
+    read
+}
+
 /// Writes at an offset. Moves the file's own position, which nobody uses.
 pub(crate) fn write_at(file: &File, bytes: &[u8], offset: u64) -> io::Result<usize> {
     file.seek_write(bytes, offset)

@@ -3,13 +3,17 @@
 use std::time::Duration;
 
 use tokio::sync::mpsc;
-use towline_core::io::{AbsentRoot, DiskEvent, ScanId};
+use towline_core::io::{AbsentRoot, Age, DiskEvent, ScanId};
+use towline_wire::ids::{DeviceId, Incarnation, Sequence};
 
 use super::super::Disk;
 use super::*;
 
 /// Events that may wait in these tests.
 const EVENTS: usize = 16;
+
+const US: DeviceId = DeviceId::from_public_key([1; 32]);
+const NOBODY: DeviceId = DeviceId::from_public_key([2; 32]);
 
 struct Running {
     events: mpsc::Receiver<(FolderId, DiskEvent)>,
@@ -22,7 +26,7 @@ impl Running {
     fn start() -> Self {
         let (sender, events) = mpsc::channel(EVENTS);
         let (rows, tasks) = (Rows::default(), Tasks::new());
-        let disk = Disk::start(sender, Arc::new(rows.clone()), &tasks).unwrap();
+        let disk = Disk::start(sender, Arc::new(rows.clone()), US, &tasks).unwrap();
         Self {
             events,
             disk,
@@ -121,7 +125,7 @@ async fn the_watcher_sees_create_modify_rename_and_delete() {
     );
     assert_eq!(running.next().await, DiskEvent::Prepared(Ok(())));
     running.disk.open(FOLDER, root_path(place.directory.path()));
-    assert_eq!(running.next().await, DiskEvent::Root(Ok(())));
+    assert_eq!(running.next().await, DiskEvent::Root(Ok(None)));
     place.write("f", "one");
     running.disturbed_at("f").await;
     place.write("f", "two");
@@ -148,7 +152,7 @@ async fn own_writes_and_temporary_files_do_not_disturb() {
     let place = TestRoot::new();
     let mut running = Running::start();
     running.disk.open(FOLDER, root_path(place.directory.path()));
-    assert_eq!(running.next().await, DiskEvent::Root(Ok(())));
+    assert_eq!(running.next().await, DiskEvent::Root(Ok(None)));
     let root = running.disk.root(FOLDER).unwrap();
     let text = "ours";
     let step = step("d/ours", Expected::Nothing, file_content(text));
@@ -183,7 +187,7 @@ async fn at_most_two_pages_are_out() {
     }
     let mut running = Running::start();
     running.disk.open(FOLDER, root_path(place.directory.path()));
-    assert_eq!(running.next().await, DiskEvent::Root(Ok(())));
+    assert_eq!(running.next().await, DiskEvent::Root(Ok(None)));
     running.disk.scan(FOLDER, ScanId(1), ScanScope::All);
     for _ in 0..2 {
         assert!(matches!(
@@ -222,7 +226,7 @@ async fn a_lost_root_is_told_once_and_comes_back_by_itself() {
     place.write("f", "text");
     let mut running = Running::start();
     running.disk.open(FOLDER, root_path(place.directory.path()));
-    assert_eq!(running.next().await, DiskEvent::Root(Ok(())));
+    assert_eq!(running.next().await, DiskEvent::Root(Ok(None)));
     assert_eq!(running.scan(1).await.found.len(), 1);
     let aside = tempfile::tempdir().unwrap();
     let moved = aside.path().join("moved");
@@ -242,7 +246,7 @@ async fn a_lost_root_is_told_once_and_comes_back_by_itself() {
     }
     fs::rename(&moved, place.directory.path()).unwrap();
     running.disk.doubt(FOLDER);
-    assert_eq!(running.next().await, DiskEvent::Root(Ok(())));
+    assert_eq!(running.next().await, DiskEvent::Root(Ok(None)));
     let again = running.scan(2).await;
     assert!(again.found.is_empty() && again.absent.is_empty());
     running.end().await;
@@ -267,5 +271,29 @@ async fn a_root_that_cannot_be_opened_says_why_once() {
         running.next().await,
         DiskEvent::Prepared(Err(RootFault::WrongMarker))
     );
+    running.end().await;
+}
+
+#[tokio::test]
+async fn a_root_remembers_the_age_of_each_device_s_store() {
+    let place = TestRoot::new();
+    let age = |sequence| Age {
+        incarnation: Incarnation(u64::MAX),
+        sequence: Sequence(sequence),
+    };
+    assert_eq!(place.root.age(US), None);
+    let (first, second) = (place.root.next_note(), place.root.next_note());
+    place.root.note_age(US, age(8), second).unwrap();
+    place.root.note_age(US, age(7), first).unwrap();
+    assert_eq!(
+        place.root.age(US),
+        Some(age(8)),
+        "a note that was overtaken"
+    );
+    assert_eq!(place.root.age(NOBODY), None);
+
+    let mut running = Running::start();
+    running.disk.open(FOLDER, root_path(place.directory.path()));
+    assert_eq!(running.next().await, DiskEvent::Root(Ok(Some(age(8)))));
     running.end().await;
 }

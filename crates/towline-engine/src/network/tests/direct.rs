@@ -6,7 +6,7 @@ use quinn::{RecvStream, SendStream};
 use towline_core::io::{ConnectionId, LinkFault, NetworkEvent, NetworkRequest, Path};
 
 use super::nodes::{Node, connect, connected_pair, identity, loopback, numbered, pair};
-use crate::network::{Network, NetworkError, NetworkSettings};
+use crate::network::{Network, NetworkError, NetworkSettings, Port};
 use crate::tasks::Tasks;
 
 #[tokio::test]
@@ -97,6 +97,22 @@ async fn a_hangup_is_told_to_both() {
 }
 
 #[tokio::test]
+async fn a_peer_that_broke_the_protocol_is_told_so() {
+    let (mut dialer, mut acceptor) = connected_pair().await;
+    acceptor
+        .network
+        .request(NetworkRequest::HangupOnFault(dialer.id));
+    assert!(matches!(
+        dialer.next().await,
+        NetworkEvent::Disconnected(_, _, LinkFault::Protocol)
+    ));
+    assert!(matches!(
+        acceptor.next().await,
+        NetworkEvent::Disconnected(_, _, LinkFault::Closed)
+    ));
+}
+
+#[tokio::test]
 async fn a_removed_peer_is_disconnected_at_once_and_learns_that_it_is_refused() {
     let (mut dialer, mut acceptor) = connected_pair().await;
     acceptor.trust(&[]);
@@ -126,7 +142,7 @@ async fn a_port_that_is_taken_is_a_clear_error() {
     let other = Node::open(1).await;
     let port = other.addr().port();
     let settings = NetworkSettings {
-        udp_port: port,
+        port: Port::Fixed(port),
         ..loopback()
     };
     let (events, _told) = tokio::sync::mpsc::channel(1);

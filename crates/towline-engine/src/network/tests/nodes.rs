@@ -11,7 +11,7 @@ use towline_core::io::{ConnectionId, NetworkEvent, NetworkRequest, Path};
 use towline_wire::ids::DeviceId;
 use towline_wire::peer::Control;
 
-use crate::network::{IncomingStream, Network, NetworkSettings};
+use crate::network::{IncomingStream, Network, NetworkSettings, Port};
 use crate::tasks::Tasks;
 
 /// No test waits longer for one event.
@@ -27,7 +27,7 @@ pub(super) struct Node {
 
 pub(super) fn loopback() -> NetworkSettings {
     NetworkSettings {
-        udp_port: 0,
+        port: Port::Any,
         bind: vec![IpAddr::V4(Ipv4Addr::LOCALHOST)],
     }
 }
@@ -93,6 +93,8 @@ impl Node {
             | NetworkEvent::DialFailed(..)
             | NetworkEvent::Disconnected(..)
             | NetworkEvent::Misbehaved(..)
+            | NetworkEvent::Answered(..)
+            | NetworkEvent::Silent(..)
             | NetworkEvent::Received(..) => Some(event.clone()),
         })
         .await

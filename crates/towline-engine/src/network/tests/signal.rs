@@ -6,8 +6,9 @@ use futures_util::{SinkExt, StreamExt};
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 use towline_core::io::{SignalEvent, SignalFault, SignalRequest};
-use towline_wire::signal::{ClientMessage, MESSAGE_BYTES_MAX, Notice, ServerMessage};
+use towline_wire::signal::{ClientMessage, CloseCode, MESSAGE_BYTES_MAX, Notice, ServerMessage};
 
 use super::servers::websocket_server;
 use crate::network::SignalClient;
@@ -110,6 +111,22 @@ async fn what_breaks_the_protocol_ends_the_session() {
             client.next().await,
             SignalEvent::Closed(SignalFault::Protocol)
         );
+    }
+}
+
+#[tokio::test]
+async fn a_close_says_whether_trying_again_can_help() {
+    for code in CloseCode::ALL {
+        let close = Message::Close(Some(CloseFrame {
+            code: code.number().into(),
+            reason: code.reason().into(),
+        }));
+        let mut client = Client::connect(server_saying(vec![close]).await);
+        assert_eq!(client.next().await, SignalEvent::Opened);
+        let SignalEvent::Closed(fault) = client.next().await else {
+            panic!("not closed by {code:?}")
+        };
+        assert_eq!(fault.is_retryable(), code.is_retryable(), "{code:?}");
     }
 }
 

@@ -2,15 +2,20 @@
 
 use quinn::{RecvStream, SendStream};
 use towline_core::io::Outcome;
-use towline_wire::data::{Answer, Header, RANGE_BYTES_MAX, Request};
+use towline_wire::data::{
+    ANSWER_FRAME_BYTES_MAX, Answer, CHUNKS_PER_PAGE_MAX, Chunk, ChunkSizes, Header, ListEnd,
+    RANGE_BYTES_MAX, Request,
+};
 use towline_wire::entry::Content;
 use towline_wire::frame;
 
+use super::super::allowance::{BYTES_PER_PEER_MAX, STREAMS_PER_PEER_MAX};
 use super::super::apply::TransferFault;
-use super::super::chunks::hash_of;
-use super::super::serve::{STREAMS_PER_PEER_MAX, ServeFault};
+use super::super::chunks::{Cutter, hash_of};
+use super::super::frames::FrameReader;
+use super::super::serve::ServeFault;
 use super::loopback;
-use super::world::{FOLDER, Shelf, World, is_done, make, noise, path};
+use super::world::{FOLDER, Shelf, World, fetcher_id, is_done, make, noise, path};
 
 /// Opens a stream to the world's first source and sends bytes.
 async fn send(world: &World, bytes: &[u8]) -> (SendStream, RecvStream) {
@@ -108,6 +113,86 @@ async fn more_streams_than_allowed_are_refused_and_places_come_back() {
     let content = shelf.add("a", &noise(1000, 1));
     let came = world.apply(vec![make("a", content, &[source])]).await;
     assert!(is_done(&came.outcomes[&path("a")]));
+}
+
+#[tokio::test]
+async fn a_peer_that_asks_for_much_is_held_little_and_gets_all_of_it() {
+    let shelf = Shelf::new();
+    let mut world = World::new();
+    world.source(1, &shelf).await;
+    let len = RANGE_BYTES_MAX;
+    let bytes = noise(len as usize, 1);
+    let Content::File { hash, .. } = shelf.add("a", &bytes) else {
+        unreachable!()
+    };
+    let request = frame::encode(
+        &Request::Range {
+            hash,
+            offset: 0,
+            len,
+        },
+        128,
+    )
+    .unwrap();
+    let mut open = Vec::new();
+    // Twice what it may have, if every stream read ahead.
+    for _ in 0..BYTES_PER_PEER_MAX / len as usize {
+        let asked = [header(), request.clone(), request.clone()].concat();
+        let (mut send, receive) = send(&world, &asked).await;
+        send.finish().unwrap();
+        open.push(receive);
+    }
+    let expected = [
+        &frame::encode(&Answer::Bytes { len }, 64).unwrap(),
+        &bytes[..],
+    ]
+    .concat();
+    let expected = [&expected[..], &expected].concat();
+    let read = open.iter_mut().map(async |receive| {
+        let came = receive.read_to_end(expected.len()).await.unwrap();
+        assert!(came == expected);
+    });
+    futures_util::future::join_all(read).await;
+    let allowance = world.servers[0].allowance(fetcher_id());
+    assert!(allowance.peak() > len as usize, "{}", allowance.peak());
+    assert!(
+        allowance.peak() <= BYTES_PER_PEER_MAX,
+        "{}",
+        allowance.peak()
+    );
+}
+
+#[tokio::test]
+async fn chunk_lists_asked_for_side_by_side_are_each_whole() {
+    let shelf = Shelf::new();
+    let mut world = World::new();
+    world.source(1, &shelf).await;
+    let bytes = noise(48 * 1024 * 1024, 1);
+    let Content::File { hash, .. } = shelf.add("a", &bytes) else {
+        unreachable!()
+    };
+    let mut cutter = Cutter::new(&bytes[..], ChunkSizes::of_file(bytes.len() as u64));
+    let expected: Vec<Chunk> = std::iter::from_fn(|| cutter.next_chunk().unwrap()).collect();
+    assert!(expected.len() > CHUNKS_PER_PAGE_MAX, "{}", expected.len());
+    let request = frame::encode(&Request::Chunks { hash }, 128).unwrap();
+    let asked = [header(), request].concat();
+    let ask = async || {
+        let (_send, receive) = send(&world, &asked).await;
+        let mut reader = FrameReader::new(receive);
+        let mut list = Vec::new();
+        loop {
+            let page = reader.frame::<Answer>(ANSWER_FRAME_BYTES_MAX).await;
+            let Ok(Some(Answer::Chunks { chunks, end })) = page else {
+                panic!("no page")
+            };
+            list.extend(chunks);
+            if end == ListEnd::End {
+                return list;
+            }
+        }
+    };
+    let (one, other) = tokio::join!(ask(), ask());
+    assert!(one == expected && other == expected);
 }
 
 #[tokio::test]

@@ -180,6 +180,8 @@ pub(super) struct World {
     pairs: Vec<Pair>,
     work: Work,
     serving: Vec<JoinHandle<()>>,
+    /// In the order of `source` calls.
+    pub(super) servers: Vec<Arc<Server<Shelf>>>,
     pub(super) serve_faults: Arc<Mutex<Vec<ServeFault>>>,
 }
 
@@ -208,6 +210,7 @@ impl World {
             pairs: Vec::new(),
             work: Work::on(Arc::new(Pool::start(&Tasks::new()).unwrap())),
             serving: Vec::new(),
+            servers: Vec::new(),
             serve_faults: Arc::default(),
         }
     }
@@ -227,6 +230,7 @@ impl World {
             self.grants.clone(),
             self.work.clone(),
         ));
+        self.servers.push(server.clone());
         let (connection, faults) = (pair.serving.clone(), self.serve_faults.clone());
         self.serving.push(tokio::spawn(async move {
             let mut streams = tokio::task::JoinSet::new();

@@ -13,11 +13,11 @@ use towline_wire::ids::ContentHash;
 
 /// Length of a part: 1 MiB. A power of two, as the tree demands; long enough that hashing runs at
 /// full SIMD width and a request per part costs nothing, short enough to hold several in memory.
-pub(super) const UNIT_BYTES: u64 = 1024 * 1024;
+pub(crate) const UNIT_BYTES: u64 = 1024 * 1024;
 
 /// What one part contributes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum PartHash {
+pub(crate) enum PartHash {
     /// The part is the whole file.
     Root(ContentHash),
     /// The part is one of several.
@@ -25,7 +25,7 @@ pub(super) enum PartHash {
 }
 
 /// Hashes the part that begins at `offset` (a multiple of [`UNIT_BYTES`]) of a file of `file_len`.
-pub(super) fn part_hash(offset: u64, bytes: &[u8], file_len: u64) -> PartHash {
+pub(crate) fn part_hash(offset: u64, bytes: &[u8], file_len: u64) -> PartHash {
     if file_len <= UNIT_BYTES {
         return PartHash::Root(ContentHash::from_bytes(*blake3::hash(bytes).as_bytes()));
     }
@@ -37,7 +37,7 @@ pub(super) fn part_hash(offset: u64, bytes: &[u8], file_len: u64) -> PartHash {
 
 /// Joins the parts of one file.
 #[derive(Debug)]
-pub(super) struct HashTree {
+pub(crate) struct HashTree {
     units: u64,
     /// Finished subtrees whose neighbour is missing, by level and position within the level.
     waiting: BTreeMap<(u32, u64), ChainingValue>,
@@ -46,7 +46,7 @@ pub(super) struct HashTree {
 
 impl HashTree {
     /// Begins a file of `file_len` bytes.
-    pub(super) fn new(file_len: u64) -> Self {
+    pub(crate) fn new(file_len: u64) -> Self {
         Self {
             units: file_len.div_ceil(UNIT_BYTES).max(1),
             waiting: BTreeMap::new(),
@@ -55,7 +55,7 @@ impl HashTree {
     }
 
     /// Takes the part that begins at `offset`; each part once.
-    pub(super) fn add(&mut self, offset: u64, part: PartHash) {
+    pub(crate) fn add(&mut self, offset: u64, part: PartHash) {
         match part {
             PartHash::Root(hash) => self.root = Some(hash),
             PartHash::Node(value) => self.join(offset / UNIT_BYTES, value),
@@ -63,7 +63,7 @@ impl HashTree {
     }
 
     /// The hash of the whole file, once every part is there.
-    pub(super) fn root(&self) -> Option<ContentHash> {
+    pub(crate) fn root(&self) -> Option<ContentHash> {
         self.root
     }
 

@@ -1,0 +1,159 @@
+//! Golden bytes of every control frame: `golden/control.txt`, one line each. What differs from it
+//! is a change of the protocol, and belongs into PROTOCOL.md and `version.rs` as well.
+
+use data_encoding::HEXLOWER;
+use proptest::prelude::*;
+
+use super::*;
+use crate::entry::{Actor, Content, Dot, SymlinkTarget, UnixNanos, VersionVector};
+use crate::frame;
+use crate::ids::{ContentHash, DeviceId};
+use crate::limits::{CONTROL_FRAME_BYTES_MAX, VERSION_COUNTER_MAX};
+use crate::rel_path::RelPath;
+
+const GOLDEN: &str = include_str!("../../golden/control.txt");
+
+fn actor(number: u8) -> Actor {
+    Actor {
+        device: DeviceId::from_public_key([number; 32]),
+        incarnation: Incarnation(u64::from(number) << 40),
+    }
+}
+
+fn entry(path: &str, content: Content, mtime: i64) -> Entry {
+    let counters = vec![(actor(1), 1), (actor(2), VERSION_COUNTER_MAX)];
+    Entry {
+        path: RelPath::parse(path).unwrap(),
+        version: VersionVector::try_from(counters).unwrap(),
+        author: Dot {
+            actor: actor(1),
+            counter: 1,
+        },
+        content,
+        mtime: UnixNanos(mtime),
+    }
+}
+
+fn contents() -> [Content; 5] {
+    let file = |executable| Content::File {
+        size: 300,
+        hash: ContentHash::from_bytes([0xcd; 32]),
+        executable,
+    };
+    let target = SymlinkTarget::parse("../b").unwrap();
+    [
+        Content::Absent,
+        Content::Symlink { target },
+        file(false),
+        file(true),
+        Content::Directory,
+    ]
+}
+
+fn statement(have: Option<(Incarnation, Sequence)>) -> FolderStatement {
+    FolderStatement {
+        folder: FolderId::from_bytes([0xab; 16]),
+        label: "Päper".to_owned(),
+        have,
+    }
+}
+
+fn page(entries: Vec<Entry>) -> Control {
+    Control::Index(IndexPage {
+        folder: FolderId::from_bytes([0xab; 16]),
+        incarnation: Incarnation(u64::MAX),
+        after: Sequence(127),
+        up_to: Sequence(128),
+        entries,
+    })
+}
+
+/// Every variant, and every variant of what is in it.
+fn frames() -> Vec<Control> {
+    let have = Some((Incarnation(7), Sequence(300)));
+    let mut frames = vec![
+        Control::Hello(Hello {
+            versions: VersionRange {
+                oldest: 1,
+                newest: 300,
+            },
+        }),
+        Control::Folders(Vec::new()),
+        Control::Folders(vec![statement(None), statement(have)]),
+        page(Vec::new()),
+        Control::IndexAck {
+            folder: FolderId::from_bytes([0xab; 16]),
+            incarnation: Incarnation(7),
+            up_to: Sequence(300),
+        },
+        Control::Addresses(vec![
+            "192.0.2.1:443".parse().unwrap(),
+            "[2001:db8::1]:65535".parse().unwrap(),
+        ]),
+    ];
+    let times = [0, -1, 1_700_000_000_000_000_000, i64::MIN, i64::MAX];
+    for (content, mtime) in contents().into_iter().zip(times) {
+        frames.push(page(vec![entry("a/b ü", content, mtime)]));
+    }
+    frames
+}
+
+/// A name for the table; a new variant does not compile until it has one, and a line.
+fn name(frame: &Control) -> String {
+    let content = |entry: &Entry| match &entry.content {
+        Content::Absent => "absent",
+        Content::Symlink { .. } => "symlink",
+        Content::File {
+            executable: false, ..
+        } => "file",
+        Content::File {
+            executable: true, ..
+        } => "executable",
+        Content::Directory => "directory",
+    };
+    match frame {
+        Control::Hello(_) => "hello".to_owned(),
+        Control::Folders(statements) => format!("folders-{}", statements.len()),
+        Control::Index(page) => {
+            let of: Vec<&str> = page.entries.iter().map(content).collect();
+            format!("index-{}", of.first().copied().unwrap_or("empty"))
+        }
+        Control::IndexAck { .. } => "index-ack".to_owned(),
+        Control::Addresses(_) => "addresses".to_owned(),
+    }
+}
+
+#[test]
+fn every_control_frame_has_its_golden_bytes() {
+    let table = frames().iter().fold(String::new(), |table, frame| {
+        let bytes = frame::encode(frame, CONTROL_FRAME_BYTES_MAX).unwrap();
+        let decoded: Control = frame::decode(&bytes[frame::PREFIX_BYTES..]).unwrap();
+        assert_eq!(&decoded, frame);
+        format!("{table}{} {}\n", name(frame), HEXLOWER.encode(&bytes))
+    });
+    assert!(
+        table == GOLDEN,
+        "the bytes on the wire have changed; if that is meant, this is the new table:\n{table}"
+    );
+}
+
+proptest! {
+    #[test]
+    fn junk_never_panics_and_what_decodes_round_trips(
+        at in 0..11_usize,
+        flips in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 0..4),
+        cut in any::<prop::sample::Index>(),
+    ) {
+        let mut bytes = frame::encode(&frames()[at], CONTROL_FRAME_BYTES_MAX).unwrap();
+        for (place, byte) in flips {
+            let place = place.index(bytes.len());
+            bytes[place] = byte;
+        }
+        bytes.truncate(cut.index(bytes.len()) + 1);
+        let payload = bytes.get(frame::PREFIX_BYTES..).unwrap_or_default();
+        if let Ok(control) = frame::decode::<Control>(payload) {
+            let again = frame::encode(&control, CONTROL_FRAME_BYTES_MAX).unwrap();
+            prop_assert_eq!(frame::decode(&again[frame::PREFIX_BYTES..]), Ok(control));
+        }
+    }
+}

@@ -1,0 +1,225 @@
+//! Every sentence that a system is told, as it is said.
+
+use super::*;
+
+/// What is said on a machine of this system, in the order of the purposes.
+fn said(os: &str, os_release: &str, here: &[Sign]) -> Vec<String> {
+    let machine = Machine {
+        os,
+        os_release,
+        has: &|sign| here.contains(&sign),
+    };
+    let mut lines = Vec::new();
+    for purpose in Purpose::ALL {
+        for supply in machine.supplies(*purpose) {
+            let what = match supply {
+                Supply::Complete => "everything is here".to_owned(),
+                Supply::Apt(packages) => format!("apt {}", packages.join(" ")),
+                Supply::Told(sentence) => sentence,
+            };
+            lines.push(format!("{}: {what}", purpose.label()));
+        }
+    }
+    lines
+}
+
+#[test]
+fn debian() {
+    assert_eq!(
+        said("linux", DEBIAN, APT),
+        [
+            "compiling: apt build-essential pkg-config",
+            "tests of processes: apt dbus gnome-keyring iproute2 libsecret-tools mount procps",
+            "the window: apt libdbus-1-dev librsvg2-dev libwebkit2gtk-4.1-dev",
+            "window tests: apt chromium dbus dbus-x11 fonts-dejavu-core fonts-inter \
+             fonts-noto-color-emoji imagemagick openbox webkit2gtk-driver wmctrl x11-utils xdotool \
+             xvfb",
+            "benchmarks: apt curl rsync syncthing",
+        ]
+    );
+}
+
+#[test]
+fn ubuntu_has_no_chromium_for_apt() {
+    assert_eq!(
+        said("linux", UBUNTU, APT),
+        [
+            "compiling: apt build-essential pkg-config",
+            "tests of processes: apt dbus gnome-keyring iproute2 libsecret-tools mount procps",
+            "the window: apt libdbus-1-dev librsvg2-dev libwebkit2gtk-4.1-dev",
+            "window tests: apt dbus dbus-x11 fonts-dejavu-core fonts-inter fonts-noto-color-emoji \
+             imagemagick openbox webkit2gtk-driver wmctrl x11-utils xdotool xvfb",
+            "window tests: install Google Chrome from google.com/chrome; Ubuntu has Chromium as a \
+             snap only",
+            "benchmarks: apt curl rsync syncthing",
+        ]
+    );
+}
+
+#[test]
+fn a_relative_of_ubuntu_is_one() {
+    assert_eq!(said("linux", MINT, APT), said("linux", UBUNTU, APT));
+}
+
+#[test]
+fn ubuntu_with_chrome_is_asked_for_nothing() {
+    let here = [APT, &[Sign::Program("google-chrome")]].concat();
+    let said = said("linux", UBUNTU, &here);
+    assert!(
+        said.iter().all(|line| !line.contains("install")),
+        "{said:?}"
+    );
+}
+
+#[test]
+fn fedora() {
+    assert_eq!(
+        said("linux", FEDORA, &[Sign::Program("sudo")]),
+        [
+            "compiling: run `sudo dnf install gcc make pkgconf-pkg-config`",
+            "tests of processes: run `sudo dnf install dbus-daemon gnome-keyring iproute libsecret util-linux`",
+            "the window: run `sudo dnf install dbus-devel librsvg2-devel webkit2gtk4.1-devel`",
+            "window tests: run `sudo dnf install ImageMagick chromium dbus-daemon dbus-x11 openbox \
+             webkitgtk6.0 wmctrl xdotool xorg-x11-server-Xvfb xprop`",
+            "benchmarks: run `sudo dnf install curl rsync syncthing`",
+        ]
+    );
+}
+
+#[test]
+fn what_is_here_is_not_asked_for() {
+    let here = [
+        Sign::Program("cc"),
+        Sign::Program("make"),
+        Sign::Program("pkg-config"),
+        Sign::Program("secret-tool"),
+        Sign::Library("webkit2gtk-4.1"),
+        Sign::Browser,
+        Sign::Program("rsync"),
+    ];
+    assert_eq!(
+        said("linux", FEDORA, &here),
+        [
+            "compiling: everything is here",
+            "tests of processes: run `dnf install dbus-daemon gnome-keyring iproute util-linux` as root",
+            "the window: run `dnf install dbus-devel librsvg2-devel` as root",
+            "window tests: run `dnf install ImageMagick dbus-daemon dbus-x11 openbox webkitgtk6.0 \
+             wmctrl xdotool xorg-x11-server-Xvfb xprop` as root",
+            "benchmarks: run `dnf install curl syncthing` as root",
+        ]
+    );
+}
+
+#[test]
+fn arch() {
+    assert_eq!(
+        said("linux", ARCH, &[Sign::Program("sudo")]),
+        [
+            "compiling: run `sudo pacman -S --needed base-devel`",
+            "tests of processes: run `sudo pacman -S --needed dbus gnome-keyring iproute2 libsecret util-linux`",
+            "the window: run `sudo pacman -S --needed dbus librsvg webkit2gtk-4.1`",
+            "window tests: run `sudo pacman -S --needed chromium dbus imagemagick openbox \
+             webkitgtk-6.0 wmctrl xdotool xorg-server-xvfb xorg-xprop`",
+            "benchmarks: run `sudo pacman -S --needed curl rsync syncthing`",
+        ]
+    );
+}
+
+#[test]
+fn systems_that_nobody_knows_are_told_in_words() {
+    assert_eq!(
+        said("linux", ALPINE, &[Sign::Program("sudo")]),
+        [
+            "compiling: install a C compiler, make, pkg-config",
+            "tests of processes: install D-Bus, gnome-keyring, secret-tool, ip, mount",
+            "the window: install headers of WebKitGTK 4.1, headers of D-Bus, headers of librsvg",
+            "window tests: install Xvfb, WebKitWebDriver, Chromium, D-Bus, ImageMagick, openbox, \
+             wmctrl, xdotool, xprop",
+            "benchmarks: install curl, rsync, syncthing",
+        ]
+    );
+    assert_eq!(said("linux", "", &[]), said("linux", ALPINE, &[]));
+    assert_eq!(said("freebsd", "", &[]), said("linux", ALPINE, &[]));
+}
+
+#[test]
+fn servers_made_from_fedora_have_other_packages() {
+    assert_eq!(said("linux", ROCKY, &[]), said("linux", ALPINE, &[]));
+}
+
+#[test]
+fn macos() {
+    assert_eq!(
+        said("macos", "", &[]),
+        [
+            "compiling: everything is here",
+            "tests of processes: everything is here",
+            "the window: everything is here",
+            "window tests: install Google Chrome for the tests of the UI; the window itself is \
+             tested on Linux only",
+            "benchmarks: install rsync and syncthing, for example from Homebrew",
+        ]
+    );
+}
+
+#[test]
+fn windows() {
+    assert_eq!(
+        said("windows", "", &[]),
+        [
+            "compiling: everything is here",
+            "tests of processes: everything is here",
+            "the window: install the WebView2 runtime if this is Windows 10 from before version \
+             1803",
+            "window tests: install Google Chrome for the tests of the UI; the window itself is \
+             tested on Linux only",
+            "benchmarks: install rsync and syncthing",
+        ]
+    );
+}
+
+#[test]
+fn names_are_found_with_and_without_quotes() {
+    assert_eq!(kin(DEBIAN), ["debian"]);
+    assert_eq!(kin(MINT), ["linuxmint", "ubuntu", "debian"]);
+    assert_eq!(kin("ID='arch'\nnonsense\nID_LIKE="), ["arch"]);
+}
+
+const APT: &[Sign] = &[Sign::Program("apt-get"), Sign::Program("dpkg-query")];
+
+const DEBIAN: &str = r#"PRETTY_NAME="Debian GNU/Linux 12 (bookworm)"
+NAME="Debian GNU/Linux"
+VERSION_ID="12"
+ID=debian
+"#;
+
+const UBUNTU: &str = r#"NAME="Ubuntu"
+VERSION_ID="24.04"
+ID=ubuntu
+ID_LIKE=debian
+"#;
+
+const MINT: &str = r#"NAME="Linux Mint"
+ID=linuxmint
+ID_LIKE="ubuntu debian"
+"#;
+
+const FEDORA: &str = r#"NAME="Fedora Linux"
+ID=fedora
+VERSION_ID=42
+"#;
+
+const ROCKY: &str = r#"NAME="Rocky Linux"
+ID="rocky"
+ID_LIKE="rhel centos fedora"
+"#;
+
+const ARCH: &str = r#"NAME="Arch Linux"
+ID=arch
+BUILD_ID=rolling
+"#;
+
+const ALPINE: &str = r#"NAME="Alpine Linux"
+ID=alpine
+VERSION_ID=3.20.3
+"#;

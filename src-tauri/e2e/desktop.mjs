@@ -1,0 +1,118 @@
+/**
+ * The desktop around the windows: a window manager, and what people do there and WebDriver cannot,
+ * which is to close a window and to use the system's own dialogs. A dialog is known by its title;
+ * keys reach it as they come from a keyboard, so it is waited for until it has the focus.
+ */
+import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+
+import { picturePath, program, until } from "./driver.mjs";
+
+/** A picture of a dialog that fills the screen, three bytes a pixel: 5 MB. More is a mistake. */
+const PICTURE_BYTES_MAX = 16_000_000;
+
+/** Starts the window manager. There is one desktop at a time. */
+export async function openDesktop() {
+  const manager = program("openbox", "openbox", []);
+  await until("the window manager", () => ask("wmctrl", "-m") !== null);
+  return new Desktop(manager);
+}
+
+class Desktop {
+  constructor(manager) {
+    this.manager = manager;
+  }
+
+  /** Waits for the one window of this title, and gives its number. */
+  window(title) {
+    return until(`a window “${title}”`, () => onlyOne(title));
+  }
+
+  /** Closes a window as its button does. */
+  close(window) {
+    ask("wmctrl", "-i", "-c", window);
+  }
+
+  /** Chooses `path` in the dialog of this title by typing it, and waits until the dialog is gone. */
+  async choose(title, path, picture) {
+    const dialog = await this.dialog(title);
+    // Its field for a path appears only on demand, and until then letters go elsewhere.
+    const before = await still(dialog);
+    ask("xdotool", "key", "ctrl+l");
+    await until(`a field for a path in “${title}”`, () => look(dialog) !== before);
+    ask("xdotool", "type", path);
+    this.picture(picture);
+    ask("xdotool", "key", "Return");
+    await this.gone(title);
+  }
+
+  /** Leaves the dialog of this title without a choice. */
+  async leave(title, picture) {
+    await still(await this.dialog(title));
+    this.picture(picture);
+    ask("xdotool", "key", "Escape");
+    await this.gone(title);
+  }
+
+  /** Waits until the dialog of this title takes the keys, and gives its number. */
+  async dialog(title) {
+    const dialog = await this.window(title);
+    const parent = ask("xprop", "-id", dialog, "WM_TRANSIENT_FOR");
+    assert.match(parent, /window id # 0x/, `“${title}” belongs to no window`);
+    ask("wmctrl", "-i", "-a", dialog);
+    await until(`keys to reach “${title}”`, () => ask("xdotool", "getactivewindow") === dialog);
+    return dialog;
+  }
+
+  gone(title) {
+    return until(`“${title}” to close`, () => titled(title).length === 0);
+  }
+
+  /** Keeps a picture of the whole screen. */
+  picture(name) {
+    ask("import", "-window", "root", picturePath(name));
+  }
+
+  end() {
+    return this.manager.end();
+  }
+}
+
+/** What a program answers; `null` when it fails, as most do while nothing is there yet. */
+function ask(command, ...args) {
+  const { status, stdout, error } = spawnSync(command, args, {
+    encoding: "latin1",
+    maxBuffer: PICTURE_BYTES_MAX,
+  });
+  if (error) throw error;
+  return status === 0 ? stdout.trim() : null;
+}
+
+/** The numbers of all windows that are shown with this title. */
+function titled(title) {
+  const pattern = `^${title.replace(/[.*+?^$()[\]{}|\\]/g, "\\$&")}$`;
+  const found = ask("xdotool", "search", "--onlyvisible", "--name", pattern);
+  return found?.split("\n").filter(Boolean) ?? [];
+}
+
+function onlyOne(title) {
+  const found = titled(title);
+  assert.ok(found.length <= 1, `“${title}” is open ${found.length} times`);
+  return found[0];
+}
+
+/** How a window looks, as something to compare. */
+function look(window) {
+  return ask("import", "-window", window, "rgb:-");
+}
+
+/** Waits until a window has stopped to change, and gives how it looks then. */
+async function still(window) {
+  let last;
+  await until("a window to come to rest", () => {
+    const before = last;
+    last = look(window);
+    return last !== null && last === before;
+  });
+  return last;
+}

@@ -105,24 +105,25 @@ pub fn may_go(kept_at: UnixNanos, now: UnixNanos) -> bool {
     now.0.abs_diff(kept_at.0) > nanos(KEPT_AT_LEAST)
 }
 
-/// The versions of one path that the staggered policy gives up: all but the oldest of each hour of
-/// the last day, of each day of the last thirty, of each week before. The oldest of a time is what
+/// The versions of one path that the staggered policy gives up: all but the oldest of each hour
+/// until its day has been over for a day, then of each day until its week has been over for thirty,
+/// then of each week. The oldest of a time is what
 /// lay there before a burst of changes. Thinning out today and again tomorrow leaves the same as
 /// thinning out tomorrow alone.
 pub fn thin_out(kept_at: &BTreeSet<UnixNanos>, now: UnixNanos) -> BTreeSet<UnixNanos> {
     let mut taken = BTreeSet::new();
     let mut gone = BTreeSet::new();
     for at in kept_at {
-        let age = age(*at, now);
-        let span = if age <= DAY {
-            HOUR
-        } else if age <= DAY * 30 {
+        // All of a span grow coarser together, so what one thinning keeps the next one keeps too.
+        let ended = |span: Duration| age(end_of(*at, span), now);
+        let span = if ended(DAY * 7) > DAY * 30 {
+            DAY * 7
+        } else if ended(DAY) > DAY {
             DAY
         } else {
-            DAY * 7
+            HOUR
         };
-        let span_nanos = i64::try_from(nanos(span)).unwrap_or(i64::MAX);
-        let first_of_its_span = taken.insert((span, at.0.div_euclid(span_nanos)));
+        let first_of_its_span = taken.insert((span, span_of(*at, span)));
         if !first_of_its_span && may_go(*at, now) {
             gone.insert(*at);
         }
@@ -133,6 +134,20 @@ pub fn thin_out(kept_at: &BTreeSet<UnixNanos>, now: UnixNanos) -> BTreeSet<UnixN
 /// The day of a moment, as [`VersionId::day`] counts; moments before 1970 count as its first day.
 pub fn day_of(moment: UnixNanos) -> u64 {
     u64::try_from(moment.0).unwrap_or(0) / nanos(DAY)
+}
+
+/// Which span of its length a moment lies in, counted from 1970.
+fn span_of(moment: UnixNanos, span: Duration) -> i64 {
+    moment.0.div_euclid(signed_nanos(span))
+}
+
+fn end_of(moment: UnixNanos, span: Duration) -> UnixNanos {
+    let next = span_of(moment, span).saturating_add(1);
+    UnixNanos(next.saturating_mul(signed_nanos(span)))
+}
+
+fn signed_nanos(span: Duration) -> i64 {
+    i64::try_from(span.as_nanos()).unwrap_or(i64::MAX)
 }
 
 fn age(kept_at: UnixNanos, now: UnixNanos) -> Duration {

@@ -107,9 +107,8 @@ pub fn may_go(kept_at: UnixNanos, now: UnixNanos) -> bool {
 
 /// The versions of one path that the staggered policy gives up: all but the oldest of each hour
 /// until its day has been over for a day, then of each day until its week has been over for thirty,
-/// then of each week. The oldest of a time is what
-/// lay there before a burst of changes. Thinning out today and again tomorrow leaves the same as
-/// thinning out tomorrow alone.
+/// then of each week. The oldest of a time is what lay there before a burst of changes. Thinning out
+/// today and again tomorrow leaves the same as thinning out tomorrow alone.
 pub fn thin_out(kept_at: &BTreeSet<UnixNanos>, now: UnixNanos) -> BTreeSet<UnixNanos> {
     let mut taken = BTreeSet::new();
     let mut gone = BTreeSet::new();

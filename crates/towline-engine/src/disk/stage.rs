@@ -105,7 +105,7 @@ pub(crate) struct Staged {
     shape: FileShape,
     mark: Mark,
     /// The file of the same root whose bytes these are.
-    copy_of: Option<(RelPath, DiskStamp)>,
+    copy_of: Option<Box<(RelPath, DiskStamp)>>,
 }
 
 /// A name in the directory for temporary files.
@@ -249,7 +249,7 @@ impl Staged {
             return Err(StageFault::SourceChanged);
         }
         let mut staged = Self::sealed(place, &file, shape)?;
-        staged.copy_of = Some((from.clone(), stamp));
+        staged.copy_of = Some(Box::new((from.clone(), stamp)));
         Ok(staged)
     }
 
@@ -269,7 +269,7 @@ impl Staged {
     pub(super) fn is_copy_of(&self, path: &RelPath, stamp: DiskStamp) -> bool {
         self.copy_of
             .as_ref()
-            .is_some_and(|(from, then)| from == path && *then == stamp)
+            .is_some_and(|copied| copied.0 == *path && copied.1 == stamp)
     }
 
     /// What it is.

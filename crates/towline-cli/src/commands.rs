@@ -1,6 +1,7 @@
 //! The commands, one module per group.
 
 pub(crate) mod folder;
+pub(crate) mod history;
 pub(crate) mod pairing;
 pub(crate) mod peers;
 pub(crate) mod status;

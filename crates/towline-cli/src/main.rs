@@ -49,6 +49,30 @@ enum Command {
         #[command(subcommand)]
         action: FolderAction,
     },
+    /// List what peers' changes replaced or deleted in a folder on this device, newest first.
+    History {
+        /// The folder's label, or the beginning of its id.
+        folder: String,
+        /// The versions of this file alone, named as it lies in the folder.
+        path: Option<String>,
+        /// Only versions older than this one.
+        #[arg(long, value_name = "VERSION")]
+        before: Option<String>,
+        /// How many, at most 1000.
+        #[arg(long, default_value_t = 50)]
+        limit: u32,
+    },
+    #[command(disable_version_flag = true)]
+    /// Bring back a file that a peer's change replaced or deleted; what lies there now is kept first.
+    Restore {
+        /// The folder's label, or the beginning of its id.
+        folder: String,
+        /// The file, named as it lay in the folder.
+        path: String,
+        /// Which version, as `towline history` names it [default: the newest].
+        #[arg(long = "version", value_name = "VERSION")]
+        id: Option<String>,
+    },
     /// Show how this device, its peers and its folders are.
     Status {
         /// Go on showing it after every change, until interrupted.
@@ -169,6 +193,15 @@ fn run(arguments: Arguments, output: &Output) -> Result<(), Failure> {
             Command::Join => commands::pairing::join(&home, output).await,
             Command::Peers { action } => commands::peers::run(&home, action, output).await,
             Command::Folder { action } => commands::folder::run(&home, action, output).await,
+            Command::History {
+                folder,
+                path,
+                before,
+                limit,
+            } => commands::history::list(&home, &folder, (path, before, limit), output).await,
+            Command::Restore { folder, path, id } => {
+                commands::history::restore(&home, &folder, path, id, output).await
+            }
             Command::Status { watch: true } => commands::status::watch(&home, output).await,
             Command::Status { watch: false } => commands::status::run(&home, output).await,
             Command::Stop => commands::status::stop(&home, output).await,

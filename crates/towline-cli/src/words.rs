@@ -35,6 +35,29 @@ pub(crate) fn refusal(code: &str, detail: Option<&str>) -> String {
         "link" => "this is not a Towline link, or not a whole one; copy it again",
         "id" => "this is not an id; the lists show them",
         "malformed" => "the engine does not know this command; is it of another version?",
+        "path" => {
+            "this is not a path in the folder; name it from the folder's top, like Letters/May.txt"
+        }
+        "version" => "this is not a version's name; `towline history FOLDER` lists them",
+        "unknown_version" => {
+            "there is no such version of this file here (any more); `towline history FOLDER PATH` lists them"
+        }
+        "folder_paused" => {
+            "the folder's directory cannot be used now; `towline folder list` says why"
+        }
+        "version_directory" => "a directory lies there now; move it away first",
+        "version_parent" => {
+            "a directory on the way there is a file or a link now; move that away first"
+        }
+        "version_changing" => "the file is being changed right now; nothing was done, try again",
+        "version_disk_full" => {
+            "the disk is too full to keep what lies there now; nothing was changed, make room"
+        }
+        "version_read_only" => "the folder's disk is read-only; nothing was changed",
+        "version_unwritable" | "version_unreadable" => {
+            "this user may not write there; nothing was changed, look at the directory's permissions"
+        }
+        "version_name" | "version_kind" => "this disk cannot hold such a name; nothing was changed",
         "stopping" => "the engine is stopping; start it again with `towline up`",
         other => other,
     };
@@ -199,6 +222,23 @@ pub(crate) fn bytes(bytes: u64) -> String {
     format!("{value:.1} TiB")
 }
 
+/// A Unix time in milliseconds as `2026-11-20 19:02:07 UTC`.
+pub(crate) fn moment(unix_ms: u64) -> String {
+    let seconds = unix_ms / 1000;
+    // Days are counted in eras of 400 years that begin in March, so that a leap day ends a year.
+    let days = seconds / 86_400 + 719_468;
+    let (era, day_of_era) = (days / 146_097, days % 146_097);
+    let year_of_era =
+        (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let month_from_march = (5 * day_of_year + 2) / 153;
+    let day = day_of_year - (153 * month_from_march + 2) / 5 + 1;
+    let month = (month_from_march + 2) % 12 + 1;
+    let year = era * 400 + year_of_era + u64::from(month <= 2);
+    let (hour, minute, second) = (seconds / 3600 % 24, seconds / 60 % 60, seconds % 60);
+    format!("{year:04}-{month:02}-{day:02} {hour:02}:{minute:02}:{second:02} UTC")
+}
+
 /// Whole seconds until a Unix time in milliseconds; 0 when it has passed.
 pub(crate) fn seconds_until(unix_ms: u64) -> u64 {
     let now = SystemTime::now()
@@ -206,4 +246,17 @@ pub(crate) fn seconds_until(unix_ms: u64) -> u64 {
         .unwrap_or_default();
     let now_ms = u64::try_from(now.as_millis()).unwrap_or(u64::MAX);
     unix_ms.saturating_sub(now_ms).div_ceil(1000)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::moment;
+
+    #[test]
+    fn moments_are_dates_of_the_calendar() {
+        assert_eq!(moment(0), "1970-01-01 00:00:00 UTC");
+        assert_eq!(moment(951_782_400_000), "2000-02-29 00:00:00 UTC");
+        assert_eq!(moment(1_609_459_199_999), "2020-12-31 23:59:59 UTC");
+        assert_eq!(moment(1_709_251_200_000), "2024-03-01 00:00:00 UTC");
+    }
 }

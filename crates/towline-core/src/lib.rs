@@ -23,6 +23,7 @@ pub mod pairing;
 pub mod records;
 pub mod signal;
 pub mod snapshot;
+pub mod versions;
 
 #[cfg(test)]
 mod tests;

@@ -29,6 +29,7 @@ mod serve;
 mod stage;
 #[cfg(test)]
 mod tests;
+mod versions;
 mod watch;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -39,6 +40,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
 use towline_core::io::{AbsentRoot, Age, DiskEvent, PageEnd, RootFault, ScanId, ScanScope};
 use towline_core::records::RootPath;
+use towline_core::versions::Retention;
 use towline_wire::ids::{DeviceId, FolderId};
 use towline_wire::rel_path::RelPath;
 use tracing::{debug, info, warn};
@@ -53,6 +55,7 @@ pub(crate) use root::Root;
 pub(crate) use rows::{KnownRows, OpenRows};
 pub(crate) use serve::{Opener, open_for_serving, still_has};
 pub(crate) use stage::{FileShape, StageFault, Staged, StagedFile};
+pub(crate) use versions::{RestoreFault, Version};
 
 use crate::tasks::Tasks;
 
@@ -246,6 +249,11 @@ impl Disk {
         self.shared
             .pool
             .submit(move || shared.go_on(folder, opening, id, scan));
+    }
+
+    /// Has a path looked at soon: something was put there for a person.
+    pub(crate) fn disturb(&self, folder: FolderId, path: RelPath) {
+        self.shared.hint(folder, Hint::At(path));
     }
 
     /// Carries out `DiskRequest::NoteAge`.
@@ -510,14 +518,30 @@ impl Shared {
 
     fn check(self: &Arc<Self>, folder: FolderId, opening: u64, check: Check) {
         match check {
-            Check::Still(root) => {
-                if let Err(fault) = root.check() {
-                    self.lose(folder, opening, fault);
-                }
-            }
+            Check::Still(root) => match root.check() {
+                Err(fault) => self.lose(folder, opening, fault),
+                Ok(()) => self.prune_if_due(root),
+            },
             Check::Again(path) => self.begin_open(folder, path, Reopening::After(opening)),
             Check::ScanAll => self.tell(folder, DiskEvent::Disturbed(ScanScope::All)),
         }
+    }
+
+    /// Prunes the versions of a root on the pool, when it is time.
+    fn prune_if_due(self: &Arc<Self>, root: Arc<Root>) {
+        if !root.begin_pruning() {
+            return;
+        }
+        let shared = Arc::downgrade(self);
+        self.pool.submit(move || {
+            let is_ending = || {
+                let shared = shared.upgrade();
+                shared.is_none_or(|shared| lock(&shared.state).ending)
+            };
+            if let Err(fault) = root.prune(&Retention::default(), &is_ending) {
+                warn!(%fault, "old versions cannot be removed");
+            }
+        });
     }
 
     fn pass_on(&self, folder: FolderId, scope: ScanScope) {

@@ -28,7 +28,7 @@ use tracing::{error, info};
 use zeroize::Zeroizing;
 
 use crate::clock::Clock;
-use crate::folders::Folders;
+use crate::folders::{Folders, Past};
 use crate::key::{self, KeyError, KeyPreference};
 use crate::ledger::Ledger;
 use crate::local;
@@ -36,7 +36,7 @@ use crate::network::{Network, NetworkError, NetworkSettings, Port, SignalClient}
 use crate::port;
 use crate::tasks::Tasks;
 use crate::view::{
-    self, AnswerView, CommandView, KeyPlace, StoreCondition, Surroundings, View, ViewError,
+    self, AnswerView, Asked, CommandView, KeyPlace, StoreCondition, Surroundings, View, ViewError,
 };
 
 /// Inputs that may wait for the loop: 1024. The loop takes all that wait at once; producers wait
@@ -148,6 +148,7 @@ pub struct Engine {
 pub struct Handle {
     commands: mpsc::Sender<(Command, oneshot::Sender<Result<Answer, Refusal>>)>,
     views: watch::Receiver<Arc<View>>,
+    past: Past,
     stop: CancellationToken,
 }
 
@@ -230,6 +231,7 @@ impl Engine {
         let handle = Handle {
             commands,
             views,
+            past: folders.past(),
             stop: stop.clone(),
         };
         let (end, ended) = oneshot::channel();
@@ -286,7 +288,22 @@ impl Engine {
 impl Handle {
     /// Gives a command and waits for its answer.
     pub async fn command(&self, command: CommandView) -> Result<AnswerView, ViewError> {
-        let command = view::command(command)?;
+        let command = match view::command(command)? {
+            Asked::OfDevice(command) => command,
+            Asked::OfPast(folder, asked) => {
+                let id = folder.to_string();
+                if !self
+                    .views
+                    .borrow()
+                    .folders
+                    .iter()
+                    .any(|known| known.id == id)
+                {
+                    return Err(ViewError::new("unknown_folder"));
+                }
+                return self.past.ask(folder, asked).await;
+            }
+        };
         let (reply, answer) = oneshot::channel();
         let stopping = || ViewError::new("stopping");
         self.commands

@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Instant;
 
 use tokio::sync::{Semaphore, mpsc};
@@ -27,7 +27,7 @@ use crate::transfer::{
     self, Grants, Peers, Progress, ProgressReading, Server, Transfer, TransferEvent, TransferFault,
     Work,
 };
-use crate::view::TransferView;
+use crate::view::{self, AnswerView, AskedOfPast, TransferView, ViewError};
 
 /// Events of the disk that may wait for the loop: 256. Pages of scans are bounded by their own
 /// credit; when this is full the disk waits.
@@ -175,6 +175,11 @@ impl Folders {
         }
     }
 
+    /// What was replaced and deleted in all folders.
+    pub(crate) fn past(&self) -> Past {
+        Past(Arc::downgrade(&self.library))
+    }
+
     /// Whether anything moves, so that views change without the core.
     pub(crate) fn is_moving(&self) -> bool {
         self.applies.load(Ordering::Relaxed) > 0
@@ -257,6 +262,56 @@ impl Folders {
         self.transfers
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What was replaced and deleted in all folders; cheap to clone, and of no use once the engine ends.
+#[derive(Debug, Clone)]
+pub(crate) struct Past(Weak<Library>);
+
+impl Past {
+    /// Asks a folder's version store. A change is begun on the disk even when the future is dropped.
+    pub(crate) async fn ask(
+        &self,
+        folder: FolderId,
+        asked: AskedOfPast,
+    ) -> Result<AnswerView, ViewError> {
+        let stopping = || ViewError::new("stopping");
+        let library = self.0.upgrade().ok_or_else(stopping)?;
+        // A folder that is not here was refused by whoever knows the folders.
+        let root = library.disk.root(folder);
+        let root = root.ok_or_else(|| ViewError::new("folder_paused"))?;
+        let changed = match &asked {
+            AskedOfPast::History { .. } => None,
+            AskedOfPast::Restore { path, .. } => Some(path.clone()),
+        };
+        let job = move || match asked {
+            AskedOfPast::History {
+                path,
+                before,
+                limit,
+            } => match root.history(path.as_ref(), before, limit) {
+                Ok((found, more)) => Ok(view::versions(found, more)),
+                Err(fault) => Err(view::restore_fault(fault.into())),
+            },
+            AskedOfPast::Restore { path, version } => match root.restore(&path, version) {
+                Ok(version) => Ok(view::restored(version)),
+                Err(fault) => Err(view::restore_fault(fault)),
+            },
+        };
+        let pool = Arc::clone(library.disk.pool());
+        let answer = pool.run(job).await.map_err(|_| stopping())?;
+        // The watcher sees it too, where there is one.
+        if let Some(path) = changed.filter(|_| answer.is_ok()) {
+            library.disk.disturb(folder, path);
+        }
+        answer
+    }
+}
+
+impl std::fmt::Debug for Library {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Library").finish_non_exhaustive()
     }
 }
 

@@ -13,7 +13,10 @@ use ts_rs::TS;
 
 mod translate;
 
-pub(crate) use translate::{Surroundings, answer, command, refusal, view};
+pub(crate) use translate::{
+    Asked, AskedOfPast, Surroundings, answer, command, refusal, restore_fault, restored, versions,
+    view,
+};
 
 /// Everything that a person can see at once.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
@@ -420,6 +423,26 @@ pub enum CommandView {
         /// Which folder.
         folder: String,
     },
+    /// Lists what peers' changes replaced or deleted in a folder on this device, newest first.
+    History {
+        /// Which folder.
+        folder: String,
+        /// The versions of this path alone; of all paths when `null`.
+        path: Option<String>,
+        /// Only versions older than this one: the last of the page before.
+        before: Option<String>,
+        /// Most versions in the answer, at most 1000.
+        limit: u32,
+    },
+    /// Brings a version back; what lies there now is kept as a version first.
+    Restore {
+        /// Which folder.
+        folder: String,
+        /// Where it lay, and goes.
+        path: String,
+        /// Which version; the newest when `null`.
+        version: Option<String>,
+    },
 }
 
 /// Why a command was accepted.
@@ -433,6 +456,40 @@ pub enum AnswerView {
         /// Its id.
         id: String,
     },
+    /// A page of kept versions, newest first.
+    Versions {
+        /// The page.
+        versions: Vec<VersionView>,
+        /// Whether there are older ones.
+        more: bool,
+    },
+    /// A version lies in its place again.
+    Restored {
+        /// Which one; it is no version any more.
+        version: String,
+    },
+}
+
+/// A kept version of a file or symlink.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
+pub struct VersionView {
+    /// Its name, unique in its folder on this device.
+    pub id: String,
+    /// Where it lay.
+    pub path: String,
+    /// `file` or `symlink`.
+    pub kind: String,
+    /// When it was replaced or deleted.
+    #[ts(type = "number")]
+    pub kept_at_ms: u64,
+    /// Its file time.
+    #[ts(type = "number")]
+    pub mtime_ms: i64,
+    /// Length in bytes; 0 for a symlink.
+    #[ts(type = "number")]
+    pub size: u64,
+    /// Whether its owner may execute it.
+    pub executable: bool,
 }
 
 /// Why a command was refused.
@@ -442,7 +499,9 @@ pub struct ViewError {
     /// A stable code: `name`, `unknown_peer`, `unknown_folder`, `unknown_invitation`, `no_server`,
     /// `already_here`, `root_missing`, `root_not_directory`, `root_nested`, `root_wrong_marker`,
     /// `root_no_access`, `root_read_only`, `code_letter`, `code_length`, `code_host`, `link`,
-    /// `id`, `malformed`, `stopping`.
+    /// `id`, `malformed`, `stopping`, `path`, `version`, `unknown_version`, `folder_paused`,
+    /// `version_directory`, `version_parent`, `version_changing`, or `version_` and the reason of an entry
+    /// that is held back.
     pub code: String,
     /// What it was about, if that helps; never a secret.
     pub detail: Option<String>,

@@ -103,6 +103,11 @@ export class FakeBackend implements Backend {
         return ACCEPTED;
       case "rescan":
         return ACCEPTED;
+      // Nothing was ever replaced or deleted in this world.
+      case "history":
+        return { kind: "accepted", answer: { answer: "versions", versions: [], more: false } };
+      case "restore":
+        return { kind: "refused", error: { code: "unknown_version", detail: null } };
       default:
         return assertNever(command);
     }

@@ -122,7 +122,8 @@ pub(crate) fn list(view: &View) -> String {
     lines.join("\n")
 }
 
-fn find_folder<'a>(view: &'a View, text: &str) -> Result<&'a FolderView, Failure> {
+/// The one folder that a person means by a label or the beginning of an id.
+pub(crate) fn find_folder<'a>(view: &'a View, text: &str) -> Result<&'a FolderView, Failure> {
     pick(&view.folders, text, |folder| (&folder.label, &folder.id)).map_err(|several| match several
     {
         Pick::None => Failure::new(

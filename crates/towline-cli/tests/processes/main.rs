@@ -21,4 +21,5 @@ mod process_stop;
 mod process_store;
 mod process_sync;
 mod process_trust;
+mod process_versions;
 mod support;

@@ -3,13 +3,15 @@
 //! First the bytes of all staged files are made durable together. Then each step looks once more
 //! at what lies in its place, keeps it first where the plan says so, and takes the place with one
 //! rename. At last the names are made durable together, and only then is a step *done*. A kill
-//! between any two calls leaves the old or the new file whole under its name.
+//! between any two calls leaves the old or the new file whole under its name. What a step replaces or
+//! removes, and the plan does not keep beside, goes to the version store (see `versions`).
 //!
 //! Order: what is made or replaced comes first, parents before children; then removals, children
 //! before parents; then what takes the place of a directory that the removals have emptied.
 
 use std::collections::BTreeSet;
 use std::io;
+use std::sync::PoisonError;
 use std::sync::atomic::Ordering;
 
 use towline_core::io::{Expected, Found, Outcome, Step};
@@ -23,6 +25,7 @@ use super::outcome::{held_reason, outcome_of};
 use super::parents::{Missing, NEW_DIRECTORY_MODE, Parents};
 use super::root::Root;
 use super::stage::Staged;
+use super::versions::Keeper;
 
 /// Files or directories up to which each is synced alone: 4. A sync of the whole filesystem costs
 /// about as much as a few single ones, but may have to wait for other programs' writes.
@@ -46,9 +49,21 @@ pub(crate) fn commit(root: &Root, batch: Vec<Ready>) -> Vec<(RelPath, Outcome)> 
             .map(|ready| (ready.step.path, Outcome::Stale))
             .collect();
     }
+    let placing = &root.versions.placing;
+    let _placing = placing.read().unwrap_or_else(PoisonError::into_inner);
+    let keeper = match Keeper::begin(root, batch.iter().map(|ready| &ready.step)) {
+        Ok(keeper) => keeper,
+        // Nothing gives way that cannot be kept.
+        Err(fault) => {
+            let held = Outcome::Held(held_reason(&fault));
+            let each = |ready: Ready| (ready.step.path, held.clone());
+            return batch.into_iter().map(each).collect();
+        }
+    };
     let data = sync_data(root, &batch).map_err(|fault| held_reason(&fault));
     let mut run = Run {
         root,
+        keeper: &keeper,
         parents: Parents::new(root),
         keep_parents: Parents::new(root),
         touched: BTreeSet::new(),
@@ -114,6 +129,7 @@ fn sync_data(root: &Root, batch: &[Ready]) -> io::Result<()> {
 /// One batch on its way.
 struct Run<'root> {
     root: &'root Root,
+    keeper: &'root Keeper,
     parents: Parents<'root>,
     keep_parents: Parents<'root>,
     /// The directories whose names changed; `None` is the root.
@@ -162,16 +178,26 @@ impl Run<'_> {
             self.touched.insert(keep.parent());
         }
         match (&step.content, staged) {
-            (Content::File { .. }, Some(staged)) => {
-                place_file(self.root, &mut self.keep_parents, &target, staged)
-            }
+            (Content::File { .. }, Some(staged)) => place_file(
+                self.root,
+                self.keeper,
+                &mut self.keep_parents,
+                &target,
+                staged,
+            ),
             // The caller owes the bytes; without them nothing can be done.
             (Content::File { .. }, None) => Ok(Outcome::NoSource),
-            (Content::Symlink { target: text }, _) => {
-                place_link(self.root, &mut self.keep_parents, &target, text)
+            (Content::Symlink { target: text }, _) => place_link(
+                self.root,
+                self.keeper,
+                &mut self.keep_parents,
+                &target,
+                text,
+            ),
+            (Content::Directory, _) => {
+                place_directory(self.root, self.keeper, &mut self.keep_parents, &target)
             }
-            (Content::Directory, _) => place_directory(self.root, &mut self.keep_parents, &target),
-            (Content::Absent, _) => remove(self.root, &mut self.keep_parents, &target),
+            (Content::Absent, _) => remove(self.root, self.keeper, &mut self.keep_parents, &target),
         }
     }
 
@@ -185,6 +211,7 @@ impl Run<'_> {
             }
         }
         if alone {
+            self.keeper.sync()?;
             for directory in &self.touched {
                 let synced = match directory {
                     None => self.root.top().sync(),
@@ -240,6 +267,14 @@ impl Target<'_> {
             .any(|(name, _)| name == self.name))
     }
 
+    fn second_name(&self) -> SecondName<'_> {
+        SecondName {
+            directory: self.directory,
+            name: self.name,
+            there: self.there,
+        }
+    }
+
     /// Whether what lay there when the step began still does, its bytes unchanged.
     fn is_untouched(&self) -> io::Result<bool> {
         Ok(
@@ -254,6 +289,7 @@ impl Target<'_> {
 
 fn place_file(
     root: &Root,
+    keeper: &Keeper,
     keep_parents: &mut Parents<'_>,
     target: &Target<'_>,
     staged: Staged,
@@ -266,7 +302,12 @@ fn place_file(
             root.temporary().set_mode(staged.name(), mode)?;
         }
     }
-    let kept = match take_place(root, keep_parents, target, staged.name())? {
+    let is_same = matches!(target.step.expected, Expected::Stamped(stamp)
+        if staged.is_copy_of(&target.step.path, stamp));
+    // Where only the metadata is new, no bytes give way.
+    let nothing = Keeper::default();
+    let keeper = if is_same { &nothing } else { keeper };
+    let kept = match take_place(root, keeper, keep_parents, target, staged.name())? {
         Taken::Yes(kept) => kept,
         Taken::No(outcome) => return Ok(outcome),
     };
@@ -280,6 +321,7 @@ fn place_file(
 
 fn place_link(
     root: &Root,
+    keeper: &Keeper,
     keep_parents: &mut Parents<'_>,
     target: &Target<'_>,
     text: &SymlinkTarget,
@@ -295,7 +337,7 @@ fn place_link(
     }
     let taken = temporary
         .mark(&name)
-        .and_then(|mark| Ok((mark, take_place(root, keep_parents, target, &name)?)));
+        .and_then(|mark| Ok((mark, take_place(root, keeper, keep_parents, target, &name)?)));
     match taken {
         Ok((mark, Taken::Yes(kept))) => {
             let stamp = Some(stamp_now(target, &mark));
@@ -318,6 +360,7 @@ fn place_link(
 
 fn place_directory(
     root: &Root,
+    keeper: &Keeper,
     keep_parents: &mut Parents<'_>,
     target: &Target<'_>,
 ) -> io::Result<Outcome> {
@@ -336,20 +379,25 @@ fn place_directory(
                 Keeping::Kept(kept) => kept,
                 Keeping::Failed(outcome) => return Ok(outcome),
             };
-            // A file gives way to a directory: it goes aside until the directory is there.
-            let aside = format!("aside-{}", root.next_number());
-            let temporary = root.temporary();
-            directory.rename(name, temporary, &aside)?;
-            let made = if temporary.mark(&aside)?.same_bytes(old) {
+            // A file gives way to a directory: it goes aside, to its place as a version if it has one.
+            let number = format!("aside-{}", root.next_number());
+            let version = keeper.place(&target.step.path);
+            let (place, aside) = version.unwrap_or((root.temporary(), number.as_str()));
+            directory.rename_new(name, place, aside)?;
+            let made = if place.mark(aside)?.same_bytes(old) {
                 directory.make_directory(name, NEW_DIRECTORY_MODE)
             } else {
                 Err(io::ErrorKind::AlreadyExists.into())
             };
             if let Err(fault) = made {
-                temporary.rename_new(&aside, directory, name)?;
+                place.rename_new(aside, directory, name)?;
                 return Err(fault);
             }
-            temporary.remove_file(&aside)?;
+            if version.is_some() {
+                root.versions.add_bytes(old);
+            } else {
+                place.remove_file(aside)?;
+            }
         }
     }
     let stamp = Some(directory.mark(name)?.stamp);
@@ -359,7 +407,12 @@ fn place_directory(
     })
 }
 
-fn remove(root: &Root, keep_parents: &mut Parents<'_>, target: &Target<'_>) -> io::Result<Outcome> {
+fn remove(
+    root: &Root,
+    keeper: &Keeper,
+    keep_parents: &mut Parents<'_>,
+    target: &Target<'_>,
+) -> io::Result<Outcome> {
     let Target {
         directory,
         name,
@@ -370,18 +423,88 @@ fn remove(root: &Root, keep_parents: &mut Parents<'_>, target: &Target<'_>) -> i
     match there {
         None => {}
         Some(mark) if mark.kind == Kind::Directory => directory.remove_directory(name)?,
-        Some(_) => {
+        Some(old) => {
             kept = match keep_first(root, keep_parents, target)? {
                 Keeping::Kept(kept) => kept,
                 Keeping::Failed(outcome) => return Ok(outcome),
             };
-            directory.remove_file(name)?;
+            match keeper.place(&target.step.path) {
+                Some(place) => {
+                    if !move_to_versions(root, target, old, place)? {
+                        return Ok(Outcome::Stale);
+                    }
+                }
+                None => directory.remove_file(name)?,
+            }
         }
     }
     Ok(Outcome::Done {
         stamp: None,
         kept: found_kept(keep_parents, kept),
     })
+}
+
+/// Moves what lies at a target into the version store; `false` when it was something else by then, which
+/// lies in its place again.
+fn move_to_versions(
+    root: &Root,
+    target: &Target<'_>,
+    old: &Mark,
+    (versions, number): (&Directory, &str),
+) -> io::Result<bool> {
+    match target.directory.rename_new(target.name, versions, number) {
+        // Another filesystem is mounted below the root: there is nothing to do but to copy.
+        Err(fault) if fault.kind() == io::ErrorKind::CrossesDevices => {
+            give_second_name(root, &target.second_name(), versions, number)?;
+            if !target.is_untouched()? {
+                versions.remove_file(number)?;
+                return Ok(false);
+            }
+            target.directory.remove_file(target.name)?;
+        }
+        other => {
+            other?;
+            if !versions.mark(number)?.same_bytes(old) {
+                versions.rename_new(number, target.directory, target.name)?;
+                return Ok(false);
+            }
+        }
+    }
+    root.versions.add_bytes(old);
+    Ok(true)
+}
+
+/// Gives what lies in a place a second name in the version store, if the batch has a place for it there.
+/// `false` when it was changed meanwhile.
+pub(super) fn keep_version(
+    root: &Root,
+    keeper: &Keeper,
+    path: &RelPath,
+    lying: &SecondName<'_>,
+) -> io::Result<bool> {
+    let (Some((versions, number)), Some(old)) = (keeper.place(path), &lying.there) else {
+        return Ok(true);
+    };
+    give_second_name(root, lying, versions, number)?;
+    let now = mark_if_any(lying.directory, lying.name)?;
+    if now.is_some_and(|now| now.same_bytes(old)) {
+        root.versions.add_bytes(old);
+        return Ok(true);
+    }
+    // The second name may show a person's new bytes; or it is the last of the old ones, and stays.
+    let second = versions.mark(number)?;
+    if now.is_some_and(|now| now.identity == second.identity) {
+        versions.remove_file(number)?;
+    }
+    Ok(false)
+}
+
+/// Something that is to have a second name.
+pub(super) struct SecondName<'a> {
+    pub(super) directory: &'a Directory,
+    pub(super) name: &'a str,
+    /// What it was when it was looked at.
+    pub(super) there: Option<Mark>,
 }
 
 /// Whether a temporary name has taken its place.
@@ -393,6 +516,7 @@ enum Taken {
 /// Brings a temporary file or link to its place, keeping first what lies there.
 fn take_place(
     root: &Root,
+    keeper: &Keeper,
     keep_parents: &mut Parents<'_>,
     target: &Target<'_>,
     temporary_name: &str,
@@ -417,6 +541,10 @@ fn take_place(
         Some(_) => match keep_first(root, keep_parents, target)? {
             Keeping::Failed(outcome) => Ok(Taken::No(outcome)),
             Keeping::Kept(kept) => {
+                let there = target.second_name();
+                if !keep_version(root, keeper, &target.step.path, &there)? {
+                    return Ok(Taken::No(Outcome::Stale));
+                }
                 temporary.rename(temporary_name, directory, name)?;
                 Ok(Taken::Yes(kept))
             }
@@ -445,7 +573,7 @@ fn keep_first(
         return Ok(Keeping::Failed(Outcome::Stale));
     };
     let keep_directory = keep_parents.of(keep, Missing::Make)?;
-    let made = match give_second_name(root, target, keep_directory, keep_name) {
+    let made = match give_second_name(root, &target.second_name(), keep_directory, keep_name) {
         Ok(()) => true,
         Err(fault) if fault.kind() == io::ErrorKind::AlreadyExists => {
             let there = keep_directory.mark(keep_name)?;
@@ -484,7 +612,7 @@ fn keep_first(
 /// A hard link where there are such, else a copy.
 fn give_second_name(
     root: &Root,
-    target: &Target<'_>,
+    target: &SecondName<'_>,
     keep_directory: &Directory,
     keep_name: &str,
 ) -> io::Result<()> {
@@ -514,7 +642,7 @@ fn give_second_name(
     moved
 }
 
-fn copy_file(target: &Target<'_>, temporary: &Directory, name: &str) -> io::Result<()> {
+fn copy_file(target: &SecondName<'_>, temporary: &Directory, name: &str) -> io::Result<()> {
     let from = target.directory.open_file(target.name)?;
     let executable = target
         .there
@@ -576,7 +704,7 @@ fn found_kept(keep_parents: &mut Parents<'_>, kept: Option<Found>) -> Option<Fou
     Some(kept)
 }
 
-fn mark_if_any(directory: &Directory, name: &str) -> io::Result<Option<Mark>> {
+pub(super) fn mark_if_any(directory: &Directory, name: &str) -> io::Result<Option<Mark>> {
     match directory.mark(name) {
         Ok(mark) => Ok(Some(mark)),
         Err(fault) if fault.kind() == io::ErrorKind::NotFound => Ok(None),

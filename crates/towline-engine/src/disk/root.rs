@@ -22,6 +22,7 @@ use super::marker::{self, Marker};
 use super::own_writes::OwnWrites;
 use super::pool::lock;
 use super::stage;
+use super::versions::VersionStore;
 
 /// The directory for temporary files in the marker directory.
 const TEMPORARY_DIRECTORY: &str = "tmp";
@@ -52,6 +53,8 @@ pub(crate) struct Root {
     pub(super) own_writes: OwnWrites,
     /// Whether the filesystem has said that it has no hard links (they are not tried again).
     pub(super) without_links: AtomicBool,
+    /// What was replaced and removed here.
+    pub(super) versions: VersionStore,
 }
 
 impl Root {
@@ -129,6 +132,7 @@ impl Root {
             staged: AtomicU64::new(0),
             own_writes: OwnWrites::default(),
             without_links: AtomicBool::new(false),
+            versions: VersionStore::default(),
         })
     }
 

@@ -104,6 +104,8 @@ pub(crate) struct Staged {
     place: Place,
     shape: FileShape,
     mark: Mark,
+    /// The file of the same root whose bytes these are.
+    copy_of: Option<Box<(RelPath, DiskStamp)>>,
 }
 
 /// A name in the directory for temporary files.
@@ -246,7 +248,9 @@ impl Staged {
         if end != shape.size || hasher.finalize().as_bytes() != shape.hash.as_bytes() {
             return Err(StageFault::SourceChanged);
         }
-        Self::sealed(place, &file, shape)
+        let mut staged = Self::sealed(place, &file, shape)?;
+        staged.copy_of = Some(Box::new((from.clone(), stamp)));
+        Ok(staged)
     }
 
     /// Copies what is staged once more, for another place with the same bytes.
@@ -259,6 +263,13 @@ impl Staged {
         let (place, file) = Place::numbered(root, shape).map_err(|fault| held(&fault))?;
         copy_bytes(&source, &file).map_err(|fault| held(&fault))?;
         Self::sealed(place, &file, shape)
+    }
+
+    /// Whether it has the very bytes that lie at this path as long as that has this stamp.
+    pub(super) fn is_copy_of(&self, path: &RelPath, stamp: DiskStamp) -> bool {
+        self.copy_of
+            .as_ref()
+            .is_some_and(|copied| copied.0 == *path && copied.1 == stamp)
     }
 
     /// What it is.
@@ -282,7 +293,12 @@ impl Staged {
     fn sealed(place: Place, file: &File, shape: FileShape) -> Result<Self, StageFault> {
         let sealed = set_mtime(file, shape.mtime).and_then(|()| mark_of(file));
         let mark = sealed.map_err(|fault| held(&fault))?;
-        Ok(Self { place, shape, mark })
+        Ok(Self {
+            place,
+            shape,
+            mark,
+            copy_of: None,
+        })
     }
 }
 

@@ -8,6 +8,7 @@ mod kill;
 mod place;
 mod scan;
 mod stage;
+mod versions;
 mod whole;
 
 use std::collections::BTreeMap;

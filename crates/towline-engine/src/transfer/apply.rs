@@ -237,7 +237,9 @@ impl Sorted {
             let staged = if size == 0 {
                 Staged::whole(root, shape, &[])
             } else {
-                held.iter()
+                // Its own bytes under new metadata first: then nothing gives way that must be kept.
+                let own = held.iter().filter(|(path, _)| *path == step.path);
+                own.chain(held)
                     .find_map(|(path, stamp)| Staged::copied(root, shape, path, *stamp).ok())
                     .ok_or(StageFault::SourceChanged)
             };

@@ -14,14 +14,19 @@ use towline_core::snapshot::{
     FolderPeerState, FolderState, FolderSummary, LinkState, PairingFault, PairingSummary,
     PeerSummary, ServerState, Snapshot,
 };
+use towline_core::versions::VersionId;
 use towline_wire::code::CodeError;
+use towline_wire::entry::UnixNanos;
 use towline_wire::ids::{DeviceId, FolderId};
 use towline_wire::link_uri::LinkError;
+use towline_wire::rel_path::RelPath;
+
+use crate::disk::{RestoreFault, Version};
 
 use super::{
     AnswerView, CommandView, DeviceView, FolderPeerView, FolderStateView, FolderView, HeldBackView,
     InvitationView, KeyPlace, LinkView, PairingView, PathView, PeerView, Secret, ServerStateView,
-    ServerView, StoreCondition, SymbolView, TransferView, View, ViewError,
+    ServerView, StoreCondition, SymbolView, TransferView, VersionView, View, ViewError,
 };
 
 /// What a view shows that the core does not know.
@@ -86,9 +91,65 @@ pub(crate) fn view(snapshot: &Snapshot, around: &Surroundings<'_>) -> View {
     }
 }
 
-/// The core's command for a shell's, every text parsed.
-pub(crate) fn command(command: CommandView) -> Result<Command, ViewError> {
-    Ok(match command {
+/// A shell's command, every text parsed, by who answers it.
+#[derive(Debug)]
+pub(crate) enum Asked {
+    /// The device, which decides.
+    OfDevice(Command),
+    /// The version store of a folder on the disk.
+    OfPast(FolderId, AskedOfPast),
+}
+
+/// What a version store is asked.
+#[derive(Debug)]
+pub(crate) enum AskedOfPast {
+    /// Its versions, newest first.
+    History {
+        /// Of this path alone.
+        path: Option<RelPath>,
+        /// Older than this one.
+        before: Option<VersionId>,
+        /// Most of them.
+        limit: usize,
+    },
+    /// One of them back in its place.
+    Restore {
+        /// Its place.
+        path: RelPath,
+        /// Which one; the newest when `None`.
+        version: Option<VersionId>,
+    },
+}
+
+/// Parses a shell's command.
+pub(crate) fn command(command: CommandView) -> Result<Asked, ViewError> {
+    Ok(Asked::OfDevice(match command {
+        CommandView::History {
+            folder,
+            path,
+            before,
+            limit,
+        } => {
+            let asked = AskedOfPast::History {
+                path: path.map(rel_path).transpose()?,
+                before: before.as_deref().map(version_id).transpose()?,
+                limit: usize::try_from(limit)
+                    .unwrap_or(VERSIONS_MAX)
+                    .clamp(1, VERSIONS_MAX),
+            };
+            return Ok(Asked::OfPast(folder_id(&folder)?, asked));
+        }
+        CommandView::Restore {
+            folder,
+            path,
+            version,
+        } => {
+            let asked = AskedOfPast::Restore {
+                path: rel_path(path)?,
+                version: version.as_deref().map(version_id).transpose()?,
+            };
+            return Ok(Asked::OfPast(folder_id(&folder)?, asked));
+        }
         CommandView::NameDevice { name } => Command::NameDevice(name),
         CommandView::StartPairing => Command::StartPairing,
         CommandView::JoinPairing { code } if code.reveal().trim_start().starts_with("towline:") => {
@@ -135,7 +196,59 @@ pub(crate) fn command(command: CommandView) -> Result<Command, ViewError> {
         },
         CommandView::RemoveFolder { folder } => Command::RemoveFolder(folder_id(&folder)?),
         CommandView::Rescan { folder } => Command::Rescan(folder_id(&folder)?),
-    })
+    }))
+}
+
+/// Most versions in one answer: 1000, about 5 MB of the longest paths, below a line's bound.
+const VERSIONS_MAX: usize = 1000;
+
+/// A page of versions.
+pub(crate) fn versions(found: Vec<Version>, more: bool) -> AnswerView {
+    let millis = |nanos: UnixNanos| nanos.0.div_euclid(1_000_000);
+    let each = |version: Version| VersionView {
+        id: version.kept.id.to_string(),
+        path: version.kept.path.into(),
+        kind: if version.is_symlink {
+            "symlink"
+        } else {
+            "file"
+        }
+        .to_owned(),
+        kept_at_ms: u64::try_from(millis(version.kept.kept_at)).unwrap_or(0),
+        mtime_ms: millis(version.mtime),
+        size: version.size,
+        executable: version.executable,
+    };
+    AnswerView::Versions {
+        versions: found.into_iter().map(each).collect(),
+        more,
+    }
+}
+
+/// A version is back.
+pub(crate) fn restored(version: VersionId) -> AnswerView {
+    AnswerView::Restored {
+        version: version.to_string(),
+    }
+}
+
+/// The stable code of a version that is not back.
+pub(crate) fn restore_fault(fault: RestoreFault) -> ViewError {
+    match fault {
+        RestoreFault::Unknown => ViewError::new("unknown_version"),
+        RestoreFault::IsDirectory => ViewError::new("version_directory"),
+        RestoreFault::NoWay => ViewError::new("version_parent"),
+        RestoreFault::Changing => ViewError::new("version_changing"),
+        RestoreFault::Held(reason) => ViewError::new(&format!("version_{}", held_reason(reason))),
+    }
+}
+
+fn rel_path(text: String) -> Result<RelPath, ViewError> {
+    RelPath::parse(text).map_err(|_| ViewError::new("path"))
+}
+
+fn version_id(text: &str) -> Result<VersionId, ViewError> {
+    text.parse().map_err(|_| ViewError::new("version"))
 }
 
 /// What a shell is told of a command's answer.

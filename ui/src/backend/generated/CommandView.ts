@@ -67,4 +67,32 @@ folder: string, } | { "command": "rescan",
 /**
  * Which folder.
  */
-folder: string, };
+folder: string, } | { "command": "history", 
+/**
+ * Which folder.
+ */
+folder: string, 
+/**
+ * The versions of this path alone; of all paths when `null`.
+ */
+path: string | null, 
+/**
+ * Only versions older than this one: the last of the page before.
+ */
+before: string | null, 
+/**
+ * Most versions in the answer, at most 1000.
+ */
+limit: number, } | { "command": "restore", 
+/**
+ * Which folder.
+ */
+folder: string, 
+/**
+ * Where it lay, and goes.
+ */
+path: string, 
+/**
+ * Which version; the newest when `null`.
+ */
+version: string | null, };

@@ -208,6 +208,12 @@ impl Directory {
         Ok(fs::fsync(&self.0)?)
     }
 
+    /// The size of this filesystem in bytes.
+    pub(crate) fn filesystem_bytes(&self) -> io::Result<u64> {
+        let stat = fs::fstatvfs(&self.0)?;
+        Ok(stat.f_blocks.saturating_mul(stat.f_frsize))
+    }
+
     /// Makes everything on this filesystem durable; `Unsupported` where there is no such call.
     #[cfg(any(target_os = "linux", target_os = "android"))]
     pub(crate) fn sync_filesystem(&self) -> io::Result<()> {

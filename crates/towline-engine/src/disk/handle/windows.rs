@@ -172,6 +172,11 @@ impl Directory {
         Ok(())
     }
 
+    /// The size of this filesystem in bytes; `Unsupported`, so that nothing is ever pruned here.
+    pub(crate) fn filesystem_bytes(&self) -> io::Result<u64> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+
     /// `Unsupported`: there is no such call for everybody.
     pub(crate) fn sync_filesystem(&self) -> io::Result<()> {
         Err(io::ErrorKind::Unsupported.into())

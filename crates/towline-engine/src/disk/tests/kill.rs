@@ -108,6 +108,7 @@ fn kill_at_any_moment_leaves_whole_files() {
             .filter(|name| !name.starts_with("kept"))
             .collect();
         assert_eq!(names.len(), 24);
+        assert_versions_are_whole_and_named(directory.path());
     }
     let root = Root::open(&root_path(directory.path()), FOLDER).unwrap();
     drop(root);
@@ -136,4 +137,27 @@ fn whole_files(root: &Path) -> std::collections::BTreeSet<String> {
         }
     }
     names
+}
+
+/// Every version is a whole file, and everything in the store has its name.
+fn assert_versions_are_whole_and_named(root: &Path) {
+    let opened = Root::open(&root_path(root), FOLDER).unwrap();
+    let (found, more) = opened.history(None, None, usize::MAX).unwrap();
+    assert!(!more && !found.is_empty());
+    for version in &found {
+        let id = version.kept.id;
+        assert_whole(&root.join(format!(".towline/versions/{}/{}", id.day, id.number)));
+    }
+    let in_store: usize = opened_days(root).iter().map(|day| numbers_in(day)).sum();
+    assert_eq!(found.len(), in_store, "a version without its name");
+}
+
+fn opened_days(root: &Path) -> Vec<PathBuf> {
+    let days = fs::read_dir(root.join(".towline/versions")).unwrap();
+    days.map(|day| day.unwrap().path()).collect()
+}
+
+/// Versions in a day's directory: everything but the names.
+fn numbers_in(day: &Path) -> usize {
+    fs::read_dir(day).unwrap().count() - 1
 }

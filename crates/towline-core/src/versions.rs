@@ -2,10 +2,9 @@
 //!
 //! A version is named by the day on which it was kept and a number within that day, so names order
 //! by age and never come again. What may go is decided here, pure, with time as a parameter: by age
-//! ([`Retention::is_too_old`]), by room ([`Retention::bytes_max`]), or thinned out
-//! ([`thin_out`]). Nothing is due within its first minute. Times are Unix nanoseconds (UTC).
+//! ([`Retention::is_too_old`]) or by room ([`Retention::bytes_max`]). Nothing is due within its first
+//! minute. Times are Unix nanoseconds (UTC).
 
-use std::collections::BTreeSet;
 use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
@@ -105,48 +104,9 @@ pub fn may_go(kept_at: UnixNanos, now: UnixNanos) -> bool {
     now.0.abs_diff(kept_at.0) > nanos(KEPT_AT_LEAST)
 }
 
-/// The versions of one path that the staggered policy gives up: all but the oldest of each hour
-/// until its day has been over for a day, then of each day until its week has been over for thirty,
-/// then of each week. The oldest of a time is what lay there before a burst of changes. Thinning out
-/// today and again tomorrow leaves the same as thinning out tomorrow alone.
-pub fn thin_out(kept_at: &BTreeSet<UnixNanos>, now: UnixNanos) -> BTreeSet<UnixNanos> {
-    let mut taken = BTreeSet::new();
-    let mut gone = BTreeSet::new();
-    for at in kept_at {
-        // All of a span grow coarser together, so what one thinning keeps the next one keeps too.
-        let ended = |span: Duration| age(end_of(*at, span), now);
-        let span = if ended(DAY * 7) > DAY * 30 {
-            DAY * 7
-        } else if ended(DAY) > DAY {
-            DAY
-        } else {
-            HOUR
-        };
-        let first_of_its_span = taken.insert((span, span_of(*at, span)));
-        if !first_of_its_span && may_go(*at, now) {
-            gone.insert(*at);
-        }
-    }
-    gone
-}
-
 /// The day of a moment, as [`VersionId::day`] counts; moments before 1970 count as its first day.
 pub fn day_of(moment: UnixNanos) -> u64 {
     u64::try_from(moment.0).unwrap_or(0) / nanos(DAY)
-}
-
-/// Which span of its length a moment lies in, counted from 1970.
-fn span_of(moment: UnixNanos, span: Duration) -> i64 {
-    moment.0.div_euclid(signed_nanos(span))
-}
-
-fn end_of(moment: UnixNanos, span: Duration) -> UnixNanos {
-    let next = span_of(moment, span).saturating_add(1);
-    UnixNanos(next.saturating_mul(signed_nanos(span)))
-}
-
-fn signed_nanos(span: Duration) -> i64 {
-    i64::try_from(span.as_nanos()).unwrap_or(i64::MAX)
 }
 
 fn age(kept_at: UnixNanos, now: UnixNanos) -> Duration {
@@ -157,7 +117,6 @@ fn nanos(span: Duration) -> u64 {
     u64::try_from(span.as_nanos()).unwrap_or(u64::MAX)
 }
 
-const HOUR: Duration = Duration::from_secs(60 * 60);
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// No version goes within this time: one minute. Whoever sees a file vanish can still bring it back,
@@ -166,16 +125,12 @@ const KEPT_AT_LEAST: Duration = Duration::from_secs(60);
 
 #[cfg(test)]
 mod tests {
-    use proptest::prelude::*;
-
     use super::*;
 
     const NOW: UnixNanos = UnixNanos(1_790_000_000_000_000_000);
 
-    fn before(ages: &BTreeSet<u64>) -> BTreeSet<UnixNanos> {
-        let second = 1_000_000_000;
-        let at = |age: &u64| UnixNanos(NOW.0 - i64::try_from(*age).unwrap() * second);
-        ages.iter().map(at).collect()
+    fn before(seconds: i64) -> UnixNanos {
+        UnixNanos(NOW.0 - seconds * 1_000_000_000)
     }
 
     #[test]
@@ -193,45 +148,11 @@ mod tests {
     #[test]
     fn age_and_room_have_bounds_and_the_first_minute_is_safe() {
         let keep = Retention::default();
-        let at = |age: u64| *before(&BTreeSet::from([age])).first().unwrap();
-        assert!(!keep.is_too_old(at(30 * 86_400), NOW));
-        assert!(keep.is_too_old(at(30 * 86_400 + 1), NOW));
-        assert!(!may_go(at(60), NOW) && may_go(at(61), NOW));
+        assert!(!keep.is_too_old(before(30 * 86_400), NOW));
+        assert!(keep.is_too_old(before(30 * 86_400 + 1), NOW));
+        assert!(!may_go(before(60), NOW) && may_go(before(61), NOW));
         assert_eq!(keep.bytes_max(1000), 100);
         assert_eq!(keep.bytes_max(u64::MAX), keep.bytes_max);
         assert!(!keep.is_too_old(UnixNanos(i64::MAX), NOW));
-    }
-
-    proptest! {
-        #[test]
-        fn thinning_out_keeps_one_of_each_span_and_the_oldest(
-            ages in proptest::collection::btree_set(0_u64..200 * 86_400, 1..200),
-        ) {
-            let all = before(&ages);
-            let gone = thin_out(&all, NOW);
-            let left: BTreeSet<_> = all.difference(&gone).copied().collect();
-            prop_assert_eq!(all.first(), left.first());
-            prop_assert!(gone.iter().all(|at| may_go(*at, NOW)));
-            prop_assert!(thin_out(&left, NOW).is_empty(), "once is enough");
-            // What goes has an older one that stays within its week at most.
-            for at in &gone {
-                let week = 7 * 86_400 * 1_000_000_000;
-                prop_assert!(left.range(..at).any(|older| at.0 - older.0 < week));
-            }
-        }
-
-        #[test]
-        fn thinning_out_often_leaves_the_same_as_once(
-            ages in proptest::collection::btree_set(0_u64..60 * 86_400, 1..200),
-            later in 61_u64..60 * 86_400,
-        ) {
-            let all = before(&ages);
-            let then = UnixNanos(NOW.0 + i64::try_from(later).unwrap() * 1_000_000_000);
-            let first = thin_out(&all, NOW);
-            let between: BTreeSet<_> = all.difference(&first).copied().collect();
-            let second = thin_out(&between, then);
-            let both: BTreeSet<_> = first.union(&second).copied().collect();
-            prop_assert_eq!(both, thin_out(&all, then));
-        }
     }
 }

@@ -7,6 +7,7 @@ use towline_engine::view::{AnswerView, CommandView, VersionView};
 
 use super::folder::find_folder;
 use crate::output::{Failure, Output};
+use crate::plain::plain;
 use crate::words;
 
 /// Lists versions: of one path or of all, older than one or all, so many.
@@ -66,8 +67,7 @@ fn lines(versions: &[VersionView], more: bool) -> String {
             version.id,
             words::moment(version.kept_at_ms),
             words::bytes(version.size),
-            // A name may hold what would move the cursor.
-            version.path.escape_debug()
+            plain(&version.path)
         )
     };
     let mut lines: Vec<String> = versions.iter().map(line).collect();

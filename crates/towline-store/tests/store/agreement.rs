@@ -10,6 +10,7 @@ use towline_store::memory::MemoryStore;
 use towline_store::{Opened, Records, Store};
 use towline_wire::entry::{Content, Entry};
 use towline_wire::ids::{DeviceId, FolderId, Incarnation, Sequence};
+use towline_wire::limits::VERSION_COUNTER_MAX;
 use towline_wire::rel_path::RelPath;
 
 use crate::sample::{
@@ -216,7 +217,7 @@ fn entries() -> impl Strategy<Value = Entry> {
         vec![(1, 1)],
         vec![(1, 2)],
         vec![(1, 1), (2, 1)],
-        vec![(3, u64::MAX)],
+        vec![(3, VERSION_COUNTER_MAX)],
     ]);
     let contents = prop_oneof![
         Just(Content::Absent),

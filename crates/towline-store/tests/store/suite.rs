@@ -8,6 +8,7 @@ use towline_store::Records;
 use towline_store::memory::MemoryStore;
 use towline_wire::entry::{Content, Entry};
 use towline_wire::ids::{Incarnation, Sequence};
+use towline_wire::limits::VERSION_COUNTER_MAX;
 
 use crate::sample::{
     FRESH, bytes, device, entry, folder, folder_record, hash, new_store, our, path, peer_record,
@@ -87,7 +88,10 @@ fn share(store: &mut dyn Records) {
 fn one_of_each_kind() -> Vec<OurRow> {
     vec![
         our(entry("a", &[(1, 1)], Content::Directory), 1),
-        our(entry("a/file", &[(1, 1), (2, u64::MAX)], bytes(1, 100)), 2),
+        our(
+            entry("a/file", &[(1, 1), (2, VERSION_COUNTER_MAX)], bytes(1, 100)),
+            2,
+        ),
         our(entry("a/gone", &[(1, 2)], Content::Absent), 3),
         our(entry("a/link", &[(1, 1)], symlink("../elsewhere")), 4),
         our(entry("naïve ☂", &[(3, 9)], bytes(2, 11)), 5),
@@ -208,7 +212,11 @@ fn a_row_put_again_moves_the_sums_and_its_place_in_the_index() {
         share(store);
         persist(store, vec![put_ours(one_of_each_kind())]);
         let gone = our(
-            entry("a/file", &[(1, 2), (2, u64::MAX)], Content::Absent),
+            entry(
+                "a/file",
+                &[(1, 2), (2, VERSION_COUNTER_MAX)],
+                Content::Absent,
+            ),
             6,
         );
         let grown = our(entry("naïve ☂", &[(3, 10)], bytes(2, 12)), 7);
@@ -280,7 +288,11 @@ fn what_a_peer_says_is_needed_unless_it_is_exactly_ours() {
         share(store);
         let kept = one_of_each_kind();
         persist(store, vec![put_ours(kept.clone())]);
-        let newer = entry("a/file", &[(1, 1), (2, u64::MAX), (3, 1)], bytes(2, 11));
+        let newer = entry(
+            "a/file",
+            &[(1, 1), (2, VERSION_COUNTER_MAX), (3, 1)],
+            bytes(2, 11),
+        );
         let never_known = entry("b", &[(4, 1)], Content::Absent);
         let same = kept[0].entry.clone();
         let entries = vec![newer.clone(), never_known.clone(), same];

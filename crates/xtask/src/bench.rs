@@ -1,4 +1,4 @@
-//! `cargo xtask bench`: how fast the shipped program is, beside rsync and syncthing.
+//! `cargo xtask bench`: how fast the shipped program is, beside syncthing, rsync and rsync over ssh.
 //!
 //! Every contestant carries the same tree from one directory of this machine to another, in
 //! interleaved rounds, so that a machine that drifts drifts for all. A round counts only when an
@@ -57,14 +57,24 @@ enum Contestant {
     Towline,
     Syncthing,
     Rsync,
+    RsyncOverSsh,
 }
 
 impl Contestant {
+    /// Everybody, in the order of the report.
+    const ALL: [Self; 4] = [
+        Self::Towline,
+        Self::Syncthing,
+        Self::RsyncOverSsh,
+        Self::Rsync,
+    ];
+
     fn name(self) -> &'static str {
         match self {
             Self::Towline => "towline",
             Self::Syncthing => "syncthing",
             Self::Rsync => "rsync",
+            Self::RsyncOverSsh => "rsync over ssh",
         }
     }
 }
@@ -105,9 +115,13 @@ pub(crate) fn bench(repo: &Repo, args: &BenchArgs) -> Result<()> {
             weight.bytes as f64 / 1e6
         ));
         let mut table = report::Table::new(load, weight);
+        let targets = directory.join("targets");
+        clear(&targets)?;
         for round in 1..=args.rounds {
-            for contestant in &contestants {
-                let target = directory.join(format!("target-{}", contestant.name()));
+            for (number, contestant) in contestants.iter().enumerate() {
+                // Trees stay until all have run: a filesystem may go through what was freed just
+                // now, and the next one would pay for that.
+                let target = targets.join(format!("{round}-{number}"));
                 clear(&target)?;
                 let spinner = Spinner::start(&format!("round {round}: {}", contestant.name()));
                 let run = Run {
@@ -120,6 +134,7 @@ pub(crate) fn bench(repo: &Repo, args: &BenchArgs) -> Result<()> {
                     Contestant::Towline => towline::run(&run, &built)?,
                     Contestant::Syncthing => syncthing::run(&run)?,
                     Contestant::Rsync => rsync::run(&run)?,
+                    Contestant::RsyncOverSsh => rsync::run_over_ssh(&run)?,
                 };
                 drop(spinner);
                 if let Some(difference) = devices::trees_differ(&source, &target)? {
@@ -130,11 +145,14 @@ pub(crate) fn bench(repo: &Repo, args: &BenchArgs) -> Result<()> {
                     report::line(contestant.name(), &measured, weight)
                 ));
                 table.add(*contestant, measured);
-                clear(&target)?;
+                if weight.files == 1 {
+                    clear(&target)?;
+                }
             }
         }
         say(table.words());
         tables.push(table);
+        fs::remove_dir_all(&targets).context("clearing the targets")?;
         fs::remove_dir_all(&source).context("clearing the source")?;
     }
     let idle = if args.only.is_none() {
@@ -163,20 +181,27 @@ struct Run<'a> {
 
 /// Towline, and the peers that are installed.
 fn contestants(args: &BenchArgs) -> Vec<Contestant> {
-    let mut all = vec![Contestant::Towline];
-    if !args.alone {
-        for (peer, program) in [
-            (Contestant::Syncthing, "syncthing"),
-            (Contestant::Rsync, "rsync"),
-        ] {
-            if system::has_program(program) {
-                all.push(peer);
-            } else {
-                say(format!("   {program} is not installed, so it is left out"));
-            }
-        }
+    if args.alone {
+        return vec![Contestant::Towline];
     }
-    all
+    let is_here = |contestant: &Contestant| {
+        let needed: &[&str] = match contestant {
+            Contestant::Towline => &[],
+            Contestant::Syncthing => &["syncthing"],
+            Contestant::Rsync => &["rsync"],
+            // Not installed by us: Debian starts a server for everybody with it.
+            Contestant::RsyncOverSsh => &["rsync", "ssh", "ssh-keygen", "sshd"],
+        };
+        let missing = needed.iter().find(|program| !system::has_program(program));
+        if let Some(program) = missing {
+            say(format!(
+                "   {program} is not installed, so {} is left out",
+                contestant.name()
+            ));
+        }
+        missing.is_none()
+    };
+    Contestant::ALL.into_iter().filter(is_here).collect()
 }
 
 /// Makes an empty directory, and lets what is dirty reach the disk so that no run pays for another.

@@ -6,6 +6,7 @@
 
 mod supply;
 
+use std::path::PathBuf;
 use std::process::Command;
 use std::{env, fs};
 
@@ -161,13 +162,16 @@ pub(crate) fn can_build_window() -> bool {
 
 /// Whether `program` can be started from the search path.
 pub(crate) fn has_program(program: &str) -> bool {
-    let Some(path) = env::var_os("PATH") else {
-        return false;
-    };
-    env::split_paths(&path).any(|directory| {
-        let file = directory.join(program);
-        file.is_file() || file.with_extension(env::consts::EXE_EXTENSION).is_file()
-    })
+    find_program(program).is_some()
+}
+
+/// Where a program lies.
+pub(crate) fn find_program(program: &str) -> Option<PathBuf> {
+    let path = env::var_os("PATH")?;
+    env::split_paths(&path)
+        .map(|directory| directory.join(program))
+        .flat_map(|file| [file.with_extension(env::consts::EXE_EXTENSION), file])
+        .find(|file| file.is_file())
 }
 
 /// How what `purpose` needs comes to this machine.

@@ -55,12 +55,8 @@ impl Table {
     }
 
     fn contestants(&self) -> Vec<Contestant> {
-        let all = [
-            Contestant::Towline,
-            Contestant::Syncthing,
-            Contestant::Rsync,
-        ];
-        all.into_iter()
+        Contestant::ALL
+            .into_iter()
             .filter(|who| self.median(*who).is_some())
             .collect()
     }
@@ -125,7 +121,7 @@ impl Table {
 pub(super) fn line(name: &str, measured: &Measured, weight: Weight) -> String {
     let seconds = measured.wall.as_secs_f64();
     format!(
-        "{name:<10} {seconds:>7.2} s {:>8.1} MB/s {:>8.0} files/s  CPU {:>6.2} / {:>6.2} s  peak {:>5.0} / {:>5.0} MiB",
+        "{name:<14} {seconds:>7.2} s {:>8.1} MB/s {:>8.0} files/s  CPU {:>6.2} / {:>6.2} s  peak {:>5.0} / {:>5.0} MiB",
         weight.bytes as f64 / 1e6 / seconds,
         weight.files as f64 / seconds,
         measured.cpu.0.as_secs_f64(),
@@ -143,10 +139,11 @@ pub(super) fn write(repo: &Repo, tables: &[Table], idle: Option<&Idle>, rounds: 
         .and_then(|old| old.split_once(NOTES).map(|(_, notes)| notes.to_owned()))
         .unwrap_or_else(|| "\n".to_owned());
     let mut text = format!(
-        "# Benchmarks\n\nWritten by `cargo xtask bench`; the notes at the end are kept. Medians of {rounds} interleaved rounds on {}.\nBoth sides of every contestant run on this one machine, over loopback. Towline is the release build at its default\nsettings: every file encrypted on the way, verified, and durable on disk before it is told. syncthing is Debian's\n({}), rsync is a plain daemon ({}),\nwhich neither encrypts nor syncs to disk.\nA round counts only when both trees were found equal, byte by byte.\n\n",
+        "# Benchmarks\n\nWritten by `cargo xtask bench`; the notes at the end are kept. Medians of {rounds} interleaved rounds on {}.\nBoth sides of every contestant run on this one machine, over loopback. Towline is the release build at its default\nsettings: every file encrypted on the way, verified, and durable on disk before it is told. syncthing is Debian's\n({}), rsync is a plain daemon ({}),\nwhich neither encrypts nor syncs to disk; over ssh ({}) it encrypts.\nA round counts only when both trees were found equal, byte by byte.\n\n",
         machine(),
         version("syncthing", "--version"),
-        version("rsync", "--version")
+        version("rsync", "--version"),
+        version("ssh", "-V")
     );
     for table in tables {
         text.push_str(&table.markdown());

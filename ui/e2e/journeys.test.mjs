@@ -165,10 +165,11 @@ journey("a peer is renamed and removed", "synced", async (page) => {
 journey("an empty view is painted, and says how soon", "empty", async (page) => {
   await page.reload();
   await see(page, "Nobody on the other end yet");
-  const paint = await page.evaluate(
+  // The text is there a moment before it is painted.
+  const painted = await page.waitForFunction(
     () => performance.getEntriesByName("first-contentful-paint")[0]?.startTime,
   );
-  assert.equal(typeof paint, "number");
+  const paint = await painted.jsonValue();
   // A shared machine proves no speed, so the time is told and not judged (the aim is 300 ms).
   console.log(`first paint after ${Math.round(paint)} ms`);
 });

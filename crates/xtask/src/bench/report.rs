@@ -139,11 +139,10 @@ pub(super) fn write(repo: &Repo, tables: &[Table], idle: Option<&Idle>, rounds: 
         .and_then(|old| old.split_once(NOTES).map(|(_, notes)| notes.to_owned()))
         .unwrap_or_else(|| "\n".to_owned());
     let mut text = format!(
-        "# Benchmarks\n\nWritten by `cargo xtask bench`; the notes at the end are kept. Medians of {rounds} interleaved rounds on {}.\nBoth sides of every contestant run on this one machine, over loopback. Towline is the release build at its default\nsettings: every file encrypted on the way, verified, and durable on disk before it is told. syncthing is Debian's\n({}), rsync is a plain daemon ({}),\nwhich neither encrypts nor syncs to disk; over ssh ({}) it encrypts.\nA round counts only when both trees were found equal, byte by byte.\n\n",
+        "# Benchmarks\n\nWritten by `cargo xtask bench`; the notes at the end are kept. Medians of {rounds} interleaved rounds on {}.\nBoth sides of every contestant run on this one machine, over loopback. Towline is the release build at its default\nsettings: every file encrypted on the way, verified, and durable on disk before it is told. syncthing is Debian's\n({}), rsync is a plain daemon ({}),\nwhich neither encrypts nor syncs to disk; over ssh it encrypts.\nA round counts only when both trees were found equal, byte by byte.\n\n",
         machine(),
         version("syncthing", "--version"),
-        version("rsync", "--version"),
-        version("ssh", "-V")
+        version("rsync", "--version")
     );
     for table in tables {
         text.push_str(&table.markdown());

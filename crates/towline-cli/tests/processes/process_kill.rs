@@ -2,7 +2,7 @@
 //! half, and whoever comes back is connected again within seconds.
 //!
 //! `TOWLINE_KILLS` says how often (6 without it), `TOWLINE_SEED` with which moments. When all files
-//! have arrived before the last kill, the source changes five hundred more.
+//! have arrived before the last kill, the source changes 1500 more.
 
 use std::env;
 use std::fs;
@@ -137,14 +137,14 @@ fn kill(victim: Victim, dials: Dials, name: &str) {
 fn run_until_a_moment(receiver: &Device, round: u64, kills: u64, seed: &mut Seed) -> bool {
     let watch = Watch::new(receiver);
     if round % 3 == 2 {
-        watch.look_on(Duration::from_millis(seed.below(700)));
+        watch.look_on(Duration::from_millis(seed.below(350)));
     } else {
         let share = FILES / (kills + 1);
         let files = round * share + seed.below(share.max(1)) + 1;
         watch.until("files on their way", |view| {
             count(view, "files") >= files || count(view, "needs") > 0
         });
-        watch.look_on(Duration::from_millis(seed.below(150)));
+        watch.look_on(Duration::from_millis(seed.below(60)));
     }
     count(&receiver.view(), "needs") > 0
 }
@@ -167,10 +167,10 @@ impl Source {
         }
     }
 
-    /// Changes five hundred files: new ones, new bytes, a rename and a delete in each of ten directories.
+    /// Changes 1500 files: new ones, new bytes, a rename and a delete in each of thirty directories.
     fn change(&mut self, seed: &mut Seed) {
         self.changes += 1;
-        for _ in 0..10 {
+        for _ in 0..30 {
             let directory = self.root.join(format!("d{:03}", seed.below(FILES / 50)));
             self.change_directory(&directory, seed);
         }

@@ -31,11 +31,83 @@ const SCREENS = {
   stop_syncing: {
     scene: "synced",
     go: async (page) => {
-      await nav(page, "Folders");
-      await page.getByRole("button", { name: /Notes/ }).click();
+      await tab(page, "Notes", "Rules");
       await page.getByRole("button", { name: "Stop syncing" }).click();
     },
   },
+  folders_full: { scene: "full", go: (page) => nav(page, "Folders") },
+  folder_files: { scene: "full", go: (page) => tab(page, "Photos", "Files") },
+  folder_file_about: {
+    scene: "full",
+    go: async (page) => {
+      await tab(page, "Photos", "Files");
+      await page.getByRole("button", { name: /cover\.jpg/ }).click();
+    },
+  },
+  folder_files_many: {
+    scene: "full",
+    go: async (page) => {
+      await tab(page, "Film project", "Files");
+      await page.getByRole("button", { name: /frames/ }).click();
+      await page.getByRole("button", { name: /000000\.exr/ }).waitFor();
+      await page.keyboard.press("PageDown");
+      await page.keyboard.press("PageDown");
+    },
+  },
+  folder_braked: { scene: "full", go: (page) => tab(page, "Backup", "Files") },
+  folder_local_changes: {
+    scene: "full",
+    go: async (page) => {
+      await tab(page, "Music", "Files");
+      await page.getByRole("button", { name: "Show which" }).click();
+      await page.getByText("order?.eml").waitFor();
+    },
+  },
+  folder_differing: {
+    scene: "full",
+    go: async (page) => {
+      await tab(page, "Web site", "Files");
+      await page.getByRole("button", { name: "Override" }).click();
+    },
+  },
+  folder_paused: { scene: "full", go: (page) => tab(page, "Archive", "Files") },
+  folder_missing: { scene: "full", go: (page) => tab(page, "Old disk", "Devices") },
+  conflicts: { scene: "full", go: (page) => tab(page, "Notes", "Conflicts") },
+  conflict_none: { scene: "full", go: (page) => tab(page, "Photos", "Conflicts") },
+  conflict_text: { scene: "full", go: (page) => conflict(page, "recipes/bread.md") },
+  conflict_three: { scene: "full", go: (page) => conflict(page, "plan.txt") },
+  conflict_image: { scene: "full", go: (page) => conflict(page, "boat.png") },
+  conflict_deleted: { scene: "full", go: (page) => conflict(page, "old/letter.odt") },
+  history: {
+    scene: "full",
+    go: async (page) => {
+      await tab(page, "Notes", "History");
+      await page.getByRole("button", { name: /^Restore plan\.txt/ }).first().waitFor();
+    },
+  },
+  history_moment: {
+    scene: "full",
+    go: async (page) => {
+      await tab(page, "Notes", "History");
+      await page.getByRole("button", { name: "Back to a moment" }).click();
+    },
+  },
+  rules: {
+    scene: "full",
+    go: async (page) => {
+      await tab(page, "Notes", "Rules");
+      await page.getByLabel("Rules for this device").fill("/drafts\n[broken\n");
+      await page.getByText("Line 2 is no rule.").waitFor();
+    },
+  },
+  rules_more: {
+    scene: "full",
+    go: async (page) => {
+      await tab(page, "Notes", "Rules");
+      await page.getByRole("heading", { name: "How long versions are kept" }).scrollIntoViewIfNeeded();
+    },
+  },
+  folder_peers: { scene: "full", go: (page) => tab(page, "Photos", "Devices") },
   add_folder: {
     scene: "paired",
     go: async (page) => {
@@ -69,6 +141,20 @@ const SCREENS = {
 
 const nav = (page, name) =>
   page.getByRole("navigation").getByRole("button", { name, exact: true }).click();
+
+/** A part of a folder. */
+async function tab(page, folder, name) {
+  await nav(page, "Folders");
+  await page.getByRole("button", { name: new RegExp(folder) }).first().click();
+  await page.getByRole("tab", { name: new RegExp(name) }).click();
+}
+
+/** A conflict of the notes, side by side. */
+async function conflict(page, path) {
+  await tab(page, "Notes", "Conflicts");
+  await page.getByRole("button", { name: `Compare the versions of ${path}` }).click();
+  await page.getByRole("button", { name: /^Keep the version of/ }).first().waitFor();
+}
 
 let window;
 

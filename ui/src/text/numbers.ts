@@ -49,6 +49,28 @@ export class Numbers {
     return `${Math.floor(seconds / 60)}:${rest}`;
   }
 
+  /** `28 Nov 2026, 14:30`, in this computer's time zone. */
+  moment(ms: number): string {
+    return new Intl.DateTimeFormat(this.#locale, { dateStyle: "medium", timeStyle: "short" }).format(ms);
+  }
+
+  /** `today, 14:30`-like where it is near: `5 minutes ago`, `yesterday`; else the day. */
+  ago(ms: number, nowMs: number): string {
+    const relative = new Intl.RelativeTimeFormat(this.#locale, { numeric: "auto" });
+    const minutes = Math.round((nowMs - ms) / 60_000);
+    if (minutes < 0 || minutes >= 7 * 24 * 60) return this.moment(ms);
+    if (minutes < 60) return relative.format(-minutes, "minute");
+    if (minutes < 24 * 60) return relative.format(-Math.round(minutes / 60), "hour");
+    return relative.format(-Math.round(minutes / (24 * 60)), "day");
+  }
+
+  /** `Mon`; 0 is Monday. */
+  weekday(day: number, style: "short" | "long"): string {
+    // The first of January 2024 was a Monday.
+    const noon = Date.UTC(2024, 0, 1 + day, 12);
+    return new Intl.DateTimeFormat(this.#locale, { weekday: style, timeZone: "UTC" }).format(noon);
+  }
+
   /** `64 %` in the locale's way; never 100 % before all is done. */
   share(value: number): string {
     const bounded = value >= 1 ? 1 : Math.floor(value * 100) / 100;

@@ -182,3 +182,26 @@ journey("parts of a folder are turned by arrow keys", "Photos", "Files", async (
   await page.getByRole("tab", { name: "Devices", selected: true }).waitFor();
   assert.equal(await page.evaluate(() => document.activeElement?.getAttribute("role")), "tab");
 });
+
+test("speeds, times of the week and costly networks are set for the device", async () => {
+  const shown = await page(window, "synced");
+  const { page: at } = shown;
+  await at.keyboard.press("Control+4");
+  await at.getByLabel("Receiving, in MB/s").fill("10");
+  await at.getByRole("region", { name: "Speed", exact: true }).getByRole("button", { name: "Save" }).click();
+  await see(at, "Saved");
+  await press(at, "Add a time");
+  await at.getByLabel("Monday").uncheck();
+  await at.getByLabel("From").fill("22:00");
+  await at.getByLabel("To", { exact: true }).fill("06:00");
+  await see(at, "It ends on the next day.");
+  await at.getByRole("region", { name: "Schedule" }).getByRole("button", { name: "Save" }).click();
+  await at.getByLabel("Nothing moves").check();
+  await at.keyboard.press("Control+1");
+  await at.keyboard.press("Control+4");
+  assert.ok(!(await at.getByLabel("Monday").isChecked()));
+  assert.equal(await at.getByLabel("From").inputValue(), "22:00");
+  assert.ok(await at.getByLabel("Nothing moves").isChecked());
+  assert.deepEqual(shown.errors, []);
+  await shown.close();
+});

@@ -108,6 +108,15 @@ const SCREENS = {
     },
   },
   folder_peers: { scene: "full", go: (page) => tab(page, "Photos", "Devices") },
+  settings_traffic: {
+    scene: "synced",
+    go: async (page) => {
+      await nav(page, "Settings");
+      await page.getByRole("button", { name: "Add a time" }).click();
+      await page.getByLabel("What holds then").selectOption("limit");
+      await page.getByRole("heading", { name: "Networks that cost" }).scrollIntoViewIfNeeded();
+    },
+  },
   add_folder: {
     scene: "paired",
     go: async (page) => {

@@ -8,7 +8,9 @@
 use std::path::Path;
 
 use notify::event::{AccessKind, AccessMode, EventKind};
-use notify::{Config, ErrorKind, RecommendedWatcher, RecursiveMode, Watcher as _};
+use notify::{
+    Config, ErrorKind, EventKindMask, RecommendedWatcher, RecursiveMode, Watcher as _,
+};
 use towline_wire::rel_path::{MARKER_DIRECTORY, RelPath};
 
 /// Where something may have changed.
@@ -60,7 +62,9 @@ impl Watcher {
             Ok(event) => hints_of(&base, &event, &hint),
             Err(_) => hint(Hint::Lost),
         };
-        let config = Config::default().with_follow_symlinks(false);
+        let config = Config::default()
+            .with_follow_symlinks(false)
+            .with_event_kinds(changes());
         let mut events = RecommendedWatcher::new(on_event, config).map_err(fault_of)?;
         events
             .watch(&root, RecursiveMode::Recursive)
@@ -70,6 +74,16 @@ impl Watcher {
         let _ = events.unwatch(&root.join(MARKER_DIRECTORY));
         Ok(Self { _events: events })
     }
+}
+
+/// What the system is asked to tell: everything but that files are opened and read, which we do most.
+fn changes() -> EventKindMask {
+    EventKindMask::CREATE
+        | EventKindMask::REMOVE
+        | EventKindMask::MODIFY_DATA
+        | EventKindMask::MODIFY_META
+        | EventKindMask::MODIFY_NAME
+        | EventKindMask::ACCESS_CLOSE
 }
 
 fn fault_of(fault: notify::Error) -> WatchFault {

@@ -640,6 +640,7 @@ impl World {
                 | StoreOp::ForgetPeerRows { .. }
                 | StoreOp::SettleNeeds { .. } => true,
                 StoreOp::PutDeviceName(_)
+                | StoreOp::PutDeviceSettings(_)
                 | StoreOp::BeginIncarnation(_)
                 | StoreOp::PutPeer(_)
                 | StoreOp::RemovePeer(_)

@@ -120,6 +120,7 @@ impl World {
                 label: "shared".to_owned(),
                 root: RootPath("/shared".to_owned()),
                 shared_with,
+                settings: towline_core::records::FolderSettings::default(),
             }));
             let place = self.seat_mut(seat);
             place.shelf.put(operations);

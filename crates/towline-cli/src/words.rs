@@ -175,6 +175,7 @@ pub(crate) fn folder(state: &FolderStateView, needs: u64) -> String {
             };
             format!("paused: {why}")
         }
+        FolderStateView::PausedByPerson => "paused".to_owned(),
         FolderStateView::Scanning => "looking for changes".to_owned(),
         FolderStateView::Syncing => format!("syncing, {needs} to go"),
         FolderStateView::Waiting => {

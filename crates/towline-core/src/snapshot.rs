@@ -11,7 +11,7 @@ use towline_wire::link_uri::LinkUri;
 
 use crate::clock::Moment;
 use crate::io::{HeldBack, LinkFault, Path, RootFault, SignalFault};
-use crate::records::{FolderRecord, PeerRecord, Totals};
+use crate::records::{DeviceSettings, FolderRecord, PeerRecord, Totals};
 
 /// The whole summary.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,6 +37,8 @@ pub struct DeviceSummary {
     pub id: DeviceId,
     /// Its name.
     pub name: String,
+    /// What its person has set for all of it.
+    pub settings: DeviceSettings,
 }
 
 /// The session with the signal server.

@@ -19,6 +19,7 @@ mod load;
 mod reader;
 mod restore;
 mod schema;
+mod settings;
 mod store;
 mod totals;
 

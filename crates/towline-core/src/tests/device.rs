@@ -15,7 +15,8 @@ use crate::io::{
     ConnectionId, Input, LinkFault, NetworkEvent, NetworkRequest, Output, StoreRequest,
 };
 use crate::records::{
-    FolderRecord, PeerRecord, Restored, RestoredFolder, RootPath, StoreOp, Totals, Verification,
+    DeviceSettings, FolderRecord, FolderSettings, PeerRecord, Restored, RestoredFolder, RootPath,
+    StoreOp, Totals, Verification,
 };
 use crate::snapshot::LinkState;
 
@@ -42,6 +43,7 @@ fn device(folders: impl IntoIterator<Item = RestoredFolder>) -> Device {
         identity: Identity::from_seed(&[1; 32]),
         restored: Restored {
             name: "Anna".to_owned(),
+            settings: DeviceSettings::default(),
             incarnation: LIFE,
             peers: vec![peer],
             folders: folders.into_iter().collect(),
@@ -61,6 +63,7 @@ fn folder() -> RestoredFolder {
             label: "Papers".to_owned(),
             root: RootPath("/papers".to_owned()),
             shared_with: BTreeSet::from([peer()]),
+            settings: FolderSettings::default(),
         },
         last_sequence: Sequence(500),
         have: BTreeMap::from([(peer(), (Incarnation(9), Sequence(7)))]),
@@ -196,6 +199,7 @@ fn the_seed_is_not_shown() {
         identity: Identity::from_seed(&[1; 32]),
         restored: Restored {
             name: String::new(),
+            settings: DeviceSettings::default(),
             incarnation: LIFE,
             peers: Vec::new(),
             folders: Vec::new(),

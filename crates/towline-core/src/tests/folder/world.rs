@@ -17,7 +17,8 @@ use crate::io::{
 };
 use crate::outbox::Outbox;
 use crate::records::{
-    DiskStamp, FolderRecord, Need, OurRow, RestoredFolder, RootPath, StoreOp, Totals,
+    DiskStamp, FolderRecord, FolderSettings, Need, OurRow, RestoredFolder, RootPath, StoreOp,
+    Totals,
 };
 
 pub(crate) const FOLDER: FolderId = FolderId::from_bytes([7; 16]);
@@ -120,6 +121,7 @@ impl Store {
             | StoreOp::PutPeer(_)
             | StoreOp::RemovePeer(_)
             | StoreOp::PutFolder(_)
+            | StoreOp::PutDeviceSettings(_)
             | StoreOp::RemoveFolder(_) => panic!("not a folder's business"),
         }
     }
@@ -816,6 +818,7 @@ pub(crate) fn restored(name: u8, store: &Store) -> RestoredFolder {
             label: "Papers".to_owned(),
             root: RootPath("/papers".to_owned()),
             shared_with,
+            settings: FolderSettings::default(),
         },
         last_sequence: store
             .rows

@@ -17,6 +17,7 @@ mod exchange;
 mod look;
 mod observe;
 pub mod plan;
+pub mod rules;
 mod settle;
 pub mod verdict;
 mod walk;

@@ -6,10 +6,14 @@ const UNITS = ["byte", "kilobyte", "megabyte", "gigabyte", "terabyte"] as const;
 export class Numbers {
   readonly #locale: string;
   readonly #plain: Intl.NumberFormat;
+  readonly #moment: Intl.DateTimeFormat;
+  readonly #ago: Intl.RelativeTimeFormat;
 
   constructor(locale: string) {
     this.#locale = locale;
     this.#plain = new Intl.NumberFormat(locale);
+    this.#moment = new Intl.DateTimeFormat(locale, { dateStyle: "medium", timeStyle: "short" });
+    this.#ago = new Intl.RelativeTimeFormat(locale, { numeric: "auto" });
   }
 
   /** `12,400` */
@@ -51,17 +55,16 @@ export class Numbers {
 
   /** `28 Nov 2026, 14:30`, in this computer's time zone. */
   moment(ms: number): string {
-    return new Intl.DateTimeFormat(this.#locale, { dateStyle: "medium", timeStyle: "short" }).format(ms);
+    return this.#moment.format(ms);
   }
 
-  /** `today, 14:30`-like where it is near: `5 minutes ago`, `yesterday`; else the day. */
+  /** `5 minutes ago`, `yesterday`; beyond a week, and in the future, the moment itself. */
   ago(ms: number, nowMs: number): string {
-    const relative = new Intl.RelativeTimeFormat(this.#locale, { numeric: "auto" });
     const minutes = Math.round((nowMs - ms) / 60_000);
     if (minutes < 0 || minutes >= 7 * 24 * 60) return this.moment(ms);
-    if (minutes < 60) return relative.format(-minutes, "minute");
-    if (minutes < 24 * 60) return relative.format(-Math.round(minutes / 60), "hour");
-    return relative.format(-Math.round(minutes / (24 * 60)), "day");
+    if (minutes < 60) return this.#ago.format(-minutes, "minute");
+    if (minutes < 24 * 60) return this.#ago.format(-Math.round(minutes / 60), "hour");
+    return this.#ago.format(-Math.round(minutes / (24 * 60)), "day");
   }
 
   /** `Mon`; 0 is Monday. */

@@ -7,16 +7,18 @@
 //! come back as jobs. Nothing that grows with the folder is held in memory.
 //!
 //! `look` knows the root and the scans, `observe` what they mean, `exchange` the index pages out and
-//! in, [`verdict`] who wins, [`plan`] what is to be done, `walk` when, `settle` what came of it, and
-//! `decide` makes the decisions. This file holds the jobs. Never here: bytes, files, tasks, text for
+//! in, [`verdict`] who wins, [`plan`] what is to be done, `gate` what of it may be done now, `walk` when,
+//! `settle` what came of it, and `decide` makes the decisions. This file holds the jobs. Never here: bytes, files, tasks, text for
 //! people.
 
 pub mod conflict;
 mod decide;
 mod exchange;
+mod gate;
 mod look;
 mod observe;
 pub mod plan;
+pub mod rules;
 mod settle;
 pub mod verdict;
 mod walk;
@@ -40,7 +42,7 @@ use crate::io::{
     Age, ApplyId, BatchId, DiskEvent, DiskRequest, Outcome, Output, PageEnd, ScanId, StoreRequest,
 };
 use crate::outbox::Outbox;
-use crate::records::{FolderRecord, Need, OurRow, RestoredFolder, StoreOp, Totals};
+use crate::records::{FolderRecord, FolderSettings, Need, OurRow, RestoredFolder, StoreOp, Totals};
 use crate::snapshot::{FolderPeer, FolderPeerState, FolderState, FolderSummary};
 
 /// What happens to one folder. The device routes these.
@@ -50,6 +52,8 @@ pub enum FolderInput {
     Start,
     /// A person wants the folder looked through now.
     Rescan,
+    /// A person has set something else for the folder; it is durable or about to be.
+    Configured(FolderSettings),
     /// The disk.
     Disk(DiskEvent),
     /// The store: our rows at the asked paths.
@@ -187,6 +191,11 @@ impl Folder {
                 outbox.disk(self.record.id, DiskRequest::Open(self.record.root.clone()));
             }
             FolderInput::Rescan => self.look.want_all(),
+            FolderInput::Configured(settings) => {
+                self.record.settings = settings;
+                // What waited for the former settings may go on, and the other way round.
+                self.walk.release_all();
+            }
             FolderInput::Disk(event) => self.handle_disk(event),
             FolderInput::Rows(rows) => self.handle_rows(now, rows, outbox),
             FolderInput::Needs(needs, end) => self.handle_needs(needs, end, outbox),

@@ -54,7 +54,9 @@ impl Device {
             }
             Command::RemoveFolder(folder) => self.remove_folder(now, folder),
             Command::Rescan(folder) => self.rescan(now, folder),
-            Command::ConfigureFolder(folder, settings) => self.configure_folder(folder, *settings),
+            Command::ConfigureFolder(folder, settings) => {
+                self.configure_folder(now, folder, *settings)
+            }
             Command::ConfigureDevice(settings) => self.configure_device(settings),
         };
         self.outbox.push(Output::Reply(id, answer));
@@ -258,20 +260,22 @@ impl Device {
 
     fn configure_folder(
         &mut self,
+        now: Moment,
         id: FolderId,
         settings: FolderSettings,
     ) -> Result<Answer, Refusal> {
-        let folder = self.folders.get_mut(&id).ok_or(Refusal::UnknownFolder)?;
+        let folder = self.folders.get(&id).ok_or(Refusal::UnknownFolder)?;
         if !settings.is_sane() {
             return Err(Refusal::Setting);
         }
         let record = FolderRecord {
-            settings,
+            settings: settings.clone(),
             ..folder.record().clone()
         };
-        folder.set_record(record.clone());
+        // Before whatever the folder decides by it: the store keeps the order.
         self.outbox
             .persist(vec![StoreOp::PutFolder(record)], Vec::new());
+        self.folder(now, id, FolderInput::Configured(settings));
         Ok(Answer::Accepted)
     }
 

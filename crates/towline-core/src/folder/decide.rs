@@ -11,6 +11,7 @@ use towline_wire::rel_path::RelPath;
 
 use crate::clock::Moment;
 use crate::folder::exchange::{Door, door};
+use crate::folder::gate::Gate;
 use crate::folder::look::Root;
 use crate::folder::observe::{Departures, Draft, Observed, Sighting, disowned, observe};
 use crate::folder::plan::{Action, Planned, PlannedStep, footing, ground, make_room, plan, rooms};
@@ -194,7 +195,15 @@ impl Folder {
             return;
         }
         let needs = self.walk.page(needs, end);
-        let mut planned = plan(&needs, &self.connected, self.us);
+        let gate = Gate {
+            mode: self.record.settings.mode,
+        };
+        let planned = plan(&needs, &self.connected, self.us);
+        let mut planned: Vec<Planned> = needs
+            .iter()
+            .zip(planned)
+            .map(|(need, planned)| gate.admit(need, planned))
+            .collect();
         planned.retain(|one| match &one.action {
             Action::Settled | Action::Adopt { .. } => true,
             Action::Step(step) => self.walk.chooses(step),

@@ -63,6 +63,7 @@ pub(crate) struct Store {
     pub(crate) have: BTreeMap<DeviceId, (Incarnation, Sequence)>,
     pub(crate) needs: BTreeSet<RelPath>,
     pub(crate) persisted: u64,
+    pub(crate) settings: FolderSettings,
 }
 
 impl Store {
@@ -489,6 +490,14 @@ impl World {
         }
     }
 
+    /// A person sets something for the folder on one device.
+    pub(crate) fn configure(&mut self, at: usize, change: impl FnOnce(&mut FolderSettings)) {
+        let settings = &mut self.replicas[at].store.settings;
+        change(settings);
+        let settings = settings.clone();
+        self.input(at, FolderInput::Configured(settings));
+    }
+
     pub(crate) fn input(&mut self, at: usize, input: FolderInput) {
         let replica = &mut self.replicas[at];
         replica.folder.handle(self.now, input, &mut replica.outbox);
@@ -818,7 +827,7 @@ pub(crate) fn restored(name: u8, store: &Store) -> RestoredFolder {
             label: "Papers".to_owned(),
             root: RootPath("/papers".to_owned()),
             shared_with,
-            settings: FolderSettings::default(),
+            settings: store.settings.clone(),
         },
         last_sequence: store
             .rows

@@ -29,7 +29,9 @@ fn limits_and_pauses_hold_and_change_while_devices_run() {
     settle((&ada, &here), (&ben, &there));
 
     ben.call(&["limits", "set", "--folder", "here", "--receive", "2MiB"]);
-    let bytes: Vec<u8> = (0..8 * MIB as u32).map(|at| (at * 2_654_435_761 >> 24) as u8).collect();
+    let bytes: Vec<u8> = (0..8 * MIB as u32)
+        .map(|at| (at.wrapping_mul(2_654_435_761) >> 24) as u8)
+        .collect();
     let began = Instant::now();
     fs::write(here.join("limited"), &bytes).expect("written");
     settle((&ada, &here), (&ben, &there));
@@ -38,9 +40,18 @@ fn limits_and_pauses_hold_and_change_while_devices_run() {
     ben.call(&["limits", "set", "--folder", "here", "--receive", "none"]);
 
     // A pause that holds always stops content; names and deletions go on.
-    let paused = ben.call(&["limits", "schedule", "add", "daily", "00:00-00:00", "--pause"]);
+    let paused = ben.call(&[
+        "limits",
+        "schedule",
+        "add",
+        "daily",
+        "00:00-00:00",
+        "--pause",
+    ]);
     assert_eq!(paused["answer"], "accepted");
-    let view = ben.wait("the pause", |view| view["device"]["traffic"]["because"] == "schedule");
+    let view = ben.wait("the pause", |view| {
+        view["device"]["traffic"]["because"] == "schedule"
+    });
     assert_eq!(view["device"]["traffic"]["rule"]["rule"], "pause");
     let before = fetched(&ben);
     fs::write(here.join("paused"), &bytes[1..]).expect("written");
@@ -50,7 +61,10 @@ fn limits_and_pauses_hold_and_change_while_devices_run() {
     assert_eq!(fetched(&ben), before);
     assert!(!there.join("paused").exists());
     let said = ben.says(&["limits"]);
-    assert!(said.contains("Now: no content moves, by the schedule"), "{said}");
+    assert!(
+        said.contains("Now: no content moves, by the schedule"),
+        "{said}"
+    );
 
     ben.call(&["limits", "schedule", "clear"]);
     settle((&ada, &here), (&ben, &there));
@@ -58,7 +72,9 @@ fn limits_and_pauses_hold_and_change_while_devices_run() {
 
     // A person says that this network costs by volume; the sender's limit counts as well.
     ada.call(&["limits", "metered", "--network", "yes", "--send", "1MiB"]);
-    ada.wait("the rule", |view| view["device"]["traffic"]["because"] == "metered");
+    ada.wait("the rule", |view| {
+        view["device"]["traffic"]["because"] == "metered"
+    });
     let began = Instant::now();
     fs::write(here.join("metered"), &bytes[..4 * MIB]).expect("written");
     settle((&ada, &here), (&ben, &there));

@@ -7,6 +7,7 @@
 
 pub(crate) mod disk;
 pub(crate) mod fault;
+pub(crate) mod habits;
 pub(crate) mod network;
 pub(crate) mod person;
 pub(crate) mod server;
@@ -36,6 +37,7 @@ use crate::tree::Tree;
 
 use disk::{Applying, Scanning};
 use fault::Fault;
+use habits::{Habit, Habits};
 use network::Wires;
 use person::Act;
 use server::{Server, ToServer};
@@ -143,6 +145,7 @@ pub(crate) enum Event {
     },
     Act(Act),
     Fault(Fault),
+    Habit(Habit),
 }
 
 /// A broken promise.
@@ -199,6 +202,7 @@ pub struct World {
     outputs: u64,
     people: person::People,
     weather: fault::Weather,
+    habits: Habits,
 }
 
 /// Work that devices have given to their stores, disks and peers.
@@ -236,6 +240,7 @@ impl World {
             outputs: 0,
             people: person::People::default(),
             weather: fault::Weather::default(),
+            habits: Habits::of(seed),
         }
     }
 
@@ -397,6 +402,7 @@ impl World {
             Event::Restart { seat } => self.start(seat),
             Event::Act(act) => self.act(act),
             Event::Fault(fault) => self.fault(fault),
+            Event::Habit(habit) => self.habit(habit),
         }
     }
 

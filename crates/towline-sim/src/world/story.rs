@@ -358,6 +358,7 @@ impl World {
         if self.dice.chance(80) {
             self.draw_faults(lasts);
         }
+        self.draw_habits(lasts);
         self.pass(lasts);
     }
 
@@ -367,6 +368,7 @@ impl World {
             return;
         };
         self.heal();
+        self.resume_all();
         self.pass(Duration::from_secs(5));
         let peer = self.seat(other).id;
         self.command(one, Command::RemovePeer(peer));
@@ -405,6 +407,7 @@ impl World {
     fn come_to_rest(&mut self, pairs: &[(usize, usize)]) {
         self.people.mood = Mood::Quiet;
         self.heal();
+        self.resume_all();
         self.pass(Duration::from_secs(2));
         self.rescan_all();
         if !self.rests(pairs) {

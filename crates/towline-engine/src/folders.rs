@@ -24,8 +24,8 @@ use crate::disk::{Disk, KnownRows, OpenRows, Root};
 use crate::network::{IncomingStream, Network};
 use crate::tasks::Tasks;
 use crate::transfer::{
-    self, Grants, Peers, Progress, ProgressReading, Server, Transfer, TransferEvent, TransferFault,
-    Work,
+    self, Grants, Peers, Progress, ProgressReading, Server, Throttle, Transfer, TransferEvent,
+    TransferFault, Work,
 };
 use crate::view::{self, AnswerView, AskedOfPast, TransferView, ViewError};
 
@@ -55,6 +55,7 @@ pub(crate) struct Folders {
     library: Arc<Library>,
     work: Work,
     grants: Arc<Grants>,
+    throttle: Arc<Throttle>,
     network: Arc<Network>,
     transfers: Mutex<BTreeMap<FolderId, Moving>>,
     /// Sets of steps under way, in all folders.
@@ -116,9 +117,11 @@ impl Folders {
         let work = Work::on(Arc::clone(disk.pool()));
         let library = Arc::new(Library { disk, index });
         let grants = Arc::new(Grants::default());
+        let throttle = Arc::new(Throttle::default());
         let server = Arc::new(Server::new(
             Arc::clone(&library),
             Arc::clone(&grants),
+            Arc::clone(&throttle),
             work.clone(),
         ));
         tasks.spawn(
@@ -135,6 +138,7 @@ impl Folders {
             library,
             work,
             grants,
+            throttle,
             network,
             transfers: Mutex::default(),
             applies: Arc::default(),
@@ -244,6 +248,7 @@ impl Folders {
             peers: Arc::clone(&self.network),
             work: self.work.clone(),
             progress: Arc::clone(&moving.progress),
+            throttle: Arc::clone(&self.throttle),
             events: self.events.clone(),
         };
         let wanted: u64 = steps.iter().map(|step| bytes_of(&step.content)).sum();
@@ -424,6 +429,12 @@ impl transfer::Folders for Library {
         stamped
             .filter_map(|file| Some((file.path, file.stamp?)))
             .collect()
+    }
+
+    fn peers_with(&self, folder: FolderId, path: &RelPath, hash: ContentHash) -> Vec<DeviceId> {
+        self.index
+            .read(|reader| reader.peers_with_content(folder, path, hash))
+            .unwrap_or_default()
     }
 }
 

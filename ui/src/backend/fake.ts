@@ -107,7 +107,27 @@ export class FakeBackend implements Backend {
       case "history":
         return { kind: "accepted", answer: { answer: "versions", versions: [], more: false } };
       case "restore":
-        return { kind: "refused", error: { code: "unknown_version", detail: null } };
+        return refused("unknown_version");
+      case "configure_device":
+        this.#publish({ device: { ...device, settings: command.settings } });
+        return ACCEPTED;
+      case "configure_folder":
+        this.#put({ ...this.#folder(command.folder), settings: command.settings });
+        return ACCEPTED;
+      case "files":
+      case "conflicts":
+      case "resolve":
+      case "preview":
+      case "revert":
+      case "override":
+      case "release_brake":
+      case "undo_braked":
+      case "rules":
+      case "set_rules":
+      case "preview_rules":
+      case "held":
+      case "restore_to":
+        return refused("malformed");
       default:
         return assertNever(command);
     }

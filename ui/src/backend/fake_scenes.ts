@@ -1,4 +1,6 @@
 /** Views that a fake device may begin with, and that tests hold in their hands. */
+import type { DeviceSettingsView } from "./generated/DeviceSettingsView";
+import type { FolderSettingsView } from "./generated/FolderSettingsView";
 import type { FolderView } from "./generated/FolderView";
 import type { PeerView } from "./generated/PeerView";
 import type { View } from "./generated/View";
@@ -44,12 +46,32 @@ const ATTIC: PeerView = {
   link: { state: "away" },
 };
 
+/** What is set for a folder that nobody has set anything for. */
+export const FOLDER_SETTINGS: FolderSettingsView = {
+  mode: "two_way",
+  paused: false,
+  brake: { entries_max: 1000, percent_max: 25 },
+  retention: { staggered: false, days: 30, bytes_max: 10_000_000_000, disk_percent_max: 10 },
+  local_rules: "",
+  limits: { send: null, receive: null },
+  conflicts: "inbox",
+};
+
+/** What is set for a device that nobody has set anything for. */
+export const DEVICE_SETTINGS: DeviceSettingsView = {
+  limits: { send: null, receive: null },
+  schedule: [],
+  metered_network: "system",
+  metered_rule: null,
+};
+
 /** A folder that is in sync. */
 export function folder(id: string, label: string, root: string): FolderView {
   return {
     id,
     label,
     root,
+    settings: FOLDER_SETTINGS,
     state: { state: "in_sync" },
     files: 4812,
     directories: 214,
@@ -58,6 +80,8 @@ export function folder(id: string, label: string, root: string): FolderView {
     conflicts: 0,
     transfer: { fetched_bytes: 0, reused_bytes: 0, files: 0, wanted_bytes: 0, bytes_per_second: 0 },
     held_back: [],
+    local_changes: 0,
+    braked: [],
     peers: [],
   };
 }
@@ -68,6 +92,7 @@ const EMPTY: View = {
     id: "B7Q2MZ4NKX3HTC5WLR8VYD9FGJ6SPEAU2N4K7M3Q5X8ZCBTRWHYD",
     name: "Ada's desktop",
     key_place: "keyring",
+    settings: DEVICE_SETTINGS,
     store: "whole",
     version: "0.1.0",
   },

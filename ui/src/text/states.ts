@@ -68,6 +68,8 @@ export function folderText(folder: FolderView): StateText {
       return { standing: "working", text, detail: "" };
     case "paused":
       return { standing: "trouble", text, detail: advice("root", state.fault).what };
+    case "paused_by_person":
+      return { standing: "wait", text, detail: "" };
     case "syncing":
       return { standing: "working", text, detail: "" };
     case "waiting":

@@ -2,6 +2,7 @@
 
 mod large;
 mod loopback;
+mod several;
 mod small;
 mod strangers;
 mod world;

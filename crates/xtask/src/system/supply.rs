@@ -233,6 +233,8 @@ const PROCESS_TESTS: &[Needed] = &[
     // Network namespaces, and small disks that fill up or go away.
     program("ip", "iproute", "iproute2", "ip"),
     program("mount", "util-linux", "util-linux", "mount"),
+    // A filesystem whose power fails.
+    program("mkfs.ext4", "e2fsprogs", "e2fsprogs", "mkfs.ext4"),
 ];
 
 const WINDOW: &[Needed] = &[
@@ -286,6 +288,7 @@ fn debian_packages(purpose: Purpose) -> &'static [&'static str] {
         Purpose::Headless => &["build-essential", "pkg-config"],
         Purpose::ProcessTests => &[
             "dbus",
+            "e2fsprogs",
             "gnome-keyring",
             "iproute2",
             "libsecret-tools",

@@ -94,6 +94,7 @@ const EMPTY: View = {
     name: "Ada's desktop",
     key_place: "keyring",
     settings: DEVICE_SETTINGS,
+    traffic: { rule: { rule: "limit", send: null, receive: null }, because: "always" },
     store: "whole",
     version: "0.1.0",
   },

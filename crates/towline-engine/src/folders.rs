@@ -11,7 +11,7 @@ use std::time::Instant;
 
 use tokio::sync::{Semaphore, mpsc};
 use towline_core::io::{
-    ApplyId, DiskEvent, DiskRequest, Input, NetworkEvent, NetworkRequest, Outcome, Step,
+    ApplyId, DiskEvent, DiskRequest, Input, NetworkEvent, NetworkRequest, Outcome, PageEnd, Step,
 };
 use towline_core::records::{DiskStamp, InForce, OurRow};
 use towline_core::snapshot::{FolderSummary, Snapshot};
@@ -29,7 +29,7 @@ use crate::transfer::{
     self, Grants, Peers, Progress, ProgressReading, Server, Throttle, Transfer, TransferEvent,
     TransferFault, Work,
 };
-use crate::view::{self, AnswerView, AskedOfPast, TransferView, ViewError};
+use crate::view::{self, AnswerView, AskedOfFiles, AskedOfPast, TransferView, ViewError};
 
 /// Events of the disk that may wait for the loop: 256. Pages of scans are bounded by their own
 /// credit; when this is full the disk waits.
@@ -329,6 +329,30 @@ impl Past {
             library.disk.disturb(folder, path);
         }
         answer
+    }
+
+    /// Lists a directory from the index, which can be read while the folder's root cannot.
+    pub(crate) async fn files(
+        &self,
+        folder: FolderId,
+        asked: AskedOfFiles,
+    ) -> Result<AnswerView, ViewError> {
+        let stopping = || ViewError::new("stopping");
+        let library = self.0.upgrade().ok_or_else(stopping)?;
+        let index = Arc::clone(&library.index);
+        let job = move || {
+            let AskedOfFiles {
+                directory,
+                after,
+                limit,
+            } = asked;
+            index.read(|reader| reader.listing(folder, directory.as_ref(), after.as_ref(), limit))
+        };
+        let pool = Arc::clone(library.disk.pool());
+        let read = pool.run(job).await.map_err(|_| stopping())?;
+        // A store that cannot be read ends the device, which its own thread says.
+        let (listed, end) = read.ok_or_else(stopping)?;
+        Ok(view::files(listed, end == PageEnd::More))
     }
 }
 

@@ -11,6 +11,8 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use ts_rs::TS;
 
+mod files;
+mod held;
 mod pages;
 mod settings;
 mod translate;
@@ -21,6 +23,8 @@ pub use settings::{
     MeteredNetworkView, ModeView, RetentionView, TrafficRuleView, TrafficView, WindowView,
 };
 
+pub(crate) use files::{AskedOfFiles, files};
+pub(crate) use held::{AskedOfHeld, held};
 pub(crate) use translate::{
     Asked, AskedOfPast, Surroundings, answer, command, refusal, restore_fault, restored, versions,
     view,
@@ -550,7 +554,7 @@ pub enum CommandView {
         /// Most paths in the answer, at most 1000.
         limit: u32,
     },
-    /// Lists all entries that cannot be synced here, by path.
+    /// Lists the entries that cannot be synced here, by path; a device remembers 100 of a folder.
     Held {
         /// Which folder.
         folder: String,

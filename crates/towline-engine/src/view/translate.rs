@@ -24,9 +24,10 @@ use towline_wire::rel_path::RelPath;
 use crate::disk::{RestoreFault, Version};
 
 use super::{
-    AnswerView, CommandView, DeviceView, FolderPeerView, FolderStateView, FolderView, HeldBackView,
-    InvitationView, KeyPlace, LinkView, PairingView, PathView, PeerView, Secret, ServerStateView,
-    ServerView, StoreCondition, SymbolView, TransferView, VersionView, View, ViewError,
+    AnswerView, AskedOfFiles, AskedOfHeld, CommandView, DeviceView, FolderPeerView,
+    FolderStateView, FolderView, HeldBackView, InvitationView, KeyPlace, LinkView, PairingView,
+    PathView, PeerView, Secret, ServerStateView, ServerView, StoreCondition, SymbolView,
+    TransferView, VersionView, View, ViewError,
 };
 
 /// What a view shows that the core does not know.
@@ -99,9 +100,13 @@ pub(crate) fn view(snapshot: &Snapshot, around: &Surroundings<'_>) -> View {
 #[derive(Debug)]
 pub(crate) enum Asked {
     /// The device, which decides.
-    OfDevice(Command),
+    Device(Command),
     /// The version store of a folder on the disk.
-    OfPast(FolderId, AskedOfPast),
+    Past(FolderId, AskedOfPast),
+    /// The index of a folder.
+    Files(FolderId, AskedOfFiles),
+    /// What a view holds of the entries of a folder that are held back.
+    Held(FolderId, AskedOfHeld),
 }
 
 /// What a version store is asked.
@@ -127,7 +132,7 @@ pub(crate) enum AskedOfPast {
 
 /// Parses a shell's command.
 pub(crate) fn command(command: CommandView) -> Result<Asked, ViewError> {
-    Ok(Asked::OfDevice(match command {
+    Ok(Asked::Device(match command {
         CommandView::History {
             folder,
             path,
@@ -141,7 +146,7 @@ pub(crate) fn command(command: CommandView) -> Result<Asked, ViewError> {
                     .unwrap_or(VERSIONS_MAX)
                     .clamp(1, VERSIONS_MAX),
             };
-            return Ok(Asked::OfPast(folder_id(&folder)?, asked));
+            return Ok(Asked::Past(folder_id(&folder)?, asked));
         }
         CommandView::Restore {
             folder,
@@ -152,10 +157,30 @@ pub(crate) fn command(command: CommandView) -> Result<Asked, ViewError> {
                 path: rel_path(path)?,
                 version: version.as_deref().map(version_id).transpose()?,
             };
-            return Ok(Asked::OfPast(folder_id(&folder)?, asked));
+            return Ok(Asked::Past(folder_id(&folder)?, asked));
         }
-        CommandView::Files { .. }
-        | CommandView::Conflicts { .. }
+        CommandView::Files {
+            folder,
+            directory,
+            after,
+            limit,
+        } => {
+            let directory = directory.map(rel_path).transpose()?;
+            let asked = AskedOfFiles::new(directory, after.map(rel_path).transpose()?, limit);
+            return Ok(Asked::Files(folder_id(&folder)?, asked));
+        }
+        CommandView::Held {
+            folder,
+            after,
+            limit,
+        } => {
+            let asked = AskedOfHeld {
+                after: after.map(rel_path).transpose()?,
+                limit: usize::try_from(limit).unwrap_or(usize::MAX).max(1),
+            };
+            return Ok(Asked::Held(folder_id(&folder)?, asked));
+        }
+        CommandView::Conflicts { .. }
         | CommandView::Resolve { .. }
         | CommandView::Preview { .. }
         | CommandView::Revert { .. }
@@ -165,7 +190,6 @@ pub(crate) fn command(command: CommandView) -> Result<Asked, ViewError> {
         | CommandView::Rules { .. }
         | CommandView::SetRules { .. }
         | CommandView::PreviewRules { .. }
-        | CommandView::Held { .. }
         | CommandView::RestoreTo { .. } => return Err(ViewError::new("unsupported")),
         CommandView::NameDevice { name } => Command::NameDevice(name),
         CommandView::StartPairing => Command::StartPairing,

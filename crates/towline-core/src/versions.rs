@@ -126,15 +126,17 @@ impl Retention {
     /// Which slot a version has; of the versions of one path in one slot the oldest stays. `None`
     /// when it stays beside all others: all of the last day do.
     ///
-    /// A slot grows only by taking in whole ones, so what stays today is among what stays tomorrow
-    /// whenever it is looked at in between.
+    /// Whole days become part of a week, so what stays today is among what stays tomorrow whenever it
+    /// is looked at in between.
     pub fn slot(&self, kept_at: UnixNanos, now: UnixNanos) -> Option<Slot> {
-        let age = age(kept_at, now);
+        let day = day_of(kept_at);
         match self.policy {
             Policy::Trash => None,
-            Policy::Staggered if age <= DAY || !may_go(kept_at, now) => None,
-            Policy::Staggered if age <= DAILY_FOR => Some(Slot::Day(day_of(kept_at))),
-            Policy::Staggered => Some(Slot::Week(day_of(kept_at) / DAYS_PER_WEEK)),
+            Policy::Staggered if age(kept_at, now) <= DAY || !may_go(kept_at, now) => None,
+            Policy::Staggered if day_of(now).saturating_sub(day) <= DAYS_DAILY => {
+                Some(Slot::Day(day))
+            }
+            Policy::Staggered => Some(Slot::Week(day / DAYS_PER_WEEK)),
         }
     }
 }
@@ -209,9 +211,9 @@ impl Past {
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// How long a staggered store keeps one version of each day: 30 days. Within it people still know on
+/// For how many days a staggered store keeps one version of each: 30. Within them people still know on
 /// which day a file was right.
-const DAILY_FOR: Duration = Duration::from_secs(30 * 24 * 60 * 60);
+const DAYS_DAILY: u64 = 30;
 
 const DAYS_PER_WEEK: u64 = 7;
 

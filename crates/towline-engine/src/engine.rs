@@ -30,11 +30,12 @@ use tracing::{error, info};
 use zeroize::Zeroizing;
 
 use crate::clock::Clock;
-use crate::folders::{Folders, Past};
+use crate::folders::{Folders, Listings};
 use crate::key::{self, KeyError, KeyPreference};
 use crate::ledger::Ledger;
 use crate::local;
 use crate::network::{Network, NetworkError, NetworkSettings, Port, SignalClient};
+use crate::past::Past;
 use crate::port;
 use crate::tasks::Tasks;
 use crate::view::{
@@ -151,6 +152,7 @@ pub struct Handle {
     commands: mpsc::Sender<(Command, oneshot::Sender<Result<Answer, Refusal>>)>,
     views: watch::Receiver<Arc<View>>,
     past: Past,
+    listings: Listings,
     stop: CancellationToken,
 }
 
@@ -234,6 +236,7 @@ impl Engine {
             commands,
             views,
             past: folders.past(),
+            listings: folders.listings(),
             stop: stop.clone(),
         };
         let (end, ended) = oneshot::channel();
@@ -300,7 +303,7 @@ impl Handle {
             }
             Asked::Files(folder, asked) => {
                 self.known(folder)?;
-                return self.past.files(folder, asked).await;
+                return self.listings.files(folder, asked).await;
             }
             Asked::Held(folder, asked) => {
                 let id = folder.to_string();
@@ -378,6 +381,7 @@ impl Around {
             clock_start_ms: clock.start_unix_ms(),
             in_force: folders.in_force(),
             transfers: &folders.transfers(),
+            restores: &folders.restores(),
         };
         view::view(snapshot, &around)
     }

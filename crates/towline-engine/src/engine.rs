@@ -30,11 +30,12 @@ use tracing::{error, info};
 use zeroize::Zeroizing;
 
 use crate::clock::Clock;
-use crate::folders::{Folders, Past};
+use crate::folders::Folders;
 use crate::key::{self, KeyError, KeyPreference};
 use crate::ledger::Ledger;
 use crate::local;
 use crate::network::{Network, NetworkError, NetworkSettings, Port, SignalClient};
+use crate::past::Past;
 use crate::port;
 use crate::tasks::Tasks;
 use crate::view::{
@@ -378,6 +379,7 @@ impl Around {
             clock_start_ms: clock.start_unix_ms(),
             in_force: folders.in_force(),
             transfers: &folders.transfers(),
+            restores: &folders.restores(),
         };
         view::view(snapshot, &around)
     }

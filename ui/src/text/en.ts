@@ -342,6 +342,7 @@ export function english(numbers: Numbers) {
         ...ofPlace("version"),
         ...ofPlace("conflict"),
         choice: { what: "One version cannot be kept in all conflicts at once.", todo: "Choose in each of them." },
+        restoring: { what: "The folder is being brought back to a moment already.", todo: "Wait until it has ended, or stop it under History." },
         mode: { what: "This needs another direction of the folder.", todo: "Look at it under Rules." },
         paused: { what: "The folder is paused.", todo: "Resume it and try again." },
         not_braked: { what: "This change waits no longer.", todo: "Nothing needs to be done." },

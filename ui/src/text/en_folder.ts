@@ -165,6 +165,9 @@ export function englishFolder(numbers: Numbers) {
       lead: "What other devices replaced or deleted, newest first. Restoring keeps what lies there now as a version, too.",
       filter: "Filter by path",
       filterHint: "Part of a name or path",
+      onlyDeleted: "Only deleted files",
+      noneDeleted: "No deleted files",
+      noneDeletedText: "When another device deletes a file, what lay here is kept and shown in this list.",
       of: (path: string) => `Versions of ${path}`,
       all: "Show all paths",
       none: "No versions yet",
@@ -194,6 +197,9 @@ export function englishFolder(numbers: Numbers) {
       bringText:
         "Files that other devices replaced or deleted since then come back as they were, here and on every device that takes part. What lies in their place now is kept in the history first, and what came since stays.",
       bringing: "Bringing files back…",
+      bringingLabel: "Files that are brought back",
+      bringingText: (done: number, total: number) => `${numbers.count(done)} of ${files(total)}`,
+      stop: "Stop",
       brought: (count: number, failed: number) =>
         failed > 0
           ? `${files(count)} brought back, ${numbers.count(failed)} could not be and stay as they are.`

@@ -301,7 +301,7 @@ export function english(numbers: Numbers) {
       paused: (label: string) => `“${label}” has stopped.`,
       braked: (label: string, peer: string) => ({
         what: `${peer} wants to delete or overwrite very much in “${label}”.`,
-        todo: "It waits for you. Nothing has been changed here yet.",
+        todo: "So much at once waits for you.",
       }),
       show: "Show folder",
       showDevice: "Show device",

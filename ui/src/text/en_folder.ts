@@ -40,7 +40,7 @@ export function englishFolder(numbers: Numbers) {
       lookAgain: "Look again",
       braked: (peer: string, deletes: number, overwrites: number) => ({
         what: `${peer} wants to ${change(deletes, overwrites)}.`,
-        todo: "That is much at once, so it waits for you. Nothing has been changed here yet.",
+        todo: "That is much at once, so it waits for you. What it changed before that is in the history.",
       }),
       release: "Let it happen",
       releaseTitle: (peer: string) => `Let ${peer} change so much?`,
@@ -70,7 +70,7 @@ export function englishFolder(numbers: Numbers) {
       override: "Override",
       overrideTitle: (count: number) => `Replace ${entries(count)} on the other devices?`,
       overrideText:
-        "All devices become what lies here. What they have changed goes to their history and can be restored there.",
+        "All devices become what lies here, and lose what lies only there. What goes is kept in their history and can be restored there.",
       overridden: "Other devices get what lies here",
       diskFull: {
         what: "The disk is full.",

@@ -60,6 +60,16 @@ enum Command {
         /// The folder's label, or the beginning of its id.
         folder: String,
     },
+    /// Make what lies here, in a send-only folder, what all peers shall have.
+    Override {
+        /// The folder's label, or the beginning of its id.
+        folder: String,
+    },
+    /// Undo what was changed here in a receive-only folder; the bytes go to the versions.
+    Revert {
+        /// The folder's label, or the beginning of its id.
+        folder: String,
+    },
     /// List what peers' changes replaced or deleted in a folder on this device, newest first.
     History {
         /// The folder's label, or the beginning of its id.
@@ -228,6 +238,10 @@ fn run(arguments: Arguments, output: &Output) -> Result<(), Failure> {
             Command::Resume { folder } => {
                 commands::settings::set_paused(&home, &folder, Pause::End, output).await
             }
+            Command::Override { folder } => {
+                commands::settings::override_peers(&home, &folder, output).await
+            }
+            Command::Revert { folder } => commands::settings::revert(&home, &folder, output).await,
             Command::History {
                 folder,
                 path,

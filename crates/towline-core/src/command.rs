@@ -56,6 +56,10 @@ pub enum Command {
     Rescan(FolderId),
     /// Replaces what is set for a folder here.
     ConfigureFolder(FolderId, Box<FolderSettings>),
+    /// Makes what lies here, in a send-only folder, what all peers shall have.
+    Override(FolderId),
+    /// Undoes what was changed only here, in a receive-only folder.
+    Revert(FolderId),
     /// Replaces what is set for the whole device.
     ConfigureDevice(DeviceSettings),
 }
@@ -95,6 +99,10 @@ pub enum Refusal {
     AlreadyHere,
     /// A setting is out of its range.
     Setting,
+    /// The folder's mode has no use for it.
+    Mode,
+    /// A person has paused the folder.
+    Paused,
     /// The place cannot be used.
     Root(RootFault),
 }

@@ -8,7 +8,8 @@
 //!
 //! `look` knows the root and the scans, `observe` what they mean, `exchange` the index pages out and
 //! in, [`verdict`] who wins, [`plan`] what is to be done, `gate` what of it may be done now, `walk` when,
-//! `settle` what came of it, and `decide` makes the decisions. This file holds the jobs. Never here: bytes, files, tasks, text for
+//! `settle` what came of it, `sweep` what a person decides for many paths, and `decide` makes the
+//! decisions. This file holds the jobs. Never here: bytes, files, tasks, text for
 //! people.
 
 pub mod conflict;
@@ -19,6 +20,7 @@ mod look;
 mod observe;
 pub mod plan;
 mod settle;
+mod sweep;
 pub mod verdict;
 mod walk;
 
@@ -36,13 +38,15 @@ use crate::folder::look::{Look, Next, PageOf, Root};
 use crate::folder::observe::{Departures, Gone, Sighting};
 use crate::folder::plan::Planned;
 use crate::folder::settle::settled_paths;
+use crate::folder::sweep::Sweep;
 use crate::folder::walk::{Ask, NEEDS_PAGE, Walk};
 use crate::io::{
-    Age, ApplyId, BatchId, DiskEvent, DiskRequest, Outcome, Output, PageEnd, ScanId, StoreRequest,
+    Age, ApplyId, BatchId, DiskEvent, DiskRequest, IndexOf, Outcome, Output, PageEnd, ScanId,
+    StoreRequest,
 };
 use crate::outbox::Outbox;
 use crate::records::{
-    Activity, FolderRecord, FolderSettings, Need, OurRow, RestoredFolder, StoreOp, Totals,
+    Activity, FolderRecord, FolderSettings, Mode, Need, OurRow, RestoredFolder, StoreOp, Totals,
 };
 use crate::snapshot::{FolderPeer, FolderPeerState, FolderState, FolderSummary};
 
@@ -55,6 +59,10 @@ pub enum FolderInput {
     Rescan,
     /// A person has set something else for the folder; it is durable or about to be.
     Configured(FolderSettings),
+    /// What lies here is what all peers shall have.
+    Override,
+    /// What was changed only here is undone.
+    Revert,
     /// The disk.
     Disk(DiskEvent),
     /// The store: our rows at the asked paths.
@@ -126,6 +134,8 @@ enum Job {
     /// Our rows after a position that a rollback makes doubtful: they become writes of the present
     /// actor. See [`Folder::is_doubtful`].
     Disown(Actor, Sequence),
+    /// What a person has decided for many paths, from after this path on.
+    Sweep(Sweep, Option<RelPath>),
 }
 
 /// What the decision under way waits for.
@@ -135,6 +145,7 @@ enum Work {
     ExpectRows(Vec<RelPath>, Question),
     ExpectNeeds,
     ExpectOurIndex(Actor),
+    ExpectSwept(Sweep),
     ExpectPersisted(BatchId, Conclusion),
 }
 
@@ -191,15 +202,20 @@ impl Folder {
     /// Takes what happened.
     pub fn handle(&mut self, now: Moment, input: FolderInput, outbox: &mut Outbox) {
         match input {
-            FolderInput::Start => match self.record.settings.activity {
-                Activity::Running => self.open(outbox),
-                Activity::Paused => self.look.close(),
-            },
+            FolderInput::Start => {
+                self.tell_what_was_kept();
+                match self.record.settings.activity {
+                    Activity::Running => self.open(outbox),
+                    Activity::Paused => self.look.close(),
+                }
+            }
             FolderInput::Rescan => self.look.want_all(),
             FolderInput::Configured(settings) => self.configured(settings, outbox),
+            FolderInput::Override => self.jobs.push_back(Job::Sweep(Sweep::Override, None)),
+            FolderInput::Revert => self.jobs.push_back(Job::Sweep(Sweep::Revert, None)),
             FolderInput::Disk(event) => self.handle_disk(event),
             FolderInput::Rows(rows) => self.handle_rows(now, rows, outbox),
-            FolderInput::Needs(needs, end) => self.handle_needs(needs, end, outbox),
+            FolderInput::Needs(needs, end) => self.handle_needs(now, needs, end, outbox),
             FolderInput::Index(peer, rows, end) if peer == self.us.device => {
                 self.handle_our_index(&rows, end, outbox);
             }
@@ -243,8 +259,21 @@ impl Folder {
             }
             (Activity::Running, Activity::Running) | (Activity::Paused, Activity::Paused) => {}
         }
+        if before.mode != self.record.settings.mode {
+            self.tell_what_was_kept();
+        }
         // What waited for the former settings may go on, and the other way round.
         self.walk.release_all();
+    }
+
+    /// A folder that does not only receive keeps nothing from its peers.
+    fn tell_what_was_kept(&mut self) {
+        match self.record.settings.mode {
+            Mode::ReceiveOnly => {}
+            Mode::TwoWay | Mode::SendOnly => {
+                self.jobs.push_back(Job::Sweep(Sweep::Tell, None));
+            }
+        }
     }
 
     fn open(&self, outbox: &mut Outbox) {
@@ -541,10 +570,22 @@ impl Folder {
                 outbox.store(StoreRequest::LoadIndex {
                     folder: self.record.id,
                     peer: self.us.device,
+                    of: IndexOf::Everything,
                     after,
                     limit: INDEX_PAGE_ENTRIES_MAX,
                 });
                 self.work = Work::ExpectOurIndex(former);
+                true
+            }
+            Some(Job::Sweep(Sweep::Tell, None)) if self.totals.local_changes == 0 => true,
+            Some(Job::Sweep(sweep, after)) => {
+                outbox.store(StoreRequest::LoadNeeds {
+                    folder: self.record.id,
+                    of: sweep.over(),
+                    after,
+                    limit: NEEDS_PAGE,
+                });
+                self.work = Work::ExpectSwept(sweep);
                 true
             }
             None => self.begin_plan(outbox),
@@ -586,6 +627,7 @@ impl Folder {
             Work::ExpectRows(paths, question) => (paths, question),
             other @ (Work::Idle
             | Work::ExpectNeeds
+            | Work::ExpectSwept(_)
             | Work::ExpectOurIndex(_)
             | Work::ExpectPersisted(..)) => {
                 debug_assert!(false, "rows that nobody asked for");

@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 
-use towline_wire::entry::{Entry, UnixNanos};
+use towline_wire::entry::{Content, Entry, UnixNanos};
 use towline_wire::ids::{DeviceId, FolderId, Incarnation, Sequence};
 use towline_wire::pairing::CompareString;
 use towline_wire::rel_path::RelPath;
@@ -85,6 +85,37 @@ pub struct OurRow {
     pub sequence: Sequence,
     /// What the disk showed when the entry was true; `None` for tombstones.
     pub stamp: Option<DiskStamp>,
+    /// Who is told of it.
+    pub reach: Reach,
+}
+
+/// Who is told of a row of ours.
+///
+/// In a receive-only folder what people change stays here, and is a row of ours all the same: so the
+/// disk is compared with what lies there, and nothing is fetched over it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Reach {
+    /// Every peer.
+    #[default]
+    Everyone,
+    /// Nobody: a person has changed here what was known to all.
+    Changed,
+    /// Nobody: a person has made it here, where nothing was known.
+    Added,
+    /// Nobody: it gives way to what peers have, or to nothing where they have nothing. A local change
+    /// that is being undone, or something new that has gone again before anybody was told.
+    Yields,
+}
+
+impl Reach {
+    /// Whether a row of this reach with this content counts as a change that is only here.
+    pub fn is_local(self, content: &Content) -> bool {
+        match self {
+            Self::Everyone => false,
+            Self::Changed | Self::Added => true,
+            Self::Yields => *content != Content::Absent,
+        }
+    }
 }
 
 /// A path where a peer's record may differ from ours.
@@ -113,6 +144,8 @@ pub struct Totals {
     pub bytes: u64,
     /// Paths on the list of needs.
     pub needs: u64,
+    /// Rows of ours that are changes only here.
+    pub local_changes: u64,
 }
 
 /// One change of what is kept.
@@ -167,6 +200,13 @@ pub enum StoreOp {
         folder: FolderId,
         /// Whose rows.
         device: DeviceId,
+    },
+    /// Puts paths onto the list of needs, whatever peers say of them.
+    AddNeeds {
+        /// Which folder.
+        folder: FolderId,
+        /// The paths.
+        paths: Vec<RelPath>,
     },
     /// Takes paths off the list of needs: nothing is to be done there until a row changes.
     SettleNeeds {

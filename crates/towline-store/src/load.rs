@@ -7,7 +7,7 @@
 use std::collections::BTreeSet;
 
 use rusqlite::{Connection, OptionalExtension, params};
-use towline_core::io::{NeedsOf, PageEnd, StoreReply};
+use towline_core::io::{IndexOf, NeedsOf, PageEnd, StoreReply};
 use towline_core::records::{Need, OurRow};
 use towline_wire::entry::{Content, Entry};
 use towline_wire::ids::{ContentHash, DeviceId, FolderId, Sequence};
@@ -65,6 +65,12 @@ pub(crate) fn needs(
                  AND peer_rows.path = needs.path AND kind = 3)
              ORDER BY path LIMIT ?3"
         }
+        // As `Reach::is_local` has it: 3 gives way, and of that only what lies here counts.
+        NeedsOf::Local => {
+            "SELECT path FROM our_rows WHERE folder = ?1 AND path > ?2 AND reach <> 0
+             AND (reach <> 3 OR kind <> 0)
+             ORDER BY path LIMIT ?3"
+        }
     })?;
     let after = after.map_or("", RelPath::as_str);
     let mut found = statement.query(params![number, after, limit_of(limit)])?;
@@ -92,7 +98,7 @@ pub(crate) fn needs(
 pub(crate) fn index(
     connection: &Connection,
     actors: &mut Actors,
-    (folder, peer): (FolderId, DeviceId),
+    (folder, peer, of): (FolderId, DeviceId, IndexOf),
     after: Sequence,
     limit: usize,
 ) -> Result<StoreReply, StoreError> {
@@ -104,11 +110,19 @@ pub(crate) fn index(
             end: PageEnd::End,
         });
     };
-    let mut statement = connection.prepare_cached(concat!(
-        "SELECT ",
-        our_columns!(),
-        " FROM our_rows WHERE folder = ?1 AND sequence > ?2 ORDER BY sequence LIMIT ?3"
-    ))?;
+    let mut statement = connection.prepare_cached(match of {
+        IndexOf::Everything => concat!(
+            "SELECT ",
+            our_columns!(),
+            " FROM our_rows WHERE folder = ?1 AND sequence > ?2 ORDER BY sequence LIMIT ?3"
+        ),
+        IndexOf::Told => concat!(
+            "SELECT ",
+            our_columns!(),
+            " FROM our_rows WHERE folder = ?1 AND sequence > ?2 AND reach = 0
+             ORDER BY sequence LIMIT ?3"
+        ),
+    })?;
     // A start beyond what we can have counted to is beyond all rows.
     let after = i64::try_from(after.0).unwrap_or(i64::MAX);
     let mut found = statement.query(params![number, after, limit_of(limit)])?;
@@ -118,6 +132,7 @@ pub(crate) fn index(
             entry,
             sequence,
             stamp: _,
+            reach: _,
         } = our_row_from(row, connection, actors)?;
         rows.push((sequence, entry));
     }

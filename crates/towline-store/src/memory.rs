@@ -5,10 +5,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use towline_core::io::{NeedsOf, PageEnd, StoreReply, StoreRequest};
+use towline_core::io::{IndexOf, NeedsOf, PageEnd, StoreReply, StoreRequest};
 use towline_core::records::{
-    DeviceSettings, FolderRecord, Need, OurRow, PeerRecord, Restored, RestoredFolder, StoreOp,
-    Totals,
+    DeviceSettings, FolderRecord, Need, OurRow, PeerRecord, Reach, Restored, RestoredFolder,
+    StoreOp, Totals,
 };
 use towline_wire::entry::{Content, Entry};
 use towline_wire::ids::{ContentHash, DeviceId, FolderId, Incarnation, Sequence};
@@ -117,6 +117,9 @@ impl MemoryStore {
             StoreOp::ForgetPeerRows { folder, device } => {
                 self.on(folder, |folder| folder.forget(device))
             }
+            StoreOp::AddNeeds { folder, paths } => self.on(folder, |folder| {
+                folder.needs.extend(paths);
+            }),
             StoreOp::SettleNeeds { folder, paths } => self.on(folder, |folder| {
                 for path in paths {
                     folder.needs.remove(&path);
@@ -210,6 +213,7 @@ impl Folder {
             ..Totals::default()
         };
         for row in self.ours.values() {
+            totals.local_changes += u64::from(is_local(row));
             match &row.entry.content {
                 Content::Absent => {}
                 Content::Symlink { .. } => totals.symlinks += 1,
@@ -245,9 +249,15 @@ impl Records for MemoryStore {
                 limit,
             } => {
                 let needs = self.folders.get(&folder).map_or_else(Vec::new, |folder| {
-                    let later = folder
-                        .needs
-                        .iter()
+                    let paths: BTreeSet<&RelPath> = match of {
+                        NeedsOf::Everything | NeedsOf::Directories => folder.needs.iter().collect(),
+                        NeedsOf::Local => {
+                            let local = folder.ours.values().filter(|row| is_local(row));
+                            local.map(|row| &row.entry.path).collect()
+                        }
+                    };
+                    let later = paths
+                        .into_iter()
                         .filter(|path| Some(*path) > after.as_ref());
                     let needs = later.map(|path| folder.need(path));
                     needs.filter(|need| is_of(need, of)).collect()
@@ -258,6 +268,7 @@ impl Records for MemoryStore {
             StoreRequest::LoadIndex {
                 folder,
                 peer,
+                of,
                 after,
                 limit,
             } => {
@@ -265,7 +276,7 @@ impl Records for MemoryStore {
                     .our_rows(folder)
                     .into_iter()
                     .flat_map(BTreeMap::values)
-                    .filter(|row| row.sequence > after)
+                    .filter(|row| row.sequence > after && is_in(row, of))
                     .map(|row| (row.sequence, row.entry.clone()))
                     .collect();
                 rows.sort_by_key(|(sequence, _)| *sequence);
@@ -302,6 +313,17 @@ impl Records for MemoryStore {
     }
 }
 
+fn is_local(row: &OurRow) -> bool {
+    row.reach.is_local(&row.entry.content)
+}
+
+fn is_in(row: &OurRow, of: IndexOf) -> bool {
+    match of {
+        IndexOf::Told => row.reach == Reach::Everyone,
+        IndexOf::Everything => true,
+    }
+}
+
 fn hash_of(entry: &Entry) -> Option<ContentHash> {
     match entry.content {
         Content::File { hash, .. } => Some(hash),
@@ -311,7 +333,7 @@ fn hash_of(entry: &Entry) -> Option<ContentHash> {
 
 fn is_of(need: &Need, of: NeedsOf) -> bool {
     match of {
-        NeedsOf::Everything => true,
+        NeedsOf::Everything | NeedsOf::Local => true,
         NeedsOf::Directories => need
             .theirs
             .iter()

@@ -12,8 +12,8 @@ use crate::folder::{Folder, FolderInput};
 use crate::io::{AbsentRoot, DiskRequest, NetworkRequest, Output, RootFault};
 use crate::pairing::{Ourselves, PairingWish};
 use crate::records::{
-    DeviceSettings, FolderRecord, FolderSettings, RestoredFolder, RootPath, StoreOp, Totals,
-    Verification,
+    Activity, DeviceSettings, FolderRecord, FolderSettings, Mode, RestoredFolder, RootPath,
+    StoreOp, Totals, Verification,
 };
 
 /// A folder whose root is being prepared.
@@ -56,6 +56,12 @@ impl Device {
             Command::Rescan(folder) => self.rescan(now, folder),
             Command::ConfigureFolder(folder, settings) => {
                 self.configure_folder(now, folder, *settings)
+            }
+            Command::Override(folder) => {
+                self.sweep(now, folder, Mode::SendOnly, FolderInput::Override)
+            }
+            Command::Revert(folder) => {
+                self.sweep(now, folder, Mode::ReceiveOnly, FolderInput::Revert)
             }
             Command::ConfigureDevice(settings) => self.configure_device(settings),
         };
@@ -286,6 +292,28 @@ impl Device {
             }
         }
         Ok(Answer::Accepted)
+    }
+
+    /// Has a folder do something that belongs to one mode.
+    fn sweep(
+        &mut self,
+        now: Moment,
+        id: FolderId,
+        mode: Mode,
+        input: FolderInput,
+    ) -> Result<Answer, Refusal> {
+        let folder = self.folders.get(&id).ok_or(Refusal::UnknownFolder)?;
+        let settings = &folder.record().settings;
+        if settings.mode != mode {
+            return Err(Refusal::Mode);
+        }
+        match settings.activity {
+            Activity::Paused => Err(Refusal::Paused),
+            Activity::Running => {
+                self.folder(now, id, input);
+                Ok(Answer::Accepted)
+            }
+        }
     }
 
     fn configure_device(&mut self, settings: DeviceSettings) -> Result<Answer, Refusal> {

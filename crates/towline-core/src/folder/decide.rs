@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 
+use towline_wire::entry::Content;
 use towline_wire::ids::DeviceId;
 use towline_wire::peer::{Control, IndexPage};
 use towline_wire::rel_path::RelPath;
@@ -16,11 +17,12 @@ use crate::folder::look::Root;
 use crate::folder::observe::{Departures, Draft, Observed, Sighting, disowned, observe};
 use crate::folder::plan::{Action, Planned, PlannedStep, footing, ground, make_room, plan, rooms};
 use crate::folder::settle::settle;
+use crate::folder::sweep::{After, Sweep};
 use crate::folder::verdict::Rest;
-use crate::folder::{Conclusion, Folder, Question, Work};
+use crate::folder::{Conclusion, Folder, Job, Question, Work};
 use crate::io::{DiskRequest, NetworkRequest, Outcome, Output, PageEnd, ScanId};
 use crate::outbox::Outbox;
-use crate::records::{DiskStamp, Need, OurRow, StoreOp};
+use crate::records::{DiskStamp, Need, OurRow, Reach, StoreOp};
 
 impl Folder {
     /// Decides a question whose rows are there.
@@ -81,7 +83,14 @@ impl Folder {
             again,
             departures,
             departed,
-        } = observe(sighting, rows, &in_flight, departures, &self.gone, self.us);
+        } = observe(
+            sighting,
+            rows,
+            &in_flight,
+            departures,
+            &self.gone,
+            (self.us, self.record.settings.mode),
+        );
         for path in again {
             self.look.want_after_step(path);
         }
@@ -91,10 +100,17 @@ impl Folder {
         for path in touched.chain(stamps.iter().map(|(path, _)| path)) {
             self.walk.release(path);
         }
-        if !drafts.is_empty() && self.totals.needs > 0 {
+        // What is kept from peers may be what they have after all.
+        let kept: Vec<RelPath> = drafts
+            .iter()
+            .filter(|draft| draft.reach != Reach::Everyone)
+            .map(|draft| draft.entry.path.clone())
+            .collect();
+        if !kept.is_empty() || (!drafts.is_empty() && self.totals.needs > 0) {
             self.walk.want();
         }
         let mut operations = self.put_rows(drafts);
+        operations.extend(self.add_needs(kept));
         operations.extend(self.put_stamps(stamps));
         self.persist(
             now,
@@ -188,12 +204,70 @@ impl Folder {
         }
     }
 
-    pub(super) fn handle_needs(&mut self, needs: Vec<Need>, end: PageEnd, outbox: &mut Outbox) {
-        let Work::ExpectNeeds = self.work else {
-            debug_assert!(false, "needs that nobody asked for");
-            return;
-        };
-        self.work = Work::Idle;
+    pub(super) fn handle_needs(
+        &mut self,
+        now: Moment,
+        needs: Vec<Need>,
+        end: PageEnd,
+        outbox: &mut Outbox,
+    ) {
+        match std::mem::replace(&mut self.work, Work::Idle) {
+            Work::ExpectNeeds => self.plan_page(needs, end, outbox),
+            Work::ExpectSwept(sweep) => self.sweep_page(now, sweep, &needs, end, outbox),
+            other @ (Work::Idle
+            | Work::ExpectRows(..)
+            | Work::ExpectOurIndex(_)
+            | Work::ExpectPersisted(..)) => {
+                debug_assert!(false, "needs that nobody asked for");
+                self.work = other;
+            }
+        }
+    }
+
+    /// Sweeps a page; paths with a step under way are passed over, for nobody knows what lies there.
+    fn sweep_page(
+        &mut self,
+        now: Moment,
+        sweep: Sweep,
+        needs: &[Need],
+        end: PageEnd,
+        outbox: &mut Outbox,
+    ) {
+        if let (PageEnd::More, Some(last)) = (end, needs.last()) {
+            let next = Job::Sweep(sweep, Some(last.path.clone()));
+            self.jobs.push_front(next);
+        }
+        let (mut made, mut gone) = (Vec::new(), Vec::new());
+        let (mut settled, mut wanted) = (Vec::new(), Vec::new());
+        for need in needs {
+            if self.walk.is_under_way(&need.path) {
+                continue;
+            }
+            let Some((draft, after)) = sweep.at(need, self.us) else {
+                continue;
+            };
+            match after {
+                After::Settled => settled.push(need.path.clone()),
+                After::Planned => wanted.push(need.path.clone()),
+            }
+            self.walk.release(&need.path);
+            match draft.entry.content {
+                Content::Absent => gone.push(draft),
+                Content::Directory | Content::File { .. } | Content::Symlink { .. } => {
+                    made.push(draft);
+                }
+            }
+        }
+        self.walk.want();
+        // As a scan tells it: a directory goes after all that it held.
+        made.extend(gone.into_iter().rev());
+        let mut operations = self.put_rows(made);
+        operations.extend(self.settle_needs(settled));
+        operations.extend(self.add_needs(wanted));
+        self.persist(now, operations, Vec::new(), Conclusion::Other, outbox);
+    }
+
+    fn plan_page(&mut self, needs: Vec<Need>, end: PageEnd, outbox: &mut Outbox) {
         if self.look.root() != Root::Seen {
             return;
         }
@@ -250,6 +324,7 @@ impl Folder {
                     drafts.push(Draft {
                         entry: becomes,
                         stamp,
+                        reach: Reach::Everyone,
                     });
                     match rest {
                         Rest::Settled => settled.push(path),
@@ -283,12 +358,18 @@ impl Folder {
             return Vec::new();
         }
         let mut rows = Vec::with_capacity(drafts.len());
-        for Draft { entry, stamp } in drafts {
+        for Draft {
+            entry,
+            stamp,
+            reach,
+        } in drafts
+        {
             self.last_sequence = self.last_sequence.next();
             rows.push(OurRow {
                 entry,
                 sequence: self.last_sequence,
                 stamp,
+                reach,
             });
         }
         vec![StoreOp::PutOurRows {
@@ -300,6 +381,11 @@ impl Folder {
     fn put_stamps(&self, stamps: Vec<(RelPath, DiskStamp)>) -> Option<StoreOp> {
         let folder = self.record.id;
         (!stamps.is_empty()).then_some(StoreOp::PutStamps { folder, stamps })
+    }
+
+    fn add_needs(&self, paths: Vec<RelPath>) -> Option<StoreOp> {
+        let folder = self.record.id;
+        (!paths.is_empty()).then_some(StoreOp::AddNeeds { folder, paths })
     }
 
     fn settle_needs(&self, paths: Vec<RelPath>) -> Option<StoreOp> {

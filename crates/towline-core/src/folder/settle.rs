@@ -16,7 +16,7 @@ use crate::folder::observe::{Draft, edited};
 use crate::folder::plan::PlannedStep;
 use crate::folder::verdict::Rest;
 use crate::io::{Found, HeldReason, Outcome};
-use crate::records::{DiskStamp, OurRow};
+use crate::records::{DiskStamp, OurRow, Reach};
 
 /// What has come in since a step was planned.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -99,9 +99,17 @@ pub(crate) fn settle(ended: Vec<Ended>, rows: &BTreeMap<RelPath, OurRow>, us: Ac
                 settled.drafts.push(Draft {
                     entry: planned.becomes,
                     stamp,
+                    reach: planned.reach,
                 });
             }
             Outcome::Stale | Outcome::NotEmpty => {
+                if let (Outcome::NotEmpty, Some(row)) = (&outcome, rows.get(&path))
+                    && row.reach == Reach::Yields
+                {
+                    // Somebody has put something into it since it was given up.
+                    settled.drafts.push(held_again(row));
+                    settled.settled.push(path.clone());
+                }
                 // Perhaps a copy of what we have was moved here: then it has gone from its name.
                 let copies = rows.get(&path).map(|row| conflict_paths(&row.entry));
                 settled.unseen.extend(copies.into_iter().flatten());
@@ -135,5 +143,24 @@ fn overtaken(becomes: Entry, stamp: Option<DiskStamp>, row: Option<&OurRow>, us:
     let mut entry = becomes;
     entry.version = row.map(|row| row.entry.version.clone()).unwrap_or_default();
     entry.author = entry.version.bump(us);
-    Draft { entry, stamp }
+    // What was kept from peers is not told because a step met it; the plan sees that it is theirs.
+    let reach = row.map_or(Reach::Everyone, |row| match row.reach {
+        Reach::Everyone => Reach::Everyone,
+        Reach::Changed => Reach::Changed,
+        Reach::Added | Reach::Yields => Reach::Added,
+    });
+    Draft {
+        entry,
+        stamp,
+        reach,
+    }
+}
+
+/// A directory that was to go and is in use again: new, and only here.
+fn held_again(row: &OurRow) -> Draft {
+    Draft {
+        entry: row.entry.clone(),
+        stamp: row.stamp,
+        reach: Reach::Added,
+    }
 }

@@ -17,7 +17,7 @@ use crate::io::{
     StoreReply, StoreRequest,
 };
 use crate::records::{
-    DeviceSettings, DiskStamp, FolderRecord, FolderSettings, OurRow, PeerRecord, Restored,
+    DeviceSettings, DiskStamp, FolderRecord, FolderSettings, OurRow, PeerRecord, Reach, Restored,
     RestoredFolder, RootPath, StoreOp, Totals, Verification,
 };
 
@@ -266,6 +266,7 @@ fn old_row(at: &str, sequence: u64, content: Content, actor: Actor) -> OurRow {
         },
         sequence: Sequence(sequence),
         stamp: Some(found(at).stamp),
+        reach: Reach::Everyone,
     }
 }
 

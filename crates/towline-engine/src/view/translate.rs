@@ -155,8 +155,6 @@ pub(crate) fn command(command: CommandView) -> Result<Asked, ViewError> {
         | CommandView::Conflicts { .. }
         | CommandView::Resolve { .. }
         | CommandView::Preview { .. }
-        | CommandView::Revert { .. }
-        | CommandView::Override { .. }
         | CommandView::ReleaseBrake { .. }
         | CommandView::UndoBraked { .. }
         | CommandView::Rules { .. }
@@ -213,6 +211,8 @@ pub(crate) fn command(command: CommandView) -> Result<Asked, ViewError> {
         CommandView::ConfigureFolder { folder, settings } => {
             Command::ConfigureFolder(folder_id(&folder)?, Box::new((*settings).into()))
         }
+        CommandView::Override { folder } => Command::Override(folder_id(&folder)?),
+        CommandView::Revert { folder } => Command::Revert(folder_id(&folder)?),
         CommandView::ConfigureDevice { settings } => Command::ConfigureDevice(settings.into()),
     }))
 }
@@ -286,6 +286,8 @@ pub(crate) fn refusal(refusal: Refusal) -> ViewError {
         Refusal::UnknownInvitation => ViewError::new("unknown_invitation"),
         Refusal::NoServer => ViewError::new("no_server"),
         Refusal::Setting => ViewError::new("setting"),
+        Refusal::Mode => ViewError::new("mode"),
+        Refusal::Paused => ViewError::new("paused"),
         Refusal::AlreadyHere => ViewError::new("already_here"),
         Refusal::Root(fault) => ViewError::new(&format!("root_{}", root_fault(fault))),
     }
@@ -445,7 +447,7 @@ fn folder(summary: &FolderSummary, around: &Surroundings<'_>) -> FolderView {
                 reason: held_reason(held.reason).to_owned(),
             })
             .collect(),
-        local_changes: 0,
+        local_changes: summary.totals.local_changes,
         braked: Vec::new(),
         peers: summary
             .peers

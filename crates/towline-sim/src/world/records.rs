@@ -17,6 +17,7 @@ impl World {
                 | StoreOp::PutStamps { .. }
                 | StoreOp::PutPeerRows { .. }
                 | StoreOp::ForgetPeerRows { .. }
+                | StoreOp::AddNeeds { .. }
                 | StoreOp::SettleNeeds { .. } => true,
                 StoreOp::PutDeviceName(_)
                 | StoreOp::PutDeviceSettings(_)

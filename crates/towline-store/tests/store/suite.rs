@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use towline_core::io::{NeedsOf, PageEnd, StoreReply, StoreRequest};
-use towline_core::records::{DeviceSettings, Need, OurRow, Restored, StoreOp, Totals};
+use towline_core::io::{IndexOf, NeedsOf, PageEnd, StoreReply, StoreRequest};
+use towline_core::records::{DeviceSettings, Need, OurRow, Reach, Restored, StoreOp, Totals};
 use towline_store::Records;
 use towline_store::memory::MemoryStore;
 use towline_wire::entry::{Content, Entry};
@@ -61,9 +61,19 @@ fn needed_paths(store: &mut dyn Records) -> Vec<String> {
 }
 
 fn index(store: &mut dyn Records, after: u64, limit: usize) -> (Vec<(Sequence, Entry)>, PageEnd) {
+    index_of(store, IndexOf::Everything, after, limit)
+}
+
+fn index_of(
+    store: &mut dyn Records,
+    of: IndexOf,
+    after: u64,
+    limit: usize,
+) -> (Vec<(Sequence, Entry)>, PageEnd) {
     let request = StoreRequest::LoadIndex {
         folder: folder(1),
         peer: device(3),
+        of,
         after: Sequence(after),
         limit,
     };
@@ -193,6 +203,7 @@ fn our_rows_come_back_exactly_and_in_the_asked_order() {
             symlinks: 1,
             bytes: 111,
             needs: 0,
+            local_changes: 0,
         };
         assert_eq!(sums, [(folder(1), all)]);
         let asked = rows(
@@ -229,6 +240,7 @@ fn a_row_put_again_moves_the_sums_and_its_place_in_the_index() {
             symlinks: 1,
             bytes: 12,
             needs: 0,
+            local_changes: 0,
         };
         assert_eq!(sums, [(folder(1), all)]);
         let (page, end) = index(store, 0, 100);
@@ -517,5 +529,75 @@ fn rows_of_a_folder_without_a_record_change_nothing() {
         assert!(persist(store, ops).is_empty());
         assert!(needed_paths(store).is_empty());
         assert!(store.restored().unwrap().folders.is_empty());
+    });
+}
+
+#[test]
+fn what_is_only_here_is_not_in_the_index_and_is_listed_by_path() {
+    every_store(|store| {
+        share(store);
+        let only_here = |at: &str, sequence, content, reach| OurRow {
+            reach,
+            ..our(entry(at, &[(1, 1)], content), sequence)
+        };
+        let sums = persist(
+            store,
+            vec![
+                put_ours(vec![
+                    our(entry("known", &[(1, 1)], bytes(1, 1)), 1),
+                    only_here("new", 2, bytes(2, 1), Reach::Added),
+                    only_here("edited", 3, bytes(3, 1), Reach::Changed),
+                    only_here("deleted", 4, Content::Absent, Reach::Changed),
+                    only_here("undone", 5, Content::Absent, Reach::Yields),
+                    only_here("going", 6, bytes(4, 1), Reach::Yields),
+                ]),
+                put_theirs(2, 1, 1, vec![entry("edited", &[(2, 1)], bytes(9, 1))]),
+            ],
+        );
+        assert_eq!(sums[0].1.local_changes, 4);
+        let told: Vec<u64> = index_of(store, IndexOf::Told, 0, 100)
+            .0
+            .iter()
+            .map(|(sequence, _)| sequence.0)
+            .collect();
+        assert_eq!(told, [1]);
+        assert_eq!(index(store, 0, 100).0.len(), 6);
+        let request = |after: Option<&str>| StoreRequest::LoadNeeds {
+            folder: folder(1),
+            of: NeedsOf::Local,
+            after: after.map(path),
+            limit: 3,
+        };
+        let StoreReply::Needs { needs, end, .. } = store.reply_to(request(None)) else {
+            panic!("no page")
+        };
+        let listed: Vec<_> = needs.iter().map(|need| need.path.as_str()).collect();
+        assert_eq!(
+            (listed, end),
+            (vec!["deleted", "edited", "going"], PageEnd::More)
+        );
+        assert_eq!(needs[1].theirs.len(), 1, "with what peers say");
+        let StoreReply::Needs { needs, end, .. } = store.reply_to(request(Some("going"))) else {
+            panic!("no page")
+        };
+        assert_eq!((needs.len(), end), (1, PageEnd::End));
+        assert_eq!(
+            store.restored().unwrap().folders[0].last_sequence,
+            Sequence(6)
+        );
+    });
+}
+
+#[test]
+fn a_path_can_be_put_onto_the_list_of_needs() {
+    every_store(|store| {
+        share(store);
+        let add = || StoreOp::AddNeeds {
+            folder: folder(1),
+            paths: vec![path("b"), path("a"), path("b")],
+        };
+        let sums = persist(store, vec![add(), add()]);
+        assert_eq!(sums[0].1.needs, 2);
+        assert_eq!(needed_paths(store), ["a", "b"]);
     });
 }

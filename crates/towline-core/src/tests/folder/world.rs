@@ -12,13 +12,13 @@ use towline_wire::rel_path::RelPath;
 use crate::clock::Moment;
 use crate::folder::{Folder, FolderInput};
 use crate::io::{
-    ApplyId, DiskEvent, DiskRequest, Expected, Found, NeedsOf, NetworkRequest, Outcome, Output,
-    PageEnd, RootFault, ScanId, ScanScope, Step, StoreRequest,
+    ApplyId, DiskEvent, DiskRequest, Expected, Found, IndexOf, NeedsOf, NetworkRequest, Outcome,
+    Output, PageEnd, RootFault, ScanId, ScanScope, Step, StoreRequest,
 };
 use crate::outbox::Outbox;
 use crate::records::{
-    DiskStamp, FolderRecord, FolderSettings, Need, OurRow, RestoredFolder, RootPath, StoreOp,
-    Totals,
+    DiskStamp, FolderRecord, FolderSettings, Need, OurRow, Reach, RestoredFolder, RootPath,
+    StoreOp, Totals,
 };
 
 pub(crate) const FOLDER: FolderId = FolderId::from_bytes([7; 16]);
@@ -70,6 +70,7 @@ impl Store {
     fn totals(&self) -> Totals {
         Totals {
             needs: self.needs.len() as u64,
+            local_changes: self.rows.values().filter(|row| is_local(row)).count() as u64,
             ..Totals::default()
         }
     }
@@ -112,6 +113,7 @@ impl Store {
                 }
             }
             StoreOp::ForgetPeerRows { device, .. } => self.forget(device),
+            StoreOp::AddNeeds { paths, .. } => self.needs.extend(paths),
             StoreOp::SettleNeeds { paths, .. } => {
                 for path in paths {
                     self.needs.remove(&path);
@@ -159,6 +161,10 @@ impl Store {
             held,
         }
     }
+}
+
+fn is_local(row: &OurRow) -> bool {
+    row.reach.is_local(&row.entry.content)
 }
 
 fn hash_of(content: &Content) -> Option<ContentHash> {
@@ -868,7 +874,7 @@ fn perform(store: &mut Store, request: StoreRequest) -> FolderInput {
         } => {
             let later = |path: &&RelPath| {
                 let is_of = match of {
-                    NeedsOf::Everything => true,
+                    NeedsOf::Everything | NeedsOf::Local => true,
                     NeedsOf::Directories => store
                         .need(path)
                         .theirs
@@ -879,7 +885,13 @@ fn perform(store: &mut Store, request: StoreRequest) -> FolderInput {
             };
             // Three to a page, so that small trees have several.
             let limit = limit.min(3);
-            let mut paths: Vec<&RelPath> = store.needs.iter().filter(later).collect();
+            let local = store.rows.values().filter(|row| is_local(row));
+            let local: BTreeSet<RelPath> = local.map(|row| row.entry.path.clone()).collect();
+            let list = match of {
+                NeedsOf::Everything | NeedsOf::Directories => &store.needs,
+                NeedsOf::Local => &local,
+            };
+            let mut paths: Vec<&RelPath> = list.iter().filter(later).collect();
             let end = if paths.len() > limit {
                 PageEnd::More
             } else {
@@ -892,13 +904,18 @@ fn perform(store: &mut Store, request: StoreRequest) -> FolderInput {
             )
         }
         StoreRequest::LoadIndex {
-            peer, after, limit, ..
+            peer,
+            of,
+            after,
+            limit,
+            ..
         } => {
             let limit = limit.min(3);
             let mut rows: Vec<(Sequence, Entry)> = store
                 .rows
                 .values()
                 .filter(|row| row.sequence > after)
+                .filter(|row| of == IndexOf::Everything || row.reach == Reach::Everyone)
                 .map(|row| (row.sequence, row.entry.clone()))
                 .collect();
             rows.sort_by_key(|(sequence, _)| *sequence);

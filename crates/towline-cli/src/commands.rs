@@ -2,6 +2,7 @@
 
 pub(crate) mod folder;
 pub(crate) mod history;
+pub(crate) mod limits;
 pub(crate) mod pairing;
 pub(crate) mod peers;
 pub(crate) mod settings;

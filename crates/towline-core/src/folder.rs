@@ -19,6 +19,7 @@ mod gate;
 mod look;
 mod observe;
 pub mod plan;
+pub mod rules;
 mod settle;
 mod sweep;
 pub mod verdict;

@@ -200,6 +200,7 @@ mod tests {
             "revision": 1,
             "device": { "id": id, "name": evil, "key_place": "file", "store": "whole",
                 "settings": DeviceSettingsView::default(),
+                "traffic": { "rule": { "rule": "pause" }, "because": "schedule" },
                 "version": "0.1.0" },
             "server": { "url": null, "state": { "state": "none" } },
             "pairing": { "state": "idle" },

@@ -9,7 +9,7 @@ use qrcode::render::svg;
 use towline_core::clock::Moment;
 use towline_core::command::{Answer, Command, Comparison, Refusal};
 use towline_core::io::{HeldReason, LinkFault, Path, RootFault, SignalFault};
-use towline_core::records::{RootPath, Verification};
+use towline_core::records::{InForce, RootPath, Verification};
 use towline_core::snapshot::{
     FolderPeerState, FolderState, FolderSummary, LinkState, PairingFault, PairingSummary,
     PeerSummary, ServerState, Snapshot,
@@ -42,6 +42,8 @@ pub(crate) struct Surroundings<'a> {
     pub(crate) server: Option<&'a str>,
     /// Unix milliseconds of the core clock's start.
     pub(crate) clock_start_ms: u64,
+    /// What holds for all content.
+    pub(crate) in_force: InForce,
     /// Bytes in motion, by folder.
     pub(crate) transfers: &'a BTreeMap<FolderId, TransferView>,
 }
@@ -62,6 +64,7 @@ pub(crate) fn view(snapshot: &Snapshot, around: &Surroundings<'_>) -> View {
             name: snapshot.device.name.clone(),
             key_place: around.key_place,
             settings: (&snapshot.device.settings).into(),
+            traffic: around.in_force.into(),
             store: around.store,
             version: env!("CARGO_PKG_VERSION").to_owned(),
         },

@@ -63,6 +63,7 @@ pub(crate) fn refusal(code: &str, detail: Option<&str>) -> String {
         "mode" => {
             "only a send-only folder is overridden, and only a receive-only one reverted; `towline folder mode` chooses"
         }
+        "not_braked" => "nothing of that peer waits there; `towline brake FOLDER` lists what does",
         "paused" => "the folder is paused; `towline resume` lets it go on first",
         "setting" => "a setting is out of its range; nothing was changed",
         "stopping" => "the engine is stopping; start it again with `towline up`",

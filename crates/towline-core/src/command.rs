@@ -60,6 +60,10 @@ pub enum Command {
     Override(FolderId),
     /// Undoes what was changed only here, in a receive-only folder.
     Revert(FolderId),
+    /// Lets a device's mass change in a folder go on.
+    ReleaseBrake(FolderId, DeviceId),
+    /// Undoes what a device's mass change would take away, here and everywhere.
+    UndoBraked(FolderId, DeviceId),
     /// Replaces what is set for the whole device.
     ConfigureDevice(DeviceSettings),
 }
@@ -103,6 +107,8 @@ pub enum Refusal {
     Mode,
     /// A person has paused the folder.
     Paused,
+    /// Nothing of that device waits in the folder.
+    NotBraked,
     /// The place cannot be used.
     Root(RootFault),
 }

@@ -7,11 +7,12 @@
 //! come back as jobs. Nothing that grows with the folder is held in memory.
 //!
 //! `look` knows the root and the scans, `observe` what they mean, `exchange` the index pages out and
-//! in, [`verdict`] who wins, [`plan`] what is to be done, `gate` what of it may be done now, `walk` when,
+//! in, [`verdict`] who wins, [`plan`] what is to be done, `gate` and `brake` what of it may be done now, `walk` when,
 //! `settle` what came of it, `sweep` what a person decides for many paths, and `decide` makes the
 //! decisions. This file holds the jobs. Never here: bytes, files, tasks, text for
 //! people.
 
+mod brake;
 pub mod conflict;
 mod decide;
 mod exchange;
@@ -34,16 +35,17 @@ use towline_wire::peer::IndexPage;
 use towline_wire::rel_path::RelPath;
 
 use crate::clock::Moment;
+use crate::folder::brake::{Brakes, Measure};
 use crate::folder::exchange::Exchange;
 use crate::folder::look::{Look, Next, PageOf, Root};
 use crate::folder::observe::{Departures, Gone, Sighting};
-use crate::folder::plan::Planned;
+use crate::folder::plan::{Planned, PlannedStep};
 use crate::folder::settle::settled_paths;
 use crate::folder::sweep::Sweep;
 use crate::folder::walk::{Ask, NEEDS_PAGE, Walk};
 use crate::io::{
-    Age, ApplyId, BatchId, DiskEvent, DiskRequest, IndexOf, Outcome, Output, PageEnd, ScanId,
-    StoreRequest,
+    Age, ApplyId, BatchId, DiskEvent, DiskRequest, IndexOf, NeedsOf, Outcome, Output, PageEnd,
+    ScanId, StoreRequest,
 };
 use crate::outbox::Outbox;
 use crate::records::{
@@ -64,6 +66,10 @@ pub enum FolderInput {
     Override,
     /// What was changed only here is undone.
     Revert,
+    /// A device's mass change goes on.
+    Release(DeviceId),
+    /// A device's mass change is undone.
+    Undo(DeviceId),
     /// The disk.
     Disk(DiskEvent),
     /// The store: our rows at the asked paths.
@@ -119,6 +125,9 @@ pub struct Folder {
     look: Look,
     gone: Gone,
     walk: Walk,
+    brakes: Brakes,
+    /// Steps that leave when what they take away is counted for good.
+    paid: Vec<PlannedStep>,
     exchange: Exchange,
     /// What the root remembers of the store's age, as far as we know.
     noted: Option<Age>,
@@ -135,6 +144,8 @@ enum Job {
     /// Our rows after a position that a rollback makes doubtful: they become writes of the present
     /// actor. See [`Folder::is_doubtful`].
     Disown(Actor, Sequence),
+    /// What a person has said of the brake is made durable.
+    KeepBrakes,
     /// What a person has decided for many paths, from after this path on.
     Sweep(Sweep, Option<RelPath>),
 }
@@ -165,6 +176,8 @@ enum Question {
 enum Conclusion {
     Observed(ScanId),
     PageTaken(DeviceId, Incarnation, Sequence),
+    /// The steps that were paid for leave.
+    Paid,
     Other,
 }
 
@@ -176,6 +189,7 @@ impl Folder {
             last_sequence,
             have,
             totals,
+            brakes,
         } = restored;
         let id = record.id;
         Self {
@@ -193,6 +207,8 @@ impl Folder {
             look: Look::new(id),
             gone: Gone::default(),
             walk: Walk::new(),
+            brakes: Brakes::new(brakes),
+            paid: Vec::new(),
             exchange: Exchange::new(id),
             noted: None,
             applied: 0,
@@ -213,6 +229,14 @@ impl Folder {
             FolderInput::Rescan => self.look.want_all(),
             FolderInput::Configured(settings) => self.configured(settings, outbox),
             FolderInput::Override => self.jobs.push_back(Job::Sweep(Sweep::Override, None)),
+            FolderInput::Release(device) => {
+                self.brakes.release(now, device);
+                self.jobs.push_back(Job::KeepBrakes);
+                self.walk.release_all();
+            }
+            FolderInput::Undo(device) => {
+                self.jobs.push_back(Job::Sweep(Sweep::Undo(device), None));
+            }
             FolderInput::Revert => self.jobs.push_back(Job::Sweep(Sweep::Revert, None)),
             FolderInput::Disk(event) => self.handle_disk(event),
             FolderInput::Rows(rows) => self.handle_rows(now, rows, outbox),
@@ -322,6 +346,11 @@ impl Folder {
         &self.record
     }
 
+    /// Whether a mass change of this device waits.
+    pub fn brakes(&self, device: DeviceId) -> bool {
+        self.brakes.holds(device)
+    }
+
     /// Whether a person lets the folder take part.
     pub const fn activity(&self) -> Activity {
         self.record.settings.activity
@@ -384,6 +413,7 @@ impl Folder {
             applied: self.applied,
             conflicts: self.conflicts,
             held_back: self.look.held_back(),
+            braked: self.brakes.braked(),
             peers: self
                 .record
                 .shared_with
@@ -571,11 +601,16 @@ impl Folder {
                 outbox.store(StoreRequest::LoadIndex {
                     folder: self.record.id,
                     peer: self.us.device,
-                    of: IndexOf::Everything,
+                    of: IndexOf::Told,
                     after,
                     limit: INDEX_PAGE_ENTRIES_MAX,
                 });
                 self.work = Work::ExpectOurIndex(former);
+                true
+            }
+            Some(Job::KeepBrakes) => {
+                let operations = self.put_brakes().into_iter().collect();
+                self.persist(now, operations, Vec::new(), Conclusion::Other, outbox);
                 true
             }
             Some(Job::Sweep(Sweep::Tell, None)) if self.totals.local_changes == 0 => true,
@@ -593,14 +628,26 @@ impl Folder {
         }
     }
 
+    /// What the brake measures by.
+    const fn measure(&self) -> Measure {
+        Measure {
+            brake: self.record.settings.brake,
+            files: self.totals.files,
+        }
+    }
+
     /// Goes on with the walk over the needs, once everything that lies here has been seen.
     fn begin_plan(&mut self, outbox: &mut Outbox) -> bool {
         if self.look.root() != Root::Seen {
             return false;
         }
-        match self.walk.next() {
+        let weighing = self.brakes.weighing(self.totals.needs, self.measure());
+        match self.walk.next(weighing) {
             Ask::Nothing => false,
             Ask::Page(of, after) => {
+                if (of, &after) == (NeedsOf::Ours, &None) {
+                    self.brakes.begin_weighing();
+                }
                 let folder = self.record.id;
                 outbox.store(StoreRequest::LoadNeeds {
                     folder,
@@ -724,6 +771,14 @@ impl Folder {
                 }
             }
             Conclusion::Observed(_) | Conclusion::Other => {}
+            Conclusion::Paid => {
+                let steps = std::mem::take(&mut self.paid);
+                if self.look.root() == Root::Seen {
+                    self.carry(steps, outbox);
+                } else {
+                    self.walk.interrupt();
+                }
+            }
             Conclusion::PageTaken(peer, incarnation, up_to) => {
                 self.have.insert(peer, (incarnation, up_to));
                 self.walk.want();

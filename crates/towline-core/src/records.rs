@@ -131,6 +131,39 @@ pub struct Need {
     pub theirs: Vec<(DeviceId, Entry)>,
     /// Content hashes among `theirs` that we hold under some path of this folder already.
     pub held: BTreeSet<towline_wire::ids::ContentHash>,
+    /// Whether the bytes of our file lie under another name, too.
+    pub elsewhere: Elsewhere,
+}
+
+/// Whether a file's bytes lie under another name of the folder that is not on the list of needs itself.
+/// Told only where a peer has nothing at the path; anywhere else nobody asks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Elsewhere {
+    /// They do not, or it was not looked for.
+    Nowhere,
+    /// They do, and stay.
+    Stays,
+}
+
+/// What is kept of the mass change brake for one device.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct BrakeRecord {
+    /// Whether what the device wrote waits.
+    pub braking: Braking,
+    /// Entries that it has taken away here within the present window.
+    pub carried: u64,
+}
+
+/// Whether what a device wrote waits for a person.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Braking {
+    /// It does not; what it takes away is counted.
+    #[default]
+    Counting,
+    /// It does.
+    Engaged,
+    /// A person has said yes.
+    Released,
 }
 
 /// Sums over our own rows of one folder, and over its needs.
@@ -203,6 +236,13 @@ pub enum StoreOp {
         /// Whose rows.
         device: DeviceId,
     },
+    /// Adds or replaces what is kept of the mass change brake, by device.
+    PutBrakes {
+        /// Which folder.
+        folder: FolderId,
+        /// The records.
+        brakes: Vec<(DeviceId, BrakeRecord)>,
+    },
     /// Puts paths onto the list of needs, whatever peers say of them.
     AddNeeds {
         /// Which folder.
@@ -245,4 +285,6 @@ pub struct RestoredFolder {
     pub have: BTreeMap<DeviceId, (Incarnation, Sequence)>,
     /// Sums.
     pub totals: Totals,
+    /// What is kept of the mass change brake.
+    pub brakes: BTreeMap<DeviceId, BrakeRecord>,
 }

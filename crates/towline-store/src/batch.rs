@@ -7,15 +7,15 @@ use std::collections::BTreeSet;
 
 use rusqlite::{Connection, OptionalExtension, params};
 use towline_core::records::{
-    DiskStamp, FolderRecord, OurRow, PeerRecord, StoreOp, Totals, Verification,
+    BrakeRecord, DiskStamp, FolderRecord, OurRow, PeerRecord, StoreOp, Totals, Verification,
 };
 use towline_wire::entry::Entry;
 use towline_wire::ids::{DeviceId, FolderId, Incarnation, Sequence};
 use towline_wire::rel_path::RelPath;
 
 use crate::columns::{
-    Actors, EntryColumns, device_number, encode, folder_number, known_device, reach_column,
-    stamp_columns,
+    Actors, EntryColumns, braking_column, device_number, encode, folder_number, known_device,
+    reach_column, stamp_columns,
 };
 use crate::error::StoreError;
 use crate::totals::RowColumns;
@@ -74,6 +74,7 @@ impl<'store> Batch<'store> {
                 entries,
             } => self.put_peer_rows(folder, device, (incarnation, up_to), &entries),
             StoreOp::ForgetPeerRows { folder, device } => self.forget_peer_rows(folder, device),
+            StoreOp::PutBrakes { folder, brakes } => self.put_brakes(folder, &brakes),
             StoreOp::AddNeeds { folder, paths } => self.add_needs(folder, &paths),
             StoreOp::SettleNeeds { folder, paths } => self.settle_needs(folder, &paths),
         }
@@ -177,6 +178,7 @@ impl<'store> Batch<'store> {
             "DELETE FROM peer_rows WHERE folder = ?1",
             "DELETE FROM our_rows WHERE folder = ?1",
             "DELETE FROM shared_with WHERE folder = ?1",
+            "DELETE FROM brakes WHERE folder = ?1",
             "DELETE FROM folders WHERE id = ?1",
         ] {
             self.connection.execute(delete, [folder])?;
@@ -366,6 +368,30 @@ impl<'store> Batch<'store> {
         self.connection
             .prepare_cached("DELETE FROM positions WHERE folder = ?1 AND device = ?2")?
             .execute([folder, device])?;
+        Ok(())
+    }
+
+    fn put_brakes(
+        &mut self,
+        id: FolderId,
+        brakes: &[(DeviceId, BrakeRecord)],
+    ) -> Result<(), StoreError> {
+        let Some(folder) = self.touch(id)? else {
+            return Ok(());
+        };
+        for (device, BrakeRecord { braking, carried }) in brakes {
+            self.connection
+                .prepare_cached(
+                    "INSERT OR REPLACE INTO brakes (folder, device, braking, carried)
+                     VALUES (?1, ?2, ?3, ?4)",
+                )?
+                .execute([
+                    folder,
+                    device_number(self.connection, *device)?,
+                    braking_column(*braking),
+                    carried.cast_signed(),
+                ])?;
+        }
         Ok(())
     }
 

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use rusqlite::types::Type;
 use rusqlite::{Connection, OptionalExtension, Row, params};
-use towline_core::records::{DiskStamp, OurRow, Reach};
+use towline_core::records::{Braking, DiskStamp, OurRow, Reach};
 use towline_wire::entry::{Actor, Content, Dot, Entry, SymlinkTarget, UnixNanos, VersionVector};
 use towline_wire::ids::{ContentHash, DeviceId, FolderId, Incarnation, Sequence};
 use towline_wire::rel_path::RelPath;
@@ -233,6 +233,25 @@ pub(crate) const fn reach_column(reach: Reach) -> i64 {
         Reach::Changed => 1,
         Reach::Added => 2,
         Reach::Yields => 3,
+    }
+}
+
+/// A brake's state as its column.
+pub(crate) const fn braking_column(braking: Braking) -> i64 {
+    match braking {
+        Braking::Counting => 0,
+        Braking::Engaged => 1,
+        Braking::Released => 2,
+    }
+}
+
+/// Reads a brake's state.
+pub(crate) fn braking_from(row: &Row<'_>, column: usize) -> Result<Braking, StoreError> {
+    match row.get(column)? {
+        0 => Ok(Braking::Counting),
+        1 => Ok(Braking::Engaged),
+        2 => Ok(Braking::Released),
+        _ => Err(StoreError::Impossible("brake")),
     }
 }
 

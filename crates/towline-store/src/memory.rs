@@ -7,8 +7,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use towline_core::io::{IndexOf, NeedsOf, PageEnd, StoreReply, StoreRequest};
 use towline_core::records::{
-    DeviceSettings, FolderRecord, Need, OurRow, PeerRecord, Reach, Restored, RestoredFolder,
-    StoreOp, Totals,
+    BrakeRecord, DeviceSettings, Elsewhere, FolderRecord, Need, OurRow, PeerRecord, Reach,
+    Restored, RestoredFolder, StoreOp, Totals,
 };
 use towline_wire::entry::{Content, Entry};
 use towline_wire::ids::{ContentHash, DeviceId, FolderId, Incarnation, Sequence};
@@ -33,6 +33,7 @@ struct Folder {
     theirs: BTreeMap<(RelPath, DeviceId), Entry>,
     have: BTreeMap<DeviceId, (Incarnation, Sequence)>,
     needs: BTreeSet<RelPath>,
+    brakes: BTreeMap<DeviceId, BrakeRecord>,
 }
 
 impl MemoryStore {
@@ -117,6 +118,9 @@ impl MemoryStore {
             StoreOp::ForgetPeerRows { folder, device } => {
                 self.on(folder, |folder| folder.forget(device))
             }
+            StoreOp::PutBrakes { folder, brakes } => self.on(folder, |folder| {
+                folder.brakes.extend(brakes);
+            }),
             StoreOp::AddNeeds { folder, paths } => self.on(folder, |folder| {
                 folder.needs.extend(paths);
             }),
@@ -144,6 +148,7 @@ impl Folder {
             theirs: BTreeMap::new(),
             have: BTreeMap::new(),
             needs: BTreeSet::new(),
+            brakes: BTreeMap::new(),
         }
     }
 
@@ -202,8 +207,26 @@ impl Folder {
         Need {
             path: path.clone(),
             ours: self.ours.get(path).cloned(),
+            elsewhere: self.elsewhere(path, &theirs),
             theirs,
             held,
+        }
+    }
+
+    fn elsewhere(&self, path: &RelPath, theirs: &[(DeviceId, Entry)]) -> Elsewhere {
+        let is_gone = theirs
+            .iter()
+            .any(|(_, entry)| entry.content == Content::Absent);
+        let ours = self.ours.get(path).and_then(|row| hash_of(&row.entry));
+        let stays = |row: &&OurRow| {
+            row.entry.path != *path
+                && hash_of(&row.entry) == ours
+                && !self.needs.contains(&row.entry.path)
+        };
+        if is_gone && ours.is_some() && self.ours.values().any(|row| stays(&row)) {
+            Elsewhere::Stays
+        } else {
+            Elsewhere::Nowhere
         }
     }
 
@@ -250,7 +273,9 @@ impl Records for MemoryStore {
             } => {
                 let needs = self.folders.get(&folder).map_or_else(Vec::new, |folder| {
                     let paths: BTreeSet<&RelPath> = match of {
-                        NeedsOf::Everything | NeedsOf::Directories => folder.needs.iter().collect(),
+                        NeedsOf::Everything | NeedsOf::Directories | NeedsOf::Ours => {
+                            folder.needs.iter().collect()
+                        }
                         NeedsOf::Local => {
                             let local = folder.ours.values().filter(|row| is_local(row));
                             local.map(|row| &row.entry.path).collect()
@@ -302,6 +327,7 @@ impl Records for MemoryStore {
                 .unwrap_or_default(),
             have: folder.have.clone(),
             totals: folder.totals(),
+            brakes: folder.brakes.clone(),
         };
         Ok(Restored {
             name: self.name.clone(),
@@ -334,6 +360,10 @@ fn hash_of(entry: &Entry) -> Option<ContentHash> {
 fn is_of(need: &Need, of: NeedsOf) -> bool {
     match of {
         NeedsOf::Everything | NeedsOf::Local => true,
+        NeedsOf::Ours => {
+            let ours = need.ours.as_ref();
+            ours.is_some_and(|row| row.entry.content != Content::Absent)
+        }
         NeedsOf::Directories => need
             .theirs
             .iter()

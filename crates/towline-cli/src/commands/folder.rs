@@ -99,6 +99,12 @@ pub(crate) fn list(view: &View) -> String {
                 folder.local_changes
             ));
         }
+        let braked = super::brake::lines(view, folder);
+        lines.extend(
+            braked
+                .into_iter()
+                .map(|line| format!("    waits for a yes: {line}")),
+        );
         for part in &folder.peers {
             let name = view
                 .peers

@@ -63,6 +63,12 @@ impl Device {
             Command::Revert(folder) => {
                 self.sweep(now, folder, Mode::ReceiveOnly, FolderInput::Revert)
             }
+            Command::ReleaseBrake(folder, peer) => {
+                self.decide_braked(now, folder, peer, FolderInput::Release(peer))
+            }
+            Command::UndoBraked(folder, peer) => {
+                self.decide_braked(now, folder, peer, FolderInput::Undo(peer))
+            }
             Command::ConfigureDevice(settings) => self.configure_device(settings),
         };
         self.outbox.push(Output::Reply(id, answer));
@@ -92,6 +98,7 @@ impl Device {
             last_sequence: Sequence::default(),
             have: BTreeMap::new(),
             totals: Totals::default(),
+            brakes: BTreeMap::new(),
         };
         self.folders
             .insert(folder, Folder::new(restored, self.actor()));
@@ -314,6 +321,25 @@ impl Device {
                 Ok(Answer::Accepted)
             }
         }
+    }
+
+    /// Decides a mass change that waits.
+    fn decide_braked(
+        &mut self,
+        now: Moment,
+        id: FolderId,
+        device: DeviceId,
+        input: FolderInput,
+    ) -> Result<Answer, Refusal> {
+        let folder = self.folders.get(&id).ok_or(Refusal::UnknownFolder)?;
+        if folder.activity() == Activity::Paused {
+            return Err(Refusal::Paused);
+        }
+        if !folder.brakes(device) {
+            return Err(Refusal::NotBraked);
+        }
+        self.folder(now, id, input);
+        Ok(Answer::Accepted)
     }
 
     fn configure_device(&mut self, settings: DeviceSettings) -> Result<Answer, Refusal> {

@@ -17,7 +17,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use towline_wire::entry::{Actor, Content, Entry};
+use towline_wire::entry::{Actor, Content, Dot, Entry};
 use towline_wire::rel_path::RelPath;
 
 use crate::io::Found;
@@ -189,9 +189,30 @@ pub(crate) fn observe(
 
 /// A person's write of what was found.
 fn changed(found: Found, row: Option<&OurRow>, us: Actor, mode: Mode) -> Draft {
+    let reach = reach_of(mode, row, &found.content);
+    with_reach(edited(found, row, us), reach, row, us)
+}
+
+/// A draft of our write as one of this reach. What nobody is told of counts as no write: its record keeps
+/// the history that all know, so no count of ours is met elsewhere under which nothing was ever told.
+pub(crate) fn with_reach(draft: Draft, reach: Reach, row: Option<&OurRow>, us: Actor) -> Draft {
+    match reach {
+        Reach::Everyone => return draft,
+        Reach::Changed | Reach::Added | Reach::Yields => {}
+    }
+    let nothing = Dot {
+        actor: us,
+        counter: 0,
+    };
+    let entry = Entry {
+        version: row.map(|row| row.entry.version.clone()).unwrap_or_default(),
+        author: row.map_or(nothing, |row| row.entry.author),
+        ..draft.entry
+    };
     Draft {
-        reach: reach_of(mode, row, &found.content),
-        ..edited(found, row, us)
+        entry,
+        reach,
+        ..draft
     }
 }
 
@@ -218,15 +239,17 @@ pub(crate) fn edited(found: Found, row: Option<&OurRow>, us: Actor) -> Draft {
     }
 }
 
-/// Rows that a rolled-back store cannot rely on, as writes of the present actor.
+/// Rows that a rolled-back store cannot rely on, as writes of the present actor. What nobody was told of
+/// bears no count of ours.
 pub(crate) fn disowned<'a>(rows: impl Iterator<Item = &'a OurRow>, us: Actor) -> Vec<Draft> {
-    rows.map(|row| {
+    let told = rows.filter(|row| row.reach == Reach::Everyone);
+    told.map(|row| {
         let mut entry = row.entry.clone();
         entry.author = entry.version.bump(us);
         Draft {
             entry,
             stamp: row.stamp,
-            reach: row.reach,
+            reach: Reach::Everyone,
         }
     })
     .collect()
@@ -242,11 +265,13 @@ fn deleted(row: &OurRow, us: Actor, mode: Mode) -> Draft {
         content: Content::Absent,
         ..row.entry.clone()
     };
-    Draft {
-        reach: reach_of(mode, Some(row), &entry.content),
+    let reach = reach_of(mode, Some(row), &entry.content);
+    let draft = Draft {
         entry,
         stamp: None,
-    }
+        reach: Reach::Everyone,
+    };
+    with_reach(draft, reach, Some(row), us)
 }
 
 /// Whether what was found is another file than the one that the row tells of.

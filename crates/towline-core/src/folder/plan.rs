@@ -61,6 +61,8 @@ pub struct PlannedStep {
     pub loser: Option<Entry>,
     /// What is left afterwards.
     pub rest: Rest,
+    /// Whose budget of the mass change brake it has used.
+    pub spent: Option<DeviceId>,
 }
 
 /// Which pass of the walk carries a step out; passes go in this order.
@@ -106,6 +108,8 @@ pub enum Wait {
     SendOnly,
     /// What lies above is a change that is only here.
     Local,
+    /// It belongs to a mass change, which a person decides.
+    Brake,
 }
 
 /// Actors that an adopted history may name: half of what a record can hold. Joining two histories
@@ -136,7 +140,7 @@ pub fn plan(needs: &[Need], connected: &BTreeSet<DeviceId>, us: Actor) -> Vec<Pl
 
 fn action(need: &Need, connected: &BTreeSet<DeviceId>, us: Actor) -> Action {
     match &need.ours {
-        Some(row) if row.reach == Reach::Yields => giving_way(row, need, connected, us),
+        Some(row) if row.reach == Reach::Yields => giving_way(row, need, connected),
         Some(row) if row.reach != Reach::Everyone => only_here(row, need),
         Some(_) | None => shared(need, connected, us),
     }
@@ -154,12 +158,16 @@ fn only_here(row: &OurRow, need: &Need) -> Action {
     }
 }
 
-/// What lies here has no claim: it goes for what peers have, or for nothing. Our history of the path is
-/// joined all the same: whoever undoes a change has seen it, and our counters must not be used twice.
-fn giving_way(row: &OurRow, need: &Need, connected: &BTreeSet<DeviceId>, us: Actor) -> Action {
+/// What lies here has no claim: it goes for what peers have, or for nothing. What all knew of the path
+/// before it was changed here is joined: a peer that knows more of our writes than we do would prove
+/// that our store was rolled back.
+fn giving_way(row: &OurRow, need: &Need, connected: &BTreeSet<DeviceId>) -> Action {
     let lies = &row.entry.content;
     let gone = |rest| {
-        let gone = written(&need.path, row.entry.version.clone(), Content::Absent, us);
+        let gone = Entry {
+            content: Content::Absent,
+            ..row.entry.clone()
+        };
         step(Some(row), gone, rest, None, BTreeSet::new()).of_reach(Reach::Yields)
     };
     let Some((becomes, rest)) = theirs_alone(row, need) else {
@@ -375,6 +383,7 @@ fn step(
         assumed,
         loser,
         rest,
+        spent: None,
     }))
 }
 
@@ -499,11 +508,12 @@ fn is_directory(row: Option<&OurRow>) -> bool {
 }
 
 /// The step that makes a directory where a live entry needs one. A file or symlink in its place is
-/// kept: a directory wins a conflict.
+/// kept: a directory wins a conflict. What has no claim to its place is not.
 fn brought_back(path: &RelPath, row: Option<&OurRow>, us: Actor) -> Planned {
     let version = row.map(|row| row.entry.version.clone()).unwrap_or_default();
     let becomes = written(path, version, Content::Directory, us);
     let loser = row
+        .filter(|row| row.reach == Reach::Everyone)
         .map(|row| row.entry.clone())
         .filter(|entry| entry.content != Content::Absent);
     let action = step(row, becomes, Rest::PeerYields, loser, BTreeSet::new());

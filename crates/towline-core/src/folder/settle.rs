@@ -12,7 +12,7 @@ use towline_wire::entry::{Actor, Entry};
 use towline_wire::rel_path::RelPath;
 
 use crate::folder::conflict::conflict_paths;
-use crate::folder::observe::{Draft, edited};
+use crate::folder::observe::{Draft, edited, with_reach};
 use crate::folder::plan::PlannedStep;
 use crate::folder::verdict::Rest;
 use crate::io::{Found, HeldReason, Outcome};
@@ -35,6 +35,16 @@ pub(crate) struct Ended {
     pub(crate) planned: PlannedStep,
     pub(crate) outcome: Outcome,
     pub(crate) news: News,
+}
+
+impl Ended {
+    /// Whether nothing was changed.
+    pub(crate) const fn is_undone(&self) -> bool {
+        match self.outcome {
+            Outcome::Done { .. } => false,
+            Outcome::Stale | Outcome::NoSource | Outcome::NotEmpty | Outcome::Held(_) => true,
+        }
+    }
 }
 
 /// The paths whose rows [`settle`] needs for an outcome: its own, and that of what was kept.
@@ -149,11 +159,12 @@ fn overtaken(becomes: Entry, stamp: Option<DiskStamp>, row: Option<&OurRow>, us:
         Reach::Changed => Reach::Changed,
         Reach::Added | Reach::Yields => Reach::Added,
     });
-    Draft {
+    let draft = Draft {
         entry,
         stamp,
-        reach,
-    }
+        reach: Reach::Everyone,
+    };
+    with_reach(draft, reach, row, us)
 }
 
 /// A directory that was to go and is in use again: new, and only here.

@@ -7,12 +7,15 @@
 //!
 //! Every page is one durable batch that is right by itself, so a sweep that is cut short by a crash has
 //! done a part of what was asked and nothing else. Telling goes on by itself when the device starts
-//! again; the others show what is left, and a person asks once more.
+//! again; the others show what is left, and a person asks once more. *Undo* is an override of what a mass
+//! change would take away here, and nothing else.
 
 use towline_wire::entry::{Actor, Content, Entry, UnixNanos};
+use towline_wire::ids::DeviceId;
 
+use crate::folder::brake::harm;
 use crate::folder::observe::Draft;
-use crate::folder::plan::{is_adoptable, is_on_disk, written};
+use crate::folder::plan::{Action, is_adoptable, is_on_disk, plan, written};
 use crate::io::NeedsOf;
 use crate::records::{Need, OurRow, Reach};
 
@@ -25,6 +28,8 @@ pub(crate) enum Sweep {
     Revert,
     /// What was changed only here is told.
     Tell,
+    /// What a device's mass change would take away here stays, and comes back everywhere.
+    Undo(DeviceId),
 }
 
 /// What becomes of a path's need when it was swept.
@@ -42,6 +47,7 @@ impl Sweep {
         match self {
             Self::Override => NeedsOf::Everything,
             Self::Revert | Self::Tell => NeedsOf::Local,
+            Self::Undo(_) => NeedsOf::Ours,
         }
     }
 
@@ -49,8 +55,12 @@ impl Sweep {
     pub(crate) fn at(self, need: &Need, us: Actor) -> Option<(Draft, After)> {
         match self {
             Self::Override => overriding(need, us).map(|draft| (draft, After::Settled)),
+            Self::Undo(device) if would_take(need, us) == Some(device) => {
+                overriding(need, us).map(|draft| (draft, After::Settled))
+            }
+            Self::Undo(_) => None,
             Self::Revert => reverting(need).map(|draft| (draft, After::Planned)),
-            Self::Tell => telling(need).map(|draft| (draft, After::Planned)),
+            Self::Tell => telling(need, us).map(|draft| (draft, After::Planned)),
         }
     }
 }
@@ -84,6 +94,18 @@ pub(crate) fn overriding(need: &Need, us: Actor) -> Option<Draft> {
     })
 }
 
+/// Who wrote that what lies here shall go, whether somebody is connected who has what shall come or not.
+pub(crate) fn would_take(need: &Need, us: Actor) -> Option<DeviceId> {
+    let everybody = need.theirs.iter().map(|(device, _)| *device).collect();
+    let planned = plan(std::slice::from_ref(need), &everybody, us);
+    planned
+        .into_iter()
+        .find_map(|planned| match planned.action {
+            Action::Step(step) => harm(need, &step).map(|(device, _)| device),
+            Action::Settled | Action::Adopt { .. } | Action::Wait(_) => None,
+        })
+}
+
 /// A change gives way where there is something to go back to: what peers have, or nothing where it is
 /// new. What all knew once and nobody has any more stays.
 fn reverting(need: &Need) -> Option<Draft> {
@@ -97,11 +119,12 @@ fn reverting(need: &Need) -> Option<Draft> {
     }
 }
 
-fn telling(need: &Need) -> Option<Draft> {
+/// What was told to nobody becomes a write of ours now.
+fn telling(need: &Need, us: Actor) -> Option<Draft> {
     let row = need.ours.as_ref()?;
-    row.reach
-        .is_local(&row.entry.content)
-        .then(|| with_reach(row, Reach::Everyone))
+    let mut draft = with_reach(row, Reach::Everyone);
+    draft.entry.author = draft.entry.version.bump(us);
+    row.reach.is_local(&row.entry.content).then_some(draft)
 }
 
 fn with_reach(row: &OurRow, reach: Reach) -> Draft {

@@ -55,6 +55,7 @@ fn device() -> Device {
             last_sequence: Sequence(5),
             have: BTreeMap::from([(peer(), (THEIRS, Sequence(3)))]),
             totals: Totals::default(),
+            brakes: BTreeMap::new(),
         }],
     };
     let birth = Birth {

@@ -24,9 +24,10 @@ use towline_wire::rel_path::RelPath;
 use crate::disk::{RestoreFault, Version};
 
 use super::{
-    AnswerView, CommandView, DeviceView, FolderPeerView, FolderStateView, FolderView, HeldBackView,
-    InvitationView, KeyPlace, LinkView, PairingView, PathView, PeerView, Secret, ServerStateView,
-    ServerView, StoreCondition, SymbolView, TransferView, VersionView, View, ViewError,
+    AnswerView, BrakedView, CommandView, DeviceView, FolderPeerView, FolderStateView, FolderView,
+    HeldBackView, InvitationView, KeyPlace, LinkView, PairingView, PathView, PeerView, Secret,
+    ServerStateView, ServerView, StoreCondition, SymbolView, TransferView, VersionView, View,
+    ViewError,
 };
 
 /// What a view shows that the core does not know.
@@ -158,8 +159,6 @@ pub(crate) fn command(command: CommandView) -> Result<Asked, ViewError> {
         | CommandView::Conflicts { .. }
         | CommandView::Resolve { .. }
         | CommandView::Preview { .. }
-        | CommandView::ReleaseBrake { .. }
-        | CommandView::UndoBraked { .. }
         | CommandView::Rules { .. }
         | CommandView::SetRules { .. }
         | CommandView::PreviewRules { .. }
@@ -213,6 +212,12 @@ pub(crate) fn command(command: CommandView) -> Result<Asked, ViewError> {
         CommandView::Rescan { folder } => Command::Rescan(folder_id(&folder)?),
         CommandView::ConfigureFolder { folder, settings } => {
             Command::ConfigureFolder(folder_id(&folder)?, Box::new((*settings).into()))
+        }
+        CommandView::ReleaseBrake { folder, peer } => {
+            Command::ReleaseBrake(folder_id(&folder)?, device(&peer)?)
+        }
+        CommandView::UndoBraked { folder, peer } => {
+            Command::UndoBraked(folder_id(&folder)?, device(&peer)?)
         }
         CommandView::Override { folder } => Command::Override(folder_id(&folder)?),
         CommandView::Revert { folder } => Command::Revert(folder_id(&folder)?),
@@ -291,6 +296,7 @@ pub(crate) fn refusal(refusal: Refusal) -> ViewError {
         Refusal::Setting => ViewError::new("setting"),
         Refusal::Mode => ViewError::new("mode"),
         Refusal::Paused => ViewError::new("paused"),
+        Refusal::NotBraked => ViewError::new("not_braked"),
         Refusal::AlreadyHere => ViewError::new("already_here"),
         Refusal::Root(fault) => ViewError::new(&format!("root_{}", root_fault(fault))),
     }
@@ -451,7 +457,15 @@ fn folder(summary: &FolderSummary, around: &Surroundings<'_>) -> FolderView {
             })
             .collect(),
         local_changes: summary.totals.local_changes,
-        braked: Vec::new(),
+        braked: summary
+            .braked
+            .iter()
+            .map(|braked| BrakedView {
+                peer: braked.peer.to_string(),
+                deletes: braked.deletes,
+                overwrites: braked.overwrites,
+            })
+            .collect(),
         peers: summary
             .peers
             .iter()

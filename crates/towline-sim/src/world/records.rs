@@ -18,6 +18,7 @@ impl World {
                 | StoreOp::PutPeerRows { .. }
                 | StoreOp::ForgetPeerRows { .. }
                 | StoreOp::AddNeeds { .. }
+                | StoreOp::PutBrakes { .. }
                 | StoreOp::SettleNeeds { .. } => true,
                 StoreOp::PutDeviceName(_)
                 | StoreOp::PutDeviceSettings(_)

@@ -5,7 +5,7 @@ use proptest::collection::{btree_set, vec};
 use proptest::prelude::*;
 use proptest::sample::select;
 use towline_core::io::{BatchId, IndexOf, NeedsOf, StoreReply, StoreRequest};
-use towline_core::records::{OurRow, Reach, StoreOp};
+use towline_core::records::{BrakeRecord, Braking, OurRow, Reach, StoreOp};
 use towline_store::memory::MemoryStore;
 use towline_store::{Opened, Records, Store};
 use towline_wire::entry::{Content, Entry};
@@ -154,6 +154,7 @@ fn request() -> impl Strategy<Value = StoreRequest> {
                 NeedsOf::Everything,
                 NeedsOf::Directories,
                 NeedsOf::Local,
+                NeedsOf::Ours,
             ]),
             proptest::option::of(paths()),
             0_usize..6
@@ -234,6 +235,10 @@ fn op() -> impl Strategy<Value = StoreOp> {
             .prop_map(|(folder, device)| StoreOp::ForgetPeerRows { folder, device }),
         3 => (folders(), vec(paths(), 0..6))
             .prop_map(|(folder, paths)| StoreOp::SettleNeeds { folder, paths }),
+        1 => (folders(), devices(), any::<u64>()).prop_map(|(folder, device, carried)| {
+            let record = BrakeRecord { braking: Braking::Engaged, carried };
+            StoreOp::PutBrakes { folder, brakes: vec![(device, record)] }
+        }),
         2 => (folders(), vec(paths(), 0..4))
             .prop_map(|(folder, paths)| StoreOp::AddNeeds { folder, paths }),
     ]

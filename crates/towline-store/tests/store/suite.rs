@@ -3,7 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use towline_core::io::{IndexOf, NeedsOf, PageEnd, StoreReply, StoreRequest};
-use towline_core::records::{DeviceSettings, Need, OurRow, Reach, Restored, StoreOp, Totals};
+use towline_core::records::{
+    BrakeRecord, Braking, DeviceSettings, Elsewhere, Need, OurRow, Reach, Restored, StoreOp, Totals,
+};
 use towline_store::Records;
 use towline_store::memory::MemoryStore;
 use towline_wire::entry::{Content, Entry};
@@ -313,12 +315,14 @@ fn what_a_peer_says_is_needed_unless_it_is_exactly_ours() {
         assert_eq!(sums[0].1.needs, 2);
         let (page, end) = needs(store, None, 10);
         let file = Need {
+            elsewhere: Elsewhere::Nowhere,
             path: path("a/file"),
             ours: Some(kept[1].clone()),
             theirs: vec![(device(4), newer)],
             held: BTreeSet::from([hash(2)]),
         };
         let tombstone = Need {
+            elsewhere: Elsewhere::Nowhere,
             path: path("b"),
             ours: None,
             theirs: vec![(device(4), never_known)],
@@ -599,5 +603,84 @@ fn a_path_can_be_put_onto_the_list_of_needs() {
         let sums = persist(store, vec![add(), add()]);
         assert_eq!(sums[0].1.needs, 2);
         assert_eq!(needed_paths(store), ["a", "b"]);
+    });
+}
+
+#[test]
+fn a_file_that_is_gone_at_a_peer_says_whether_its_bytes_lie_under_a_name_that_stays() {
+    every_store(|store| {
+        share(store);
+        let gone = |at: &str| entry(at, &[(1, 1), (2, 1)], Content::Absent);
+        persist(
+            store,
+            vec![
+                put_ours(vec![
+                    our(entry("both/a", &[(1, 1)], bytes(1, 1)), 1),
+                    our(entry("both/b", &[(1, 1)], bytes(1, 1)), 2),
+                    our(entry("moved/from", &[(1, 1)], bytes(2, 1)), 3),
+                    our(entry("moved/to", &[(1, 1)], bytes(2, 1)), 4),
+                    our(entry("only", &[(1, 1)], bytes(3, 1)), 5),
+                    our(entry("zone", &[(1, 1)], Content::Absent), 6),
+                ]),
+                put_theirs(
+                    2,
+                    1,
+                    5,
+                    vec![
+                        gone("both/a"),
+                        gone("both/b"),
+                        gone("moved/from"),
+                        gone("only"),
+                        entry("zone", &[(2, 1)], bytes(9, 1)),
+                    ],
+                ),
+            ],
+        );
+        let request = StoreRequest::LoadNeeds {
+            folder: folder(1),
+            of: NeedsOf::Ours,
+            after: None,
+            limit: 9,
+        };
+        let StoreReply::Needs { needs, .. } = store.reply_to(request) else {
+            panic!("no page")
+        };
+        let told: Vec<_> = needs
+            .iter()
+            .map(|need| (need.path.as_str(), need.elsewhere))
+            .collect();
+        let expected = [
+            ("both/a", Elsewhere::Nowhere),
+            ("both/b", Elsewhere::Nowhere),
+            ("moved/from", Elsewhere::Stays),
+            ("only", Elsewhere::Nowhere),
+        ];
+        assert_eq!(told, expected, "and nothing where nothing of ours lies");
+    });
+}
+
+#[test]
+fn what_is_kept_of_the_brake_comes_back_and_goes_with_its_folder() {
+    every_store(|store| {
+        share(store);
+        let record = |braking, carried| BrakeRecord { braking, carried };
+        let put = |device: u8, record| StoreOp::PutBrakes {
+            folder: folder(1),
+            brakes: vec![(crate::sample::device(device), record)],
+        };
+        let ops = vec![
+            put(2, record(Braking::Counting, 7)),
+            put(3, record(Braking::Released, u64::MAX)),
+            put(2, record(Braking::Engaged, 1000)),
+        ];
+        persist(store, ops);
+        let expected = BTreeMap::from([
+            (device(2), record(Braking::Engaged, 1000)),
+            (device(3), record(Braking::Released, u64::MAX)),
+        ]);
+        assert_eq!(store.restored().unwrap().folders[0].brakes, expected);
+        persist(store, vec![StoreOp::RemoveFolder(folder(1))]);
+        share(store);
+        assert!(store.restored().unwrap().folders[0].brakes.is_empty());
     });
 }

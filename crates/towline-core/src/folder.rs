@@ -37,7 +37,7 @@ use towline_wire::rel_path::RelPath;
 use crate::clock::Moment;
 use crate::folder::brake::{Brakes, Measure};
 use crate::folder::exchange::Exchange;
-use crate::folder::look::{Look, Next, PageOf, Root};
+use crate::folder::look::{Breadth, Look, Next, PageOf, Root};
 use crate::folder::observe::{Departures, Gone, Sighting};
 use crate::folder::plan::{Planned, PlannedStep};
 use crate::folder::settle::settled_paths;
@@ -463,6 +463,7 @@ impl Folder {
                 self.noted = remembered;
                 self.look.opened();
                 self.walk.release_all();
+                self.walk.unshelve();
                 self.walk.interrupt();
             }
             DiskEvent::Root(Err(fault)) => {
@@ -643,7 +644,13 @@ impl Folder {
         }
         let weighing = self.brakes.weighing(self.totals.needs, self.measure());
         match self.walk.next(weighing) {
-            Ask::Nothing => false,
+            Ask::Nothing => {
+                if self.walk.is_idle() {
+                    let walk = &self.walk;
+                    self.look.keep_refused(&|path| walk.is_pending(path));
+                }
+                false
+            }
             Ask::Page(of, after) => {
                 if (of, &after) == (NeedsOf::Ours, &None) {
                     self.brakes.begin_weighing();
@@ -767,7 +774,8 @@ impl Folder {
                         self.jobs
                             .push_back(Job::Observe(scan, departed, Departures::Now));
                     }
-                    Next::Ended => {}
+                    Next::Ended(Breadth::Whole) => self.walk.unshelve(),
+                    Next::Ended(Breadth::Part) => {}
                 }
             }
             Conclusion::Observed(_) | Conclusion::Other => {}

@@ -3,6 +3,7 @@
 mod brake;
 mod device;
 mod folder;
+mod held;
 mod link;
 mod modes;
 mod newcomer;

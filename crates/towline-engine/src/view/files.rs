@@ -1,5 +1,6 @@
 //! A directory of a folder as shells see it: what lies here and what only peers have.
 
+use towline_core::records::Reach;
 use towline_store::Listed;
 use towline_wire::entry::{Content, Entry, UnixNanos};
 use towline_wire::rel_path::RelPath;
@@ -43,9 +44,10 @@ pub(crate) fn files(listed: Vec<Listed>, more: bool) -> AnswerView {
 
 /// An entry; `None` when nobody has anything there, which no listing holds.
 fn file(listed: Listed) -> Option<FileView> {
-    let state = match (&listed.ours, listed.is_needed) {
-        (Some(_), false) => "here",
-        (Some(_), true) => "coming",
+    let state = match (listed.ours.as_ref().map(|row| row.reach), listed.is_needed) {
+        (Some(Reach::Changed | Reach::Added), _) => "local",
+        (Some(Reach::Everyone | Reach::Yields), false) => "here",
+        (Some(Reach::Everyone | Reach::Yields), true) => "coming",
         (None, _) => "missing",
     };
     let is_live = |entry: &&Entry| entry.content != Content::Absent;
@@ -130,6 +132,7 @@ mod tests {
                 entry: entry(content),
                 sequence: Sequence(1),
                 stamp: None,
+                reach: Reach::Everyone,
             }),
             theirs: theirs.collect(),
             is_needed,

@@ -30,7 +30,7 @@ use tracing::{error, info};
 use zeroize::Zeroizing;
 
 use crate::clock::Clock;
-use crate::folders::Folders;
+use crate::folders::{Folders, Listings};
 use crate::key::{self, KeyError, KeyPreference};
 use crate::ledger::Ledger;
 use crate::local;
@@ -152,6 +152,7 @@ pub struct Handle {
     commands: mpsc::Sender<(Command, oneshot::Sender<Result<Answer, Refusal>>)>,
     views: watch::Receiver<Arc<View>>,
     past: Past,
+    listings: Listings,
     stop: CancellationToken,
 }
 
@@ -235,6 +236,7 @@ impl Engine {
             commands,
             views,
             past: folders.past(),
+            listings: folders.listings(),
             stop: stop.clone(),
         };
         let (end, ended) = oneshot::channel();
@@ -301,7 +303,7 @@ impl Handle {
             }
             Asked::Files(folder, asked) => {
                 self.known(folder)?;
-                return self.past.files(folder, asked).await;
+                return self.listings.files(folder, asked).await;
             }
             Asked::Held(folder, asked) => {
                 let id = folder.to_string();

@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Instant;
 
 use tokio::sync::{Semaphore, mpsc};
@@ -204,6 +204,11 @@ impl Folders {
         self.traffic.in_force()
     }
 
+    /// What lies in all folders, as the index knows it.
+    pub(crate) fn listings(&self) -> Listings {
+        Listings(Arc::downgrade(&self.library))
+    }
+
     /// What was replaced and deleted in all folders.
     pub(crate) fn past(&self) -> Past {
         Past::of(Arc::downgrade(&self.library), Arc::clone(&self.restores))
@@ -305,7 +310,13 @@ impl Library {
     pub(crate) const fn disk(&self) -> &Disk {
         &self.disk
     }
+}
 
+/// The indexes of all folders; cheap to clone, and of no use once the engine ends.
+#[derive(Debug, Clone)]
+pub(crate) struct Listings(Weak<Library>);
+
+impl Listings {
     /// Lists a directory from the index, which can be read while the folder's root cannot.
     pub(crate) async fn files(
         &self,
@@ -313,7 +324,8 @@ impl Library {
         asked: AskedOfFiles,
     ) -> Result<AnswerView, ViewError> {
         let stopping = || ViewError::new("stopping");
-        let index = Arc::clone(&self.index);
+        let library = self.0.upgrade().ok_or_else(stopping)?;
+        let index = Arc::clone(&library.index);
         let job = move || {
             let AskedOfFiles {
                 directory,
@@ -322,7 +334,8 @@ impl Library {
             } = asked;
             index.read(|reader| reader.listing(folder, directory.as_ref(), after.as_ref(), limit))
         };
-        let read = self.disk.pool().run(job).await.map_err(|_| stopping())?;
+        let pool = Arc::clone(library.disk.pool());
+        let read = pool.run(job).await.map_err(|_| stopping())?;
         // A store that cannot be read ends the device, which its own thread says.
         let (listed, end) = read.ok_or_else(stopping)?;
         Ok(view::files(listed, end == PageEnd::More))

@@ -16,7 +16,7 @@ use towline_wire::rel_path::RelPath;
 
 use crate::disk::{BroughtBack, RestoreFault, Root};
 use crate::folders::Library;
-use crate::view::{self, AnswerView, AskedOfFiles, AskedOfPast, RestoringView, ViewError};
+use crate::view::{self, AnswerView, AskedOfPast, RestoringView, ViewError};
 
 /// Paths in one part of a restore: 256. Each part syncs twice; a longer one would delay peers' changes
 /// and a cancel by more than a person waits.
@@ -97,17 +97,6 @@ impl Drop for UnderWay<'_> {
 }
 
 impl Past {
-    /// Lists a directory of the present; whoever reaches the past reaches the index beside it.
-    pub(crate) async fn files(
-        &self,
-        folder: FolderId,
-        asked: AskedOfFiles,
-    ) -> Result<AnswerView, ViewError> {
-        let library = self.library.upgrade();
-        let library = library.ok_or_else(|| ViewError::new("stopping"))?;
-        library.files(folder, asked).await
-    }
-
     pub(crate) fn of(library: Weak<Library>, restores: Arc<Restores>) -> Self {
         Self { library, restores }
     }

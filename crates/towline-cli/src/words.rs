@@ -60,6 +60,10 @@ pub(crate) fn refusal(code: &str, detail: Option<&str>) -> String {
             "this user may not write there; nothing was changed, look at the directory's permissions"
         }
         "version_name" | "version_kind" => "this disk cannot hold such a name; nothing was changed",
+        "moment" => "this is no moment of the calendar",
+        "restoring" => {
+            "the folder is being brought back to a moment already; wait for it, or cancel it"
+        }
         "mode" => {
             "only a send-only folder is overridden, and only a receive-only one reverted; `towline folder mode` chooses"
         }

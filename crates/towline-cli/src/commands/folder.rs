@@ -217,6 +217,7 @@ mod tests {
                 "files": 0, "directories": 0, "bytes": 0, "needs": 0, "conflicts": 0,
                 "transfer": { "fetched_bytes": 0, "reused_bytes": 0, "files": 0,
                     "wanted_bytes": 0, "bytes_per_second": 0 },
+                "restoring": null,
                 "held_back": [{ "path": evil, "reason": "name" }],
                 "peers": [{ "id": id, "state": "away" }] }],
             "invitations": [{ "peer": id, "folder": id, "label": evil }],

@@ -615,6 +615,8 @@ impl Folder {
                 true
             }
             Some(Job::Sweep(Sweep::Tell, None)) if self.totals.local_changes == 0 => true,
+            // Where no peer has ever told anything there is nothing to go back to.
+            Some(Job::Sweep(Sweep::Revert, _)) if self.have.is_empty() => true,
             Some(Job::Sweep(sweep, after)) => {
                 outbox.store(StoreRequest::LoadNeeds {
                     folder: self.record.id,

@@ -11,7 +11,8 @@ use std::time::Instant;
 
 use tokio::sync::{Semaphore, mpsc};
 use towline_core::io::{
-    ApplyId, DiskEvent, DiskRequest, Input, NetworkEvent, NetworkRequest, Outcome, PageEnd, Step,
+    ApplyId, DiskEvent, DiskRequest, IndexOf, Input, NetworkEvent, NetworkRequest, Outcome,
+    PageEnd, Step,
 };
 use towline_core::records::{DiskStamp, InForce, OurRow};
 use towline_core::snapshot::{FolderSummary, Snapshot};
@@ -448,10 +449,15 @@ impl transfer::Folders for Library {
         self.disk.root(folder)
     }
 
-    fn with_content(&self, folder: FolderId, hash: ContentHash) -> Vec<(RelPath, DiskStamp)> {
+    fn with_content(
+        &self,
+        folder: FolderId,
+        hash: ContentHash,
+        of: IndexOf,
+    ) -> Vec<(RelPath, DiskStamp)> {
         let held = self
             .index
-            .read(|reader| reader.paths_with_content(folder, hash, PLACES_TRIED));
+            .read(|reader| reader.paths_with_content(folder, hash, of, PLACES_TRIED));
         let stamped = held.unwrap_or_default().into_iter();
         stamped
             .filter_map(|file| Some((file.path, file.stamp?)))

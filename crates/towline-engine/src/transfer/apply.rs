@@ -20,7 +20,7 @@ use futures_util::stream::{self, FuturesUnordered, StreamExt};
 use quinn::Connection;
 use tokio::sync::{Notify, OwnedSemaphorePermit, mpsc};
 use tokio::time::{Instant, sleep_until};
-use towline_core::io::{ApplyId, Expected, Outcome, Step};
+use towline_core::io::{ApplyId, Expected, IndexOf, Outcome, Step};
 use towline_core::records::DiskStamp;
 use towline_wire::data::{Request, SMALL_FILE_BYTES_MAX};
 use towline_wire::ids::{ContentHash, DeviceId, FolderId};
@@ -160,7 +160,7 @@ impl<F: Folders, P: Peers> Transfer<F, P> {
                 for group in groups {
                     let held = match group.size {
                         0 => Vec::new(),
-                        _ => folders.with_content(folder, group.hash),
+                        _ => folders.with_content(folder, group.hash, IndexOf::Everything),
                     };
                     sorted.place(&root, &held, &progress, group);
                 }

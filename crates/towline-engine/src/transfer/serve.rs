@@ -21,6 +21,7 @@ use bytes::Bytes;
 use futures_util::future::{FutureExt, join};
 use quinn::{RecvStream, SendStream, VarInt};
 use tokio::time::timeout;
+use towline_core::io::IndexOf;
 use towline_core::records::DiskStamp;
 use towline_wire::data::{
     ANSWER_FRAME_BYTES_MAX, Answer, CHUNKS_PER_PAGE_MAX, Chunk, ChunkSizes, Header, ListEnd,
@@ -44,8 +45,14 @@ pub(crate) trait Folders: Send + Sync + 'static {
     /// The open root of a folder; `None` while it is not usable.
     fn root(&self, folder: FolderId) -> Option<Arc<Root>>;
 
-    /// Live files of ours with these bytes, and the stamps that their rows have.
-    fn with_content(&self, folder: FolderId, hash: ContentHash) -> Vec<(RelPath, DiskStamp)>;
+    /// Live files of ours with these bytes, and the stamps that their rows have: all, or only those
+    /// that peers are told of.
+    fn with_content(
+        &self,
+        folder: FolderId,
+        hash: ContentHash,
+        of: IndexOf,
+    ) -> Vec<(RelPath, DiskStamp)>;
 
     /// Peers whose index says now that they have these bytes at this path.
     fn peers_with(&self, folder: FolderId, path: &RelPath, hash: ContentHash) -> Vec<DeviceId>;
@@ -65,7 +72,7 @@ fn open_content(
     opener: &mut Opener<'_>,
 ) -> Option<OpenContent> {
     folders
-        .with_content(folder, hash)
+        .with_content(folder, hash, IndexOf::Told)
         .into_iter()
         .find_map(|(path, stamp)| {
             let file = opener.open(&path, stamp).ok()?;

@@ -24,7 +24,7 @@ use towline_wire::rel_path::RelPath;
 use crate::disk::{Of, RestoreFault, Version};
 
 use super::{
-    AnswerView, AskedOfFiles, AskedOfHeld, CommandView, DeviceView, FolderPeerView,
+    AnswerView, AskedOfFiles, AskedOfHeld, BrakedView, CommandView, DeviceView, FolderPeerView,
     FolderStateView, FolderView, HeldBackView, InvitationView, KeyPlace, LinkView, PairingView,
     PathView, PeerView, RestoringView, Secret, ServerStateView, ServerView, StoreCondition,
     SymbolView, TransferView, VersionView, View, ViewError,
@@ -218,10 +218,6 @@ pub(crate) fn command(command: CommandView) -> Result<Asked, ViewError> {
         CommandView::Conflicts { .. }
         | CommandView::Resolve { .. }
         | CommandView::Preview { .. }
-        | CommandView::Revert { .. }
-        | CommandView::Override { .. }
-        | CommandView::ReleaseBrake { .. }
-        | CommandView::UndoBraked { .. }
         | CommandView::Rules { .. }
         | CommandView::SetRules { .. }
         | CommandView::PreviewRules { .. } => return Err(ViewError::new("unsupported")),
@@ -274,6 +270,14 @@ pub(crate) fn command(command: CommandView) -> Result<Asked, ViewError> {
         CommandView::ConfigureFolder { folder, settings } => {
             Command::ConfigureFolder(folder_id(&folder)?, Box::new((*settings).into()))
         }
+        CommandView::ReleaseBrake { folder, peer } => {
+            Command::ReleaseBrake(folder_id(&folder)?, device(&peer)?)
+        }
+        CommandView::UndoBraked { folder, peer } => {
+            Command::UndoBraked(folder_id(&folder)?, device(&peer)?)
+        }
+        CommandView::Override { folder } => Command::Override(folder_id(&folder)?),
+        CommandView::Revert { folder } => Command::Revert(folder_id(&folder)?),
         CommandView::ConfigureDevice { settings } => Command::ConfigureDevice(settings.into()),
     }))
 }
@@ -368,6 +372,9 @@ pub(crate) fn refusal(refusal: Refusal) -> ViewError {
         Refusal::UnknownInvitation => ViewError::new("unknown_invitation"),
         Refusal::NoServer => ViewError::new("no_server"),
         Refusal::Setting => ViewError::new("setting"),
+        Refusal::Mode => ViewError::new("mode"),
+        Refusal::Paused => ViewError::new("paused"),
+        Refusal::NotBraked => ViewError::new("not_braked"),
         Refusal::AlreadyHere => ViewError::new("already_here"),
         Refusal::Root(fault) => ViewError::new(&format!("root_{}", root_fault(fault))),
     }
@@ -528,8 +535,16 @@ fn folder(summary: &FolderSummary, around: &Surroundings<'_>) -> FolderView {
                 reason: held_reason(held.reason).to_owned(),
             })
             .collect(),
-        local_changes: 0,
-        braked: Vec::new(),
+        local_changes: summary.totals.local_changes,
+        braked: summary
+            .braked
+            .iter()
+            .map(|braked| BrakedView {
+                peer: braked.peer.to_string(),
+                deletes: braked.deletes,
+                overwrites: braked.overwrites,
+            })
+            .collect(),
         peers: summary
             .peers
             .iter()

@@ -8,13 +8,14 @@
 //!
 //! `look` knows the root and the scans, `observe` what they mean, `exchange` the index pages out and
 //! in, [`verdict`] who wins, [`plan`] what is to be done, `gate` what of it may be done now, `walk` when,
-//! `settle` what came of it, and `decide` makes the decisions. This file holds the jobs. Never here: bytes, files, tasks, text for
-//! people.
+//! `settle` what came of it, [`rules`] and `heed` what is ignored, and `decide` makes the decisions. This
+//! file holds the jobs. Never here: bytes, files, tasks, text for people.
 
 pub mod conflict;
 mod decide;
 mod exchange;
 mod gate;
+mod heed;
 mod look;
 mod observe;
 pub mod plan;
@@ -36,6 +37,7 @@ use crate::folder::exchange::Exchange;
 use crate::folder::look::{Look, Next, PageOf, Root};
 use crate::folder::observe::{Departures, Gone, Sighting};
 use crate::folder::plan::Planned;
+use crate::folder::rules::{RuleSet, Rules, RulesMark};
 use crate::folder::settle::settled_paths;
 use crate::folder::walk::{Ask, NEEDS_PAGE, Walk};
 use crate::io::{
@@ -110,6 +112,11 @@ pub struct Folder {
     exchange: Exchange,
     /// What the root remembers of the store's age, as far as we know.
     noted: Option<Age>,
+    rules: Rules,
+    /// What the disk was told of them.
+    heeded: Rules,
+    /// The rules under which the list of needs was made, or is about to be.
+    needs_under: RulesMark,
     applied: u64,
     conflicts: u64,
 }
@@ -123,6 +130,8 @@ enum Job {
     /// Our rows after a position that a rollback makes doubtful: they become writes of the present
     /// actor. See [`Folder::is_doubtful`].
     Disown(Actor, Sequence),
+    /// Other rules hold: the list of needs is made anew.
+    RenewNeeds(RulesMark),
 }
 
 /// What the decision under way waits for.
@@ -160,11 +169,19 @@ impl Folder {
             record,
             last_sequence,
             have,
+            needs_under,
             totals,
         } = restored;
         let id = record.id;
+        let rules = Rules {
+            shared: RuleSet::default(),
+            local: RuleSet::parse(&record.settings.local_rules),
+        };
         Self {
             record,
+            rules,
+            heeded: Rules::default(),
+            needs_under,
             us,
             first_sequence: last_sequence,
             last_sequence,
@@ -195,8 +212,9 @@ impl Folder {
                 self.record.settings = settings;
                 // What waited for the former settings may go on, and the other way round.
                 self.walk.release_all();
+                self.local_rules(outbox);
             }
-            FolderInput::Disk(event) => self.handle_disk(event),
+            FolderInput::Disk(event) => self.handle_disk(event, outbox),
             FolderInput::Rows(rows) => self.handle_rows(now, rows, outbox),
             FolderInput::Needs(needs, end) => self.handle_needs(needs, end, outbox),
             FolderInput::Index(peer, rows, end) if peer == self.us.device => {
@@ -349,7 +367,7 @@ impl Folder {
 
     // --- what comes in ---------------------------------------------------------------------------
 
-    fn handle_disk(&mut self, event: DiskEvent) {
+    fn handle_disk(&mut self, event: DiskEvent, outbox: &mut Outbox) {
         match event {
             // The device makes the place ready before the folder exists.
             DiskEvent::Prepared(_) => {}
@@ -358,22 +376,29 @@ impl Folder {
                 self.look.opened();
                 self.walk.release_all();
                 self.walk.interrupt();
+                self.heed_anew(outbox);
             }
             DiskEvent::Root(Err(fault)) => {
                 self.look.lost(fault);
                 self.walk.interrupt();
             }
+            DiskEvent::SharedRules(shared) => self.shared_rules(shared, outbox),
             DiskEvent::Disturbed(scope) => self.look.want(scope),
             DiskEvent::Scanned {
                 scan,
                 found,
                 absent,
+                overlooked,
                 held_back,
                 end,
             } => match self.look.page(scan, held_back, end) {
                 PageOf::Abandoned => {}
                 PageOf::Running => {
-                    let sighting = Sighting { found, absent };
+                    let sighting = Sighting {
+                        found,
+                        absent,
+                        overlooked,
+                    };
                     self.jobs
                         .push_back(Job::Observe(scan, sighting, Departures::Later));
                 }
@@ -489,6 +514,15 @@ impl Folder {
                     device: peer,
                 };
                 self.persist(now, vec![forget], Vec::new(), Conclusion::Other, outbox);
+                true
+            }
+            Some(Job::RenewNeeds(under)) => {
+                self.walk.want();
+                let renew = StoreOp::RenewNeeds {
+                    folder: self.record.id,
+                    under,
+                };
+                self.persist(now, vec![renew], Vec::new(), Conclusion::Other, outbox);
                 true
             }
             Some(Job::Disown(former, after)) => {

@@ -16,6 +16,7 @@ use towline_wire::rel_path::RelPath;
 use towline_wire::signal::{ClientMessage, ServerMessage};
 
 use crate::command::{Answer, Command, CommandId, Refusal};
+use crate::folder::rules::{RuleSet, Rules};
 use crate::records::{DiskStamp, Need, OurRow, RootPath, StoreOp, Totals};
 
 /// Something that happened to the device.
@@ -180,6 +181,9 @@ pub enum DiskRequest {
     /// Notes in the root how old the store is; a later note replaces an earlier one. Not answered.
     /// A root that is not open forgets it.
     NoteAge(Age),
+    /// From now on, neither scans look at what these rules ignore nor steps touch it. A root that was
+    /// just opened heeds none. Not answered.
+    Heed(Rules),
 }
 
 /// How far our index of one folder has come, as its root remembers it.
@@ -238,6 +242,9 @@ pub enum DiskEvent {
     Prepared(Result<(), RootFault>),
     /// The root is usable, with the age that it remembers of this device's store; or it is not.
     Root(Result<Option<Age>, RootFault>),
+    /// The rules that travel with the folder, as its root has them now: before `Root` tells that it
+    /// is usable, and before the pages of a scan that may have met others.
+    SharedRules(RuleSet),
     /// Something below these paths may have changed.
     Disturbed(ScanScope),
     /// A page of a scan.
@@ -248,6 +255,9 @@ pub enum DiskEvent {
         found: Vec<Found>,
         /// Paths of our rows where nothing lies any more, seen without a read error.
         absent: Vec<RelPath>,
+        /// Paths of our rows that are ignored, and so were not looked at; those without a stamp are
+        /// left out.
+        overlooked: Vec<RelPath>,
         /// What cannot be read or named; unknown, not deleted.
         held_back: Vec<HeldBack>,
         /// Whether the scan ends with this page.
@@ -299,6 +309,8 @@ pub enum HeldReason {
     DiskFull,
     /// The filesystem is mounted read-only.
     ReadOnly,
+    /// What must go, or make room, is ignored here or holds what is ignored.
+    Ignored,
 }
 
 /// What came of a step.

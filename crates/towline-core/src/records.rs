@@ -6,10 +6,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 
-use towline_wire::entry::{Entry, UnixNanos};
+use towline_wire::entry::{Content, Entry, UnixNanos};
 use towline_wire::ids::{DeviceId, FolderId, Incarnation, Sequence};
 use towline_wire::pairing::CompareString;
 use towline_wire::rel_path::RelPath;
+
+use crate::folder::rules::RulesMark;
 
 pub mod settings;
 
@@ -83,8 +85,16 @@ pub struct OurRow {
     pub entry: Entry,
     /// Our index position of it.
     pub sequence: Sequence,
-    /// What the disk showed when the entry was true; `None` for tombstones.
+    /// What the disk showed when the entry was true; `None` for tombstones, and for what was not
+    /// looked at since it became ignored.
     pub stamp: Option<DiskStamp>,
+}
+
+impl OurRow {
+    /// Whether nobody knows whether what the row tells of still lies there.
+    pub fn is_unseen(&self) -> bool {
+        self.stamp.is_none() && self.entry.content != Content::Absent
+    }
 }
 
 /// A path where a peer's record may differ from ours.
@@ -175,6 +185,28 @@ pub enum StoreOp {
         /// The paths.
         paths: Vec<RelPath>,
     },
+    /// Puts paths on the list of needs, whatever peers say of them.
+    PutNeeds {
+        /// Which folder.
+        folder: FolderId,
+        /// The paths.
+        paths: Vec<RelPath>,
+    },
+    /// Puts every path at which a peer's record is not exactly ours on the list of needs again, and
+    /// remembers under which ignore rules.
+    RenewNeeds {
+        /// Which folder.
+        folder: FolderId,
+        /// The rules.
+        under: RulesMark,
+    },
+    /// Our rows at these paths lose their stamps: nobody knows whether they are still true.
+    ForgetStamps {
+        /// Which folder.
+        folder: FolderId,
+        /// The paths.
+        paths: Vec<RelPath>,
+    },
 }
 
 /// What a store holds when a device starts.
@@ -201,6 +233,8 @@ pub struct RestoredFolder {
     pub last_sequence: Sequence,
     /// How far we have each peer's index.
     pub have: BTreeMap<DeviceId, (Incarnation, Sequence)>,
+    /// The ignore rules under which the list of needs was made.
+    pub needs_under: RulesMark,
     /// Sums.
     pub totals: Totals,
 }

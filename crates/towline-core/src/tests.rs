@@ -8,4 +8,5 @@ mod newcomer;
 mod pairing;
 mod plan;
 mod rollback;
+mod rules;
 mod session;

@@ -74,13 +74,16 @@ impl Folder {
         };
         let walk = &self.walk;
         let in_flight = |path: &RelPath| walk.is_under_way(path);
+        let sighting = self.without_ignored(sighting, rows);
         self.gone.note(&sighting, rows, &in_flight);
+        let overlooked = sighting.overlooked.clone();
         let Observed {
             drafts,
             stamps,
             again,
             departures,
             departed,
+            vanished,
         } = observe(sighting, rows, &in_flight, departures, &self.gone, self.us);
         for path in again {
             self.look.want_after_step(path);
@@ -88,14 +91,20 @@ impl Folder {
         self.look.put_off(departures);
         self.look.doubt(departed);
         let touched = drafts.iter().map(|draft| &draft.entry.path);
-        for path in touched.chain(stamps.iter().map(|(path, _)| path)) {
+        let stamped = stamps.iter().map(|(path, _)| path);
+        for path in touched.chain(stamped).chain(&vanished) {
             self.walk.release(path);
+        }
+        if !vanished.is_empty() {
+            self.walk.want();
         }
         if !drafts.is_empty() && self.totals.needs > 0 {
             self.walk.want();
         }
         let mut operations = self.put_rows(drafts);
         operations.extend(self.put_stamps(stamps));
+        operations.extend(self.put_needs(vanished));
+        operations.extend(self.forget_stamps(overlooked));
         self.persist(
             now,
             operations,
@@ -197,6 +206,7 @@ impl Folder {
         let needs = self.walk.page(needs, end);
         let gate = Gate {
             mode: self.record.settings.mode,
+            rules: &self.rules,
         };
         let planned = plan(&needs, &self.connected, self.us);
         let mut planned: Vec<Planned> = needs
@@ -238,7 +248,10 @@ impl Folder {
         let mut steps = Vec::new();
         for Planned { path, action } in planned {
             match action {
-                Action::Settled => settled.push(path),
+                Action::Settled => {
+                    self.look.accept(&path);
+                    settled.push(path);
+                }
                 Action::Adopt {
                     becomes,
                     stamp,
@@ -297,6 +310,16 @@ impl Folder {
     fn put_stamps(&self, stamps: Vec<(RelPath, DiskStamp)>) -> Option<StoreOp> {
         let folder = self.record.id;
         (!stamps.is_empty()).then_some(StoreOp::PutStamps { folder, stamps })
+    }
+
+    fn put_needs(&self, paths: Vec<RelPath>) -> Option<StoreOp> {
+        let folder = self.record.id;
+        (!paths.is_empty()).then_some(StoreOp::PutNeeds { folder, paths })
+    }
+
+    fn forget_stamps(&self, paths: Vec<RelPath>) -> Option<StoreOp> {
+        let folder = self.record.id;
+        (!paths.is_empty()).then_some(StoreOp::ForgetStamps { folder, paths })
     }
 
     fn settle_needs(&self, paths: Vec<RelPath>) -> Option<StoreOp> {

@@ -26,11 +26,13 @@ use crate::records::{DiskStamp, OurRow};
 pub(crate) struct Sighting {
     pub(crate) found: Vec<Found>,
     pub(crate) absent: Vec<RelPath>,
+    /// Rows that are ignored and have a stamp still.
+    pub(crate) overlooked: Vec<RelPath>,
 }
 
 impl Sighting {
     pub(crate) fn is_empty(&self) -> bool {
-        self.found.is_empty() && self.absent.is_empty()
+        self.found.is_empty() && self.absent.is_empty() && self.overlooked.is_empty()
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -112,6 +114,8 @@ pub(crate) struct Observed {
     pub(crate) departures: Sighting,
     /// Directories that have become tombstones.
     pub(crate) departed: Vec<RelPath>,
+    /// Live rows without a stamp where nothing lies: it went while nobody looked.
+    pub(crate) vanished: Vec<RelPath>,
 }
 
 /// Compares a page with our rows.
@@ -149,6 +153,10 @@ pub(crate) fn observe(
         let Some(row) = rows.get(&path) else { continue };
         if in_flight(&path) {
             observed.again.push(path);
+            continue;
+        }
+        if row.is_unseen() {
+            observed.vanished.push(path);
             continue;
         }
         match row.entry.content {

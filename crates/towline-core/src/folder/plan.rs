@@ -132,6 +132,9 @@ pub fn plan(needs: &[Need], connected: &BTreeSet<DeviceId>, us: Actor) -> Vec<Pl
 
 fn action(need: &Need, connected: &BTreeSet<DeviceId>, us: Actor) -> Action {
     let kept = need.ours.as_ref();
+    if let Some(row) = kept.filter(|row| row.is_unseen()) {
+        return unseen(row, need, connected, us);
+    }
     let remade = kept.and_then(|row| remade(row, need, us));
     let ours = remade.as_ref().or(kept);
     let theirs = need.theirs.iter().map(|(_, entry)| entry);
@@ -184,6 +187,59 @@ fn action(need: &Need, connected: &BTreeSet<DeviceId>, us: Actor) -> Action {
         }
         (Some(row), _, Fate::Loses) => step(ours, becomes, rest, Some(row.entry.clone()), sources),
         (Some(_) | None, _, _) => step(ours, becomes, rest, None, sources),
+    }
+}
+
+/// What to do where our row has lost its stamp: whether it is still true is not known, so the disk is
+/// taken to hold nothing, and finds out if it does. What comes back is the best that peers have, as a
+/// write on top of the row's history where it is not what the row tells of. What nobody has is gone.
+fn unseen(row: &OurRow, need: &Need, connected: &BTreeSet<DeviceId>, us: Actor) -> Action {
+    let theirs = need.theirs.iter().map(|(_, entry)| entry);
+    let Some(Judgement { becomes, rest, .. }) = judge(None, theirs) else {
+        return Action::Adopt {
+            becomes: written(
+                &row.entry.path,
+                row.entry.version.clone(),
+                Content::Absent,
+                us,
+            ),
+            stamp: None,
+            rest: Rest::Settled,
+        };
+    };
+    let is_ours = becomes.content.same_bytes(&row.entry.content);
+    let knows_ours = becomes.version.knows(row.entry.author);
+    let merged = becomes.version.merged(&row.entry.version);
+    let becomes = if is_ours || knows_ours {
+        Entry {
+            version: merged,
+            ..becomes
+        }
+    } else {
+        Entry {
+            mtime: becomes.mtime,
+            ..written(&row.entry.path, merged, becomes.content, us)
+        }
+    };
+    if !is_adoptable(&becomes.version) {
+        return Action::Wait(Wait::History);
+    }
+    match &becomes.content {
+        Content::Absent => Action::Adopt {
+            becomes,
+            stamp: None,
+            rest,
+        },
+        content @ (Content::Directory | Content::File { .. } | Content::Symlink { .. }) => {
+            let sources = sources(need, content, connected);
+            if matches!(content, Content::File { .. })
+                && sources.is_empty()
+                && !is_held(need, content)
+            {
+                return Action::Wait(Wait::Source);
+            }
+            step(Some(row), becomes, rest, None, sources)
+        }
     }
 }
 
@@ -303,6 +359,7 @@ fn expected(ours: Option<&OurRow>) -> Expected {
     };
     match row.entry.content {
         Content::Absent => Expected::Nothing,
+        Content::Directory if row.is_unseen() => Expected::Nothing,
         Content::Directory => Expected::Directory,
         Content::File { .. } | Content::Symlink { .. } => {
             row.stamp.map_or(Expected::Nothing, Expected::Stamped)

@@ -5,6 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use towline_core::folder::rules::RulesMark;
 use towline_core::io::{NeedsOf, PageEnd, StoreReply, StoreRequest};
 use towline_core::records::{
     DeviceSettings, FolderRecord, Need, OurRow, PeerRecord, Restored, RestoredFolder, StoreOp,
@@ -33,6 +34,7 @@ struct Folder {
     theirs: BTreeMap<(RelPath, DeviceId), Entry>,
     have: BTreeMap<DeviceId, (Incarnation, Sequence)>,
     needs: BTreeSet<RelPath>,
+    needs_under: RulesMark,
 }
 
 impl MemoryStore {
@@ -122,6 +124,19 @@ impl MemoryStore {
                     folder.needs.remove(&path);
                 }
             }),
+            StoreOp::PutNeeds { folder, paths } => self.on(folder, |folder| {
+                folder.needs.extend(paths);
+            }),
+            StoreOp::RenewNeeds { folder, under } => self.on(folder, |folder| {
+                folder.renew(under);
+            }),
+            StoreOp::ForgetStamps { folder, paths } => self.on(folder, |folder| {
+                for path in paths {
+                    if let Some(row) = folder.ours.get_mut(&path) {
+                        row.stamp = None;
+                    }
+                }
+            }),
         }
     }
 
@@ -141,6 +156,7 @@ impl Folder {
             theirs: BTreeMap::new(),
             have: BTreeMap::new(),
             needs: BTreeSet::new(),
+            needs_under: RulesMark(0),
         }
     }
 
@@ -163,6 +179,15 @@ impl Folder {
                 self.needs.insert(entry.path.clone());
             }
             self.theirs.insert((entry.path.clone(), device), entry);
+        }
+    }
+
+    fn renew(&mut self, under: RulesMark) {
+        self.needs_under = under;
+        for ((path, _), entry) in &self.theirs {
+            if self.ours.get(path).map(|ours| &ours.entry) != Some(entry) {
+                self.needs.insert(path.clone());
+            }
         }
     }
 
@@ -189,6 +214,7 @@ impl Folder {
         let ours: BTreeSet<ContentHash> = self
             .ours
             .values()
+            .filter(|row| !row.is_unseen())
             .filter_map(|row| hash_of(&row.entry))
             .collect();
         let held = theirs
@@ -290,6 +316,7 @@ impl Records for MemoryStore {
                 .max()
                 .unwrap_or_default(),
             have: folder.have.clone(),
+            needs_under: folder.needs_under,
             totals: folder.totals(),
         };
         Ok(Restored {

@@ -4,6 +4,7 @@ pub(crate) mod folder;
 pub(crate) mod history;
 pub(crate) mod pairing;
 pub(crate) mod peers;
+pub(crate) mod rules;
 pub(crate) mod status;
 pub(crate) mod up;
 

@@ -22,7 +22,7 @@ use towline_core::device::{Birth, Device};
 use towline_core::identity::Identity;
 use towline_core::io::{Input, Output, StoreReply, StoreRequest};
 use towline_store::{OpenError, Opened, Store};
-use towline_wire::ids::Incarnation;
+use towline_wire::ids::{FolderId, Incarnation};
 use towline_wire::server_url::{ServerUrl, ServerUrlError};
 use tracing::{error, info};
 use zeroize::Zeroizing;
@@ -36,7 +36,8 @@ use crate::network::{Network, NetworkError, NetworkSettings, Port, SignalClient}
 use crate::port;
 use crate::tasks::Tasks;
 use crate::view::{
-    self, AnswerView, Asked, CommandView, KeyPlace, StoreCondition, Surroundings, View, ViewError,
+    self, AnswerView, Asked, CommandView, FolderSettingsView, KeyPlace, StoreCondition,
+    Surroundings, View, ViewError,
 };
 
 /// Inputs that may wait for the loop: 1024. The loop takes all that wait at once; producers wait
@@ -291,17 +292,12 @@ impl Handle {
         let command = match view::command(command)? {
             Asked::OfDevice(command) => command,
             Asked::OfPast(folder, asked) => {
-                let id = folder.to_string();
-                if !self
-                    .views
-                    .borrow()
-                    .folders
-                    .iter()
-                    .any(|known| known.id == id)
-                {
-                    return Err(ViewError::new("unknown_folder"));
-                }
+                self.settings_of(folder)?;
                 return self.past.ask(folder, asked).await;
+            }
+            Asked::OfRules(folder, asked) => {
+                let local = self.settings_of(folder)?.local_rules;
+                return self.past.ask_rules(folder, asked, local).await;
             }
         };
         let (reply, answer) = oneshot::channel();
@@ -314,6 +310,16 @@ impl Handle {
             Ok(answer) => Ok(view::answer(answer)),
             Err(refusal) => Err(view::refusal(refusal)),
         }
+    }
+
+    /// What is set for a folder, if it is on this device.
+    fn settings_of(&self, folder: FolderId) -> Result<FolderSettingsView, ViewError> {
+        let id = folder.to_string();
+        let view = self.views.borrow();
+        let known = view.folders.iter().find(|known| known.id == id);
+        known
+            .map(|folder| folder.settings.clone())
+            .ok_or_else(|| ViewError::new("unknown_folder"))
     }
 
     /// The latest view.

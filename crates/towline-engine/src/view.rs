@@ -22,8 +22,8 @@ pub use settings::{
 };
 
 pub(crate) use translate::{
-    Asked, AskedOfPast, Surroundings, answer, command, refusal, restore_fault, restored, versions,
-    view,
+    Asked, AskedOfPast, AskedOfRules, Surroundings, answer, command, matches, refusal,
+    restore_fault, restored, rules_fault, versions, view,
 };
 
 /// Everything that a person can see at once.
@@ -347,7 +347,7 @@ pub struct TransferView {
 pub struct HeldBackView {
     /// The path.
     pub path: String,
-    /// Why: `unreadable`, `unwritable`, `name`, `kind`, `disk_full` or `read_only`.
+    /// Why: `unreadable`, `unwritable`, `name`, `kind`, `disk_full`, `read_only` or `ignored`.
     pub reason: String,
 }
 
@@ -689,8 +689,8 @@ pub struct ViewError {
     /// `already_here`, `root_missing`, `root_not_directory`, `root_nested`, `root_wrong_marker`,
     /// `root_no_access`, `root_read_only`, `code_letter`, `code_length`, `code_host`, `link`,
     /// `setting`, `id`, `malformed`, `stopping`, `path`, `version`, `unknown_version`, `folder_paused`,
-    /// `version_directory`, `version_parent`, `version_changing`, or `version_` and the reason of an entry
-    /// that is held back.
+    /// `version_directory`, `version_parent`, `version_changing`, `rules_too_long`, `rules_disk_full`,
+    /// `rules_read_only`, `rules_no_access`, or `version_` and the reason of an entry that is held back.
     pub code: String,
     /// What it was about, if that helps; never a secret.
     pub detail: Option<String>,

@@ -14,7 +14,8 @@ use std::io;
 use std::sync::PoisonError;
 use std::sync::atomic::Ordering;
 
-use towline_core::io::{Expected, Found, Outcome, Step};
+use towline_core::folder::rules::{Rules, Shape};
+use towline_core::io::{Expected, Found, HeldReason, Outcome, Step};
 use towline_wire::entry::{Content, SymlinkTarget};
 use towline_wire::rel_path::RelPath;
 
@@ -22,7 +23,7 @@ use super::handle::{Directory, Kind, Mark, copy_bytes, new_file_mode, replacing_
 use super::hash::{Reading, read_now};
 use super::names;
 use super::outcome::{held_reason, outcome_of};
-use super::parents::{Missing, NEW_DIRECTORY_MODE, Parents};
+use super::parents::{DEPTH_MAX, Missing, NEW_DIRECTORY_MODE, Parents};
 use super::root::Root;
 use super::stage::Staged;
 use super::versions::Keeper;
@@ -64,6 +65,7 @@ pub(crate) fn commit(root: &Root, batch: Vec<Ready>) -> Vec<(RelPath, Outcome)> 
     let mut run = Run {
         root,
         keeper: &keeper,
+        rules: root.rules(),
         parents: Parents::new(root),
         keep_parents: Parents::new(root),
         touched: BTreeSet::new(),
@@ -130,10 +132,40 @@ fn sync_data(root: &Root, batch: &[Ready]) -> io::Result<()> {
 struct Run<'root> {
     root: &'root Root,
     keeper: &'root Keeper,
+    /// What is ignored, and so left alone.
+    rules: Rules,
     parents: Parents<'root>,
     keep_parents: Parents<'root>,
     /// The directories whose names changed; `None` is the root.
     touched: BTreeSet<Option<RelPath>>,
+}
+
+/// Entries that are looked at to learn why a directory cannot go: 10,000, a fraction of a second. In a
+/// fuller one the reason is not told.
+const HELD_LOOKED_AT_MAX: usize = 10_000;
+
+fn is_all_ignored(rules: &Rules, directory: &Directory, path: &RelPath, left: &mut usize) -> bool {
+    let Ok(listed) = directory.list() else {
+        return false;
+    };
+    if path.depth() > DEPTH_MAX || listed.len() > *left {
+        return false;
+    }
+    *left -= listed.len();
+    listed.iter().all(|(name, _)| {
+        let child = name.to_str().and_then(|name| path.join(name).ok());
+        let Some(child) = child else { return false };
+        match directory.mark(child.file_name()).map(|mark| mark.kind) {
+            Ok(Kind::Directory) if rules.ignore_in_place(&child, Shape::Directory) => true,
+            Ok(Kind::Directory) => directory
+                .open_directory(child.file_name())
+                .is_ok_and(|inner| is_all_ignored(rules, &inner, &child, left)),
+            Ok(Kind::File | Kind::Symlink | Kind::Other) => {
+                rules.ignore_in_place(&child, Shape::Other)
+            }
+            Err(_) => false,
+        }
+    })
 }
 
 /// A place that a step is about.
@@ -147,8 +179,33 @@ struct Target<'a> {
 
 impl Run<'_> {
     fn carry_out(&mut self, ready: Ready) -> Outcome {
-        self.try_carry_out(ready)
-            .unwrap_or_else(|fault| outcome_of(&fault))
+        let path = ready.step.path.clone();
+        let outcome = self.try_carry_out(ready);
+        let outcome = outcome.unwrap_or_else(|fault| outcome_of(&fault));
+        match outcome {
+            Outcome::NotEmpty if self.holds_only_ignored(&path) => {
+                Outcome::Held(HeldReason::Ignored)
+            }
+            other @ (Outcome::Done { .. }
+            | Outcome::Stale
+            | Outcome::NoSource
+            | Outcome::NotEmpty
+            | Outcome::Held(_)) => other,
+        }
+    }
+
+    /// Whether a directory that is in the way holds nothing but what is ignored, and directories that
+    /// hold nothing else. What cannot be looked at is not known to be so.
+    fn holds_only_ignored(&mut self, path: &RelPath) -> bool {
+        if self.rules.is_empty() {
+            return false;
+        }
+        let opened = self
+            .parents
+            .of(path, Missing::Refuse)
+            .and_then(|parent| parent.open_directory(path.file_name()));
+        let mut left = HELD_LOOKED_AT_MAX;
+        opened.is_ok_and(|directory| is_all_ignored(&self.rules, &directory, path, &mut left))
     }
 
     fn try_carry_out(&mut self, ready: Ready) -> io::Result<Outcome> {
@@ -156,6 +213,10 @@ impl Run<'_> {
         let name = step.path.file_name();
         if !step.path.components().all(names::possible) {
             return Err(io::ErrorKind::InvalidFilename.into());
+        }
+        // Before anything is made above it.
+        if self.rules.ignore(&step.path, Shape::of(&step.content)) {
+            return Ok(Outcome::Held(HeldReason::Ignored));
         }
         let missing = if step.content == Content::Absent {
             Missing::Refuse
@@ -170,6 +231,15 @@ impl Run<'_> {
             name,
             there,
         };
+        let lies = match there.map(|mark| mark.kind) {
+            Some(Kind::Directory) => Shape::Directory,
+            Some(Kind::File | Kind::Symlink | Kind::Other) | None => Shape::Other,
+        };
+        if self.rules.ignore(&step.path, lies)
+            || self.rules.ignore(&step.path, Shape::of(&step.content))
+        {
+            return Ok(Outcome::Held(HeldReason::Ignored));
+        }
         if !target.is_as_expected() {
             return Ok(target.unexpected());
         }
@@ -253,7 +323,7 @@ impl Target<'_> {
     /// Something else lies there, or the filesystem takes another spelling for this name.
     fn unexpected(&self) -> Outcome {
         match self.is_listed() {
-            Ok(false) if self.there.is_some() => Outcome::Held(towline_core::io::HeldReason::Name),
+            Ok(false) if self.there.is_some() => Outcome::Held(HeldReason::Name),
             Ok(_) | Err(_) => Outcome::Stale,
         }
     }
@@ -331,7 +401,7 @@ fn place_link(
     match temporary.make_symlink(text.as_str(), &name) {
         // Without leave on Windows, and on filesystems that have none.
         Err(fault) if has_no_links(&fault) => {
-            return Ok(Outcome::Held(towline_core::io::HeldReason::Kind));
+            return Ok(Outcome::Held(HeldReason::Kind));
         }
         other => other?,
     }

@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
+use towline_core::folder::rules::Rules;
 use towline_core::io::{Age, RootFault};
 use towline_core::records::RootPath;
 use towline_wire::ids::{ContentHash, DeviceId, FolderId};
@@ -55,6 +56,10 @@ pub(crate) struct Root {
     pub(super) without_links: AtomicBool,
     /// What was replaced and removed here.
     pub(super) versions: VersionStore,
+    /// The text of the rules that was told last; `None` before the first.
+    pub(super) told_rules: Mutex<Option<String>>,
+    /// What is ignored here.
+    rules: Mutex<Rules>,
 }
 
 impl Root {
@@ -133,6 +138,8 @@ impl Root {
             own_writes: OwnWrites::default(),
             without_links: AtomicBool::new(false),
             versions: VersionStore::default(),
+            told_rules: Mutex::default(),
+            rules: Mutex::default(),
         })
     }
 
@@ -189,6 +196,16 @@ impl Root {
             *noted = turn;
         }
         Ok(())
+    }
+
+    /// What is ignored here.
+    pub(super) fn rules(&self) -> Rules {
+        lock(&self.rules).clone()
+    }
+
+    /// Ignores this from now on.
+    pub(super) fn heed(&self, rules: Rules) {
+        *lock(&self.rules) = rules;
     }
 
     /// Where it lies, for the watcher alone.

@@ -4,7 +4,8 @@
 //! and our live rows in the same order. What both have with equal marks is passed over; what the
 //! disk alone has, or has otherwise, is read and *found*; a row that the disk does not have is
 //! *absent* only after a second look that met no error, with the root proved to be still there.
-//! What cannot be read is unknown, and so is everything below it.
+//! What cannot be read is unknown, and so is everything below it. What is ignored is not read, and not
+//! gone into; rows of ours that are ignored are *overlooked*.
 //!
 //! A scan yields a page at a time and holds no thread between pages. It never writes, and never
 //! decides what a difference means. Files that change while they are read are left out and named at
@@ -17,6 +18,7 @@ use std::ffi::OsString;
 use std::io;
 use std::sync::Arc;
 
+use towline_core::folder::rules::{Rules, Shape};
 use towline_core::io::{Found, HeldBack, HeldReason, PageEnd, RootFault, ScanScope};
 use towline_core::records::OurRow;
 use towline_wire::entry::{Content, SymlinkTarget};
@@ -47,6 +49,8 @@ pub(crate) struct Page {
     pub(crate) found: Vec<Found>,
     /// Rows where nothing lies any more.
     pub(crate) absent: Vec<RelPath>,
+    /// Rows with a stamp that are ignored.
+    pub(crate) overlooked: Vec<RelPath>,
     /// What cannot be read or named.
     pub(crate) held_back: Vec<HeldBack>,
 }
@@ -54,11 +58,15 @@ pub(crate) struct Page {
 /// A scan in progress.
 pub(crate) struct Scan {
     root: Arc<Root>,
+    /// What is ignored, from the beginning of the scan to its end.
+    rules: Rules,
     cursor: Cursor,
     /// Places still to be looked at, last first; `None` is the whole folder.
     targets: Vec<Option<RelPath>>,
     /// Open directories from the target down to where the walk is.
     frames: Vec<Frame>,
+    /// An ignored directory whose rows are being passed over.
+    overlooking: Option<RelPath>,
     /// Directories above targets that have been compared with their rows.
     ancestors: BTreeSet<RelPath>,
     restless: BTreeSet<RelPath>,
@@ -127,10 +135,12 @@ impl Scan {
             }
         };
         Self {
+            rules: root.rules(),
             root,
             cursor: Cursor::new(rows),
             targets,
             frames: Vec::new(),
+            overlooking: None,
             ancestors: BTreeSet::new(),
             restless: BTreeSet::new(),
             page: Page::default(),
@@ -165,7 +175,13 @@ impl Scan {
     }
 
     fn page_len(&self) -> usize {
-        self.page.found.len() + self.page.absent.len() + self.page.held_back.len()
+        let Page {
+            found,
+            absent,
+            overlooked,
+            held_back,
+        } = &self.page;
+        found.len() + absent.len() + overlooked.len() + held_back.len()
     }
 
     fn is_full(&self) -> bool {
@@ -175,6 +191,9 @@ impl Scan {
 
     fn walk(&mut self) -> Result<PageEnd, RootFault> {
         while !self.is_full() {
+            if self.overlook_on() {
+                continue;
+            }
             let Some(frame) = self.frames.last_mut() else {
                 // The walk of a target is done: rows that are left were not met.
                 if let Some(row) = self.cursor.next_before(None) {
@@ -231,6 +250,10 @@ impl Scan {
     }
 
     fn begin_at(&mut self, path: &RelPath) {
+        let is_ignored = |above: &RelPath| self.rules.ignore(above, Shape::Directory);
+        if path.parent().is_some_and(|above| is_ignored(&above)) {
+            return;
+        }
         self.look_at_ancestors(path);
         self.cursor.set_to(path);
         let parent = path.parent();
@@ -309,6 +332,13 @@ impl Scan {
             Err(_) => return self.hold_back_known(&path, HeldReason::Unreadable),
         };
         let row = self.cursor.next_at(&path);
+        let shape = match mark.kind {
+            Kind::Directory => Shape::Directory,
+            Kind::File | Kind::Symlink | Kind::Other => Shape::Other,
+        };
+        if self.rules.ignore_in_place(&path, shape) {
+            return self.overlook(row);
+        }
         if row.as_ref().is_some_and(|row| is_unchanged(row, &mark)) {
             return;
         }
@@ -360,6 +390,10 @@ impl Scan {
         let Some(path) = child(parent, name) else {
             return;
         };
+        if self.rules.ignore_in_place(&path, Shape::Directory) {
+            self.overlooking = Some(path);
+            return;
+        }
         if path.depth() > DEPTH_MAX {
             return self.hold_back_known(&path, HeldReason::Name);
         }
@@ -420,6 +454,13 @@ impl Scan {
         let mut parents = Parents::new(&root);
         let mut absent = Vec::new();
         for row in std::mem::take(&mut self.missing) {
+            if self
+                .rules
+                .ignore(&row.entry.path, Shape::of(&row.entry.content))
+            {
+                self.overlook(Some(row));
+                continue;
+            }
             let path = row.entry.path;
             match parents.mark(&path) {
                 Err(fault) if proves_absence(&fault) => absent.push(path),
@@ -437,6 +478,26 @@ impl Scan {
             self.page.absent.extend(absent);
         }
         Ok(())
+    }
+
+    /// A row of ours that is ignored.
+    fn overlook(&mut self, row: Option<OurRow>) {
+        let stamped = row.filter(|row| row.stamp.is_some());
+        self.page
+            .overlooked
+            .extend(stamped.map(|row| row.entry.path));
+    }
+
+    /// Goes on with the rows below the ignored directory where the walk is; `false` when it is in none.
+    fn overlook_on(&mut self) -> bool {
+        let Some(directory) = &self.overlooking else {
+            return false;
+        };
+        match self.cursor.next_below(directory) {
+            Some(row) => self.overlook(Some(row)),
+            None => self.overlooking = None,
+        }
+        true
     }
 
     fn note_restless(&mut self, path: RelPath) {

@@ -1,6 +1,7 @@
 //! From the core's snapshot to a view, and from a shell's command to the core's.
 
 use std::collections::BTreeMap;
+use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::path::Path as FilePath;
 
@@ -8,6 +9,7 @@ use qrcode::QrCode;
 use qrcode::render::svg;
 use towline_core::clock::Moment;
 use towline_core::command::{Answer, Command, Comparison, Refusal};
+use towline_core::folder::rules::{RuleSet, Rules};
 use towline_core::io::{HeldReason, LinkFault, Path, RootFault, SignalFault};
 use towline_core::records::{RootPath, Verification};
 use towline_core::snapshot::{
@@ -99,6 +101,26 @@ pub(crate) enum Asked {
     OfDevice(Command),
     /// The version store of a folder on the disk.
     OfPast(FolderId, AskedOfPast),
+    /// The ignore rules of a folder, on the disk.
+    OfRules(FolderId, AskedOfRules),
+}
+
+/// What is asked of ignore rules.
+#[derive(Debug)]
+pub(crate) enum AskedOfRules {
+    /// Their texts.
+    Show,
+    /// Another text for those that travel with the folder.
+    Share(String),
+    /// What these would ignore.
+    Preview {
+        /// Rules that travel with the folder.
+        shared: String,
+        /// Rules of this device alone.
+        local: String,
+        /// Most paths in the answer.
+        limit: usize,
+    },
 }
 
 /// What a version store is asked.
@@ -134,9 +156,7 @@ pub(crate) fn command(command: CommandView) -> Result<Asked, ViewError> {
             let asked = AskedOfPast::History {
                 path: path.map(rel_path).transpose()?,
                 before: before.as_deref().map(version_id).transpose()?,
-                limit: usize::try_from(limit)
-                    .unwrap_or(VERSIONS_MAX)
-                    .clamp(1, VERSIONS_MAX),
+                limit: page_limit(limit),
             };
             return Ok(Asked::OfPast(folder_id(&folder)?, asked));
         }
@@ -151,6 +171,26 @@ pub(crate) fn command(command: CommandView) -> Result<Asked, ViewError> {
             };
             return Ok(Asked::OfPast(folder_id(&folder)?, asked));
         }
+        CommandView::Rules { folder } => {
+            return Ok(Asked::OfRules(folder_id(&folder)?, AskedOfRules::Show));
+        }
+        CommandView::SetRules { folder, shared } => {
+            let asked = AskedOfRules::Share(shared);
+            return Ok(Asked::OfRules(folder_id(&folder)?, asked));
+        }
+        CommandView::PreviewRules {
+            folder,
+            shared,
+            local,
+            limit,
+        } => {
+            let asked = AskedOfRules::Preview {
+                shared,
+                local,
+                limit: page_limit(limit),
+            };
+            return Ok(Asked::OfRules(folder_id(&folder)?, asked));
+        }
         CommandView::Files { .. }
         | CommandView::Conflicts { .. }
         | CommandView::Resolve { .. }
@@ -159,9 +199,6 @@ pub(crate) fn command(command: CommandView) -> Result<Asked, ViewError> {
         | CommandView::Override { .. }
         | CommandView::ReleaseBrake { .. }
         | CommandView::UndoBraked { .. }
-        | CommandView::Rules { .. }
-        | CommandView::SetRules { .. }
-        | CommandView::PreviewRules { .. }
         | CommandView::Held { .. }
         | CommandView::RestoreTo { .. } => return Err(ViewError::new("unsupported")),
         CommandView::NameDevice { name } => Command::NameDevice(name),
@@ -217,8 +254,40 @@ pub(crate) fn command(command: CommandView) -> Result<Asked, ViewError> {
     }))
 }
 
-/// Most versions in one answer: 1000, about 5 MB of the longest paths, below a line's bound.
-const VERSIONS_MAX: usize = 1000;
+/// Most things in one answer: 1000, about 5 MB of the longest paths, below a line's bound.
+const PAGE_MAX: usize = 1000;
+
+fn page_limit(limit: u32) -> usize {
+    usize::try_from(limit)
+        .unwrap_or(PAGE_MAX)
+        .clamp(1, PAGE_MAX)
+}
+
+/// What rules would ignore.
+pub(crate) fn matches(paths: Vec<RelPath>, count: u64, rules: &Rules) -> AnswerView {
+    let bad = |name: &str, set: &RuleSet| {
+        let name = name.to_owned();
+        let lines = set.bad_lines().to_vec().into_iter();
+        lines.map(move |line| (name.clone(), line))
+    };
+    AnswerView::Matches {
+        paths: paths.into_iter().map(String::from).collect(),
+        count,
+        bad_lines: bad("shared", &rules.shared)
+            .chain(bad("local", &rules.local))
+            .take(PAGE_MAX)
+            .collect(),
+    }
+}
+
+/// The stable code of rules that cannot be read or written.
+pub(crate) fn rules_fault(fault: &io::Error) -> ViewError {
+    ViewError::new(match fault.kind() {
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => "rules_disk_full",
+        io::ErrorKind::ReadOnlyFilesystem => "rules_read_only",
+        _ => "rules_no_access",
+    })
+}
 
 /// A page of versions.
 pub(crate) fn versions(found: Vec<Version>, more: bool) -> AnswerView {
@@ -481,6 +550,7 @@ fn held_reason(reason: HeldReason) -> &'static str {
         HeldReason::Kind => "kind",
         HeldReason::DiskFull => "disk_full",
         HeldReason::ReadOnly => "read_only",
+        HeldReason::Ignored => "ignored",
     }
 }
 

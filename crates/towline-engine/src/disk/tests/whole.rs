@@ -37,10 +37,16 @@ impl Running {
 
     /// The next event, within a deadline far beyond what it takes.
     async fn next(&mut self) -> DiskEvent {
-        let wait = tokio::time::timeout(Duration::from_secs(30), self.events.recv());
-        let (folder, event) = wait.await.expect("no event").unwrap();
-        assert_eq!(folder, FOLDER);
-        event
+        loop {
+            let wait = tokio::time::timeout(Duration::from_secs(30), self.events.recv());
+            let (folder, event) = wait.await.expect("no event").unwrap();
+            assert_eq!(folder, FOLDER);
+            match event {
+                // Told before every root.
+                DiskEvent::SharedRules(rules) if rules.text().is_empty() => {}
+                event => return event,
+            }
+        }
     }
 
     /// Waits for hints until one covers `path`.
@@ -55,6 +61,7 @@ impl Running {
                 }
                 other @ (DiskEvent::Prepared(_)
                 | DiskEvent::Root(_)
+                | DiskEvent::SharedRules(_)
                 | DiskEvent::Scanned { .. }
                 | DiskEvent::Applied { .. }) => panic!("{other:?}"),
             }
@@ -71,6 +78,7 @@ impl Running {
                     scan,
                     found,
                     absent,
+                    overlooked,
                     held_back,
                     end,
                 } => {
@@ -78,6 +86,7 @@ impl Running {
                     let page = Page {
                         found,
                         absent,
+                        overlooked,
                         held_back,
                     };
                     self.rows.take(&page);
@@ -91,6 +100,7 @@ impl Running {
                 DiskEvent::Disturbed(_) => {}
                 other @ (DiskEvent::Prepared(_)
                 | DiskEvent::Root(_)
+                | DiskEvent::SharedRules(_)
                 | DiskEvent::Applied { .. }) => panic!("{other:?}"),
             }
         }
@@ -240,6 +250,7 @@ async fn a_lost_root_is_told_once_and_comes_back_by_itself() {
             }
             DiskEvent::Disturbed(_) => {}
             other @ (DiskEvent::Prepared(_)
+            | DiskEvent::SharedRules(_)
             | DiskEvent::Scanned { .. }
             | DiskEvent::Applied { .. }) => panic!("{other:?}"),
         }

@@ -44,7 +44,9 @@ use crate::io::{
     Age, ApplyId, BatchId, DiskEvent, DiskRequest, Outcome, Output, PageEnd, ScanId, StoreRequest,
 };
 use crate::outbox::Outbox;
-use crate::records::{FolderRecord, FolderSettings, Need, OurRow, RestoredFolder, StoreOp, Totals};
+use crate::records::{
+    Activity, FolderRecord, FolderSettings, Need, OurRow, RestoredFolder, StoreOp, Totals,
+};
 use crate::snapshot::{FolderPeer, FolderPeerState, FolderState, FolderSummary};
 
 /// What happens to one folder. The device routes these.
@@ -100,6 +102,8 @@ pub struct Folder {
     totals: Totals,
     have: HaveByPeer,
     connected: BTreeSet<DeviceId>,
+    /// Peers whose pages from before a pause may still arrive, and are passed over.
+    resuming: BTreeSet<DeviceId>,
     work: Work,
     /// Jobs that wait. Bounded: the pages by which the disk may be ahead, [`INDEX_PAGES_IN_FLIGHT_MAX`]
     /// per peer, and what people do to peers.
@@ -188,6 +192,7 @@ impl Folder {
             totals,
             have,
             connected: BTreeSet::new(),
+            resuming: BTreeSet::new(),
             work: Work::Idle,
             jobs: VecDeque::new(),
             outcomes: VecDeque::new(),
@@ -204,16 +209,12 @@ impl Folder {
     /// Takes what happened.
     pub fn handle(&mut self, now: Moment, input: FolderInput, outbox: &mut Outbox) {
         match input {
-            FolderInput::Start => {
-                outbox.disk(self.record.id, DiskRequest::Open(self.record.root.clone()));
-            }
+            FolderInput::Start => match self.record.settings.activity {
+                Activity::Running => self.open(outbox),
+                Activity::Paused => self.look.close(),
+            },
             FolderInput::Rescan => self.look.want_all(),
-            FolderInput::Configured(settings) => {
-                self.record.settings = settings;
-                // What waited for the former settings may go on, and the other way round.
-                self.walk.release_all();
-                self.local_rules(outbox);
-            }
+            FolderInput::Configured(settings) => self.configured(settings, outbox),
             FolderInput::Disk(event) => self.handle_disk(event, outbox),
             FolderInput::Rows(rows) => self.handle_rows(now, rows, outbox),
             FolderInput::Needs(needs, end) => self.handle_needs(needs, end, outbox),
@@ -226,7 +227,10 @@ impl Folder {
             }
             FolderInput::Persisted(batch) => self.handle_persisted(now, batch, outbox),
             FolderInput::PeerJoined(peer, have) => self.peer_joined(peer, have),
-            FolderInput::PeerLeft(peer) => self.peer_left(peer),
+            FolderInput::PeerLeft(peer) => {
+                self.resuming.remove(&peer);
+                self.peer_left(peer);
+            }
             FolderInput::PeerRemoved(peer) => {
                 self.peer_left(peer);
                 self.jobs.push_back(Job::Forget(peer));
@@ -245,6 +249,39 @@ impl Folder {
             }
         }
         self.advance(now, outbox);
+    }
+
+    fn configured(&mut self, settings: FolderSettings, outbox: &mut Outbox) {
+        let before = std::mem::replace(&mut self.record.settings, settings);
+        match (before.activity, self.record.settings.activity) {
+            (Activity::Running, Activity::Paused) => self.pause(outbox),
+            (Activity::Paused, Activity::Running) => {
+                self.look.reopen();
+                self.open(outbox);
+            }
+            (Activity::Running, Activity::Running) | (Activity::Paused, Activity::Paused) => {}
+        }
+        // What waited for the former settings may go on, and the other way round.
+        self.walk.release_all();
+        self.local_rules(outbox);
+    }
+
+    fn open(&self, outbox: &mut Outbox) {
+        outbox.disk(self.record.id, DiskRequest::Open(self.record.root.clone()));
+    }
+
+    /// Stops where it is, as if the device had ended for this folder alone: what is under way on the
+    /// disk is given up, and what of it was done all the same is found when the folder goes on.
+    fn pause(&mut self, outbox: &mut Outbox) {
+        let connected = self.connected.clone();
+        for peer in connected {
+            self.peer_left(peer);
+            self.resuming.insert(peer);
+        }
+        self.look.close();
+        self.walk.abandon();
+        self.outcomes.clear();
+        outbox.disk(self.record.id, DiskRequest::Close);
     }
 
     fn begin_incarnation(&mut self, actor: Actor) {
@@ -272,6 +309,11 @@ impl Folder {
     /// What is kept of the folder.
     pub const fn record(&self) -> &FolderRecord {
         &self.record
+    }
+
+    /// Whether a person lets the folder take part.
+    pub const fn activity(&self) -> Activity {
+        self.record.settings.activity
     }
 
     /// Replaces the record; the root does not move while the folder lives.
@@ -342,6 +384,7 @@ impl Folder {
 
     fn state(&self) -> FolderState {
         match self.look.root() {
+            Root::Closed => FolderState::PausedByPerson,
             Root::Opening => FolderState::Opening,
             Root::Paused(fault) => FolderState::Paused(fault),
             Root::Unseen => FolderState::Scanning,
@@ -368,6 +411,10 @@ impl Folder {
     // --- what comes in ---------------------------------------------------------------------------
 
     fn handle_disk(&mut self, event: DiskEvent, outbox: &mut Outbox) {
+        if self.look.root() == Root::Closed {
+            // It left the disk before it was closed.
+            return;
+        }
         match event {
             // The device makes the place ready before the folder exists.
             DiskEvent::Prepared(_) => {}

@@ -16,7 +16,8 @@ use towline_core::folder::rules::RULES_FILE;
 use towline_core::io::{
     ApplyId, DiskEvent, DiskRequest, Input, NetworkEvent, NetworkRequest, Outcome, Step,
 };
-use towline_core::records::{DiskStamp, OurRow};
+use towline_core::records::{DiskStamp, InForce, OurRow};
+use towline_core::snapshot::{FolderSummary, Snapshot};
 use towline_store::{Reader, StoreError};
 use towline_wire::entry::Content;
 use towline_wire::ids::{ContentHash, DeviceId, FolderId};
@@ -26,6 +27,7 @@ use tracing::{error, warn};
 use crate::disk::{Disk, KnownRows, OpenRows, Root};
 use crate::network::{IncomingStream, Network};
 use crate::tasks::Tasks;
+use crate::traffic::Traffic;
 use crate::transfer::{
     self, Grants, Peers, Progress, ProgressReading, Server, Throttle, Transfer, TransferEvent,
     TransferFault, Work,
@@ -59,6 +61,7 @@ pub(crate) struct Folders {
     work: Work,
     grants: Arc<Grants>,
     throttle: Arc<Throttle>,
+    traffic: Traffic,
     network: Arc<Network>,
     transfers: Mutex<BTreeMap<FolderId, Moving>>,
     /// Sets of steps under way, in all folders.
@@ -141,6 +144,7 @@ impl Folders {
             library,
             work,
             grants,
+            traffic: Traffic::start(Arc::clone(&throttle), &tasks),
             throttle,
             network,
             transfers: Mutex::default(),
@@ -181,6 +185,20 @@ impl Folders {
         if let NetworkRequest::Grant(peer, folders) = request {
             self.grants.set(*peer, folders.clone());
         }
+    }
+
+    /// Takes what people have set for the device and its folders.
+    pub(crate) fn configure(&self, snapshot: &Snapshot) {
+        self.traffic.configure(&snapshot.device.settings);
+        for FolderSummary { record, .. } in &snapshot.folders {
+            self.throttle
+                .set_folder(record.id, record.settings.limits.into());
+        }
+    }
+
+    /// What holds for all content now.
+    pub(crate) fn in_force(&self) -> InForce {
+        self.traffic.in_force()
     }
 
     /// What was replaced and deleted in all folders.

@@ -91,14 +91,13 @@ pub(crate) async fn test(
     let present = client.command(CommandView::Rules {
         folder: folder.clone(),
     });
-    let (present_shared, present_local) = match present.await? {
-        AnswerView::Rules { shared, local } => (shared, local),
-        other => {
-            return Err(Failure::new(
-                "malformed",
-                format!("unexpected answer {other:?}"),
-            ));
-        }
+    let AnswerView::Rules {
+        shared: present_shared,
+        local: present_local,
+    } = present.await?
+    else {
+        let what = "the engine answers something else; is it of another version?";
+        return Err(Failure::new("malformed", what.to_owned()));
     };
     let command = CommandView::PreviewRules {
         folder,

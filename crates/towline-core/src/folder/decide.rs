@@ -174,9 +174,12 @@ impl Folder {
             Output::Network(NetworkRequest::Send(peer, frame))
         };
         match door(&page, self.have(peer)) {
-            Door::Fault => self.fault(peer, outbox),
+            // It was sent before the peer heard that we go on; what we have was stated with that.
+            Door::Gap if self.resuming.contains(&peer) => {}
+            Door::Gap | Door::Fault => self.fault(peer, outbox),
             Door::Known(sequence) => outbox.push(ack(sequence)),
             Door::Take => {
+                self.resuming.remove(&peer);
                 for entry in &page.entries {
                     self.walk.note_peer_row(&entry.path);
                 }

@@ -50,7 +50,7 @@ impl Folder {
     fn heed(&mut self, outbox: &mut Outbox) {
         match self.look.root() {
             Root::Unseen | Root::Seen => {}
-            Root::Opening | Root::Paused(_) => return,
+            Root::Opening | Root::Paused(_) | Root::Closed => return,
         }
         if self.rules != self.heeded {
             self.heeded = self.rules.clone();

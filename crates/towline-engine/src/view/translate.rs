@@ -11,7 +11,7 @@ use towline_core::clock::Moment;
 use towline_core::command::{Answer, Command, Comparison, Refusal};
 use towline_core::folder::rules::{RuleSet, Rules};
 use towline_core::io::{HeldReason, LinkFault, Path, RootFault, SignalFault};
-use towline_core::records::{RootPath, Verification};
+use towline_core::records::{InForce, RootPath, Verification};
 use towline_core::snapshot::{
     FolderPeerState, FolderState, FolderSummary, LinkState, PairingFault, PairingSummary,
     PeerSummary, ServerState, Snapshot,
@@ -44,6 +44,8 @@ pub(crate) struct Surroundings<'a> {
     pub(crate) server: Option<&'a str>,
     /// Unix milliseconds of the core clock's start.
     pub(crate) clock_start_ms: u64,
+    /// What holds for all content.
+    pub(crate) in_force: InForce,
     /// Bytes in motion, by folder.
     pub(crate) transfers: &'a BTreeMap<FolderId, TransferView>,
 }
@@ -64,6 +66,7 @@ pub(crate) fn view(snapshot: &Snapshot, around: &Surroundings<'_>) -> View {
             name: snapshot.device.name.clone(),
             key_place: around.key_place,
             settings: (&snapshot.device.settings).into(),
+            traffic: around.in_force.into(),
             store: around.store,
             version: env!("CARGO_PKG_VERSION").to_owned(),
         },
@@ -98,11 +101,11 @@ pub(crate) fn view(snapshot: &Snapshot, around: &Surroundings<'_>) -> View {
 #[derive(Debug)]
 pub(crate) enum Asked {
     /// The device, which decides.
-    OfDevice(Command),
+    Device(Command),
     /// The version store of a folder on the disk.
-    OfPast(FolderId, AskedOfPast),
+    Past(FolderId, AskedOfPast),
     /// The ignore rules of a folder, on the disk.
-    OfRules(FolderId, AskedOfRules),
+    Rules(FolderId, AskedOfRules),
 }
 
 /// What is asked of ignore rules.
@@ -146,7 +149,7 @@ pub(crate) enum AskedOfPast {
 
 /// Parses a shell's command.
 pub(crate) fn command(command: CommandView) -> Result<Asked, ViewError> {
-    Ok(Asked::OfDevice(match command {
+    Ok(Asked::Device(match command {
         CommandView::History {
             folder,
             path,
@@ -158,7 +161,7 @@ pub(crate) fn command(command: CommandView) -> Result<Asked, ViewError> {
                 before: before.as_deref().map(version_id).transpose()?,
                 limit: page_limit(limit),
             };
-            return Ok(Asked::OfPast(folder_id(&folder)?, asked));
+            return Ok(Asked::Past(folder_id(&folder)?, asked));
         }
         CommandView::Restore {
             folder,
@@ -169,14 +172,14 @@ pub(crate) fn command(command: CommandView) -> Result<Asked, ViewError> {
                 path: rel_path(path)?,
                 version: version.as_deref().map(version_id).transpose()?,
             };
-            return Ok(Asked::OfPast(folder_id(&folder)?, asked));
+            return Ok(Asked::Past(folder_id(&folder)?, asked));
         }
         CommandView::Rules { folder } => {
-            return Ok(Asked::OfRules(folder_id(&folder)?, AskedOfRules::Show));
+            return Ok(Asked::Rules(folder_id(&folder)?, AskedOfRules::Show));
         }
         CommandView::SetRules { folder, shared } => {
             let asked = AskedOfRules::Share(shared);
-            return Ok(Asked::OfRules(folder_id(&folder)?, asked));
+            return Ok(Asked::Rules(folder_id(&folder)?, asked));
         }
         CommandView::PreviewRules {
             folder,
@@ -189,7 +192,7 @@ pub(crate) fn command(command: CommandView) -> Result<Asked, ViewError> {
                 local,
                 limit: page_limit(limit),
             };
-            return Ok(Asked::OfRules(folder_id(&folder)?, asked));
+            return Ok(Asked::Rules(folder_id(&folder)?, asked));
         }
         CommandView::Files { .. }
         | CommandView::Conflicts { .. }
@@ -282,10 +285,16 @@ pub(crate) fn matches(paths: Vec<RelPath>, count: u64, rules: &Rules) -> AnswerV
 
 /// The stable code of rules that cannot be read or written.
 pub(crate) fn rules_fault(fault: &io::Error) -> ViewError {
-    ViewError::new(match fault.kind() {
-        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => "rules_disk_full",
-        io::ErrorKind::ReadOnlyFilesystem => "rules_read_only",
-        _ => "rules_no_access",
+    let is_full = matches!(
+        fault.kind(),
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded
+    );
+    ViewError::new(if is_full {
+        "rules_disk_full"
+    } else if fault.kind() == io::ErrorKind::ReadOnlyFilesystem {
+        "rules_read_only"
+    } else {
+        "rules_no_access"
     })
 }
 
@@ -490,6 +499,7 @@ fn folder(summary: &FolderSummary, around: &Surroundings<'_>) -> FolderView {
             FolderState::Paused(fault) => FolderStateView::Paused {
                 fault: root_fault(*fault).to_owned(),
             },
+            FolderState::PausedByPerson => FolderStateView::PausedByPerson,
             FolderState::Scanning => FolderStateView::Scanning,
             FolderState::Syncing => FolderStateView::Syncing,
             FolderState::Waiting => FolderStateView::Waiting,

@@ -14,6 +14,7 @@ use crate::tree::{Presence, Tree};
 
 impl World {
     pub(super) fn disk_asked(&mut self, seat: usize, folder: FolderId, request: DiskRequest) {
+        self.watch_disk(seat, &request);
         match request {
             DiskRequest::Prepare { others, .. } => {
                 let tree = &mut self.seat_mut(seat).tree;
@@ -55,6 +56,8 @@ impl World {
             }
             DiskRequest::ContinueScan(scan) => self.scan_on(seat, scan),
             DiskRequest::Apply(apply, steps) => self.apply(seat, folder, apply, steps),
+            // Nobody in these worlds has rules.
+            DiskRequest::Heed(_) => {}
             DiskRequest::NoteAge(age) => {
                 // The bug of a rollback that nobody notices takes the root's word as well.
                 let remembers = self.shape.mutation != Some(Mutation::ReusedSequence);

@@ -17,7 +17,10 @@ impl World {
                 | StoreOp::PutStamps { .. }
                 | StoreOp::PutPeerRows { .. }
                 | StoreOp::ForgetPeerRows { .. }
-                | StoreOp::SettleNeeds { .. } => true,
+                | StoreOp::SettleNeeds { .. }
+                | StoreOp::PutNeeds { .. }
+                | StoreOp::RenewNeeds { .. }
+                | StoreOp::ForgetStamps { .. } => true,
                 StoreOp::PutDeviceName(_)
                 | StoreOp::PutDeviceSettings(_)
                 | StoreOp::BeginIncarnation(_)

@@ -311,7 +311,11 @@ impl Disk {
                 self.applies.push((id, steps.into()));
             }
             DiskRequest::NoteAge(_) => {}
-            DiskRequest::Prepare { .. } | DiskRequest::Close => panic!("not asked by a folder"),
+            DiskRequest::Close => {
+                self.scan = None;
+                self.applies.clear();
+            }
+            DiskRequest::Prepare { .. } => panic!("not asked by a folder"),
         }
     }
 

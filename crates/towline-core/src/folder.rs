@@ -34,7 +34,7 @@ use towline_wire::rel_path::RelPath;
 
 use crate::clock::Moment;
 use crate::folder::exchange::Exchange;
-use crate::folder::look::{Look, Next, PageOf, Root};
+use crate::folder::look::{Breadth, Look, Next, PageOf, Root};
 use crate::folder::observe::{Departures, Gone, Sighting};
 use crate::folder::plan::Planned;
 use crate::folder::rules::{RuleSet, Rules, RulesMark};
@@ -422,6 +422,7 @@ impl Folder {
                 self.noted = remembered;
                 self.look.opened();
                 self.walk.release_all();
+                self.walk.unshelve();
                 self.walk.interrupt();
                 self.heed_anew(outbox);
             }
@@ -592,7 +593,13 @@ impl Folder {
             return false;
         }
         match self.walk.next() {
-            Ask::Nothing => false,
+            Ask::Nothing => {
+                if self.walk.is_idle() {
+                    let walk = &self.walk;
+                    self.look.keep_refused(&|path| walk.is_pending(path));
+                }
+                false
+            }
             Ask::Page(of, after) => {
                 let folder = self.record.id;
                 outbox.store(StoreRequest::LoadNeeds {
@@ -712,7 +719,8 @@ impl Folder {
                         self.jobs
                             .push_back(Job::Observe(scan, departed, Departures::Now));
                     }
-                    Next::Ended => {}
+                    Next::Ended(Breadth::Whole) => self.walk.unshelve(),
+                    Next::Ended(Breadth::Part) => {}
                 }
             }
             Conclusion::Observed(_) | Conclusion::Other => {}

@@ -313,6 +313,21 @@ pub enum HeldReason {
     Ignored,
 }
 
+impl HeldReason {
+    /// Whether trying again, with nothing else changed in the folder, can succeed.
+    pub const fn passes_with_time(self) -> bool {
+        match self {
+            // What is ignored goes without anybody being told.
+            Self::Unreadable
+            | Self::Unwritable
+            | Self::DiskFull
+            | Self::ReadOnly
+            | Self::Ignored => true,
+            Self::Name | Self::Kind => false,
+        }
+    }
+}
+
 /// What came of a step.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Outcome {

@@ -30,6 +30,7 @@ mod serve;
 mod stage;
 #[cfg(test)]
 mod tests;
+mod uncached;
 mod versions;
 mod watch;
 

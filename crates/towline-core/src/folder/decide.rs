@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 
+use towline_wire::entry::Content;
 use towline_wire::ids::DeviceId;
 use towline_wire::peer::{Control, IndexPage};
 use towline_wire::rel_path::RelPath;
@@ -90,6 +91,7 @@ impl Folder {
         }
         self.look.put_off(departures);
         self.look.doubt(departed);
+        self.make_way(&drafts);
         let touched = drafts.iter().map(|draft| &draft.entry.path);
         let stamped = stamps.iter().map(|(path, _)| path);
         for path in touched.chain(stamped).chain(&vanished) {
@@ -149,9 +151,21 @@ impl Folder {
         }
         self.look.want_paths(settled.unseen);
         self.walk.put_off(settled.failed, now);
+        self.walk.shelve(settled.barred, now);
+        self.make_way(&settled.drafts);
         let mut operations = self.put_rows(settled.drafts);
         operations.extend(self.settle_needs(settled.settled));
         self.persist(now, operations, Vec::new(), Conclusion::Other, outbox);
+    }
+
+    /// What has gone may have been in the way of what waits for a name.
+    fn make_way(&mut self, drafts: &[Draft]) {
+        let gone = drafts
+            .iter()
+            .filter(|draft| draft.entry.content == Content::Absent);
+        for draft in gone {
+            self.walk.make_way(&draft.entry.path);
+        }
     }
 
     pub(super) fn take_page(

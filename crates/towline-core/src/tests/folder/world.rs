@@ -209,6 +209,8 @@ pub(crate) struct Disk {
     applies: Vec<(ApplyId, VecDeque<Step>)>,
     pub(crate) events: VecDeque<DiskEvent>,
     pub(crate) fault: Option<RootFault>,
+    /// What it does not let anybody make.
+    pub(crate) refuses: BTreeMap<RelPath, HeldReason>,
     pub(crate) echo: Echo,
     pub(crate) scans: u64,
     pub(crate) steps: u64,
@@ -396,6 +398,11 @@ impl Disk {
         let made = Shape::of(&step.content);
         if self.is_ignored(&step.path) || self.heeded.ignore(&step.path, made) {
             return Outcome::Held(HeldReason::Ignored);
+        }
+        if let Some(reason) = self.refuses.get(&step.path)
+            && step.content != Content::Absent
+        {
+            return Outcome::Held(*reason);
         }
         let lies = self.nodes.get(&step.path).cloned();
         let as_expected = match (&lies, step.expected) {

@@ -80,6 +80,19 @@ pub struct DiskStamp {
     pub file_id: u64,
 }
 
+/// Steps of file times on filesystems that keep them coarsely: 100 ns, 1 us, 10 ms, 1 s and 2 s (NTFS,
+/// APFS of old, exFAT, ext3 and FAT).
+const TIME_GRAINS_NS: [i64; 5] = [100, 1_000, 10_000_000, 1_000_000_000, 2_000_000_000];
+
+/// Whether a disk that was asked for one file time may show the other because it keeps no finer ones.
+pub fn is_coarse_form(shown: UnixNanos, asked: UnixNanos) -> bool {
+    let cut = |grain: i64| asked.0.checked_sub(asked.0.rem_euclid(grain));
+    shown == asked
+        || TIME_GRAINS_NS
+            .iter()
+            .any(|grain| cut(*grain) == Some(shown.0))
+}
+
 /// Our own record of a path.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OurRow {

@@ -30,6 +30,7 @@ mod serve;
 mod stage;
 #[cfg(test)]
 mod tests;
+mod traits;
 mod uncached;
 mod versions;
 mod watch;
@@ -66,6 +67,7 @@ use hints::Hints;
 use parents::Parents;
 use pool::lock;
 use scan::Scan;
+use traits::Spelling;
 use watch::{Hint, Stage, Watcher};
 
 /// Pages of a scan that may be out without an answer: 2. One is stored while the next is read;
@@ -696,6 +698,10 @@ fn without_ignored(rules: &Rules, mut paths: BTreeSet<RelPath>) -> BTreeSet<RelP
 
 /// Drops paths where exactly what we wrote there still lies.
 fn without_own_writes(root: &Root, paths: BTreeSet<RelPath>) -> BTreeSet<RelPath> {
+    if root.traits.spelling == Spelling::Blind {
+        // What lies there may be ours under another spelling, which a person has just given it.
+        return paths;
+    }
     let mut parents = Parents::new(root);
     let is_ours = |path: &RelPath, parents: &mut Parents<'_>| {
         let Some(left) = root.own_writes.left_at(path) else {

@@ -13,6 +13,8 @@ mod process_disks;
 mod process_keyring;
 mod process_kill;
 mod process_limits;
+#[cfg(target_os = "linux")]
+mod process_names;
 mod process_pairing;
 #[cfg(target_os = "linux")]
 mod process_power;

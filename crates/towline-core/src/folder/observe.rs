@@ -19,7 +19,7 @@ use towline_wire::entry::{Actor, Content, Entry};
 use towline_wire::rel_path::RelPath;
 
 use crate::io::Found;
-use crate::records::{DiskStamp, OurRow};
+use crate::records::{DiskStamp, OurRow, is_coarse_form};
 
 /// A page of a scan, or of what a scan has left for its end.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -248,6 +248,7 @@ fn is_unchanged(found: &Found, row: &OurRow) -> bool {
             hash == known_hash
                 && executable == known_executable
                 && (found.mtime == row.entry.mtime
+                    || (row.is_unseen() && is_coarse_form(found.mtime, row.entry.mtime))
                     || row.stamp.is_some_and(|stamp| stamp.mtime == found.mtime))
         }
         (found, known) => *found != Content::Absent && found.same_bytes(known),

@@ -23,9 +23,10 @@ use super::handle::{Directory, Kind, Mark, copy_bytes, new_file_mode, replacing_
 use super::hash::{Reading, read_now};
 use super::names;
 use super::outcome::{held_reason, outcome_of};
-use super::parents::{DEPTH_MAX, Missing, NEW_DIRECTORY_MODE, Parents};
+use super::parents::{DEPTH_MAX, Missing, NEW_DIRECTORY_MODE, Parents, Spelled, spelled};
 use super::root::Root;
 use super::stage::Staged;
+use super::traits::{ExecutableBit, Spelling};
 use super::versions::Keeper;
 
 /// Files or directories up to which each is synced alone: 4. A sync of the whole filesystem costs
@@ -211,8 +212,24 @@ impl Run<'_> {
     fn try_carry_out(&mut self, ready: Ready) -> io::Result<Outcome> {
         let Ready { step, staged } = ready;
         let name = step.path.file_name();
-        if !step.path.components().all(names::possible) {
+        let traits = &self.root.traits;
+        if !step
+            .path
+            .components()
+            .all(|name| names::possible(name, traits))
+        {
             return Err(io::ErrorKind::InvalidFilename.into());
+        }
+        if traits.spelling == Spelling::Blind {
+            match spelled(self.root, &step.path)? {
+                Spelled::Exactly | Spelled::Nowhere => {}
+                // What lies there is another entry: nothing of this name is there to go, and what is to
+                // come must wait for it.
+                Spelled::Otherwise if step.content != Content::Absent => {
+                    return Ok(Outcome::Held(HeldReason::Name));
+                }
+                Spelled::Otherwise | Spelled::Remembered => return Ok(Outcome::Stale),
+            }
         }
         // Before anything is made above it.
         if self.rules.ignore(&step.path, Shape::of(&step.content)) {
@@ -366,7 +383,7 @@ fn place_file(
 ) -> io::Result<Outcome> {
     let shape = staged.shape();
     let replaced = target.there.filter(|mark| mark.kind == Kind::File);
-    if let Some(old) = replaced.filter(|_| cfg!(unix)) {
+    if let Some(old) = replaced.filter(|_| has_modes(root)) {
         let mode = replacing_mode(old.mode, shape.executable);
         if mode != staged.mark().mode {
             root.temporary().set_mode(staged.name(), mode)?;
@@ -702,7 +719,7 @@ fn give_second_name(
             Some(text) => temporary.make_symlink(text, &name),
             None => Err(io::ErrorKind::InvalidInput.into()),
         },
-        Err(_) => copy_file(target, temporary, &name),
+        Err(_) => copy_file(root, target, &name),
     };
     let moved = copied.and_then(|()| temporary.rename_new(&name, keep_directory, keep_name));
     if moved.is_err() {
@@ -712,7 +729,8 @@ fn give_second_name(
     moved
 }
 
-fn copy_file(target: &SecondName<'_>, temporary: &Directory, name: &str) -> io::Result<()> {
+fn copy_file(root: &Root, target: &SecondName<'_>, name: &str) -> io::Result<()> {
+    let temporary = root.temporary();
     let from = target.directory.open_file(target.name)?;
     let executable = target
         .there
@@ -722,11 +740,16 @@ fn copy_file(target: &SecondName<'_>, temporary: &Directory, name: &str) -> io::
     copy_bytes(&from, &to)?;
     if let Some(mark) = &target.there {
         set_mtime(&to, mark.mtime)?;
-        if cfg!(unix) {
+        if has_modes(root) {
             temporary.set_mode(name, mark.mode & 0o777)?;
         }
     }
     to.sync_all()
+}
+
+/// Whether files have permissions that can be set.
+fn has_modes(root: &Root) -> bool {
+    cfg!(unix) && root.traits.executable == ExecutableBit::Kept
 }
 
 /// What lies at a target, read; `None` when it is not what was seen there.

@@ -23,6 +23,7 @@ use super::marker::{self, Marker};
 use super::own_writes::OwnWrites;
 use super::pool::lock;
 use super::stage;
+use super::traits::Traits;
 use super::versions::VersionStore;
 
 /// The directory for temporary files in the marker directory.
@@ -60,6 +61,8 @@ pub(crate) struct Root {
     pub(super) told_rules: Mutex<Option<String>>,
     /// What is ignored here.
     rules: Mutex<Rules>,
+    /// What its filesystem can hold.
+    pub(super) traits: Traits,
 }
 
 impl Root {
@@ -124,6 +127,7 @@ impl Root {
         probe(&towline)?;
         let temporary = open_or_make(&towline, TEMPORARY_DIRECTORY)?;
         stage::clean(&temporary).map_err(|fault| fault_of(&fault))?;
+        let traits = Traits::of(&temporary);
         Ok(Self {
             path: place,
             folder,
@@ -140,6 +144,7 @@ impl Root {
             versions: VersionStore::default(),
             told_rules: Mutex::default(),
             rules: Mutex::default(),
+            traits,
         })
     }
 

@@ -27,10 +27,11 @@ use towline_wire::rel_path::{MARKER_DIRECTORY, RelPath};
 use super::handle::{Directory, Kind, Listed, Mark};
 use super::hash::{Reading, SHARED_BYTES_MIN, read_settled, read_settled_shared};
 use super::names;
-use super::parents::{DEPTH_MAX, Missing, Parents, proves_absence};
+use super::parents::{DEPTH_MAX, Missing, Parents, Spelled, proves_absence, spelled};
 use super::pool::Pool;
 use super::root::{self, Root};
 use super::rows::KnownRows;
+use super::traits::Spelling;
 use cursor::Cursor;
 
 /// Entries in a page: 500; about 150 KiB, and often enough for a person to see progress.
@@ -254,6 +255,13 @@ impl Scan {
         if path.parent().is_some_and(|above| is_ignored(&above)) {
             return;
         }
+        // What answers to another spelling is another entry, and nothing lies under this one.
+        let is_blind = self.root.traits.spelling == Spelling::Blind;
+        let is_other = |how| matches!(how, Spelled::Otherwise | Spelled::Remembered);
+        if is_blind && spelled(&self.root, path).is_ok_and(is_other) {
+            self.cursor.set_to(path);
+            return;
+        }
         self.look_at_ancestors(path);
         self.cursor.set_to(path);
         let parent = path.parent();
@@ -425,6 +433,7 @@ impl Scan {
                 twice(|| read_settled_shared(&file.directory, file.path.file_name(), pool));
             (file, reading)
         }));
+        let traits = self.root.traits;
         for (file, reading) in read {
             match reading {
                 Ok(Reading::Settled(hash, mark)) => self.page.found.push(Found {
@@ -432,7 +441,7 @@ impl Scan {
                     content: Content::File {
                         size: mark.stamp.size,
                         hash,
-                        executable: mark.executable().unwrap_or(file.known_executable),
+                        executable: traits.executable(&mark).unwrap_or(file.known_executable),
                     },
                     mtime: mark.mtime,
                     stamp: mark.stamp,
@@ -466,7 +475,7 @@ impl Scan {
                 Err(fault) if proves_absence(&fault) => absent.push(path),
                 Err(_) => self.hold_back_known(&path, HeldReason::Unreadable),
                 // A case-blind filesystem answers to another spelling; the exact name decides.
-                Ok(_) => match is_listed(&mut parents, &path) {
+                Ok(_) => match is_listed(&root, &mut parents, &path) {
                     Ok(true) => self.note_restless(path),
                     Ok(false) => absent.push(path),
                     Err(_) => self.hold_back_known(&path, HeldReason::Unreadable),
@@ -586,7 +595,10 @@ fn child(parent: Option<&RelPath>, name: &OsString) -> Option<RelPath> {
     }
 }
 
-fn is_listed(parents: &mut Parents<'_>, path: &RelPath) -> io::Result<bool> {
+fn is_listed(root: &Root, parents: &mut Parents<'_>, path: &RelPath) -> io::Result<bool> {
+    if root.traits.spelling == Spelling::Blind {
+        return Ok(spelled(root, path)? == Spelled::Exactly);
+    }
     let names = parents.of(path, Missing::Refuse)?.list()?;
     Ok(names.iter().any(|(name, _)| name == path.file_name()))
 }

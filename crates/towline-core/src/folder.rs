@@ -7,10 +7,12 @@
 //! come back as jobs. Nothing that grows with the folder is held in memory.
 //!
 //! `look` knows the root and the scans, `observe` what they mean, `exchange` the index pages out and
-//! in, [`verdict`] who wins, [`plan`] what is to be done, `gate` what of it may be done now, `walk` when,
-//! `settle` what came of it, [`rules`] and `heed` what is ignored, and `decide` makes the decisions. This
-//! file holds the jobs. Never here: bytes, files, tasks, text for people.
+//! in, [`verdict`] who wins, [`plan`] what is to be done, `gate` and `brake` what of it may be done now, `walk` when,
+//! `settle` what came of it, `sweep` what a person decides for many paths, [`rules`] and `heed` what is
+//! ignored, and `decide` makes the decisions. This file holds the jobs. Never here: bytes, files,
+//! tasks, text for people.
 
+mod brake;
 pub mod conflict;
 mod decide;
 mod exchange;
@@ -21,6 +23,7 @@ mod observe;
 pub mod plan;
 pub mod rules;
 mod settle;
+mod sweep;
 pub mod verdict;
 mod walk;
 
@@ -33,19 +36,22 @@ use towline_wire::peer::IndexPage;
 use towline_wire::rel_path::RelPath;
 
 use crate::clock::Moment;
+use crate::folder::brake::{Brakes, Measure};
 use crate::folder::exchange::Exchange;
 use crate::folder::look::{Breadth, Look, Next, PageOf, Root};
 use crate::folder::observe::{Departures, Gone, Sighting};
-use crate::folder::plan::Planned;
+use crate::folder::plan::{Planned, PlannedStep};
 use crate::folder::rules::{RuleSet, Rules, RulesMark};
 use crate::folder::settle::settled_paths;
+use crate::folder::sweep::Sweep;
 use crate::folder::walk::{Ask, NEEDS_PAGE, Walk};
 use crate::io::{
-    Age, ApplyId, BatchId, DiskEvent, DiskRequest, Outcome, Output, PageEnd, ScanId, StoreRequest,
+    Age, ApplyId, BatchId, DiskEvent, DiskRequest, IndexOf, NeedsOf, Outcome, Output, PageEnd,
+    ScanId, StoreRequest,
 };
 use crate::outbox::Outbox;
 use crate::records::{
-    Activity, FolderRecord, FolderSettings, Need, OurRow, RestoredFolder, StoreOp, Totals,
+    Activity, FolderRecord, FolderSettings, Mode, Need, OurRow, RestoredFolder, StoreOp, Totals,
 };
 use crate::snapshot::{FolderPeer, FolderPeerState, FolderState, FolderSummary};
 
@@ -58,6 +64,14 @@ pub enum FolderInput {
     Rescan,
     /// A person has set something else for the folder; it is durable or about to be.
     Configured(FolderSettings),
+    /// What lies here is what all peers shall have.
+    Override,
+    /// What was changed only here is undone.
+    Revert,
+    /// A device's mass change goes on.
+    Release(DeviceId),
+    /// A device's mass change is undone.
+    Undo(DeviceId),
     /// The disk.
     Disk(DiskEvent),
     /// The store: our rows at the asked paths.
@@ -113,6 +127,9 @@ pub struct Folder {
     look: Look,
     gone: Gone,
     walk: Walk,
+    brakes: Brakes,
+    /// Steps that leave when what they take away is counted for good.
+    paid: Vec<PlannedStep>,
     exchange: Exchange,
     /// What the root remembers of the store's age, as far as we know.
     noted: Option<Age>,
@@ -136,6 +153,10 @@ enum Job {
     Disown(Actor, Sequence),
     /// Other rules hold: the list of needs is made anew.
     RenewNeeds(RulesMark),
+    /// What a person has said of the brake is made durable.
+    KeepBrakes,
+    /// What a person has decided for many paths, from after this path on.
+    Sweep(Sweep, Option<RelPath>),
 }
 
 /// What the decision under way waits for.
@@ -145,6 +166,7 @@ enum Work {
     ExpectRows(Vec<RelPath>, Question),
     ExpectNeeds,
     ExpectOurIndex(Actor),
+    ExpectSwept(Sweep),
     ExpectPersisted(BatchId, Conclusion),
 }
 
@@ -163,6 +185,8 @@ enum Question {
 enum Conclusion {
     Observed(ScanId),
     PageTaken(DeviceId, Incarnation, Sequence),
+    /// The steps that were paid for leave.
+    Paid,
     Other,
 }
 
@@ -175,6 +199,7 @@ impl Folder {
             have,
             needs_under,
             totals,
+            brakes,
         } = restored;
         let id = record.id;
         let rules = Rules {
@@ -199,6 +224,8 @@ impl Folder {
             look: Look::new(id),
             gone: Gone::default(),
             walk: Walk::new(),
+            brakes: Brakes::new(brakes),
+            paid: Vec::new(),
             exchange: Exchange::new(id),
             noted: None,
             applied: 0,
@@ -209,15 +236,28 @@ impl Folder {
     /// Takes what happened.
     pub fn handle(&mut self, now: Moment, input: FolderInput, outbox: &mut Outbox) {
         match input {
-            FolderInput::Start => match self.record.settings.activity {
-                Activity::Running => self.open(outbox),
-                Activity::Paused => self.look.close(),
-            },
+            FolderInput::Start => {
+                self.tell_what_was_kept();
+                match self.record.settings.activity {
+                    Activity::Running => self.open(outbox),
+                    Activity::Paused => self.look.close(),
+                }
+            }
             FolderInput::Rescan => self.look.want_all(),
             FolderInput::Configured(settings) => self.configured(settings, outbox),
+            FolderInput::Override => self.jobs.push_back(Job::Sweep(Sweep::Override, None)),
+            FolderInput::Release(device) => {
+                self.brakes.release(now, device);
+                self.jobs.push_back(Job::KeepBrakes);
+                self.walk.release_all();
+            }
+            FolderInput::Undo(device) => {
+                self.jobs.push_back(Job::Sweep(Sweep::Undo(device), None));
+            }
+            FolderInput::Revert => self.jobs.push_back(Job::Sweep(Sweep::Revert, None)),
             FolderInput::Disk(event) => self.handle_disk(event, outbox),
             FolderInput::Rows(rows) => self.handle_rows(now, rows, outbox),
-            FolderInput::Needs(needs, end) => self.handle_needs(needs, end, outbox),
+            FolderInput::Needs(needs, end) => self.handle_needs(now, needs, end, outbox),
             FolderInput::Index(peer, rows, end) if peer == self.us.device => {
                 self.handle_our_index(&rows, end, outbox);
             }
@@ -261,9 +301,22 @@ impl Folder {
             }
             (Activity::Running, Activity::Running) | (Activity::Paused, Activity::Paused) => {}
         }
+        if before.mode != self.record.settings.mode {
+            self.tell_what_was_kept();
+        }
         // What waited for the former settings may go on, and the other way round.
         self.walk.release_all();
         self.local_rules(outbox);
+    }
+
+    /// A folder that does not only receive keeps nothing from its peers.
+    fn tell_what_was_kept(&mut self) {
+        match self.record.settings.mode {
+            Mode::ReceiveOnly => {}
+            Mode::TwoWay | Mode::SendOnly => {
+                self.jobs.push_back(Job::Sweep(Sweep::Tell, None));
+            }
+        }
     }
 
     fn open(&self, outbox: &mut Outbox) {
@@ -309,6 +362,11 @@ impl Folder {
     /// What is kept of the folder.
     pub const fn record(&self) -> &FolderRecord {
         &self.record
+    }
+
+    /// Whether a mass change of this device waits.
+    pub fn brakes(&self, device: DeviceId) -> bool {
+        self.brakes.holds(device)
     }
 
     /// Whether a person lets the folder take part.
@@ -373,6 +431,7 @@ impl Folder {
             applied: self.applied,
             conflicts: self.conflicts,
             held_back: self.look.held_back(),
+            braked: self.brakes.braked(),
             peers: self
                 .record
                 .shared_with
@@ -577,13 +636,38 @@ impl Folder {
                 outbox.store(StoreRequest::LoadIndex {
                     folder: self.record.id,
                     peer: self.us.device,
+                    of: IndexOf::Told,
                     after,
                     limit: INDEX_PAGE_ENTRIES_MAX,
                 });
                 self.work = Work::ExpectOurIndex(former);
                 true
             }
+            Some(Job::KeepBrakes) => {
+                let operations = self.put_brakes().into_iter().collect();
+                self.persist(now, operations, Vec::new(), Conclusion::Other, outbox);
+                true
+            }
+            Some(Job::Sweep(Sweep::Tell, None)) if self.totals.local_changes == 0 => true,
+            Some(Job::Sweep(sweep, after)) => {
+                outbox.store(StoreRequest::LoadNeeds {
+                    folder: self.record.id,
+                    of: sweep.over(),
+                    after,
+                    limit: NEEDS_PAGE,
+                });
+                self.work = Work::ExpectSwept(sweep);
+                true
+            }
             None => self.begin_plan(outbox),
+        }
+    }
+
+    /// What the brake measures by.
+    const fn measure(&self) -> Measure {
+        Measure {
+            brake: self.record.settings.brake,
+            files: self.totals.files,
         }
     }
 
@@ -592,7 +676,8 @@ impl Folder {
         if self.look.root() != Root::Seen {
             return false;
         }
-        match self.walk.next() {
+        let weighing = self.brakes.weighing(self.totals.needs, self.measure());
+        match self.walk.next(weighing) {
             Ask::Nothing => {
                 if self.walk.is_idle() {
                     let walk = &self.walk;
@@ -601,6 +686,9 @@ impl Folder {
                 false
             }
             Ask::Page(of, after) => {
+                if (of, &after) == (NeedsOf::Ours, &None) {
+                    self.brakes.begin_weighing();
+                }
                 let folder = self.record.id;
                 outbox.store(StoreRequest::LoadNeeds {
                     folder,
@@ -628,6 +716,7 @@ impl Folder {
             Work::ExpectRows(paths, question) => (paths, question),
             other @ (Work::Idle
             | Work::ExpectNeeds
+            | Work::ExpectSwept(_)
             | Work::ExpectOurIndex(_)
             | Work::ExpectPersisted(..)) => {
                 debug_assert!(false, "rows that nobody asked for");
@@ -724,6 +813,14 @@ impl Folder {
                 }
             }
             Conclusion::Observed(_) | Conclusion::Other => {}
+            Conclusion::Paid => {
+                let steps = std::mem::take(&mut self.paid);
+                if self.look.root() == Root::Seen {
+                    self.carry(steps, outbox);
+                } else {
+                    self.walk.interrupt();
+                }
+            }
             Conclusion::PageTaken(peer, incarnation, up_to) => {
                 self.have.insert(peer, (incarnation, up_to));
                 self.walk.want();

@@ -30,11 +30,12 @@ use tracing::{error, info};
 use zeroize::Zeroizing;
 
 use crate::clock::Clock;
-use crate::folders::{Folders, Past};
+use crate::folders::{Folders, Listings};
 use crate::key::{self, KeyError, KeyPreference};
 use crate::ledger::Ledger;
 use crate::local;
 use crate::network::{Network, NetworkError, NetworkSettings, Port, SignalClient};
+use crate::past::Past;
 use crate::port;
 use crate::tasks::Tasks;
 use crate::view::{
@@ -152,6 +153,7 @@ pub struct Handle {
     commands: mpsc::Sender<(Command, oneshot::Sender<Result<Answer, Refusal>>)>,
     views: watch::Receiver<Arc<View>>,
     past: Past,
+    listings: Listings,
     stop: CancellationToken,
 }
 
@@ -235,6 +237,7 @@ impl Engine {
             commands,
             views,
             past: folders.past(),
+            listings: folders.listings(),
             stop: stop.clone(),
         };
         let (end, ended) = oneshot::channel();
@@ -296,12 +299,24 @@ impl Handle {
         let command = match view::command(command)? {
             Asked::Device(command) => command,
             Asked::Past(folder, asked) => {
-                self.settings_of(folder)?;
+                self.known(folder)?;
                 return self.past.ask(folder, asked).await;
             }
             Asked::Rules(folder, asked) => {
                 let local = self.settings_of(folder)?.local_rules;
-                return self.past.ask_rules(folder, asked, local).await;
+                return self.listings.ask_rules(folder, asked, local).await;
+            }
+            Asked::Files(folder, asked) => {
+                self.known(folder)?;
+                return self.listings.files(folder, asked).await;
+            }
+            Asked::Held(folder, asked) => {
+                let id = folder.to_string();
+                let views = self.views.borrow();
+                let folder = views.folders.iter().find(|known| known.id == id);
+                return folder
+                    .map(|known| view::held(&known.held_back, &asked))
+                    .ok_or_else(|| ViewError::new("unknown_folder"));
             }
         };
         let (reply, answer) = oneshot::channel();
@@ -324,6 +339,17 @@ impl Handle {
         known
             .map(|folder| folder.settings.clone())
             .ok_or_else(|| ViewError::new("unknown_folder"))
+    }
+
+    /// Refuses a folder that is not on this device.
+    fn known(&self, folder: FolderId) -> Result<(), ViewError> {
+        let id = folder.to_string();
+        let views = self.views.borrow();
+        if views.folders.iter().any(|known| known.id == id) {
+            Ok(())
+        } else {
+            Err(ViewError::new("unknown_folder"))
+        }
     }
 
     /// The latest view.
@@ -370,6 +396,7 @@ impl Around {
             clock_start_ms: clock.start_unix_ms(),
             in_force: folders.in_force(),
             transfers: &folders.transfers(),
+            restores: &folders.restores(),
         };
         view::view(snapshot, &around)
     }

@@ -6,10 +6,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use towline_core::folder::rules::RulesMark;
-use towline_core::io::{NeedsOf, PageEnd, StoreReply, StoreRequest};
+use towline_core::io::{IndexOf, NeedsOf, PageEnd, StoreReply, StoreRequest};
 use towline_core::records::{
-    DeviceSettings, FolderRecord, Need, OurRow, PeerRecord, Restored, RestoredFolder, StoreOp,
-    Totals,
+    BrakeRecord, DeviceSettings, Elsewhere, FolderRecord, Need, OurRow, PeerRecord, Reach,
+    Restored, RestoredFolder, StoreOp, Totals,
 };
 use towline_wire::entry::{Content, Entry};
 use towline_wire::ids::{ContentHash, DeviceId, FolderId, Incarnation, Sequence};
@@ -35,6 +35,7 @@ struct Folder {
     have: BTreeMap<DeviceId, (Incarnation, Sequence)>,
     needs: BTreeSet<RelPath>,
     needs_under: RulesMark,
+    brakes: BTreeMap<DeviceId, BrakeRecord>,
 }
 
 impl MemoryStore {
@@ -119,13 +120,16 @@ impl MemoryStore {
             StoreOp::ForgetPeerRows { folder, device } => {
                 self.on(folder, |folder| folder.forget(device))
             }
+            StoreOp::PutBrakes { folder, brakes } => self.on(folder, |folder| {
+                folder.brakes.extend(brakes);
+            }),
+            StoreOp::AddNeeds { folder, paths } => self.on(folder, |folder| {
+                folder.needs.extend(paths);
+            }),
             StoreOp::SettleNeeds { folder, paths } => self.on(folder, |folder| {
                 for path in paths {
                     folder.needs.remove(&path);
                 }
-            }),
-            StoreOp::PutNeeds { folder, paths } => self.on(folder, |folder| {
-                folder.needs.extend(paths);
             }),
             StoreOp::RenewNeeds { folder, under } => self.on(folder, |folder| {
                 folder.renew(under);
@@ -157,6 +161,7 @@ impl Folder {
             have: BTreeMap::new(),
             needs: BTreeSet::new(),
             needs_under: RulesMark(0),
+            brakes: BTreeMap::new(),
         }
     }
 
@@ -225,8 +230,26 @@ impl Folder {
         Need {
             path: path.clone(),
             ours: self.ours.get(path).cloned(),
+            elsewhere: self.elsewhere(path, &theirs),
             theirs,
             held,
+        }
+    }
+
+    fn elsewhere(&self, path: &RelPath, theirs: &[(DeviceId, Entry)]) -> Elsewhere {
+        let is_gone = theirs
+            .iter()
+            .any(|(_, entry)| entry.content == Content::Absent);
+        let ours = self.ours.get(path).and_then(|row| hash_of(&row.entry));
+        let stays = |row: &&OurRow| {
+            row.entry.path != *path
+                && hash_of(&row.entry) == ours
+                && !self.needs.contains(&row.entry.path)
+        };
+        if is_gone && ours.is_some() && self.ours.values().any(|row| stays(&row)) {
+            Elsewhere::Stays
+        } else {
+            Elsewhere::Nowhere
         }
     }
 
@@ -236,6 +259,7 @@ impl Folder {
             ..Totals::default()
         };
         for row in self.ours.values() {
+            totals.local_changes += u64::from(is_local(row));
             match &row.entry.content {
                 Content::Absent => {}
                 Content::Symlink { .. } => totals.symlinks += 1,
@@ -271,9 +295,17 @@ impl Records for MemoryStore {
                 limit,
             } => {
                 let needs = self.folders.get(&folder).map_or_else(Vec::new, |folder| {
-                    let later = folder
-                        .needs
-                        .iter()
+                    let paths: BTreeSet<&RelPath> = match of {
+                        NeedsOf::Everything | NeedsOf::Directories | NeedsOf::Ours => {
+                            folder.needs.iter().collect()
+                        }
+                        NeedsOf::Local => {
+                            let local = folder.ours.values().filter(|row| is_local(row));
+                            local.map(|row| &row.entry.path).collect()
+                        }
+                    };
+                    let later = paths
+                        .into_iter()
                         .filter(|path| Some(*path) > after.as_ref());
                     let needs = later.map(|path| folder.need(path));
                     needs.filter(|need| is_of(need, of)).collect()
@@ -284,6 +316,7 @@ impl Records for MemoryStore {
             StoreRequest::LoadIndex {
                 folder,
                 peer,
+                of,
                 after,
                 limit,
             } => {
@@ -291,7 +324,7 @@ impl Records for MemoryStore {
                     .our_rows(folder)
                     .into_iter()
                     .flat_map(BTreeMap::values)
-                    .filter(|row| row.sequence > after)
+                    .filter(|row| row.sequence > after && is_in(row, of))
                     .map(|row| (row.sequence, row.entry.clone()))
                     .collect();
                 rows.sort_by_key(|(sequence, _)| *sequence);
@@ -318,6 +351,7 @@ impl Records for MemoryStore {
             have: folder.have.clone(),
             needs_under: folder.needs_under,
             totals: folder.totals(),
+            brakes: folder.brakes.clone(),
         };
         Ok(Restored {
             name: self.name.clone(),
@@ -326,6 +360,17 @@ impl Records for MemoryStore {
             peers: self.peers.values().cloned().collect(),
             folders: self.folders.values().map(restore).collect(),
         })
+    }
+}
+
+fn is_local(row: &OurRow) -> bool {
+    row.reach.is_local(&row.entry.content)
+}
+
+fn is_in(row: &OurRow, of: IndexOf) -> bool {
+    match of {
+        IndexOf::Told => row.reach == Reach::Everyone,
+        IndexOf::Everything => true,
     }
 }
 
@@ -338,7 +383,11 @@ fn hash_of(entry: &Entry) -> Option<ContentHash> {
 
 fn is_of(need: &Need, of: NeedsOf) -> bool {
     match of {
-        NeedsOf::Everything => true,
+        NeedsOf::Everything | NeedsOf::Local => true,
+        NeedsOf::Ours => {
+            let ours = need.ours.as_ref();
+            ours.is_some_and(|row| row.entry.content != Content::Absent)
+        }
         NeedsOf::Directories => need
             .theirs
             .iter()

@@ -13,6 +13,7 @@ mod process_disks;
 mod process_keyring;
 mod process_kill;
 mod process_limits;
+mod process_modes;
 #[cfg(target_os = "linux")]
 mod process_names;
 mod process_pairing;

@@ -12,6 +12,7 @@
 //! that come back because something below them does are not asked for again: they stand or fall with
 //! what they are made for.
 
+use crate::folder::brake::{Brakes, harm};
 use crate::folder::heed::is_ignored;
 use crate::folder::plan::{Action, Planned, Wait};
 use crate::folder::rules::Rules;
@@ -24,6 +25,8 @@ pub(crate) struct Gate<'a> {
     pub(crate) mode: Mode,
     /// What is ignored.
     pub(crate) rules: &'a Rules,
+    /// Whose mass changes wait.
+    pub(crate) brakes: &'a Brakes,
 }
 
 impl Gate<'_> {
@@ -36,7 +39,7 @@ impl Gate<'_> {
                 ..planned
             };
         }
-        match self.reason(&planned.action) {
+        match self.reason(need, &planned.action) {
             Some(wait) => Planned {
                 action: Action::Wait(wait),
                 ..planned
@@ -45,8 +48,8 @@ impl Gate<'_> {
         }
     }
 
-    fn reason(self, action: &Action) -> Option<Wait> {
-        self.by_mode(action)
+    fn reason(self, need: &Need, action: &Action) -> Option<Wait> {
+        self.by_mode(action).or_else(|| self.by_brake(need, action))
     }
 
     /// A send-only folder changes nothing on this disk for a peer. What lies here already is joined
@@ -56,5 +59,14 @@ impl Gate<'_> {
             (Mode::SendOnly, Action::Step(_)) => Some(Wait::SendOnly),
             (Mode::SendOnly | Mode::TwoWay | Mode::ReceiveOnly, _) => None,
         }
+    }
+
+    /// What belongs to a mass change that waits for a person waits with it.
+    fn by_brake(self, need: &Need, action: &Action) -> Option<Wait> {
+        let Action::Step(step) = action else {
+            return None;
+        };
+        let (device, _) = harm(need, step)?;
+        self.brakes.holds(device).then_some(Wait::Brake)
     }
 }

@@ -69,6 +69,7 @@ fn folder() -> RestoredFolder {
         have: BTreeMap::from([(peer(), (Incarnation(9), Sequence(7)))]),
         needs_under: Default::default(),
         totals: Totals::default(),
+        brakes: BTreeMap::new(),
     }
 }
 

@@ -17,7 +17,7 @@ use crate::io::{
     StoreReply, StoreRequest,
 };
 use crate::records::{
-    DeviceSettings, DiskStamp, FolderRecord, FolderSettings, OurRow, PeerRecord, Restored,
+    DeviceSettings, DiskStamp, FolderRecord, FolderSettings, OurRow, PeerRecord, Reach, Restored,
     RestoredFolder, RootPath, StoreOp, Totals, Verification,
 };
 
@@ -56,6 +56,7 @@ fn device() -> Device {
             have: BTreeMap::from([(peer(), (THEIRS, Sequence(3)))]),
             needs_under: Default::default(),
             totals: Totals::default(),
+            brakes: BTreeMap::new(),
         }],
     };
     let birth = Birth {
@@ -268,6 +269,7 @@ fn old_row(at: &str, sequence: u64, content: Content, actor: Actor) -> OurRow {
         },
         sequence: Sequence(sequence),
         stamp: Some(found(at).stamp),
+        reach: Reach::Everyone,
     }
 }
 

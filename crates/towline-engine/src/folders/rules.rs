@@ -6,10 +6,10 @@ use std::sync::Arc;
 use towline_core::folder::rules::{RULES_BYTES_MAX, RuleSet, Rules};
 use towline_wire::ids::FolderId;
 
-use super::Past;
+use super::Listings;
 use crate::view::{self, AnswerView, AskedOfRules, ViewError};
 
-impl Past {
+impl Listings {
     /// Asks after the ignore rules of a folder. A change is begun on the disk even when the future is
     /// dropped.
     pub(crate) async fn ask_rules(

@@ -17,8 +17,9 @@ impl World {
                 | StoreOp::PutStamps { .. }
                 | StoreOp::PutPeerRows { .. }
                 | StoreOp::ForgetPeerRows { .. }
+                | StoreOp::AddNeeds { .. }
+                | StoreOp::PutBrakes { .. }
                 | StoreOp::SettleNeeds { .. }
-                | StoreOp::PutNeeds { .. }
                 | StoreOp::RenewNeeds { .. }
                 | StoreOp::ForgetStamps { .. } => true,
                 StoreOp::PutDeviceName(_)

@@ -24,11 +24,13 @@ mod parents;
 mod pool;
 mod root;
 mod rows;
+mod rules;
 mod scan;
 mod serve;
 mod stage;
 #[cfg(test)]
 mod tests;
+mod traits;
 mod uncached;
 mod versions;
 mod watch;
@@ -39,6 +41,7 @@ use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc;
+use towline_core::folder::rules::{RULES_FILE, Rules, Shape};
 use towline_core::io::{AbsentRoot, Age, DiskEvent, PageEnd, RootFault, ScanId, ScanScope};
 use towline_core::records::RootPath;
 use towline_core::versions::Retention;
@@ -64,6 +67,7 @@ use hints::Hints;
 use parents::Parents;
 use pool::lock;
 use scan::Scan;
+use traits::Spelling;
 use watch::{Hint, Stage, Watcher};
 
 /// Pages of a scan that may be out without an answer: 2. One is stored while the next is read;
@@ -227,6 +231,9 @@ impl Disk {
         drop(state);
         let shared = Arc::clone(&self.shared);
         self.shared.pool.submit(move || {
+            if covers_rules(&scope) {
+                shared.tell_rules(folder, &root);
+            }
             let scan = Box::new(Scan::new(root, shared.rows.open_rows(folder), scope));
             shared.go_on(folder, opening, id, scan);
         });
@@ -259,6 +266,13 @@ impl Disk {
         self.shared.hint(folder, Hint::At(path, Stage::Finished));
     }
 
+    /// Has the rules that travel with a folder looked at soon: a person has replaced them.
+    pub(crate) fn look_at_rules(&self, folder: FolderId) {
+        if let Ok(path) = RelPath::parse(RULES_FILE) {
+            self.disturb(folder, path);
+        }
+    }
+
     /// Sets how long versions of a folder are kept; before that none of it goes.
     pub(crate) fn set_retention(&self, folder: FolderId, retention: Retention) {
         let before = lock(&self.shared.state)
@@ -283,6 +297,23 @@ impl Disk {
                 debug!(%fault, "the root does not remember the store's age");
             }
         });
+    }
+
+    /// Carries out `DiskRequest::Heed`.
+    pub(crate) fn heed(&self, folder: FolderId, rules: Rules) {
+        if let Some(root) = self.root(folder) {
+            root.heed(rules);
+        }
+    }
+
+    /// Has the rules that travel with a folder read again: a step has replaced them.
+    pub(crate) fn reread_rules(&self, folder: FolderId) {
+        if let Some(root) = self.root(folder) {
+            let shared = Arc::clone(&self.shared);
+            self.shared
+                .pool
+                .submit(move || shared.tell_rules(folder, &root));
+        }
     }
 
     /// Has a root checked now: the data plane could not do there what it should.
@@ -353,6 +384,15 @@ impl Shared {
 
     fn finish_open(self: &Arc<Self>, folder: FolderId, opening: u64, path: &RootPath) {
         let root = Root::open(path, folder);
+        // Whoever may not read the rules must not look at what they hide.
+        let root = root.and_then(|root| match root.news_of_rules() {
+            Ok(rules) => Ok((root, rules)),
+            Err(fault) => Err(root::fault_of(&fault)),
+        });
+        let (root, rules) = match root {
+            Ok((root, rules)) => (Ok(root), rules),
+            Err(fault) => (Err(fault), None),
+        };
         let remembered = root.as_ref().ok().and_then(|root| root.age(self.us));
         let phase = root.map(|root| self.watched(folder, root));
         let result = phase.as_ref().map(|_| ()).map_err(|fault| *fault);
@@ -371,7 +411,26 @@ impl Shared {
         drop(state);
         self.wake.notify_all();
         if news {
+            if let Some(rules) = rules {
+                self.tell(folder, DiskEvent::SharedRules(rules));
+            }
             self.tell(folder, DiskEvent::Root(result.map(|()| remembered)));
+        }
+    }
+
+    /// Tells the rules that travel with a folder, when they are others. Those of before hold while they
+    /// cannot be read.
+    fn tell_rules(&self, folder: FolderId, root: &Root) {
+        match root.news_of_rules() {
+            Ok(None) => {}
+            Ok(Some(rules)) => self.tell(folder, DiskEvent::SharedRules(rules)),
+            Err(fault) => {
+                debug!(%fault, "the rules cannot be read now");
+                let again = ScanScope::Paths(RelPath::parse(RULES_FILE).into_iter().collect());
+                let at = Instant::now() + RESTLESS_AFTER;
+                lock(&self.state).hints.add_later(folder, again, at);
+                self.wake.notify_all();
+            }
         }
     }
 
@@ -452,6 +511,7 @@ impl Shared {
                     scan: id,
                     found: page.found,
                     absent: page.absent,
+                    overlooked: page.overlooked,
                     held_back: page.held_back,
                     end,
                 },
@@ -566,6 +626,7 @@ impl Shared {
         let scope = match scope {
             ScanScope::All => ScanScope::All,
             ScanScope::Paths(paths) => {
+                let paths = without_ignored(&root.rules(), paths);
                 let paths = without_own_writes(&root, paths);
                 if paths.is_empty() {
                     return;
@@ -636,8 +697,26 @@ impl State {
     }
 }
 
+/// Whether a look may meet other rules than were told.
+fn covers_rules(scope: &ScanScope) -> bool {
+    match scope {
+        ScanScope::All => true,
+        ScanScope::Paths(paths) => paths.iter().any(|path| path.as_str() == RULES_FILE),
+    }
+}
+
+/// Drops paths that are ignored, whatever lies there.
+fn without_ignored(rules: &Rules, mut paths: BTreeSet<RelPath>) -> BTreeSet<RelPath> {
+    paths.retain(|path| !rules.ignore(path, Shape::Other) || !rules.ignore(path, Shape::Directory));
+    paths
+}
+
 /// Drops paths where exactly what we wrote there still lies.
 fn without_own_writes(root: &Root, paths: BTreeSet<RelPath>) -> BTreeSet<RelPath> {
+    if root.traits.spelling == Spelling::Blind {
+        // What lies there may be ours under another spelling, which a person has just given it.
+        return paths;
+    }
     let mut parents = Parents::new(root);
     let is_ours = |path: &RelPath, parents: &mut Parents<'_>| {
         let Some(left) = root.own_writes.left_at(path) else {

@@ -6,6 +6,7 @@ mod hostile;
 #[cfg(unix)]
 mod kill;
 mod place;
+mod rules;
 mod scan;
 mod stage;
 mod versions;
@@ -163,6 +164,13 @@ impl Rows {
         }
     }
 
+    fn forget_stamps(&self, paths: &[RelPath]) {
+        let mut rows = lock(&self.0);
+        for path in paths {
+            rows.get_mut(path).unwrap().stamp = None;
+        }
+    }
+
     fn paths(&self) -> Vec<String> {
         lock(&self.0)
             .keys()
@@ -276,6 +284,7 @@ fn scan(root: &Arc<Root>, rows: &Rows, scope: ScanScope) -> Result<Scanned, Root
         all.pages += 1;
         all.page.found.extend(page.found);
         all.page.absent.extend(page.absent);
+        all.page.overlooked.extend(page.overlooked);
         all.page.held_back.extend(page.held_back);
         if end == PageEnd::End {
             all.restless = scan.restless();

@@ -240,7 +240,7 @@ pub(crate) fn write_at(file: &File, bytes: &[u8], offset: u64) -> io::Result<usi
 /// The name, if it is one: the proof that no call of this file can leave its directory, or reach a
 /// device or a second stream of a file.
 fn single(name: &str) -> io::Result<&str> {
-    if name.is_empty() || !names::possible(name) {
+    if name.is_empty() || !names::possible_on_windows(name) {
         return Err(io::ErrorKind::InvalidFilename.into());
     }
     Ok(name)

@@ -75,15 +75,16 @@ impl Cursor {
         }
     }
 
+    /// The next row, if it lies below a directory.
+    pub(super) fn next_below(&mut self, directory: &RelPath) -> Option<OurRow> {
+        self.fill();
+        self.ahead
+            .pop_front_if(|row| row.entry.path.is_below(directory))
+    }
+
     /// Passes over every row below a directory.
     pub(super) fn skip_below(&mut self, directory: &RelPath) {
-        loop {
-            self.fill();
-            match self.ahead.front() {
-                Some(row) if row.entry.path.is_below(directory) => self.ahead.pop_front(),
-                Some(_) | None => return,
-            };
-        }
+        while self.next_below(directory).is_some() {}
     }
 
     fn fill(&mut self) {

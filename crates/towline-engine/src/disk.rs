@@ -92,6 +92,8 @@ struct Shared {
     events: mpsc::Sender<(FolderId, DiskEvent)>,
     rows: Arc<dyn OpenRows>,
     us: DeviceId,
+    /// Watchers have threads.
+    tasks: Tasks,
     state: Mutex<State>,
     wake: Condvar,
 }
@@ -149,6 +151,7 @@ impl Disk {
                 events,
                 rows,
                 us,
+                tasks: tasks.clone(),
                 state: Mutex::new(State::default()),
                 wake: Condvar::new(),
             }),
@@ -202,7 +205,7 @@ impl Disk {
         state.hints.forget(folder);
         let place = state.places.remove(&folder);
         drop(state);
-        // Ending a watcher joins its thread, which may be waiting for the lock.
+        // Elsewhere than on Linux ending a watcher joins its thread, which may be waiting for the lock.
         drop(place);
     }
 
@@ -362,7 +365,7 @@ impl Shared {
 
     fn watched(self: &Arc<Self>, folder: FolderId, root: Root) -> Phase {
         let weak = Arc::downgrade(self);
-        let watcher = Watcher::start(root.path(), move |hint| {
+        let watcher = Watcher::start(root.path(), &self.tasks, move |hint| {
             if let Some(shared) = weak.upgrade() {
                 shared.hint(folder, hint);
             }
@@ -408,6 +411,9 @@ impl Shared {
                 Ok(page) => page,
                 Err(fault) => return self.lose(folder, opening, fault),
             };
+            for found in &page.found {
+                scan.root().own_writes.forget(&found.path);
+            }
             let mut state = lock(&self.state);
             let Some(place) = state
                 .places
@@ -620,17 +626,22 @@ impl State {
     }
 }
 
-/// Drops paths where exactly what we wrote there still lies.
+/// Drops paths where exactly what we wrote there still lies, and forgets what we wrote elsewhere: who
+/// removes what somebody made where we had removed something must be seen.
 fn without_own_writes(root: &Root, paths: BTreeSet<RelPath>) -> BTreeSet<RelPath> {
     let mut parents = Parents::new(root);
     let is_ours = |path: &RelPath, parents: &mut Parents<'_>| {
         let Some(left) = root.own_writes.left_at(path) else {
             return false;
         };
-        match parents.mark(path) {
+        let is_ours = match parents.mark(path) {
             Ok(mark) => left == Some(mark.stamp),
             Err(fault) => left.is_none() && parents::proves_absence(&fault),
+        };
+        if !is_ours {
+            root.own_writes.forget(path);
         }
+        is_ours
     };
     paths
         .into_iter()

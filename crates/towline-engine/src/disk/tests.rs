@@ -9,6 +9,8 @@ mod place;
 mod scan;
 mod stage;
 mod versions;
+#[cfg(target_os = "linux")]
+mod watch;
 mod whole;
 
 use std::collections::BTreeMap;

@@ -14,6 +14,8 @@ mod process_keyring;
 mod process_kill;
 mod process_pairing;
 #[cfg(target_os = "linux")]
+mod process_people;
+#[cfg(target_os = "linux")]
 mod process_power;
 #[cfg(target_os = "linux")]
 mod process_relay;

@@ -55,6 +55,8 @@ pub(crate) use root::Root;
 pub(crate) use rows::{KnownRows, OpenRows};
 pub(crate) use serve::{Opener, open_for_serving, still_has};
 pub(crate) use stage::{FileShape, StageFault, Staged, StagedFile};
+#[cfg(any(test, fuzzing))]
+pub(crate) use versions::enter as enter_names;
 pub(crate) use versions::{RestoreFault, Version};
 
 use crate::tasks::Tasks;
@@ -565,6 +567,13 @@ impl Shared {
         };
         self.tell(folder, DiskEvent::Disturbed(scope));
     }
+}
+
+/// Takes what our notes in a root may hold.
+#[cfg(any(test, fuzzing))]
+pub(crate) fn enter_notes(bytes: &[u8]) {
+    marker::enter(bytes);
+    age::enter(bytes);
 }
 
 /// Whether a root is opened because it was lost.

@@ -58,6 +58,11 @@ pub(crate) fn refusal(code: &str, detail: Option<&str>) -> String {
             "this user may not write there; nothing was changed, look at the directory's permissions"
         }
         "version_name" | "version_kind" => "this disk cannot hold such a name; nothing was changed",
+        "moment" => "this is no moment of the calendar",
+        "restoring" => {
+            "the folder is being brought back to a moment already; wait for it, or cancel it"
+        }
+        "setting" => "a setting is out of its range; nothing was changed",
         "stopping" => "the engine is stopping; start it again with `towline up`",
         other => other,
     };

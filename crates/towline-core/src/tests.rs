@@ -2,7 +2,9 @@
 
 mod device;
 mod folder;
+mod held;
 mod link;
+mod modes;
 mod newcomer;
 mod pairing;
 mod plan;

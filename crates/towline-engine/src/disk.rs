@@ -29,6 +29,7 @@ mod serve;
 mod stage;
 #[cfg(test)]
 mod tests;
+mod uncached;
 mod versions;
 mod watch;
 
@@ -57,7 +58,7 @@ pub(crate) use serve::{Opener, open_for_serving, still_has};
 pub(crate) use stage::{FileShape, StageFault, Staged, StagedFile};
 #[cfg(any(test, fuzzing))]
 pub(crate) use versions::enter as enter_names;
-pub(crate) use versions::{RestoreFault, Version};
+pub(crate) use versions::{BroughtBack, Of, RestoreFault, Version};
 
 use crate::tasks::Tasks;
 
@@ -65,7 +66,7 @@ use hints::Hints;
 use parents::Parents;
 use pool::lock;
 use scan::Scan;
-use watch::{Hint, Watcher};
+use watch::{Hint, Stage, Watcher};
 
 /// Pages of a scan that may be out without an answer: 2. One is stored while the next is read;
 /// more would only be held in memory.
@@ -103,6 +104,8 @@ struct Shared {
 #[derive(Default)]
 struct State {
     places: BTreeMap<FolderId, Place>,
+    /// How long versions are kept, as far as it is known yet.
+    retentions: BTreeMap<FolderId, Retention>,
     hints: Hints,
     ending: bool,
     /// Counts openings, so that a late answer of an old one is known.
@@ -258,7 +261,19 @@ impl Disk {
 
     /// Has a path looked at soon: something was put there for a person.
     pub(crate) fn disturb(&self, folder: FolderId, path: RelPath) {
-        self.shared.hint(folder, Hint::At(path));
+        self.shared.hint(folder, Hint::At(path, Stage::Finished));
+    }
+
+    /// Sets how long versions of a folder are kept; before that none of it goes.
+    pub(crate) fn set_retention(&self, folder: FolderId, retention: Retention) {
+        let before = lock(&self.shared.state)
+            .retentions
+            .insert(folder, retention);
+        if before.is_some_and(|before| before != retention)
+            && let Some(root) = self.root(folder)
+        {
+            root.versions.prune_soon();
+        }
     }
 
     /// Carries out `DiskRequest::NoteAge`.
@@ -392,7 +407,7 @@ impl Shared {
     fn hint(&self, folder: FolderId, hint: Hint) {
         let now = Instant::now();
         match hint {
-            Hint::At(path) => lock(&self.state).hints.add(folder, path, now),
+            Hint::At(path, stage) => lock(&self.state).hints.add(folder, path, stage, now),
             Hint::Lost => lock(&self.state).hints.add_all(folder, now),
             Hint::Root => return self.doubt(folder),
         }
@@ -528,7 +543,7 @@ impl Shared {
         match check {
             Check::Still(root) => match root.check() {
                 Err(fault) => self.lose(folder, opening, fault),
-                Ok(()) => self.prune_if_due(root),
+                Ok(()) => self.prune_if_due(folder, root),
             },
             Check::Again(path) => self.begin_open(folder, path, Reopening::After(opening)),
             Check::ScanAll => self.tell(folder, DiskEvent::Disturbed(ScanScope::All)),
@@ -536,17 +551,18 @@ impl Shared {
     }
 
     /// Prunes the versions of a root on the pool, when it is time.
-    fn prune_if_due(self: &Arc<Self>, root: Arc<Root>) {
-        if !root.begin_pruning() {
+    fn prune_if_due(self: &Arc<Self>, folder: FolderId, root: Arc<Root>) {
+        let retention = lock(&self.state).retentions.get(&folder).copied();
+        let Some(retention) = retention.filter(|_| root.begin_pruning()) else {
             return;
-        }
+        };
         let shared = Arc::downgrade(self);
         self.pool.submit(move || {
             let is_ending = || {
                 let shared = shared.upgrade();
                 shared.is_none_or(|shared| lock(&shared.state).ending)
             };
-            if let Err(fault) = root.prune(&Retention::default(), &is_ending) {
+            if let Err(fault) = root.prune(&retention, &is_ending) {
                 warn!(%fault, "old versions cannot be removed");
             }
         });

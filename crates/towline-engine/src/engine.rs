@@ -21,18 +21,21 @@ use towline_core::command::{Answer, Command, CommandId, Refusal};
 use towline_core::device::{Birth, Device};
 use towline_core::identity::Identity;
 use towline_core::io::{Input, Output, StoreReply, StoreRequest};
+use towline_core::records::InForce;
+use towline_core::snapshot::Snapshot;
 use towline_store::{OpenError, Opened, Store};
-use towline_wire::ids::Incarnation;
+use towline_wire::ids::{FolderId, Incarnation};
 use towline_wire::server_url::{ServerUrl, ServerUrlError};
 use tracing::{error, info};
 use zeroize::Zeroizing;
 
 use crate::clock::Clock;
-use crate::folders::{Folders, Past};
+use crate::folders::{Folders, Listings};
 use crate::key::{self, KeyError, KeyPreference};
 use crate::ledger::Ledger;
 use crate::local;
 use crate::network::{Network, NetworkError, NetworkSettings, Port, SignalClient};
+use crate::past::Past;
 use crate::port;
 use crate::tasks::Tasks;
 use crate::view::{
@@ -149,6 +152,7 @@ pub struct Handle {
     commands: mpsc::Sender<(Command, oneshot::Sender<Result<Answer, Refusal>>)>,
     views: watch::Receiver<Arc<View>>,
     past: Past,
+    listings: Listings,
     stop: CancellationToken,
 }
 
@@ -224,7 +228,7 @@ impl Engine {
             store: condition(&opened),
             server,
         };
-        let first = Arc::new(around.view(&device, 0, &clock, &folders));
+        let first = Arc::new(around.view(&device.snapshot(clock.now()), 0, &clock, &folders));
         let (publish, views) = watch::channel(first);
         let (commands, asked) = mpsc::channel(COMMANDS_MAX);
         let stop = CancellationToken::new();
@@ -232,9 +236,11 @@ impl Engine {
             commands,
             views,
             past: folders.past(),
+            listings: folders.listings(),
             stop: stop.clone(),
         };
         let (end, ended) = oneshot::channel();
+        let in_force = folders.in_force();
         let life = Life {
             device,
             clock,
@@ -253,6 +259,7 @@ impl Engine {
             published: Published {
                 revision: 0,
                 number: 0,
+                in_force,
                 at: Instant::now(),
             },
         };
@@ -289,19 +296,22 @@ impl Handle {
     /// Gives a command and waits for its answer.
     pub async fn command(&self, command: CommandView) -> Result<AnswerView, ViewError> {
         let command = match view::command(command)? {
-            Asked::OfDevice(command) => command,
-            Asked::OfPast(folder, asked) => {
-                let id = folder.to_string();
-                if !self
-                    .views
-                    .borrow()
-                    .folders
-                    .iter()
-                    .any(|known| known.id == id)
-                {
-                    return Err(ViewError::new("unknown_folder"));
-                }
+            Asked::Device(command) => command,
+            Asked::Past(folder, asked) => {
+                self.known(folder)?;
                 return self.past.ask(folder, asked).await;
+            }
+            Asked::Files(folder, asked) => {
+                self.known(folder)?;
+                return self.listings.files(folder, asked).await;
+            }
+            Asked::Held(folder, asked) => {
+                let id = folder.to_string();
+                let views = self.views.borrow();
+                let folder = views.folders.iter().find(|known| known.id == id);
+                return folder
+                    .map(|known| view::held(&known.held_back, &asked))
+                    .ok_or_else(|| ViewError::new("unknown_folder"));
             }
         };
         let (reply, answer) = oneshot::channel();
@@ -313,6 +323,17 @@ impl Handle {
         match answer.await.map_err(|_| stopping())? {
             Ok(answer) => Ok(view::answer(answer)),
             Err(refusal) => Err(view::refusal(refusal)),
+        }
+    }
+
+    /// Refuses a folder that is not on this device.
+    fn known(&self, folder: FolderId) -> Result<(), ViewError> {
+        let id = folder.to_string();
+        let views = self.views.borrow();
+        if views.folders.iter().any(|known| known.id == id) {
+            Ok(())
+        } else {
+            Err(ViewError::new("unknown_folder"))
         }
     }
 
@@ -349,16 +370,20 @@ struct Around {
 }
 
 impl Around {
-    fn view(&self, device: &Device, number: u64, clock: &Clock, folders: &Folders) -> View {
+    /// The view of a snapshot; the folders take from it what is set.
+    fn view(&self, snapshot: &Snapshot, number: u64, clock: &Clock, folders: &Folders) -> View {
+        folders.configure(snapshot);
         let around = Surroundings {
             revision: number,
             key_place: self.key_place,
             store: self.store,
             server: self.server.as_ref().map(ServerUrl::as_str),
             clock_start_ms: clock.start_unix_ms(),
+            in_force: folders.in_force(),
             transfers: &folders.transfers(),
+            restores: &folders.restores(),
         };
-        view::view(&device.snapshot(clock.now()), &around)
+        view::view(snapshot, &around)
     }
 }
 
@@ -367,6 +392,7 @@ impl Around {
 struct Published {
     revision: u64,
     number: u64,
+    in_force: InForce,
     at: Instant,
 }
 
@@ -480,10 +506,11 @@ impl Life {
         self.published = Published {
             revision: self.device.revision(),
             number: self.published.number + 1,
+            in_force: self.folders.in_force(),
             at: Instant::now(),
         };
         let next = self.around.view(
-            &self.device,
+            &self.device.snapshot(self.clock.now()),
             self.published.number,
             &self.clock,
             &self.folders,
@@ -502,7 +529,9 @@ impl Life {
     }
 
     fn is_dirty(&self) -> bool {
-        self.published.revision != self.device.revision() || self.folders.is_moving()
+        self.published.revision != self.device.revision()
+            || self.published.in_force != self.folders.in_force()
+            || self.folders.is_moving()
     }
 
     /// When something is due without any input.

@@ -15,8 +15,10 @@ mod key;
 mod ledger;
 mod local;
 mod network;
+mod past;
 mod port;
 mod tasks;
+mod traffic;
 mod transfer;
 pub mod view;
 

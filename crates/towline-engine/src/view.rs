@@ -11,16 +11,20 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use ts_rs::TS;
 
+mod files;
+mod held;
 mod pages;
 mod settings;
 mod translate;
 
 pub use pages::{BrakedView, ConflictView, FileView, KeepView, PreviewView, SideView};
 pub use settings::{
-    BrakeView, ConflictPlaceView, DeviceSettingsView, FolderSettingsView, LimitsView,
-    MeteredNetworkView, ModeView, RetentionView, TrafficRuleView, WindowView,
+    BecauseView, BrakeView, ConflictPlaceView, DeviceSettingsView, FolderSettingsView, LimitsView,
+    MeteredNetworkView, ModeView, RetentionView, TrafficRuleView, TrafficView, WindowView,
 };
 
+pub(crate) use files::{AskedOfFiles, files};
+pub(crate) use held::{AskedOfHeld, held};
 pub(crate) use translate::{
     Asked, AskedOfPast, Surroundings, answer, command, refusal, restore_fault, restored, versions,
     view,
@@ -81,6 +85,8 @@ pub struct DeviceView {
     pub key_place: KeyPlace,
     /// What is set for all of it.
     pub settings: DeviceSettingsView,
+    /// What holds for all content now.
+    pub traffic: TrafficView,
     /// What became of its store at the last start.
     pub store: StoreCondition,
     /// This program's version.
@@ -288,6 +294,8 @@ pub struct FolderView {
     pub conflicts: u64,
     /// Bytes in motion towards this device.
     pub transfer: TransferView,
+    /// How far a restore to a moment has come, while there is one.
+    pub restoring: Option<RestoringView>,
     /// Entries that cannot be synced here, the first 100.
     pub held_back: Vec<HeldBackView>,
     /// Entries changed here that are not told, in a receive-only folder.
@@ -297,6 +305,17 @@ pub struct FolderView {
     pub braked: Vec<BrakedView>,
     /// Peers that take part.
     pub peers: Vec<FolderPeerView>,
+}
+
+/// How far a restore to a moment has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, TS)]
+pub struct RestoringView {
+    /// Files that have been looked at.
+    #[ts(type = "number")]
+    pub done: u64,
+    /// Files that are to be brought back.
+    #[ts(type = "number")]
+    pub total: u64,
 }
 
 /// What a folder is doing.
@@ -465,6 +484,19 @@ pub enum CommandView {
         /// Most versions in the answer, at most 1000.
         limit: u32,
     },
+    /// Lists what peers' changes replaced or deleted below a directory, newest first.
+    HistoryBelow {
+        /// Which folder.
+        folder: String,
+        /// Which directory; the whole folder when `null`.
+        directory: Option<String>,
+        /// Only paths where nothing lies now, each with its newest version.
+        deleted: bool,
+        /// Only versions older than this one: the last of the page before.
+        before: Option<String>,
+        /// Most versions in the answer, at most 1000.
+        limit: u32,
+    },
     /// Lists a directory of a folder.
     Files {
         /// Which folder.
@@ -548,7 +580,7 @@ pub enum CommandView {
         /// Most paths in the answer, at most 1000.
         limit: u32,
     },
-    /// Lists all entries that cannot be synced here, by path.
+    /// Lists the entries that cannot be synced here, by path; a device remembers 100 of a folder.
     Held {
         /// Which folder.
         folder: String,
@@ -557,7 +589,8 @@ pub enum CommandView {
         /// Most entries in the answer, at most 1000.
         limit: u32,
     },
-    /// Brings a folder or a directory back to how it was at a moment; what lies there now is kept first.
+    /// Brings a folder or a directory back to how it was at a moment; what lies there now is kept first,
+    /// and what came since stays. Answered when it has ended; `FolderView::restoring` shows how far it is.
     RestoreTo {
         /// Which folder.
         folder: String,
@@ -566,6 +599,11 @@ pub enum CommandView {
         /// Unix milliseconds.
         #[ts(type = "number")]
         at_ms: u64,
+    },
+    /// Ends a restore to a moment where it is; it is answered as if it were complete.
+    CancelRestore {
+        /// Which folder.
+        folder: String,
     },
     /// Brings a version back; what lies there now is kept as a version first.
     Restore {

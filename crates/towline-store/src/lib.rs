@@ -17,6 +17,7 @@ mod columns;
 pub mod doors;
 mod error;
 mod home;
+mod listing;
 mod load;
 mod reader;
 mod restore;
@@ -26,6 +27,7 @@ mod store;
 mod totals;
 
 pub use error::{OpenError, StoreError};
+pub use listing::Listed;
 pub use reader::{HeldFile, Reader};
 pub use schema::NEWEST_VERSION;
 pub use store::{Opened, Records, Store};

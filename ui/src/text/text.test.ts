@@ -4,8 +4,9 @@ import { assertExact } from "../backend/door";
 import { english } from "./en";
 import { advice, refusal } from "./errors";
 import { locales } from "./locale";
-import { pieces, plain } from "./names";
+import { pieces, plain, plainLine } from "./names";
 import { Numbers } from "./numbers";
+import { trafficText } from "./states";
 
 describe("names", () => {
   test("are shown as they are written", () => {
@@ -15,6 +16,10 @@ describe("names", () => {
   test("cannot hide, reorder or break lines", () => {
     expect(plain("invoice\u202efdp.exe")).toBe("invoice⟨U+202E⟩fdp.exe");
     expect(plain("a\nb\u0000c\u200b\u{e0041}")).toBe("a⟨U+000A⟩b⟨U+0000⟩c⟨U+200B⟩⟨U+E0041⟩");
+  });
+
+  test("of lines keep their tabs", () => {
+    expect(plainLine("a\tb\u202ec")).toBe("a\tb⟨U+202E⟩c");
   });
 
   test("come in pieces, so that escapes can be told from letters", () => {
@@ -52,6 +57,15 @@ describe("numbers", () => {
     expect([en.clock(287_000), en.clock(-5)]).toEqual(["4:47", "0:00"]);
   });
 
+  test("of moments are near or exact", () => {
+    const now = new Date(2026, 10, 28, 14, 30).getTime();
+    const before = (minutes: number) => en.ago(now - minutes * 60_000, now);
+    expect([before(5), before(180), before(24 * 60)]).toEqual(["5 minutes ago", "3 hours ago", "yesterday"]);
+    expect(before(8 * 24 * 60)).toBe(en.moment(now - 8 * 24 * 3_600_000));
+    expect(en.ago(now + 90_000, now)).toBe(en.moment(now + 90_000));
+    expect([en.weekday(0, "long"), de.weekday(6, "short")]).toEqual(["Monday", "So"]);
+  });
+
   test("never say that all is done before it is", () => {
     expect([en.share(0.999), en.share(1)]).toEqual(["99%", "100%"]);
   });
@@ -60,6 +74,15 @@ describe("numbers", () => {
     expect(() => assertExact({ a: [2 ** 53] })).toThrow();
     expect(() => assertExact({ a: [2 ** 53 - 1, null, "x"] })).not.toThrow();
   });
+});
+
+test("what holds for all content is told with its reason", () => {
+  const free = { rule: "limit", send: null, receive: null } as const;
+  expect(trafficText({ rule: free, because: "always" })).toMatchObject({ text: "No limit now", detail: "" });
+  const slow = trafficText({ rule: { ...free, send: 500_000 }, because: "metered" });
+  expect(slow.detail).toBe("sending 500 kB/s, this network costs by volume");
+  const held = trafficText({ rule: { rule: "pause" }, because: "schedule" });
+  expect([held.text, held.detail]).toEqual(["Nothing moves now", "by the schedule"]);
 });
 
 test("locales that are none are passed over", () => {

@@ -68,6 +68,9 @@ pub(crate) async fn run(home: &Path, action: FolderAction, output: &Output) -> R
             let folder = find_folder(&view, &folder)?.id.clone();
             (CommandView::Rescan { folder }, "Looking for changes.")
         }
+        FolderAction::Mode { folder, mode } => {
+            super::settings::with_mode(find_folder(&view, &folder)?, mode)
+        }
     };
     let answer = client.command(command).await?;
     output.say(&answer, || done.to_owned());
@@ -188,6 +191,7 @@ mod tests {
             "revision": 1,
             "device": { "id": id, "name": evil, "key_place": "file", "store": "whole",
                 "settings": DeviceSettingsView::default(),
+                "traffic": { "rule": { "rule": "pause" }, "because": "schedule" },
                 "version": "0.1.0" },
             "server": { "url": null, "state": { "state": "none" } },
             "pairing": { "state": "idle" },
@@ -198,6 +202,7 @@ mod tests {
                 "files": 0, "directories": 0, "bytes": 0, "needs": 0, "conflicts": 0,
                 "transfer": { "fetched_bytes": 0, "reused_bytes": 0, "files": 0,
                     "wanted_bytes": 0, "bytes_per_second": 0 },
+                "restoring": null,
                 "held_back": [{ "path": evil, "reason": "name" }],
                 "peers": [{ "id": id, "state": "away" }] }],
             "invitations": [{ "peer": id, "folder": id, "label": evil }],

@@ -26,11 +26,20 @@ use recursive::Events;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Hint {
     /// At this path, or below it.
-    At(RelPath),
+    At(RelPath, Stage),
     /// At the root itself: it may be gone.
     Root,
     /// Anywhere: events were lost.
     Lost,
+}
+
+/// How far a change has come, as far as the system tells.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Stage {
+    /// More of it may follow at once.
+    Underway,
+    /// Whoever wrote has closed the file, or has renamed it to this place.
+    Finished,
 }
 
 /// Why a root is not watched.

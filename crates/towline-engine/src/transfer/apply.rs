@@ -27,7 +27,7 @@ use towline_wire::ids::{ContentHash, DeviceId, FolderId};
 use towline_wire::rel_path::RelPath;
 
 use super::board::{Board, Reach, Want};
-use super::chunks::hash_of;
+use super::chunks::{Older, hash_of};
 use super::fleet::Fleet;
 use super::lane::{Arrived, Budget};
 use super::large::{Fetched, Large, reason_of};
@@ -370,7 +370,8 @@ impl<F: Folders, P: Peers> Run<'_, F, P> {
         let older = match expected {
             Expected::Stamped(stamp) => {
                 let opened = move || open_for_serving(&root, &place, stamp).ok();
-                transfer.work.run(opened).await
+                let file = transfer.work.run(opened).await;
+                file.map(|file| Older { file, stamp })
             }
             Expected::Nothing | Expected::Directory => None,
         };

@@ -165,7 +165,18 @@ enum Pace {
     Stopped,
 }
 
+impl Pace {
+    fn rate(&self) -> Rate {
+        match self {
+            Self::Free => Rate::Unlimited,
+            Self::Limited(limited) => Rate::BytesPerSecond(limited.rate),
+            Self::Stopped => Rate::Nothing,
+        }
+    }
+}
+
 struct Limited {
+    rate: NonZeroU64,
     limiter: RateLimiter<NotKeyed, InMemoryState, MonotonicClock, NoOpMiddleware<Instant>>,
     cells_max: NonZeroU32,
     piece: u32,
@@ -184,13 +195,19 @@ impl Default for Meter {
 }
 
 impl Meter {
+    /// Sets the rate; the same again changes nothing, not even what is left of a burst.
     fn set(&self, rate: Rate) {
-        let pace = match rate {
-            Rate::Unlimited => Pace::Free,
-            Rate::Nothing => Pace::Stopped,
-            Rate::BytesPerSecond(rate) => Pace::Limited(Arc::new(Limited::to(rate))),
-        };
-        self.pace.send_replace(pace);
+        self.pace.send_if_modified(|pace| {
+            let differs = pace.rate() != rate;
+            if differs {
+                *pace = match rate {
+                    Rate::Unlimited => Pace::Free,
+                    Rate::Nothing => Pace::Stopped,
+                    Rate::BytesPerSecond(rate) => Pace::Limited(Arc::new(Limited::to(rate))),
+                };
+            }
+            differs
+        });
     }
 
     fn piece_max(&self) -> Option<u32> {
@@ -241,6 +258,7 @@ impl Limited {
             .allow_burst(cells_max);
         let limiter = RateLimiter::direct_with_clock(quota, MonotonicClock);
         Self {
+            rate,
             limiter,
             cells_max,
             piece,

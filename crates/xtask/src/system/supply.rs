@@ -219,6 +219,8 @@ const COMPILING: &[Needed] = &[
         "base-devel",
         "pkg-config",
     ),
+    // The matcher of ignore rules is held against it.
+    program("git", "git", "git", "git"),
 ];
 
 const PROCESS_TESTS: &[Needed] = &[
@@ -285,7 +287,7 @@ const BENCHMARKS: &[Needed] = &[
 /// Names in Debian 12; fonts are among them so that pictures look the same wherever we install.
 fn debian_packages(purpose: Purpose) -> &'static [&'static str] {
     match purpose {
-        Purpose::Headless => &["build-essential", "pkg-config"],
+        Purpose::Headless => &["build-essential", "git", "pkg-config"],
         Purpose::ProcessTests => &[
             "dbus",
             "e2fsprogs",

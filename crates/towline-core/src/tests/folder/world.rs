@@ -12,8 +12,8 @@ use towline_wire::rel_path::RelPath;
 use crate::clock::Moment;
 use crate::folder::{Folder, FolderInput};
 use crate::io::{
-    ApplyId, DiskEvent, DiskRequest, Expected, Found, NeedsOf, NetworkRequest, Outcome, Output,
-    PageEnd, RootFault, ScanId, ScanScope, Step, StoreRequest,
+    ApplyId, DiskEvent, DiskRequest, Expected, Found, HeldReason, NeedsOf, NetworkRequest, Outcome,
+    Output, PageEnd, RootFault, ScanId, ScanScope, Step, StoreRequest,
 };
 use crate::outbox::Outbox;
 use crate::records::{
@@ -63,6 +63,7 @@ pub(crate) struct Store {
     pub(crate) have: BTreeMap<DeviceId, (Incarnation, Sequence)>,
     pub(crate) needs: BTreeSet<RelPath>,
     pub(crate) persisted: u64,
+    pub(crate) settings: FolderSettings,
 }
 
 impl Store {
@@ -190,6 +191,8 @@ pub(crate) struct Disk {
     applies: Vec<(ApplyId, VecDeque<Step>)>,
     pub(crate) events: VecDeque<DiskEvent>,
     pub(crate) fault: Option<RootFault>,
+    /// What it does not let anybody make.
+    pub(crate) refuses: BTreeMap<RelPath, HeldReason>,
     pub(crate) echo: Echo,
     pub(crate) scans: u64,
     pub(crate) steps: u64,
@@ -284,7 +287,11 @@ impl Disk {
                 self.applies.push((id, steps.into()));
             }
             DiskRequest::NoteAge(_) => {}
-            DiskRequest::Prepare { .. } | DiskRequest::Close => panic!("not asked by a folder"),
+            DiskRequest::Close => {
+                self.scan = None;
+                self.applies.clear();
+            }
+            DiskRequest::Prepare { .. } => panic!("not asked by a folder"),
         }
     }
 
@@ -332,6 +339,11 @@ impl Disk {
 
     fn carry_out(&mut self, step: &Step, reachable: &BTreeSet<ContentHash>) -> Outcome {
         self.steps += 1;
+        if let Some(reason) = self.refuses.get(&step.path)
+            && step.content != Content::Absent
+        {
+            return Outcome::Held(*reason);
+        }
         let lies = self.nodes.get(&step.path).cloned();
         let as_expected = match (&lies, step.expected) {
             (None, Expected::Nothing) => true,
@@ -487,6 +499,14 @@ impl World {
         for other in was {
             self.link(at, other);
         }
+    }
+
+    /// A person sets something for the folder on one device.
+    pub(crate) fn configure(&mut self, at: usize, change: impl FnOnce(&mut FolderSettings)) {
+        let settings = &mut self.replicas[at].store.settings;
+        change(settings);
+        let settings = settings.clone();
+        self.input(at, FolderInput::Configured(settings));
     }
 
     pub(crate) fn input(&mut self, at: usize, input: FolderInput) {
@@ -818,7 +838,7 @@ pub(crate) fn restored(name: u8, store: &Store) -> RestoredFolder {
             label: "Papers".to_owned(),
             root: RootPath("/papers".to_owned()),
             shared_with,
-            settings: FolderSettings::default(),
+            settings: store.settings.clone(),
         },
         last_sequence: store
             .rows

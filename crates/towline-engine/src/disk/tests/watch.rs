@@ -101,8 +101,9 @@ impl Watched {
     /// is known: until then a directory may be hinted at as a whole.
     fn must_see_everything(&self) {
         fs::write(self.root().join("settled"), "").unwrap();
-        let settled = Hint::At(RelPath::parse("settled").unwrap());
-        while self.hints.recv_timeout(PATIENCE).unwrap() != settled {}
+        let settled = RelPath::parse("settled").unwrap();
+        let is_it = |hint| matches!(hint, Hint::At(path, _) if path == settled);
+        while !is_it(self.hints.recv_timeout(PATIENCE).unwrap()) {}
         let all = directories(&self.root());
         let mut wanted = BTreeSet::new();
         for directory in &all {
@@ -113,7 +114,7 @@ impl Watched {
         }
         while !wanted.is_empty() {
             match self.hints.recv_timeout(PATIENCE) {
-                Ok(Hint::At(path)) => {
+                Ok(Hint::At(path, _)) => {
                     wanted.remove(&path);
                 }
                 Ok(Hint::Root | Hint::Lost) => {}

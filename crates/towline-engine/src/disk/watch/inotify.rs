@@ -19,7 +19,7 @@ use rustix::fs::inotify::{self, CreateFlags, ReadFlags, Reader, WatchFlags};
 use rustix::io::Errno;
 use towline_wire::rel_path::{MARKER_DIRECTORY, RelPath};
 
-use super::{Hint, WatchFault};
+use super::{Hint, Stage, WatchFault};
 use crate::disk::parents::DEPTH_MAX;
 use crate::tasks::Tasks;
 
@@ -122,13 +122,26 @@ struct Tree {
     nodes: BTreeMap<Watch, Node>,
     /// Those that lost their place and have not been seen elsewhere yet.
     lost: BTreeSet<Watch>,
+    /// Where the latest rename began, and its number.
+    moved_from: Option<(u32, RelPath)>,
 }
 
 /// An event, taken out of the buffer.
 struct Seen {
     watch: Watch,
     what: ReadFlags,
+    cookie: u32,
     name: Option<Vec<u8>>,
+}
+
+impl Seen {
+    fn stage(&self) -> Stage {
+        if (self.what).intersects(ReadFlags::CLOSE_WRITE | ReadFlags::MOVED_TO) {
+            Stage::Finished
+        } else {
+            Stage::Underway
+        }
+    }
 }
 
 impl Tree {
@@ -141,6 +154,7 @@ impl Tree {
             root,
             nodes: BTreeMap::from([(root, Node::default())]),
             lost: BTreeSet::new(),
+            moved_from: None,
         };
         tree.watch_below(root)?;
         Ok(tree)
@@ -154,6 +168,7 @@ impl Tree {
                 Ok(event) => Seen {
                     watch: Watch(event.wd()),
                     what: event.events(),
+                    cookie: event.cookie(),
                     name: event.file_name().map(|name| name.to_bytes().to_vec()),
                 },
                 Err(Errno::INTR) => continue,
@@ -190,7 +205,11 @@ impl Tree {
         let Ok(name) = std::str::from_utf8(name) else {
             // A name that is no text is looked at with the directory that holds it.
             let above = self.names_of(seen.watch);
-            return hint(above.and_then(rel_path).map_or(Hint::Lost, Hint::At));
+            return hint(
+                above
+                    .and_then(rel_path)
+                    .map_or(Hint::Lost, |path| Hint::At(path, seen.stage())),
+            );
         };
         if seen.watch == self.root && name == MARKER_DIRECTORY {
             return;
@@ -210,8 +229,22 @@ impl Tree {
         if let Some(mut names) = self.names_of(seen.watch) {
             names.push(name.to_owned());
             if let Some(path) = rel_path(names) {
-                hint(Hint::At(path));
+                self.pair(seen, &path, hint);
+                hint(Hint::At(path, seen.stage()));
             }
+        }
+    }
+
+    /// Both ends of a rename are finished when the second one is seen.
+    fn pair(&mut self, seen: &Seen, path: &RelPath, hint: &dyn Fn(Hint)) {
+        if seen.what.contains(ReadFlags::MOVED_FROM) {
+            self.moved_from = Some((seen.cookie, path.clone()));
+        } else if seen.what.contains(ReadFlags::MOVED_TO)
+            && let Some((_, from)) = self
+                .moved_from
+                .take_if(|(cookie, _)| *cookie == seen.cookie)
+        {
+            hint(Hint::At(from, Stage::Finished));
         }
     }
 

@@ -59,6 +59,8 @@ pub(crate) use root::Root;
 pub(crate) use rows::{KnownRows, OpenRows};
 pub(crate) use serve::{Opener, open_for_serving, still_has};
 pub(crate) use stage::{FileShape, StageFault, Staged, StagedFile};
+#[cfg(any(test, fuzzing))]
+pub(crate) use versions::enter as enter_names;
 pub(crate) use versions::{BroughtBack, Of, RestoreFault, Version};
 
 use crate::tasks::Tasks;
@@ -97,6 +99,8 @@ struct Shared {
     events: mpsc::Sender<(FolderId, DiskEvent)>,
     rows: Arc<dyn OpenRows>,
     us: DeviceId,
+    /// Watchers have threads.
+    tasks: Tasks,
     state: Mutex<State>,
     wake: Condvar,
 }
@@ -156,6 +160,7 @@ impl Disk {
                 events,
                 rows,
                 us,
+                tasks: tasks.clone(),
                 state: Mutex::new(State::default()),
                 wake: Condvar::new(),
             }),
@@ -209,7 +214,7 @@ impl Disk {
         state.hints.forget(folder);
         let place = state.places.remove(&folder);
         drop(state);
-        // Ending a watcher joins its thread, which may be waiting for the lock.
+        // Elsewhere than on Linux ending a watcher joins its thread, which may be waiting for the lock.
         drop(place);
     }
 
@@ -436,7 +441,7 @@ impl Shared {
 
     fn watched(self: &Arc<Self>, folder: FolderId, root: Root) -> Phase {
         let weak = Arc::downgrade(self);
-        let watcher = Watcher::start(root.path(), move |hint| {
+        let watcher = Watcher::start(root.path(), &self.tasks, move |hint| {
             if let Some(shared) = weak.upgrade() {
                 shared.hint(folder, hint);
             }
@@ -482,6 +487,9 @@ impl Shared {
                 Ok(page) => page,
                 Err(fault) => return self.lose(folder, opening, fault),
             };
+            for found in &page.found {
+                scan.root().own_writes.forget(&found.path);
+            }
             let mut state = lock(&self.state);
             let Some(place) = state
                 .places
@@ -638,6 +646,13 @@ impl Shared {
     }
 }
 
+/// Takes what our notes in a root may hold.
+#[cfg(any(test, fuzzing))]
+pub(crate) fn enter_notes(bytes: &[u8]) {
+    marker::enter(bytes);
+    age::enter(bytes);
+}
+
 /// Whether a root is opened because it was lost.
 enum Reopening {
     No,
@@ -711,7 +726,8 @@ fn without_ignored(rules: &Rules, mut paths: BTreeSet<RelPath>) -> BTreeSet<RelP
     paths
 }
 
-/// Drops paths where exactly what we wrote there still lies.
+/// Drops paths where exactly what we wrote there still lies, and forgets what we wrote elsewhere: who
+/// removes what somebody made where we had removed something must be seen.
 fn without_own_writes(root: &Root, paths: BTreeSet<RelPath>) -> BTreeSet<RelPath> {
     if root.traits.spelling == Spelling::Blind {
         // What lies there may be ours under another spelling, which a person has just given it.
@@ -722,10 +738,14 @@ fn without_own_writes(root: &Root, paths: BTreeSet<RelPath>) -> BTreeSet<RelPath
         let Some(left) = root.own_writes.left_at(path) else {
             return false;
         };
-        match parents.mark(path) {
+        let is_ours = match parents.mark(path) {
             Ok(mark) => left == Some(mark.stamp),
             Err(fault) => left.is_none() && parents::proves_absence(&fault),
+        };
+        if !is_ours {
+            root.own_writes.forget(path);
         }
+        is_ours
     };
     paths
         .into_iter()

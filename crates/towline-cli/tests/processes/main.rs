@@ -18,6 +18,8 @@ mod process_modes;
 mod process_names;
 mod process_pairing;
 #[cfg(target_os = "linux")]
+mod process_people;
+#[cfg(target_os = "linux")]
 mod process_power;
 #[cfg(target_os = "linux")]
 mod process_relay;

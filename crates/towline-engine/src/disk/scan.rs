@@ -164,6 +164,11 @@ impl Scan {
         }
     }
 
+    /// What is scanned.
+    pub(super) fn root(&self) -> &Root {
+        &self.root
+    }
+
     /// What must be looked at again soon; `None` when nothing. Asked for after the last page.
     pub(crate) fn restless(&self) -> Option<ScanScope> {
         if self.restless.is_empty() {

@@ -10,6 +10,8 @@ mod rules;
 mod scan;
 mod stage;
 mod versions;
+#[cfg(target_os = "linux")]
+mod watch;
 mod whole;
 
 use std::collections::BTreeMap;

@@ -227,14 +227,17 @@ pub(crate) fn settle_all(all: &[(&Device, &Path)]) {
     panic!("not equal in time: {last}; {folders:#?}");
 }
 
+/// How many files lie below a root.
+pub(crate) fn files_in(root: &Path) -> u64 {
+    let is_file = |lying: &Lying| matches!(lying, Lying::File { .. });
+    read(root).into_values().filter(is_file).count() as u64
+}
+
 /// Files that lie there and are not yet in the device's view.
 fn unseen(root: &Path, view: &Value) -> Option<String> {
-    let lying = read(root)
-        .into_values()
-        .filter(|lying| matches!(lying, Lying::File { .. }))
-        .count();
+    let lying = files_in(root);
     let seen = count(view, "files");
-    (seen != lying as u64).then(|| {
+    (seen != lying).then(|| {
         format!(
             "{seen} of {lying} files are in the view of {}",
             root.display()

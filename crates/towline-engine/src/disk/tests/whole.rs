@@ -190,6 +190,34 @@ async fn own_writes_and_temporary_files_do_not_disturb() {
 }
 
 #[tokio::test]
+async fn who_removes_what_was_made_where_we_removed_something_is_seen() {
+    let place = TestRoot::new();
+    let mut running = Running::start();
+    running.disk.open(FOLDER, root_path(place.directory.path()));
+    assert_eq!(running.next().await, DiskEvent::Root(Ok(None)));
+    let root = running.disk.root(FOLDER).unwrap();
+    let steps = [
+        without_bytes("d", Expected::Nothing, Content::Directory),
+        without_bytes("d", Expected::Directory, Content::Absent),
+    ];
+    for step in steps {
+        let root = Arc::clone(&root);
+        let outcomes = running
+            .disk
+            .pool()
+            .run(move || commit_batch(&root, vec![step]))
+            .await
+            .unwrap();
+        assert!(outcomes.iter().all(|(_, outcome)| is_done(outcome)));
+    }
+    fs::create_dir(place.at("d")).unwrap();
+    running.disturbed_at("d").await;
+    fs::remove_dir(place.at("d")).unwrap();
+    running.disturbed_at("d").await;
+    running.end().await;
+}
+
+#[tokio::test]
 async fn at_most_two_pages_are_out() {
     let place = TestRoot::new();
     for number in 0..2600 {

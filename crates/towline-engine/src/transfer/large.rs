@@ -37,7 +37,7 @@ use super::lane::{self, Arrived, Budget};
 use super::progress::Listed;
 use super::serve::Folders;
 use crate::disk::{
-    FileShape, HashTree, PartHash, StageFault, Staged, StagedFile, UNIT_BYTES, part_hash,
+    FileShape, HashTree, PartHash, StageFault, Staged, StagedFile, UNIT_BYTES, ZEROS, part_hash,
 };
 
 /// How the fetching of one large file ended.
@@ -250,7 +250,9 @@ impl<F: Folders, P: Peers> Large<'_, F, P> {
             let (chunks, end) = match page {
                 Ok(Some(Answer::Chunks { chunks, end })) => (chunks, end),
                 Ok(Some(Answer::Gone) | None) => return Ok(Err(StreamFault::Lost)),
-                Ok(Some(Answer::Bytes { .. })) => return Ok(Err(StreamFault::Protocol)),
+                Ok(Some(Answer::Bytes { .. } | Answer::Zeros { .. })) => {
+                    return Ok(Err(StreamFault::Protocol));
+                }
                 Err(fault) => return Ok(Err(fault)),
             };
             let Ok(begin) = check.page(&chunks, end) else {
@@ -275,9 +277,16 @@ impl<F: Folders, P: Peers> Large<'_, F, P> {
         chunks: Vec<(u64, Chunk)>,
     ) -> Result<Vec<Span>, Stop> {
         let (file, donor, hash) = (file.clone(), donor.clone(), self.shape.hash);
+        let longest = ChunkSizes::of_file(self.shape.size).max;
         let reused = self.transfer.work.run(move || {
             let (mut missing, mut reused) = (Vec::new(), 0);
+            let mut zeros = ZeroChunk::new(longest);
             for (offset, chunk) in chunks {
+                if let Some(zeros) = zeros.bytes_of(chunk) {
+                    file.write_at(offset, zeros)?;
+                    reused += u64::from(chunk.len);
+                    continue;
+                }
                 let in_place = file.is_resumed() && holds(&file, offset, chunk);
                 let copied = if in_place {
                     None
@@ -479,6 +488,25 @@ impl Want for Span {
 
     fn refused_by(&mut self, _source: DeviceId) -> Reach {
         Reach::WholeBoard
+    }
+}
+
+/// The chunk of nothing but zeros: they have no place to be cut at, so it is the longest.
+struct ZeroChunk {
+    len: u32,
+    hash: Option<ContentHash>,
+}
+
+impl ZeroChunk {
+    const fn new(len: u32) -> Self {
+        Self { len, hash: None }
+    }
+
+    /// The zeros that a chunk is; `None` when it is something else.
+    fn bytes_of(&mut self, chunk: Chunk) -> Option<&'static [u8]> {
+        let zeros = ZEROS.get(..self.len as usize)?;
+        let is_long = chunk.len == self.len;
+        (is_long && *self.hash.get_or_insert_with(|| hash_of(zeros)) == chunk.hash).then_some(zeros)
     }
 }
 

@@ -17,6 +17,7 @@ mod words;
 
 use commands::history::{HistoryOf, Moment};
 use commands::limits::{Days, Speed, Times};
+use commands::settings::Pause;
 use output::{Failure, Output};
 
 /// Keeps folders in sync straight from one computer to the other.
@@ -50,6 +51,16 @@ enum Command {
     Folder {
         #[command(subcommand)]
         action: FolderAction,
+    },
+    /// Let a folder rest: nothing of it is told, fetched or written until it is resumed.
+    Pause {
+        /// The folder's label, or the beginning of its id.
+        folder: String,
+    },
+    /// Let a paused folder go on where it was.
+    Resume {
+        /// The folder's label, or the beginning of its id.
+        folder: String,
     },
     /// List what peers' changes replaced or deleted in a folder on this device, newest first.
     History {
@@ -182,6 +193,24 @@ enum FolderAction {
         /// The folder's label, or the beginning of its id.
         folder: String,
     },
+    /// Choose which way a folder's changes go on this device.
+    Mode {
+        /// The folder's label, or the beginning of its id.
+        folder: String,
+        /// Both ways, from here to the peers only, or from the peers to here only.
+        mode: ModeName,
+    },
+}
+
+/// Which way a folder's changes go.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum ModeName {
+    /// Both ways.
+    TwoWay,
+    /// From here to the peers: what they change is not carried out here.
+    SendOnly,
+    /// From the peers to here: what is changed here is not told.
+    ReceiveOnly,
 }
 
 #[derive(Debug, Subcommand)]
@@ -298,6 +327,12 @@ fn run(arguments: Arguments, output: &Output) -> Result<(), Failure> {
             Command::Join => commands::pairing::join(&home, output).await,
             Command::Peers { action } => commands::peers::run(&home, action, output).await,
             Command::Folder { action } => commands::folder::run(&home, action, output).await,
+            Command::Pause { folder } => {
+                commands::settings::set_paused(&home, &folder, Pause::Begin, output).await
+            }
+            Command::Resume { folder } => {
+                commands::settings::set_paused(&home, &folder, Pause::End, output).await
+            }
             Command::History {
                 folder,
                 path,

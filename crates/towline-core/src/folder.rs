@@ -33,7 +33,7 @@ use towline_wire::rel_path::RelPath;
 
 use crate::clock::Moment;
 use crate::folder::exchange::Exchange;
-use crate::folder::look::{Look, Next, PageOf, Root};
+use crate::folder::look::{Breadth, Look, Next, PageOf, Root};
 use crate::folder::observe::{Departures, Gone, Sighting};
 use crate::folder::plan::Planned;
 use crate::folder::settle::settled_paths;
@@ -42,7 +42,9 @@ use crate::io::{
     Age, ApplyId, BatchId, DiskEvent, DiskRequest, Outcome, Output, PageEnd, ScanId, StoreRequest,
 };
 use crate::outbox::Outbox;
-use crate::records::{FolderRecord, FolderSettings, Need, OurRow, RestoredFolder, StoreOp, Totals};
+use crate::records::{
+    Activity, FolderRecord, FolderSettings, Need, OurRow, RestoredFolder, StoreOp, Totals,
+};
 use crate::snapshot::{FolderPeer, FolderPeerState, FolderState, FolderSummary};
 
 /// What happens to one folder. The device routes these.
@@ -98,6 +100,8 @@ pub struct Folder {
     totals: Totals,
     have: HaveByPeer,
     connected: BTreeSet<DeviceId>,
+    /// Peers whose pages from before a pause may still arrive, and are passed over.
+    resuming: BTreeSet<DeviceId>,
     work: Work,
     /// Jobs that wait. Bounded: the pages by which the disk may be ahead, [`INDEX_PAGES_IN_FLIGHT_MAX`]
     /// per peer, and what people do to peers.
@@ -171,6 +175,7 @@ impl Folder {
             totals,
             have,
             connected: BTreeSet::new(),
+            resuming: BTreeSet::new(),
             work: Work::Idle,
             jobs: VecDeque::new(),
             outcomes: VecDeque::new(),
@@ -187,15 +192,12 @@ impl Folder {
     /// Takes what happened.
     pub fn handle(&mut self, now: Moment, input: FolderInput, outbox: &mut Outbox) {
         match input {
-            FolderInput::Start => {
-                outbox.disk(self.record.id, DiskRequest::Open(self.record.root.clone()));
-            }
+            FolderInput::Start => match self.record.settings.activity {
+                Activity::Running => self.open(outbox),
+                Activity::Paused => self.look.close(),
+            },
             FolderInput::Rescan => self.look.want_all(),
-            FolderInput::Configured(settings) => {
-                self.record.settings = settings;
-                // What waited for the former settings may go on, and the other way round.
-                self.walk.release_all();
-            }
+            FolderInput::Configured(settings) => self.configured(settings, outbox),
             FolderInput::Disk(event) => self.handle_disk(event),
             FolderInput::Rows(rows) => self.handle_rows(now, rows, outbox),
             FolderInput::Needs(needs, end) => self.handle_needs(needs, end, outbox),
@@ -208,7 +210,10 @@ impl Folder {
             }
             FolderInput::Persisted(batch) => self.handle_persisted(now, batch, outbox),
             FolderInput::PeerJoined(peer, have) => self.peer_joined(peer, have),
-            FolderInput::PeerLeft(peer) => self.peer_left(peer),
+            FolderInput::PeerLeft(peer) => {
+                self.resuming.remove(&peer);
+                self.peer_left(peer);
+            }
             FolderInput::PeerRemoved(peer) => {
                 self.peer_left(peer);
                 self.jobs.push_back(Job::Forget(peer));
@@ -227,6 +232,38 @@ impl Folder {
             }
         }
         self.advance(now, outbox);
+    }
+
+    fn configured(&mut self, settings: FolderSettings, outbox: &mut Outbox) {
+        let before = std::mem::replace(&mut self.record.settings, settings);
+        match (before.activity, self.record.settings.activity) {
+            (Activity::Running, Activity::Paused) => self.pause(outbox),
+            (Activity::Paused, Activity::Running) => {
+                self.look.reopen();
+                self.open(outbox);
+            }
+            (Activity::Running, Activity::Running) | (Activity::Paused, Activity::Paused) => {}
+        }
+        // What waited for the former settings may go on, and the other way round.
+        self.walk.release_all();
+    }
+
+    fn open(&self, outbox: &mut Outbox) {
+        outbox.disk(self.record.id, DiskRequest::Open(self.record.root.clone()));
+    }
+
+    /// Stops where it is, as if the device had ended for this folder alone: what is under way on the
+    /// disk is given up, and what of it was done all the same is found when the folder goes on.
+    fn pause(&mut self, outbox: &mut Outbox) {
+        let connected = self.connected.clone();
+        for peer in connected {
+            self.peer_left(peer);
+            self.resuming.insert(peer);
+        }
+        self.look.close();
+        self.walk.abandon();
+        self.outcomes.clear();
+        outbox.disk(self.record.id, DiskRequest::Close);
     }
 
     fn begin_incarnation(&mut self, actor: Actor) {
@@ -254,6 +291,11 @@ impl Folder {
     /// What is kept of the folder.
     pub const fn record(&self) -> &FolderRecord {
         &self.record
+    }
+
+    /// Whether a person lets the folder take part.
+    pub const fn activity(&self) -> Activity {
+        self.record.settings.activity
     }
 
     /// Replaces the record; the root does not move while the folder lives.
@@ -324,6 +366,7 @@ impl Folder {
 
     fn state(&self) -> FolderState {
         match self.look.root() {
+            Root::Closed => FolderState::PausedByPerson,
             Root::Opening => FolderState::Opening,
             Root::Paused(fault) => FolderState::Paused(fault),
             Root::Unseen => FolderState::Scanning,
@@ -350,6 +393,10 @@ impl Folder {
     // --- what comes in ---------------------------------------------------------------------------
 
     fn handle_disk(&mut self, event: DiskEvent) {
+        if self.look.root() == Root::Closed {
+            // It left the disk before it was closed.
+            return;
+        }
         match event {
             // The device makes the place ready before the folder exists.
             DiskEvent::Prepared(_) => {}
@@ -357,6 +404,7 @@ impl Folder {
                 self.noted = remembered;
                 self.look.opened();
                 self.walk.release_all();
+                self.walk.unshelve();
                 self.walk.interrupt();
             }
             DiskEvent::Root(Err(fault)) => {
@@ -511,7 +559,13 @@ impl Folder {
             return false;
         }
         match self.walk.next() {
-            Ask::Nothing => false,
+            Ask::Nothing => {
+                if self.walk.is_idle() {
+                    let walk = &self.walk;
+                    self.look.keep_refused(&|path| walk.is_pending(path));
+                }
+                false
+            }
             Ask::Page(of, after) => {
                 let folder = self.record.id;
                 outbox.store(StoreRequest::LoadNeeds {
@@ -631,7 +685,8 @@ impl Folder {
                         self.jobs
                             .push_back(Job::Observe(scan, departed, Departures::Now));
                     }
-                    Next::Ended => {}
+                    Next::Ended(Breadth::Whole) => self.walk.unshelve(),
+                    Next::Ended(Breadth::Part) => {}
                 }
             }
             Conclusion::Observed(_) | Conclusion::Other => {}

@@ -301,6 +301,16 @@ pub enum HeldReason {
     ReadOnly,
 }
 
+impl HeldReason {
+    /// Whether trying again, with nothing else changed in the folder, can succeed.
+    pub const fn passes_with_time(self) -> bool {
+        match self {
+            Self::Unreadable | Self::Unwritable | Self::DiskFull | Self::ReadOnly => true,
+            Self::Name | Self::Kind => false,
+        }
+    }
+}
+
 /// What came of a step.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Outcome {

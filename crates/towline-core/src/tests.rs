@@ -2,6 +2,7 @@
 
 mod device;
 mod folder;
+mod held;
 mod link;
 mod modes;
 mod newcomer;

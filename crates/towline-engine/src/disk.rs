@@ -29,6 +29,7 @@ mod serve;
 mod stage;
 #[cfg(test)]
 mod tests;
+mod uncached;
 mod versions;
 mod watch;
 

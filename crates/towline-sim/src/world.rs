@@ -10,6 +10,7 @@ mod bug;
 mod device;
 mod disk;
 mod fault;
+mod habits;
 mod network;
 pub(crate) mod person;
 mod records;
@@ -40,6 +41,7 @@ use crate::shelf::{Shelf, StoreKind};
 use crate::tree::Tree;
 
 use fault::Fault;
+use habits::{Habit, Habits};
 use network::Wires;
 use person::Act;
 use scan::Scanning;
@@ -149,6 +151,7 @@ pub(crate) enum Event {
     },
     Act(Act),
     Fault(Fault),
+    Habit(Habit),
 }
 
 /// A broken promise.
@@ -205,6 +208,7 @@ pub struct World {
     outputs: u64,
     people: person::People,
     weather: fault::Weather,
+    habits: Habits,
 }
 
 /// Work that devices have given to their stores, disks and peers.
@@ -242,6 +246,7 @@ impl World {
             outputs: 0,
             people: person::People::default(),
             weather: fault::Weather::default(),
+            habits: Habits::of(seed),
         }
     }
 
@@ -403,6 +408,7 @@ impl World {
             Event::Restart { seat } => self.start(seat),
             Event::Act(act) => self.act(act),
             Event::Fault(fault) => self.fault(fault),
+            Event::Habit(habit) => self.habit(habit),
         }
     }
 

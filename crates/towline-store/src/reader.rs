@@ -6,6 +6,7 @@
 
 use rusqlite::types::Value;
 use rusqlite::{Connection, params};
+use towline_core::io::PageEnd;
 use towline_core::records::{DiskStamp, OurRow, Totals};
 use towline_wire::ids::{ContentHash, DeviceId, FolderId};
 use towline_wire::rel_path::RelPath;
@@ -15,6 +16,7 @@ use crate::columns::{
 };
 use crate::error::StoreError;
 use crate::home::Home;
+use crate::listing::{self, Listed};
 use crate::{load, schema, totals};
 
 /// A live file of ours with certain bytes.
@@ -85,6 +87,20 @@ impl Reader {
     ) -> Result<Vec<OurRow>, StoreError> {
         let rows = self.page(folder, directory, after, limit);
         self.home.note(rows)
+    }
+
+    /// A page of what a directory shows a person (`None`: the top), ascending by path, after the
+    /// exclusive start: our live rows, and what is needed and only peers have.
+    pub fn listing(
+        &mut self,
+        folder: FolderId,
+        directory: Option<&RelPath>,
+        after: Option<&RelPath>,
+        limit: usize,
+    ) -> Result<(Vec<Listed>, PageEnd), StoreError> {
+        let (connection, actors) = (&self.connection, &mut self.actors);
+        let page = listing::page(connection, actors, folder, directory, after, limit);
+        self.home.note(page)
     }
 
     /// Our live files with these bytes, at most `limit`, in no particular order.
@@ -238,13 +254,13 @@ impl Reader {
 }
 
 /// The range of paths below a directory: from `start` (which no path equals) to before `end`.
-struct Below {
-    start: String,
-    end: Value,
+pub(crate) struct Below {
+    pub(crate) start: String,
+    pub(crate) end: Value,
 }
 
 impl Below {
-    fn of(directory: Option<&RelPath>) -> Self {
+    pub(crate) fn of(directory: Option<&RelPath>) -> Self {
         match directory {
             Some(directory) => Self {
                 start: format!("{directory}/"),
@@ -260,4 +276,4 @@ impl Below {
 }
 
 /// The character after '/': the first that sorts behind everything below a directory.
-const AFTER_SLASH: char = '0';
+pub(crate) const AFTER_SLASH: char = '0';

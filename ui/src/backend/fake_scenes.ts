@@ -4,6 +4,7 @@ import type { FolderSettingsView } from "./generated/FolderSettingsView";
 import type { FolderView } from "./generated/FolderView";
 import type { PeerView } from "./generated/PeerView";
 import type { View } from "./generated/View";
+import { HERE } from "./fake_contents";
 
 const COMPARE = [
   ["🦊", "fox"],
@@ -51,7 +52,7 @@ export const FOLDER_SETTINGS: FolderSettingsView = {
   mode: "two_way",
   paused: false,
   brake: { entries_max: 1000, percent_max: 25 },
-  retention: { staggered: false, days: 30, bytes_max: 10_000_000_000, disk_percent_max: 10 },
+  retention: { staggered: false, days: 30, bytes_max: 10 * 1024 ** 3, disk_percent_max: 10 },
   local_rules: "",
   limits: { send: null, receive: null },
   conflicts: "inbox",
@@ -90,7 +91,7 @@ export function folder(id: string, label: string, root: string): FolderView {
 const EMPTY: View = {
   revision: 1,
   device: {
-    id: "B7Q2MZ4NKX3HTC5WLR8VYD9FGJ6SPEAU2N4K7M3Q5X8ZCBTRWHYD",
+    id: HERE,
     name: "Ada's desktop",
     key_place: "keyring",
     settings: DEVICE_SETTINGS,
@@ -118,7 +119,6 @@ const NOTES: FolderView = {
   files: 388,
   directories: 12,
   bytes: 4_200_000,
-  conflicts: 1,
   peers: [{ id: "anna", state: "connected" }],
 };
 
@@ -167,11 +167,55 @@ export function scene(name: string, nowMs: number): View {
         peers: [{ ...ANNA, verified: true }],
         invitations: [{ peer: "anna", folder: "recipes", label: "Recipes" }],
       };
+    case "full":
+      return full(paired);
     case "trouble":
       return trouble(paired, nowMs);
     default:
       return { ...EMPTY, device: { ...EMPTY.device, store: "new" } };
   }
+}
+
+/** A folder for everything that can stand in one. */
+function full(paired: View): View {
+  const shared: Partial<FolderView> = { peers: [{ id: "anna", state: "connected" }] };
+  const held_back = [
+    { path: "invoice\u202efdp.exe", reason: "disk_full" },
+    { path: "mail/re: order?.eml", reason: "name" },
+    { path: "private/diary.txt", reason: "unreadable" },
+  ];
+  const backup: FolderView = {
+    ...folder("backup", "Backup", "/home/ada/Backup"),
+    ...shared,
+    braked: [{ peer: "anna", deletes: 1204, overwrites: 0 }],
+  };
+  const music: FolderView = {
+    ...folder("music", "Music", "/home/ada/Music"),
+    ...shared,
+    settings: { ...FOLDER_SETTINGS, mode: "receive_only" },
+    local_changes: 3,
+    held_back: held_back.slice(1),
+  };
+  const site: FolderView = {
+    ...folder("site", "Web site", "/home/ada/Web site"),
+    ...shared,
+    settings: { ...FOLDER_SETTINGS, mode: "send_only" },
+    state: { state: "waiting" },
+    needs: 5,
+  };
+  const archive: FolderView = {
+    ...folder("archive", "Archive", "/home/ada/Archive"),
+    ...shared,
+    settings: { ...FOLDER_SETTINGS, paused: true },
+    state: { state: "paused_by_person" },
+  };
+  const disk: FolderView = {
+    ...folder("disk", "Old disk", "/media/ada/disk"),
+    ...shared,
+    state: { state: "paused", fault: "missing" },
+  };
+  const notes: FolderView = { ...NOTES, conflicts: 4 };
+  return { ...paired, folders: [archive, backup, FILM, music, notes, disk, PHOTOS, site] };
 }
 
 function trouble(paired: View, nowMs: number): View {

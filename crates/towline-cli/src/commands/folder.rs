@@ -68,6 +68,9 @@ pub(crate) async fn run(home: &Path, action: FolderAction, output: &Output) -> R
             let folder = find_folder(&view, &folder)?.id.clone();
             (CommandView::Rescan { folder }, "Looking for changes.")
         }
+        FolderAction::Mode { folder, mode } => {
+            super::settings::with_mode(find_folder(&view, &folder)?, mode)
+        }
     };
     let answer = client.command(command).await?;
     output.say(&answer, || done.to_owned());

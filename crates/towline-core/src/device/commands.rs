@@ -268,14 +268,23 @@ impl Device {
         if !settings.is_sane() {
             return Err(Refusal::Setting);
         }
+        let before = folder.activity();
         let record = FolderRecord {
             settings: settings.clone(),
             ..folder.record().clone()
         };
+        let shared_with = record.shared_with.clone();
         // Before whatever the folder decides by it: the store keeps the order.
         self.outbox
             .persist(vec![StoreOp::PutFolder(record)], Vec::new());
+        let after = settings.activity;
         self.folder(now, id, FolderInput::Configured(settings));
+        if before != after {
+            for peer in shared_with {
+                self.state_folders(peer);
+                self.join_folders(now, peer);
+            }
+        }
         Ok(Answer::Accepted)
     }
 

@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 
+use towline_wire::entry::Content;
 use towline_wire::ids::DeviceId;
 use towline_wire::peer::{Control, IndexPage};
 use towline_wire::rel_path::RelPath;
@@ -87,6 +88,7 @@ impl Folder {
         }
         self.look.put_off(departures);
         self.look.doubt(departed);
+        self.make_way(&drafts);
         let touched = drafts.iter().map(|draft| &draft.entry.path);
         for path in touched.chain(stamps.iter().map(|(path, _)| path)) {
             self.walk.release(path);
@@ -140,9 +142,21 @@ impl Folder {
         }
         self.look.want_paths(settled.unseen);
         self.walk.put_off(settled.failed, now);
+        self.walk.shelve(settled.barred, now);
+        self.make_way(&settled.drafts);
         let mut operations = self.put_rows(settled.drafts);
         operations.extend(self.settle_needs(settled.settled));
         self.persist(now, operations, Vec::new(), Conclusion::Other, outbox);
+    }
+
+    /// What has gone may have been in the way of what waits for a name.
+    fn make_way(&mut self, drafts: &[Draft]) {
+        let gone = drafts
+            .iter()
+            .filter(|draft| draft.entry.content == Content::Absent);
+        for draft in gone {
+            self.walk.make_way(&draft.entry.path);
+        }
     }
 
     pub(super) fn take_page(
@@ -165,9 +179,12 @@ impl Folder {
             Output::Network(NetworkRequest::Send(peer, frame))
         };
         match door(&page, self.have(peer)) {
-            Door::Fault => self.fault(peer, outbox),
+            // It was sent before the peer heard that we go on; what we have was stated with that.
+            Door::Gap if self.resuming.contains(&peer) => {}
+            Door::Gap | Door::Fault => self.fault(peer, outbox),
             Door::Known(sequence) => outbox.push(ack(sequence)),
             Door::Take => {
+                self.resuming.remove(&peer);
                 for entry in &page.entries {
                     self.walk.note_peer_row(&entry.path);
                 }

@@ -1,6 +1,7 @@
 //! The folder's eyes: whether its root can be used, and what of it is to be looked at when.
 //!
-//! States of the root: opening, open, paused. One scan runs at a time; what is disturbed meanwhile is
+//! States of the root: opening, open, paused by a fault, closed because a person has paused the folder.
+//! One scan runs at a time; what is disturbed meanwhile is
 //! collected and looked at next. The whole root is looked at when it opens and every hour after. A
 //! lost root ends the scan at once, and nothing that the scan has not yet decided is decided: no
 //! delete comes from a root that is not there.
@@ -43,6 +44,8 @@ pub(crate) enum Root {
     /// Open, and looked through once since.
     Seen,
     Paused(RootFault),
+    /// A person has paused the folder: nobody looks.
+    Closed,
 }
 
 #[derive(Debug, PartialEq, Eq)]
@@ -54,7 +57,7 @@ enum Scope {
 
 /// How much of the root the running scan covers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Breadth {
+pub(crate) enum Breadth {
     Whole,
     Part,
 }
@@ -102,8 +105,8 @@ pub(crate) enum Next {
     Wait,
     /// Directories that went are to be judged.
     Judge(Sighting),
-    /// The scan has ended.
-    Ended,
+    /// The scan has ended; so much of the root it has covered.
+    Ended(Breadth),
 }
 
 impl Look {
@@ -137,6 +140,20 @@ impl Look {
         self.root = Root::Paused(fault);
         self.scan = None;
         self.rescan_at = None;
+    }
+
+    /// A person has paused the folder: nobody looks, and nothing is due.
+    pub(crate) fn close(&mut self) {
+        self.root = Root::Closed;
+        self.scan = None;
+        self.wanted = Scope::Nothing;
+        self.waiting = Scope::Nothing;
+        self.rescan_at = None;
+    }
+
+    /// The folder goes on: its root is asked for.
+    pub(crate) fn reopen(&mut self) {
+        self.root = Root::Opening;
     }
 
     pub(crate) fn want_all(&mut self) {
@@ -185,7 +202,7 @@ impl Look {
     ) {
         match self.root {
             Root::Unseen | Root::Seen if self.scan.is_none() => {}
-            Root::Unseen | Root::Seen | Root::Opening | Root::Paused(_) => return,
+            Root::Unseen | Root::Seen | Root::Opening | Root::Paused(_) | Root::Closed => return,
         }
         let (breadth, scope) = match std::mem::replace(&mut self.wanted, Scope::Nothing) {
             Scope::Nothing => return,
@@ -277,12 +294,13 @@ impl Look {
             scan.unjudged = 1;
             return Next::Judge(next_departures(&mut scan.departures));
         }
-        self.end(now);
-        Next::Ended
+        self.end(now)
     }
 
-    fn end(&mut self, now: Moment) {
-        let Some(scan) = self.scan.take() else { return };
+    fn end(&mut self, now: Moment) -> Next {
+        let Some(scan) = self.scan.take() else {
+            return Next::Wait;
+        };
         match scan.breadth {
             Breadth::Whole => {
                 self.held_back = scan.held_back;
@@ -294,6 +312,7 @@ impl Look {
                 self.held_back.extend(scan.held_back.into_iter().take(room));
             }
         }
+        Next::Ended(scan.breadth)
     }
 
     /// The disk refuses a step.
@@ -306,6 +325,12 @@ impl Look {
     /// A path is as it should be.
     pub(crate) fn accept(&mut self, path: &RelPath) {
         self.refused.remove(path);
+    }
+
+    /// Forgets what was refused where nothing is wanted any more: a peer may have taken it back, or
+    /// somebody has put it there.
+    pub(crate) fn keep_refused(&mut self, is_wanted: &dyn Fn(&RelPath) -> bool) {
+        self.refused.retain(|path, _| is_wanted(path));
     }
 
     /// What a person should know of, at most [`HELD_BACK_SHOWN_MAX`].

@@ -29,12 +29,20 @@ pub(crate) enum News {
     Incarnation,
 }
 
+/// Whether something has gone since a step was planned, which may have been in its way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Way {
+    AsBefore,
+    Clearer,
+}
+
 /// A step that has ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Ended {
     pub(crate) planned: PlannedStep,
     pub(crate) outcome: Outcome,
     pub(crate) news: News,
+    pub(crate) way: Way,
 }
 
 /// The paths whose rows [`settle`] needs for an outcome: its own, and that of what was kept.
@@ -59,6 +67,8 @@ pub(crate) struct Settled {
     pub(crate) done: Vec<RelPath>,
     /// Steps to be tried again later.
     pub(crate) failed: Vec<RelPath>,
+    /// Steps that end in the same way until something else lies there.
+    pub(crate) barred: Vec<RelPath>,
     /// Paths where something else lies than we know.
     pub(crate) unseen: Vec<RelPath>,
     /// Paths that this disk refuses.
@@ -74,6 +84,7 @@ pub(crate) fn settle(ended: Vec<Ended>, rows: &BTreeMap<RelPath, OurRow>, us: Ac
         planned,
         outcome,
         news,
+        way,
     } in ended
     {
         let path = planned.step.path.clone();
@@ -115,7 +126,12 @@ pub(crate) fn settle(ended: Vec<Ended>, rows: &BTreeMap<RelPath, OurRow>, us: Ac
             Outcome::NoSource => settled.failed.push(path),
             Outcome::Held(reason) => {
                 settled.refused.push((path.clone(), reason));
-                settled.failed.push(path);
+                let barred = !reason.passes_with_time();
+                if barred && news == News::None && way == Way::AsBefore {
+                    settled.barred.push(path);
+                } else {
+                    settled.failed.push(path);
+                }
             }
         }
     }

@@ -5,7 +5,8 @@
 //! phase asks only for needs at which a peer has a directory: they are few, and files wait for them.
 //! Removals begin when everything made has ended. At most [`STEPS_WINDOW`] steps are under way before
 //! the next page is asked for, so neither a million needs nor one huge file holds memory or the small
-//! files behind it. What fails is put off and tried again with a growing pause.
+//! files behind it. What fails is put off and tried again with a growing pause; what the disk cannot hold,
+//! because its name is none there or another one takes it, waits until something else has gone.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -15,7 +16,7 @@ use towline_wire::rel_path::RelPath;
 
 use crate::clock::Moment;
 use crate::folder::plan::{Phase, PlannedStep, Sight};
-use crate::folder::settle::{Ended, News};
+use crate::folder::settle::{Ended, News, Way};
 use crate::io::{ApplyId, NeedsOf, Outcome, PageEnd, ScanScope};
 use crate::records::Need;
 
@@ -29,6 +30,9 @@ const STEPS_WINDOW: usize = 2048;
 
 /// Directories that one walk removes: 4096, the deepest. The others go in the next walk.
 const DIRECTORIES_GOING_MAX: usize = 4096;
+
+/// Paths that wait for a name, one by one: 4096. Beyond that they are tried again with everything else.
+const SHELVED_MAX: usize = 4096;
 
 /// Paths that are put off one by one: 4096. Beyond that all planning pauses until the retry.
 const PUT_OFF_MAX: usize = 4096;
@@ -69,6 +73,8 @@ struct UnderWay {
     apply: ApplyId,
     planned: PlannedStep,
     news: News,
+    /// [`Walk::departures`] when it began.
+    departures: u64,
 }
 
 /// What is asked of the folder to go on with the walk.
@@ -94,6 +100,10 @@ pub(crate) struct Walk {
     /// Directories to remove at the end of this walk.
     going: BTreeMap<RelPath, PlannedStep>,
     put_off: BTreeSet<RelPath>,
+    /// What this disk cannot hold: time changes nothing about that, only what lies there does.
+    shelved: BTreeSet<RelPath>,
+    /// Counts what has gone.
+    departures: u64,
     retry_at: Option<Moment>,
     failures: u32,
     last_apply: u64,
@@ -109,6 +119,8 @@ impl Walk {
             keeping: BTreeSet::new(),
             going: BTreeMap::new(),
             put_off: BTreeSet::new(),
+            shelved: BTreeSet::new(),
+            departures: 0,
             retry_at: None,
             failures: 0,
             last_apply: 0,
@@ -125,6 +137,14 @@ impl Walk {
         self.state = State::Resting;
         self.going.clear();
         self.due = Due::Yes;
+    }
+
+    /// Forgets what is under way; its outcomes are not awaited any more.
+    pub(crate) fn abandon(&mut self) {
+        self.interrupt();
+        self.under_way.clear();
+        self.keeping.clear();
+        self.below = Below::Nothing;
     }
 
     /// What is needed to go on.
@@ -203,7 +223,7 @@ impl Walk {
         }
         needs
             .into_iter()
-            .filter(|need| !self.is_under_way(&need.path) && !self.put_off.contains(&need.path))
+            .filter(|need| !self.is_pending(&need.path))
             .collect()
     }
 
@@ -239,6 +259,7 @@ impl Walk {
                 apply,
                 planned: planned.clone(),
                 news: News::None,
+                departures: self.departures,
             };
             self.under_way.insert(planned.step.path.clone(), under_way);
             self.keeping.extend(planned.step.keep.clone());
@@ -255,7 +276,17 @@ impl Walk {
 
     /// Takes a step that has ended off what is under way.
     pub(crate) fn end(&mut self, path: &RelPath, outcome: Outcome) -> Option<Ended> {
-        let UnderWay { planned, news, .. } = self.under_way.remove(path)?;
+        let UnderWay {
+            planned,
+            news,
+            departures,
+            ..
+        } = self.under_way.remove(path)?;
+        let way = if departures == self.departures {
+            Way::AsBefore
+        } else {
+            Way::Clearer
+        };
         if let Some(keep) = &planned.step.keep {
             self.keeping.remove(keep);
         }
@@ -266,6 +297,7 @@ impl Walk {
             planned,
             outcome,
             news,
+            way,
         })
     }
 
@@ -295,9 +327,9 @@ impl Walk {
         }
     }
 
-    /// Whether something is about to happen at a path: its step is under way, or put off.
+    /// Whether something is about to happen at a path: its step is under way, put off or shelved.
     pub(crate) fn is_pending(&self, path: &RelPath) -> bool {
-        self.is_under_way(path) || self.put_off.contains(path)
+        self.is_under_way(path) || self.put_off.contains(path) || self.shelved.contains(path)
     }
 
     /// Something waits for a step above it.
@@ -316,6 +348,7 @@ impl Walk {
     /// A peer's row of this path came in.
     pub(crate) fn note_peer_row(&mut self, path: &RelPath) {
         self.put_off.remove(path);
+        self.shelved.remove(path);
         self.going.remove(path);
         if let Some(step) = self.under_way.get_mut(path) {
             step.news = News::PeerRow;
@@ -348,6 +381,33 @@ impl Walk {
         }
     }
 
+    /// Leaves out what this disk cannot hold until something else lies there. It is not tried again by
+    /// time: each try would fetch the bytes anew and end in the same way.
+    pub(crate) fn shelve(&mut self, paths: Vec<RelPath>, now: Moment) {
+        let room = SHELVED_MAX.saturating_sub(self.shelved.len());
+        let mut paths = paths.into_iter();
+        self.shelved.extend(paths.by_ref().take(room));
+        self.put_off(paths.collect(), now);
+    }
+
+    /// Something has gone from a path: its name may have been in the way of others.
+    pub(crate) fn make_way(&mut self, gone: &RelPath) {
+        self.departures += 1;
+        let before = self.shelved.len();
+        self.shelved.retain(|path| !was_in_the_way(gone, path));
+        if self.shelved.len() < before {
+            self.due = Due::Yes;
+        }
+    }
+
+    /// All that lies there was looked at: what was shelved may be tried again.
+    pub(crate) fn unshelve(&mut self) {
+        if !self.shelved.is_empty() {
+            self.shelved.clear();
+            self.due = Due::Yes;
+        }
+    }
+
     /// Something was carried out, so the next failure is a fresh one.
     pub(crate) fn note_success(&mut self) {
         self.failures = 0;
@@ -355,7 +415,8 @@ impl Walk {
 
     /// Something about this path has changed: it may be planned again.
     pub(crate) fn release(&mut self, path: &RelPath) {
-        if self.put_off.remove(path) || self.going.remove(path).is_some() {
+        let waited = self.put_off.remove(path) || self.shelved.remove(path);
+        if waited || self.going.remove(path).is_some() {
             self.due = Due::Yes;
         }
     }
@@ -376,6 +437,18 @@ impl Walk {
             self.release_all();
         }
     }
+}
+
+/// Whether what lay at `gone` may have kept a disk from holding `path`: a name on the way to it that
+/// differs in nothing but case. Disks compare in more ways than this; what this misses is tried
+/// again after the next look at everything.
+fn was_in_the_way(gone: &RelPath, path: &RelPath) -> bool {
+    let mut parts = path.components();
+    let same = gone.components().all(|name| {
+        let part = parts.next();
+        part.is_some_and(|part| part.to_lowercase() == name.to_lowercase())
+    });
+    same && gone != path && !path.is_below(gone)
 }
 
 /// Of ascending paths that begin at `at`: itself and all below it.

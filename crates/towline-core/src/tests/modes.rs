@@ -1,7 +1,7 @@
 //! Folders that only send or only receive, and folders that a person has paused.
 
 use super::folder::world::{World, file};
-use crate::records::{FolderSettings, Mode};
+use crate::records::{Activity, FolderSettings, Mode};
 use crate::snapshot::FolderState;
 
 fn mode(mode: Mode) -> impl FnOnce(&mut FolderSettings) {
@@ -71,6 +71,41 @@ fn equal_bytes_join_on_a_send_only_device_too() {
         for at in 0..2 {
             world.write(at, "same.txt", file("same"), 7);
         }
+        world.settle();
+        world.assert_agreed();
+    });
+}
+
+#[test]
+fn a_paused_folder_does_nothing_and_then_goes_on_where_it_was() {
+    for_seeds(|seed| {
+        let mut world = World::new(2, seed);
+        for name in ["a", "b", "c", "d", "e", "f"] {
+            world.write(0, &format!("d/{name}"), file(name), 1);
+        }
+        // Wherever it is: nothing told yet, or half of it fetched.
+        for _ in 0..world.below(200) {
+            world.step();
+        }
+        let settings = |world: &mut World, activity| {
+            world.configure(1, |settings| settings.activity = activity);
+        };
+        settings(&mut world, Activity::Paused);
+        world.unlink(0, 1);
+        world.settle();
+        assert_eq!(
+            world.replicas[1].folder.summary().state,
+            FolderState::PausedByPerson
+        );
+        world.write(0, "d/a", file("edited there"), 5);
+        world.write(1, "d/b", file("edited here"), 6);
+        let edited = world.tree(1);
+        world.settle();
+        world.restart(1);
+        world.settle();
+        assert_eq!((world.tree(1), world.replicas[1].disk.scans), (edited, 0));
+        settings(&mut world, Activity::Running);
+        world.link(0, 1);
         world.settle();
         world.assert_agreed();
     });

@@ -483,6 +483,7 @@ fn folder(summary: &FolderSummary, around: &Surroundings<'_>) -> FolderView {
             FolderState::Paused(fault) => FolderStateView::Paused {
                 fault: root_fault(*fault).to_owned(),
             },
+            FolderState::PausedByPerson => FolderStateView::PausedByPerson,
             FolderState::Scanning => FolderStateView::Scanning,
             FolderState::Syncing => FolderStateView::Syncing,
             FolderState::Waiting => FolderStateView::Waiting,

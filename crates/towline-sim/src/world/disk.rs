@@ -14,6 +14,7 @@ use crate::tree::{Presence, Tree};
 
 impl World {
     pub(super) fn disk_asked(&mut self, seat: usize, folder: FolderId, request: DiskRequest) {
+        self.watch_disk(seat, &request);
         match request {
             DiskRequest::Prepare { others, .. } => {
                 let tree = &mut self.seat_mut(seat).tree;

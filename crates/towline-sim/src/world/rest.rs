@@ -20,6 +20,7 @@ impl World {
     pub(super) fn come_to_rest(&mut self, pairs: &[(usize, usize)]) {
         self.people.mood = Mood::Quiet;
         self.heal();
+        self.resume_all();
         self.pass(Duration::from_secs(2));
         self.rescan_all();
         if !self.rests(pairs) {

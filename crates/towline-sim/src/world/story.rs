@@ -94,6 +94,7 @@ impl World {
         if self.dice.chance(80) {
             self.draw_faults(lasts);
         }
+        self.draw_habits(lasts);
         self.pass(lasts);
     }
 
@@ -103,6 +104,7 @@ impl World {
             return;
         };
         self.heal();
+        self.resume_all();
         self.pass(Duration::from_secs(5));
         let peer = self.seat(other).id;
         self.command(one, Command::RemovePeer(peer));

@@ -119,7 +119,10 @@ impl World {
         };
         self.check_told(seat, peer, &frame);
         let frame = self.bent_frame(frame);
-        self.work.pages += u64::from(matches!(frame, Control::Index(_)));
+        if matches!(frame, Control::Index(_)) {
+            self.work.pages += 1;
+            self.watch_page(seat);
+        }
         let latency = self.latency();
         let now = self.now;
         let Some(wire) = self.wires.wires.get_mut(&number) else {

@@ -12,8 +12,8 @@ use towline_wire::rel_path::RelPath;
 use crate::clock::Moment;
 use crate::folder::{Folder, FolderInput};
 use crate::io::{
-    ApplyId, DiskEvent, DiskRequest, Expected, Found, NeedsOf, NetworkRequest, Outcome, Output,
-    PageEnd, RootFault, ScanId, ScanScope, Step, StoreRequest,
+    ApplyId, DiskEvent, DiskRequest, Expected, Found, HeldReason, NeedsOf, NetworkRequest, Outcome,
+    Output, PageEnd, RootFault, ScanId, ScanScope, Step, StoreRequest,
 };
 use crate::outbox::Outbox;
 use crate::records::{
@@ -191,6 +191,8 @@ pub(crate) struct Disk {
     applies: Vec<(ApplyId, VecDeque<Step>)>,
     pub(crate) events: VecDeque<DiskEvent>,
     pub(crate) fault: Option<RootFault>,
+    /// What it does not let anybody make.
+    pub(crate) refuses: BTreeMap<RelPath, HeldReason>,
     pub(crate) echo: Echo,
     pub(crate) scans: u64,
     pub(crate) steps: u64,
@@ -285,7 +287,11 @@ impl Disk {
                 self.applies.push((id, steps.into()));
             }
             DiskRequest::NoteAge(_) => {}
-            DiskRequest::Prepare { .. } | DiskRequest::Close => panic!("not asked by a folder"),
+            DiskRequest::Close => {
+                self.scan = None;
+                self.applies.clear();
+            }
+            DiskRequest::Prepare { .. } => panic!("not asked by a folder"),
         }
     }
 
@@ -333,6 +339,11 @@ impl Disk {
 
     fn carry_out(&mut self, step: &Step, reachable: &BTreeSet<ContentHash>) -> Outcome {
         self.steps += 1;
+        if let Some(reason) = self.refuses.get(&step.path)
+            && step.content != Content::Absent
+        {
+            return Outcome::Held(*reason);
+        }
         let lies = self.nodes.get(&step.path).cloned();
         let as_expected = match (&lies, step.expected) {
             (None, Expected::Nothing) => true,

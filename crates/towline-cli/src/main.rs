@@ -62,6 +62,24 @@ enum Command {
         /// The folder's label, or the beginning of its id.
         folder: String,
     },
+    /// Make what lies here, in a send-only folder, what all peers shall have.
+    Override {
+        /// The folder's label, or the beginning of its id.
+        folder: String,
+    },
+    /// Undo what was changed here in a receive-only folder; the bytes go to the versions.
+    Revert {
+        /// The folder's label, or the beginning of its id.
+        folder: String,
+    },
+    /// List mass changes of peers that wait for a yes, let one go on, or undo it.
+    #[command(args_conflicts_with_subcommands = true, arg_required_else_help = true)]
+    Brake {
+        /// The folder's label, or the beginning of its id.
+        folder: Option<String>,
+        #[command(subcommand)]
+        action: Option<BrakeAction>,
+    },
     /// List what peers' changes replaced or deleted in a folder on this device, newest first.
     History {
         /// The folder's label, or the beginning of its id.
@@ -149,6 +167,24 @@ enum PeersAction {
     },
     /// End trust in a peer: it can no longer connect.
     Remove {
+        /// The peer's name, or the beginning of its id.
+        peer: String,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+enum BrakeAction {
+    /// Let a peer's mass change go on.
+    Release {
+        /// The folder's label, or the beginning of its id.
+        folder: String,
+        /// The peer's name, or the beginning of its id.
+        peer: String,
+    },
+    /// Undo a peer's mass change, here and everywhere.
+    Undo {
+        /// The folder's label, or the beginning of its id.
+        folder: String,
         /// The peer's name, or the beginning of its id.
         peer: String,
     },
@@ -333,6 +369,13 @@ fn run(arguments: Arguments, output: &Output) -> Result<(), Failure> {
             Command::Resume { folder } => {
                 commands::settings::set_paused(&home, &folder, Pause::End, output).await
             }
+            Command::Brake { folder, action } => {
+                commands::brake::run(&home, folder, action, output).await
+            }
+            Command::Override { folder } => {
+                commands::settings::override_peers(&home, &folder, output).await
+            }
+            Command::Revert { folder } => commands::settings::revert(&home, &folder, output).await,
             Command::History {
                 folder,
                 path,

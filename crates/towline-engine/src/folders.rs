@@ -6,12 +6,13 @@
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Instant;
 
 use tokio::sync::{Semaphore, mpsc};
 use towline_core::io::{
-    ApplyId, DiskEvent, DiskRequest, Input, NetworkEvent, NetworkRequest, Outcome, Step,
+    ApplyId, DiskEvent, DiskRequest, IndexOf, Input, NetworkEvent, NetworkRequest, Outcome,
+    PageEnd, Step,
 };
 use towline_core::records::{DiskStamp, InForce, OurRow};
 use towline_core::snapshot::{FolderSummary, Snapshot};
@@ -30,7 +31,7 @@ use crate::transfer::{
     self, Grants, Peers, Progress, ProgressReading, Server, Throttle, Transfer, TransferEvent,
     TransferFault, Work,
 };
-use crate::view::{RestoringView, TransferView};
+use crate::view::{self, AnswerView, AskedOfFiles, RestoringView, TransferView, ViewError};
 
 /// Events of the disk that may wait for the loop: 256. Pages of scans are bounded by their own
 /// credit; when this is full the disk waits.
@@ -203,6 +204,11 @@ impl Folders {
         self.traffic.in_force()
     }
 
+    /// What lies in all folders, as the index knows it.
+    pub(crate) fn listings(&self) -> Listings {
+        Listings(Arc::downgrade(&self.library))
+    }
+
     /// What was replaced and deleted in all folders.
     pub(crate) fn past(&self) -> Past {
         Past::of(Arc::downgrade(&self.library), Arc::clone(&self.restores))
@@ -303,6 +309,36 @@ impl Library {
     /// The disk of all folders.
     pub(crate) const fn disk(&self) -> &Disk {
         &self.disk
+    }
+}
+
+/// The indexes of all folders; cheap to clone, and of no use once the engine ends.
+#[derive(Debug, Clone)]
+pub(crate) struct Listings(Weak<Library>);
+
+impl Listings {
+    /// Lists a directory from the index, which can be read while the folder's root cannot.
+    pub(crate) async fn files(
+        &self,
+        folder: FolderId,
+        asked: AskedOfFiles,
+    ) -> Result<AnswerView, ViewError> {
+        let stopping = || ViewError::new("stopping");
+        let library = self.0.upgrade().ok_or_else(stopping)?;
+        let index = Arc::clone(&library.index);
+        let job = move || {
+            let AskedOfFiles {
+                directory,
+                after,
+                limit,
+            } = asked;
+            index.read(|reader| reader.listing(folder, directory.as_ref(), after.as_ref(), limit))
+        };
+        let pool = Arc::clone(library.disk.pool());
+        let read = pool.run(job).await.map_err(|_| stopping())?;
+        // A store that cannot be read ends the device, which its own thread says.
+        let (listed, end) = read.ok_or_else(stopping)?;
+        Ok(view::files(listed, end == PageEnd::More))
     }
 }
 
@@ -413,10 +449,15 @@ impl transfer::Folders for Library {
         self.disk.root(folder)
     }
 
-    fn with_content(&self, folder: FolderId, hash: ContentHash) -> Vec<(RelPath, DiskStamp)> {
+    fn with_content(
+        &self,
+        folder: FolderId,
+        hash: ContentHash,
+        of: IndexOf,
+    ) -> Vec<(RelPath, DiskStamp)> {
         let held = self
             .index
-            .read(|reader| reader.paths_with_content(folder, hash, PLACES_TRIED));
+            .read(|reader| reader.paths_with_content(folder, hash, of, PLACES_TRIED));
         let stamped = held.unwrap_or_default().into_iter();
         stamped
             .filter_map(|file| Some((file.path, file.stamp?)))

@@ -11,6 +11,8 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use ts_rs::TS;
 
+mod files;
+mod held;
 mod pages;
 mod settings;
 mod translate;
@@ -21,6 +23,8 @@ pub use settings::{
     MeteredNetworkView, ModeView, RetentionView, TrafficRuleView, TrafficView, WindowView,
 };
 
+pub(crate) use files::{AskedOfFiles, files};
+pub(crate) use held::{AskedOfHeld, held};
 pub(crate) use translate::{
     Asked, AskedOfPast, Surroundings, answer, command, refusal, restore_fault, restored, versions,
     view,
@@ -576,7 +580,7 @@ pub enum CommandView {
         /// Most paths in the answer, at most 1000.
         limit: u32,
     },
-    /// Lists all entries that cannot be synced here, by path.
+    /// Lists the entries that cannot be synced here, by path; a device remembers 100 of a folder.
     Held {
         /// Which folder.
         folder: String,
@@ -722,9 +726,9 @@ pub struct ViewError {
     /// A stable code: `name`, `unknown_peer`, `unknown_folder`, `unknown_invitation`, `no_server`,
     /// `already_here`, `root_missing`, `root_not_directory`, `root_nested`, `root_wrong_marker`,
     /// `root_no_access`, `root_read_only`, `code_letter`, `code_length`, `code_host`, `link`,
-    /// `setting`, `id`, `malformed`, `stopping`, `path`, `version`, `unknown_version`, `folder_paused`,
-    /// `version_directory`, `version_parent`, `version_changing`, or `version_` and the reason of an entry
-    /// that is held back.
+    /// `setting`, `mode`, `paused`, `not_braked`, `id`, `malformed`, `stopping`, `path`, `version`,
+    /// `unknown_version`, `folder_paused`, `version_directory`, `version_parent`, `version_changing`,
+    /// or `version_` and the reason of an entry that is held back.
     pub code: String,
     /// What it was about, if that helps; never a secret.
     pub detail: Option<String>,

@@ -85,11 +85,26 @@ pub(crate) fn list(view: &View) -> String {
             "{}  ({})  {}\n    {}\n    {} files, {}",
             plain(&folder.label),
             short(&folder.id),
-            words::folder(&folder.state, folder.needs),
+            words::folder(&folder.state, folder.needs, folder.settings.mode),
             plain(&folder.root),
             folder.files,
             words::bytes(folder.bytes)
         ));
+        if let Some(way) = words::mode(folder.settings.mode) {
+            lines.push(format!("    {way}"));
+        }
+        if folder.local_changes > 0 {
+            lines.push(format!(
+                "    {} changed here and not told; `towline revert` undoes them",
+                folder.local_changes
+            ));
+        }
+        let braked = super::brake::lines(view, folder);
+        lines.extend(
+            braked
+                .into_iter()
+                .map(|line| format!("    waits for a yes: {line}")),
+        );
         for part in &folder.peers {
             let name = view
                 .peers

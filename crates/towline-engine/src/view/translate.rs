@@ -24,10 +24,10 @@ use towline_wire::rel_path::RelPath;
 use crate::disk::{Of, RestoreFault, Version};
 
 use super::{
-    AnswerView, CommandView, DeviceView, FolderPeerView, FolderStateView, FolderView, HeldBackView,
-    InvitationView, KeyPlace, LinkView, PairingView, PathView, PeerView, RestoringView, Secret,
-    ServerStateView, ServerView, StoreCondition, SymbolView, TransferView, VersionView, View,
-    ViewError,
+    AnswerView, AskedOfFiles, AskedOfHeld, BrakedView, CommandView, DeviceView, FolderPeerView,
+    FolderStateView, FolderView, HeldBackView, InvitationView, KeyPlace, LinkView, PairingView,
+    PathView, PeerView, RestoringView, Secret, ServerStateView, ServerView, StoreCondition,
+    SymbolView, TransferView, VersionView, View, ViewError,
 };
 
 /// What a view shows that the core does not know.
@@ -102,9 +102,13 @@ pub(crate) fn view(snapshot: &Snapshot, around: &Surroundings<'_>) -> View {
 #[derive(Debug)]
 pub(crate) enum Asked {
     /// The device, which decides.
-    OfDevice(Command),
+    Device(Command),
     /// The version store of a folder on the disk.
-    OfPast(FolderId, AskedOfPast),
+    Past(FolderId, AskedOfPast),
+    /// The index of a folder.
+    Files(FolderId, AskedOfFiles),
+    /// What a view holds of the entries of a folder that are held back.
+    Held(FolderId, AskedOfHeld),
 }
 
 /// What a version store is asked.
@@ -139,7 +143,7 @@ pub(crate) enum AskedOfPast {
 
 /// Parses a shell's command.
 pub(crate) fn command(command: CommandView) -> Result<Asked, ViewError> {
-    Ok(Asked::OfDevice(match command {
+    Ok(Asked::Device(match command {
         CommandView::History {
             folder,
             path,
@@ -174,13 +178,10 @@ pub(crate) fn command(command: CommandView) -> Result<Asked, ViewError> {
                 path: path.map(rel_path).transpose()?,
                 moment: moment(at_ms)?,
             };
-            return Ok(Asked::OfPast(folder_id(&folder)?, asked));
+            return Ok(Asked::Past(folder_id(&folder)?, asked));
         }
         CommandView::CancelRestore { folder } => {
-            return Ok(Asked::OfPast(
-                folder_id(&folder)?,
-                AskedOfPast::CancelRestore,
-            ));
+            return Ok(Asked::Past(folder_id(&folder)?, AskedOfPast::CancelRestore));
         }
         CommandView::Restore {
             folder,
@@ -191,20 +192,35 @@ pub(crate) fn command(command: CommandView) -> Result<Asked, ViewError> {
                 path: rel_path(path)?,
                 version: version.as_deref().map(version_id).transpose()?,
             };
-            return Ok(Asked::OfPast(folder_id(&folder)?, asked));
+            return Ok(Asked::Past(folder_id(&folder)?, asked));
         }
-        CommandView::Files { .. }
-        | CommandView::Conflicts { .. }
+        CommandView::Files {
+            folder,
+            directory,
+            after,
+            limit,
+        } => {
+            let directory = directory.map(rel_path).transpose()?;
+            let asked = AskedOfFiles::new(directory, after.map(rel_path).transpose()?, limit);
+            return Ok(Asked::Files(folder_id(&folder)?, asked));
+        }
+        CommandView::Held {
+            folder,
+            after,
+            limit,
+        } => {
+            let asked = AskedOfHeld {
+                after: after.map(rel_path).transpose()?,
+                limit: usize::try_from(limit).unwrap_or(usize::MAX).max(1),
+            };
+            return Ok(Asked::Held(folder_id(&folder)?, asked));
+        }
+        CommandView::Conflicts { .. }
         | CommandView::Resolve { .. }
         | CommandView::Preview { .. }
-        | CommandView::Revert { .. }
-        | CommandView::Override { .. }
-        | CommandView::ReleaseBrake { .. }
-        | CommandView::UndoBraked { .. }
         | CommandView::Rules { .. }
         | CommandView::SetRules { .. }
-        | CommandView::PreviewRules { .. }
-        | CommandView::Held { .. } => return Err(ViewError::new("unsupported")),
+        | CommandView::PreviewRules { .. } => return Err(ViewError::new("unsupported")),
         CommandView::NameDevice { name } => Command::NameDevice(name),
         CommandView::StartPairing => Command::StartPairing,
         CommandView::JoinPairing { code } if code.reveal().trim_start().starts_with("towline:") => {
@@ -254,6 +270,14 @@ pub(crate) fn command(command: CommandView) -> Result<Asked, ViewError> {
         CommandView::ConfigureFolder { folder, settings } => {
             Command::ConfigureFolder(folder_id(&folder)?, Box::new((*settings).into()))
         }
+        CommandView::ReleaseBrake { folder, peer } => {
+            Command::ReleaseBrake(folder_id(&folder)?, device(&peer)?)
+        }
+        CommandView::UndoBraked { folder, peer } => {
+            Command::UndoBraked(folder_id(&folder)?, device(&peer)?)
+        }
+        CommandView::Override { folder } => Command::Override(folder_id(&folder)?),
+        CommandView::Revert { folder } => Command::Revert(folder_id(&folder)?),
         CommandView::ConfigureDevice { settings } => Command::ConfigureDevice(settings.into()),
     }))
 }
@@ -266,7 +290,7 @@ fn history(folder: &str, of: Of, before: Option<&str>, limit: u32) -> Result<Ask
             .unwrap_or(VERSIONS_MAX)
             .clamp(1, VERSIONS_MAX),
     };
-    Ok(Asked::OfPast(folder_id(folder)?, asked))
+    Ok(Asked::Past(folder_id(folder)?, asked))
 }
 
 /// The end of a millisecond, so that a version kept within it counts as kept before.
@@ -348,6 +372,9 @@ pub(crate) fn refusal(refusal: Refusal) -> ViewError {
         Refusal::UnknownInvitation => ViewError::new("unknown_invitation"),
         Refusal::NoServer => ViewError::new("no_server"),
         Refusal::Setting => ViewError::new("setting"),
+        Refusal::Mode => ViewError::new("mode"),
+        Refusal::Paused => ViewError::new("paused"),
+        Refusal::NotBraked => ViewError::new("not_braked"),
         Refusal::AlreadyHere => ViewError::new("already_here"),
         Refusal::Root(fault) => ViewError::new(&format!("root_{}", root_fault(fault))),
     }
@@ -508,8 +535,16 @@ fn folder(summary: &FolderSummary, around: &Surroundings<'_>) -> FolderView {
                 reason: held_reason(held.reason).to_owned(),
             })
             .collect(),
-        local_changes: 0,
-        braked: Vec::new(),
+        local_changes: summary.totals.local_changes,
+        braked: summary
+            .braked
+            .iter()
+            .map(|braked| BrakedView {
+                peer: braked.peer.to_string(),
+                deletes: braked.deletes,
+                overwrites: braked.overwrites,
+            })
+            .collect(),
         peers: summary
             .peers
             .iter()

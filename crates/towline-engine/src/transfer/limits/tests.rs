@@ -80,7 +80,7 @@ async fn limits_change_while_bytes_wait() {
     assert!(gate.open().now_or_never().is_none());
     let passing = gate.pass(1 << 30);
     let change = async {
-        tokio::task::yield_now().await;
+        yield_now().await;
         throttle.set_folder(FOLDER, Limits::default());
     };
     join(passing, change).await;

@@ -50,9 +50,9 @@ use towline_wire::rel_path::RelPath;
 use tracing::{debug, info, warn};
 
 pub(crate) use commit::{Ready, commit};
-pub(crate) use handle::append_at;
 #[cfg(test)]
 pub(crate) use handle::mark_of;
+pub(crate) use handle::{Holes, ZEROS, append_at, is_zero};
 pub(crate) use hash_tree::{HashTree, PartHash, UNIT_BYTES, part_hash};
 pub(crate) use pool::{Pool, PoolClosed};
 pub(crate) use root::Root;

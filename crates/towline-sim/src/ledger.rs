@@ -28,6 +28,19 @@ pub(crate) struct Birth {
     pub(crate) path: RelPath,
     /// The seats whose people have taken it away.
     consumed_by: BTreeSet<usize>,
+    end: End,
+}
+
+/// How surely content that was born at a path is away from there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum End {
+    /// Nobody took it away.
+    Open,
+    /// Somebody wrote it again or changed what is beside its bytes: who takes it away need not know of
+    /// that, and then it stays.
+    Doubtful,
+    /// A person took it away from where it was born, and nobody else has touched it.
+    Gone,
 }
 
 /// All births.
@@ -58,6 +71,7 @@ impl Ledger {
                 && birth.path == *path
             {
                 birth.consumed_by.remove(&seat);
+                birth.end = End::Doubtful;
                 return;
             }
         }
@@ -67,6 +81,7 @@ impl Ledger {
             key,
             path,
             consumed_by,
+            end: End::Open,
         });
     }
 
@@ -88,14 +103,58 @@ impl Ledger {
                 && (birth.path == *path || (!here && key != Key::Directory))
             {
                 birth.consumed_by.insert(seat);
+                if birth.path == *path {
+                    birth.end = match birth.end {
+                        End::Open | End::Gone => End::Gone,
+                        End::Doubtful => End::Doubtful,
+                    };
+                }
             }
         }
+    }
+
+    /// A person changed what is beside the bytes: whoever takes them away elsewhere, not knowing of it,
+    /// may find them there again.
+    pub(crate) fn touched(&mut self, content: &Content, path: &RelPath) {
+        let Some(key) = Key::of(content) else { return };
+        for at in self.by_key.get(&key).into_iter().flatten() {
+            if let Some(birth) = self.births.get_mut(*at)
+                && birth.path == *path
+            {
+                birth.end = End::Doubtful;
+            }
+        }
+    }
+
+    /// Whether a person took this away from here for good.
+    pub(crate) fn is_gone(&self, content: &Content, path: &RelPath) -> bool {
+        let Some(key) = Key::of(content) else {
+            return false;
+        };
+        self.by_key.get(&key).into_iter().flatten().any(|at| {
+            self.births
+                .get(*at)
+                .is_some_and(|birth| birth.path == *path && birth.end == End::Gone)
+        })
     }
 
     pub(crate) fn living(&self) -> impl Iterator<Item = &Birth> {
         self.births
             .iter()
             .filter(|birth| birth.consumed_by.is_empty())
+    }
+
+    /// Whether a person wrote this at this path.
+    pub(crate) fn was_born_at(&self, content: &Content, path: &RelPath) -> bool {
+        let Some(key) = Key::of(content) else {
+            return false;
+        };
+        let mut of_key = self.by_key.get(&key).into_iter().flatten();
+        of_key.any(|at| {
+            self.births
+                .get(*at)
+                .is_some_and(|birth| birth.path == *path)
+        })
     }
 
     pub(crate) fn was_born(&self, content: &Content) -> bool {

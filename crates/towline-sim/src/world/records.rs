@@ -25,6 +25,7 @@ impl World {
                 | StoreOp::PutFolder(_)
                 | StoreOp::RemoveFolder(_) => false,
             };
+            self.work.batches += 1;
             self.work.rows += u64::from(operations.iter().any(touches));
             if operations
                 .iter()
@@ -61,7 +62,7 @@ impl World {
     }
 
     pub(super) fn store_wakes(&mut self, seat: usize) {
-        let slow = self.dice.chance(4);
+        let slow = self.dice.chance(self.faults.slow_store_percent);
         let delay = if slow {
             self.dice.millis(20, 400)
         } else {
@@ -78,6 +79,7 @@ impl World {
             return;
         };
         let reply = place.shelf.reply(request);
+        let wears = matches!(reply, StoreReply::Persisted(..));
         let waits = !place.requests.is_empty();
         let told_early = self.shape.mutation == Some(Mutation::OutputsBeforePersist)
             && matches!(reply, StoreReply::Persisted(..));
@@ -91,6 +93,9 @@ impl World {
         }
         if waits {
             self.store_wakes(seat);
+        }
+        if wears {
+            self.wears(seat);
         }
     }
 }

@@ -58,6 +58,7 @@ pub(crate) fn refusal(code: &str, detail: Option<&str>) -> String {
             "this user may not write there; nothing was changed, look at the directory's permissions"
         }
         "version_name" | "version_kind" => "this disk cannot hold such a name; nothing was changed",
+        "setting" => "a setting is out of its range; nothing was changed",
         "stopping" => "the engine is stopping; start it again with `towline up`",
         other => other,
     };
@@ -175,6 +176,7 @@ pub(crate) fn folder(state: &FolderStateView, needs: u64) -> String {
             };
             format!("paused: {why}")
         }
+        FolderStateView::PausedByPerson => "paused".to_owned(),
         FolderStateView::Scanning => "looking for changes".to_owned(),
         FolderStateView::Syncing => format!("syncing, {needs} to go"),
         FolderStateView::Waiting => {

@@ -7,7 +7,7 @@ use towline_wire::ids::{DeviceId, FolderId};
 use towline_wire::link_uri::LinkUri;
 
 use crate::io::RootFault;
-use crate::records::RootPath;
+use crate::records::{DeviceSettings, FolderSettings, RootPath};
 
 /// Names a command until it is answered, unique within a device's run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -54,6 +54,10 @@ pub enum Command {
     RemoveFolder(FolderId),
     /// Looks through a folder for changes now.
     Rescan(FolderId),
+    /// Replaces what is set for a folder here.
+    ConfigureFolder(FolderId, Box<FolderSettings>),
+    /// Replaces what is set for the whole device.
+    ConfigureDevice(DeviceSettings),
 }
 
 /// What a person saw when comparing two compare strings.
@@ -89,6 +93,8 @@ pub enum Refusal {
     NoServer,
     /// The folder is on this device already.
     AlreadyHere,
+    /// A setting is out of its range.
+    Setting,
     /// The place cannot be used.
     Root(RootFault),
 }

@@ -24,7 +24,7 @@ use crate::io::{
 use crate::link::{Link, LinkInput, LinkNews};
 use crate::outbox::Outbox;
 use crate::pairing::{Ourselves, Pairing, PairingNews};
-use crate::records::{PeerRecord, Restored, StoreOp};
+use crate::records::{DeviceSettings, PeerRecord, Restored, StoreOp};
 use crate::signal::{Session, SessionInput, SessionNews};
 use crate::snapshot::{DeviceSummary, PeerSummary, Snapshot};
 
@@ -56,6 +56,7 @@ impl fmt::Debug for Birth {
 pub struct Device {
     identity: Identity,
     name: String,
+    settings: DeviceSettings,
     incarnation: Incarnation,
     rng: ChaCha20Rng,
     outbox: Outbox,
@@ -118,6 +119,7 @@ impl Device {
             pairing: Pairing::new(),
             pairing_batch: None,
             name: restored.name,
+            settings: restored.settings,
             incarnation: restored.incarnation,
             rng: ChaCha20Rng::from_seed(seed),
             outbox: Outbox::default(),
@@ -236,6 +238,7 @@ impl Device {
             device: DeviceSummary {
                 id: self.identity.id(),
                 name: self.name.clone(),
+                settings: self.settings.clone(),
             },
             server: self.session.summary(),
             pairing: self.pairing.summary(),

@@ -11,6 +11,15 @@ use towline_wire::ids::{DeviceId, FolderId, Incarnation, Sequence};
 use towline_wire::pairing::CompareString;
 use towline_wire::rel_path::RelPath;
 
+pub mod settings;
+mod traffic;
+
+pub use settings::{
+    Activity, Brake, ConflictPlace, DeviceSettings, FolderSettings, Limits, Metered,
+    MeteredNetwork, Mode, TrafficRule, Window,
+};
+pub use traffic::{Because, InForce, NetworkCost, WeekTime};
+
 /// A folder's place on this disk, as the shell named it. Opaque to the core.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct RootPath(pub String);
@@ -52,6 +61,8 @@ pub struct FolderRecord {
     pub root: RootPath,
     /// The peers that this person shares it with (they may not have accepted yet).
     pub shared_with: BTreeSet<DeviceId>,
+    /// What this person has set for it here.
+    pub settings: FolderSettings,
 }
 
 /// The marks by which a disk shows that bytes are still the same: compared for equality only.
@@ -111,6 +122,8 @@ pub struct Totals {
 pub enum StoreOp {
     /// This device's own name.
     PutDeviceName(String),
+    /// What holds for the whole device.
+    PutDeviceSettings(DeviceSettings),
     /// A new life of this store: sequences are told under it from now on.
     BeginIncarnation(Incarnation),
     /// Adds or replaces a peer.
@@ -171,6 +184,8 @@ pub enum StoreOp {
 pub struct Restored {
     /// This device's name.
     pub name: String,
+    /// What holds for the whole device.
+    pub settings: DeviceSettings,
     /// The current life of the store.
     pub incarnation: Incarnation,
     /// All peers.

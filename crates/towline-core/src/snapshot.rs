@@ -11,7 +11,7 @@ use towline_wire::link_uri::LinkUri;
 
 use crate::clock::Moment;
 use crate::io::{HeldBack, LinkFault, Path, RootFault, SignalFault};
-use crate::records::{FolderRecord, PeerRecord, Totals};
+use crate::records::{DeviceSettings, FolderRecord, PeerRecord, Totals};
 
 /// The whole summary.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,6 +37,8 @@ pub struct DeviceSummary {
     pub id: DeviceId,
     /// Its name.
     pub name: String,
+    /// What its person has set for all of it.
+    pub settings: DeviceSettings,
 }
 
 /// The session with the signal server.
@@ -173,6 +175,8 @@ pub enum FolderState {
     Opening,
     /// Its root cannot be used; it goes on by itself when the root is back.
     Paused(RootFault),
+    /// A person has paused it.
+    PausedByPerson,
     /// Looking for local changes.
     Scanning,
     /// Fetching or applying what peers have.

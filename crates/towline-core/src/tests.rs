@@ -4,6 +4,7 @@ mod device;
 mod folder;
 mod held;
 mod link;
+mod modes;
 mod newcomer;
 mod pairing;
 mod plan;

@@ -65,6 +65,8 @@ pub struct Kept {
 /// How long kept versions stay on a device.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Retention {
+    /// Which versions go before their time.
+    pub policy: Policy,
     /// What is older goes.
     pub age_max: Duration,
     /// Bytes of all versions of one folder, whatever the disk.
@@ -73,11 +75,22 @@ pub struct Retention {
     pub disk_percent_max: u64,
 }
 
+/// Which versions go before they are too old.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Policy {
+    /// None: a bin.
+    #[default]
+    Trash,
+    /// The older, the fewer of one path stay.
+    Staggered,
+}
+
 impl Default for Retention {
     /// Thirty days, as the bins of desktops and clouds have taught people; ten GiB or a tenth of the
     /// disk, so that nobody finds a disk filled by what was deleted.
     fn default() -> Self {
         Self {
+            policy: Policy::Trash,
             age_max: DAY * 30,
             bytes_max: 10 * 1024 * 1024 * 1024,
             disk_percent_max: 10,

@@ -11,7 +11,15 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use ts_rs::TS;
 
+mod pages;
+mod settings;
 mod translate;
+
+pub use pages::{BrakedView, ConflictView, FileView, KeepView, PreviewView, SideView};
+pub use settings::{
+    BecauseView, BrakeView, ConflictPlaceView, DeviceSettingsView, FolderSettingsView, LimitsView,
+    MeteredNetworkView, ModeView, RetentionView, TrafficRuleView, TrafficView, WindowView,
+};
 
 pub(crate) use translate::{
     Asked, AskedOfPast, Surroundings, answer, command, refusal, restore_fault, restored, versions,
@@ -71,6 +79,10 @@ pub struct DeviceView {
     pub name: String,
     /// Where its key is kept.
     pub key_place: KeyPlace,
+    /// What is set for all of it.
+    pub settings: DeviceSettingsView,
+    /// What holds for all content now.
+    pub traffic: TrafficView,
     /// What became of its store at the last start.
     pub store: StoreCondition,
     /// This program's version.
@@ -257,6 +269,8 @@ pub struct FolderView {
     pub label: String,
     /// Where it lies.
     pub root: String,
+    /// What is set for it here.
+    pub settings: FolderSettingsView,
     /// What it is doing.
     pub state: FolderStateView,
     /// Files that lie here.
@@ -278,6 +292,11 @@ pub struct FolderView {
     pub transfer: TransferView,
     /// Entries that cannot be synced here, the first 100.
     pub held_back: Vec<HeldBackView>,
+    /// Entries changed here that are not told, in a receive-only folder.
+    #[ts(type = "number")]
+    pub local_changes: u64,
+    /// Mass changes that wait for a person.
+    pub braked: Vec<BrakedView>,
     /// Peers that take part.
     pub peers: Vec<FolderPeerView>,
 }
@@ -293,6 +312,8 @@ pub enum FolderStateView {
         /// Why: `missing`, `not_directory`, `nested`, `wrong_marker`, `no_access` or `read_only`.
         fault: String,
     },
+    /// A person has paused it.
+    PausedByPerson,
     /// Looking for local changes.
     Scanning,
     /// Fetching or applying what peers have.
@@ -423,6 +444,18 @@ pub enum CommandView {
         /// Which folder.
         folder: String,
     },
+    /// Replaces what is set for a folder here.
+    ConfigureFolder {
+        /// Which folder.
+        folder: String,
+        /// All of its settings.
+        settings: Box<FolderSettingsView>,
+    },
+    /// Replaces what is set for the whole device.
+    ConfigureDevice {
+        /// All of its settings.
+        settings: DeviceSettingsView,
+    },
     /// Lists what peers' changes replaced or deleted in a folder on this device, newest first.
     History {
         /// Which folder.
@@ -433,6 +466,108 @@ pub enum CommandView {
         before: Option<String>,
         /// Most versions in the answer, at most 1000.
         limit: u32,
+    },
+    /// Lists a directory of a folder.
+    Files {
+        /// Which folder.
+        folder: String,
+        /// Which directory; the top when `null`.
+        directory: Option<String>,
+        /// Only entries after this path.
+        after: Option<String>,
+        /// Most entries in the answer, at most 1000.
+        limit: u32,
+    },
+    /// Lists the conflicts of a folder, by path.
+    Conflicts {
+        /// Which folder.
+        folder: String,
+        /// Only conflicts after this path.
+        after: Option<String>,
+        /// Most conflicts in the answer, at most 1000.
+        limit: u32,
+    },
+    /// Decides a conflict, or all of a folder.
+    Resolve {
+        /// Which folder.
+        folder: String,
+        /// The conflict's path; all of the folder when `null`.
+        path: Option<String>,
+        /// What stays.
+        keep: KeepView,
+    },
+    /// Shows the beginning of a file that lies here.
+    Preview {
+        /// Which folder.
+        folder: String,
+        /// Which file; a side of a conflict, too.
+        path: String,
+    },
+    /// Undoes what was changed here in a receive-only folder; the bytes go to the versions.
+    Revert {
+        /// Which folder.
+        folder: String,
+    },
+    /// Makes what lies here, in a send-only folder, what all peers shall have.
+    Override {
+        /// Which folder.
+        folder: String,
+    },
+    /// Lets a peer's mass change go on.
+    ReleaseBrake {
+        /// Which folder.
+        folder: String,
+        /// Whose change.
+        peer: String,
+    },
+    /// Undoes a peer's mass change, here and everywhere.
+    UndoBraked {
+        /// Which folder.
+        folder: String,
+        /// Whose change.
+        peer: String,
+    },
+    /// Shows the ignore rules of a folder.
+    Rules {
+        /// Which folder.
+        folder: String,
+    },
+    /// Replaces the rules that travel with the folder.
+    SetRules {
+        /// Which folder.
+        folder: String,
+        /// In gitignore syntax.
+        shared: String,
+    },
+    /// Shows what rules would match of what lies here, without using them.
+    PreviewRules {
+        /// Which folder.
+        folder: String,
+        /// Rules that travel with the folder, in gitignore syntax.
+        shared: String,
+        /// Rules of this device alone.
+        local: String,
+        /// Most paths in the answer, at most 1000.
+        limit: u32,
+    },
+    /// Lists all entries that cannot be synced here, by path.
+    Held {
+        /// Which folder.
+        folder: String,
+        /// Only entries after this path.
+        after: Option<String>,
+        /// Most entries in the answer, at most 1000.
+        limit: u32,
+    },
+    /// Brings a folder or a directory back to how it was at a moment; what lies there now is kept first.
+    RestoreTo {
+        /// Which folder.
+        folder: String,
+        /// Which directory or file; the whole folder when `null`.
+        path: Option<String>,
+        /// Unix milliseconds.
+        #[ts(type = "number")]
+        at_ms: u64,
     },
     /// Brings a version back; what lies there now is kept as a version first.
     Restore {
@@ -462,6 +597,62 @@ pub enum AnswerView {
         versions: Vec<VersionView>,
         /// Whether there are older ones.
         more: bool,
+    },
+    /// A page of a directory, by path.
+    Files {
+        /// The page.
+        files: Vec<FileView>,
+        /// Whether there are more.
+        more: bool,
+    },
+    /// A page of conflicts, by path.
+    Conflicts {
+        /// The page.
+        conflicts: Vec<ConflictView>,
+        /// Whether there are more.
+        more: bool,
+    },
+    /// So many conflicts were decided.
+    Resolved {
+        /// How many.
+        #[ts(type = "number")]
+        conflicts: u64,
+    },
+    /// The beginning of a file.
+    Preview(PreviewView),
+    /// The ignore rules of a folder.
+    Rules {
+        /// Those that travel with the folder.
+        shared: String,
+        /// Those of this device alone.
+        local: String,
+    },
+    /// What rules match of what lies here.
+    Matches {
+        /// The first paths.
+        paths: Vec<String>,
+        /// How many there are.
+        #[ts(type = "number")]
+        count: u64,
+        /// Lines that are no rule, by number from 1, with the rules that they are in: `shared` or
+        /// `local`.
+        bad_lines: Vec<(String, u32)>,
+    },
+    /// A page of held back entries, by path.
+    Held {
+        /// The page.
+        held: Vec<HeldBackView>,
+        /// Whether there are more.
+        more: bool,
+    },
+    /// A folder or directory is as it was.
+    RestoredTo {
+        /// Files that were brought back.
+        #[ts(type = "number")]
+        files: u64,
+        /// Files that stay as they are, because they could not be brought back.
+        #[ts(type = "number")]
+        failed: u64,
     },
     /// A version lies in its place again.
     Restored {
@@ -499,7 +690,7 @@ pub struct ViewError {
     /// A stable code: `name`, `unknown_peer`, `unknown_folder`, `unknown_invitation`, `no_server`,
     /// `already_here`, `root_missing`, `root_not_directory`, `root_nested`, `root_wrong_marker`,
     /// `root_no_access`, `root_read_only`, `code_letter`, `code_length`, `code_host`, `link`,
-    /// `id`, `malformed`, `stopping`, `path`, `version`, `unknown_version`, `folder_paused`,
+    /// `setting`, `id`, `malformed`, `stopping`, `path`, `version`, `unknown_version`, `folder_paused`,
     /// `version_directory`, `version_parent`, `version_changing`, or `version_` and the reason of an entry
     /// that is held back.
     pub code: String,

@@ -48,6 +48,9 @@ enum End {
 pub(crate) struct Ledger {
     births: Vec<Birth>,
     by_key: BTreeMap<Key, Vec<usize>>,
+    /// What a seat's person took away from where nobody had written it, and what counts as consumed
+    /// by that.
+    taken: BTreeMap<(Key, RelPath, usize), Vec<usize>>,
 }
 
 impl Key {
@@ -75,6 +78,16 @@ impl Ledger {
                 return;
             }
         }
+        if let Some(consumed) = self.taken.remove(&(key.clone(), path.clone(), seat)) {
+            // Brought back to where it was: only what this person did is taken back.
+            for at in consumed {
+                if let Some(birth) = self.births.get_mut(at) {
+                    birth.consumed_by.remove(&seat);
+                    birth.end = End::Doubtful;
+                }
+            }
+            return;
+        }
         of_key.push(self.births.len());
         let (path, consumed_by) = (path.clone(), BTreeSet::new());
         self.births.push(Birth {
@@ -98,11 +111,14 @@ impl Ledger {
                 .get(*at)
                 .is_some_and(|birth| birth.path == *path)
         });
+        let mut newly = Vec::new();
         for at in of_key {
             if let Some(birth) = self.births.get_mut(*at)
                 && (birth.path == *path || (!here && key != Key::Directory))
             {
-                birth.consumed_by.insert(seat);
+                if birth.consumed_by.insert(seat) {
+                    newly.push(*at);
+                }
                 if birth.path == *path {
                     birth.end = match birth.end {
                         End::Open | End::Gone => End::Gone,
@@ -110,6 +126,9 @@ impl Ledger {
                     };
                 }
             }
+        }
+        if !here {
+            self.taken.insert((key, path.clone(), seat), newly);
         }
     }
 
@@ -144,17 +163,9 @@ impl Ledger {
             .filter(|birth| birth.consumed_by.is_empty())
     }
 
-    /// Whether a person wrote this at this path.
-    pub(crate) fn was_born_at(&self, content: &Content, path: &RelPath) -> bool {
-        let Some(key) = Key::of(content) else {
-            return false;
-        };
-        let mut of_key = self.by_key.get(&key).into_iter().flatten();
-        of_key.any(|at| {
-            self.births
-                .get(*at)
-                .is_some_and(|birth| birth.path == *path)
-        })
+    /// Whether a person ever wrote at this path.
+    pub(crate) fn has_births_at(&self, path: &RelPath) -> bool {
+        self.births.iter().any(|birth| birth.path == *path)
     }
 
     pub(crate) fn was_born(&self, content: &Content) -> bool {

@@ -235,7 +235,7 @@ fn nothing_invented(world: &World) -> Option<Broken> {
 }
 
 /// What a person took away stays away, unless somebody brought it back. Who loses a store takes part
-/// anew, and who is killed before it has noted a step takes what the step made for an edit: both may
+/// anew, and who is killed or paused before it has noted a step takes what the step made for an edit: both may
 /// bring back what others delete meanwhile. Directories return with what lies in them.
 fn deletes_stay(world: &World) -> Option<Broken> {
     if world.has_forgotten {
@@ -264,8 +264,8 @@ fn conflicts_stay(world: &World) -> Option<Broken> {
             };
             // Two who wrote the same bytes lose twice: a copy bears its author's name.
             let author = rest.split_once('-').map_or(rest, |(author, _)| author);
-            let Some(key) = Key::of(&content).filter(|_| !world.ledger.was_born_at(&content, path))
-            else {
+            // Where a person wrote to a copy, the next one finds its name taken.
+            let Some(key) = Key::of(&content).filter(|_| !world.ledger.has_births_at(path)) else {
                 continue;
             };
             let copy = (path.parent(), format!("{original}{MARK}{author}"), key);

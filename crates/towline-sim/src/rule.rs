@@ -19,6 +19,8 @@ pub enum Rule {
     RestartIsSilent,
     /// (6) Nothing outside of the root is made, changed or removed.
     InsideRoot,
+    /// (6) Who has paused a folder leaves its disk alone.
+    PausedKeepsBytes,
     /// (7) The index says what lies on the disk.
     IndexIsDisk,
     /// (7) Nothing is needed, but for what is held back.
@@ -37,6 +39,8 @@ pub enum Rule {
     HeldIsTold,
     /// (11) Who does not share a folder hears nothing of it.
     OnlySharers,
+    /// A paused folder tells its peers nothing.
+    PausedIsSilent,
     /// The signal server sees no code, no name and no content.
     ServerLearnsNothing,
     /// What the signal server says can be read.
@@ -67,6 +71,7 @@ impl Rule {
             Self::Ends => "4: it ends",
             Self::RestartIsSilent => "5: restart and rescan cause no operation",
             Self::InsideRoot => "6: nothing outside the root is touched",
+            Self::PausedKeepsBytes => "6: a paused side keeps its bytes",
             Self::IndexIsDisk => "7: the index equals the disk",
             Self::NothingNeeded => "7: nothing is needed",
             Self::NoLitter => "7: no temporary file is left",
@@ -76,6 +81,7 @@ impl Rule {
             Self::Durable => "9: nothing is told before it is durable",
             Self::HeldIsTold => "10: what is held back is told with its reason",
             Self::OnlySharers => "11: only who shares a folder hears of it",
+            Self::PausedIsSilent => "a paused folder is silent",
             Self::ServerLearnsNothing => "the server learns nothing",
             Self::ServerIsReadable => "the server's words can be read",
             Self::OnlyFriends => "only the right code makes peers",

@@ -11,6 +11,7 @@ mod device;
 mod disk;
 mod fault;
 mod fetch;
+mod habits;
 mod network;
 pub(crate) mod person;
 mod records;
@@ -44,6 +45,7 @@ use crate::topology::{self, Edge};
 use crate::tree::Tree;
 
 use fault::Fault;
+use habits::{Habit, Habits};
 use network::Wires;
 use person::Act;
 use scan::Scanning;
@@ -166,6 +168,7 @@ pub(crate) enum Event {
     },
     Act(Act),
     Fault(Fault),
+    Habit(Habit),
 }
 
 /// A broken promise.
@@ -222,7 +225,7 @@ pub struct World {
     pub(crate) faults: Faults,
     pub(crate) edges: Vec<Edge>,
     /// Whether a device has forgotten something: a store was put back or lost, or a device was killed
-    /// with steps of which it had not yet noted the end.
+    /// or paused with steps of which it had not yet noted the end.
     pub(crate) has_forgotten: bool,
     /// Texts that the server must never see.
     pub(crate) secrets: Vec<String>,
@@ -231,14 +234,13 @@ pub struct World {
     outputs: u64,
     people: person::People,
     weather: fault::Weather,
+    habits: Habits,
 }
 
 /// Work that devices have given to their stores, disks and peers.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Work {
-    /// Batches for stores.
-    pub(crate) batches: u64,
-    /// Batches among them that touch rows, stamps or needs.
+    /// Batches that touch rows, stamps or needs.
     pub(crate) rows: u64,
     pub(crate) steps: u64,
     /// Frames between devices, but for addresses.
@@ -283,6 +285,7 @@ impl World {
             outputs: 0,
             people: person::People::default(),
             weather: fault::Weather::default(),
+            habits: Habits::of(seed),
         }
     }
 
@@ -458,6 +461,7 @@ impl World {
             Event::Restart { seat } => self.start(seat),
             Event::Act(act) => self.act(act),
             Event::Fault(fault) => self.fault(fault),
+            Event::Habit(habit) => self.habit(habit),
         }
     }
 

@@ -17,7 +17,7 @@ use crate::columns::{
     Actors, EntryColumns, device_number, encode, folder_number, known_device, stamp_columns,
 };
 use crate::error::StoreError;
-use crate::{load, restore, totals};
+use crate::{load, restore, settings, totals};
 
 /// A batch that is being carried out.
 pub(crate) struct Batch<'store> {
@@ -42,6 +42,13 @@ impl<'store> Batch<'store> {
             StoreOp::PutDeviceName(name) => {
                 self.connection
                     .execute("UPDATE device SET name = ?1", [name])?;
+                Ok(())
+            }
+            StoreOp::PutDeviceSettings(settings) => {
+                self.connection.execute(
+                    "UPDATE device SET settings = ?1",
+                    [settings::device_text(&settings)?],
+                )?;
                 Ok(())
             }
             StoreOp::BeginIncarnation(incarnation) => {
@@ -130,13 +137,20 @@ impl<'store> Batch<'store> {
             label,
             root,
             shared_with,
+            settings,
         } = record;
         self.connection
             .prepare_cached(
-                "INSERT INTO folders (folder, label, root) VALUES (?1, ?2, ?3)
-                 ON CONFLICT (folder) DO UPDATE SET label = excluded.label, root = excluded.root",
+                "INSERT INTO folders (folder, label, root, settings) VALUES (?1, ?2, ?3, ?4)
+                 ON CONFLICT (folder) DO UPDATE SET label = excluded.label, root = excluded.root,
+                     settings = excluded.settings",
             )?
-            .execute(params![id.as_bytes(), label, root.0])?;
+            .execute(params![
+                id.as_bytes(),
+                label,
+                root.0,
+                settings::folder_text(settings)?
+            ])?;
         let Some(folder) = self.touch(*id)? else {
             return Ok(());
         };

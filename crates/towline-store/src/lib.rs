@@ -15,14 +15,17 @@ mod batch;
 mod columns;
 mod error;
 mod home;
+mod listing;
 mod load;
 mod reader;
 mod restore;
 mod schema;
+mod settings;
 mod store;
 mod totals;
 
 pub use error::{OpenError, StoreError};
+pub use listing::Listed;
 pub use reader::{HeldFile, Reader};
 pub use schema::NEWEST_VERSION;
 pub use store::{Opened, Records, Store};

@@ -167,7 +167,7 @@ pub(crate) fn every_row(connection: &Connection) -> Result<(), StoreError> {
 
 /// What each peer says of a path, ascending by device. The cross join keeps SQLite from walking all
 /// devices for each path.
-fn peer_rows(
+pub(crate) fn peer_rows(
     connection: &Connection,
     actors: &mut Actors,
     folder: i64,

@@ -7,7 +7,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use towline_core::io::{NeedsOf, PageEnd, StoreReply, StoreRequest};
 use towline_core::records::{
-    FolderRecord, Need, OurRow, PeerRecord, Restored, RestoredFolder, StoreOp, Totals,
+    DeviceSettings, FolderRecord, Need, OurRow, PeerRecord, Restored, RestoredFolder, StoreOp,
+    Totals,
 };
 use towline_wire::entry::{Content, Entry};
 use towline_wire::ids::{ContentHash, DeviceId, FolderId, Incarnation, Sequence};
@@ -19,6 +20,7 @@ use crate::{Records, StoreError};
 #[derive(Debug, Clone)]
 pub struct MemoryStore {
     name: String,
+    settings: DeviceSettings,
     incarnation: Incarnation,
     peers: BTreeMap<DeviceId, PeerRecord>,
     folders: BTreeMap<FolderId, Folder>,
@@ -35,9 +37,10 @@ struct Folder {
 
 impl MemoryStore {
     /// A new store, as [`crate::Opened::New`] is.
-    pub const fn new(incarnation: Incarnation) -> Self {
+    pub fn new(incarnation: Incarnation) -> Self {
         Self {
             name: String::new(),
+            settings: DeviceSettings::default(),
             incarnation,
             peers: BTreeMap::new(),
             folders: BTreeMap::new(),
@@ -52,6 +55,10 @@ impl MemoryStore {
     /// Carries out one operation and returns the folders that it touches.
     fn apply(&mut self, op: StoreOp) -> Vec<FolderId> {
         match op {
+            StoreOp::PutDeviceSettings(settings) => {
+                self.settings = settings;
+                Vec::new()
+            }
             StoreOp::PutDeviceName(name) => {
                 self.name = name;
                 Vec::new()
@@ -287,6 +294,7 @@ impl Records for MemoryStore {
         };
         Ok(Restored {
             name: self.name.clone(),
+            settings: self.settings.clone(),
             incarnation: self.incarnation,
             peers: self.peers.values().cloned().collect(),
             folders: self.folders.values().map(restore).collect(),

@@ -6,8 +6,9 @@
 
 use rusqlite::types::Value;
 use rusqlite::{Connection, params};
+use towline_core::io::PageEnd;
 use towline_core::records::{DiskStamp, OurRow, Totals};
-use towline_wire::ids::{ContentHash, FolderId};
+use towline_wire::ids::{ContentHash, DeviceId, FolderId};
 use towline_wire::rel_path::RelPath;
 
 use crate::columns::{
@@ -15,6 +16,7 @@ use crate::columns::{
 };
 use crate::error::StoreError;
 use crate::home::Home;
+use crate::listing::{self, Listed};
 use crate::{load, schema, totals};
 
 /// A live file of ours with certain bytes.
@@ -87,6 +89,20 @@ impl Reader {
         self.home.note(rows)
     }
 
+    /// A page of what a directory shows a person (`None`: the top), ascending by path, after the
+    /// exclusive start: our live rows, and what is needed and only peers have.
+    pub fn listing(
+        &mut self,
+        folder: FolderId,
+        directory: Option<&RelPath>,
+        after: Option<&RelPath>,
+        limit: usize,
+    ) -> Result<(Vec<Listed>, PageEnd), StoreError> {
+        let (connection, actors) = (&self.connection, &mut self.actors);
+        let page = listing::page(connection, actors, folder, directory, after, limit);
+        self.home.note(page)
+    }
+
     /// Our live files with these bytes, at most `limit`, in no particular order.
     pub fn paths_with_content(
         &mut self,
@@ -96,6 +112,17 @@ impl Reader {
     ) -> Result<Vec<HeldFile>, StoreError> {
         let files = self.find_content(folder, hash, limit);
         self.home.note(files)
+    }
+
+    /// Peers whose record of a path has these bytes.
+    pub fn peers_with_content(
+        &mut self,
+        folder: FolderId,
+        path: &RelPath,
+        hash: ContentHash,
+    ) -> Result<Vec<DeviceId>, StoreError> {
+        let peers = self.find_peers(folder, path, hash);
+        self.home.note(peers)
     }
 
     /// The sums of a folder.
@@ -203,16 +230,37 @@ impl Reader {
         }
         Ok(files)
     }
+
+    fn find_peers(
+        &mut self,
+        folder: FolderId,
+        path: &RelPath,
+        hash: ContentHash,
+    ) -> Result<Vec<DeviceId>, StoreError> {
+        let mut peers = Vec::new();
+        let Some(number) = folder_number(&self.connection, folder)? else {
+            return Ok(peers);
+        };
+        let mut statement = self.connection.prepare_cached(
+            "SELECT key FROM peer_rows JOIN devices ON devices.id = device
+             WHERE folder = ?1 AND path = ?2 AND hash = ?3",
+        )?;
+        let mut found = statement.query(params![number, path.as_str(), hash.as_bytes()])?;
+        while let Some(row) = found.next()? {
+            peers.push(DeviceId::from_public_key(row.get(0)?));
+        }
+        Ok(peers)
+    }
 }
 
 /// The range of paths below a directory: from `start` (which no path equals) to before `end`.
-struct Below {
-    start: String,
-    end: Value,
+pub(crate) struct Below {
+    pub(crate) start: String,
+    pub(crate) end: Value,
 }
 
 impl Below {
-    fn of(directory: Option<&RelPath>) -> Self {
+    pub(crate) fn of(directory: Option<&RelPath>) -> Self {
         match directory {
             Some(directory) => Self {
                 start: format!("{directory}/"),
@@ -228,4 +276,4 @@ impl Below {
 }
 
 /// The character after '/': the first that sorts behind everything below a directory.
-const AFTER_SLASH: char = '0';
+pub(crate) const AFTER_SLASH: char = '0';

@@ -4,33 +4,37 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use rusqlite::{Connection, Row};
 use towline_core::records::{
-    FolderRecord, PeerRecord, Restored, RestoredFolder, RootPath, Verification,
+    Activity, DeviceSettings, FolderRecord, FolderSettings, PeerRecord, Restored, RestoredFolder,
+    RootPath, Verification,
 };
 use towline_wire::ids::{DeviceId, FolderId, Incarnation, Sequence};
 
 use crate::columns::{blob, decode, device_from};
 use crate::error::StoreError;
-use crate::totals;
+use crate::{settings, totals};
 
 /// What is saved from a damaged database.
 #[derive(Debug)]
 pub(crate) struct Saved {
     pub(crate) name: String,
+    pub(crate) settings: DeviceSettings,
     pub(crate) peers: Vec<PeerRecord>,
     pub(crate) folders: Vec<FolderRecord>,
 }
 
 /// Reads everything but rows, ascending by id.
 pub(crate) fn restored(connection: &Connection) -> Result<Restored, StoreError> {
-    let (name, incarnation) =
-        connection.query_row("SELECT name, incarnation FROM device", [], |row| {
-            Ok((
-                row.get(0)?,
-                Incarnation(row.get::<_, i64>(1)?.cast_unsigned()),
-            ))
-        })?;
+    let (name, incarnation, text) = connection.query_row(
+        "SELECT name, incarnation, settings FROM device",
+        [],
+        |row| {
+            let incarnation = Incarnation(row.get::<_, i64>(1)?.cast_unsigned());
+            Ok((row.get(0)?, incarnation, row.get::<_, String>(2)?))
+        },
+    )?;
     Ok(Restored {
         name,
+        settings: settings::device_settings(&text)?,
         incarnation,
         peers: peers(connection)?,
         folders: folders(connection)?,
@@ -52,8 +56,17 @@ pub(crate) fn folder_ids(connection: &Connection) -> Result<Vec<FolderId>, Store
 /// folders. Reads none of the large tables, which are most likely to be damaged.
 pub(crate) fn saved(connection: &Connection) -> Result<Saved, StoreError> {
     let name = connection.query_row("SELECT name FROM device", [], |row| row.get(0))?;
-    let mut statement =
-        connection.prepare("SELECT id, folder, label, root FROM folders ORDER BY folder")?;
+    let text = connection
+        .query_row("SELECT settings FROM device", [], |row| {
+            row.get::<_, String>(0)
+        })
+        .map_err(StoreError::from);
+    // A store of the first version has no settings, and is as readable as any other.
+    let mut statement = connection
+        .prepare("SELECT id, folder, label, root, settings FROM folders ORDER BY folder")
+        .or_else(|_| {
+            connection.prepare("SELECT id, folder, label, root, '{}' FROM folders ORDER BY folder")
+        })?;
     let mut found = statement.query([])?;
     let mut folders = Vec::new();
     while let Some(row) = found.next()? {
@@ -62,12 +75,25 @@ pub(crate) fn saved(connection: &Connection) -> Result<Saved, StoreError> {
             label: row.get(2)?,
             root: RootPath(row.get(3)?),
             shared_with: shared_with(connection, row.get(0)?)?,
+            settings: saved_settings(&row.get::<_, String>(4)?),
         });
     }
     Ok(Saved {
         name,
+        settings: text
+            .and_then(|text| settings::device_settings(&text))
+            .unwrap_or_default(),
         peers: peers(connection)?,
         folders,
+    })
+}
+
+/// The settings of a folder in a damaged database. Where they cannot be read the folder waits for its
+/// person, who may have wanted it to keep still.
+fn saved_settings(text: &str) -> FolderSettings {
+    settings::folder_settings(text).unwrap_or_else(|_| FolderSettings {
+        activity: Activity::Paused,
+        ..FolderSettings::default()
     })
 }
 
@@ -108,7 +134,7 @@ fn folders(connection: &Connection) -> Result<Vec<RestoredFolder>, StoreError> {
     let mut statement = connection.prepare(
         "SELECT id, folder, label, root,
              (SELECT max(sequence) FROM our_rows WHERE our_rows.folder = folders.id),
-             files, directories, symlinks, bytes, needs
+             files, directories, symlinks, bytes, needs, settings
          FROM folders ORDER BY folder",
     )?;
     let mut found = statement.query([])?;
@@ -122,6 +148,7 @@ fn folders(connection: &Connection) -> Result<Vec<RestoredFolder>, StoreError> {
                 label: row.get(2)?,
                 root: RootPath(row.get(3)?),
                 shared_with: shared_with(connection, number)?,
+                settings: settings::folder_settings(&row.get::<_, String>(10)?)?,
             },
             last_sequence: Sequence(last.unwrap_or(0).cast_unsigned()),
             have: positions(connection, number)?,

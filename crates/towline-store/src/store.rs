@@ -219,9 +219,10 @@ fn saved_from(damaged: &Path) -> Vec<StoreOp> {
         return Vec::new();
     };
     let name = std::iter::once(StoreOp::PutDeviceName(saved.name));
+    let settings = std::iter::once(StoreOp::PutDeviceSettings(saved.settings));
     let peers = saved.peers.into_iter().map(StoreOp::PutPeer);
     let folders = saved.folders.into_iter().map(StoreOp::PutFolder);
-    name.chain(peers).chain(folders).collect()
+    name.chain(settings).chain(peers).chain(folders).collect()
 }
 
 fn open_checked(

@@ -68,6 +68,9 @@ pub(crate) async fn run(home: &Path, action: FolderAction, output: &Output) -> R
             let folder = find_folder(&view, &folder)?.id.clone();
             (CommandView::Rescan { folder }, "Looking for changes.")
         }
+        FolderAction::Mode { folder, mode } => {
+            super::settings::with_mode(find_folder(&view, &folder)?, mode)
+        }
     };
     let answer = client.command(command).await?;
     output.say(&answer, || done.to_owned());
@@ -178,6 +181,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use towline_engine::view::{DeviceSettingsView, FolderSettingsView};
 
     #[test]
     fn names_from_peers_and_disks_stay_on_their_line() {
@@ -186,12 +190,15 @@ mod tests {
         let view = json!({
             "revision": 1,
             "device": { "id": id, "name": evil, "key_place": "file", "store": "whole",
+                "settings": DeviceSettingsView::default(),
+                "traffic": { "rule": { "rule": "pause" }, "because": "schedule" },
                 "version": "0.1.0" },
             "server": { "url": null, "state": { "state": "none" } },
             "pairing": { "state": "idle" },
             "peers": [{ "id": id, "name": evil, "compare": [], "verified": false,
                 "link": { "state": "away" } }],
             "folders": [{ "id": id, "label": evil, "root": evil, "state": { "state": "in_sync" },
+                "settings": FolderSettingsView::default(), "local_changes": 0, "braked": [],
                 "files": 0, "directories": 0, "bytes": 0, "needs": 0, "conflicts": 0,
                 "transfer": { "fetched_bytes": 0, "reused_bytes": 0, "files": 0,
                     "wanted_bytes": 0, "bytes_per_second": 0 },

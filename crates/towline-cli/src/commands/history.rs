@@ -26,11 +26,11 @@ pub(crate) async fn list(
         limit,
     };
     let answer = client.command(command).await?;
-    output.say(&answer, || match &answer {
-        AnswerView::Versions { versions, more } => lines(versions, *more),
-        AnswerView::Accepted | AnswerView::Folder { .. } | AnswerView::Restored { .. } => {
-            String::new()
-        }
+    output.say(&answer, || {
+        let AnswerView::Versions { versions, more } = &answer else {
+            return String::new();
+        };
+        lines(versions, *more)
     });
     Ok(())
 }

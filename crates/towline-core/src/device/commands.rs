@@ -11,7 +11,10 @@ use crate::command::{Answer, Command, CommandId, Comparison, Refusal};
 use crate::folder::{Folder, FolderInput};
 use crate::io::{AbsentRoot, DiskRequest, NetworkRequest, Output, RootFault};
 use crate::pairing::{Ourselves, PairingWish};
-use crate::records::{FolderRecord, RestoredFolder, RootPath, StoreOp, Totals, Verification};
+use crate::records::{
+    DeviceSettings, FolderRecord, FolderSettings, RestoredFolder, RootPath, StoreOp, Totals,
+    Verification,
+};
 
 /// A folder whose root is being prepared.
 #[derive(Debug)]
@@ -38,6 +41,7 @@ impl Device {
                     label,
                     root,
                     shared_with: BTreeSet::new(),
+                    settings: FolderSettings::default(),
                 };
                 return self.prepare(id, record, AbsentRoot::Refused);
             }
@@ -50,6 +54,10 @@ impl Device {
             }
             Command::RemoveFolder(folder) => self.remove_folder(now, folder),
             Command::Rescan(folder) => self.rescan(now, folder),
+            Command::ConfigureFolder(folder, settings) => {
+                self.configure_folder(now, folder, *settings)
+            }
+            Command::ConfigureDevice(settings) => self.configure_device(settings),
         };
         self.outbox.push(Output::Reply(id, answer));
     }
@@ -224,6 +232,7 @@ impl Device {
             label,
             root,
             shared_with: BTreeSet::from([id]),
+            settings: FolderSettings::default(),
         })
     }
 
@@ -246,6 +255,46 @@ impl Device {
             return Err(Refusal::UnknownFolder);
         }
         self.folder(now, folder, FolderInput::Rescan);
+        Ok(Answer::Accepted)
+    }
+
+    fn configure_folder(
+        &mut self,
+        now: Moment,
+        id: FolderId,
+        settings: FolderSettings,
+    ) -> Result<Answer, Refusal> {
+        let folder = self.folders.get(&id).ok_or(Refusal::UnknownFolder)?;
+        if !settings.is_sane() {
+            return Err(Refusal::Setting);
+        }
+        let before = folder.activity();
+        let record = FolderRecord {
+            settings: settings.clone(),
+            ..folder.record().clone()
+        };
+        let shared_with = record.shared_with.clone();
+        // Before whatever the folder decides by it: the store keeps the order.
+        self.outbox
+            .persist(vec![StoreOp::PutFolder(record)], Vec::new());
+        let after = settings.activity;
+        self.folder(now, id, FolderInput::Configured(settings));
+        if before != after {
+            for peer in shared_with {
+                self.state_folders(peer);
+                self.join_folders(now, peer);
+            }
+        }
+        Ok(Answer::Accepted)
+    }
+
+    fn configure_device(&mut self, settings: DeviceSettings) -> Result<Answer, Refusal> {
+        if !settings.is_sane() {
+            return Err(Refusal::Setting);
+        }
+        self.settings = settings.clone();
+        self.outbox
+            .persist(vec![StoreOp::PutDeviceSettings(settings)], Vec::new());
         Ok(Answer::Accepted)
     }
 }

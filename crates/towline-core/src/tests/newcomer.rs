@@ -15,7 +15,7 @@ use crate::identity::Identity;
 use crate::io::{
     BatchId, Input, NetworkRequest, Output, SignalEvent, SignalRequest, StoreReply, StoreRequest,
 };
-use crate::records::{Restored, StoreOp};
+use crate::records::{DeviceSettings, Restored, StoreOp};
 use crate::snapshot::PairingSummary;
 
 /// A device, what its store has not yet made durable, and what it has done to the world.
@@ -33,6 +33,7 @@ impl Seat {
             identity: Identity::from_seed(&[seed; 32]),
             restored: Restored {
                 name: "Anna".to_owned(),
+                settings: DeviceSettings::default(),
                 incarnation: Incarnation(1),
                 peers: Vec::new(),
                 folders: Vec::new(),

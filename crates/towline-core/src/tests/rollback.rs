@@ -17,8 +17,8 @@ use crate::io::{
     StoreReply, StoreRequest,
 };
 use crate::records::{
-    DiskStamp, FolderRecord, OurRow, PeerRecord, Restored, RestoredFolder, RootPath, StoreOp,
-    Totals, Verification,
+    DeviceSettings, DiskStamp, FolderRecord, FolderSettings, OurRow, PeerRecord, Restored,
+    RestoredFolder, RootPath, StoreOp, Totals, Verification,
 };
 
 const FOLDER: FolderId = FolderId::from_bytes([7; 16]);
@@ -34,6 +34,7 @@ fn peer() -> DeviceId {
 fn device() -> Device {
     let restored = Restored {
         name: "here".to_owned(),
+        settings: DeviceSettings::default(),
         incarnation: OURS,
         peers: vec![PeerRecord {
             id: peer(),
@@ -49,6 +50,7 @@ fn device() -> Device {
                 label: "folder".to_owned(),
                 root: RootPath("/folder".to_owned()),
                 shared_with: BTreeSet::from([peer()]),
+                settings: FolderSettings::default(),
             },
             last_sequence: Sequence(5),
             have: BTreeMap::from([(peer(), (THEIRS, Sequence(3)))]),

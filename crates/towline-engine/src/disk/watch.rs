@@ -7,19 +7,28 @@
 
 use std::path::Path;
 
-use notify::event::{AccessKind, AccessMode, EventKind};
-use notify::{Config, ErrorKind, RecommendedWatcher, RecursiveMode, Watcher as _};
+use notify::event::{AccessKind, AccessMode, EventKind, ModifyKind, RenameMode};
+use notify::{Config, ErrorKind, EventKindMask, RecommendedWatcher, RecursiveMode, Watcher as _};
 use towline_wire::rel_path::{MARKER_DIRECTORY, RelPath};
 
 /// Where something may have changed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Hint {
     /// At this path, or below it.
-    At(RelPath),
+    At(RelPath, Stage),
     /// At the root itself: it may be gone.
     Root,
     /// Anywhere: events were lost.
     Lost,
+}
+
+/// How far a change has come, as far as the system tells.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Stage {
+    /// More of it may follow at once.
+    Underway,
+    /// Whoever wrote has closed the file, or has renamed it to this place.
+    Finished,
 }
 
 /// Why a root is not watched.
@@ -60,7 +69,9 @@ impl Watcher {
             Ok(event) => hints_of(&base, &event, &hint),
             Err(_) => hint(Hint::Lost),
         };
-        let config = Config::default().with_follow_symlinks(false);
+        let config = Config::default()
+            .with_follow_symlinks(false)
+            .with_event_kinds(changes());
         let mut events = RecommendedWatcher::new(on_event, config).map_err(fault_of)?;
         events
             .watch(&root, RecursiveMode::Recursive)
@@ -70,6 +81,16 @@ impl Watcher {
         let _ = events.unwatch(&root.join(MARKER_DIRECTORY));
         Ok(Self { _events: events })
     }
+}
+
+/// What the system is asked to tell: everything but that files are opened and read, which we do most.
+fn changes() -> EventKindMask {
+    EventKindMask::CREATE
+        | EventKindMask::REMOVE
+        | EventKindMask::MODIFY_DATA
+        | EventKindMask::MODIFY_META
+        | EventKindMask::MODIFY_NAME
+        | EventKindMask::ACCESS_CLOSE
 }
 
 fn fault_of(fault: notify::Error) -> WatchFault {
@@ -92,23 +113,24 @@ fn hints_of(root: &Path, event: &notify::Event, hint: &impl Fn(Hint)) {
         hint(Hint::Lost);
         return;
     }
-    match event.kind {
+    let stage = match event.kind {
         EventKind::Access(AccessKind::Close(AccessMode::Write))
-        | EventKind::Any
+        | EventKind::Modify(ModifyKind::Name(RenameMode::To | RenameMode::Both)) => Stage::Finished,
+        EventKind::Any
         | EventKind::Create(_)
         | EventKind::Modify(_)
         | EventKind::Remove(_)
-        | EventKind::Other => {}
+        | EventKind::Other => Stage::Underway,
         EventKind::Access(_) => return,
-    }
+    };
     for path in &event.paths {
-        if let Some(found) = hint_at(root, path) {
+        if let Some(found) = hint_at(root, path, stage) {
             hint(found);
         }
     }
 }
 
-fn hint_at(root: &Path, path: &Path) -> Option<Hint> {
+fn hint_at(root: &Path, path: &Path, stage: Stage) -> Option<Hint> {
     let below = path.strip_prefix(root).ok()?;
     let mut text = String::new();
     for component in below.components() {
@@ -131,7 +153,8 @@ fn hint_at(root: &Path, path: &Path) -> Option<Hint> {
             Hint::Lost
         });
     }
-    RelPath::parse(text).ok().map(Hint::At)
+    let path = RelPath::parse(text).ok()?;
+    Some(Hint::At(path, stage))
 }
 
 #[cfg(test)]
@@ -141,8 +164,8 @@ mod tests {
     #[test]
     fn events_of_our_own_directory_are_ignored() {
         let root = Path::new("/r");
-        let at = |text: &str| hint_at(root, Path::new(text));
-        let path = |text: &str| Some(Hint::At(RelPath::parse(text).unwrap()));
+        let at = |text: &str| hint_at(root, Path::new(text), Stage::Underway);
+        let path = |text: &str| Some(Hint::At(RelPath::parse(text).unwrap(), Stage::Underway));
         assert_eq!(at("/r/.towline/tmp/new-1"), None);
         assert_eq!(at("/r/.towline"), None);
         assert_eq!(at("/r/a/.towline"), path("a/.towline"));
@@ -157,8 +180,9 @@ mod tests {
         use std::os::unix::ffi::OsStringExt;
         let name = std::ffi::OsString::from_vec(vec![b'x', 0xff]);
         let root = Path::new("/r");
-        let inner = Some(Hint::At(RelPath::parse("a").unwrap()));
-        assert_eq!(hint_at(root, &root.join("a").join(&name)), inner);
-        assert_eq!(hint_at(root, &root.join(&name)), Some(Hint::Lost));
+        let at = |path: &Path| hint_at(root, path, Stage::Finished);
+        let inner = Some(Hint::At(RelPath::parse("a").unwrap(), Stage::Finished));
+        assert_eq!(at(&root.join("a").join(&name)), inner);
+        assert_eq!(at(&root.join(&name)), Some(Hint::Lost));
     }
 }

@@ -9,7 +9,7 @@ use qrcode::render::svg;
 use towline_core::clock::Moment;
 use towline_core::command::{Answer, Command, Comparison, Refusal};
 use towline_core::io::{HeldReason, LinkFault, Path, RootFault, SignalFault};
-use towline_core::records::{RootPath, Verification};
+use towline_core::records::{InForce, RootPath, Verification};
 use towline_core::snapshot::{
     FolderPeerState, FolderState, FolderSummary, LinkState, PairingFault, PairingSummary,
     PeerSummary, ServerState, Snapshot,
@@ -42,6 +42,8 @@ pub(crate) struct Surroundings<'a> {
     pub(crate) server: Option<&'a str>,
     /// Unix milliseconds of the core clock's start.
     pub(crate) clock_start_ms: u64,
+    /// What holds for all content.
+    pub(crate) in_force: InForce,
     /// Bytes in motion, by folder.
     pub(crate) transfers: &'a BTreeMap<FolderId, TransferView>,
 }
@@ -61,6 +63,8 @@ pub(crate) fn view(snapshot: &Snapshot, around: &Surroundings<'_>) -> View {
             id: snapshot.device.id.to_string(),
             name: snapshot.device.name.clone(),
             key_place: around.key_place,
+            settings: (&snapshot.device.settings).into(),
+            traffic: around.in_force.into(),
             store: around.store,
             version: env!("CARGO_PKG_VERSION").to_owned(),
         },
@@ -150,6 +154,19 @@ pub(crate) fn command(command: CommandView) -> Result<Asked, ViewError> {
             };
             return Ok(Asked::OfPast(folder_id(&folder)?, asked));
         }
+        CommandView::Files { .. }
+        | CommandView::Conflicts { .. }
+        | CommandView::Resolve { .. }
+        | CommandView::Preview { .. }
+        | CommandView::Revert { .. }
+        | CommandView::Override { .. }
+        | CommandView::ReleaseBrake { .. }
+        | CommandView::UndoBraked { .. }
+        | CommandView::Rules { .. }
+        | CommandView::SetRules { .. }
+        | CommandView::PreviewRules { .. }
+        | CommandView::Held { .. }
+        | CommandView::RestoreTo { .. } => return Err(ViewError::new("unsupported")),
         CommandView::NameDevice { name } => Command::NameDevice(name),
         CommandView::StartPairing => Command::StartPairing,
         CommandView::JoinPairing { code } if code.reveal().trim_start().starts_with("towline:") => {
@@ -196,6 +213,10 @@ pub(crate) fn command(command: CommandView) -> Result<Asked, ViewError> {
         },
         CommandView::RemoveFolder { folder } => Command::RemoveFolder(folder_id(&folder)?),
         CommandView::Rescan { folder } => Command::Rescan(folder_id(&folder)?),
+        CommandView::ConfigureFolder { folder, settings } => {
+            Command::ConfigureFolder(folder_id(&folder)?, Box::new((*settings).into()))
+        }
+        CommandView::ConfigureDevice { settings } => Command::ConfigureDevice(settings.into()),
     }))
 }
 
@@ -267,6 +288,7 @@ pub(crate) fn refusal(refusal: Refusal) -> ViewError {
         Refusal::UnknownFolder => ViewError::new("unknown_folder"),
         Refusal::UnknownInvitation => ViewError::new("unknown_invitation"),
         Refusal::NoServer => ViewError::new("no_server"),
+        Refusal::Setting => ViewError::new("setting"),
         Refusal::AlreadyHere => ViewError::new("already_here"),
         Refusal::Root(fault) => ViewError::new(&format!("root_{}", root_fault(fault))),
     }
@@ -396,11 +418,13 @@ fn folder(summary: &FolderSummary, around: &Surroundings<'_>) -> FolderView {
         id: summary.record.id.to_string(),
         label: summary.record.label.clone(),
         root: summary.record.root.0.clone(),
+        settings: (&summary.record.settings).into(),
         state: match &summary.state {
             FolderState::Opening => FolderStateView::Opening,
             FolderState::Paused(fault) => FolderStateView::Paused {
                 fault: root_fault(*fault).to_owned(),
             },
+            FolderState::PausedByPerson => FolderStateView::PausedByPerson,
             FolderState::Scanning => FolderStateView::Scanning,
             FolderState::Syncing => FolderStateView::Syncing,
             FolderState::Waiting => FolderStateView::Waiting,
@@ -424,6 +448,8 @@ fn folder(summary: &FolderSummary, around: &Surroundings<'_>) -> FolderView {
                 reason: held_reason(held.reason).to_owned(),
             })
             .collect(),
+        local_changes: 0,
+        braked: Vec::new(),
         peers: summary
             .peers
             .iter()

@@ -168,6 +168,7 @@ impl World {
                 StoreOp::SettleNeeds { paths, .. } => paths.truncate(paths.len() / 2),
                 StoreOp::PutStamps { stamps, .. } => stamps.truncate(stamps.len() / 2),
                 StoreOp::PutDeviceName(_)
+                | StoreOp::PutDeviceSettings(_)
                 | StoreOp::BeginIncarnation(_)
                 | StoreOp::PutPeer(_)
                 | StoreOp::RemovePeer(_)

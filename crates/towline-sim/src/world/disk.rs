@@ -15,6 +15,7 @@ use crate::tree::{Presence, Tree};
 
 impl World {
     pub(super) fn disk_asked(&mut self, seat: usize, folder: FolderId, request: DiskRequest) {
+        self.watch_disk(seat, &request);
         match request {
             DiskRequest::Prepare { others, .. } => {
                 let tree = &mut self.seat_mut(seat).tree;
@@ -40,6 +41,7 @@ impl World {
                 self.tell_root(seat, folder, wait, result);
             }
             DiskRequest::Close => {
+                self.has_forgotten |= self.people.is_busy();
                 let place = self.seat_mut(seat);
                 place.eyes = Eyes::Closed;
                 place.scanning = None;

@@ -19,13 +19,13 @@ impl World {
                 | StoreOp::ForgetPeerRows { .. }
                 | StoreOp::SettleNeeds { .. } => true,
                 StoreOp::PutDeviceName(_)
+                | StoreOp::PutDeviceSettings(_)
                 | StoreOp::BeginIncarnation(_)
                 | StoreOp::PutPeer(_)
                 | StoreOp::RemovePeer(_)
                 | StoreOp::PutFolder(_)
                 | StoreOp::RemoveFolder(_) => false,
             };
-            self.work.batches += 1;
             self.work.rows += u64::from(operations.iter().any(touches));
             if operations
                 .iter()

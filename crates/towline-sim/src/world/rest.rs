@@ -24,6 +24,7 @@ impl World {
     pub(super) fn come_to_rest(&mut self) {
         self.people.mood = Mood::Quiet;
         self.heal();
+        self.resume_all();
         self.pass(Duration::from_secs(2));
         self.rescan_all();
         if !self.rests() || !self.holds() {
@@ -98,12 +99,11 @@ impl World {
         self.work
     }
 
-    /// The work that folders gave. Devices that meet anew greet each other and remember addresses, and
-    /// what a disk cannot hold is tried once in every life.
+    /// The work that folders gave. Devices that meet anew greet each other, and what a disk
+    /// cannot hold is tried once in every life.
     fn of_folders(&self) -> Work {
         let work = Work {
             frames: 0,
-            batches: 0,
             ..self.work
         };
         if oracle::something_is_held_back(self) {

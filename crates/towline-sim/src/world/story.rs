@@ -100,6 +100,7 @@ impl World {
             }
         }
         self.draw_disasters(lasts);
+        self.draw_habits(lasts);
         self.pass(lasts);
     }
 
@@ -110,6 +111,7 @@ impl World {
         };
         let (one, other) = (edge.one, edge.other);
         self.heal();
+        self.resume_all();
         self.pass(Duration::from_secs(5));
         let peer = self.seat(other).id;
         self.command(one, Command::RemovePeer(peer));

@@ -122,7 +122,10 @@ impl World {
         };
         // Addresses are told while links look for better paths, also at rest.
         self.work.frames += u64::from(!matches!(frame, Control::Addresses(_)));
-        self.work.pages += u64::from(matches!(frame, Control::Index(_)));
+        if matches!(frame, Control::Index(_)) {
+            self.work.pages += 1;
+            self.watch_page(seat);
+        }
         let mut latency = self.latency();
         if self.loses_datagram() {
             latency += self.dice.millis(200, 1200);

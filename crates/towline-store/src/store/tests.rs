@@ -18,6 +18,7 @@ fn a_full_disk_keeps_nothing_of_the_batch_and_the_store_goes_on_when_there_is_ro
         label: String::new(),
         root: RootPath("/".to_owned()),
         shared_with: BTreeSet::new(),
+        settings: towline_core::records::FolderSettings::default(),
     };
     store
         .persist_all(vec![(BatchId(1), vec![StoreOp::PutFolder(record)])])

@@ -2,12 +2,14 @@
 
 use std::thread;
 
+use towline_core::io::PageEnd;
 use towline_core::records::{StoreOp, Totals};
 use towline_store::HeldFile;
 use towline_wire::entry::Content;
 
 use crate::sample::{
-    bytes, entry, folder, folder_record, hash, new_store, our, path, persist, put_ours, stamp,
+    bytes, device, entry, folder, folder_record, hash, new_store, our, path, persist, put_ours,
+    put_theirs, stamp,
 };
 
 #[test]
@@ -65,6 +67,75 @@ fn a_directory_lists_only_its_own_live_children() {
     assert_eq!(list(Some("d")), ["d/a", "d/a.txt", "d/a0"]);
     assert_eq!(list(Some("d/a/x")), ["d/a/x/y"]);
     assert!(list(Some("e")).is_empty());
+}
+
+#[test]
+fn a_directory_is_listed_page_by_page_with_what_only_peers_have() {
+    let (_home, mut store) = new_store();
+    let ours = ["a", "a-b", "a/in", "a0", "c"];
+    let rows = ours
+        .iter()
+        .zip(1..)
+        .map(|(at, number)| our(entry(at, &[(1, 1)], bytes(1, 1)), number))
+        .chain([our(entry("gone", &[(1, 2)], Content::Absent), 99)])
+        .collect();
+    let theirs = vec![
+        entry("a", &[(1, 1)], bytes(1, 1)),
+        entry("b", &[(2, 1)], Content::Directory),
+        entry("b/deep", &[(2, 1)], bytes(2, 1)),
+        entry("c", &[(1, 1), (2, 1)], bytes(2, 1)),
+        entry("gone", &[(1, 1)], bytes(1, 1)),
+        entry("nothing", &[(2, 1)], Content::Absent),
+    ];
+    // What was compared and is settled; all else that a peer told of is needed.
+    let settled = ["a", "gone"].map(path).into();
+    persist(
+        &mut store,
+        vec![
+            StoreOp::PutFolder(folder_record(1)),
+            put_ours(rows),
+            put_theirs(2, 1, 9, theirs),
+            StoreOp::SettleNeeds {
+                folder: folder(1),
+                paths: settled,
+            },
+        ],
+    );
+    let mut reader = store.reader().unwrap();
+    let mut seen = Vec::new();
+    let mut after = None;
+    loop {
+        let (page, end) = reader.listing(folder(1), None, after.as_ref(), 2).unwrap();
+        assert!(page.len() <= 2);
+        after = page.last().map(|listed| listed.path.clone());
+        seen.extend(page);
+        if end == PageEnd::End {
+            break;
+        }
+    }
+    let shown: Vec<_> = seen
+        .iter()
+        .map(|listed| {
+            let has = listed.theirs.iter().any(|(peer, _)| *peer == device(2));
+            let ours = listed.ours.is_some();
+            (listed.path.as_str(), ours, has, listed.is_needed)
+        })
+        .collect();
+    assert_eq!(
+        shown,
+        [
+            ("a", true, true, false),
+            ("a-b", true, false, false),
+            ("a0", true, false, false),
+            ("b", false, true, true),
+            ("c", true, true, true),
+        ]
+    );
+    let (below, end) = reader
+        .listing(folder(1), Some(&path("b")), None, 9)
+        .unwrap();
+    assert_eq!(below.len(), 1);
+    assert_eq!((below[0].path.as_str(), end), ("b/deep", PageEnd::End));
 }
 
 #[test]

@@ -94,6 +94,7 @@ pub(crate) fn folder_record(number: u8) -> FolderRecord {
         label: format!("folder {number}"),
         root: RootPath(format!("/home/person/{number}")),
         shared_with: BTreeSet::from([device(2), device(1)]),
+        settings: towline_core::records::FolderSettings::default(),
     }
 }
 

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use towline_core::io::{NeedsOf, PageEnd, StoreReply, StoreRequest};
-use towline_core::records::{Need, OurRow, Restored, StoreOp, Totals};
+use towline_core::records::{DeviceSettings, Need, OurRow, Restored, StoreOp, Totals};
 use towline_store::Records;
 use towline_store::memory::MemoryStore;
 use towline_wire::entry::{Content, Entry};
@@ -107,6 +107,7 @@ fn a_new_store_has_no_name_and_the_fresh_incarnation() {
             restored,
             Restored {
                 name: String::new(),
+                settings: DeviceSettings::default(),
                 incarnation: FRESH,
                 peers,
                 folders

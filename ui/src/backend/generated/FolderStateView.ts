@@ -7,4 +7,4 @@ export type FolderStateView = { "state": "opening" } | { "state": "paused",
 /**
  * Why: `missing`, `not_directory`, `nested`, `wrong_marker`, `no_access` or `read_only`.
  */
-fault: string, } | { "state": "scanning" } | { "state": "syncing" } | { "state": "waiting" } | { "state": "in_sync" };
+fault: string, } | { "state": "paused_by_person" } | { "state": "scanning" } | { "state": "syncing" } | { "state": "waiting" } | { "state": "in_sync" };

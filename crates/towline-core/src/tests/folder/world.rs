@@ -17,7 +17,8 @@ use crate::io::{
 };
 use crate::outbox::Outbox;
 use crate::records::{
-    DiskStamp, FolderRecord, Need, OurRow, RestoredFolder, RootPath, StoreOp, Totals,
+    DiskStamp, FolderRecord, FolderSettings, Need, OurRow, RestoredFolder, RootPath, StoreOp,
+    Totals,
 };
 
 pub(crate) const FOLDER: FolderId = FolderId::from_bytes([7; 16]);
@@ -62,6 +63,7 @@ pub(crate) struct Store {
     pub(crate) have: BTreeMap<DeviceId, (Incarnation, Sequence)>,
     pub(crate) needs: BTreeSet<RelPath>,
     pub(crate) persisted: u64,
+    pub(crate) settings: FolderSettings,
 }
 
 impl Store {
@@ -120,6 +122,7 @@ impl Store {
             | StoreOp::PutPeer(_)
             | StoreOp::RemovePeer(_)
             | StoreOp::PutFolder(_)
+            | StoreOp::PutDeviceSettings(_)
             | StoreOp::RemoveFolder(_) => panic!("not a folder's business"),
         }
     }
@@ -284,7 +287,11 @@ impl Disk {
                 self.applies.push((id, steps.into()));
             }
             DiskRequest::NoteAge(_) => {}
-            DiskRequest::Prepare { .. } | DiskRequest::Close => panic!("not asked by a folder"),
+            DiskRequest::Close => {
+                self.scan = None;
+                self.applies.clear();
+            }
+            DiskRequest::Prepare { .. } => panic!("not asked by a folder"),
         }
     }
 
@@ -492,6 +499,14 @@ impl World {
         for other in was {
             self.link(at, other);
         }
+    }
+
+    /// A person sets something for the folder on one device.
+    pub(crate) fn configure(&mut self, at: usize, change: impl FnOnce(&mut FolderSettings)) {
+        let settings = &mut self.replicas[at].store.settings;
+        change(settings);
+        let settings = settings.clone();
+        self.input(at, FolderInput::Configured(settings));
     }
 
     pub(crate) fn input(&mut self, at: usize, input: FolderInput) {
@@ -823,6 +838,7 @@ pub(crate) fn restored(name: u8, store: &Store) -> RestoredFolder {
             label: "Papers".to_owned(),
             root: RootPath("/papers".to_owned()),
             shared_with,
+            settings: store.settings.clone(),
         },
         last_sequence: store
             .rows

@@ -24,17 +24,18 @@ use towline_core::io::{Input, Output, StoreReply, StoreRequest};
 use towline_core::records::InForce;
 use towline_core::snapshot::Snapshot;
 use towline_store::{OpenError, Opened, Store};
-use towline_wire::ids::Incarnation;
+use towline_wire::ids::{FolderId, Incarnation};
 use towline_wire::server_url::{ServerUrl, ServerUrlError};
 use tracing::{error, info};
 use zeroize::Zeroizing;
 
 use crate::clock::Clock;
-use crate::folders::{Folders, Past};
+use crate::folders::{Folders, Listings};
 use crate::key::{self, KeyError, KeyPreference};
 use crate::ledger::Ledger;
 use crate::local;
 use crate::network::{Network, NetworkError, NetworkSettings, Port, SignalClient};
+use crate::past::Past;
 use crate::port;
 use crate::tasks::Tasks;
 use crate::view::{
@@ -151,6 +152,7 @@ pub struct Handle {
     commands: mpsc::Sender<(Command, oneshot::Sender<Result<Answer, Refusal>>)>,
     views: watch::Receiver<Arc<View>>,
     past: Past,
+    listings: Listings,
     stop: CancellationToken,
 }
 
@@ -234,6 +236,7 @@ impl Engine {
             commands,
             views,
             past: folders.past(),
+            listings: folders.listings(),
             stop: stop.clone(),
         };
         let (end, ended) = oneshot::channel();
@@ -293,19 +296,22 @@ impl Handle {
     /// Gives a command and waits for its answer.
     pub async fn command(&self, command: CommandView) -> Result<AnswerView, ViewError> {
         let command = match view::command(command)? {
-            Asked::OfDevice(command) => command,
-            Asked::OfPast(folder, asked) => {
-                let id = folder.to_string();
-                if !self
-                    .views
-                    .borrow()
-                    .folders
-                    .iter()
-                    .any(|known| known.id == id)
-                {
-                    return Err(ViewError::new("unknown_folder"));
-                }
+            Asked::Device(command) => command,
+            Asked::Past(folder, asked) => {
+                self.known(folder)?;
                 return self.past.ask(folder, asked).await;
+            }
+            Asked::Files(folder, asked) => {
+                self.known(folder)?;
+                return self.listings.files(folder, asked).await;
+            }
+            Asked::Held(folder, asked) => {
+                let id = folder.to_string();
+                let views = self.views.borrow();
+                let folder = views.folders.iter().find(|known| known.id == id);
+                return folder
+                    .map(|known| view::held(&known.held_back, &asked))
+                    .ok_or_else(|| ViewError::new("unknown_folder"));
             }
         };
         let (reply, answer) = oneshot::channel();
@@ -317,6 +323,17 @@ impl Handle {
         match answer.await.map_err(|_| stopping())? {
             Ok(answer) => Ok(view::answer(answer)),
             Err(refusal) => Err(view::refusal(refusal)),
+        }
+    }
+
+    /// Refuses a folder that is not on this device.
+    fn known(&self, folder: FolderId) -> Result<(), ViewError> {
+        let id = folder.to_string();
+        let views = self.views.borrow();
+        if views.folders.iter().any(|known| known.id == id) {
+            Ok(())
+        } else {
+            Err(ViewError::new("unknown_folder"))
         }
     }
 
@@ -364,6 +381,7 @@ impl Around {
             clock_start_ms: clock.start_unix_ms(),
             in_force: folders.in_force(),
             transfers: &folders.transfers(),
+            restores: &folders.restores(),
         };
         view::view(snapshot, &around)
     }

@@ -23,13 +23,13 @@ use crate::world::World;
 pub(crate) type Broken = (Rule, String);
 
 /// What all replicas must have in common at a path.
-type Shown = (Content, Option<UnixNanos>);
+pub(crate) type Shown = (Content, Option<UnixNanos>);
 
 /// The text in the name of a conflict copy.
 const MARK: &str = ".conflict-";
 
 /// The trees as people see them: directories and symlinks have no synced time.
-fn shown(tree: &Tree) -> BTreeMap<RelPath, Shown> {
+pub(crate) fn shown(tree: &Tree) -> BTreeMap<RelPath, Shown> {
     tree.iter()
         .map(|(path, node)| (path.clone(), as_shown(node.kind.content(), node.mtime)))
         .collect()
@@ -200,6 +200,9 @@ pub(crate) fn check(world: &mut World) -> Option<Broken> {
 /// What was written and not taken away is there: at its path, as a conflict copy, or somewhere else.
 /// Where it was written, something must lie.
 fn nothing_lost(world: &World) -> Option<Broken> {
+    if world.is_overridden() {
+        return None;
+    }
     let mut live: BTreeMap<Key, BTreeSet<&RelPath>> = BTreeMap::new();
     let mut paths: BTreeSet<&RelPath> = BTreeSet::new();
     for (path, node) in world.seats.iter().flat_map(|seat| seat.tree.iter()) {
@@ -238,7 +241,7 @@ fn nothing_invented(world: &World) -> Option<Broken> {
 /// anew, and who is killed or paused before it has noted a step takes what the step made for an edit: both may
 /// bring back what others delete meanwhile. Directories return with what lies in them.
 fn deletes_stay(world: &World) -> Option<Broken> {
-    if world.has_forgotten {
+    if world.has_forgotten || world.is_overridden() {
         return None;
     }
     for (number, seat) in world.seats.iter().enumerate() {

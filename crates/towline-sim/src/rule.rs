@@ -39,6 +39,14 @@ pub enum Rule {
     HeldIsTold,
     /// (11) Who does not share a folder hears nothing of it.
     OnlySharers,
+    /// More than a bound is gone on a device only after its person said yes.
+    MassChangeWaits,
+    /// A person can have all others follow.
+    OverrideFollows,
+    /// What is done on a device that only receives reaches nobody.
+    ReceiverTellsNothing,
+    /// (6) A device that only sends keeps what it has.
+    SenderKeepsBytes,
     /// A paused folder tells its peers nothing.
     PausedIsSilent,
     /// The signal server sees no code, no name and no content.
@@ -81,6 +89,10 @@ impl Rule {
             Self::Durable => "9: nothing is told before it is durable",
             Self::HeldIsTold => "10: what is held back is told with its reason",
             Self::OnlySharers => "11: only who shares a folder hears of it",
+            Self::MassChangeWaits => "a mass change waits for a yes",
+            Self::OverrideFollows => "an override makes all follow",
+            Self::ReceiverTellsNothing => "a receive-only device tells nothing",
+            Self::SenderKeepsBytes => "6: a send-only side keeps its bytes",
             Self::PausedIsSilent => "a paused folder is silent",
             Self::ServerLearnsNothing => "the server learns nothing",
             Self::ServerIsReadable => "the server's words can be read",

@@ -6,7 +6,7 @@
 
 use rusqlite::types::Value;
 use rusqlite::{Connection, params};
-use towline_core::io::PageEnd;
+use towline_core::io::{IndexOf, PageEnd};
 use towline_core::records::{DiskStamp, OurRow, Totals};
 use towline_wire::ids::{ContentHash, DeviceId, FolderId};
 use towline_wire::rel_path::RelPath;
@@ -103,14 +103,16 @@ impl Reader {
         self.home.note(page)
     }
 
-    /// Our live files with these bytes, at most `limit`, in no particular order.
+    /// Our live files with these bytes, at most `limit`, in no particular order: all, or only those that
+    /// peers are told of.
     pub fn paths_with_content(
         &mut self,
         folder: FolderId,
         hash: ContentHash,
+        of: IndexOf,
         limit: usize,
     ) -> Result<Vec<HeldFile>, StoreError> {
-        let files = self.find_content(folder, hash, limit);
+        let files = self.find_content(folder, hash, of, limit);
         self.home.note(files)
     }
 
@@ -209,16 +211,23 @@ impl Reader {
         &mut self,
         folder: FolderId,
         hash: ContentHash,
+        of: IndexOf,
         limit: usize,
     ) -> Result<Vec<HeldFile>, StoreError> {
         let mut files = Vec::new();
         let Some(number) = folder_number(&self.connection, folder)? else {
             return Ok(files);
         };
-        let mut statement = self.connection.prepare_cached(
-            "SELECT path, size, stamp_size, stamp_mtime, stamp_ctime, stamp_file_id FROM our_rows
-             WHERE folder = ?1 AND hash = ?2 LIMIT ?3",
-        )?;
+        let mut statement = self.connection.prepare_cached(match of {
+            IndexOf::Everything => {
+                "SELECT path, size, stamp_size, stamp_mtime, stamp_ctime, stamp_file_id FROM our_rows
+                 WHERE folder = ?1 AND hash = ?2 LIMIT ?3"
+            }
+            IndexOf::Told => {
+                "SELECT path, size, stamp_size, stamp_mtime, stamp_ctime, stamp_file_id FROM our_rows
+                 WHERE folder = ?1 AND hash = ?2 AND reach = 0 LIMIT ?3"
+            }
+        })?;
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
         let mut found = statement.query(params![number, hash.as_bytes(), limit])?;
         while let Some(row) = found.next()? {

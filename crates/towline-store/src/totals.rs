@@ -4,13 +4,19 @@
 //! of saturating, so that taking a row away always undoes adding it.
 
 use rusqlite::{Connection, Row, params};
-use towline_core::records::Totals;
+use towline_core::records::{Reach, Totals};
 
-use crate::columns::{KIND_DIRECTORY, KIND_FILE, KIND_SYMLINK};
+use crate::columns::{KIND_ABSENT, KIND_DIRECTORY, KIND_FILE, KIND_SYMLINK, reach_column};
 use crate::error::StoreError;
 
+/// What of a row counts: kind, size and reach.
+pub(crate) struct RowColumns(pub(crate) i64, pub(crate) Option<i64>, pub(crate) i64);
+
 /// Adds one of our rows, by its columns.
-pub(crate) fn add(totals: &mut Totals, kind: i64, size: Option<i64>) {
+pub(crate) fn add(totals: &mut Totals, RowColumns(kind, size, reach): RowColumns) {
+    if is_local(kind, reach) {
+        totals.local_changes += 1;
+    }
     match kind {
         KIND_FILE => {
             totals.files += 1;
@@ -24,7 +30,10 @@ pub(crate) fn add(totals: &mut Totals, kind: i64, size: Option<i64>) {
 }
 
 /// Takes away a row that was added before.
-pub(crate) fn take(totals: &mut Totals, kind: i64, size: Option<i64>) {
+pub(crate) fn take(totals: &mut Totals, RowColumns(kind, size, reach): RowColumns) {
+    if is_local(kind, reach) {
+        totals.local_changes = totals.local_changes.wrapping_sub(1);
+    }
     match kind {
         KIND_FILE => {
             totals.files = totals.files.wrapping_sub(1);
@@ -37,11 +46,23 @@ pub(crate) fn take(totals: &mut Totals, kind: i64, size: Option<i64>) {
     }
 }
 
+/// Whether a row is a change that is only here, as `Reach::is_local` has it.
+fn is_local(kind: i64, reach: i64) -> bool {
+    match reach {
+        EVERYONE => false,
+        YIELDS => kind != KIND_ABSENT,
+        _ => true,
+    }
+}
+
+const EVERYONE: i64 = reach_column(Reach::Everyone);
+const YIELDS: i64 = reach_column(Reach::Yields);
+
 /// The kept sums of a folder.
 pub(crate) fn load(connection: &Connection, folder: i64) -> Result<Totals, StoreError> {
     Ok(connection
         .prepare_cached(
-            "SELECT files, directories, symlinks, bytes, needs FROM folders WHERE id = ?1",
+            "SELECT files, directories, symlinks, bytes, needs, local_changes FROM folders WHERE id = ?1",
         )?
         .query_row([folder], |row| from_row(row, 0))?)
 }
@@ -54,7 +75,8 @@ pub(crate) fn save(
 ) -> Result<(), StoreError> {
     connection
         .prepare_cached(
-            "UPDATE folders SET files = ?2, directories = ?3, symlinks = ?4, bytes = ?5, needs = ?6
+            "UPDATE folders SET files = ?2, directories = ?3, symlinks = ?4, bytes = ?5, needs = ?6,
+                 local_changes = ?7
              WHERE id = ?1",
         )?
         .execute(params![
@@ -64,11 +86,12 @@ pub(crate) fn save(
             totals.symlinks.cast_signed(),
             totals.bytes.cast_signed(),
             totals.needs.cast_signed(),
+            totals.local_changes.cast_signed(),
         ])?;
     Ok(())
 }
 
-/// Reads the five columns of sums from `first` on.
+/// Reads the six columns of sums from `first` on.
 pub(crate) fn from_row(row: &Row<'_>, first: usize) -> rusqlite::Result<Totals> {
     let sum = |column: usize| row.get::<_, i64>(first + column).map(i64::cast_unsigned);
     Ok(Totals {
@@ -77,5 +100,6 @@ pub(crate) fn from_row(row: &Row<'_>, first: usize) -> rusqlite::Result<Totals> 
         symlinks: sum(2)?,
         bytes: sum(3)?,
         needs: sum(4)?,
+        local_changes: sum(5)?,
     })
 }

@@ -12,11 +12,11 @@ use towline_wire::entry::{Actor, Entry};
 use towline_wire::rel_path::RelPath;
 
 use crate::folder::conflict::conflict_paths;
-use crate::folder::observe::{Draft, edited};
+use crate::folder::observe::{Draft, edited, with_reach};
 use crate::folder::plan::PlannedStep;
 use crate::folder::verdict::Rest;
 use crate::io::{Found, HeldReason, Outcome};
-use crate::records::{DiskStamp, OurRow};
+use crate::records::{DiskStamp, OurRow, Reach};
 
 /// What has come in since a step was planned.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,6 +43,16 @@ pub(crate) struct Ended {
     pub(crate) outcome: Outcome,
     pub(crate) news: News,
     pub(crate) way: Way,
+}
+
+impl Ended {
+    /// Whether nothing was changed.
+    pub(crate) const fn is_undone(&self) -> bool {
+        match self.outcome {
+            Outcome::Done { .. } => false,
+            Outcome::Stale | Outcome::NoSource | Outcome::NotEmpty | Outcome::Held(_) => true,
+        }
+    }
 }
 
 /// The paths whose rows [`settle`] needs for an outcome: its own, and that of what was kept.
@@ -110,9 +120,17 @@ pub(crate) fn settle(ended: Vec<Ended>, rows: &BTreeMap<RelPath, OurRow>, us: Ac
                 settled.drafts.push(Draft {
                     entry: planned.becomes,
                     stamp,
+                    reach: planned.reach,
                 });
             }
             Outcome::Stale | Outcome::NotEmpty => {
+                if let (Outcome::NotEmpty, Some(row)) = (&outcome, rows.get(&path))
+                    && row.reach == Reach::Yields
+                {
+                    // Somebody has put something into it since it was given up.
+                    settled.drafts.push(held_again(row));
+                    settled.settled.push(path.clone());
+                }
                 // Perhaps a copy of what we have was moved here: then it has gone from its name.
                 let copies = rows.get(&path).map(|row| conflict_paths(&row.entry));
                 settled.unseen.extend(copies.into_iter().flatten());
@@ -151,5 +169,25 @@ fn overtaken(becomes: Entry, stamp: Option<DiskStamp>, row: Option<&OurRow>, us:
     let mut entry = becomes;
     entry.version = row.map(|row| row.entry.version.clone()).unwrap_or_default();
     entry.author = entry.version.bump(us);
-    Draft { entry, stamp }
+    // What was kept from peers is not told because a step met it; the plan sees that it is theirs.
+    let reach = row.map_or(Reach::Everyone, |row| match row.reach {
+        Reach::Everyone => Reach::Everyone,
+        Reach::Changed => Reach::Changed,
+        Reach::Added | Reach::Yields => Reach::Added,
+    });
+    let draft = Draft {
+        entry,
+        stamp,
+        reach: Reach::Everyone,
+    };
+    with_reach(draft, reach, row, us)
+}
+
+/// A directory that was to go and is in use again: new, and only here.
+fn held_again(row: &OurRow) -> Draft {
+    Draft {
+        entry: row.entry.clone(),
+        stamp: row.stamp,
+        reach: Reach::Added,
+    }
 }

@@ -15,6 +15,7 @@ use towline_wire::entry::Actor;
 use towline_wire::rel_path::RelPath;
 
 use crate::clock::Moment;
+use crate::folder::brake::Weighing;
 use crate::folder::plan::{Phase, PlannedStep, Sight};
 use crate::folder::settle::{Ended, News, Way};
 use crate::io::{ApplyId, NeedsOf, Outcome, PageEnd, ScanScope};
@@ -48,6 +49,8 @@ const RETRY_LAST: Duration = Duration::from_secs(60);
 enum State {
     /// Nothing is being walked.
     Resting,
+    /// The page after this path is next, to weigh what the phase would take away.
+    Weighing(Phase, Option<RelPath>),
     /// The page after this path is next.
     Walking(Phase, Option<RelPath>),
     /// All pages of the phase are planned; its steps are still under way.
@@ -147,8 +150,12 @@ impl Walk {
         self.below = Below::Nothing;
     }
 
-    /// What is needed to go on.
-    pub(crate) fn next(&mut self) -> Ask {
+    /// What is needed to go on; with what has to be weighed, before it is carried out.
+    pub(crate) fn next(&mut self, weighing: Weighing) -> Ask {
+        let weighed = |phase| match weighing {
+            Weighing::Needed => State::Weighing(phase, None),
+            Weighing::Needless => State::Walking(phase, None),
+        };
         loop {
             self.state = match std::mem::replace(&mut self.state, State::Resting) {
                 State::Resting if self.due == Due::No || self.put_off.len() > PUT_OFF_MAX => {
@@ -170,13 +177,17 @@ impl Walk {
                         Ask::Page(of, after)
                     };
                 }
+                State::Weighing(phase, after) => {
+                    self.state = State::Weighing(phase, after.clone());
+                    return Ask::Page(NeedsOf::Ours, after);
+                }
                 State::Draining(Phase::Directories) if !self.is_making_directories() => {
-                    State::Walking(Phase::Files, None)
+                    weighed(Phase::Files)
                 }
                 // What came in meanwhile need not wait for a huge file.
                 State::Draining(Phase::Files) if self.due == Due::Yes => self.begin(),
                 State::Draining(Phase::Files) if self.under_way.is_empty() => {
-                    State::Walking(Phase::Removals, None)
+                    weighed(Phase::Removals)
                 }
                 State::Draining(Phase::Removals) if self.under_way.is_empty() => {
                     let going = std::mem::take(&mut self.going);
@@ -208,6 +219,24 @@ impl Walk {
         self.under_way
             .values()
             .any(|step| step.planned.phase() == Phase::Directories)
+    }
+
+    /// Whether a page is one to weigh: for which phase, and whether more pages follow.
+    pub(crate) fn weighs(&mut self, needs: &[Need], end: PageEnd) -> Option<(Phase, PageEnd)> {
+        let State::Weighing(phase, after) = &mut self.state else {
+            return None;
+        };
+        let phase = *phase;
+        match (end, needs.last()) {
+            (PageEnd::More, Some(last)) => {
+                *after = Some(last.path.clone());
+                Some((phase, PageEnd::More))
+            }
+            (PageEnd::End, _) | (PageEnd::More, None) => {
+                self.state = State::Walking(phase, None);
+                Some((phase, PageEnd::End))
+            }
+        }
     }
 
     /// Takes a page of needs; returns those that may be planned now.

@@ -169,6 +169,8 @@ impl World {
                 StoreOp::PutStamps { stamps, .. } => stamps.truncate(stamps.len() / 2),
                 StoreOp::PutDeviceName(_)
                 | StoreOp::PutDeviceSettings(_)
+                | StoreOp::PutBrakes { .. }
+                | StoreOp::AddNeeds { .. }
                 | StoreOp::BeginIncarnation(_)
                 | StoreOp::PutPeer(_)
                 | StoreOp::RemovePeer(_)

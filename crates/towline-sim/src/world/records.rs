@@ -12,11 +12,14 @@ impl World {
     pub(super) fn store_asked(&mut self, seat: usize, request: StoreRequest) {
         let request = self.forged(request);
         if let StoreRequest::Persist(_, operations) = &request {
+            self.watch_brakes(seat, operations);
             let touches = |operation: &StoreOp| match operation {
                 StoreOp::PutOurRows { .. }
                 | StoreOp::PutStamps { .. }
                 | StoreOp::PutPeerRows { .. }
                 | StoreOp::ForgetPeerRows { .. }
+                | StoreOp::AddNeeds { .. }
+                | StoreOp::PutBrakes { .. }
                 | StoreOp::SettleNeeds { .. } => true,
                 StoreOp::PutDeviceName(_)
                 | StoreOp::PutDeviceSettings(_)

@@ -27,6 +27,8 @@ impl World {
         self.resume_all();
         self.pass(Duration::from_secs(2));
         self.rescan_all();
+        self.end_one_way();
+        self.decide_brakes();
         if !self.rests() || !self.holds() {
             return;
         }
@@ -155,6 +157,18 @@ impl World {
             14
         } else {
             3
+        }
+    }
+
+    /// Lets time pass until all are connected and nothing is worked on any more.
+    pub(super) fn become_quiet(&mut self) {
+        let begun = self.now;
+        let mut quiet = 0;
+        while quiet < 15 && self.now - begun < REST_WITHIN && self.violations.is_empty() {
+            let work = self.at_rest();
+            self.pass(Duration::from_secs(5));
+            let is_quiet = self.at_rest() == work && self.all_connected();
+            quiet = if is_quiet { quiet + 1 } else { 0 };
         }
     }
 

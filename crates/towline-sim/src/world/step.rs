@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use towline_core::io::{ApplyId, DiskEvent, Expected, Found, HeldReason, Input, Outcome, Step};
 use towline_wire::entry::{Content, UnixNanos};
-use towline_wire::ids::FolderId;
+use towline_wire::ids::{ContentHash, FolderId};
 use towline_wire::rel_path::RelPath;
 
 use super::fetch::Fetching;
@@ -118,6 +118,14 @@ impl World {
         }
     }
 
+    /// The bytes of the file that lies at a path.
+    fn lies(&self, seat: usize, path: &RelPath) -> Option<ContentHash> {
+        match self.seat(seat).tree.get(path)?.kind {
+            Kind::File { hash, .. } => Some(hash),
+            Kind::Directory | Kind::Symlink(_) => None,
+        }
+    }
+
     /// A step is carried out.
     pub(super) fn commit(&mut self, seat: usize, apply: u64, number: usize) {
         self.step_ends(seat, apply, number, Self::carry_out);
@@ -146,7 +154,13 @@ impl World {
             fetching,
             bytes,
         } = one;
+        let lay = self.lies(seat, &step.path);
         let outcome = how(self, seat, &step, bytes);
+        if let (Outcome::Done { .. }, Some(hash)) = (&outcome, lay)
+            && !self.seat(seat).tree.holds(hash)
+        {
+            self.note_taken(seat);
+        }
         let litters = self.has(Mutation::LitterLeft) && !matches!(outcome, Outcome::Done { .. });
         let tree = &mut self.seat_mut(seat).tree;
         if let Some(file) = fetching.temporary

@@ -2,8 +2,8 @@
 
 use std::thread;
 
-use towline_core::io::PageEnd;
-use towline_core::records::{StoreOp, Totals};
+use towline_core::io::{IndexOf, PageEnd};
+use towline_core::records::{OurRow, Reach, StoreOp, Totals};
 use towline_store::HeldFile;
 use towline_wire::entry::Content;
 
@@ -151,7 +151,9 @@ fn content_is_found_by_hash_with_its_stamp_and_not_beyond_the_limit() {
         vec![StoreOp::PutFolder(folder_record(1)), put_ours(rows)],
     );
     let mut reader = store.reader().unwrap();
-    let found = reader.paths_with_content(folder(1), hash(2), 9).unwrap();
+    let found = reader
+        .paths_with_content(folder(1), hash(2), IndexOf::Everything, 9)
+        .unwrap();
     assert_eq!(
         found,
         [HeldFile {
@@ -162,14 +164,14 @@ fn content_is_found_by_hash_with_its_stamp_and_not_beyond_the_limit() {
     );
     assert_eq!(
         reader
-            .paths_with_content(folder(1), hash(1), 1)
+            .paths_with_content(folder(1), hash(1), IndexOf::Everything, 1)
             .unwrap()
             .len(),
         1
     );
     assert!(
         reader
-            .paths_with_content(folder(2), hash(1), 9)
+            .paths_with_content(folder(2), hash(1), IndexOf::Everything, 9)
             .unwrap()
             .is_empty()
     );
@@ -193,4 +195,26 @@ fn a_folder_without_a_record_has_nothing_to_read() {
             .is_empty()
     );
     assert_eq!(reader.totals(folder(1)).unwrap(), Totals::default());
+}
+
+#[test]
+fn bytes_that_nobody_is_told_of_are_not_among_those_for_peers() {
+    let (_home, mut store) = new_store();
+    let only_here = OurRow {
+        reach: Reach::Added,
+        ..our(entry("mine", &[(1, 1)], bytes(1, 5)), 1)
+    };
+    persist(
+        &mut store,
+        vec![
+            StoreOp::PutFolder(folder_record(1)),
+            put_ours(vec![only_here]),
+        ],
+    );
+    let mut reader = store.reader().unwrap();
+    let mut count = |of| {
+        let found = reader.paths_with_content(folder(1), hash(1), of, 9);
+        found.unwrap().len()
+    };
+    assert_eq!((count(IndexOf::Everything), count(IndexOf::Told)), (1, 0));
 }

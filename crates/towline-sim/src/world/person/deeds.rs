@@ -29,6 +29,9 @@ impl World {
     }
 
     pub(super) fn consumed(&mut self, seat: usize, gone: Gone) {
+        if self.keeps_to_itself(seat) {
+            return;
+        }
         for (path, node) in gone {
             self.ledger.consumed(&node.kind.content(), &path, seat);
         }
@@ -47,6 +50,9 @@ impl World {
         gone.retain(|(old, node)| old != path || !node.kind.content().same_bytes(content));
         let is_write = gone.len() == before;
         self.consumed(seat, gone);
+        if self.keeps_to_itself(seat) {
+            return;
+        }
         if is_write {
             self.ledger.born(content, path, seat);
         } else {
@@ -148,6 +154,19 @@ impl World {
         }
     }
 
+    /// A person deletes everything.
+    pub(in super::super) fn clear(&mut self, seat: usize) {
+        let tree = &self.seat(seat).tree;
+        let all: Vec<RelPath> = tree
+            .iter()
+            .filter(|(path, _)| path.parent().is_none())
+            .map(|(path, _)| path.clone())
+            .collect();
+        for path in all {
+            self.delete(seat, &path);
+        }
+    }
+
     pub(super) fn delete(&mut self, seat: usize, path: &RelPath) {
         if !self.can_touch(seat, path) {
             return;
@@ -194,7 +213,9 @@ impl World {
             if let Some(content) = content {
                 let (gone, rest) = over.into_iter().partition(|(path, _)| *path == new);
                 over = rest;
-                self.ledger.consumed(&content, &old, seat);
+                if !self.keeps_to_itself(seat) {
+                    self.ledger.consumed(&content, &old, seat);
+                }
                 self.replaced(seat, gone, &content, &new);
             }
         }

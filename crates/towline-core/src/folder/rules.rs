@@ -321,7 +321,12 @@ fn translated(pattern: &str) -> Option<String> {
                     && (after.is_empty() || after.starts_with('/') || after.starts_with("\\/"));
                 // Two or more are of their own kind only where they stand alone between slashes.
                 let is_deep = after.len() < rest.len() && is_component && pattern.contains('/');
-                said.push_str(if is_deep { "**" } else { "*" });
+                said.push_str(match (is_deep, after.starts_with('\\')) {
+                    (false, _) => "*",
+                    (true, false) => "**",
+                    // Git lets them stand for no directory at all only before a bare slash.
+                    (true, true) => "**/*",
+                });
                 rest = after;
             }
             '[' => {

@@ -171,6 +171,8 @@ impl World {
                 | StoreOp::PutDeviceSettings(_)
                 | StoreOp::PutBrakes { .. }
                 | StoreOp::AddNeeds { .. }
+                | StoreOp::RenewNeeds { .. }
+                | StoreOp::ForgetStamps { .. }
                 | StoreOp::BeginIncarnation(_)
                 | StoreOp::PutPeer(_)
                 | StoreOp::RemovePeer(_)

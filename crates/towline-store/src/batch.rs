@@ -14,7 +14,8 @@ use towline_wire::ids::{DeviceId, FolderId, Incarnation, Sequence};
 use towline_wire::rel_path::RelPath;
 
 use crate::columns::{
-    Actors, EntryColumns, device_number, encode, folder_number, known_device, stamp_columns,
+    Actors, EntryColumns, KIND_ABSENT, device_number, encode, folder_number, known_device,
+    stamp_columns,
 };
 use crate::error::StoreError;
 use crate::{load, restore, settings, totals};
@@ -207,6 +208,7 @@ impl<'store> Batch<'store> {
             stamp,
         } in rows
         {
+            let path = &entry.path;
             let entry = EntryColumns::of(entry, self.connection, self.actors)?;
             let old: Option<(i64, i64, Option<i64>)> = find
                 .query_row(params![folder, entry.path], |row| row.try_into())
@@ -231,14 +233,30 @@ impl<'store> Batch<'store> {
             statement.raw_bind_parameter(12, stamp_mtime)?;
             statement.raw_bind_parameter(13, stamp_ctime)?;
             statement.raw_bind_parameter(14, stamp_file_id)?;
-            if let Some((number, kind, size)) = old {
-                totals::take(&mut sums, kind, size);
+            if let Some((number, ..)) = old {
                 statement.raw_bind_parameter(15, number)?;
             } else {
                 statement.raw_bind_parameter(15, folder)?;
                 statement.raw_bind_parameter(16, entry.path)?;
             }
             statement.raw_execute()?;
+            if let Some(conflicted) = path.conflicted() {
+                let was_there = old.is_some_and(|(_, kind, _)| kind != KIND_ABSENT);
+                let is_there = entry.kind != KIND_ABSENT;
+                if was_there != is_there
+                    && !totals::has_other_copy(self.connection, folder, &conflicted, entry.path)?
+                {
+                    sums.conflicts = if is_there {
+                        sums.conflicts.wrapping_add(1)
+                    } else {
+                        sums.conflicts.wrapping_sub(1)
+                    };
+                }
+                continue;
+            }
+            if let Some((_, kind, size)) = old {
+                totals::take(&mut sums, kind, size);
+            }
             totals::add(&mut sums, entry.kind, entry.size);
         }
         totals::save(self.connection, folder, &sums)

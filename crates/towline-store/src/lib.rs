@@ -24,6 +24,6 @@ mod store;
 mod totals;
 
 pub use error::{OpenError, StoreError};
-pub use reader::{HeldFile, Reader};
+pub use reader::{Conflict, HeldFile, Reader};
 pub use schema::NEWEST_VERSION;
 pub use store::{Opened, Records, Store};

@@ -209,7 +209,14 @@ impl Folder {
             needs: self.needs.len() as u64,
             ..Totals::default()
         };
+        let mut conflicts = BTreeSet::new();
         for row in self.ours.values() {
+            if let Some(path) = row.entry.path.conflicted() {
+                if row.entry.content != Content::Absent {
+                    conflicts.insert(path);
+                }
+                continue;
+            }
             match &row.entry.content {
                 Content::Absent => {}
                 Content::Symlink { .. } => totals.symlinks += 1,
@@ -220,6 +227,7 @@ impl Folder {
                 }
             }
         }
+        totals.conflicts = conflicts.len() as u64;
         totals
     }
 }

@@ -134,7 +134,7 @@ fn folders(connection: &Connection) -> Result<Vec<RestoredFolder>, StoreError> {
     let mut statement = connection.prepare(
         "SELECT id, folder, label, root,
              (SELECT max(sequence) FROM our_rows WHERE our_rows.folder = folders.id),
-             files, directories, symlinks, bytes, needs, settings
+             files, directories, symlinks, bytes, needs, conflicts, settings
          FROM folders ORDER BY folder",
     )?;
     let mut found = statement.query([])?;
@@ -148,7 +148,7 @@ fn folders(connection: &Connection) -> Result<Vec<RestoredFolder>, StoreError> {
                 label: row.get(2)?,
                 root: RootPath(row.get(3)?),
                 shared_with: shared_with(connection, number)?,
-                settings: settings::folder_settings(&row.get::<_, String>(10)?)?,
+                settings: settings::folder_settings(&row.get::<_, String>(11)?)?,
             },
             last_sequence: Sequence(last.unwrap_or(0).cast_unsigned()),
             have: positions(connection, number)?,

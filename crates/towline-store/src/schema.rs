@@ -160,9 +160,10 @@ fn migrate(
 }
 
 /// All migrations, oldest first. The one at index n makes version n + 1.
-const MIGRATIONS: [&str; 2] = [
+const MIGRATIONS: [&str; 3] = [
     include_str!("migrations/1.sql"),
     include_str!("migrations/2.sql"),
+    include_str!("migrations/3.sql"),
 ];
 
 /// The version of stores that this build writes.

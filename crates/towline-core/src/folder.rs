@@ -107,7 +107,6 @@ pub struct Folder {
     /// What the root remembers of the store's age, as far as we know.
     noted: Option<Age>,
     applied: u64,
-    conflicts: u64,
 }
 
 /// A decision to be made.
@@ -176,7 +175,6 @@ impl Folder {
             exchange: Exchange::new(id),
             noted: None,
             applied: 0,
-            conflicts: 0,
         }
     }
 
@@ -302,7 +300,6 @@ impl Folder {
             state: self.state(),
             totals: self.totals,
             applied: self.applied,
-            conflicts: self.conflicts,
             held_back: self.look.held_back(),
             peers: self
                 .record

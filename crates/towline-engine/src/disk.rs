@@ -22,6 +22,7 @@ mod outcome;
 mod own_writes;
 mod parents;
 mod pool;
+mod preview;
 mod root;
 mod rows;
 mod scan;
@@ -51,11 +52,12 @@ pub(crate) use handle::append_at;
 pub(crate) use handle::mark_of;
 pub(crate) use hash_tree::{HashTree, PartHash, UNIT_BYTES, part_hash};
 pub(crate) use pool::{Pool, PoolClosed};
+pub(crate) use preview::Preview;
 pub(crate) use root::Root;
 pub(crate) use rows::{KnownRows, OpenRows};
 pub(crate) use serve::{Opener, open_for_serving, still_has};
 pub(crate) use stage::{FileShape, StageFault, Staged, StagedFile};
-pub(crate) use versions::{RestoreFault, Version};
+pub(crate) use versions::{Case, Choice, RestoreFault, Version};
 
 use crate::tasks::Tasks;
 

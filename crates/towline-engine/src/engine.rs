@@ -22,13 +22,13 @@ use towline_core::device::{Birth, Device};
 use towline_core::identity::Identity;
 use towline_core::io::{Input, Output, StoreReply, StoreRequest};
 use towline_store::{OpenError, Opened, Store};
-use towline_wire::ids::Incarnation;
+use towline_wire::ids::{DeviceId, FolderId, Incarnation};
 use towline_wire::server_url::{ServerUrl, ServerUrlError};
 use tracing::{error, info};
 use zeroize::Zeroizing;
 
 use crate::clock::Clock;
-use crate::folders::{Folders, Past};
+use crate::folders::{Folders, Inbox, Past};
 use crate::key::{self, KeyError, KeyPreference};
 use crate::ledger::Ledger;
 use crate::local;
@@ -149,6 +149,7 @@ pub struct Handle {
     commands: mpsc::Sender<(Command, oneshot::Sender<Result<Answer, Refusal>>)>,
     views: watch::Receiver<Arc<View>>,
     past: Past,
+    inbox: Inbox,
     stop: CancellationToken,
 }
 
@@ -232,6 +233,7 @@ impl Engine {
             commands,
             views,
             past: folders.past(),
+            inbox: folders.inbox(),
             stop: stop.clone(),
         };
         let (end, ended) = oneshot::channel();
@@ -289,8 +291,8 @@ impl Handle {
     /// Gives a command and waits for its answer.
     pub async fn command(&self, command: CommandView) -> Result<AnswerView, ViewError> {
         let command = match view::command(command)? {
-            Asked::OfDevice(command) => command,
-            Asked::OfPast(folder, asked) => {
+            Asked::Device(command) => command,
+            Asked::Past(folder, asked) => {
                 let id = folder.to_string();
                 if !self
                     .views
@@ -303,6 +305,10 @@ impl Handle {
                 }
                 return self.past.ask(folder, asked).await;
             }
+            Asked::Inbox(folder, asked) => {
+                let known = self.known_devices(folder)?;
+                return self.inbox.ask(folder, asked, known).await;
+            }
         };
         let (reply, answer) = oneshot::channel();
         let stopping = || ViewError::new("stopping");
@@ -314,6 +320,18 @@ impl Handle {
             Ok(answer) => Ok(view::answer(answer)),
             Err(refusal) => Err(view::refusal(refusal)),
         }
+    }
+
+    /// The devices whose names a person knows, for a folder that is here.
+    fn known_devices(&self, folder: FolderId) -> Result<Vec<DeviceId>, ViewError> {
+        let view = self.views.borrow();
+        let id = folder.to_string();
+        if !view.folders.iter().any(|known| known.id == id) {
+            return Err(ViewError::new("unknown_folder"));
+        }
+        let peers = view.peers.iter().map(|peer| &peer.id);
+        let ids = peers.chain([&view.device.id]);
+        Ok(ids.filter_map(|id| id.parse().ok()).collect())
     }
 
     /// The latest view.

@@ -4,6 +4,8 @@
 //! data streams are answered here. Nothing is decided: what a step means is the plan's business, and
 //! who may read what is told by `Grant`.
 
+mod inbox;
+
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
@@ -28,6 +30,8 @@ use crate::transfer::{
     Work,
 };
 use crate::view::{self, AnswerView, AskedOfPast, TransferView, ViewError};
+
+pub(crate) use inbox::Inbox;
 
 /// Events of the disk that may wait for the loop: 256. Pages of scans are bounded by their own
 /// credit; when this is full the disk waits.
@@ -178,6 +182,11 @@ impl Folders {
     /// What was replaced and deleted in all folders.
     pub(crate) fn past(&self) -> Past {
         Past(Arc::downgrade(&self.library))
+    }
+
+    /// What is in conflict in all folders.
+    pub(crate) fn inbox(&self) -> Inbox {
+        Inbox::of(&self.library)
     }
 
     /// Whether anything moves, so that views change without the core.

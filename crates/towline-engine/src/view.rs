@@ -22,8 +22,8 @@ pub use settings::{
 };
 
 pub(crate) use translate::{
-    Asked, AskedOfPast, Surroundings, answer, command, refusal, restore_fault, restored, versions,
-    view,
+    Asked, AskedOfInbox, AskedOfPast, Surroundings, answer, command, conflict_fault, conflicts,
+    preview, refusal, restore_fault, restored, versions, view,
 };
 
 /// Everything that a person can see at once.
@@ -283,7 +283,7 @@ pub struct FolderView {
     /// Paths that still differ from what peers have.
     #[ts(type = "number")]
     pub needs: u64,
-    /// Conflict copies made since the start.
+    /// Paths in conflict: with versions that wait for a decision.
     #[ts(type = "number")]
     pub conflicts: u64,
     /// Bytes in motion towards this device.
@@ -476,7 +476,7 @@ pub enum CommandView {
         /// Most entries in the answer, at most 1000.
         limit: u32,
     },
-    /// Lists the conflicts of a folder, by path.
+    /// Lists the conflicts of a folder, in the order of names, each below its directory.
     Conflicts {
         /// Which folder.
         folder: String,
@@ -603,7 +603,7 @@ pub enum AnswerView {
         /// Whether there are more.
         more: bool,
     },
-    /// A page of conflicts, by path.
+    /// A page of conflicts, each below its directory.
     Conflicts {
         /// The page.
         conflicts: Vec<ConflictView>,
@@ -690,7 +690,8 @@ pub struct ViewError {
     /// `root_no_access`, `root_read_only`, `code_letter`, `code_length`, `code_host`, `link`,
     /// `setting`, `id`, `malformed`, `stopping`, `path`, `version`, `unknown_version`, `folder_paused`,
     /// `version_directory`, `version_parent`, `version_changing`, or `version_` and the reason of an entry
-    /// that is held back.
+    /// that is held back; `choice`, `unknown_conflict`, `conflict_directory`, `conflict_parent`,
+    /// `conflict_changing`, or `conflict_` and such a reason.
     pub code: String,
     /// What it was about, if that helps; never a secret.
     pub detail: Option<String>,

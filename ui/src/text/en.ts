@@ -114,7 +114,7 @@ export function english(numbers: Numbers) {
           : `${numbers.bytes(bytes)} since start`,
       conflicts: "Conflicts",
       conflictsText: (count: number) =>
-        `${n(count, "conflict copy", "conflict copies")} beside the original: both versions are kept. Look for “conflict” in the folder.`,
+        `${n(count, "file")} written on two devices at once: all versions are kept. “towline conflicts” lists them.`,
       peersTitle: "Devices",
       nobody: "Only this device has this folder. Invite another one:",
       inviteMore: "Invite another device:",

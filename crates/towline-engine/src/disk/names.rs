@@ -2,10 +2,8 @@
 
 use std::ffi::OsStr;
 
-use towline_wire::rel_path::RelPath;
-
 /// Whether a component can be a file's name on this system. Elsewhere than on Windows every
-/// component of a [`RelPath`] can; the filesystem may still refuse it.
+/// component of a path in a folder can; the filesystem may still refuse it.
 pub(crate) fn possible(name: &str) -> bool {
     !cfg!(windows) || possible_on_windows(name)
 }
@@ -38,9 +36,9 @@ fn possible_on_windows(name: &str) -> bool {
         && !numbered("LPT")
 }
 
-/// A path for people: valid text as it is, other bytes as `\xNN`.
-pub(crate) fn escaped(directory: Option<&RelPath>, name: &OsStr) -> String {
-    let mut shown = directory.map_or_else(String::new, |path| format!("{path}/"));
+/// A name for people: valid text as it is, other bytes as `\xNN`.
+pub(crate) fn escaped(name: &OsStr) -> String {
+    let mut shown = String::new();
     for chunk in name.as_encoded_bytes().utf8_chunks() {
         shown.push_str(chunk.valid());
         for byte in chunk.invalid() {

@@ -27,9 +27,11 @@ use super::handle::{Directory, Kind, Mark, new_file_mode, write_all_at};
 use super::pool::lock;
 use super::root::Root;
 
+mod decide;
 mod prune;
 mod restore;
 
+pub(crate) use decide::{Case, Choice};
 pub(crate) use restore::RestoreFault;
 
 /// The version store's directory in the marker directory.
@@ -84,7 +86,7 @@ struct Day {
     next: u64,
 }
 
-/// One line of names.
+/// One line of names. A copy in the conflict inbox is a version of the path that it lost.
 #[derive(Debug, Serialize, Deserialize)]
 struct Line {
     number: u64,
@@ -185,7 +187,7 @@ impl State {
                 number: today.next,
                 kept: kept.0,
                 since: stamp.ctime.0,
-                path: (*path).clone(),
+                path: path.conflicted().unwrap_or_else(|| (*path).clone()),
             };
             serde_json::to_writer(&mut text, &line)?;
             text.push(b'\n');

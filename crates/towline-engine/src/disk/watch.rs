@@ -1,7 +1,7 @@
 //! Listens to the system's file events below one root and turns them into hints.
 //!
 //! A hint is a path in the folder, or "events were lost". What happens in the marker directory is
-//! ours and ignored. Events are never trusted for what happened, only for where to look; when the
+//! ours and ignored, but for copies in the conflict inbox. Events are never trusted for what happened, only for where to look; when the
 //! system cannot watch (a limit, a network filesystem) the caller looks at everything from time to
 //! time instead.
 
@@ -9,6 +9,7 @@ use std::path::Path;
 
 use notify::event::{AccessKind, AccessMode, EventKind};
 use notify::{Config, ErrorKind, RecommendedWatcher, RecursiveMode, Watcher as _};
+use towline_wire::rel_path::inbox::inbox;
 use towline_wire::rel_path::{MARKER_DIRECTORY, RelPath};
 
 /// Where something may have changed.
@@ -67,7 +68,12 @@ impl Watcher {
             .map_err(fault_of)?;
         // Where every directory is watched by itself, ours need not be. Elsewhere this is refused,
         // and our events are dropped one by one.
-        let _ = events.unwatch(&root.join(MARKER_DIRECTORY));
+        if events.unwatch(&root.join(MARKER_DIRECTORY)).is_ok() {
+            let inbox = root.join(inbox());
+            events
+                .watch(&inbox, RecursiveMode::Recursive)
+                .map_err(fault_of)?;
+        }
         Ok(Self { _events: events })
     }
 }
@@ -116,9 +122,6 @@ fn hint_at(root: &Path, path: &Path) -> Option<Hint> {
         let Some(name) = component.as_os_str().to_str() else {
             break;
         };
-        if text.is_empty() && name == MARKER_DIRECTORY {
-            return None;
-        }
         if !text.is_empty() {
             text.push('/');
         }
@@ -131,6 +134,7 @@ fn hint_at(root: &Path, path: &Path) -> Option<Hint> {
             Hint::Lost
         });
     }
+    // What is no path is ours, or cannot be synced.
     RelPath::parse(text).ok().map(Hint::At)
 }
 
@@ -145,6 +149,9 @@ mod tests {
         let path = |text: &str| Some(Hint::At(RelPath::parse(text).unwrap()));
         assert_eq!(at("/r/.towline/tmp/new-1"), None);
         assert_eq!(at("/r/.towline"), None);
+        assert_eq!(at("/r/.towline/conflicts/a"), None);
+        let copy = ".towline/conflicts/a/.conflict-abcdefgh-0123ab";
+        assert_eq!(at(&format!("/r/{copy}")), path(copy));
         assert_eq!(at("/r/a/.towline"), path("a/.towline"));
         assert_eq!(at("/r/a/b"), path("a/b"));
         assert_eq!(at("/r"), Some(Hint::Root));

@@ -1,5 +1,7 @@
 //! From the core's snapshot to a view, and from a shell's command to the core's.
 
+mod conflicts;
+
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 use std::path::Path as FilePath;
@@ -28,6 +30,8 @@ use super::{
     InvitationView, KeyPlace, LinkView, PairingView, PathView, PeerView, Secret, ServerStateView,
     ServerView, StoreCondition, SymbolView, TransferView, VersionView, View, ViewError,
 };
+
+pub(crate) use conflicts::{AskedOfInbox, conflict_fault, conflicts, preview};
 
 /// What a view shows that the core does not know.
 #[derive(Debug)]
@@ -96,9 +100,11 @@ pub(crate) fn view(snapshot: &Snapshot, around: &Surroundings<'_>) -> View {
 #[derive(Debug)]
 pub(crate) enum Asked {
     /// The device, which decides.
-    OfDevice(Command),
+    Device(Command),
     /// The version store of a folder on the disk.
-    OfPast(FolderId, AskedOfPast),
+    Past(FolderId, AskedOfPast),
+    /// The conflict inbox of a folder.
+    Inbox(FolderId, AskedOfInbox),
 }
 
 /// What a version store is asked.
@@ -124,7 +130,7 @@ pub(crate) enum AskedOfPast {
 
 /// Parses a shell's command.
 pub(crate) fn command(command: CommandView) -> Result<Asked, ViewError> {
-    Ok(Asked::OfDevice(match command {
+    Ok(Asked::Device(match command {
         CommandView::History {
             folder,
             path,
@@ -138,7 +144,7 @@ pub(crate) fn command(command: CommandView) -> Result<Asked, ViewError> {
                     .unwrap_or(VERSIONS_MAX)
                     .clamp(1, VERSIONS_MAX),
             };
-            return Ok(Asked::OfPast(folder_id(&folder)?, asked));
+            return Ok(Asked::Past(folder_id(&folder)?, asked));
         }
         CommandView::Restore {
             folder,
@@ -149,12 +155,21 @@ pub(crate) fn command(command: CommandView) -> Result<Asked, ViewError> {
                 path: rel_path(path)?,
                 version: version.as_deref().map(version_id).transpose()?,
             };
-            return Ok(Asked::OfPast(folder_id(&folder)?, asked));
+            return Ok(Asked::Past(folder_id(&folder)?, asked));
+        }
+        CommandView::Conflicts {
+            folder,
+            after,
+            limit,
+        } => return conflicts::list(&folder, after, limit),
+        CommandView::Resolve { folder, path, keep } => {
+            return conflicts::decide(&folder, path, keep);
+        }
+        CommandView::Preview { folder, path } => {
+            let asked = AskedOfInbox::Preview(rel_path(path)?);
+            return Ok(Asked::Inbox(folder_id(&folder)?, asked));
         }
         CommandView::Files { .. }
-        | CommandView::Conflicts { .. }
-        | CommandView::Resolve { .. }
-        | CommandView::Preview { .. }
         | CommandView::Revert { .. }
         | CommandView::Override { .. }
         | CommandView::ReleaseBrake { .. }
@@ -430,7 +445,7 @@ fn folder(summary: &FolderSummary, around: &Surroundings<'_>) -> FolderView {
         directories: summary.totals.directories,
         bytes: summary.totals.bytes,
         needs: summary.totals.needs,
-        conflicts: summary.conflicts,
+        conflicts: summary.totals.conflicts,
         transfer: around
             .transfers
             .get(&summary.record.id)

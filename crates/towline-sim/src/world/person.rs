@@ -127,6 +127,7 @@ impl World {
             .tree
             .iter()
             .map(|(path, _)| path.clone())
+            .filter(|path| !path.is_in_inbox())
             .collect();
         self.dice.pick(&paths).cloned()
     }
@@ -137,6 +138,7 @@ impl World {
             .tree
             .iter()
             .filter(|(_, node)| matches!(node.kind, Kind::File { .. }))
+            .filter(|(path, _)| !path.is_in_inbox())
             .map(|(path, _)| path.clone())
             .collect();
         self.dice.pick(&paths).cloned()

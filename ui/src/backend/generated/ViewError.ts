@@ -10,7 +10,8 @@ export type ViewError = {
  * `root_no_access`, `root_read_only`, `code_letter`, `code_length`, `code_host`, `link`,
  * `setting`, `id`, `malformed`, `stopping`, `path`, `version`, `unknown_version`, `folder_paused`,
  * `version_directory`, `version_parent`, `version_changing`, or `version_` and the reason of an entry
- * that is held back.
+ * that is held back; `choice`, `unknown_conflict`, `conflict_directory`, `conflict_parent`,
+ * `conflict_changing`, or `conflict_` and such a reason.
  */
 code: string, 
 /**

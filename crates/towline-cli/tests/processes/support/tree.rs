@@ -24,12 +24,19 @@ pub(crate) enum Lying {
     Symlink(PathBuf),
 }
 
-/// Everything below `root` but Towline's own directory, by relative path.
+/// Everything below `root`, by relative path; of Towline's own directory only the copies in the conflict
+/// inbox.
 pub(crate) fn read(root: &Path) -> BTreeMap<PathBuf, Lying> {
     let mut found = BTreeMap::new();
+    read_into(root, Path::new(INBOX), &mut found);
+    // Its directories are no entries.
+    found.retain(|_, lying| *lying != Lying::Directory);
     read_into(root, Path::new(""), &mut found);
     found
 }
+
+/// The conflict inbox of a root.
+pub(crate) const INBOX: &str = ".towline/conflicts";
 
 fn read_into(root: &Path, below: &Path, found: &mut BTreeMap<PathBuf, Lying>) {
     let entries = match fs::read_dir(root.join(below)) {
@@ -68,6 +75,15 @@ fn read_one(path: &Path) -> Option<Lying> {
         executable: metadata.permissions().mode() & 0o100 != 0,
         mtime: metadata.mtime(),
     })
+}
+
+/// What lies there, as text.
+pub(crate) fn text_of(lying: &Lying) -> String {
+    match lying {
+        Lying::File { bytes, .. } => String::from_utf8_lossy(bytes).into_owned(),
+        Lying::Directory => "a directory".to_owned(),
+        Lying::Symlink(target) => target.display().to_string(),
+    }
 }
 
 /// The first difference between two trees, in words.
@@ -230,8 +246,8 @@ pub(crate) fn settle_all(all: &[(&Device, &Path)]) {
 /// Files that lie there and are not yet in the device's view.
 fn unseen(root: &Path, view: &Value) -> Option<String> {
     let lying = read(root)
-        .into_values()
-        .filter(|lying| matches!(lying, Lying::File { .. }))
+        .into_iter()
+        .filter(|(path, lying)| !path.starts_with(INBOX) && matches!(lying, Lying::File { .. }))
         .count();
     let seen = count(view, "files");
     (seen != lying as u64).then(|| {

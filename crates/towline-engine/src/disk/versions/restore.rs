@@ -46,6 +46,15 @@ impl From<io::Error> for RestoreFault {
     }
 }
 
+/// What a fault on the way to a place means.
+pub(super) fn no_way(fault: io::Error) -> RestoreFault {
+    if fault.kind() == io::ErrorKind::NotADirectory {
+        RestoreFault::NoWay
+    } else {
+        fault.into()
+    }
+}
+
 impl Root {
     /// Brings a version of this path back; the newest when none is named. Durable when it returns.
     pub(crate) fn restore(
@@ -63,13 +72,7 @@ impl Root {
         }
         let (id, day) = self.find(path, id)?;
         let mut parents = Parents::new(self);
-        let directory = parents.of(path, Missing::Make).map_err(|fault| {
-            if fault.kind() == io::ErrorKind::NotADirectory {
-                RestoreFault::NoWay
-            } else {
-                fault.into()
-            }
-        })?;
+        let directory = parents.of(path, Missing::Make).map_err(no_way)?;
         let (name, number) = (path.file_name(), id.number.to_string());
         match mark_if_any(directory, name)? {
             None => day.rename_new(&number, directory, name)?,

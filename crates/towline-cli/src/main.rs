@@ -73,6 +73,14 @@ enum Command {
         #[arg(long = "version", value_name = "VERSION")]
         id: Option<String>,
     },
+    /// List a folder's conflicts, or decide them; a decision reaches every device.
+    #[command(args_conflicts_with_subcommands = true, arg_required_else_help = true)]
+    Conflicts {
+        #[command(subcommand)]
+        action: Option<ConflictsAction>,
+        /// The folder's label, or the beginning of its id.
+        folder: Option<String>,
+    },
     /// Show how this device, its peers and its folders are.
     Status {
         /// Go on showing it after every change, until interrupted.
@@ -122,6 +130,38 @@ enum PeersAction {
         /// The peer's name, or the beginning of its id.
         peer: String,
     },
+}
+
+#[derive(Debug, Subcommand)]
+enum ConflictsAction {
+    /// Decide which version of a file stays; what gives way can be brought back with `towline restore`.
+    Keep {
+        /// The folder's label, or the beginning of its id.
+        folder: String,
+        /// The file in conflict, named as it lies in the folder.
+        #[arg(required_unless_present = "everything")]
+        path: Option<String>,
+        /// Every conflict of the folder.
+        #[arg(long, conflicts_with_all = ["path", "loser"])]
+        everything: bool,
+        #[command(flatten)]
+        choice: Choice,
+    },
+}
+
+/// Which version stays.
+#[derive(Debug, Args)]
+#[group(required = true, multiple = false)]
+struct Choice {
+    /// What lies at the file's name now.
+    #[arg(long)]
+    winner: bool,
+    /// This one of the others, as `towline conflicts` names it; it takes the file's name.
+    #[arg(long, value_name = "VERSION")]
+    loser: Option<String>,
+    /// All; the others become files beside it.
+    #[arg(long)]
+    all: bool,
 }
 
 #[derive(Debug, Subcommand)]
@@ -202,6 +242,20 @@ fn run(arguments: Arguments, output: &Output) -> Result<(), Failure> {
             Command::Restore { folder, path, id } => {
                 commands::history::restore(&home, &folder, path, id, output).await
             }
+            Command::Conflicts {
+                action:
+                    Some(ConflictsAction::Keep {
+                        folder,
+                        path,
+                        choice,
+                        ..
+                    }),
+                ..
+            } => commands::conflicts::keep(&home, &folder, path, choice, output).await,
+            Command::Conflicts {
+                action: None,
+                folder,
+            } => commands::conflicts::list(&home, &folder.unwrap_or_default(), output).await,
             Command::Status { watch: true } => commands::status::watch(&home, output).await,
             Command::Status { watch: false } => commands::status::run(&home, output).await,
             Command::Stop => commands::status::stop(&home, output).await,

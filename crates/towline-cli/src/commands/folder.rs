@@ -87,6 +87,13 @@ pub(crate) fn list(view: &View) -> String {
             folder.files,
             words::bytes(folder.bytes)
         ));
+        if folder.conflicts > 0 {
+            lines.push(format!(
+                "    {} in conflict: `towline conflicts {}` lists them",
+                folder.conflicts,
+                short(&folder.id)
+            ));
+        }
         for part in &folder.peers {
             let name = view
                 .peers

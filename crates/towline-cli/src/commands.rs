@@ -3,8 +3,10 @@
 pub(crate) mod conflicts;
 pub(crate) mod folder;
 pub(crate) mod history;
+pub(crate) mod limits;
 pub(crate) mod pairing;
 pub(crate) mod peers;
+pub(crate) mod settings;
 pub(crate) mod status;
 pub(crate) mod up;
 

@@ -8,13 +8,15 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 
 mod commands;
 mod output;
 mod plain;
 mod words;
 
+use commands::limits::{Days, Speed, Times};
+use commands::settings::Pause;
 use output::{Failure, Output};
 
 /// Keeps folders in sync straight from one computer to the other.
@@ -49,6 +51,16 @@ enum Command {
         #[command(subcommand)]
         action: FolderAction,
     },
+    /// Let a folder rest: nothing of it is told, fetched or written until it is resumed.
+    Pause {
+        /// The folder's label, or the beginning of its id.
+        folder: String,
+    },
+    /// Let a paused folder go on where it was.
+    Resume {
+        /// The folder's label, or the beginning of its id.
+        folder: String,
+    },
     /// List what peers' changes replaced or deleted in a folder on this device, newest first.
     History {
         /// The folder's label, or the beginning of its id.
@@ -80,6 +92,11 @@ enum Command {
         action: Option<ConflictsAction>,
         /// The folder's label, or the beginning of its id.
         folder: Option<String>,
+    },
+    /// Show or change how fast content moves, when, and on which networks.
+    Limits {
+        #[command(subcommand)]
+        action: Option<LimitsAction>,
     },
     /// Show how this device, its peers and its folders are.
     Status {
@@ -203,6 +220,110 @@ enum FolderAction {
         /// The folder's label, or the beginning of its id.
         folder: String,
     },
+    /// Choose which way a folder's changes go on this device.
+    Mode {
+        /// The folder's label, or the beginning of its id.
+        folder: String,
+        /// Both ways, from here to the peers only, or from the peers to here only.
+        mode: ModeName,
+    },
+}
+
+/// Which way a folder's changes go.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum ModeName {
+    /// Both ways.
+    TwoWay,
+    /// From here to the peers: what they change is not carried out here.
+    SendOnly,
+    /// From the peers to here: what is changed here is not told.
+    ReceiveOnly,
+}
+
+#[derive(Debug, Subcommand)]
+enum LimitsAction {
+    /// Set the most bytes a second, for all folders together or for one beside that.
+    Set {
+        /// Only for this folder: its label, or the beginning of its id.
+        #[arg(long)]
+        folder: Option<String>,
+        #[command(flatten)]
+        speeds: SpeedArguments,
+    },
+    /// Change the times of the week that have a rule of their own; the first that holds counts.
+    Schedule {
+        #[command(subcommand)]
+        action: ScheduleAction,
+    },
+    /// Set what holds on a network that costs by volume.
+    Metered {
+        /// Whether this network is one.
+        #[arg(long)]
+        network: Option<MeteredChoice>,
+        /// Nothing of its own holds there.
+        #[arg(long, conflicts_with_all = ["pause", "send", "receive"])]
+        no_rule: bool,
+        #[command(flatten)]
+        rule: RuleArguments,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+enum ScheduleAction {
+    /// Add a window behind the others.
+    Add {
+        /// The days on which it begins: `daily`, or like mon-fri,sun.
+        days: Days,
+        /// From when to when, in local time, like 08:00-17:30 or 22:00-06:00.
+        times: Times,
+        #[command(flatten)]
+        rule: RuleArguments,
+    },
+    /// Remove a window.
+    Remove {
+        /// Its number in `towline limits`.
+        number: usize,
+    },
+    /// Remove all windows.
+    Clear,
+}
+
+/// Speeds to set.
+#[derive(Debug, Clone, Copy, Args)]
+struct SpeedArguments {
+    /// Most bytes a second from this device, like 500KB or 2MiB, or `none`.
+    #[arg(long, value_name = "SPEED")]
+    send: Option<Speed>,
+    /// Most bytes a second to this device.
+    #[arg(long, value_name = "SPEED")]
+    receive: Option<Speed>,
+}
+
+/// What holds for a while.
+#[derive(Debug, Clone, Copy, Args)]
+struct RuleArguments {
+    /// No content moves.
+    #[arg(long, conflicts_with_all = ["send", "receive"])]
+    pause: bool,
+    #[command(flatten)]
+    speeds: SpeedArguments,
+}
+
+impl RuleArguments {
+    fn is_given(self) -> bool {
+        self.pause || self.speeds.send.is_some() || self.speeds.receive.is_some()
+    }
+}
+
+/// Whether the present network costs by volume.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum MeteredChoice {
+    /// As the system says (NetworkManager on Linux; elsewhere it does not).
+    System,
+    /// It does.
+    Yes,
+    /// It does not.
+    No,
 }
 
 fn main() -> ExitCode {
@@ -233,6 +354,12 @@ fn run(arguments: Arguments, output: &Output) -> Result<(), Failure> {
             Command::Join => commands::pairing::join(&home, output).await,
             Command::Peers { action } => commands::peers::run(&home, action, output).await,
             Command::Folder { action } => commands::folder::run(&home, action, output).await,
+            Command::Pause { folder } => {
+                commands::settings::set_paused(&home, &folder, Pause::Begin, output).await
+            }
+            Command::Resume { folder } => {
+                commands::settings::set_paused(&home, &folder, Pause::End, output).await
+            }
             Command::History {
                 folder,
                 path,
@@ -256,6 +383,7 @@ fn run(arguments: Arguments, output: &Output) -> Result<(), Failure> {
                 action: None,
                 folder,
             } => commands::conflicts::list(&home, &folder.unwrap_or_default(), output).await,
+            Command::Limits { action } => commands::limits::run(&home, action, output).await,
             Command::Status { watch: true } => commands::status::watch(&home, output).await,
             Command::Status { watch: false } => commands::status::run(&home, output).await,
             Command::Stop => commands::status::stop(&home, output).await,

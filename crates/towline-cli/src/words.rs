@@ -77,6 +77,7 @@ pub(crate) fn refusal(code: &str, detail: Option<&str>) -> String {
         "conflict_name" | "conflict_kind" => {
             "there is no room beside the file under a name that this disk can hold"
         }
+        "setting" => "a setting is out of its range; nothing was changed",
         "stopping" => "the engine is stopping; start it again with `towline up`",
         other => other,
     };

@@ -7,16 +7,18 @@
 //! come back as jobs. Nothing that grows with the folder is held in memory.
 //!
 //! `look` knows the root and the scans, `observe` what they mean, `exchange` the index pages out and
-//! in, [`verdict`] who wins, [`plan`] what is to be done, `walk` when, `settle` what came of it, and
-//! `decide` makes the decisions. This file holds the jobs. Never here: bytes, files, tasks, text for
+//! in, [`verdict`] who wins, [`plan`] what is to be done, `gate` what of it may be done now, `walk` when,
+//! `settle` what came of it, and `decide` makes the decisions. This file holds the jobs. Never here: bytes, files, tasks, text for
 //! people.
 
 pub mod conflict;
 mod decide;
 mod exchange;
+mod gate;
 mod look;
 mod observe;
 pub mod plan;
+pub mod rules;
 mod settle;
 pub mod verdict;
 mod walk;
@@ -40,7 +42,9 @@ use crate::io::{
     Age, ApplyId, BatchId, DiskEvent, DiskRequest, Outcome, Output, PageEnd, ScanId, StoreRequest,
 };
 use crate::outbox::Outbox;
-use crate::records::{FolderRecord, Need, OurRow, RestoredFolder, StoreOp, Totals};
+use crate::records::{
+    Activity, FolderRecord, FolderSettings, Need, OurRow, RestoredFolder, StoreOp, Totals,
+};
 use crate::snapshot::{FolderPeer, FolderPeerState, FolderState, FolderSummary};
 
 /// What happens to one folder. The device routes these.
@@ -50,6 +54,8 @@ pub enum FolderInput {
     Start,
     /// A person wants the folder looked through now.
     Rescan,
+    /// A person has set something else for the folder; it is durable or about to be.
+    Configured(FolderSettings),
     /// The disk.
     Disk(DiskEvent),
     /// The store: our rows at the asked paths.
@@ -94,6 +100,8 @@ pub struct Folder {
     totals: Totals,
     have: HaveByPeer,
     connected: BTreeSet<DeviceId>,
+    /// Peers whose pages from before a pause may still arrive, and are passed over.
+    resuming: BTreeSet<DeviceId>,
     work: Work,
     /// Jobs that wait. Bounded: the pages by which the disk may be ahead, [`INDEX_PAGES_IN_FLIGHT_MAX`]
     /// per peer, and what people do to peers.
@@ -166,6 +174,7 @@ impl Folder {
             totals,
             have,
             connected: BTreeSet::new(),
+            resuming: BTreeSet::new(),
             work: Work::Idle,
             jobs: VecDeque::new(),
             outcomes: VecDeque::new(),
@@ -181,10 +190,12 @@ impl Folder {
     /// Takes what happened.
     pub fn handle(&mut self, now: Moment, input: FolderInput, outbox: &mut Outbox) {
         match input {
-            FolderInput::Start => {
-                outbox.disk(self.record.id, DiskRequest::Open(self.record.root.clone()));
-            }
+            FolderInput::Start => match self.record.settings.activity {
+                Activity::Running => self.open(outbox),
+                Activity::Paused => self.look.close(),
+            },
             FolderInput::Rescan => self.look.want_all(),
+            FolderInput::Configured(settings) => self.configured(settings, outbox),
             FolderInput::Disk(event) => self.handle_disk(event),
             FolderInput::Rows(rows) => self.handle_rows(now, rows, outbox),
             FolderInput::Needs(needs, end) => self.handle_needs(needs, end, outbox),
@@ -197,7 +208,10 @@ impl Folder {
             }
             FolderInput::Persisted(batch) => self.handle_persisted(now, batch, outbox),
             FolderInput::PeerJoined(peer, have) => self.peer_joined(peer, have),
-            FolderInput::PeerLeft(peer) => self.peer_left(peer),
+            FolderInput::PeerLeft(peer) => {
+                self.resuming.remove(&peer);
+                self.peer_left(peer);
+            }
             FolderInput::PeerRemoved(peer) => {
                 self.peer_left(peer);
                 self.jobs.push_back(Job::Forget(peer));
@@ -216,6 +230,38 @@ impl Folder {
             }
         }
         self.advance(now, outbox);
+    }
+
+    fn configured(&mut self, settings: FolderSettings, outbox: &mut Outbox) {
+        let before = std::mem::replace(&mut self.record.settings, settings);
+        match (before.activity, self.record.settings.activity) {
+            (Activity::Running, Activity::Paused) => self.pause(outbox),
+            (Activity::Paused, Activity::Running) => {
+                self.look.reopen();
+                self.open(outbox);
+            }
+            (Activity::Running, Activity::Running) | (Activity::Paused, Activity::Paused) => {}
+        }
+        // What waited for the former settings may go on, and the other way round.
+        self.walk.release_all();
+    }
+
+    fn open(&self, outbox: &mut Outbox) {
+        outbox.disk(self.record.id, DiskRequest::Open(self.record.root.clone()));
+    }
+
+    /// Stops where it is, as if the device had ended for this folder alone: what is under way on the
+    /// disk is given up, and what of it was done all the same is found when the folder goes on.
+    fn pause(&mut self, outbox: &mut Outbox) {
+        let connected = self.connected.clone();
+        for peer in connected {
+            self.peer_left(peer);
+            self.resuming.insert(peer);
+        }
+        self.look.close();
+        self.walk.abandon();
+        self.outcomes.clear();
+        outbox.disk(self.record.id, DiskRequest::Close);
     }
 
     fn begin_incarnation(&mut self, actor: Actor) {
@@ -243,6 +289,11 @@ impl Folder {
     /// What is kept of the folder.
     pub const fn record(&self) -> &FolderRecord {
         &self.record
+    }
+
+    /// Whether a person lets the folder take part.
+    pub const fn activity(&self) -> Activity {
+        self.record.settings.activity
     }
 
     /// Replaces the record; the root does not move while the folder lives.
@@ -312,6 +363,7 @@ impl Folder {
 
     fn state(&self) -> FolderState {
         match self.look.root() {
+            Root::Closed => FolderState::PausedByPerson,
             Root::Opening => FolderState::Opening,
             Root::Paused(fault) => FolderState::Paused(fault),
             Root::Unseen => FolderState::Scanning,
@@ -338,6 +390,10 @@ impl Folder {
     // --- what comes in ---------------------------------------------------------------------------
 
     fn handle_disk(&mut self, event: DiskEvent) {
+        if self.look.root() == Root::Closed {
+            // It left the disk before it was closed.
+            return;
+        }
         match event {
             // The device makes the place ready before the folder exists.
             DiskEvent::Prepared(_) => {}

@@ -12,11 +12,13 @@ use towline_wire::pairing::CompareString;
 use towline_wire::rel_path::RelPath;
 
 pub mod settings;
+mod traffic;
 
 pub use settings::{
     Activity, Brake, ConflictPlace, DeviceSettings, FolderSettings, Limits, Metered,
     MeteredNetwork, Mode, TrafficRule, Window,
 };
+pub use traffic::{Because, InForce, NetworkCost, WeekTime};
 
 /// A folder's place on this disk, as the shell named it. Opaque to the core.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -173,6 +173,8 @@ pub enum FolderState {
     Opening,
     /// Its root cannot be used; it goes on by itself when the root is back.
     Paused(RootFault),
+    /// A person has paused it.
+    PausedByPerson,
     /// Looking for local changes.
     Scanning,
     /// Fetching or applying what peers have.

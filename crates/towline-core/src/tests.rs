@@ -3,6 +3,7 @@
 mod device;
 mod folder;
 mod link;
+mod modes;
 mod newcomer;
 mod pairing;
 mod plan;

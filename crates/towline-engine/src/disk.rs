@@ -65,7 +65,7 @@ use hints::Hints;
 use parents::Parents;
 use pool::lock;
 use scan::Scan;
-use watch::{Hint, Watcher};
+use watch::{Hint, Stage, Watcher};
 
 /// Pages of a scan that may be out without an answer: 2. One is stored while the next is read;
 /// more would only be held in memory.
@@ -255,7 +255,7 @@ impl Disk {
 
     /// Has a path looked at soon: something was put there for a person.
     pub(crate) fn disturb(&self, folder: FolderId, path: RelPath) {
-        self.shared.hint(folder, Hint::At(path));
+        self.shared.hint(folder, Hint::At(path, Stage::Finished));
     }
 
     /// Carries out `DiskRequest::NoteAge`.
@@ -389,7 +389,7 @@ impl Shared {
     fn hint(&self, folder: FolderId, hint: Hint) {
         let now = Instant::now();
         match hint {
-            Hint::At(path) => lock(&self.state).hints.add(folder, path, now),
+            Hint::At(path, stage) => lock(&self.state).hints.add(folder, path, stage, now),
             Hint::Lost => lock(&self.state).hints.add_all(folder, now),
             Hint::Root => return self.doubt(folder),
         }

@@ -21,6 +21,8 @@ use towline_core::command::{Answer, Command, CommandId, Refusal};
 use towline_core::device::{Birth, Device};
 use towline_core::identity::Identity;
 use towline_core::io::{Input, Output, StoreReply, StoreRequest};
+use towline_core::records::InForce;
+use towline_core::snapshot::Snapshot;
 use towline_store::{OpenError, Opened, Store};
 use towline_wire::ids::{DeviceId, FolderId, Incarnation};
 use towline_wire::server_url::{ServerUrl, ServerUrlError};
@@ -225,7 +227,7 @@ impl Engine {
             store: condition(&opened),
             server,
         };
-        let first = Arc::new(around.view(&device, 0, &clock, &folders));
+        let first = Arc::new(around.view(&device.snapshot(clock.now()), 0, &clock, &folders));
         let (publish, views) = watch::channel(first);
         let (commands, asked) = mpsc::channel(COMMANDS_MAX);
         let stop = CancellationToken::new();
@@ -237,6 +239,7 @@ impl Engine {
             stop: stop.clone(),
         };
         let (end, ended) = oneshot::channel();
+        let in_force = folders.in_force();
         let life = Life {
             device,
             clock,
@@ -255,6 +258,7 @@ impl Engine {
             published: Published {
                 revision: 0,
                 number: 0,
+                in_force,
                 at: Instant::now(),
             },
         };
@@ -367,16 +371,19 @@ struct Around {
 }
 
 impl Around {
-    fn view(&self, device: &Device, number: u64, clock: &Clock, folders: &Folders) -> View {
+    /// The view of a snapshot; the folders take from it what is set.
+    fn view(&self, snapshot: &Snapshot, number: u64, clock: &Clock, folders: &Folders) -> View {
+        folders.configure(snapshot);
         let around = Surroundings {
             revision: number,
             key_place: self.key_place,
             store: self.store,
             server: self.server.as_ref().map(ServerUrl::as_str),
             clock_start_ms: clock.start_unix_ms(),
+            in_force: folders.in_force(),
             transfers: &folders.transfers(),
         };
-        view::view(&device.snapshot(clock.now()), &around)
+        view::view(snapshot, &around)
     }
 }
 
@@ -385,6 +392,7 @@ impl Around {
 struct Published {
     revision: u64,
     number: u64,
+    in_force: InForce,
     at: Instant,
 }
 
@@ -498,10 +506,11 @@ impl Life {
         self.published = Published {
             revision: self.device.revision(),
             number: self.published.number + 1,
+            in_force: self.folders.in_force(),
             at: Instant::now(),
         };
         let next = self.around.view(
-            &self.device,
+            &self.device.snapshot(self.clock.now()),
             self.published.number,
             &self.clock,
             &self.folders,
@@ -520,7 +529,9 @@ impl Life {
     }
 
     fn is_dirty(&self) -> bool {
-        self.published.revision != self.device.revision() || self.folders.is_moving()
+        self.published.revision != self.device.revision()
+            || self.published.in_force != self.folders.in_force()
+            || self.folders.is_moving()
     }
 
     /// When something is due without any input.

@@ -15,7 +15,8 @@ use tokio::sync::{Semaphore, mpsc};
 use towline_core::io::{
     ApplyId, DiskEvent, DiskRequest, Input, NetworkEvent, NetworkRequest, Outcome, Step,
 };
-use towline_core::records::{DiskStamp, OurRow};
+use towline_core::records::{DiskStamp, InForce, OurRow};
+use towline_core::snapshot::{FolderSummary, Snapshot};
 use towline_store::{Reader, StoreError};
 use towline_wire::entry::Content;
 use towline_wire::ids::{ContentHash, DeviceId, FolderId};
@@ -25,9 +26,10 @@ use tracing::{error, warn};
 use crate::disk::{Disk, KnownRows, OpenRows, Root};
 use crate::network::{IncomingStream, Network};
 use crate::tasks::Tasks;
+use crate::traffic::Traffic;
 use crate::transfer::{
-    self, Grants, Peers, Progress, ProgressReading, Server, Transfer, TransferEvent, TransferFault,
-    Work,
+    self, Grants, Peers, Progress, ProgressReading, Server, Throttle, Transfer, TransferEvent,
+    TransferFault, Work,
 };
 use crate::view::{self, AnswerView, AskedOfPast, TransferView, ViewError};
 
@@ -59,6 +61,8 @@ pub(crate) struct Folders {
     library: Arc<Library>,
     work: Work,
     grants: Arc<Grants>,
+    throttle: Arc<Throttle>,
+    traffic: Traffic,
     network: Arc<Network>,
     transfers: Mutex<BTreeMap<FolderId, Moving>>,
     /// Sets of steps under way, in all folders.
@@ -120,9 +124,11 @@ impl Folders {
         let work = Work::on(Arc::clone(disk.pool()));
         let library = Arc::new(Library { disk, index });
         let grants = Arc::new(Grants::default());
+        let throttle = Arc::new(Throttle::default());
         let server = Arc::new(Server::new(
             Arc::clone(&library),
             Arc::clone(&grants),
+            Arc::clone(&throttle),
             work.clone(),
         ));
         tasks.spawn(
@@ -139,6 +145,8 @@ impl Folders {
             library,
             work,
             grants,
+            traffic: Traffic::start(Arc::clone(&throttle), &tasks),
+            throttle,
             network,
             transfers: Mutex::default(),
             applies: Arc::default(),
@@ -177,6 +185,20 @@ impl Folders {
         if let NetworkRequest::Grant(peer, folders) = request {
             self.grants.set(*peer, folders.clone());
         }
+    }
+
+    /// Takes what people have set for the device and its folders.
+    pub(crate) fn configure(&self, snapshot: &Snapshot) {
+        self.traffic.configure(&snapshot.device.settings);
+        for FolderSummary { record, .. } in &snapshot.folders {
+            self.throttle
+                .set_folder(record.id, record.settings.limits.into());
+        }
+    }
+
+    /// What holds for all content now.
+    pub(crate) fn in_force(&self) -> InForce {
+        self.traffic.in_force()
     }
 
     /// What was replaced and deleted in all folders.
@@ -253,6 +275,7 @@ impl Folders {
             peers: Arc::clone(&self.network),
             work: self.work.clone(),
             progress: Arc::clone(&moving.progress),
+            throttle: Arc::clone(&self.throttle),
             events: self.events.clone(),
         };
         let wanted: u64 = steps.iter().map(|step| bytes_of(&step.content)).sum();
@@ -433,6 +456,12 @@ impl transfer::Folders for Library {
         stamped
             .filter_map(|file| Some((file.path, file.stamp?)))
             .collect()
+    }
+
+    fn peers_with(&self, folder: FolderId, path: &RelPath, hash: ContentHash) -> Vec<DeviceId> {
+        self.index
+            .read(|reader| reader.peers_with_content(folder, path, hash))
+            .unwrap_or_default()
     }
 }
 

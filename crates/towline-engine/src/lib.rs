@@ -15,6 +15,7 @@ mod local;
 mod network;
 mod port;
 mod tasks;
+mod traffic;
 mod transfer;
 pub mod view;
 

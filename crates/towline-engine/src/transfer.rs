@@ -10,17 +10,21 @@
 
 mod allowance;
 mod apply;
+mod board;
 mod chunks;
+mod fleet;
 mod frames;
 mod grants;
 mod lane;
 mod large;
+mod limits;
 mod progress;
 mod serve;
 mod work;
 
 pub(crate) use apply::{Peers, Transfer, TransferEvent, TransferFault};
 pub(crate) use grants::Grants;
+pub(crate) use limits::{Limits, Rate, Throttle};
 pub(crate) use progress::{Progress, ProgressReading};
 pub(crate) use serve::{Folders, Server};
 pub(crate) use work::Work;

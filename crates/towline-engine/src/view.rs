@@ -17,8 +17,8 @@ mod translate;
 
 pub use pages::{BrakedView, ConflictView, FileView, KeepView, PreviewView, SideView};
 pub use settings::{
-    BrakeView, ConflictPlaceView, DeviceSettingsView, FolderSettingsView, LimitsView,
-    MeteredNetworkView, ModeView, RetentionView, TrafficRuleView, WindowView,
+    BecauseView, BrakeView, ConflictPlaceView, DeviceSettingsView, FolderSettingsView, LimitsView,
+    MeteredNetworkView, ModeView, RetentionView, TrafficRuleView, TrafficView, WindowView,
 };
 
 pub(crate) use translate::{
@@ -81,6 +81,8 @@ pub struct DeviceView {
     pub key_place: KeyPlace,
     /// What is set for all of it.
     pub settings: DeviceSettingsView,
+    /// What holds for all content now.
+    pub traffic: TrafficView,
     /// What became of its store at the last start.
     pub store: StoreCondition,
     /// This program's version.

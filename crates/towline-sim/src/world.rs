@@ -1,31 +1,37 @@
 //! The world: virtual time, a queue of events, and everything that surrounds the devices.
 //!
-//! Devices are the product's; what is around them is simulated: [`disk`], [`network`], [`server`]
+//! Devices are the product's; what is around them is simulated: `disk`, `network`, `server`
 //! (the product's rendezvous behind simulated sockets), stores, and [`person`]. The world performs
 //! a device's outputs one by one, so it can crash between any two. Nothing here looks into a device:
 //! it sees inputs, outputs and snapshots, as the engine does.
 
-pub(crate) mod disk;
-pub(crate) mod fault;
-pub(crate) mod network;
+mod acquaintance;
+mod bug;
+mod device;
+mod disk;
+mod fault;
+mod habits;
+mod network;
 pub(crate) mod person;
-pub(crate) mod server;
-pub(crate) mod story;
+mod records;
+mod rest;
+mod scan;
+mod server;
+mod step;
+mod story;
+mod wire;
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, BinaryHeap, VecDeque};
 use std::time::Duration;
 
 use towline_core::clock::Moment;
-use towline_core::command::{Answer, Command, CommandId, Refusal};
-use towline_core::device::{Birth, Device};
+use towline_core::command::{Answer, CommandId, Refusal};
+use towline_core::device::Device;
 use towline_core::identity::Identity;
-use towline_core::io::{Input, NetworkEvent, Output, Path, StoreReply, StoreRequest};
+use towline_core::io::{Input, Path, StoreRequest};
 use towline_core::records::{Restored, StoreOp};
-use towline_core::snapshot::Snapshot;
-use towline_wire::entry::UnixNanos;
 use towline_wire::ids::{DeviceId, FolderId, Incarnation};
-use towline_wire::peer::Control;
 
 use crate::dice::Dice;
 use crate::ledger::Ledger;
@@ -34,11 +40,13 @@ use crate::mutation::Mutation;
 use crate::shelf::{Shelf, StoreKind};
 use crate::tree::Tree;
 
-use disk::{Applying, Scanning};
 use fault::Fault;
+use habits::{Habit, Habits};
 use network::Wires;
 use person::Act;
+use scan::Scanning;
 use server::{Server, ToServer};
+use step::Applying;
 
 /// One device's place in the world; what is here outlives the device's crashes.
 #[derive(Debug)]
@@ -143,6 +151,7 @@ pub(crate) enum Event {
     },
     Act(Act),
     Fault(Fault),
+    Habit(Habit),
 }
 
 /// A broken promise.
@@ -199,6 +208,7 @@ pub struct World {
     outputs: u64,
     people: person::People,
     weather: fault::Weather,
+    habits: Habits,
 }
 
 /// Work that devices have given to their stores, disks and peers.
@@ -236,6 +246,7 @@ impl World {
             outputs: 0,
             people: person::People::default(),
             weather: fault::Weather::default(),
+            habits: Habits::of(seed),
         }
     }
 
@@ -397,6 +408,7 @@ impl World {
             Event::Restart { seat } => self.start(seat),
             Event::Act(act) => self.act(act),
             Event::Fault(fault) => self.fault(fault),
+            Event::Habit(habit) => self.habit(habit),
         }
     }
 
@@ -412,379 +424,5 @@ impl World {
     pub(crate) fn violate(&mut self, rule: &'static str, what: String) {
         self.note(format_args!("VIOLATION {rule}: {what}"));
         self.violations.push(Violation { rule, what });
-    }
-
-    // --- devices ---------------------------------------------------------------------------------
-
-    fn moment(&self, seat: usize) -> Moment {
-        Moment::from_start(self.now + self.seat(seat).clock_offset)
-    }
-
-    /// The device's wall clock.
-    pub(crate) fn wall(&self, seat: usize) -> UnixNanos {
-        let since = i64::try_from(self.now.as_nanos()).unwrap_or(i64::MAX);
-        UnixNanos(1_700_000_000_000_000_000 + since + self.seat(seat).wall_offset)
-    }
-
-    /// Starts a device from its store.
-    pub(crate) fn start(&mut self, seat: usize) {
-        if self.is_up(seat) {
-            return;
-        }
-        self.note(format_args!("{seat} starts"));
-        let seed: [u8; 32] = self.dice.bytes();
-        let now = self.moment(seat);
-        let place = self.seat_mut(seat);
-        place.run += 1;
-        place.birth_seed = seed;
-        place.answers_until = Duration::ZERO;
-        let birth = Self::birth(place, seed);
-        if place.memory.is_some() {
-            place.first_life = Some((now, birth.restored.clone()));
-        }
-        place.device = Some(Device::new(now, birth));
-        if let Some(memory) = &mut place.memory {
-            memory.clear();
-        }
-        self.perform(seat);
-        let addresses = network::address_of(seat).into_iter().collect();
-        self.deliver(
-            seat,
-            Duration::from_millis(1),
-            Input::Network(NetworkEvent::LocalAddresses(addresses)),
-        );
-    }
-
-    fn birth(place: &Seat, seed: [u8; 32]) -> Birth {
-        Birth {
-            seed,
-            identity: Identity::from_seed(&place.key),
-            restored: place.shelf.restored(),
-            server: server::URL.parse().ok(),
-        }
-    }
-
-    /// The device is gone between two outputs, with all that was under way.
-    pub(crate) fn crash(&mut self, seat: usize) {
-        if !self.is_up(seat) {
-            return;
-        }
-        self.note(format_args!("{seat} crashes"));
-        let place = self.seat_mut(seat);
-        place.device = None;
-        place.requests.clear();
-        place.eyes = Eyes::Closed;
-        place.scanning = None;
-        place.applying.clear();
-        place.trust.clear();
-        place.grants.clear();
-        place.selected.clear();
-        place.outputs_left = None;
-        place.due = None;
-        if place.believed.is_some() {
-            place.believed = place.shelf.copy();
-        }
-        self.wires_lost(seat);
-        self.sockets_lost(seat);
-    }
-
-    pub(crate) fn deliver(&mut self, seat: usize, delay: Duration, input: Input) {
-        let run = self.seat(seat).run;
-        self.after(delay, Event::Deliver { seat, run, input });
-    }
-
-    pub(crate) fn command(&mut self, seat: usize, command: Command) -> CommandId {
-        let place = self.seat_mut(seat);
-        place.commands += 1;
-        let id = CommandId(place.commands);
-        if self.is_up(seat) {
-            self.tell(seat, Input::Command(id, command));
-        }
-        id
-    }
-
-    pub(crate) fn reply_to(&self, seat: usize, id: CommandId) -> Option<Result<Answer, Refusal>> {
-        self.seat(seat).replies.get(&id).copied()
-    }
-
-    pub(crate) fn snapshot(&self, seat: usize) -> Option<Snapshot> {
-        let now = self.moment(seat);
-        self.seat(seat)
-            .device
-            .as_ref()
-            .map(|device| device.snapshot(now))
-    }
-
-    fn tell(&mut self, seat: usize, input: Input) {
-        let Some(input) = self.bent(seat, input) else {
-            return;
-        };
-        self.note(format_args!("{seat} <- {input:?}"));
-        let now = self.moment(seat);
-        let place = self.seat_mut(seat);
-        if let Some(memory) = &mut place.memory {
-            memory.push((now, Told::Input(input.clone())));
-        }
-        if let Some(device) = &mut place.device {
-            device.handle_input(now, input);
-        }
-        self.perform(seat);
-    }
-
-    /// What a mutation makes of an input.
-    fn bent(&mut self, seat: usize, mut input: Input) -> Option<Input> {
-        if self.shape.mutation == Some(Mutation::ReusedSequence)
-            && let Input::Network(NetworkEvent::Received(_, _, Control::Folders(statements))) =
-                &mut input
-        {
-            let restored = self.seat(seat).shelf.restored();
-            for statement in statements {
-                let ours = restored
-                    .folders
-                    .iter()
-                    .find(|ours| ours.record.id == statement.folder);
-                if let (Some((_, sequence)), Some(ours)) = (&mut statement.have, ours) {
-                    *sequence = (*sequence).min(ours.last_sequence);
-                }
-            }
-        }
-        Some(input)
-    }
-
-    fn timeout(&mut self, seat: usize) {
-        let now = self.moment(seat);
-        let place = self.seat_mut(seat);
-        let Some(device) = &mut place.device else {
-            return;
-        };
-        place.due = None;
-        // Between its making and its coming the timeout may have moved.
-        if device.poll_timeout().is_some_and(|due| due <= now) {
-            if let Some(memory) = &mut place.memory {
-                memory.push((now, Told::Timeout));
-            }
-            device.handle_timeout(now);
-            self.perform(seat);
-        } else {
-            self.arm(seat);
-        }
-    }
-
-    /// Sees to it that the device is woken when it wants to be.
-    fn arm(&mut self, seat: usize) {
-        let now = self.moment(seat);
-        let place = self.seat_mut(seat);
-        let Some(wanted) = place.device.as_ref().and_then(Device::poll_timeout) else {
-            return;
-        };
-        if place.due.is_some_and(|due| due <= wanted) {
-            return;
-        }
-        place.due = Some(wanted);
-        let run = place.run;
-        self.after(wanted.since(now), Event::Timeout { seat, run });
-    }
-
-    /// Performs outputs one by one, unless a crash comes between.
-    fn perform(&mut self, seat: usize) {
-        loop {
-            let place = self.seat_mut(seat);
-            if place.outputs_left == Some(0) {
-                let wait = place.restart_after;
-                self.crash(seat);
-                return self.after(wait, Event::Restart { seat });
-            }
-            let Some(output) = place.device.as_mut().and_then(Device::poll_output) else {
-                break;
-            };
-            if let Some(left) = &mut place.outputs_left {
-                *left -= 1;
-            }
-            self.outputs += 1;
-            if self.outputs > OUTPUTS_MAX {
-                let what = format!("{} outputs and no end", self.outputs);
-                return self.violate("4: it ends", what);
-            }
-            self.note(format_args!("{seat} -> {output:?}"));
-            match output {
-                Output::Store(request) => self.store_asked(seat, request),
-                Output::Disk(folder, request) => self.disk_asked(seat, folder, request),
-                Output::Network(request) => self.network_asked(seat, request),
-                Output::Signal(request) => self.signal_asked(seat, request),
-                Output::Reply(id, answer) => self.replied(seat, id, answer),
-            }
-        }
-        self.arm(seat);
-    }
-
-    fn replied(&mut self, seat: usize, id: CommandId, answer: Result<Answer, Refusal>) {
-        if let Ok(Answer::Folder(folder)) = answer {
-            let kept = self.seat(seat).shelf.restored().folders;
-            if !kept.iter().any(|kept| kept.record.id == folder) {
-                let what = format!("{seat} answered with folder {folder}, which is not durable");
-                self.violate("9: nothing is told before it is durable", what);
-            }
-        }
-        self.seat_mut(seat).replies.insert(id, answer);
-    }
-
-    // --- store -----------------------------------------------------------------------------------
-
-    fn store_asked(&mut self, seat: usize, request: StoreRequest) {
-        let request = self.forged(request);
-        if let StoreRequest::Persist(_, operations) = &request {
-            let touches = |operation: &StoreOp| match operation {
-                StoreOp::PutOurRows { .. }
-                | StoreOp::PutStamps { .. }
-                | StoreOp::PutPeerRows { .. }
-                | StoreOp::ForgetPeerRows { .. }
-                | StoreOp::SettleNeeds { .. } => true,
-                StoreOp::PutDeviceName(_)
-                | StoreOp::PutDeviceSettings(_)
-                | StoreOp::BeginIncarnation(_)
-                | StoreOp::PutPeer(_)
-                | StoreOp::RemovePeer(_)
-                | StoreOp::PutFolder(_)
-                | StoreOp::RemoveFolder(_) => false,
-            };
-            self.work.rows += u64::from(operations.iter().any(touches));
-            if operations
-                .iter()
-                .any(|one| matches!(one, StoreOp::BeginIncarnation(_)))
-            {
-                self.seat_mut(seat).backup = None;
-            }
-        }
-        let mut early = None;
-        if let Some(believed) = &mut self.seat_mut(seat).believed
-            && let StoreRequest::Persist(..) = &request
-        {
-            early = Some(believed.reply(request.clone()));
-        }
-        match (self.shape.mutation, &request) {
-            (Some(Mutation::OutputsBeforePersist), StoreRequest::Persist(..)) => {
-                if let Some(reply) = early {
-                    self.deliver(seat, Duration::from_micros(1), Input::Store(reply));
-                }
-            }
-            (Some(Mutation::IndexBeforeDurable), StoreRequest::LoadIndex { .. }) => {
-                let believed = self.seat_mut(seat).believed.as_mut();
-                if let Some(reply) = believed.map(|shelf| shelf.reply(request.clone())) {
-                    return self.deliver(seat, Duration::from_micros(1), Input::Store(reply));
-                }
-            }
-            _ => {}
-        }
-        let place = self.seat_mut(seat);
-        place.requests.push_back(request);
-        if place.requests.len() == 1 {
-            self.store_wakes(seat);
-        }
-    }
-
-    fn store_wakes(&mut self, seat: usize) {
-        let slow = self.dice.chance(4);
-        let delay = if slow {
-            self.dice.millis(20, 400)
-        } else {
-            self.dice.micros(50, 4000)
-        };
-        let run = self.seat(seat).run;
-        self.after(delay, Event::Store { seat, run });
-    }
-
-    /// The next request reaches the shelf: from now on a batch is durable. The answer comes later.
-    fn store_next(&mut self, seat: usize) {
-        let place = self.seat_mut(seat);
-        let Some(request) = place.requests.pop_front() else {
-            return;
-        };
-        let reply = place.shelf.reply(request);
-        let waits = !place.requests.is_empty();
-        let told_early = self.shape.mutation == Some(Mutation::OutputsBeforePersist)
-            && matches!(reply, StoreReply::Persisted(..));
-        if !told_early {
-            let delay = self.dice.micros(10, 2000);
-            let now = self.now;
-            let place = self.seat_mut(seat);
-            place.answers_until = place.answers_until.max(now + delay);
-            let wait = place.answers_until - now;
-            self.deliver(seat, wait, Input::Store(reply));
-        }
-        if waits {
-            self.store_wakes(seat);
-        }
-    }
-
-    /// What a mutation makes of a request to the store.
-    fn forged(&self, mut request: StoreRequest) -> StoreRequest {
-        if self.shape.mutation == Some(Mutation::ForgottenCounter)
-            && let StoreRequest::Persist(_, operations) = &mut request
-        {
-            for operation in operations {
-                if let StoreOp::PutOurRows { rows, .. } = operation {
-                    for row in rows {
-                        forget_counter(&mut row.entry);
-                    }
-                }
-            }
-        }
-        request
-    }
-}
-
-/// Takes the last write off an entry's history, as if its counter had not been raised.
-fn forget_counter(entry: &mut towline_wire::entry::Entry) {
-    let author = entry.author;
-    if author.counter < 2 || entry.version.counter(author.actor) != author.counter {
-        return;
-    }
-    let counters: Vec<_> = entry
-        .version
-        .iter()
-        .map(|(actor, counter)| {
-            (
-                actor,
-                if actor == author.actor {
-                    counter - 1
-                } else {
-                    counter
-                },
-            )
-        })
-        .collect();
-    if let Ok(version) = counters.try_into() {
-        entry.version = version;
-        entry.author.counter -= 1;
-    }
-}
-
-impl World {
-    /// Under a mutation: the device is as it was when it had been told only so much.
-    pub(crate) fn rewind(&mut self, seat: usize, mark: usize) {
-        let place = self.seat_mut(seat);
-        let Some(memory) = place.memory.clone() else {
-            return;
-        };
-        let Some(first) = place.first_life.clone() else {
-            return;
-        };
-        let (born, restored) = first;
-        let birth = Birth {
-            restored,
-            ..Self::birth(place, place.birth_seed)
-        };
-        let mut device = Device::new(born, birth);
-        while device.poll_output().is_some() {}
-        for (now, told) in memory.into_iter().take(mark) {
-            match told {
-                Told::Input(input) => device.handle_input(now, input),
-                Told::Timeout => device.handle_timeout(now),
-            }
-            while device.poll_output().is_some() {}
-        }
-        place.device = Some(device);
-        place.due = None;
-        self.arm(seat);
     }
 }

@@ -9,7 +9,7 @@ mod conflicts;
 use rusqlite::types::Value;
 use rusqlite::{Connection, params};
 use towline_core::records::{DiskStamp, OurRow, Totals};
-use towline_wire::ids::{ContentHash, FolderId};
+use towline_wire::ids::{ContentHash, DeviceId, FolderId};
 use towline_wire::rel_path::RelPath;
 
 use crate::columns::{
@@ -100,6 +100,17 @@ impl Reader {
     ) -> Result<Vec<HeldFile>, StoreError> {
         let files = self.find_content(folder, hash, limit);
         self.home.note(files)
+    }
+
+    /// Peers whose record of a path has these bytes.
+    pub fn peers_with_content(
+        &mut self,
+        folder: FolderId,
+        path: &RelPath,
+        hash: ContentHash,
+    ) -> Result<Vec<DeviceId>, StoreError> {
+        let peers = self.find_peers(folder, path, hash);
+        self.home.note(peers)
     }
 
     /// The sums of a folder.
@@ -206,6 +217,27 @@ impl Reader {
             });
         }
         Ok(files)
+    }
+
+    fn find_peers(
+        &mut self,
+        folder: FolderId,
+        path: &RelPath,
+        hash: ContentHash,
+    ) -> Result<Vec<DeviceId>, StoreError> {
+        let mut peers = Vec::new();
+        let Some(number) = folder_number(&self.connection, folder)? else {
+            return Ok(peers);
+        };
+        let mut statement = self.connection.prepare_cached(
+            "SELECT key FROM peer_rows JOIN devices ON devices.id = device
+             WHERE folder = ?1 AND path = ?2 AND hash = ?3",
+        )?;
+        let mut found = statement.query(params![number, path.as_str(), hash.as_bytes()])?;
+        while let Some(row) = found.next()? {
+            peers.push(DeviceId::from_public_key(row.get(0)?));
+        }
+        Ok(peers)
     }
 }
 

@@ -1,82 +1,75 @@
 //! `cargo xtask bench`: how fast the shipped program is, beside syncthing, rsync and rsync over ssh.
 //!
-//! Every contestant carries the same tree from one directory of this machine to another, in
-//! interleaved rounds, so that a machine that drifts drifts for all. A round counts only when an
-//! outside judge finds both trees equal, byte by byte. Medians and their ratios go to the terminal
-//! and to `docs/BENCHMARKS.md`.
+//! Trees are carried from one directory of this machine to another by every contestant, in
+//! interleaved rounds, so that a machine that drifts drifts for all; a round counts only when an
+//! outside judge finds both trees equal, byte by byte. The other workloads look at a folder that is in
+//! sync: what a change costs and how soon it is there, a rename, rest, the index, a million entries.
+//! Figures, and whether they reach what they must, go to the terminal and to `docs/BENCHMARKS.md`,
+//! section by section.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 use clap::{Args, ValueEnum};
 
-use crate::binaries::{self, Profile, Wanted};
-use crate::devices;
+use crate::binaries::{self, Built, Profile, Wanted};
 use crate::repo::Repo;
-use crate::report::{Spinner, say};
+use crate::report::say;
 use crate::system::{self, Purpose};
+use report::Section;
 
+mod carry;
+mod changes;
 mod idle;
+mod index;
+mod latency;
 mod load;
+mod million;
+mod rename;
 mod report;
 mod rsync;
 mod syncthing;
 mod towline;
 mod usage;
+mod wire;
 
 /// Options of `cargo xtask bench`.
 #[derive(Debug, Args)]
 pub(crate) struct BenchArgs {
-    /// Only this load; without it, all of them.
-    #[arg(long)]
-    only: Option<Load>,
-    /// Interleaved rounds; the report shows medians.
+    /// Only these; without any, all of them.
+    workloads: Vec<Workload>,
+    /// Interleaved rounds of what is carried, indexed, changed and renamed; the report shows medians.
     #[arg(long, default_value_t = 3)]
     rounds: u32,
     /// Only Towline, without the peers and without writing the report: for work on speed.
     #[arg(long)]
     alone: bool,
+    /// Also a million small entries; takes many minutes and needs 10 GB.
+    #[arg(long)]
+    million: bool,
 }
 
-/// What is carried from one device to the other.
+/// What is measured.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Load {
-    /// One file of 2 GiB.
+enum Workload {
+    /// One file of 2 GiB is carried.
     LargeFile,
-    /// 20,000 files of 0 to 16 KiB.
+    /// 20,000 files of 0 to 16 KiB are carried.
     SmallFiles,
-    /// A source tree of 30,000 files or more.
+    /// A source tree of 36,000 files and 500 MB is carried.
     SourceTree,
-}
-
-/// Who carries it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Contestant {
-    Towline,
-    Syncthing,
-    Rsync,
-    RsyncOverSsh,
-}
-
-impl Contestant {
-    /// Everybody, in the order of the report.
-    const ALL: [Self; 4] = [
-        Self::Towline,
-        Self::Syncthing,
-        Self::RsyncOverSsh,
-        Self::Rsync,
-    ];
-
-    fn name(self) -> &'static str {
-        match self {
-            Self::Towline => "towline",
-            Self::Syncthing => "syncthing",
-            Self::Rsync => "rsync",
-            Self::RsyncOverSsh => "rsync over ssh",
-        }
-    }
+    /// A file of 1 GiB is overwritten, inserted into and appended to.
+    Changes,
+    /// 1 KiB is changed until the other side reads it, with 20,000 and with 100,000 files.
+    Latency,
+    /// A directory of 1 GiB gets another name.
+    Rename,
+    /// 100,000 files are left alone.
+    Idle,
+    /// 2 GiB and the source tree are indexed for the first time.
+    Index,
 }
 
 /// What one run cost.
@@ -89,8 +82,17 @@ struct Measured {
     peak: (u64, u64),
 }
 
-/// How long one run may take: 10 minutes, many times what any contestant needs.
-const RUN_PATIENCE: Duration = Duration::from_secs(600);
+/// How long one run may take: 20 minutes, many times what any contestant needs.
+const RUN_PATIENCE: Duration = Duration::from_secs(1200);
+
+/// What every workload is given.
+struct Bench<'a> {
+    built: &'a Built,
+    /// For trees, homes and logs.
+    work: &'a Path,
+    rounds: u32,
+    alone: bool,
+}
 
 /// Runs the chore.
 pub(crate) fn bench(repo: &Repo, args: &BenchArgs) -> Result<()> {
@@ -99,74 +101,60 @@ pub(crate) fn bench(repo: &Repo, args: &BenchArgs) -> Result<()> {
     }
     system::ensure_packages(repo, &[Purpose::Headless, Purpose::Benchmarks])?;
     let built = binaries::build(repo, Profile::Release, Wanted::Headless)?;
-    let directory = repo.artifacts()?.join("bench");
-    let contestants = contestants(args);
-    let loads = args
-        .only
-        .map_or_else(|| Load::value_variants().to_vec(), |load| vec![load]);
-    let mut tables = Vec::new();
-    for load in loads {
-        let source = load::prepare(load, &directory)?;
-        let weight = load::weigh(&source)?;
-        say(format!(
-            "== {}: {} files, {:.1} MB",
-            load::title(load),
-            weight.files,
-            weight.bytes as f64 / 1e6
-        ));
-        let mut table = report::Table::new(load, weight);
-        let targets = directory.join("targets");
-        clear(&targets)?;
-        for round in 1..=args.rounds {
-            for (number, contestant) in contestants.iter().enumerate() {
-                // Trees stay until all have run: a filesystem may go through what was freed just
-                // now, and the next one would pay for that.
-                let target = targets.join(format!("{round}-{number}"));
-                clear(&target)?;
-                let spinner = Spinner::start(&format!("round {round}: {}", contestant.name()));
-                let run = Run {
-                    source: &source,
-                    target: &target,
-                    weight,
-                    work: &directory,
-                };
-                let measured = match contestant {
-                    Contestant::Towline => towline::run(&run, &built)?,
-                    Contestant::Syncthing => syncthing::run(&run)?,
-                    Contestant::Rsync => rsync::run(&run)?,
-                    Contestant::RsyncOverSsh => rsync::run_over_ssh(&run)?,
-                };
-                drop(spinner);
-                if let Some(difference) = devices::trees_differ(&source, &target)? {
-                    bail!("{} left the trees unequal: {difference}", contestant.name());
-                }
-                say(format!(
-                    "   round {round}: {}",
-                    report::line(contestant.name(), &measured, weight)
-                ));
-                table.add(*contestant, measured);
-                if weight.files == 1 {
-                    clear(&target)?;
-                }
-            }
-        }
-        say(table.words());
-        tables.push(table);
-        fs::remove_dir_all(&targets).context("clearing the targets")?;
-        fs::remove_dir_all(&source).context("clearing the source")?;
-    }
-    let idle = if args.only.is_none() {
-        Some(idle::run(&built, &directory)?)
-    } else {
-        None
+    let work = repo.artifacts()?.join("bench");
+    let bench = Bench {
+        built: &built,
+        work: &work,
+        rounds: args.rounds.max(1),
+        alone: args.alone,
     };
-    if let Some(idle) = &idle {
-        say(idle.words());
+    let mut finish = |section: Section| {
+        say(section.words());
+        if args.alone {
+            return Ok(());
+        }
+        // At once, so that a run that is broken off has not measured for nothing.
+        report::write(repo, &section)
+    };
+    for workload in args.workloads() {
+        let sections = match workload {
+            Workload::LargeFile | Workload::SmallFiles | Workload::SourceTree => {
+                vec![carry::run(&bench, workload)?]
+            }
+            Workload::Changes => vec![changes::run(&bench)?],
+            Workload::Latency => vec![latency::run(&bench)?],
+            Workload::Rename => vec![rename::run(&bench)?],
+            Workload::Idle => vec![idle::run(&bench)?],
+            Workload::Index => vec![index::run(&bench)?],
+        };
+        sections.into_iter().try_for_each(&mut finish)?;
     }
-    if !args.alone && args.only.is_none() {
-        report::write(repo, &tables, idle.as_ref(), args.rounds)?;
+    if args.million {
+        finish(million::run(&bench)?)?;
     }
     Ok(())
+}
+
+impl BenchArgs {
+    fn workloads(&self) -> Vec<Workload> {
+        if !self.workloads.is_empty() {
+            self.workloads.clone()
+        } else if self.million {
+            // Asked for by itself: it takes as long as all the others together.
+            Vec::new()
+        } else {
+            Workload::value_variants().to_vec()
+        }
+    }
+}
+
+impl Bench<'_> {
+    /// A directory that holds nothing yet.
+    fn empty(&self, name: &str) -> Result<PathBuf> {
+        let directory = self.work.join(name);
+        clear(&directory)?;
+        Ok(directory)
+    }
 }
 
 /// One run of one contestant.
@@ -177,31 +165,6 @@ struct Run<'a> {
     weight: load::Weight,
     /// For homes and logs.
     work: &'a Path,
-}
-
-/// Towline, and the peers that are installed.
-fn contestants(args: &BenchArgs) -> Vec<Contestant> {
-    if args.alone {
-        return vec![Contestant::Towline];
-    }
-    let is_here = |contestant: &Contestant| {
-        let needed: &[&str] = match contestant {
-            Contestant::Towline => &[],
-            Contestant::Syncthing => &["syncthing"],
-            Contestant::Rsync => &["rsync"],
-            // Not installed by us: Debian starts a server for everybody with it.
-            Contestant::RsyncOverSsh => &["rsync", "ssh", "ssh-keygen", "sshd"],
-        };
-        let missing = needed.iter().find(|program| !system::has_program(program));
-        if let Some(program) = missing {
-            say(format!(
-                "   {program} is not installed, so {} is left out",
-                contestant.name()
-            ));
-        }
-        missing.is_none()
-    };
-    Contestant::ALL.into_iter().filter(is_here).collect()
 }
 
 /// Makes an empty directory, and lets what is dirty reach the disk so that no run pays for another.

@@ -32,8 +32,18 @@ pub(crate) struct Server {
 impl Server {
     /// Starts the program and waits until it listens.
     pub(crate) fn start(program: &Path, logs: &Path) -> Result<Self> {
-        let mut command = Command::new(program);
-        command.args(["--bind", "127.0.0.1:0"]);
+        Self::start_at("127.0.0.1", &[], program, logs)
+    }
+
+    /// Starts the program on a free port of `address`, behind words such as `ip netns exec NAME`.
+    pub(crate) fn start_at(
+        address: &str,
+        words: &[String],
+        program: &Path,
+        logs: &Path,
+    ) -> Result<Self> {
+        let mut command = behind(words, program);
+        command.args(["--bind", &format!("{address}:0")]);
         let mut running = Running::start("signal-server", &mut command, logs)?;
         let line = running.wait_for_line(|line| line.starts_with("listening on "), PATIENCE)?;
         let url = line.trim_start_matches("listening on ").to_owned();
@@ -54,7 +64,20 @@ pub(crate) struct Device {
     program: PathBuf,
     logs: PathBuf,
     server: String,
+    behind: Vec<String>,
     up: Option<Running>,
+}
+
+/// A command of `program`, behind words that lead it somewhere.
+fn behind(words: &[String], program: &Path) -> Command {
+    match words.split_first() {
+        None => Command::new(program),
+        Some((first, rest)) => {
+            let mut command = Command::new(first);
+            command.args(rest).arg(program);
+            command
+        }
+    }
 }
 
 /// How two devices became peers.
@@ -83,13 +106,21 @@ impl Device {
             program: program.to_owned(),
             logs: logs.to_owned(),
             server: server.url.clone(),
+            behind: Vec::new(),
             up: None,
         }
     }
 
+    /// Runs its engine behind these words, such as `ip netns exec NAME`.
+    pub(crate) fn behind(mut self, words: Vec<String>) -> Self {
+        self.behind = words;
+        self
+    }
+
     /// Starts its engine and waits until it answers.
     pub(crate) fn start(&mut self) -> Result<()> {
-        let mut command = self.command();
+        let mut command = behind(&self.behind, &self.program);
+        command.arg("--home").arg(&self.home).arg("--json");
         command.args([
             "up",
             "--key-file",

@@ -5,9 +5,11 @@
  * code, `ZZZ-ZZZ` a wrong one; `/none` is a path that does not exist.
  */
 import type { CommandView } from "./generated/CommandView";
+import type { FolderSettingsView } from "./generated/FolderSettingsView";
 import type { FolderView } from "./generated/FolderView";
 import type { View } from "./generated/View";
 import { assertNever, type Backend, type Choice, type Outcome, type Told } from "./index";
+import { FakeFolder, refused, type OfContents } from "./fake_folder";
 import { ANNA, folder, scene } from "./fake_scenes";
 
 const ACCEPTED: Outcome = { kind: "accepted", answer: { answer: "accepted" } };
@@ -19,6 +21,7 @@ export class FakeBackend implements Backend {
   #view: View;
   #tell: (told: Told) => void = () => undefined;
   #made = 0;
+  readonly #contents = new Map<string, FakeFolder>();
   readonly #stepMs: number;
 
   constructor(wishes: URLSearchParams) {
@@ -51,8 +54,9 @@ export class FakeBackend implements Backend {
     return Promise.resolve(refused("open"));
   }
 
-  command(command: CommandView): Promise<Outcome> {
-    return Promise.resolve(this.#answer(command));
+  async command(command: CommandView): Promise<Outcome> {
+    if (command.command === "restore_to") await new Promise((done) => this.#later(3, () => done(null)));
+    return this.#answer(command);
   }
 
   #answer(command: CommandView): Outcome {
@@ -103,14 +107,50 @@ export class FakeBackend implements Backend {
         return ACCEPTED;
       case "rescan":
         return ACCEPTED;
-      // Nothing was ever replaced or deleted in this world.
+      case "configure_device":
+        this.#publish({ device: { ...device, settings: command.settings } });
+        return ACCEPTED;
+      case "configure_folder":
+        this.#configure(this.#folder(command.folder), command.settings);
+        return ACCEPTED;
+      case "files":
+      case "conflicts":
+      case "resolve":
+      case "preview":
+      case "revert":
+      case "override":
+      case "release_brake":
+      case "undo_braked":
+      case "rules":
+      case "set_rules":
+      case "preview_rules":
+      case "held":
       case "history":
-        return { kind: "accepted", answer: { answer: "versions", versions: [], more: false } };
       case "restore":
-        return { kind: "refused", error: { code: "unknown_version", detail: null } };
+      case "restore_to":
+        return this.#look(command);
       default:
         return assertNever(command);
     }
+  }
+
+  /** Asks a folder's contents, and shows what has changed by it. */
+  #look(command: OfContents): Outcome {
+    const folder = this.#view.folders.find(({ id }) => id === command.folder);
+    if (!folder) return refused("unknown_folder");
+    const inside = this.#contents.get(folder.id) ?? new FakeFolder(folder.id, Date.now());
+    this.#contents.set(folder.id, inside);
+    const { outcome, change } = inside.answer(command, folder);
+    if (Object.keys(change).length > 0) this.#put({ ...folder, ...change });
+    return outcome;
+  }
+
+  #configure(folder: FolderView, settings: FolderSettingsView): void {
+    const was = folder.settings.paused;
+    const state: FolderView["state"] = settings.paused
+      ? { state: "paused_by_person" }
+      : was ? { state: "in_sync" } : folder.state;
+    this.#put({ ...folder, settings, state });
   }
 
   #join(code: string): void {
@@ -189,8 +229,4 @@ export class FakeBackend implements Backend {
   #later(steps: number, act: () => void): void {
     setTimeout(act, steps * this.#stepMs);
   }
-}
-
-function refused(code: string): Outcome {
-  return { kind: "refused", error: { code, detail: null } };
 }

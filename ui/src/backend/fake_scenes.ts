@@ -1,7 +1,10 @@
 /** Views that a fake device may begin with, and that tests hold in their hands. */
+import type { DeviceSettingsView } from "./generated/DeviceSettingsView";
+import type { FolderSettingsView } from "./generated/FolderSettingsView";
 import type { FolderView } from "./generated/FolderView";
 import type { PeerView } from "./generated/PeerView";
 import type { View } from "./generated/View";
+import { HERE } from "./fake_contents";
 
 const COMPARE = [
   ["🦊", "fox"],
@@ -44,12 +47,32 @@ const ATTIC: PeerView = {
   link: { state: "away" },
 };
 
+/** What is set for a folder that nobody has set anything for. */
+export const FOLDER_SETTINGS: FolderSettingsView = {
+  mode: "two_way",
+  paused: false,
+  brake: { entries_max: 1000, percent_max: 25 },
+  retention: { staggered: false, days: 30, bytes_max: 10 * 1024 ** 3, disk_percent_max: 10 },
+  local_rules: "",
+  limits: { send: null, receive: null },
+  conflicts: "inbox",
+};
+
+/** What is set for a device that nobody has set anything for. */
+export const DEVICE_SETTINGS: DeviceSettingsView = {
+  limits: { send: null, receive: null },
+  schedule: [],
+  metered_network: "system",
+  metered_rule: null,
+};
+
 /** A folder that is in sync. */
 export function folder(id: string, label: string, root: string): FolderView {
   return {
     id,
     label,
     root,
+    settings: FOLDER_SETTINGS,
     state: { state: "in_sync" },
     files: 4812,
     directories: 214,
@@ -58,6 +81,8 @@ export function folder(id: string, label: string, root: string): FolderView {
     conflicts: 0,
     transfer: { fetched_bytes: 0, reused_bytes: 0, files: 0, wanted_bytes: 0, bytes_per_second: 0 },
     held_back: [],
+    local_changes: 0,
+    braked: [],
     peers: [],
   };
 }
@@ -65,9 +90,11 @@ export function folder(id: string, label: string, root: string): FolderView {
 const EMPTY: View = {
   revision: 1,
   device: {
-    id: "B7Q2MZ4NKX3HTC5WLR8VYD9FGJ6SPEAU2N4K7M3Q5X8ZCBTRWHYD",
+    id: HERE,
     name: "Ada's desktop",
     key_place: "keyring",
+    settings: DEVICE_SETTINGS,
+    traffic: { rule: { rule: "limit", send: null, receive: null }, because: "always" },
     store: "whole",
     version: "0.1.0",
   },
@@ -91,7 +118,6 @@ const NOTES: FolderView = {
   files: 388,
   directories: 12,
   bytes: 4_200_000,
-  conflicts: 1,
   peers: [{ id: "anna", state: "connected" }],
 };
 
@@ -140,11 +166,55 @@ export function scene(name: string, nowMs: number): View {
         peers: [{ ...ANNA, verified: true }],
         invitations: [{ peer: "anna", folder: "recipes", label: "Recipes" }],
       };
+    case "full":
+      return full(paired);
     case "trouble":
       return trouble(paired, nowMs);
     default:
       return { ...EMPTY, device: { ...EMPTY.device, store: "new" } };
   }
+}
+
+/** A folder for everything that can stand in one. */
+function full(paired: View): View {
+  const shared: Partial<FolderView> = { peers: [{ id: "anna", state: "connected" }] };
+  const held_back = [
+    { path: "invoice\u202efdp.exe", reason: "disk_full" },
+    { path: "mail/re: order?.eml", reason: "name" },
+    { path: "private/diary.txt", reason: "unreadable" },
+  ];
+  const backup: FolderView = {
+    ...folder("backup", "Backup", "/home/ada/Backup"),
+    ...shared,
+    braked: [{ peer: "anna", deletes: 1204, overwrites: 0 }],
+  };
+  const music: FolderView = {
+    ...folder("music", "Music", "/home/ada/Music"),
+    ...shared,
+    settings: { ...FOLDER_SETTINGS, mode: "receive_only" },
+    local_changes: 3,
+    held_back: held_back.slice(1),
+  };
+  const site: FolderView = {
+    ...folder("site", "Web site", "/home/ada/Web site"),
+    ...shared,
+    settings: { ...FOLDER_SETTINGS, mode: "send_only" },
+    state: { state: "waiting" },
+    needs: 5,
+  };
+  const archive: FolderView = {
+    ...folder("archive", "Archive", "/home/ada/Archive"),
+    ...shared,
+    settings: { ...FOLDER_SETTINGS, paused: true },
+    state: { state: "paused_by_person" },
+  };
+  const disk: FolderView = {
+    ...folder("disk", "Old disk", "/media/ada/disk"),
+    ...shared,
+    state: { state: "paused", fault: "missing" },
+  };
+  const notes: FolderView = { ...NOTES, conflicts: 4 };
+  return { ...paired, folders: [archive, backup, FILM, music, notes, disk, PHOTOS, site] };
 }
 
 function trouble(paired: View, nowMs: number): View {

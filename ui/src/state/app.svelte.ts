@@ -12,11 +12,14 @@ import { progress, round, type Progress, type Round } from "./progress";
 import { steady } from "./steady";
 import { headline, type Headline } from "./summary";
 
+/** A part of a folder's screen. */
+export type FolderTab = "files" | "conflicts" | "history" | "rules" | "peers";
+
 /** Where the person is. */
 export type Place =
   | { at: "home" }
   | { at: "folders" }
-  | { at: "folder"; folder: string }
+  | { at: "folder"; folder: string; tab: FolderTab }
   | { at: "add_folder"; peer: string | null }
   | { at: "accept"; peer: string; folder: string }
   | { at: "devices" }
@@ -87,6 +90,11 @@ export class App {
     this.#welcomed = true;
     this.place = place;
     this.toast = "";
+  }
+
+  /** Turns to another part of the same screen; what a toast says stays. */
+  turn(place: Place): void {
+    this.place = place;
   }
 
   command(command: CommandView): Promise<Outcome> {

@@ -8,6 +8,7 @@ export type Weight = "alarm" | "problem" | "note";
 export type Problem =
   | { kind: "impostor"; weight: "alarm"; peer: string; name: string }
   | { kind: "paused"; weight: "problem"; folder: string; label: string; fault: string }
+  | { kind: "braked"; weight: "problem"; folder: string; label: string; peer: string; name: string | null }
   | { kind: "server_offline"; weight: "problem"; fault: string; retryAtMs: number }
   | { kind: "server_stopped"; weight: "problem"; fault: string }
   | { kind: "no_server"; weight: "note" }
@@ -23,9 +24,13 @@ export function problems(view: View): Problem[] {
       found.push({ kind: "impostor", weight: "alarm", peer: peer.id, name: peer.name });
     }
   }
-  for (const { id, label, state } of view.folders) {
+  for (const { id, label, state, braked } of view.folders) {
     if (state.state === "paused") {
       found.push({ kind: "paused", weight: "problem", folder: id, label, fault: state.fault });
+    }
+    for (const { peer } of braked) {
+      const name = view.peers.find((each) => each.id === peer)?.name ?? null;
+      found.push({ kind: "braked", weight: "problem", folder: id, label, peer, name });
     }
   }
   const server = view.server.state;

@@ -8,6 +8,8 @@ export type Headline =
   | { kind: "alone" }
   | { kind: "no_folders"; peers: number }
   | { kind: "attention"; count: number }
+  | { kind: "conflicts"; count: number }
+  | { kind: "paused" }
   | { kind: "syncing"; folders: number; bytesPerSecond: number; leftMs: number | null }
   | { kind: "scanning" }
   | { kind: "waiting"; changes: number }
@@ -21,6 +23,9 @@ export function headline(view: View, progress: ReadonlyMap<string, Progress>): H
   if (waiting > 0) return { kind: "attention", count: waiting };
   if (view.peers.length === 0 && view.folders.length === 0) return { kind: "alone" };
   if (view.folders.length === 0) return { kind: "no_folders", peers: view.peers.length };
+  const conflicts = view.folders.reduce((sum, folder) => sum + folder.conflicts, 0);
+  if (conflicts > 0) return { kind: "conflicts", count: conflicts };
+  if (view.folders.every(({ state }) => state.state === "paused_by_person")) return { kind: "paused" };
   const syncing = view.folders.filter((folder) => folder.state.state === "syncing");
   if (syncing.length > 0) {
     const running = syncing.flatMap((folder) => progress.get(folder.id) ?? []);

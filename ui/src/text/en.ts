@@ -2,6 +2,8 @@
  * Every word of the window, in English. Other languages are objects of the same type. Sentences
  * for codes (refusals, faults, reasons) say what happened and what to do.
  */
+import { englishFolder } from "./en_folder";
+import { englishTraffic } from "./en_traffic";
 import type { Numbers } from "./numbers";
 
 /** What a code means, and what a person can do about it. */
@@ -19,6 +21,8 @@ export function english(numbers: Numbers) {
   const devices = (count: number) => n(count, "device", "devices");
 
   return {
+    ...englishFolder(numbers),
+    traffic: englishTraffic(numbers),
     app: "Towline",
     unknownDevice: "unknown device",
     skip: "Skip to content",
@@ -39,6 +43,8 @@ export function english(numbers: Numbers) {
       waiting: (count: number) => `${n(count, "change waits", "changes wait")}`,
       onlyHere: "Your folders are only here so far",
       attention: (count: number) => `${n(count, "thing needs", "things need")} you`,
+      conflicts: (count: number) => `${n(count, "conflict needs", "conflicts need")} you`,
+      paused: "Your folders are paused",
       speed: (speed: number) => numbers.speed(speed),
       left: (ms: number) => `${numbers.duration(ms)} left`,
     },
@@ -97,6 +103,7 @@ export function english(numbers: Numbers) {
       rescan: "Look for changes",
       rescanned: "Looking for changes",
       stop: "Stop syncing",
+      stopped: (label: string) => `“${label}” is no longer synced here`,
       stopTitle: (label: string) => `Stop syncing “${label}” here?`,
       stopText: "The files stay on this computer and on the others. This device no longer follows changes.",
       back: "All folders",
@@ -112,21 +119,19 @@ export function english(numbers: Numbers) {
         reused > 0
           ? `${numbers.bytes(bytes)} since start, ${numbers.bytes(reused)} found here already`
           : `${numbers.bytes(bytes)} since start`,
-      conflicts: "Conflicts",
-      conflictsText: (count: number) =>
-        `${n(count, "file")} written on two devices at once: all versions are kept. “towline conflicts” lists them.`,
       peersTitle: "Devices",
       nobody: "Only this device has this folder. Invite another one:",
       inviteMore: "Invite another device:",
       invite: (peer: string) => `Invite ${peer}`,
       invited: (peer: string) => `${peer} is invited`,
       noPeers: "Pair a device first, then you can invite it.",
-      heldTitle: (count: number) => (count >= 100 ? "Held back, the first 100" : "Held back"),
-      heldText: "These entries are not synced until the reason is gone. Everything else goes on.",
     },
     folderState: {
       opening: "Opening",
-      paused: "Paused",
+      paused: "Stopped",
+      paused_by_person: "Paused",
+      braked: "Waits for you",
+      conflicts: (count: number) => n(count, "conflict", "conflicts"),
       scanning: "Looking for changes",
       syncing: "Syncing",
       waiting: "Waiting",
@@ -293,7 +298,11 @@ export function english(numbers: Numbers) {
         what: `Another device answered where ${peer} was.`,
         todo: "It is not connected to. If that computer was set up anew, remove it and pair again. Otherwise somebody pretends to be it.",
       }),
-      paused: (label: string) => `“${label}” is paused.`,
+      paused: (label: string) => `“${label}” has stopped.`,
+      braked: (label: string, peer: string) => ({
+        what: `${peer} wants to delete or overwrite very much in “${label}”.`,
+        todo: "It waits for you. Nothing has been changed here yet.",
+      }),
       show: "Show folder",
       showDevice: "Show device",
       dismissed: "Note dismissed",
@@ -317,11 +326,28 @@ export function english(numbers: Numbers) {
         code_length: { what: "The code is not complete.", todo: "A code has six characters, like K7M-2QX." },
         code_host: { what: "The part after @ is not a server's name.", todo: "Read it again." },
         link: { what: "This link cannot be used.", todo: "Copy it again on the other device, or type its code." },
+        setting: { what: "One of these numbers cannot be used.", todo: "Check them and save again." },
+        unsupported: { what: "The engine behind this window cannot do that.", todo: "It is of another version; update both." },
         id: { what: "This is not there any more.", todo: "Go back and try again." },
         malformed: { what: "The engine does not know this command.", todo: "It is of another version; update both." },
         stopping: { what: "This device is stopping.", todo: "Start it again." },
         path_not_absolute: { what: "This is not a whole path.", todo: "Begin at the root of the disk, as in /home/you/Pictures." },
         path_not_text: { what: "The name of this folder holds characters that cannot be read as text.", todo: "Rename it, or choose another." },
+        path: { what: "This path cannot lie in a folder.", todo: "Choose it from the list again." },
+        version: { what: "This version is not one of this folder.", todo: "Choose it from the list again." },
+        unknown_version: { what: "This version is no longer kept.", todo: "Choose another one." },
+        unknown_conflict: { what: "This conflict is decided already.", todo: "Look at the list again." },
+        unknown_entry: { what: "This entry is no longer there.", todo: "Look at the list again." },
+        folder_paused: { what: "The folder has stopped or is paused.", todo: "Resume it, or bring it back, and try again." },
+        version_directory: { what: "A directory lies in its place.", todo: "Move the directory away and try again." },
+        version_parent: { what: "The directory it lay in is no directory any more.", todo: "Move what lies there away and try again." },
+        version_changing: { what: "What lies in its place is being changed.", todo: "Wait a moment and try again." },
+        version_unreadable: { what: "What lies in its place cannot be read.", todo: "Change its permissions and try again." },
+        version_unwritable: { what: "Its place cannot be written.", todo: "Change its permissions, or close the program that uses it." },
+        version_name: { what: "This system cannot have a file of this name.", todo: "Restore it on another device." },
+        version_kind: { what: "What lies in its place is neither file, folder nor link.", todo: "Move it away and try again." },
+        version_disk_full: { what: "The disk is full.", todo: "Make room and try again." },
+        version_read_only: { what: "The disk is read-only.", todo: "Make it writable and try again." },
         open: { what: "The file manager could not be opened.", todo: "Open the folder by its path." },
       },
       pairing: {

@@ -1,5 +1,7 @@
 /** Sentences for codes: what happened, and what a person can do. Codes are the engine's. */
+import { assertNever } from "../backend";
 import type { ViewError } from "../backend/generated/ViewError";
+import type { Standing } from "../state/paged.svelte";
 import type { Advice } from "./en";
 import { words } from "./index";
 import { plain } from "./names";
@@ -17,4 +19,27 @@ export function advice(kind: CodeKind, code: string): Advice {
 export function refusal(error: ViewError): string {
   const { what, todo } = advice("refusal", error.code);
   return `${what} ${todo}`;
+}
+
+/** What stands after the last entry of a list. */
+export type ListEnd =
+  | { kind: "whole" }
+  | { kind: "asking"; text: string }
+  | { kind: "more"; text: string }
+  | { kind: "refused"; text: string; again: string };
+
+/** How a list that comes in pages ends. */
+export function listEnd(standing: Standing): ListEnd {
+  switch (standing.kind) {
+    case "whole":
+      return { kind: "whole" };
+    case "asking":
+      return { kind: "asking", text: words.list.asking };
+    case "more":
+      return { kind: "more", text: words.list.more };
+    case "refused":
+      return { kind: "refused", text: refusal(standing.error), again: words.list.again };
+    default:
+      return assertNever(standing);
+  }
 }

@@ -33,6 +33,11 @@ export function plain(name: string): string {
     .join("");
 }
 
+/** A line of a text from a disk: as a name, but tabs are nothing strange there. */
+export function plainLine(line: string): string {
+  return line.split("\t").map(plain).join("\t");
+}
+
 function number(letter: string): string {
   const code = letter.codePointAt(0) ?? 0;
   return `⟨U+${code.toString(16).toUpperCase().padStart(4, "0")}⟩`;

@@ -6,10 +6,14 @@ const UNITS = ["byte", "kilobyte", "megabyte", "gigabyte", "terabyte"] as const;
 export class Numbers {
   readonly #locale: string;
   readonly #plain: Intl.NumberFormat;
+  readonly #moment: Intl.DateTimeFormat;
+  readonly #ago: Intl.RelativeTimeFormat;
 
   constructor(locale: string) {
     this.#locale = locale;
     this.#plain = new Intl.NumberFormat(locale);
+    this.#moment = new Intl.DateTimeFormat(locale, { dateStyle: "medium", timeStyle: "short" });
+    this.#ago = new Intl.RelativeTimeFormat(locale, { numeric: "auto" });
   }
 
   /** `12,400` */
@@ -47,6 +51,27 @@ export class Numbers {
     const seconds = Math.max(0, Math.ceil(ms / 1000));
     const rest = String(seconds % 60).padStart(2, "0");
     return `${Math.floor(seconds / 60)}:${rest}`;
+  }
+
+  /** `28 Nov 2026, 14:30`, in this computer's time zone. */
+  moment(ms: number): string {
+    return this.#moment.format(ms);
+  }
+
+  /** `5 minutes ago`, `yesterday`; beyond a week, and in the future, the moment itself. */
+  ago(ms: number, nowMs: number): string {
+    const minutes = Math.round((nowMs - ms) / 60_000);
+    if (minutes < 0 || minutes >= 7 * 24 * 60) return this.moment(ms);
+    if (minutes < 60) return this.#ago.format(-minutes, "minute");
+    if (minutes < 24 * 60) return this.#ago.format(-Math.round(minutes / 60), "hour");
+    return this.#ago.format(-Math.round(minutes / (24 * 60)), "day");
+  }
+
+  /** `Mon`; 0 is Monday. */
+  weekday(day: number, style: "short" | "long"): string {
+    // The first of January 2024 was a Monday.
+    const noon = Date.UTC(2024, 0, 1 + day, 12);
+    return new Intl.DateTimeFormat(this.#locale, { weekday: style, timeZone: "UTC" }).format(noon);
   }
 
   /** `64 %` in the locale's way; never 100 % before all is done. */

@@ -62,12 +62,18 @@ function pathText(path: PathView): string {
 export function folderText(folder: FolderView): StateText {
   const { state } = folder;
   const text = words.folderState[state.state];
+  if (folder.braked.length > 0 && state.state !== "paused") {
+    return { standing: "wait", text: words.folderState.braked, detail: "" };
+  }
+  const conflicts = folder.conflicts > 0 ? words.folderState.conflicts(folder.conflicts) : "";
   switch (state.state) {
     case "opening":
     case "scanning":
       return { standing: "working", text, detail: "" };
     case "paused":
       return { standing: "trouble", text, detail: advice("root", state.fault).what };
+    case "paused_by_person":
+      return { standing: "wait", text, detail: "" };
     case "syncing":
       return { standing: "working", text, detail: "" };
     case "waiting":
@@ -79,7 +85,7 @@ export function folderText(folder: FolderView): StateText {
       if (folder.peers.every((peer) => peer.state !== "connected")) {
         return { standing: "idle", text: words.folderState.nobodyConnected, detail: "" };
       }
-      return { standing: "good", text, detail: "" };
+      return { standing: "good", text, detail: conflicts };
     default:
       return assertNever(state);
   }
@@ -124,6 +130,10 @@ export function headlineText(headline: Headline): StateText {
       return { standing: "idle", text: said.noFolders(headline.peers), detail: "" };
     case "attention":
       return { standing: "trouble", text: said.attention(headline.count), detail: "" };
+    case "conflicts":
+      return { standing: "wait", text: said.conflicts(headline.count), detail: "" };
+    case "paused":
+      return { standing: "wait", text: said.paused, detail: "" };
     case "scanning":
       return { standing: "working", text: said.scanning, detail: "" };
     case "waiting":

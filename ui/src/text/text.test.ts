@@ -4,7 +4,7 @@ import { assertExact } from "../backend/door";
 import { english } from "./en";
 import { advice, refusal } from "./errors";
 import { locales } from "./locale";
-import { pieces, plain } from "./names";
+import { pieces, plain, plainLine } from "./names";
 import { Numbers } from "./numbers";
 
 describe("names", () => {
@@ -15,6 +15,10 @@ describe("names", () => {
   test("cannot hide, reorder or break lines", () => {
     expect(plain("invoice\u202efdp.exe")).toBe("invoice⟨U+202E⟩fdp.exe");
     expect(plain("a\nb\u0000c\u200b\u{e0041}")).toBe("a⟨U+000A⟩b⟨U+0000⟩c⟨U+200B⟩⟨U+E0041⟩");
+  });
+
+  test("of lines keep their tabs", () => {
+    expect(plainLine("a\tb\u202ec")).toBe("a\tb⟨U+202E⟩c");
   });
 
   test("come in pieces, so that escapes can be told from letters", () => {
@@ -50,6 +54,15 @@ describe("numbers", () => {
       "3 mins",
     ]);
     expect([en.clock(287_000), en.clock(-5)]).toEqual(["4:47", "0:00"]);
+  });
+
+  test("of moments are near or exact", () => {
+    const now = new Date(2026, 10, 28, 14, 30).getTime();
+    const before = (minutes: number) => en.ago(now - minutes * 60_000, now);
+    expect([before(5), before(180), before(24 * 60)]).toEqual(["5 minutes ago", "3 hours ago", "yesterday"]);
+    expect(before(8 * 24 * 60)).toBe(en.moment(now - 8 * 24 * 3_600_000));
+    expect(en.ago(now + 90_000, now)).toBe(en.moment(now + 90_000));
+    expect([en.weekday(0, "long"), de.weekday(6, "short")]).toEqual(["Monday", "So"]);
   });
 
   test("never say that all is done before it is", () => {

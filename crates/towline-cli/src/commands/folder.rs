@@ -68,6 +68,9 @@ pub(crate) async fn run(home: &Path, action: FolderAction, output: &Output) -> R
             let folder = find_folder(&view, &folder)?.id.clone();
             (CommandView::Rescan { folder }, "Looking for changes.")
         }
+        FolderAction::Mode { folder, mode } => {
+            super::settings::with_mode(find_folder(&view, &folder)?, mode)
+        }
     };
     let answer = client.command(command).await?;
     output.say(&answer, || done.to_owned());
@@ -195,6 +198,7 @@ mod tests {
             "revision": 1,
             "device": { "id": id, "name": evil, "key_place": "file", "store": "whole",
                 "settings": DeviceSettingsView::default(),
+                "traffic": { "rule": { "rule": "pause" }, "because": "schedule" },
                 "version": "0.1.0" },
             "server": { "url": null, "state": { "state": "none" } },
             "pairing": { "state": "idle" },

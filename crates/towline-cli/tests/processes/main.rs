@@ -13,7 +13,10 @@ mod process_disks;
 #[cfg(target_os = "linux")]
 mod process_keyring;
 mod process_kill;
+mod process_limits;
 mod process_pairing;
+#[cfg(target_os = "linux")]
+mod process_power;
 #[cfg(target_os = "linux")]
 mod process_relay;
 mod process_roots;

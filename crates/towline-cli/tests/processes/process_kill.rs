@@ -4,7 +4,6 @@
 //! `TOWLINE_KILLS` says how often (6 without it), `TOWLINE_SEED` with which moments. When all files
 //! have arrived before the last kill, the source changes 1500 more.
 
-use std::env;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -14,7 +13,7 @@ use serde_json::Value;
 use crate::support::device::Dialer;
 use crate::support::tree::{History, grow, must_be_whole, settle, temporary_files};
 use crate::support::watch::{count, is_connected, is_in_sync};
-use crate::support::{Device, Seed, Server, Watch, World};
+use crate::support::{Device, Seed, Server, Watch, World, number};
 
 #[derive(Clone, Copy)]
 enum Victim {
@@ -206,13 +205,6 @@ impl Source {
         fs::write(&aside, bytes).expect("written");
         fs::rename(&aside, file).expect("renamed");
     }
-}
-
-fn number(variable: &str, default: u64) -> u64 {
-    env::var(variable).map_or(default, |text| {
-        text.parse()
-            .unwrap_or_else(|_| panic!("{variable} is a number"))
-    })
 }
 
 /// Far more than coming back takes, even on a loaded machine, and half of what QUIC needs to miss a

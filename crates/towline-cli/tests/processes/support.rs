@@ -1,6 +1,8 @@
 //! What every test stands on: a world of directories, a server, devices, and trees to compare.
 
 pub(crate) mod device;
+#[cfg(target_os = "linux")]
+pub(crate) mod power;
 pub(crate) mod running;
 pub(crate) mod seed;
 pub(crate) mod server;
@@ -9,6 +11,7 @@ pub(crate) mod tree;
 pub(crate) mod watch;
 pub(crate) mod world;
 
+use std::env;
 use std::time::Duration;
 
 pub(crate) use device::Device;
@@ -20,3 +23,11 @@ pub(crate) use world::World;
 /// How long anything may take that takes a moment: 60 s, far above what it needs, so that a loaded
 /// machine is not an error.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A number from the environment, for whoever wants more than a test does by itself.
+pub(crate) fn number(variable: &str, default: u64) -> u64 {
+    env::var(variable).map_or(default, |text| {
+        text.parse()
+            .unwrap_or_else(|_| panic!("{variable} is a number"))
+    })
+}

@@ -54,7 +54,9 @@ impl Device {
             }
             Command::RemoveFolder(folder) => self.remove_folder(now, folder),
             Command::Rescan(folder) => self.rescan(now, folder),
-            Command::ConfigureFolder(folder, settings) => self.configure_folder(folder, *settings),
+            Command::ConfigureFolder(folder, settings) => {
+                self.configure_folder(now, folder, *settings)
+            }
             Command::ConfigureDevice(settings) => self.configure_device(settings),
         };
         self.outbox.push(Output::Reply(id, answer));
@@ -258,20 +260,31 @@ impl Device {
 
     fn configure_folder(
         &mut self,
+        now: Moment,
         id: FolderId,
         settings: FolderSettings,
     ) -> Result<Answer, Refusal> {
-        let folder = self.folders.get_mut(&id).ok_or(Refusal::UnknownFolder)?;
+        let folder = self.folders.get(&id).ok_or(Refusal::UnknownFolder)?;
         if !settings.is_sane() {
             return Err(Refusal::Setting);
         }
+        let before = folder.activity();
         let record = FolderRecord {
-            settings,
+            settings: settings.clone(),
             ..folder.record().clone()
         };
-        folder.set_record(record.clone());
+        let shared_with = record.shared_with.clone();
+        // Before whatever the folder decides by it: the store keeps the order.
         self.outbox
             .persist(vec![StoreOp::PutFolder(record)], Vec::new());
+        let after = settings.activity;
+        self.folder(now, id, FolderInput::Configured(settings));
+        if before != after {
+            for peer in shared_with {
+                self.state_folders(peer);
+                self.join_folders(now, peer);
+            }
+        }
         Ok(Answer::Accepted)
     }
 

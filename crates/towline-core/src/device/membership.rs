@@ -1,7 +1,8 @@
 //! Who takes part in which folder: what we share with a peer, and what it states.
 //!
 //! A peer takes part in a folder when we share the folder with it *and* it states the folder to us.
-//! What it states and we do not have is an invitation.
+//! What it states and we do not have is an invitation. A folder that a person has paused here is not
+//! stated and not readable: to peers it is as if this device were away.
 
 use towline_wire::entry::Actor;
 use towline_wire::ids::{DeviceId, FolderId, Incarnation, Sequence};
@@ -13,7 +14,7 @@ use super::{Device, Greeting};
 use crate::clock::Moment;
 use crate::folder::{Folder, FolderInput};
 use crate::io::{Age, DiskEvent, DiskRequest, NetworkRequest, Output, RootFault};
-use crate::records::StoreOp;
+use crate::records::{Activity, StoreOp};
 use crate::snapshot::{FolderPeer, FolderPeerState, FolderSummary, Invitation};
 
 impl Device {
@@ -30,7 +31,7 @@ impl Device {
         let statements = self
             .folders
             .values()
-            .filter(|folder| folder.record().shared_with.contains(&id))
+            .filter(|folder| is_open_to(folder, id))
             .take(FOLDERS_PER_PEER_MAX)
             .map(|folder| FolderStatement {
                 folder: folder.record().id,
@@ -46,7 +47,7 @@ impl Device {
         let readable = self
             .folders
             .values()
-            .filter(|folder| folder.record().shared_with.contains(&id))
+            .filter(|folder| is_open_to(folder, id))
             .map(|folder| folder.record().id)
             .collect();
         self.outbox.network(NetworkRequest::Grant(id, readable));
@@ -104,7 +105,7 @@ impl Device {
             let shared = self
                 .folders
                 .get(&folder)
-                .is_some_and(|ours| ours.record().shared_with.contains(&id));
+                .is_some_and(|ours| is_open_to(ours, id));
             if shared {
                 self.folder(now, folder, FolderInput::PeerJoined(id, have));
             }
@@ -169,7 +170,13 @@ impl Device {
     pub(super) fn folder_summary(&self, folder: &Folder) -> FolderSummary {
         let id = folder.record().id;
         let state_of = |peer: &DeviceId| match self.peers.get(peer) {
-            Some(known) if !known.statements.contains_key(&id) => FolderPeerState::Invited,
+            Some(known) if !known.statements.contains_key(&id) => {
+                // Who has told of it before has paused it, or taken it off.
+                match folder.have(*peer) {
+                    Some(_) => FolderPeerState::Away,
+                    None => FolderPeerState::Invited,
+                }
+            }
             Some(known) if known.connection.is_some() => FolderPeerState::Connected,
             Some(_) | None => FolderPeerState::Away,
         };
@@ -241,4 +248,9 @@ impl Device {
             self.folder(now, folder, news(actor));
         }
     }
+}
+
+/// Whether a folder is shared with a peer, and not paused.
+fn is_open_to(folder: &Folder, peer: DeviceId) -> bool {
+    folder.activity() == Activity::Running && folder.record().shared_with.contains(&peer)
 }

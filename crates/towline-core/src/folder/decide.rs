@@ -11,6 +11,7 @@ use towline_wire::rel_path::RelPath;
 
 use crate::clock::Moment;
 use crate::folder::exchange::{Door, door};
+use crate::folder::gate::Gate;
 use crate::folder::look::Root;
 use crate::folder::observe::{Departures, Draft, Observed, Sighting, disowned, observe};
 use crate::folder::plan::{Action, Planned, PlannedStep, footing, ground, make_room, plan, rooms};
@@ -163,9 +164,12 @@ impl Folder {
             Output::Network(NetworkRequest::Send(peer, frame))
         };
         match door(&page, self.have(peer)) {
-            Door::Fault => self.fault(peer, outbox),
+            // It was sent before the peer heard that we go on; what we have was stated with that.
+            Door::Gap if self.resuming.contains(&peer) => {}
+            Door::Gap | Door::Fault => self.fault(peer, outbox),
             Door::Known(sequence) => outbox.push(ack(sequence)),
             Door::Take => {
+                self.resuming.remove(&peer);
                 for entry in &page.entries {
                     self.walk.note_peer_row(&entry.path);
                 }
@@ -193,7 +197,15 @@ impl Folder {
             return;
         }
         let needs = self.walk.page(needs, end);
-        let mut planned = plan(&needs, &self.connected, self.us);
+        let gate = Gate {
+            mode: self.record.settings.mode,
+        };
+        let planned = plan(&needs, &self.connected, self.us);
+        let mut planned: Vec<Planned> = needs
+            .iter()
+            .zip(planned)
+            .map(|(need, planned)| gate.admit(need, planned))
+            .collect();
         planned.retain(|one| match &one.action {
             Action::Settled | Action::Adopt { .. } => true,
             Action::Step(step) => self.walk.chooses(step),

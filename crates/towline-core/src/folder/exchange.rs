@@ -242,6 +242,8 @@ pub(crate) enum Door {
     Take,
     /// We have all of it; say so again.
     Known(Sequence),
+    /// It does not begin where what we have ends.
+    Gap,
     /// The peer breaks the protocol.
     Fault,
 }
@@ -261,11 +263,11 @@ pub(crate) fn door(page: &IndexPage, have: Option<(Incarnation, Sequence)>) -> D
             } else if page.after <= sequence {
                 Door::Take
             } else {
-                Door::Fault
+                Door::Gap
             }
         }
         Some(_) | None if page.after == Sequence::default() => Door::Take,
-        Some(_) | None => Door::Fault,
+        Some(_) | None => Door::Gap,
     }
 }
 

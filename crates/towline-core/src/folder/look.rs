@@ -1,6 +1,7 @@
 //! The folder's eyes: whether its root can be used, and what of it is to be looked at when.
 //!
-//! States of the root: opening, open, paused. One scan runs at a time; what is disturbed meanwhile is
+//! States of the root: opening, open, paused by a fault, closed because a person has paused the folder.
+//! One scan runs at a time; what is disturbed meanwhile is
 //! collected and looked at next. The whole root is looked at when it opens and every hour after. A
 //! lost root ends the scan at once, and nothing that the scan has not yet decided is decided: no
 //! delete comes from a root that is not there.
@@ -43,6 +44,8 @@ pub(crate) enum Root {
     /// Open, and looked through once since.
     Seen,
     Paused(RootFault),
+    /// A person has paused the folder: nobody looks.
+    Closed,
 }
 
 #[derive(Debug, PartialEq, Eq)]
@@ -139,6 +142,20 @@ impl Look {
         self.rescan_at = None;
     }
 
+    /// A person has paused the folder: nobody looks, and nothing is due.
+    pub(crate) fn close(&mut self) {
+        self.root = Root::Closed;
+        self.scan = None;
+        self.wanted = Scope::Nothing;
+        self.waiting = Scope::Nothing;
+        self.rescan_at = None;
+    }
+
+    /// The folder goes on: its root is asked for.
+    pub(crate) fn reopen(&mut self) {
+        self.root = Root::Opening;
+    }
+
     pub(crate) fn want_all(&mut self) {
         self.wanted = Scope::All;
     }
@@ -185,7 +202,7 @@ impl Look {
     ) {
         match self.root {
             Root::Unseen | Root::Seen if self.scan.is_none() => {}
-            Root::Unseen | Root::Seen | Root::Opening | Root::Paused(_) => return,
+            Root::Unseen | Root::Seen | Root::Opening | Root::Paused(_) | Root::Closed => return,
         }
         let (breadth, scope) = match std::mem::replace(&mut self.wanted, Scope::Nothing) {
             Scope::Nothing => return,

@@ -100,6 +100,8 @@ pub enum Wait {
     Name,
     /// The history names more actors, or counts more writes, than a record may.
     History,
+    /// The folder only sends from here.
+    SendOnly,
 }
 
 /// Actors that an adopted history may name: half of what a record can hold. Joining two histories

@@ -127,6 +127,14 @@ impl Walk {
         self.due = Due::Yes;
     }
 
+    /// Forgets what is under way; its outcomes are not awaited any more.
+    pub(crate) fn abandon(&mut self) {
+        self.interrupt();
+        self.under_way.clear();
+        self.keeping.clear();
+        self.below = Below::Nothing;
+    }
+
     /// What is needed to go on.
     pub(crate) fn next(&mut self) -> Ask {
         loop {

@@ -12,11 +12,11 @@ use crate::command::{Command, CommandId};
 use crate::device::{Birth, Device};
 use crate::identity::Identity;
 use crate::io::{
-    ConnectionId, Input, LinkFault, NetworkEvent, NetworkRequest, Output, StoreRequest,
+    ConnectionId, Input, LinkFault, NetworkEvent, NetworkRequest, Output, StoreReply, StoreRequest,
 };
 use crate::records::{
-    DeviceSettings, FolderRecord, FolderSettings, PeerRecord, Restored, RestoredFolder, RootPath,
-    StoreOp, Totals, Verification,
+    Activity, DeviceSettings, FolderRecord, FolderSettings, PeerRecord, Restored, RestoredFolder,
+    RootPath, StoreOp, Totals, Verification,
 };
 use crate::snapshot::LinkState;
 
@@ -150,6 +150,70 @@ fn a_removed_peer_is_forgotten_by_its_folders() {
     };
     assert!(operations.contains(&forget));
     assert!(operations.contains(&StoreOp::RemovePeer(peer())));
+}
+
+/// What the device says that it shares with its peer, the last time, and what the peer may read.
+fn stated(device: &mut Device) -> (Option<usize>, Option<usize>) {
+    let mut said = (None, None);
+    for output in outputs(device) {
+        if let Output::Network(NetworkRequest::Send(_, Control::Folders(folders))) = output {
+            said.0 = Some(folders.len());
+        } else if let Output::Network(NetworkRequest::Grant(_, folders)) = output {
+            said.1 = Some(folders.len());
+        }
+    }
+    said
+}
+
+fn set_activity(device: &mut Device, activity: Activity) {
+    let settings = FolderSettings {
+        activity,
+        ..FolderSettings::default()
+    };
+    let configure = Command::ConfigureFolder(FOLDER, Box::new(settings));
+    device.handle_input(Moment::default(), Input::Command(CommandId(1), configure));
+}
+
+#[test]
+fn a_paused_folder_is_not_stated_and_not_readable() {
+    let mut device = device([folder()]);
+    state(&mut device, "Papers", Some((LIFE, Sequence(500))));
+    assert_eq!(stated(&mut device), (Some(1), Some(1)));
+    set_activity(&mut device, Activity::Paused);
+    assert_eq!(stated(&mut device), (Some(0), Some(0)));
+    set_activity(&mut device, Activity::Running);
+    assert_eq!(stated(&mut device), (Some(1), Some(1)));
+    // What the peer sent before it heard of either is passed over; after that a gap is a fault.
+    let page = |after, up_to| {
+        let page = IndexPage {
+            folder: FOLDER,
+            incarnation: Incarnation(9),
+            after: Sequence(after),
+            up_to: Sequence(up_to),
+            entries: Vec::new(),
+        };
+        Input::Network(NetworkEvent::Received(
+            peer(),
+            CONNECTION,
+            Control::Index(page),
+        ))
+    };
+    let hangup = Output::Network(NetworkRequest::HangupOnFault(peer()));
+    device.handle_input(Moment::default(), page(9, 10));
+    assert!(!outputs(&mut device).contains(&hangup));
+    device.handle_input(Moment::default(), page(7, 9));
+    let taken = outputs(&mut device);
+    let batch = taken.into_iter().find_map(|output| {
+        if let Output::Store(StoreRequest::Persist(batch, _)) = output {
+            Some(batch)
+        } else {
+            None
+        }
+    });
+    let persisted = StoreReply::Persisted(batch.expect("a batch"), Vec::new());
+    device.handle_input(Moment::default(), Input::Store(persisted));
+    device.handle_input(Moment::default(), page(10, 11));
+    assert!(outputs(&mut device).contains(&hangup));
 }
 
 #[test]

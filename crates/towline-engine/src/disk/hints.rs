@@ -1,9 +1,10 @@
 //! Gathers hints that something changed, and says when it is time to look.
 //!
 //! A hint waits until its folder was quiet for a moment, but never long: one save makes a handful
-//! of events, an unpacked archive makes thousands. What must wait longer (a file that is being
-//! written) has a time of its own. Bounded: too many paths become "look at all". Pure; time is a
-//! parameter.
+//! of events, an unpacked archive makes thousands. The moment is short when all that waits is
+//! finished: a few files that were closed after writing, or renamed to their place, and not the same
+//! again and again. What must wait longer (a file that is being written) has a time of its own.
+//! Bounded: too many paths become "look at all". Pure; time is a parameter.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
@@ -12,9 +13,23 @@ use towline_core::io::ScanScope;
 use towline_wire::ids::FolderId;
 use towline_wire::rel_path::RelPath;
 
+use super::watch::Stage;
+
 /// Quiet time after which hints are passed on: 100 ms. Shorter sees half of a save by rename;
 /// longer is felt by a person who watches both screens.
 const QUIET_FOR: Duration = Duration::from_millis(100);
+
+/// The same where every change is finished: 20 ms, the age that a file must have before it is read.
+/// Shorter would only wait there; longer is felt as above.
+const QUIET_FOR_FINISHED: Duration = Duration::from_millis(20);
+
+/// Paths up to which the short time holds: 16, some files saved together. More are a program at work,
+/// whose files are better looked at together.
+const FINISHED_PATHS_MAX: usize = 16;
+
+/// How long a path that was passed on must rest until the short time holds for it again: 500 ms. A
+/// file that is written and closed many times a second is sent twice a second, not fifty times.
+const FINISHED_APART: Duration = Duration::from_millis(500);
 
 /// Longest time that a hint waits for quiet: 500 ms.
 const WAIT_MAX: Duration = Duration::from_millis(500);
@@ -33,7 +48,9 @@ pub(super) struct Hints(BTreeMap<FolderId, Waiting>);
 
 #[derive(Debug, Default)]
 struct Waiting {
-    paths: BTreeSet<RelPath>,
+    paths: BTreeMap<RelPath, Stage>,
+    /// When paths were passed on, as far as it matters for their next hint.
+    passed: BTreeMap<RelPath, Instant>,
     /// First and latest hint among `paths`.
     since: Option<(Instant, Instant)>,
     /// When everything is to be looked at.
@@ -44,12 +61,17 @@ struct Waiting {
 
 impl Hints {
     /// Something happened at a path.
-    pub(super) fn add(&mut self, folder: FolderId, path: RelPath, now: Instant) {
+    pub(super) fn add(&mut self, folder: FolderId, path: RelPath, stage: Stage, now: Instant) {
         let waiting = self.0.entry(folder).or_default();
         if waiting.all_at.is_some_and(|at| at <= now + WAIT_MAX) {
             return;
         }
-        waiting.paths.insert(path);
+        let rested = |at: &Instant| now.saturating_duration_since(*at) >= FINISHED_APART;
+        let stage = match stage {
+            Stage::Finished if waiting.passed.get(&path).is_none_or(rested) => Stage::Finished,
+            Stage::Finished | Stage::Underway => Stage::Underway,
+        };
+        waiting.paths.insert(path, stage);
         let first = waiting.since.map_or(now, |(first, _)| first);
         waiting.since = Some((first, now));
         if waiting.paths.len() > PATHS_MAX {
@@ -99,7 +121,31 @@ impl Waiting {
 
     fn paths_due_at(&self) -> Option<Instant> {
         self.since
-            .map(|(first, latest)| (latest + QUIET_FOR).min(first + WAIT_MAX))
+            .map(|(first, latest)| (latest + self.quiet_for()).min(first + WAIT_MAX))
+    }
+
+    fn quiet_for(&self) -> Duration {
+        let finished = self.paths.len() <= FINISHED_PATHS_MAX
+            && self.paths.values().all(|stage| *stage == Stage::Finished);
+        if finished {
+            QUIET_FOR_FINISHED
+        } else {
+            QUIET_FOR
+        }
+    }
+
+    /// Takes the paths that wait, and remembers them as far as that is cheap.
+    fn take_paths(&mut self, now: Instant) -> BTreeSet<RelPath> {
+        self.since = None;
+        self.passed
+            .retain(|_, at| now.saturating_duration_since(*at) < FINISHED_APART);
+        let paths: BTreeSet<RelPath> = std::mem::take(&mut self.paths).into_keys().collect();
+        // More than that are not finished soon whatever their past.
+        if paths.len() + self.passed.len() <= PATHS_MAX {
+            self.passed
+                .extend(paths.iter().map(|path| (path.clone(), now)));
+        }
+        paths
     }
 
     fn due_at(&self) -> Option<Instant> {
@@ -119,8 +165,7 @@ impl Waiting {
             all = true;
         }
         if all || self.paths_due_at().is_some_and(|at| at <= now) {
-            self.since = None;
-            paths = std::mem::take(&mut self.paths);
+            paths = self.take_paths(now);
         }
         self.later.retain(|(at, scope)| {
             if *at > now {
@@ -161,7 +206,7 @@ mod tests {
         let start = Instant::now();
         let mut hints = Hints::default();
         for step in 0..10 {
-            hints.add(FOLDER, path("a"), start + ms(step * 60));
+            hints.add(FOLDER, path("a"), Stage::Underway, start + ms(step * 60));
             let at_500 = start + ms(step * 60);
             let due = hints.take_due(at_500);
             assert_eq!(due.is_empty(), step * 60 < 500, "at {} ms", step * 60);
@@ -176,8 +221,8 @@ mod tests {
     fn a_quiet_folder_is_due_after_100_ms() {
         let start = Instant::now();
         let mut hints = Hints::default();
-        hints.add(FOLDER, path("a"), start);
-        hints.add(FOLDER, path("b"), start + ms(10));
+        hints.add(FOLDER, path("a"), Stage::Underway, start);
+        hints.add(FOLDER, path("b"), Stage::Finished, start + ms(10));
         assert_eq!(hints.next_due(), Some(start + ms(110)));
         assert!(hints.take_due(start + ms(109)).is_empty());
         let paths = [path("a"), path("b")].into();
@@ -189,11 +234,54 @@ mod tests {
     }
 
     #[test]
+    fn a_finished_save_is_due_after_20_ms() {
+        let start = Instant::now();
+        let mut hints = Hints::default();
+        hints.add(FOLDER, path("a"), Stage::Underway, start);
+        hints.add(FOLDER, path("a"), Stage::Finished, start + ms(3));
+        assert_eq!(hints.next_due(), Some(start + ms(23)));
+        hints.add(FOLDER, path("b"), Stage::Underway, start + ms(5));
+        assert_eq!(hints.next_due(), Some(start + ms(105)));
+        hints.add(FOLDER, path("b"), Stage::Finished, start + ms(9));
+        assert!(hints.take_due(start + ms(28)).is_empty());
+        let paths = [path("a"), path("b")].into();
+        assert_eq!(
+            hints.take_due(start + ms(29)),
+            vec![(FOLDER, ScanScope::Paths(paths))]
+        );
+    }
+
+    #[test]
+    fn a_file_that_is_saved_again_and_again_waits_longer() {
+        let start = Instant::now();
+        let mut hints = Hints::default();
+        let save = |hints: &mut Hints, at: Instant| {
+            hints.add(FOLDER, path("a"), Stage::Finished, at);
+            hints.next_due().unwrap() - at
+        };
+        assert_eq!(save(&mut hints, start), ms(20));
+        assert_eq!(hints.take_due(start + ms(20)).len(), 1);
+        assert_eq!(save(&mut hints, start + ms(40)), ms(100));
+        assert_eq!(hints.take_due(start + ms(140)).len(), 1);
+        assert_eq!(save(&mut hints, start + ms(640)), ms(20));
+    }
+
+    #[test]
+    fn many_finished_files_are_looked_at_together() {
+        let start = Instant::now();
+        let mut hints = Hints::default();
+        for number in 0..=FINISHED_PATHS_MAX {
+            hints.add(FOLDER, path(&format!("f{number}")), Stage::Finished, start);
+        }
+        assert_eq!(hints.next_due(), Some(start + ms(100)));
+    }
+
+    #[test]
     fn too_many_paths_become_all() {
         let start = Instant::now();
         let mut hints = Hints::default();
         for number in 0..=PATHS_MAX {
-            hints.add(FOLDER, path(&format!("f{number}")), start);
+            hints.add(FOLDER, path(&format!("f{number}")), Stage::Finished, start);
         }
         assert_eq!(
             hints.take_due(start + WAIT_MAX),
@@ -212,7 +300,7 @@ mod tests {
         );
         hints.add_all(FOLDER, start + ms(200));
         assert!(hints.take_due(start + ms(5000)).is_empty());
-        hints.add(FOLDER, path("a"), start + ms(5000));
+        hints.add(FOLDER, path("a"), Stage::Underway, start + ms(5000));
         let paths = [path("a")].into();
         assert_eq!(
             hints.take_due(start + ms(5100)),

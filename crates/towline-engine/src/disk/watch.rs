@@ -1,14 +1,14 @@
 //! Listens to the system's file events below one root and turns them into hints.
 //!
 //! A hint is a path in the folder, or "events were lost". What happens in the marker directory is
-//! ours and ignored, but for copies in the conflict inbox. Events are never trusted for what happened, only for where to look; when the
-//! system cannot watch (a limit, a network filesystem) the caller looks at everything from time to
-//! time instead.
+//! ours and ignored, but for copies in the conflict inbox. Events are never trusted for what happened,
+//! only for where to look; when the system cannot watch (a limit, a network filesystem) the caller
+//! looks at everything from time to time instead.
 
 use std::path::Path;
 
-use notify::event::{AccessKind, AccessMode, EventKind};
-use notify::{Config, ErrorKind, RecommendedWatcher, RecursiveMode, Watcher as _};
+use notify::event::{AccessKind, AccessMode, EventKind, ModifyKind, RenameMode};
+use notify::{Config, ErrorKind, EventKindMask, RecommendedWatcher, RecursiveMode, Watcher as _};
 use towline_wire::rel_path::inbox::inbox;
 use towline_wire::rel_path::{MARKER_DIRECTORY, RelPath};
 
@@ -16,11 +16,20 @@ use towline_wire::rel_path::{MARKER_DIRECTORY, RelPath};
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Hint {
     /// At this path, or below it.
-    At(RelPath),
+    At(RelPath, Stage),
     /// At the root itself: it may be gone.
     Root,
     /// Anywhere: events were lost.
     Lost,
+}
+
+/// How far a change has come, as far as the system tells.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Stage {
+    /// More of it may follow at once.
+    Underway,
+    /// Whoever wrote has closed the file, or has renamed it to this place.
+    Finished,
 }
 
 /// Why a root is not watched.
@@ -61,7 +70,9 @@ impl Watcher {
             Ok(event) => hints_of(&base, &event, &hint),
             Err(_) => hint(Hint::Lost),
         };
-        let config = Config::default().with_follow_symlinks(false);
+        let config = Config::default()
+            .with_follow_symlinks(false)
+            .with_event_kinds(changes());
         let mut events = RecommendedWatcher::new(on_event, config).map_err(fault_of)?;
         events
             .watch(&root, RecursiveMode::Recursive)
@@ -76,6 +87,16 @@ impl Watcher {
         }
         Ok(Self { _events: events })
     }
+}
+
+/// What the system is asked to tell: everything but that files are opened and read, which we do most.
+fn changes() -> EventKindMask {
+    EventKindMask::CREATE
+        | EventKindMask::REMOVE
+        | EventKindMask::MODIFY_DATA
+        | EventKindMask::MODIFY_META
+        | EventKindMask::MODIFY_NAME
+        | EventKindMask::ACCESS_CLOSE
 }
 
 fn fault_of(fault: notify::Error) -> WatchFault {
@@ -98,23 +119,24 @@ fn hints_of(root: &Path, event: &notify::Event, hint: &impl Fn(Hint)) {
         hint(Hint::Lost);
         return;
     }
-    match event.kind {
+    let stage = match event.kind {
         EventKind::Access(AccessKind::Close(AccessMode::Write))
-        | EventKind::Any
+        | EventKind::Modify(ModifyKind::Name(RenameMode::To | RenameMode::Both)) => Stage::Finished,
+        EventKind::Any
         | EventKind::Create(_)
         | EventKind::Modify(_)
         | EventKind::Remove(_)
-        | EventKind::Other => {}
+        | EventKind::Other => Stage::Underway,
         EventKind::Access(_) => return,
-    }
+    };
     for path in &event.paths {
-        if let Some(found) = hint_at(root, path) {
+        if let Some(found) = hint_at(root, path, stage) {
             hint(found);
         }
     }
 }
 
-fn hint_at(root: &Path, path: &Path) -> Option<Hint> {
+fn hint_at(root: &Path, path: &Path, stage: Stage) -> Option<Hint> {
     let below = path.strip_prefix(root).ok()?;
     let mut text = String::new();
     for component in below.components() {
@@ -135,7 +157,8 @@ fn hint_at(root: &Path, path: &Path) -> Option<Hint> {
         });
     }
     // What is no path is ours, or cannot be synced.
-    RelPath::parse(text).ok().map(Hint::At)
+    let path = RelPath::parse(text).ok()?;
+    Some(Hint::At(path, stage))
 }
 
 #[cfg(test)]
@@ -145,8 +168,8 @@ mod tests {
     #[test]
     fn events_of_our_own_directory_are_ignored() {
         let root = Path::new("/r");
-        let at = |text: &str| hint_at(root, Path::new(text));
-        let path = |text: &str| Some(Hint::At(RelPath::parse(text).unwrap()));
+        let at = |text: &str| hint_at(root, Path::new(text), Stage::Underway);
+        let path = |text: &str| Some(Hint::At(RelPath::parse(text).unwrap(), Stage::Underway));
         assert_eq!(at("/r/.towline/tmp/new-1"), None);
         assert_eq!(at("/r/.towline"), None);
         assert_eq!(at("/r/.towline/conflicts/a"), None);
@@ -164,8 +187,9 @@ mod tests {
         use std::os::unix::ffi::OsStringExt;
         let name = std::ffi::OsString::from_vec(vec![b'x', 0xff]);
         let root = Path::new("/r");
-        let inner = Some(Hint::At(RelPath::parse("a").unwrap()));
-        assert_eq!(hint_at(root, &root.join("a").join(&name)), inner);
-        assert_eq!(hint_at(root, &root.join(&name)), Some(Hint::Lost));
+        let at = |path: &Path| hint_at(root, path, Stage::Finished);
+        let inner = Some(Hint::At(RelPath::parse("a").unwrap(), Stage::Finished));
+        assert_eq!(at(&root.join("a").join(&name)), inner);
+        assert_eq!(at(&root.join(&name)), Some(Hint::Lost));
     }
 }

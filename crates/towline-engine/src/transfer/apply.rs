@@ -15,7 +15,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::future::{join, join_all};
+use futures_util::future::join;
 use futures_util::stream::{self, FuturesUnordered, StreamExt};
 use quinn::Connection;
 use tokio::sync::{Notify, OwnedSemaphorePermit, mpsc};
@@ -26,10 +26,12 @@ use towline_wire::data::{Request, SMALL_FILE_BYTES_MAX};
 use towline_wire::ids::{ContentHash, DeviceId, FolderId};
 use towline_wire::rel_path::RelPath;
 
+use super::board::{Board, Reach, Want};
 use super::chunks::hash_of;
-use super::frames::StreamFault;
-use super::lane::{Arrived, Budget, Lane, Queue, Reach, Want};
+use super::fleet::Fleet;
+use super::lane::{Arrived, Budget};
 use super::large::{Fetched, Large, reason_of};
+use super::limits::Throttle;
 use super::progress::Progress;
 use super::serve::Folders;
 use super::work::Work;
@@ -82,6 +84,8 @@ pub(crate) struct Transfer<F, P> {
     pub(crate) work: Work,
     /// What is shown of it.
     pub(crate) progress: Arc<Progress>,
+    /// How fast bytes may come.
+    pub(crate) throttle: Arc<Throttle>,
     /// Where outcomes go. Bounded by whoever made it; when it is full, fetching waits.
     pub(crate) events: mpsc::Sender<TransferEvent>,
 }
@@ -100,7 +104,7 @@ impl<F: Folders, P: Peers> Transfer<F, P> {
         };
         run.report(sorted.done).await;
         let budget = Budget::new(BUDGET_BYTES);
-        let small = Queue::new(sorted.small);
+        let small = Board::of(sorted.small);
         let (ready, readying) = mpsc::channel(READY_MAX);
         let fetch = async {
             let ready = ready;
@@ -115,33 +119,6 @@ impl<F: Folders, P: Peers> Transfer<F, P> {
     pub(super) async fn blame(&self, source: DeviceId, fault: TransferFault) {
         // Nobody listens any more when the device is ending.
         let _ = self.events.send(TransferEvent::Faulty(source, fault)).await;
-    }
-
-    /// Runs one lane to `source` until the queue is dry for it.
-    pub(super) async fn run_lane<W: Want, M: From<Arrived<W>>>(
-        &self,
-        source: DeviceId,
-        queue: &Queue<W>,
-        arrived: mpsc::Sender<M>,
-        budget: &Budget,
-    ) {
-        let Some(connection) = self.peers.connection(source) else {
-            queue.lose(source);
-            return;
-        };
-        let (folder, progress) = (self.folder, &*self.progress);
-        let lane = Lane {
-            folder,
-            source,
-            queue,
-            arrived,
-            budget,
-            progress,
-        };
-        match lane.run(&connection).await {
-            Ok(()) | Err(StreamFault::Lost) => {}
-            Err(StreamFault::Protocol) => self.blame(source, TransferFault::Protocol).await,
-        }
     }
 
     /// Copies aside what lies here, and sorts the rest by how it is carried out.
@@ -358,31 +335,20 @@ struct Run<'a, F, P> {
 impl<F: Folders, P: Peers> Run<'_, F, P> {
     async fn fetch_small(
         &self,
-        queue: &Queue<SmallFile>,
+        board: &Board<SmallFile>,
         ready: mpsc::Sender<Ready>,
         budget: &Budget,
     ) {
-        let sources = queue.sources();
-        loop {
-            let lanes = sources
-                .iter()
-                .filter(|source| !queue.is_dry_for(**source))
-                .flat_map(|source| {
-                    (0..SMALL_LANES).map(|_| {
-                        self.transfer
-                            .run_lane(*source, queue, ready.clone(), budget)
-                    })
-                });
-            let lanes: Vec<_> = lanes.collect();
-            if lanes.is_empty() {
-                break;
-            }
-            join_all(lanes).await;
-            self.flush.notify_one();
-            // What was refused after verification is back in the queue after this.
-            budget.all_free().await;
-        }
-        let lost = queue.take_rest().into_iter().flat_map(|want| want.steps);
+        let fleet = Fleet {
+            transfer: self.transfer,
+            board,
+            budget,
+            lanes: SMALL_LANES,
+            idle: || self.flush.notify_one(),
+        };
+        // The next set of steps knows of new sources soon enough.
+        fleet.run(board.sources(), ready, async || Vec::new()).await;
+        let lost = board.take_rest().into_iter().flat_map(|want| want.steps);
         self.report_all(lost, &Outcome::NoSource).await;
     }
 
@@ -400,16 +366,17 @@ impl<F: Folders, P: Peers> Run<'_, F, P> {
         };
         let (shape, path, expected) = (*shape, first.path.clone(), first.expected);
         let listed = transfer.progress.begin(path.clone(), shape.size);
-        let root = transfer.root.clone();
+        let (root, place) = (transfer.root.clone(), path.clone());
         let older = match expected {
             Expected::Stamped(stamp) => {
-                let opened = move || open_for_serving(&root, &path, stamp).ok();
+                let opened = move || open_for_serving(&root, &place, stamp).ok();
                 transfer.work.run(opened).await
             }
             Expected::Nothing | Expected::Directory => None,
         };
         let large = Large {
             transfer,
+            path,
             shape,
             sources,
             listed,
@@ -455,7 +422,7 @@ impl<F: Folders, P: Peers> Run<'_, F, P> {
         plain: Vec<Step>,
         copies: Vec<Make>,
         mut ready: mpsc::Receiver<Ready>,
-        small: &Queue<SmallFile>,
+        small: &Board<SmallFile>,
     ) {
         // Steps without bytes are ordered by the disk, which must see all of them for that.
         let plain: Vec<_> = plain
@@ -498,7 +465,7 @@ impl<F: Folders, P: Peers> Run<'_, F, P> {
         }
     }
 
-    async fn take_commit(&self, committed: Committed, small: &Queue<SmallFile>) {
+    async fn take_commit(&self, committed: Committed, small: &Board<SmallFile>) {
         let Committed {
             outcomes,
             wrong,
@@ -631,7 +598,7 @@ impl Batch {
     }
 }
 
-impl Queue<SmallFile> {
+impl Board<SmallFile> {
     /// Everyone who may have something of it.
     fn sources(&self) -> Vec<DeviceId> {
         let all: BTreeSet<_> = self

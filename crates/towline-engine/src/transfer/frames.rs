@@ -3,13 +3,16 @@
 //! What arrives is collected in one buffer that never holds more than the largest thing asked for
 //! plus one read. Long runs of raw bytes go past it into memory that is used again and again: fresh
 //! memory costs a page fault for each 4 KiB. A wait for a frame may be dropped, what was read stays in
-//! the buffer; after a dropped wait for raw bytes the stream is of no use.
+//! the buffer; after a dropped wait for raw bytes the stream is of no use. A sender that is silent for
+//! longer than the reader's patience is lost; one that is slow is not.
 
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use quinn::{ReadError, RecvStream};
 use serde::de::DeserializeOwned;
+use tokio::time::timeout;
 use towline_wire::frame::{self, FrameError, PREFIX_BYTES};
 
 /// Why a stream ended before its end.
@@ -60,24 +63,27 @@ pub(super) struct FrameReader {
     /// Slices taken by the next read: one before a long run of bytes, so that few go twice.
     slices_next: usize,
     spares: Spares,
+    patience: Duration,
 }
 
 impl FrameReader {
-    /// Reads from `stream`.
-    pub(super) fn new(stream: RecvStream) -> Self {
+    /// Reads from `stream`, whose sender may be silent for `patience`.
+    pub(super) fn new(stream: RecvStream, patience: Duration) -> Self {
         Self {
             stream,
             buffer: BytesMut::new(),
             slices: vec![Bytes::new(); SLICES_PER_READ],
             slices_next: SLICES_PER_READ,
             spares: Spares::default(),
+            patience,
         }
     }
 
     /// Waits for more bytes.
     pub(super) async fn fill(&mut self) -> Result<Filled, StreamFault> {
         let room = self.slices.get_mut(..self.slices_next).unwrap_or_default();
-        let Some(count) = self.stream.read_chunks(room).await? else {
+        let read = timeout(self.patience, self.stream.read_chunks(room)).await;
+        let Some(count) = read.map_err(|_| StreamFault::Lost)?? else {
             return Ok(Filled::End);
         };
         for slice in self.slices.iter_mut().take(count) {
@@ -145,7 +151,9 @@ impl FrameReader {
         let (front, mut rest) = loan.bytes.split_at_mut(held.len());
         front.copy_from_slice(&held);
         while !rest.is_empty() {
-            let count = self.stream.read(rest).await?.ok_or(StreamFault::Lost)?;
+            let read = timeout(self.patience, self.stream.read(rest)).await;
+            let read = read.map_err(|_| StreamFault::Lost)??;
+            let count = read.ok_or(StreamFault::Lost)?;
             rest = rest.get_mut(count..).unwrap_or_default();
         }
         Ok(Bytes::from_owner(loan))

@@ -1,121 +1,32 @@
-//! The fetching side of one stream: asks one source for what a queue still wants, many requests ahead.
+//! The fetching side of one stream: asks one source for what a board still wants, many requests ahead.
 //!
-//! A lane takes wants from a shared [`Queue`] as it goes, so fast sources take more. Up to
-//! [`WINDOW_WANTS_MAX`] wants and about [`WINDOW_BYTES_MAX`] are outstanding. Answers go to a channel
-//! together with their share of a byte budget; a full budget stops the lane, then the stream, then the
-//! source. What a lane cannot get goes back to the queue, which remembers who did not have it.
+//! A lane takes wants from a shared [`Board`] as it goes. Answers go to a channel together with their
+//! share of a byte budget; a full budget stops the lane, then the stream, then the source. A stream
+//! lives while there is something to ask: one whose answers have all come from others meanwhile is
+//! left, so that a slow source need not send what nobody wants any more.
+//!
+//! Under a limit of received bytes a want is asked for in small pieces, each when it may come, so that
+//! the source sends at that pace; nothing has to be held back here.
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::VecDeque;
 use std::future::Future;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use quinn::{Connection, SendStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
-use tokio::time::timeout;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
+use tokio::time::{Instant, timeout};
 use towline_wire::data::{
     ANSWER_FRAME_BYTES_MAX, Answer, Header, REQUEST_FRAME_BYTES_MAX, Request,
 };
 use towline_wire::frame;
 use towline_wire::ids::{DeviceId, FolderId};
 
+use super::board::{Board, Prospect, Seat, Want};
 use super::frames::{FrameReader, StreamFault};
+use super::limits::Gate;
 use super::progress::Progress;
-
-/// Something to be fetched by one request.
-pub(super) trait Want {
-    /// How it is asked for.
-    fn request(&self) -> Request;
-    /// Length of the answer in bytes.
-    fn len(&self) -> u32;
-    /// Whether this source may have it.
-    fn may_have(&self, source: DeviceId) -> bool;
-    /// Notes that this source does not have it (in the form that it should have), and says how far
-    /// that reaches.
-    fn refused_by(&mut self, source: DeviceId) -> Reach;
-}
-
-/// How far a source's refusal of one want reaches.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Reach {
-    /// Other wants may still be had from it.
-    ThisWant,
-    /// It has none of this queue's wants.
-    WholeQueue,
-}
-
-/// What is still wanted, and which sources are of no use any more.
-pub(super) struct Queue<W>(Mutex<Wanted<W>>);
-
-struct Wanted<W> {
-    wants: VecDeque<W>,
-    lost: BTreeSet<DeviceId>,
-}
-
-impl<W: Want> Queue<W> {
-    /// A queue of these wants, in order.
-    pub(super) fn new(wants: VecDeque<W>) -> Self {
-        Self(Mutex::new(Wanted {
-            wants,
-            lost: BTreeSet::new(),
-        }))
-    }
-
-    /// Puts back what `source` did not give.
-    pub(super) fn refuse(&self, mut want: W, source: DeviceId) {
-        let reach = want.refused_by(source);
-        let mut wanted = self.lock();
-        wanted.wants.push_back(want);
-        match reach {
-            Reach::ThisWant => {}
-            Reach::WholeQueue => {
-                wanted.lost.insert(source);
-            }
-        }
-    }
-
-    /// Takes a source out: it is not connected, or it does wrong.
-    pub(super) fn lose(&self, source: DeviceId) {
-        self.lock().lost.insert(source);
-    }
-
-    /// Whether nothing is left that `source` may have.
-    pub(super) fn is_dry_for(&self, source: DeviceId) -> bool {
-        let wanted = self.lock();
-        wanted.lost.contains(&source) || !wanted.wants.iter().any(|want| want.may_have(source))
-    }
-
-    /// What `look` sees in each want.
-    pub(super) fn each<T>(&self, look: impl Fn(&W) -> T) -> Vec<T> {
-        self.lock().wants.iter().map(look).collect()
-    }
-
-    /// Takes out everything that is left.
-    pub(super) fn take_rest(&self) -> VecDeque<W> {
-        std::mem::take(&mut self.lock().wants)
-    }
-
-    fn take(&self, source: DeviceId) -> Option<W> {
-        let mut wanted = self.lock();
-        if wanted.lost.contains(&source) {
-            return None;
-        }
-        let at = wanted.wants.iter().position(|want| want.may_have(source))?;
-        wanted.wants.remove(at)
-    }
-
-    fn put_back(&self, wants: impl DoubleEndedIterator<Item = W>) {
-        let mut wanted = self.lock();
-        for want in wants.rev() {
-            wanted.wants.push_front(want);
-        }
-    }
-
-    fn lock(&self) -> std::sync::MutexGuard<'_, Wanted<W>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
 
 /// Bytes that answer a want; not verified yet.
 pub(super) struct Arrived<W> {
@@ -171,117 +82,278 @@ pub(super) struct Lane<'a, W, M> {
     /// Whom it asks.
     pub(super) source: DeviceId,
     /// What is wanted.
-    pub(super) queue: &'a Queue<W>,
+    pub(super) board: &'a Board<W>,
     /// Where answers go.
     pub(super) arrived: mpsc::Sender<M>,
     /// What bounds them.
     pub(super) budget: &'a Budget,
     /// Counts bytes.
     pub(super) progress: &'a Progress,
+    /// How fast they may come.
+    pub(super) gate: Gate,
+}
+
+/// Why a stream was left although its source is well.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Left {
+    /// Nothing was to be asked for a while, or nothing might be.
+    Idle,
+    /// What it would answer is here already, or is of no use.
+    Void,
+}
+
+/// A request on its way, or to be sent.
+struct Piece {
+    request: Request,
+    len: u32,
+    place: PlaceInWant,
+}
+
+/// Where in its want a piece lies.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum PlaceInWant {
+    Inside,
+    Last,
 }
 
 impl<W: Want, M: From<Arrived<W>>> Lane<'_, W, M> {
-    /// Asks until the queue has nothing more for this source. With a fault the source is lost to the
-    /// queue, and what was outstanding is back in it.
+    /// Asks until the board has nothing more for this source. With a fault the source is lost to the
+    /// board, and what was outstanding is back on it.
     pub(super) async fn run(&self, connection: &Connection) -> Result<(), StreamFault> {
-        let mut outstanding = Outstanding {
-            queue: self.queue,
-            wants: VecDeque::new(),
-            bytes: 0,
-        };
-        let result = self.ask(connection, &mut outstanding).await;
-        if result.is_err() {
-            self.queue.lose(self.source);
+        let seat = self.board.join(self.source);
+        let mut changes = self.board.changes();
+        loop {
+            changes.mark_unchanged();
+            match seat.prospect() {
+                Prospect::Now => {}
+                Prospect::Later => {
+                    wait_for_change(&mut changes).await;
+                    continue;
+                }
+                Prospect::Never => return Ok(()),
+            }
+            self.gate.open().await;
+            match self.ask(connection, &seat, &mut changes).await {
+                Ok(Left::Idle | Left::Void) => seat.abandon(),
+                Err(fault) => {
+                    self.board.lose(self.source);
+                    return Err(fault);
+                }
+            }
         }
-        result
     }
 
     async fn ask(
         &self,
         connection: &Connection,
-        outstanding: &mut Outstanding<'_, W>,
-    ) -> Result<(), StreamFault> {
+        seat: &Seat<'_, W>,
+        changes: &mut watch::Receiver<u64>,
+    ) -> Result<Left, StreamFault> {
         let (mut send, mut reader) = open(connection, self.folder).await?;
+        let mut asking = Asking::default();
+        let mut idle_since = Instant::now();
         loop {
-            let mut requests = Vec::new();
-            while outstanding.has_room()
-                && let Some(want) = self.queue.take(self.source)
-            {
-                requests.extend(frame::encode(&want.request(), REQUEST_FRAME_BYTES_MAX)?);
-                outstanding.push(want);
+            changes.mark_unchanged();
+            if self.send_requests(seat, &mut asking, &mut send).await? == Some(Left::Idle) {
+                return Ok(Left::Idle);
             }
-            if !requests.is_empty() {
-                in_time(write(&mut send, requests)).await?;
-            }
-            let Some(expected) = outstanding.wants.front().map(Want::len) else {
+            let Some(piece) = asking.asked.front() else {
+                if idle_since.elapsed() < IDLE_MAX && seat.prospect() != Prospect::Never {
+                    wait_for_change(changes).await;
+                    continue;
+                }
                 // Nothing more is wanted. That the source is gone already does not matter.
                 let _ = send.finish();
-                return Ok(());
+                return Ok(Left::Idle);
             };
-            let answer = in_time(reader.frame::<Answer>(ANSWER_FRAME_BYTES_MAX)).await?;
-            match answer {
-                Some(Answer::Bytes { len }) if len == expected => {
-                    let bytes = in_time(reader.bytes(len as usize)).await?;
-                    self.progress.fetched(u64::from(len));
-                    let Some(held) = self.budget.hold(bytes.len()).await else {
-                        return Err(StreamFault::Lost);
-                    };
-                    if let Some(want) = outstanding.pop() {
-                        let arrived = Arrived {
-                            want,
-                            source: self.source,
-                            bytes,
-                            held,
-                        };
-                        // Fails only when the receiving half of this transfer has given up.
-                        self.arrived
-                            .send(arrived.into())
-                            .await
-                            .map_err(|_| StreamFault::Lost)?;
+            let answer = tokio::select! {
+                answer = answer(&mut reader, piece.len) => answer?,
+                () = until_void(seat, changes) => return Ok(Left::Void),
+            };
+            match (answer, asking.drop_first()) {
+                (Some(bytes), place) => {
+                    if let Some(whole) = asking.whole(bytes, place) {
+                        self.pass_on(seat, whole).await?;
                     }
                 }
-                Some(Answer::Gone) => {
-                    if let Some(want) = outstanding.pop() {
-                        self.queue.refuse(want, self.source);
-                    }
+                (None, PlaceInWant::Last) if asking.begun.is_empty() => seat.gone(),
+                // Pieces of a want that is not to be had are still on their way.
+                (None, PlaceInWant::Inside | PlaceInWant::Last) => {
+                    seat.gone();
+                    return Ok(Left::Void);
                 }
-                Some(Answer::Bytes { .. } | Answer::Chunks { .. }) => {
-                    return Err(StreamFault::Protocol);
-                }
-                None => return Err(StreamFault::Lost),
+            }
+            idle_since = Instant::now();
+        }
+    }
+
+    /// Asks for as much as may be outstanding, as fast as the gate allows.
+    async fn send_requests(
+        &self,
+        seat: &Seat<'_, W>,
+        asking: &mut Asking,
+        send: &mut SendStream,
+    ) -> Result<Option<Left>, StreamFault> {
+        let Some(piece_max) = self.gate.piece_max() else {
+            let mut requests = Vec::new();
+            while let Some((request, len)) = seat.take() {
+                asking.cut(request, len, u32::MAX);
+            }
+            while let Some(piece) = asking.to_ask.pop_front() {
+                requests.extend(frame::encode(&piece.request, REQUEST_FRAME_BYTES_MAX)?);
+                asking.asked.push_back(piece);
+            }
+            if !requests.is_empty() {
+                write(send, requests).await?;
+            }
+            return Ok(None);
+        };
+        loop {
+            if asking.to_ask.is_empty()
+                && let Some((request, len)) = seat.take()
+            {
+                asking.cut(request, len, piece_max);
+            }
+            if asking.asked.len() >= PIECES_AHEAD {
+                return Ok(None);
+            }
+            let Some(piece) = asking.to_ask.pop_front() else {
+                return Ok(None);
+            };
+            let asked_at = Instant::now();
+            self.gate.pass(piece.len as usize).await;
+            if asked_at.elapsed() > IDLE_MAX {
+                return Ok(Some(Left::Idle));
+            }
+            write(
+                send,
+                frame::encode(&piece.request, REQUEST_FRAME_BYTES_MAX)?,
+            )
+            .await?;
+            asking.asked.push_back(piece);
+        }
+    }
+
+    /// Passes on the bytes of a want, unless another source was faster.
+    async fn pass_on(&self, seat: &Seat<'_, W>, bytes: Bytes) -> Result<(), StreamFault> {
+        let Some(want) = seat.arrived() else {
+            return Ok(());
+        };
+        self.progress.fetched(bytes.len() as u64);
+        let Some(held) = self.budget.hold(bytes.len()).await else {
+            return Err(StreamFault::Lost);
+        };
+        let arrived = Arrived {
+            want,
+            source: self.source,
+            bytes,
+            held,
+        };
+        // Fails only when the receiving half of this transfer has given up.
+        self.arrived
+            .send(arrived.into())
+            .await
+            .map_err(|_| StreamFault::Lost)
+    }
+}
+
+/// What goes over one stream.
+#[derive(Default)]
+struct Asking {
+    /// Pieces of wants that are taken and not asked for yet.
+    to_ask: VecDeque<Piece>,
+    /// Pieces that are asked for, in the order of the answers.
+    asked: VecDeque<Piece>,
+    /// The pieces of a want that have come.
+    begun: BytesMut,
+}
+
+impl Asking {
+    /// Cuts a want into pieces.
+    fn cut(&mut self, request: Request, len: u32, piece_max: u32) {
+        if len <= piece_max {
+            let place = PlaceInWant::Last;
+            self.to_ask.push_back(Piece {
+                request,
+                len,
+                place,
+            });
+            return;
+        }
+        let (hash, begin) = match request {
+            Request::File { hash } => (hash, 0),
+            Request::Range { hash, offset, .. } => (hash, offset),
+            Request::Chunks { hash } => (hash, 0),
+        };
+        let mut done = 0;
+        while done < len {
+            let part = piece_max.max(1).min(len - done);
+            let request = Request::Range {
+                hash,
+                offset: begin + u64::from(done),
+                len: part,
+            };
+            done += part;
+            let place = if done == len {
+                PlaceInWant::Last
+            } else {
+                PlaceInWant::Inside
+            };
+            self.to_ask.push_back(Piece {
+                request,
+                len: part,
+                place,
+            });
+        }
+    }
+
+    /// The piece that was asked for first has been answered.
+    fn drop_first(&mut self) -> PlaceInWant {
+        self.asked
+            .pop_front()
+            .map_or(PlaceInWant::Last, |piece| piece.place)
+    }
+
+    /// Takes a piece; returns the bytes of a want once they are complete.
+    fn whole(&mut self, bytes: Bytes, place: PlaceInWant) -> Option<Bytes> {
+        match place {
+            PlaceInWant::Last if self.begun.is_empty() => Some(bytes),
+            PlaceInWant::Last => {
+                self.begun.extend_from_slice(&bytes);
+                Some(self.begun.split().freeze())
+            }
+            PlaceInWant::Inside => {
+                self.begun.extend_from_slice(&bytes);
+                None
             }
         }
     }
 }
 
-/// What was asked and not answered yet; goes back to the queue when dropped.
-struct Outstanding<'a, W: Want> {
-    queue: &'a Queue<W>,
-    wants: VecDeque<W>,
-    bytes: u64,
-}
-
-impl<W: Want> Outstanding<'_, W> {
-    fn has_room(&self) -> bool {
-        self.wants.len() < WINDOW_WANTS_MAX && self.bytes < WINDOW_BYTES_MAX
-    }
-
-    fn push(&mut self, want: W) {
-        self.bytes += u64::from(want.len());
-        self.wants.push_back(want);
-    }
-
-    fn pop(&mut self) -> Option<W> {
-        let want = self.wants.pop_front()?;
-        self.bytes -= u64::from(want.len());
-        Some(want)
+/// Waits for an answer of this length; `None` when the source does not have it.
+async fn answer(reader: &mut FrameReader, expected: u32) -> Result<Option<Bytes>, StreamFault> {
+    match reader.frame::<Answer>(ANSWER_FRAME_BYTES_MAX).await? {
+        Some(Answer::Bytes { len }) if len == expected => {
+            reader.bytes(len as usize).await.map(Some)
+        }
+        Some(Answer::Gone) => Ok(None),
+        Some(Answer::Bytes { .. } | Answer::Chunks { .. }) => Err(StreamFault::Protocol),
+        None => Err(StreamFault::Lost),
     }
 }
 
-impl<W: Want> Drop for Outstanding<'_, W> {
-    fn drop(&mut self) {
-        self.queue.put_back(self.wants.drain(..));
+/// Waits until everything that a lane has outstanding has come from others.
+async fn until_void<W: Want>(seat: &Seat<'_, W>, changes: &mut watch::Receiver<u64>) {
+    while !seat.is_void() {
+        // The board outlives its lanes.
+        let _ = changes.changed().await;
     }
+}
+
+/// Waits until an idle lane should look at the board again.
+async fn wait_for_change(changes: &mut watch::Receiver<u64>) {
+    // Either way it looks.
+    let _ = timeout(LOOK_AGAIN_AFTER, changes.changed()).await;
 }
 
 /// Opens a data stream for a folder.
@@ -289,41 +361,44 @@ pub(super) async fn open(
     connection: &Connection,
     folder: FolderId,
 ) -> Result<(SendStream, FrameReader), StreamFault> {
-    in_time(async {
-        let (mut send, receive) = connection.open_bi().await.map_err(|_| StreamFault::Lost)?;
-        let header = frame::encode(&Header::Fetch { folder }, REQUEST_FRAME_BYTES_MAX)?;
-        write(&mut send, header).await?;
-        Ok((send, FrameReader::new(receive)))
-    })
-    .await
+    let opened = in_time(async { connection.open_bi().await.map_err(|_| StreamFault::Lost) });
+    let (mut send, receive) = opened.await?;
+    let header = frame::encode(&Header::Fetch { folder }, REQUEST_FRAME_BYTES_MAX)?;
+    write(&mut send, header).await?;
+    Ok((send, FrameReader::new(receive, SOURCE_WAIT_MAX)))
 }
 
 /// Sends frames.
 pub(super) async fn write(send: &mut SendStream, bytes: Vec<u8>) -> Result<(), StreamFault> {
-    send.write_chunk(bytes.into())
-        .await
-        .map_err(|_| StreamFault::Lost)
+    in_time(async {
+        send.write_chunk(bytes.into())
+            .await
+            .map_err(|_| StreamFault::Lost)
+    })
+    .await
 }
 
 /// Ends a wait for a source after [`SOURCE_WAIT_MAX`].
-pub(super) async fn in_time<T>(
-    wait: impl Future<Output = Result<T, StreamFault>>,
-) -> Result<T, StreamFault> {
+async fn in_time<T>(wait: impl Future<Output = Result<T, StreamFault>>) -> Result<T, StreamFault> {
     timeout(SOURCE_WAIT_MAX, wait)
         .await
         .unwrap_or(Err(StreamFault::Lost))
 }
 
-/// Requests outstanding on a lane: 512. At 1 ms round trip and 16 KiB files it fills 8 Gbit/s.
-const WINDOW_WANTS_MAX: usize = 512;
-
-/// Bytes outstanding on a lane: 8 MiB, the connection's stream window. More would only wait in
-/// the source's memory.
-const WINDOW_BYTES_MAX: u64 = 8 * 1024 * 1024;
-
-/// How long a source may take for one answer or one chunk page: 60 s. A slow link moves a largest
-/// range (4 MiB) within it at 70 KiB/s.
+/// How long a source may be silent: 60 s. It need not send much, but something: a link that is slow
+/// or limited is not given up.
 const SOURCE_WAIT_MAX: Duration = Duration::from_secs(60);
+
+/// How long a stream without requests is kept: 20 s. A source ends it after two minutes; opening
+/// another costs nothing.
+const IDLE_MAX: Duration = Duration::from_secs(20);
+
+/// How often an idle lane looks whether another source is late: every 100 ms.
+const LOOK_AGAIN_AFTER: Duration = Duration::from_millis(100);
+
+/// Pieces asked for ahead under a limit: 4. A piece is a tenth of a second of the limit, so the pipe
+/// stays full over any round trip below 400 ms.
+const PIECES_AHEAD: usize = 4;
 
 /// One unit of a budget: 1 KiB, so that counts fit the semaphore.
 const BUDGET_UNIT_BYTES: u32 = 1024;

@@ -4,18 +4,19 @@
 //! once, hashed as they arrive in any order, and the tree gives the hash of the whole. *By chunks*: an
 //! older file lies at the path, or an earlier attempt left part of this one; the chunk list is asked
 //! for, what is in place or in the older file is verified and kept or copied, and only the rest is
-//! fetched, each chunk verified alone. Either way the bytes go straight into a partial file that
+//! fetched from every source while the list still comes, each chunk verified alone. A list whose source
+//! is lost is gone on with by the next source, whose list is the same. Either way the bytes go straight into a partial file that
 //! survives a kill, and a partial with a wrong hash is emptied, never finished.
 //!
 //! Memory per file: [`BUDGET_BYTES`] between network and disk, one page of chunks, the places of the
 //! older file's chunks.
 
-use std::collections::VecDeque;
 use std::fs::File;
+use std::pin::pin;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use futures_util::future::{join, join_all};
+use futures_util::future::{Either, join, select};
 use futures_util::stream::{FuturesUnordered, StreamExt};
 use tokio::sync::mpsc;
 use towline_core::io::HeldReason;
@@ -25,11 +26,14 @@ use towline_wire::data::{
 };
 use towline_wire::frame;
 use towline_wire::ids::{ContentHash, DeviceId};
+use towline_wire::rel_path::RelPath;
 
 use super::apply::{Peers, Transfer, TransferFault};
+use super::board::{Board, Reach, Want};
 use super::chunks::{Donor, hash_of};
+use super::fleet::Fleet;
 use super::frames::StreamFault;
-use super::lane::{self, Arrived, Budget, Queue, Reach, Want};
+use super::lane::{self, Arrived, Budget};
 use super::progress::Listed;
 use super::serve::Folders;
 use crate::disk::{
@@ -72,6 +76,8 @@ impl From<StageFault> for Stop {
 pub(super) struct Large<'a, F, P> {
     /// The folder's transfer.
     pub(super) transfer: &'a Transfer<F, P>,
+    /// Where it will lie.
+    pub(super) path: RelPath,
     /// What it shall be.
     pub(super) shape: FileShape,
     /// Who may have it.
@@ -152,22 +158,24 @@ impl<F: Folders, P: Peers> Large<'_, F, P> {
     ) -> Result<Option<ContentHash>, Stop> {
         let FileShape { size, hash, .. } = self.shape;
         self.listed.restart();
-        let mut tree = HashTree::new(size);
-        let mut begin = 0;
-        while begin < size {
-            let end = size.min(begin + SECTION_BYTES);
-            let spans = (begin..end).step_by(UNIT_STEP).map(|offset| Span {
-                hash,
-                offset,
-                // A unit is 1 MiB at most.
-                len: u32::try_from(UNIT_BYTES.min(size - offset)).unwrap_or(u32::MAX),
-                check: Check::Unit { file_len: size },
-            });
-            for (offset, part) in self.fetch_spans(file, spans.collect(), sources).await? {
-                tree.add(offset, part);
+        let board = Board::new();
+        let list = async {
+            let mut begin = 0;
+            while begin < size {
+                let end = size.min(begin + SECTION_BYTES);
+                board.room().await;
+                board.add((begin..end).step_by(UNIT_STEP).map(|offset| Span {
+                    hash,
+                    offset,
+                    // A unit is 1 MiB at most.
+                    len: u32::try_from(UNIT_BYTES.min(size - offset)).unwrap_or(u32::MAX),
+                    check: Check::Unit { file_len: size },
+                }));
+                begin = end;
             }
-            begin = end;
-        }
+            Ok(())
+        };
+        let tree = self.fetch_spans(file, &board, list, sources).await?;
         Ok(tree.root())
     }
 
@@ -190,27 +198,35 @@ impl<F: Folders, P: Peers> Large<'_, F, P> {
             None => None,
         };
         let donor = Arc::new(donor);
-        for source in sources {
-            self.listed.restart();
-            match self.follow_list(*source, file, &donor, sources).await? {
-                Ok(()) => return Ok(()),
-                Err(StreamFault::Lost) => {}
-                Err(StreamFault::Protocol) => {
-                    self.transfer.blame(*source, TransferFault::Protocol).await;
+        self.listed.restart();
+        let board = Board::new();
+        let list = async {
+            let mut listed = 0;
+            for source in sources {
+                let followed = self.follow_list(*source, file, &donor, &board, &mut listed);
+                match followed.await? {
+                    Ok(()) => return Ok(()),
+                    Err(StreamFault::Lost) => {}
+                    Err(StreamFault::Protocol) => {
+                        self.transfer.blame(*source, TransferFault::Protocol).await;
+                    }
                 }
             }
-        }
-        Err(Stop::NoSource)
+            Err(Stop::NoSource)
+        };
+        self.fetch_spans(file, &board, list, sources).await?;
+        Ok(())
     }
 
-    /// Takes the chunk list of one source, page by page, and fills in what each page names. The
-    /// inner error concerns only the list.
+    /// Takes the chunk list of one source, page by page, from where an earlier one ended (`listed`),
+    /// and adds to the board what of each page is missing here. The inner error concerns only the list.
     async fn follow_list(
         &self,
         source: DeviceId,
         file: &Arc<StagedFile>,
         donor: &Arc<Option<Donor>>,
-        sources: &[DeviceId],
+        board: &Board<Span>,
+        listed: &mut u64,
     ) -> Result<Result<(), StreamFault>, Stop> {
         let Some(connection) = self.transfer.peers.connection(source) else {
             return Ok(Err(StreamFault::Lost));
@@ -221,7 +237,7 @@ impl<F: Folders, P: Peers> Large<'_, F, P> {
                 hash: self.shape.hash,
             };
             let request = frame::encode(&request, REQUEST_FRAME_BYTES_MAX)?;
-            lane::in_time(lane::write(&mut send, request)).await?;
+            lane::write(&mut send, request).await?;
             Ok((send, reader))
         };
         let (_send, mut reader) = match asked.await {
@@ -230,7 +246,7 @@ impl<F: Folders, P: Peers> Large<'_, F, P> {
         };
         let mut check = ChunkListCheck::new(self.shape.size);
         loop {
-            let page = lane::in_time(reader.frame::<Answer>(ANSWER_FRAME_BYTES_MAX)).await;
+            let page = reader.frame::<Answer>(ANSWER_FRAME_BYTES_MAX).await;
             let (chunks, end) = match page {
                 Ok(Some(Answer::Chunks { chunks, end })) => (chunks, end),
                 Ok(Some(Answer::Gone) | None) => return Ok(Err(StreamFault::Lost)),
@@ -240,8 +256,10 @@ impl<F: Folders, P: Peers> Large<'_, F, P> {
             let Ok(begin) = check.page(&chunks, end) else {
                 return Ok(Err(StreamFault::Protocol));
             };
-            let missing = self.reuse(file, donor, begin, chunks).await?;
-            self.fetch_spans(file, missing, sources).await?;
+            let chunks = placed(begin, chunks, listed);
+            let missing = self.reuse(file, donor, chunks).await?;
+            board.room().await;
+            board.add(missing);
             match end {
                 ListEnd::End => return Ok(Ok(())),
                 ListEnd::More => {}
@@ -249,19 +267,17 @@ impl<F: Folders, P: Peers> Large<'_, F, P> {
         }
     }
 
-    /// Keeps or copies the chunks of one page that lie here; returns those that do not.
+    /// Keeps or copies the chunks that lie here; returns those that do not.
     async fn reuse(
         &self,
         file: &Arc<StagedFile>,
         donor: &Arc<Option<Donor>>,
-        begin: u64,
-        chunks: Vec<Chunk>,
-    ) -> Result<VecDeque<Span>, Stop> {
+        chunks: Vec<(u64, Chunk)>,
+    ) -> Result<Vec<Span>, Stop> {
         let (file, donor, hash) = (file.clone(), donor.clone(), self.shape.hash);
         let reused = self.transfer.work.run(move || {
-            let mut missing = VecDeque::new();
-            let (mut offset, mut reused) = (begin, 0);
-            for chunk in chunks {
+            let (mut missing, mut reused) = (Vec::new(), 0);
+            for (offset, chunk) in chunks {
                 let in_place = file.is_resumed() && holds(&file, offset, chunk);
                 let copied = if in_place {
                     None
@@ -276,7 +292,7 @@ impl<F: Folders, P: Peers> Large<'_, F, P> {
                     None if in_place => reused += u64::from(chunk.len),
                     None => {
                         let check = Check::Chunk(chunk.hash);
-                        missing.push_back(Span {
+                        missing.push(Span {
                             hash,
                             offset,
                             len: chunk.len,
@@ -284,7 +300,6 @@ impl<F: Folders, P: Peers> Large<'_, F, P> {
                         });
                     }
                 }
-                offset += u64::from(chunk.len);
             }
             Ok::<_, StageFault>((missing, reused))
         });
@@ -294,44 +309,64 @@ impl<F: Folders, P: Peers> Large<'_, F, P> {
         Ok(missing)
     }
 
-    /// Fetches spans from all sources and writes them into the file; returns what units hash to.
+    /// Fetches what `list` adds to the board from all sources and writes it into the file; returns what
+    /// units hash to.
     async fn fetch_spans(
         &self,
         file: &Arc<StagedFile>,
-        spans: VecDeque<Span>,
+        board: &Board<Span>,
+        list: impl Future<Output = Result<(), Stop>>,
         sources: &[DeviceId],
-    ) -> Result<Vec<(u64, PartHash)>, Stop> {
-        if spans.is_empty() {
-            return Ok(Vec::new());
-        }
-        let queue = Queue::new(spans);
+    ) -> Result<HashTree, Stop> {
         let budget = Budget::new(BUDGET_BYTES);
         let (arrived, arriving) = mpsc::channel(ARRIVED_MAX);
-        let asking = async {
-            let arrived = arrived;
-            loop {
-                let lanes = sources
-                    .iter()
-                    .filter(|source| !queue.is_dry_for(**source))
-                    .map(|source| {
-                        let arrived = arrived.clone();
-                        self.transfer.run_lane(*source, &queue, arrived, &budget)
-                    });
-                let lanes: Vec<_> = lanes.collect();
-                if lanes.is_empty() {
-                    break;
+        let fleet = Fleet {
+            transfer: self.transfer,
+            board,
+            budget: &budget,
+            lanes: 1,
+            idle: || {},
+        };
+        let asked = sources.iter().copied();
+        let fetched = pin!(join(
+            fleet.run(asked, arrived, || self.sources_now(sources)),
+            self.write_spans(file, arriving, board),
+        ));
+        let ((), written) = match select(pin!(list), fetched).await {
+            Either::Left((listed, fetched)) => {
+                board.close();
+                if let Err(stop) = listed {
+                    drop(board.take_rest());
+                    let ((), written) = fetched.await;
+                    written?;
+                    return Err(stop);
                 }
-                join_all(lanes).await;
-                budget.all_free().await;
+                fetched.await
+            }
+            // No source is left, or the disk lets us no more.
+            Either::Right((((), written), _)) => {
+                written?;
+                return Err(Stop::NoSource);
             }
         };
-        let ((), written) = join(asking, self.write_spans(file, arriving, &queue)).await;
-        let parts = written?;
-        if queue.take_rest().is_empty() {
-            Ok(parts)
-        } else {
-            Err(Stop::NoSource)
+        let Written { tree, refused } = written?;
+        match (board.take_rest().is_empty(), refused) {
+            (true, _) => Ok(tree),
+            (false, None) => Err(Stop::NoSource),
+            // Bytes or the list are wrong; asking each alone tells.
+            (false, Some(way)) => Err(Stop::Mismatch(way)),
         }
+    }
+
+    /// Who has the file now, if all may be asked.
+    async fn sources_now(&self, asked: &[DeviceId]) -> Vec<DeviceId> {
+        if asked.len() < self.sources.len() {
+            return Vec::new();
+        }
+        let (folder, folders) = (self.transfer.folder, self.transfer.folders.clone());
+        let (path, hash) = (self.path.clone(), self.shape.hash);
+        let look = move || folders.peers_with(folder, &path, hash);
+        self.transfer.work.run(look).await
     }
 
     /// Verifies and writes what arrives, a few spans side by side.
@@ -339,9 +374,12 @@ impl<F: Folders, P: Peers> Large<'_, F, P> {
         &self,
         file: &Arc<StagedFile>,
         mut arriving: mpsc::Receiver<Arrived<Span>>,
-        queue: &Queue<Span>,
-    ) -> Result<Vec<(u64, PartHash)>, StageFault> {
-        let mut parts = Vec::new();
+        board: &Board<Span>,
+    ) -> Result<Written, StageFault> {
+        let mut all = Written {
+            tree: HashTree::new(self.shape.size),
+            refused: None,
+        };
         let mut writing = FuturesUnordered::new();
         let mut open = true;
         while open || !writing.is_empty() {
@@ -358,13 +396,14 @@ impl<F: Folders, P: Peers> Large<'_, F, P> {
                 },
                 Some((written, Arrived { want, source, held, .. })) = writing.next() => {
                     match written? {
-                        Written::Unit(part) => {
+                        SpanWritten::Unit(part) => {
                             self.listed.add(u64::from(want.len));
-                            parts.push((want.offset, part));
+                            all.tree.add(want.offset, part);
                         }
-                        Written::Chunk => self.listed.add(u64::from(want.len)),
-                        Written::Refused => {
-                            queue.refuse(want, source);
+                        SpanWritten::Chunk => self.listed.add(u64::from(want.len)),
+                        SpanWritten::Refused => {
+                            board.refuse(want, source);
+                            all.refused = Some(Way::ByChunks);
                             self.transfer.blame(source, TransferFault::WrongBytes).await;
                         }
                     }
@@ -372,7 +411,7 @@ impl<F: Folders, P: Peers> Large<'_, F, P> {
                 }
             }
         }
-        Ok(parts)
+        Ok(all)
     }
 }
 
@@ -393,8 +432,16 @@ enum Check {
     Chunk(ContentHash),
 }
 
+/// What came of all spans.
+struct Written {
+    /// What the units hash to.
+    tree: HashTree,
+    /// Whether bytes were refused.
+    refused: Option<Way>,
+}
+
 /// What came of a span's bytes.
-enum Written {
+enum SpanWritten {
     Unit(PartHash),
     Chunk,
     Refused,
@@ -402,11 +449,11 @@ enum Written {
 
 impl Span {
     /// Verifies the bytes as far as possible and writes them. Blocks on the disk.
-    fn write(&self, file: &StagedFile, bytes: &Bytes) -> Result<Written, StageFault> {
+    fn write(&self, file: &StagedFile, bytes: &Bytes) -> Result<SpanWritten, StageFault> {
         let written = match self.check {
-            Check::Unit { file_len } => Written::Unit(part_hash(self.offset, bytes, file_len)),
-            Check::Chunk(hash) if hash_of(bytes) == hash => Written::Chunk,
-            Check::Chunk(_) => return Ok(Written::Refused),
+            Check::Unit { file_len } => SpanWritten::Unit(part_hash(self.offset, bytes, file_len)),
+            Check::Chunk(hash) if hash_of(bytes) == hash => SpanWritten::Chunk,
+            Check::Chunk(_) => return Ok(SpanWritten::Refused),
         };
         file.write_at(self.offset, bytes)?;
         Ok(written)
@@ -431,8 +478,23 @@ impl Want for Span {
     }
 
     fn refused_by(&mut self, _source: DeviceId) -> Reach {
-        Reach::WholeQueue
+        Reach::WholeBoard
     }
+}
+
+/// The chunks of a page and where they lie, as far as no earlier list (up to `listed`) has named them.
+/// Lists of one file are the same; a boundary that differs is a lie that the hash of the whole shows.
+fn placed(mut offset: u64, chunks: Vec<Chunk>, listed: &mut u64) -> Vec<(u64, Chunk)> {
+    let mut fresh = Vec::new();
+    for chunk in chunks {
+        let end = offset + u64::from(chunk.len);
+        if end > *listed {
+            fresh.push((offset, chunk));
+            *listed = end;
+        }
+        offset = end;
+    }
+    fresh
 }
 
 /// Whether a file of a former run holds this chunk here. Blocks.

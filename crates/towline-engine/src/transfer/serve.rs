@@ -34,6 +34,7 @@ use super::allowance::{Allowance, Held, HeldBytes};
 use super::chunks::{Cutter, append_exact_at};
 use super::frames::{Filled, FrameReader, StreamFault};
 use super::grants::Grants;
+use super::limits::{Direction, Gate, Throttle};
 use super::work::Work;
 use crate::disk::{Opener, Root, still_has};
 
@@ -45,6 +46,9 @@ pub(crate) trait Folders: Send + Sync + 'static {
 
     /// Live files of ours with these bytes, and the stamps that their rows have.
     fn with_content(&self, folder: FolderId, hash: ContentHash) -> Vec<(RelPath, DiskStamp)>;
+
+    /// Peers whose index says now that they have these bytes at this path.
+    fn peers_with(&self, folder: FolderId, path: &RelPath, hash: ContentHash) -> Vec<DeviceId>;
 }
 
 /// An open file and the stamp that shows that its bytes are those of the row.
@@ -84,6 +88,7 @@ pub(crate) enum ServeFault {
 pub(crate) struct Server<F> {
     folders: Arc<F>,
     grants: Arc<Grants>,
+    throttle: Arc<Throttle>,
     work: Work,
     /// One for each peer that has ever opened a stream: they are few.
     allowances_by_peer: Mutex<BTreeMap<DeviceId, Allowance>>,
@@ -91,10 +96,16 @@ pub(crate) struct Server<F> {
 
 impl<F: Folders> Server<F> {
     /// Serves what lies in `folders` as far as `grants` allow.
-    pub(crate) fn new(folders: Arc<F>, grants: Arc<Grants>, work: Work) -> Self {
+    pub(crate) fn new(
+        folders: Arc<F>,
+        grants: Arc<Grants>,
+        throttle: Arc<Throttle>,
+        work: Work,
+    ) -> Self {
         Self {
             folders,
             grants,
+            throttle,
             work,
             allowances_by_peer: Mutex::default(),
         }
@@ -117,8 +128,9 @@ impl<F: Folders> Server<F> {
             server: self,
             peer,
             send,
-            reader: FrameReader::new(receive),
+            reader: FrameReader::new(receive, PEER_WAIT_MAX),
             opened: None,
+            gate: None,
             allowance,
             _place: place,
         };
@@ -155,6 +167,8 @@ struct Session<'a, F> {
     reader: FrameReader,
     /// The file of the last answer: ranges of one file come in a row.
     opened: Option<(ContentHash, OpenContent)>,
+    /// Where bytes pass, once the peer may have any.
+    gate: Option<Gate>,
     allowance: Allowance,
     _place: Held,
 }
@@ -168,7 +182,7 @@ struct Ready {
 
 impl<F: Folders> Session<'_, F> {
     async fn run(&mut self) -> Result<(), StreamFault> {
-        let header = in_time(self.reader.frame::<Header>(REQUEST_FRAME_BYTES_MAX)).await?;
+        let header = self.reader.frame::<Header>(REQUEST_FRAME_BYTES_MAX).await?;
         let Some(Header::Fetch { folder }) = header else {
             return Ok(());
         };
@@ -177,16 +191,20 @@ impl<F: Folders> Session<'_, F> {
         loop {
             self.take_requests(&mut requests, ready.bytes.is_empty())
                 .await?;
+            if self.gate.is_none() && self.server.grants.allows(self.peer, folder) {
+                let throttle = &self.server.throttle;
+                self.gate = Some(throttle.gate(Direction::Sending, folder, self.peer));
+            }
             match requests.front() {
                 Some(Request::Chunks { hash }) => {
                     let hash = *hash;
                     requests.pop_front();
-                    in_time(say(&mut self.send, std::mem::take(&mut ready))).await?;
+                    self.say(std::mem::take(&mut ready)).await?;
                     self.list_chunks(folder, hash).await?;
                 }
                 Some(Request::File { .. } | Request::Range { .. }) => {
                     let burst = self.burst(folder, std::mem::take(&mut requests));
-                    let sent = in_time(say(&mut self.send, std::mem::take(&mut ready)));
+                    let sent = self.say(std::mem::take(&mut ready));
                     let (burst, sent) = join(burst, sent).await;
                     sent?;
                     let burst = burst?;
@@ -199,7 +217,7 @@ impl<F: Folders> Session<'_, F> {
                     let _ = self.send.finish();
                     return Ok(());
                 }
-                None => in_time(say(&mut self.send, std::mem::take(&mut ready))).await?,
+                None => self.say(std::mem::take(&mut ready)).await?,
             }
         }
     }
@@ -226,7 +244,7 @@ impl<F: Folders> Session<'_, F> {
                     Some(_) | None => return Ok(()),
                 }
             }
-            if in_time(self.reader.fill()).await? == Filled::End {
+            if self.reader.fill().await? == Filled::End {
                 return Ok(());
             }
         }
@@ -332,7 +350,24 @@ impl<F: Folders> Session<'_, F> {
 
     async fn answer(&mut self, answer: &Answer) -> Result<(), StreamFault> {
         let bytes = frame::encode(answer, ANSWER_FRAME_BYTES_MAX)?;
-        in_time(write(&mut self.send, bytes.into())).await
+        write(&mut self.send, bytes.into()).await
+    }
+
+    /// Sends answers, as fast as the gate allows; their part of the allowance comes back when they
+    /// have left.
+    async fn say(&mut self, ready: Ready) -> Result<(), StreamFault> {
+        let Ready { mut bytes, held } = ready;
+        while let Some(gate) = &self.gate
+            && let Some(piece) = gate.piece_max()
+            && !bytes.is_empty()
+        {
+            let piece = bytes.split_to(bytes.len().min(piece as usize));
+            gate.pass(piece.len()).await;
+            write(&mut self.send, piece).await?;
+        }
+        write(&mut self.send, bytes).await?;
+        drop(held);
+        Ok(())
     }
 }
 
@@ -466,25 +501,16 @@ fn burst_bytes_max(requests: &VecDeque<Request>) -> usize {
     sum.min(BURST_BYTES.saturating_add(largest)) + heads
 }
 
-/// Sends answers; their part of the allowance comes back when they have left.
-async fn say(send: &mut SendStream, ready: Ready) -> Result<(), StreamFault> {
-    write(send, ready.bytes).await?;
-    drop(ready.held);
-    Ok(())
-}
-
-async fn write(send: &mut SendStream, bytes: Bytes) -> Result<(), StreamFault> {
-    if bytes.is_empty() {
-        return Ok(());
+/// Sends bytes; each part within [`PEER_WAIT_MAX`].
+async fn write(send: &mut SendStream, mut bytes: Bytes) -> Result<(), StreamFault> {
+    while !bytes.is_empty() {
+        let rest = std::slice::from_mut(&mut bytes);
+        let written = timeout(PEER_WAIT_MAX, send.write_chunks(rest)).await;
+        written
+            .map_err(|_| StreamFault::Lost)?
+            .map_err(|_| StreamFault::Lost)?;
     }
-    send.write_chunk(bytes).await.map_err(|_| StreamFault::Lost)
-}
-
-/// Ends a wait for the peer after [`PEER_WAIT_MAX`].
-async fn in_time<T>(wait: impl Future<Output = Result<T, StreamFault>>) -> Result<T, StreamFault> {
-    timeout(PEER_WAIT_MAX, wait)
-        .await
-        .unwrap_or(Err(StreamFault::Lost))
+    Ok(())
 }
 
 fn reset(send: &mut SendStream) {

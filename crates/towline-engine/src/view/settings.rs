@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use towline_core::records::{
-    Activity, Brake, ConflictPlace, DeviceSettings, FolderSettings, Limits, Metered,
-    MeteredNetwork, Mode, TrafficRule, Window,
+    Activity, Because, Brake, ConflictPlace, DeviceSettings, FolderSettings, InForce, Limits,
+    Metered, MeteredNetwork, Mode, TrafficRule, Window,
 };
 use towline_core::versions::{Policy, Retention};
 use ts_rs::TS;
@@ -120,6 +120,40 @@ pub enum TrafficRuleView {
     Pause,
     /// It moves within these limits.
     Limit(LimitsView),
+}
+
+/// What holds for all content now, and why.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, TS)]
+pub struct TrafficView {
+    /// What holds.
+    pub rule: TrafficRuleView,
+    /// Why it does.
+    pub because: BecauseView,
+}
+
+/// Why a rule holds for all content.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[serde(rename_all = "snake_case")]
+pub enum BecauseView {
+    /// It is set for always.
+    Always,
+    /// A window of the schedule.
+    Schedule,
+    /// The network costs by volume.
+    Metered,
+}
+
+impl From<InForce> for TrafficView {
+    fn from(InForce { rule, because }: InForce) -> Self {
+        Self {
+            rule: rule.into(),
+            because: match because {
+                Because::Always => BecauseView::Always,
+                Because::Schedule => BecauseView::Schedule,
+                Because::Metered => BecauseView::Metered,
+            },
+        }
+    }
 }
 
 /// Whether the present network costs by volume.

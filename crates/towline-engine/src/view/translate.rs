@@ -11,7 +11,7 @@ use qrcode::render::svg;
 use towline_core::clock::Moment;
 use towline_core::command::{Answer, Command, Comparison, Refusal};
 use towline_core::io::{HeldReason, LinkFault, Path, RootFault, SignalFault};
-use towline_core::records::{RootPath, Verification};
+use towline_core::records::{InForce, RootPath, Verification};
 use towline_core::snapshot::{
     FolderPeerState, FolderState, FolderSummary, LinkState, PairingFault, PairingSummary,
     PeerSummary, ServerState, Snapshot,
@@ -46,6 +46,8 @@ pub(crate) struct Surroundings<'a> {
     pub(crate) server: Option<&'a str>,
     /// Unix milliseconds of the core clock's start.
     pub(crate) clock_start_ms: u64,
+    /// What holds for all content.
+    pub(crate) in_force: InForce,
     /// Bytes in motion, by folder.
     pub(crate) transfers: &'a BTreeMap<FolderId, TransferView>,
 }
@@ -66,6 +68,7 @@ pub(crate) fn view(snapshot: &Snapshot, around: &Surroundings<'_>) -> View {
             name: snapshot.device.name.clone(),
             key_place: around.key_place,
             settings: (&snapshot.device.settings).into(),
+            traffic: around.in_force.into(),
             store: around.store,
             version: env!("CARGO_PKG_VERSION").to_owned(),
         },
@@ -436,6 +439,7 @@ fn folder(summary: &FolderSummary, around: &Surroundings<'_>) -> FolderView {
             FolderState::Paused(fault) => FolderStateView::Paused {
                 fault: root_fault(*fault).to_owned(),
             },
+            FolderState::PausedByPerson => FolderStateView::PausedByPerson,
             FolderState::Scanning => FolderStateView::Scanning,
             FolderState::Syncing => FolderStateView::Syncing,
             FolderState::Waiting => FolderStateView::Waiting,

@@ -1,76 +1,102 @@
-//! What a device costs while nothing happens: 20,000 files in sync, watched, and left alone.
+//! What a device costs while nothing happens: 100,000 files in sync, watched, and left alone.
 
 use std::fs;
-use std::path::Path;
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 
-use super::towline::{self, Pair};
-use super::{Contestant, Run, load, usage};
-use crate::binaries::Built;
+use super::report::{Goal, Section, mebibytes};
+use super::towline::Pair;
+use super::wire::Wire;
+use super::{Bench, load, usage};
 use crate::report::Spinner;
 
-/// What idling costs one device.
-#[derive(Debug)]
-pub(super) struct Idle {
-    /// Resident memory in bytes, the larger of both devices.
-    pub(super) resident: u64,
-    /// Share of one core, the larger of both devices.
-    pub(super) core_share: f64,
-}
-
-impl Idle {
-    pub(super) fn words(&self) -> String {
-        format!(
-            "== Idle with 20,000 files: {:.1} MiB resident, {:.3} % of a core",
-            self.resident as f64 / 1_048_576.0,
-            self.core_share * 100.0
-        )
-    }
-}
-
-/// Measures one pair after it has settled.
-pub(super) fn run(built: &Built, work: &Path) -> Result<Idle> {
-    let (source, target) = (
-        work.join("source"),
-        work.join(format!("target-{}", Contestant::Towline.name())),
-    );
-    super::clear(&source)?;
-    super::clear(&target)?;
-    load::small_files(&source, 20_000)?;
-    let run = Run {
-        source: &source,
-        target: &target,
-        weight: load::weigh(&source)?,
-        work,
-    };
-    let pair = Pair::start(built, work)?;
-    towline::carry(&run, &pair)?;
-    let ids = [
-        pair.source.id().context("not running")?,
-        pair.target.id().context("not running")?,
-    ];
-    let spinner = Spinner::start("idling for a minute");
+pub(super) fn run(bench: &Bench<'_>) -> Result<Section> {
+    let wire = Wire::lay();
+    let source = bench.empty("source")?;
+    let target = bench.empty("target")?;
+    load::files_up_to(&source, FILES, FILE_BYTES_MAX)?;
+    let pair = Pair::start(bench.built, bench.work, wire.as_ref())?;
+    let spinner = Spinner::start(&format!("{FILES} files come to both sides"));
+    pair.source.share(&source, &pair.target, &target)?;
+    pair.settled(FILES as u64)?;
+    drop(spinner);
+    let ids = pair.ids()?;
+    let spinner = Spinner::start(&format!("idling for {} s", WATCHED.as_secs()));
     // The measurement itself is the passing of time.
     std::thread::sleep(SETTLING);
-    let before = [usage::cpu(ids[0])?, usage::cpu(ids[1])?];
+    let traffic = || wire.as_ref().map(Wire::traffic).transpose();
+    let (before, sent_before) = ([usage::exact(ids[0])?, usage::exact(ids[1])?], traffic()?);
     std::thread::sleep(WATCHED);
-    let after = [usage::cpu(ids[0])?, usage::cpu(ids[1])?];
+    let (after, sent) = ([usage::exact(ids[0])?, usage::exact(ids[1])?], traffic()?);
     drop(spinner);
-    let busiest = (after[0] - before[0]).max(after[1] - before[1]);
-    let idle = Idle {
-        resident: usage::resident(ids[0])?.max(usage::resident(ids[1])?),
-        core_share: busiest.as_secs_f64() / WATCHED.as_secs_f64(),
+    let percent = |side: usize| {
+        let spent = after[side].running.saturating_sub(before[side].running);
+        spent.as_secs_f64() / WATCHED.as_secs_f64() * 100.0
     };
+    let wakes = |side: usize| {
+        let times = after[side].times.saturating_sub(before[side].times);
+        times as f64 / WATCHED.as_secs_f64()
+    };
+    let resident = [usage::resident(ids[0])?, usage::resident(ids[1])?];
+    let sent = sent.zip(sent_before).map(|(now, then)| now.since(then));
     drop(pair);
-    fs::remove_dir_all(&source)?;
-    fs::remove_dir_all(&target)?;
-    Ok(idle)
+    for directory in [&source, &target] {
+        fs::remove_dir_all(directory)?;
+    }
+    let minutes = WATCHED.as_secs_f64() / 60.0;
+    let bytes_a_minute = sent.map(|sent| sent.bytes as f64 / minutes);
+    let on_wire = sent.map_or("not counted".to_owned(), |sent| {
+        format!(
+            "{:.0} bytes in {:.1} packets a minute",
+            sent.bytes as f64 / minutes,
+            sent.packets as f64 / minutes
+        )
+    });
+    Ok(Section {
+        title: "Idle".to_owned(),
+        text: format!(
+            "Two connected devices with {FILES} files in sync, {} seconds.\n\n| | source | target |\n|---|---|---|\n| resident MiB | {:.1} | {:.1} |\n| % of a core | {:.4} | {:.4} |\n| threads woken a second | {:.1} | {:.1} |\n\nOn the wire, keep-alive of the connection and of the target's session with the server: {on_wire}.\n",
+            WATCHED.as_secs(),
+            mebibytes(resident[0]),
+            mebibytes(resident[1]),
+            percent(0),
+            percent(1),
+            wakes(0),
+            wakes(1),
+        ),
+        goals: vec![
+            Goal::at_most(
+                "resident",
+                Some(mebibytes(resident[0].max(resident[1]))),
+                60.0,
+                "MiB",
+            ),
+            Goal::at_most(
+                "processor",
+                Some(percent(0).max(percent(1))),
+                0.05,
+                "% of a core",
+            ),
+            Goal::at_most(
+                "wire",
+                bytes_a_minute,
+                KEEP_ALIVE_BYTES_MAX,
+                "bytes a minute",
+            ),
+        ],
+    })
 }
 
-/// After the last file: 20 s until late work (index checkpoints, path probes) has ended.
-const SETTLING: Duration = Duration::from_secs(20);
+const FILES: usize = 100_000;
+const FILE_BYTES_MAX: usize = 2048;
 
-/// Then 60 s are watched; one tick of the kernel's clock is 0.017 % of a core.
-const WATCHED: Duration = Duration::from_secs(60);
+/// After the last file: 30 s until late work (index checkpoints, path probes) has ended.
+const SETTLING: Duration = Duration::from_secs(30);
+
+/// Then two minutes are watched; processor time is counted in nanoseconds.
+const WATCHED: Duration = Duration::from_secs(120);
+
+/// Keep-alive is a packet with its answer every few seconds, on the connection and on the path: 6000
+/// bytes a minute, 100 a second. News of a folder would show as more.
+const KEEP_ALIVE_BYTES_MAX: f64 = 6000.0;

@@ -21,6 +21,35 @@ pub(super) fn cpu(pid: u32) -> Result<Duration> {
     Ok(Duration::from_millis(ticks * 1000 / TICKS_PER_SECOND))
 }
 
+/// What the scheduler has counted for the threads that a process has now.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Exact {
+    /// Time on a processor, in nanoseconds.
+    pub(super) running: Duration,
+    /// How often a thread was put on one.
+    pub(super) times: u64,
+}
+
+/// Processor time in nanoseconds, for what is far less than a tick of [`cpu`].
+pub(super) fn exact(pid: u32) -> Result<Exact> {
+    let mut sum = Exact {
+        running: Duration::ZERO,
+        times: 0,
+    };
+    for task in fs::read_dir(format!("/proc/{pid}/task"))? {
+        // A thread that ends meanwhile has nothing more to tell.
+        let Ok(text) = fs::read_to_string(task?.path().join("schedstat")) else {
+            continue;
+        };
+        let mut fields = text.split_whitespace().map(str::parse::<u64>);
+        let mut field = || fields.next().and_then(Result::ok);
+        let (running, _waiting, times) = (field(), field(), field());
+        sum.running += Duration::from_nanos(running.context("an unexpected schedstat")?);
+        sum.times += times.context("an unexpected schedstat")?;
+    }
+    Ok(sum)
+}
+
 /// Peak resident memory of a process in bytes.
 pub(super) fn peak(pid: u32) -> Result<u64> {
     status(pid, "VmHWM:")

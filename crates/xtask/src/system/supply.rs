@@ -219,6 +219,8 @@ const COMPILING: &[Needed] = &[
         "base-devel",
         "pkg-config",
     ),
+    // The matcher of ignore rules is held against it.
+    program("git", "git", "git", "git"),
 ];
 
 const PROCESS_TESTS: &[Needed] = &[
@@ -233,6 +235,8 @@ const PROCESS_TESTS: &[Needed] = &[
     // Network namespaces, and small disks that fill up or go away.
     program("ip", "iproute", "iproute2", "ip"),
     program("mount", "util-linux", "util-linux", "mount"),
+    // A filesystem whose power fails.
+    program("mkfs.ext4", "e2fsprogs", "e2fsprogs", "mkfs.ext4"),
 ];
 
 const WINDOW: &[Needed] = &[
@@ -283,9 +287,10 @@ const BENCHMARKS: &[Needed] = &[
 /// Names in Debian 12; fonts are among them so that pictures look the same wherever we install.
 fn debian_packages(purpose: Purpose) -> &'static [&'static str] {
     match purpose {
-        Purpose::Headless => &["build-essential", "pkg-config"],
+        Purpose::Headless => &["build-essential", "git", "pkg-config"],
         Purpose::ProcessTests => &[
             "dbus",
+            "e2fsprogs",
             "gnome-keyring",
             "iproute2",
             "libsecret-tools",

@@ -2,6 +2,7 @@
 import type { DeviceSettingsView } from "./DeviceSettingsView";
 import type { KeyPlace } from "./KeyPlace";
 import type { StoreCondition } from "./StoreCondition";
+import type { TrafficView } from "./TrafficView";
 
 /**
  * This device.
@@ -23,6 +24,10 @@ key_place: KeyPlace,
  * What is set for all of it.
  */
 settings: DeviceSettingsView, 
+/**
+ * What holds for all content now.
+ */
+traffic: TrafficView, 
 /**
  * What became of its store at the last start.
  */

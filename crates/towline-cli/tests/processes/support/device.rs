@@ -201,6 +201,11 @@ impl Device {
         self.up.take().expect("it runs").kill();
     }
 
+    /// Ends the engine with SIGKILL; `meanwhile` frees it from a disk that does not answer.
+    pub(crate) fn kill_and(&mut self, meanwhile: impl FnOnce()) {
+        self.up.take().expect("it runs").kill_and(meanwhile);
+    }
+
     /// Whether the engine runs.
     pub(crate) fn is_running(&mut self) -> bool {
         self.up.as_mut().is_some_and(Running::is_running)

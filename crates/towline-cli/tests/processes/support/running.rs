@@ -100,6 +100,15 @@ impl Running {
         self.end_now();
     }
 
+    /// Sends SIGKILL, has `meanwhile` let go what the program may be waiting for in the kernel, and
+    /// waits until it has ended.
+    pub(crate) fn kill_and(mut self, meanwhile: impl FnOnce()) {
+        // Fails only when the process has ended already.
+        let _ = self.child.kill();
+        meanwhile();
+        self.end_now();
+    }
+
     /// Its process id.
     pub(crate) fn id(&self) -> u32 {
         self.child.id()

@@ -27,7 +27,8 @@ pub(crate) fn try_as_root(words: &[&str]) {
     let _ = root_command(words).output();
 }
 
-fn root_command(words: &[&str]) -> Command {
+/// A command that runs as root.
+pub(crate) fn root_command(words: &[&str]) -> Command {
     let (program, arguments) = words.split_first().expect("a command");
     if is_root() {
         let mut command = Command::new(program);

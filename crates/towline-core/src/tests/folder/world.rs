@@ -67,6 +67,7 @@ pub(crate) struct Store {
     pub(crate) have: BTreeMap<DeviceId, (Incarnation, Sequence)>,
     pub(crate) needs: BTreeSet<RelPath>,
     pub(crate) persisted: u64,
+    pub(crate) settings: FolderSettings,
 }
 
 impl Store {
@@ -289,7 +290,11 @@ impl Disk {
                 self.applies.push((id, steps.into()));
             }
             DiskRequest::NoteAge(_) => {}
-            DiskRequest::Prepare { .. } | DiskRequest::Close => panic!("not asked by a folder"),
+            DiskRequest::Close => {
+                self.scan = None;
+                self.applies.clear();
+            }
+            DiskRequest::Prepare { .. } => panic!("not asked by a folder"),
         }
     }
 
@@ -492,6 +497,14 @@ impl World {
         for other in was {
             self.link(at, other);
         }
+    }
+
+    /// A person sets something for the folder on one device.
+    pub(crate) fn configure(&mut self, at: usize, change: impl FnOnce(&mut FolderSettings)) {
+        let settings = &mut self.replicas[at].store.settings;
+        change(settings);
+        let settings = settings.clone();
+        self.input(at, FolderInput::Configured(settings));
     }
 
     pub(crate) fn input(&mut self, at: usize, input: FolderInput) {
@@ -823,7 +836,7 @@ pub(crate) fn restored(name: u8, store: &Store) -> RestoredFolder {
             label: "Papers".to_owned(),
             root: RootPath("/papers".to_owned()),
             shared_with,
-            settings: FolderSettings::default(),
+            settings: store.settings.clone(),
         },
         last_sequence: store
             .rows

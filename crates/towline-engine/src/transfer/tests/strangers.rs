@@ -178,7 +178,7 @@ async fn chunk_lists_asked_for_side_by_side_are_each_whole() {
     let asked = [header(), request].concat();
     let ask = async || {
         let (_send, receive) = send(&world, &asked).await;
-        let mut reader = FrameReader::new(receive);
+        let mut reader = FrameReader::new(receive, std::time::Duration::from_secs(60));
         let mut list = Vec::new();
         loop {
             let page = reader.frame::<Answer>(ANSWER_FRAME_BYTES_MAX).await;

@@ -17,6 +17,7 @@ use towline_wire::rel_path::RelPath;
 use super::super::apply::{Peers, Transfer, TransferEvent, TransferFault};
 use super::super::chunks::hash_of;
 use super::super::grants::Grants;
+use super::super::limits::Throttle;
 use super::super::progress::Progress;
 use super::super::serve::{Folders, ServeFault, Server};
 use super::super::work::Work;
@@ -54,6 +55,8 @@ pub(super) struct Shelf {
     pub(super) directory: TempDir,
     root: Mutex<Arc<Root>>,
     rows: Mutex<HashMap<ContentHash, (RelPath, DiskStamp)>>,
+    /// Peers that have a file, as the index says meanwhile.
+    pub(super) joiners: Mutex<HashMap<(RelPath, ContentHash), Vec<DeviceId>>>,
 }
 
 fn open(directory: &TempDir) -> Arc<Root> {
@@ -74,6 +77,7 @@ impl Shelf {
             directory,
             root,
             rows: Mutex::default(),
+            joiners: Mutex::default(),
         })
     }
 
@@ -158,6 +162,13 @@ impl Folders for Shelf {
             .into_iter()
             .collect()
     }
+
+    fn peers_with(&self, folder: FolderId, path: &RelPath, hash: ContentHash) -> Vec<DeviceId> {
+        let joiners = self.joiners.lock().unwrap();
+        let is_here = folder == FOLDER && joiners.contains_key(&(path.clone(), hash));
+        let joined = is_here.then(|| joiners[&(path.clone(), hash)].clone());
+        joined.unwrap_or_default()
+    }
 }
 
 /// Connections by source.
@@ -176,12 +187,16 @@ pub(super) struct World {
     pub(super) here: Arc<Shelf>,
     pub(super) grants: Arc<Grants>,
     pub(super) progress: Arc<Progress>,
+    /// Limits of the device that fetches.
+    pub(super) throttle: Arc<Throttle>,
     connections: Arc<Connections>,
     pairs: Vec<Pair>,
     work: Work,
     serving: Vec<JoinHandle<()>>,
     /// In the order of `source` calls.
     pub(super) servers: Vec<Arc<Server<Shelf>>>,
+    /// Limits of the sources, in the order of `source` calls.
+    pub(super) throttles: Vec<Arc<Throttle>>,
     pub(super) serve_faults: Arc<Mutex<Vec<ServeFault>>>,
 }
 
@@ -206,11 +221,13 @@ impl World {
             here: Shelf::new(),
             grants: Arc::default(),
             progress: Arc::default(),
+            throttle: Arc::default(),
             connections: Arc::default(),
             pairs: Vec::new(),
             work: Work::on(Arc::new(Pool::start(&Tasks::new()).unwrap())),
             serving: Vec::new(),
             servers: Vec::new(),
+            throttles: Vec::new(),
             serve_faults: Arc::default(),
         }
     }
@@ -225,9 +242,12 @@ impl World {
             .unwrap()
             .insert(id, pair.fetching.clone());
         self.grants.set(fetcher_id(), BTreeSet::from([FOLDER]));
+        let throttle = Arc::<Throttle>::default();
+        self.throttles.push(throttle.clone());
         let server = Arc::new(Server::new(
             shelf.clone(),
             self.grants.clone(),
+            throttle.clone(),
             self.work.clone(),
         ));
         self.servers.push(server.clone());
@@ -263,6 +283,20 @@ impl World {
         &self.pairs[at].fetching
     }
 
+    /// Takes a source's connection away as if it had never been there.
+    pub(super) fn disconnect(&self, source: DeviceId) -> Connection {
+        self.connections.0.lock().unwrap().remove(&source).unwrap()
+    }
+
+    /// A source is connected (again).
+    pub(super) fn connect(&self, source: DeviceId, connection: Connection) {
+        self.connections
+            .0
+            .lock()
+            .unwrap()
+            .insert(source, connection);
+    }
+
     /// A transfer and where it reports.
     pub(super) fn transfer(&self) -> (Transfer<Shelf, Connections>, mpsc::Receiver<TransferEvent>) {
         let (events, reported) = mpsc::channel(16);
@@ -273,6 +307,7 @@ impl World {
             peers: self.connections.clone(),
             work: self.work.clone(),
             progress: self.progress.clone(),
+            throttle: self.throttle.clone(),
             events,
         };
         (transfer, reported)

@@ -28,8 +28,8 @@ fn debian() {
     assert_eq!(
         said("linux", DEBIAN, APT),
         [
-            "compiling: apt build-essential pkg-config",
-            "tests of processes: apt dbus gnome-keyring iproute2 libsecret-tools mount procps",
+            "compiling: apt build-essential git pkg-config",
+            "tests of processes: apt dbus e2fsprogs gnome-keyring iproute2 libsecret-tools mount procps",
             "the window: apt libdbus-1-dev librsvg2-dev libwebkit2gtk-4.1-dev",
             "window tests: apt chromium dbus dbus-x11 fonts-dejavu-core fonts-inter \
              fonts-noto-color-emoji imagemagick openbox webkit2gtk-driver wmctrl x11-utils xdotool \
@@ -44,8 +44,8 @@ fn ubuntu_has_no_chromium_for_apt() {
     assert_eq!(
         said("linux", UBUNTU, APT),
         [
-            "compiling: apt build-essential pkg-config",
-            "tests of processes: apt dbus gnome-keyring iproute2 libsecret-tools mount procps",
+            "compiling: apt build-essential git pkg-config",
+            "tests of processes: apt dbus e2fsprogs gnome-keyring iproute2 libsecret-tools mount procps",
             "the window: apt libdbus-1-dev librsvg2-dev libwebkit2gtk-4.1-dev",
             "window tests: apt dbus dbus-x11 fonts-dejavu-core fonts-inter fonts-noto-color-emoji \
              imagemagick openbox webkit2gtk-driver wmctrl x11-utils xdotool xvfb",
@@ -76,8 +76,8 @@ fn fedora() {
     assert_eq!(
         said("linux", FEDORA, &[Sign::Program("sudo")]),
         [
-            "compiling: run `sudo dnf install gcc make pkgconf-pkg-config`",
-            "tests of processes: run `sudo dnf install dbus-daemon gnome-keyring iproute libsecret util-linux`",
+            "compiling: run `sudo dnf install gcc git make pkgconf-pkg-config`",
+            "tests of processes: run `sudo dnf install dbus-daemon e2fsprogs gnome-keyring iproute libsecret util-linux`",
             "the window: run `sudo dnf install dbus-devel librsvg2-devel webkit2gtk4.1-devel`",
             "window tests: run `sudo dnf install ImageMagick chromium dbus-daemon dbus-x11 openbox \
              webkitgtk6.0 wmctrl xdotool xorg-x11-server-Xvfb xprop`",
@@ -91,6 +91,7 @@ fn what_is_here_is_not_asked_for() {
     let here = [
         Sign::Program("cc"),
         Sign::Program("make"),
+        Sign::Program("git"),
         Sign::Program("pkg-config"),
         Sign::Program("secret-tool"),
         Sign::Library("webkit2gtk-4.1"),
@@ -101,7 +102,7 @@ fn what_is_here_is_not_asked_for() {
         said("linux", FEDORA, &here),
         [
             "compiling: everything is here",
-            "tests of processes: run `dnf install dbus-daemon gnome-keyring iproute util-linux` as root",
+            "tests of processes: run `dnf install dbus-daemon e2fsprogs gnome-keyring iproute util-linux` as root",
             "the window: run `dnf install dbus-devel librsvg2-devel` as root",
             "window tests: run `dnf install ImageMagick dbus-daemon dbus-x11 openbox webkitgtk6.0 \
              wmctrl xdotool xorg-x11-server-Xvfb xprop` as root",
@@ -115,8 +116,8 @@ fn arch() {
     assert_eq!(
         said("linux", ARCH, &[Sign::Program("sudo")]),
         [
-            "compiling: run `sudo pacman -S --needed base-devel`",
-            "tests of processes: run `sudo pacman -S --needed dbus gnome-keyring iproute2 libsecret util-linux`",
+            "compiling: run `sudo pacman -S --needed base-devel git`",
+            "tests of processes: run `sudo pacman -S --needed dbus e2fsprogs gnome-keyring iproute2 libsecret util-linux`",
             "the window: run `sudo pacman -S --needed dbus librsvg webkit2gtk-4.1`",
             "window tests: run `sudo pacman -S --needed chromium dbus imagemagick openbox \
              webkitgtk-6.0 wmctrl xdotool xorg-server-xvfb xorg-xprop`",
@@ -130,8 +131,8 @@ fn systems_that_nobody_knows_are_told_in_words() {
     assert_eq!(
         said("linux", ALPINE, &[Sign::Program("sudo")]),
         [
-            "compiling: install a C compiler, make, pkg-config",
-            "tests of processes: install D-Bus, gnome-keyring, secret-tool, ip, mount",
+            "compiling: install a C compiler, make, pkg-config, git",
+            "tests of processes: install D-Bus, gnome-keyring, secret-tool, ip, mount, mkfs.ext4",
             "the window: install headers of WebKitGTK 4.1, headers of D-Bus, headers of librsvg",
             "window tests: install Xvfb, WebKitWebDriver, Chromium, D-Bus, ImageMagick, openbox, \
              wmctrl, xdotool, xprop",

@@ -1,0 +1,66 @@
+//! `towline pause`, `towline resume` and `towline folder mode`: what a person sets for a folder.
+//!
+//! Settings are replaced as a whole, so each command takes what the view shows and changes one thing.
+
+use std::path::Path;
+
+use towline_engine::LocalClient;
+use towline_engine::view::{CommandView, FolderSettingsView, FolderView, ModeView};
+
+use super::folder::find_folder;
+use crate::ModeName;
+use crate::output::{Failure, Output};
+
+/// Whether a pause begins or ends.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Pause {
+    Begin,
+    End,
+}
+
+/// Pauses a folder, or lets it go on.
+pub(crate) async fn set_paused(
+    home: &Path,
+    folder: &str,
+    pause: Pause,
+    output: &Output,
+) -> Result<(), Failure> {
+    let mut client = LocalClient::connect(home).await?;
+    let view = client.view().await?;
+    let (paused, done) = match pause {
+        Pause::Begin => (true, "Paused; `towline resume` lets it go on."),
+        Pause::End => (false, "It goes on where it was."),
+    };
+    let command = with(find_folder(&view, folder)?, |settings| {
+        settings.paused = paused;
+    });
+    let answer = client.command(command).await?;
+    output.say(&answer, || done.to_owned());
+    Ok(())
+}
+
+/// Which way a folder's changes go, and what a person is told of it.
+pub(crate) fn with_mode(folder: &FolderView, mode: ModeName) -> (CommandView, &'static str) {
+    let (mode, done) = match mode {
+        ModeName::TwoWay => (ModeView::TwoWay, "Changes go both ways."),
+        ModeName::SendOnly => (
+            ModeView::SendOnly,
+            "Changes go from here only; `towline override` makes peers follow where they differ.",
+        ),
+        ModeName::ReceiveOnly => (
+            ModeView::ReceiveOnly,
+            "Changes come to here only; `towline revert` undoes what is changed here.",
+        ),
+    };
+    (with(folder, |settings| settings.mode = mode), done)
+}
+
+/// The command that changes one thing of what is set for a folder.
+fn with(folder: &FolderView, change: impl FnOnce(&mut FolderSettingsView)) -> CommandView {
+    let mut settings = folder.settings.clone();
+    change(&mut settings);
+    CommandView::ConfigureFolder {
+        folder: folder.id.clone(),
+        settings: Box::new(settings),
+    }
+}

@@ -1,0 +1,48 @@
+//! The gate: whether what the plan wants at a path may be carried out here now.
+//!
+//! The plan says what would make all replicas equal. Whether this device may do it now is another
+//! question, with answers of its own: what a person has set, and what the folder has learned. Each
+//! reason to wait is one function here, from a need and what is planned there to a [`Wait`]; the first
+//! one that speaks counts. What waits stays on the list of needs and changes nothing on disk, and
+//! everything else goes on.
+//!
+//! The gate is asked once for each planned path, before the walk chooses what to carry out. Directories
+//! that come back because something below them does are not asked for again: they stand or fall with
+//! what they are made for.
+
+use crate::folder::plan::{Action, Planned, Wait};
+use crate::records::{Mode, Need};
+
+/// What the gate goes by. Made anew for each page of needs.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Gate {
+    /// Which way changes of the folder go.
+    pub(crate) mode: Mode,
+}
+
+impl Gate {
+    /// Lets a plan through, or has its path wait.
+    pub(crate) fn admit(&self, need: &Need, planned: Planned) -> Planned {
+        debug_assert_eq!(need.path, planned.path, "a plan for another need");
+        match self.reason(&planned.action) {
+            Some(wait) => Planned {
+                action: Action::Wait(wait),
+                ..planned
+            },
+            None => planned,
+        }
+    }
+
+    fn reason(self, action: &Action) -> Option<Wait> {
+        self.by_mode(action)
+    }
+
+    /// A send-only folder changes nothing on this disk for a peer. What lies here already is joined
+    /// all the same, so that equal bytes are no difference.
+    fn by_mode(self, action: &Action) -> Option<Wait> {
+        match (self.mode, action) {
+            (Mode::SendOnly, Action::Step(_)) => Some(Wait::SendOnly),
+            (Mode::SendOnly | Mode::TwoWay | Mode::ReceiveOnly, _) => None,
+        }
+    }
+}

@@ -1,0 +1,207 @@
+//! Scans of a disk. A scan merges the tree with the store's rows a page at a time: it looks, reads
+//! for a while, and tells only what is still so after reading. Between all of this people and crashes
+//! come.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use towline_core::io::{DiskEvent, Found, Input, PageEnd, ScanId, ScanScope};
+use towline_core::records::OurRow;
+use towline_wire::entry::Content;
+use towline_wire::ids::FolderId;
+use towline_wire::rel_path::RelPath;
+
+use super::{Event, World};
+use crate::mutation::Mutation;
+use crate::tree::{Kind, Node, Presence, Tree};
+
+/// A scan under way.
+#[derive(Debug)]
+pub(super) struct Scanning {
+    pub(super) scan: ScanId,
+    pub(super) folder: FolderId,
+    pub(super) scope: ScanScope,
+    pub(super) after: Option<RelPath>,
+    /// What the present page saw.
+    pub(super) page: Look,
+    pub(super) restless: BTreeSet<RelPath>,
+}
+
+/// What one look saw.
+#[derive(Debug, Default)]
+pub(super) struct Look {
+    pub(super) found: Vec<Found>,
+    pub(super) absent: Vec<RelPath>,
+    pub(super) last: Option<RelPath>,
+    pub(super) end: Option<PageEnd>,
+}
+
+impl World {
+    pub(super) fn scan_on(&mut self, seat: usize, scan: ScanId) {
+        let run = self.seat(seat).run;
+        let wait = self.dice.micros(100, 20_000);
+        self.after(
+            wait,
+            Event::ScanLook {
+                seat,
+                run,
+                scan: scan.0,
+            },
+        );
+    }
+
+    pub(super) fn scan_look(&mut self, seat: usize, scan: u64) {
+        let most = self.dice.between(2, 25);
+        let invents = self.shape.mutation == Some(Mutation::InventedAbsence) && self.dice.chance(5);
+        let place = self.seat_mut(seat);
+        let Some(scanning) = place
+            .scanning
+            .as_mut()
+            .filter(|running| running.scan.0 == scan)
+        else {
+            return;
+        };
+        let rows = place.shelf.rows(scanning.folder);
+        let mut look = look(
+            &place.tree,
+            &rows,
+            &scanning.scope,
+            scanning.after.as_ref(),
+            most,
+        );
+        if invents
+            && let Some((path, _)) = rows
+                .iter()
+                .find(|(_, row)| row.entry.content != Content::Absent)
+            && !look.absent.contains(path)
+        {
+            look.absent.push(path.clone());
+        }
+        scanning.page = look;
+        let run = place.run;
+        let wait = self.dice.micros(100, 60_000);
+        self.after(wait, Event::ScanTell { seat, run, scan });
+    }
+
+    pub(super) fn scan_tell(&mut self, seat: usize, scan: u64) {
+        let invents = self.shape.mutation == Some(Mutation::InventedAbsence);
+        let place = self.seat_mut(seat);
+        let Some(scanning) = place
+            .scanning
+            .as_mut()
+            .filter(|running| running.scan.0 == scan)
+        else {
+            return;
+        };
+        if place.tree.presence == Presence::Away {
+            // Abandoned; that the root is gone was told already.
+            place.scanning = None;
+            return;
+        }
+        let Look {
+            found,
+            absent,
+            last,
+            end,
+        } = std::mem::take(&mut scanning.page);
+        let tree = &place.tree;
+        let (found, changed): (Vec<Found>, Vec<Found>) = found.into_iter().partition(|found| {
+            tree.get(&found.path)
+                .is_some_and(|node| node.stamp() == found.stamp)
+        });
+        let (absent, back): (Vec<RelPath>, Vec<RelPath>) = absent
+            .into_iter()
+            .partition(|path| invents || tree.get(path).is_none());
+        scanning
+            .restless
+            .extend(changed.into_iter().map(|found| found.path));
+        scanning.restless.extend(back);
+        scanning.after = last;
+        let (folder, scan) = (scanning.folder, scanning.scan);
+        let end = end.unwrap_or(PageEnd::End);
+        let mut restless = BTreeSet::new();
+        if end == PageEnd::End {
+            restless = std::mem::take(&mut scanning.restless);
+            place.scanning = None;
+        }
+        let event = DiskEvent::Scanned {
+            scan,
+            found,
+            absent,
+            held_back: Vec::new(),
+            end,
+        };
+        let wait = self.dice.micros(10, 3000);
+        self.deliver(seat, wait, Input::Disk(folder, event));
+        if !restless.is_empty() {
+            let disturbed = DiskEvent::Disturbed(ScanScope::Paths(restless));
+            self.deliver(seat, wait * 2, Input::Disk(folder, disturbed));
+        }
+    }
+}
+
+fn look(
+    tree: &Tree,
+    rows: &BTreeMap<RelPath, OurRow>,
+    scope: &ScanScope,
+    after: Option<&RelPath>,
+    most: usize,
+) -> Look {
+    let is_known_directory = |path: &RelPath| {
+        rows.get(path)
+            .is_some_and(|row| row.entry.content == Content::Directory)
+    };
+    let is_in = |path: &RelPath| match scope {
+        ScanScope::All => true,
+        ScanScope::Paths(paths) => {
+            paths.contains(path)
+                || paths.iter().any(|target| path.is_below(target))
+                // Directories on the way that we do not know yet.
+                || (!is_known_directory(path) && paths.iter().any(|target| target.is_below(path)))
+        }
+    };
+    let live = |row: &OurRow| row.entry.content != Content::Absent;
+    let on_disk = tree.after(after).map(|(path, _)| path);
+    let known = rows
+        .iter()
+        .filter(|(path, row)| after.is_none_or(|after| *path > after) && live(row))
+        .map(|(path, _)| path);
+    let all: BTreeSet<&RelPath> = on_disk.chain(known).filter(|path| is_in(path)).collect();
+    let mut look = Look {
+        end: Some(PageEnd::End),
+        ..Look::default()
+    };
+    for (count, path) in all.into_iter().enumerate() {
+        if count == most {
+            look.end = Some(PageEnd::More);
+            break;
+        }
+        look.last = Some(path.clone());
+        match (tree.get(path), rows.get(path)) {
+            (None, _) => look.absent.push(path.clone()),
+            (Some(node), row) => {
+                if !row.is_some_and(|row| is_unchanged(row, node)) {
+                    look.found.push(Found {
+                        path: path.clone(),
+                        content: node.kind.content(),
+                        mtime: node.mtime,
+                        stamp: node.stamp(),
+                    });
+                }
+            }
+        }
+    }
+    look
+}
+
+fn is_unchanged(row: &OurRow, node: &Node) -> bool {
+    match (&row.entry.content, &node.kind) {
+        (Content::Directory, Kind::Directory) => true,
+        (Content::File { .. }, Kind::File { .. }) | (Content::Symlink { .. }, Kind::Symlink(_)) => {
+            row.stamp == Some(node.stamp())
+        }
+        (
+            Content::Absent | Content::Directory | Content::File { .. } | Content::Symlink { .. },
+            Kind::File { .. } | Kind::Directory | Kind::Symlink(_),
+        ) => false,
+    }
+}

@@ -1,0 +1,43 @@
+import { describe, expect, test } from "vitest";
+
+import { scene } from "../backend/fake_scenes";
+import { bannerText, bannerWeight } from "../text/banners";
+import { banners } from "./banners";
+
+const view = scene("full", 0);
+const of = (id: string) => {
+  const folder = view.folders.find((each) => each.id === id);
+  if (!folder) throw new Error(`no folder ${id}`);
+  return banners(folder, view);
+};
+
+describe("what stands in a folder", () => {
+  test.each([
+    ["disk", ["root"]],
+    ["backup", ["braked"]],
+    ["notes", ["conflicts"]],
+    ["music", ["local_changes", "held"]],
+    ["site", ["differing"]],
+    ["archive", []],
+    ["photos", []],
+  ])("of the folder %s is %j", (id, kinds) => {
+    expect(of(id).map(({ kind }) => kind)).toEqual(kinds);
+  });
+
+  test("says who, how much and what to do", () => {
+    const [braked] = of("backup");
+    if (!braked) throw new Error("no banner");
+    expect(bannerText(braked).what).toBe("Anna's ThinkPad wants to delete 1,204 files.");
+    expect(bannerWeight(braked)).toBe("problem");
+  });
+
+  test("differs by the folder's direction", () => {
+    const both = view.folders.map((folder) => ({
+      ...folder,
+      settings: { ...folder.settings, mode: "two_way" as const },
+    }));
+    const kinds = both.flatMap((folder) => banners(folder, view).map(({ kind }) => kind));
+    expect(kinds).not.toContain("local_changes");
+    expect(kinds).not.toContain("differing");
+  });
+});

@@ -1,5 +1,6 @@
 //! The commands, one module per group.
 
+pub(crate) mod brake;
 pub(crate) mod conflicts;
 pub(crate) mod folder;
 pub(crate) mod history;

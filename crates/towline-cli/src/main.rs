@@ -15,6 +15,7 @@ mod output;
 mod plain;
 mod words;
 
+use commands::history::{HistoryOf, Moment};
 use commands::limits::{Days, Speed, Times};
 use commands::settings::Pause;
 use output::{Failure, Output};
@@ -61,12 +62,36 @@ enum Command {
         /// The folder's label, or the beginning of its id.
         folder: String,
     },
+    /// Make what lies here, in a send-only folder, what all peers shall have.
+    Override {
+        /// The folder's label, or the beginning of its id.
+        folder: String,
+    },
+    /// Undo what was changed here in a receive-only folder; the bytes go to the versions.
+    Revert {
+        /// The folder's label, or the beginning of its id.
+        folder: String,
+    },
+    /// List mass changes of peers that wait for a yes, let one go on, or undo it.
+    #[command(args_conflicts_with_subcommands = true, arg_required_else_help = true)]
+    Brake {
+        /// The folder's label, or the beginning of its id.
+        folder: Option<String>,
+        #[command(subcommand)]
+        action: Option<BrakeAction>,
+    },
     /// List what peers' changes replaced or deleted in a folder on this device, newest first.
     History {
         /// The folder's label, or the beginning of its id.
         folder: String,
         /// The versions of this file alone, named as it lies in the folder.
         path: Option<String>,
+        /// Everything below this directory instead.
+        #[arg(long, value_name = "DIRECTORY", conflicts_with = "path")]
+        below: Option<String>,
+        /// Only files that lie there no more, each with its newest version.
+        #[arg(long, conflicts_with = "path")]
+        deleted: bool,
         /// Only versions older than this one.
         #[arg(long, value_name = "VERSION")]
         before: Option<String>,
@@ -75,15 +100,21 @@ enum Command {
         limit: u32,
     },
     #[command(disable_version_flag = true)]
-    /// Bring back a file that a peer's change replaced or deleted; what lies there now is kept first.
+    /// Bring back a file that a peer's change replaced or deleted, or with --at everything as it was
+    /// then; what lies there now is kept first.
     Restore {
         /// The folder's label, or the beginning of its id.
         folder: String,
-        /// The file, named as it lay in the folder.
-        path: String,
+        /// The file or, with --at, the file or directory [default with --at: the whole folder].
+        #[arg(required_unless_present = "at")]
+        path: Option<String>,
         /// Which version, as `towline history` names it [default: the newest].
         #[arg(long = "version", value_name = "VERSION")]
         id: Option<String>,
+        /// A moment in local time like "2026-11-20 19:02", one with a zone, or how long ago: "2h",
+        /// "3 days". What came since stays.
+        #[arg(long, value_name = "TIME", conflicts_with = "id")]
+        at: Option<Moment>,
     },
     /// List a folder's conflicts, or decide them; a decision reaches every device.
     #[command(args_conflicts_with_subcommands = true, arg_required_else_help = true)]
@@ -179,6 +210,24 @@ struct Choice {
     /// All; the others become files beside it.
     #[arg(long)]
     all: bool,
+}
+
+#[derive(Debug, Subcommand)]
+enum BrakeAction {
+    /// Let a peer's mass change go on.
+    Release {
+        /// The folder's label, or the beginning of its id.
+        folder: String,
+        /// The peer's name, or the beginning of its id.
+        peer: String,
+    },
+    /// Undo a peer's mass change, here and everywhere.
+    Undo {
+        /// The folder's label, or the beginning of its id.
+        folder: String,
+        /// The peer's name, or the beginning of its id.
+        peer: String,
+    },
 }
 
 #[derive(Debug, Subcommand)]
@@ -360,13 +409,42 @@ fn run(arguments: Arguments, output: &Output) -> Result<(), Failure> {
             Command::Resume { folder } => {
                 commands::settings::set_paused(&home, &folder, Pause::End, output).await
             }
+            Command::Brake { folder, action } => {
+                commands::brake::run(&home, folder, action, output).await
+            }
+            Command::Override { folder } => {
+                commands::settings::override_peers(&home, &folder, output).await
+            }
+            Command::Revert { folder } => commands::settings::revert(&home, &folder, output).await,
             Command::History {
                 folder,
                 path,
+                below,
+                deleted,
                 before,
                 limit,
-            } => commands::history::list(&home, &folder, (path, before, limit), output).await,
-            Command::Restore { folder, path, id } => {
+            } => {
+                let of = match path {
+                    Some(path) => HistoryOf::Path(path),
+                    None if deleted => HistoryOf::Deleted(below),
+                    None => HistoryOf::Below(below),
+                };
+                commands::history::list(&home, &folder, of, (before, limit), output).await
+            }
+            Command::Restore {
+                folder,
+                path,
+                at: Some(moment),
+                ..
+            } => commands::history::restore_to(&home, &folder, path, moment, output).await,
+            Command::Restore {
+                folder,
+                path,
+                id,
+                at: None,
+            } => {
+                // Required without a moment.
+                let path = path.unwrap_or_default();
                 commands::history::restore(&home, &folder, path, id, output).await
             }
             Command::Conflicts {

@@ -68,6 +68,15 @@ impl Output {
         }
     }
 
+    /// Says how far something is: to a person on standard error, to a script as one more document.
+    pub(crate) fn progress<T: Serialize>(&self, document: &T, words: impl FnOnce() -> String) {
+        if self.json {
+            self.say(document, String::new);
+        } else {
+            eprintln!("{}", plain::lines(&words()));
+        }
+    }
+
     /// Prints a failure to standard error.
     pub(crate) fn failure(&self, failure: &Failure) {
         #[derive(Serialize)]

@@ -2,7 +2,9 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use towline_engine::view::{FolderStateView, LinkView, PathView, PeerView, ServerStateView};
+use towline_engine::view::{
+    FolderStateView, LinkView, ModeView, PathView, PeerView, ServerStateView,
+};
 
 /// The sentence for a refused command.
 pub(crate) fn refusal(code: &str, detail: Option<&str>) -> String {
@@ -77,6 +79,15 @@ pub(crate) fn refusal(code: &str, detail: Option<&str>) -> String {
         "conflict_name" | "conflict_kind" => {
             "there is no room beside the file under a name that this disk can hold"
         }
+        "moment" => "this is no moment of the calendar",
+        "restoring" => {
+            "the folder is being brought back to a moment already; wait for it, or cancel it"
+        }
+        "mode" => {
+            "only a send-only folder is overridden, and only a receive-only one reverted; `towline folder mode` chooses"
+        }
+        "not_braked" => "nothing of that peer waits there; `towline brake FOLDER` lists what does",
+        "paused" => "the folder is paused; `towline resume` lets it go on first",
         "setting" => "a setting is out of its range; nothing was changed",
         "stopping" => "the engine is stopping; start it again with `towline up`",
         other => other,
@@ -178,8 +189,11 @@ pub(crate) fn link(state: &LinkView) -> String {
 }
 
 /// What a folder is doing.
-pub(crate) fn folder(state: &FolderStateView, needs: u64) -> String {
+pub(crate) fn folder(state: &FolderStateView, needs: u64, mode: ModeView) -> String {
     match state {
+        FolderStateView::Waiting if mode == ModeView::SendOnly => {
+            format!("{needs} differ at peers; `towline override` makes them follow")
+        }
         FolderStateView::Opening => "opening".to_owned(),
         FolderStateView::Paused { fault } => {
             let why = match fault.as_str() {
@@ -202,6 +216,15 @@ pub(crate) fn folder(state: &FolderStateView, needs: u64) -> String {
             format!("waiting for {needs} that no connected peer has or this disk refuses")
         }
         FolderStateView::InSync => "in sync".to_owned(),
+    }
+}
+
+/// Which way a folder's changes go, where it is not both.
+pub(crate) const fn mode(mode: ModeView) -> Option<&'static str> {
+    match mode {
+        ModeView::TwoWay => None,
+        ModeView::SendOnly => Some("send-only: peers' changes are not carried out here"),
+        ModeView::ReceiveOnly => Some("receive-only: what is changed here is not told"),
     }
 }
 

@@ -56,6 +56,14 @@ pub enum Command {
     Rescan(FolderId),
     /// Replaces what is set for a folder here.
     ConfigureFolder(FolderId, Box<FolderSettings>),
+    /// Makes what lies here, in a send-only folder, what all peers shall have.
+    Override(FolderId),
+    /// Undoes what was changed only here, in a receive-only folder.
+    Revert(FolderId),
+    /// Lets a device's mass change in a folder go on.
+    ReleaseBrake(FolderId, DeviceId),
+    /// Undoes what a device's mass change would take away, here and everywhere.
+    UndoBraked(FolderId, DeviceId),
     /// Replaces what is set for the whole device.
     ConfigureDevice(DeviceSettings),
 }
@@ -95,6 +103,12 @@ pub enum Refusal {
     AlreadyHere,
     /// A setting is out of its range.
     Setting,
+    /// The folder's mode has no use for it.
+    Mode,
+    /// A person has paused the folder.
+    Paused,
+    /// Nothing of that device waits in the folder.
+    NotBraked,
     /// The place cannot be used.
     Root(RootFault),
 }

@@ -7,10 +7,12 @@
 //! come back as jobs. Nothing that grows with the folder is held in memory.
 //!
 //! `look` knows the root and the scans, `observe` what they mean, `exchange` the index pages out and
-//! in, [`verdict`] who wins, [`plan`] what is to be done, `gate` what of it may be done now, `walk` when,
-//! `settle` what came of it, and `decide` makes the decisions. This file holds the jobs. Never here: bytes, files, tasks, text for
+//! in, [`verdict`] who wins, [`plan`] what is to be done, `gate` and `brake` what of it may be done now, `walk` when,
+//! `settle` what came of it, `sweep` what a person decides for many paths, and `decide` makes the
+//! decisions. This file holds the jobs. Never here: bytes, files, tasks, text for
 //! people.
 
+mod brake;
 pub mod conflict;
 mod decide;
 mod exchange;
@@ -20,6 +22,7 @@ mod observe;
 pub mod plan;
 pub mod rules;
 mod settle;
+mod sweep;
 pub mod verdict;
 mod walk;
 
@@ -32,18 +35,21 @@ use towline_wire::peer::IndexPage;
 use towline_wire::rel_path::RelPath;
 
 use crate::clock::Moment;
+use crate::folder::brake::{Brakes, Measure};
 use crate::folder::exchange::Exchange;
-use crate::folder::look::{Look, Next, PageOf, Root};
+use crate::folder::look::{Breadth, Look, Next, PageOf, Root};
 use crate::folder::observe::{Departures, Gone, Sighting};
-use crate::folder::plan::Planned;
+use crate::folder::plan::{Planned, PlannedStep};
 use crate::folder::settle::settled_paths;
+use crate::folder::sweep::Sweep;
 use crate::folder::walk::{Ask, NEEDS_PAGE, Walk};
 use crate::io::{
-    Age, ApplyId, BatchId, DiskEvent, DiskRequest, Outcome, Output, PageEnd, ScanId, StoreRequest,
+    Age, ApplyId, BatchId, DiskEvent, DiskRequest, IndexOf, NeedsOf, Outcome, Output, PageEnd,
+    ScanId, StoreRequest,
 };
 use crate::outbox::Outbox;
 use crate::records::{
-    Activity, FolderRecord, FolderSettings, Need, OurRow, RestoredFolder, StoreOp, Totals,
+    Activity, FolderRecord, FolderSettings, Mode, Need, OurRow, RestoredFolder, StoreOp, Totals,
 };
 use crate::snapshot::{FolderPeer, FolderPeerState, FolderState, FolderSummary};
 
@@ -56,6 +62,14 @@ pub enum FolderInput {
     Rescan,
     /// A person has set something else for the folder; it is durable or about to be.
     Configured(FolderSettings),
+    /// What lies here is what all peers shall have.
+    Override,
+    /// What was changed only here is undone.
+    Revert,
+    /// A device's mass change goes on.
+    Release(DeviceId),
+    /// A device's mass change is undone.
+    Undo(DeviceId),
     /// The disk.
     Disk(DiskEvent),
     /// The store: our rows at the asked paths.
@@ -111,6 +125,9 @@ pub struct Folder {
     look: Look,
     gone: Gone,
     walk: Walk,
+    brakes: Brakes,
+    /// Steps that leave when what they take away is counted for good.
+    paid: Vec<PlannedStep>,
     exchange: Exchange,
     /// What the root remembers of the store's age, as far as we know.
     noted: Option<Age>,
@@ -126,6 +143,10 @@ enum Job {
     /// Our rows after a position that a rollback makes doubtful: they become writes of the present
     /// actor. See [`Folder::is_doubtful`].
     Disown(Actor, Sequence),
+    /// What a person has said of the brake is made durable.
+    KeepBrakes,
+    /// What a person has decided for many paths, from after this path on.
+    Sweep(Sweep, Option<RelPath>),
 }
 
 /// What the decision under way waits for.
@@ -135,6 +156,7 @@ enum Work {
     ExpectRows(Vec<RelPath>, Question),
     ExpectNeeds,
     ExpectOurIndex(Actor),
+    ExpectSwept(Sweep),
     ExpectPersisted(BatchId, Conclusion),
 }
 
@@ -153,6 +175,8 @@ enum Question {
 enum Conclusion {
     Observed(ScanId),
     PageTaken(DeviceId, Incarnation, Sequence),
+    /// The steps that were paid for leave.
+    Paid,
     Other,
 }
 
@@ -164,6 +188,7 @@ impl Folder {
             last_sequence,
             have,
             totals,
+            brakes,
         } = restored;
         let id = record.id;
         Self {
@@ -181,6 +206,8 @@ impl Folder {
             look: Look::new(id),
             gone: Gone::default(),
             walk: Walk::new(),
+            brakes: Brakes::new(brakes),
+            paid: Vec::new(),
             exchange: Exchange::new(id),
             noted: None,
             applied: 0,
@@ -190,15 +217,28 @@ impl Folder {
     /// Takes what happened.
     pub fn handle(&mut self, now: Moment, input: FolderInput, outbox: &mut Outbox) {
         match input {
-            FolderInput::Start => match self.record.settings.activity {
-                Activity::Running => self.open(outbox),
-                Activity::Paused => self.look.close(),
-            },
+            FolderInput::Start => {
+                self.tell_what_was_kept();
+                match self.record.settings.activity {
+                    Activity::Running => self.open(outbox),
+                    Activity::Paused => self.look.close(),
+                }
+            }
             FolderInput::Rescan => self.look.want_all(),
             FolderInput::Configured(settings) => self.configured(settings, outbox),
+            FolderInput::Override => self.jobs.push_back(Job::Sweep(Sweep::Override, None)),
+            FolderInput::Release(device) => {
+                self.brakes.release(now, device);
+                self.jobs.push_back(Job::KeepBrakes);
+                self.walk.release_all();
+            }
+            FolderInput::Undo(device) => {
+                self.jobs.push_back(Job::Sweep(Sweep::Undo(device), None));
+            }
+            FolderInput::Revert => self.jobs.push_back(Job::Sweep(Sweep::Revert, None)),
             FolderInput::Disk(event) => self.handle_disk(event),
             FolderInput::Rows(rows) => self.handle_rows(now, rows, outbox),
-            FolderInput::Needs(needs, end) => self.handle_needs(needs, end, outbox),
+            FolderInput::Needs(needs, end) => self.handle_needs(now, needs, end, outbox),
             FolderInput::Index(peer, rows, end) if peer == self.us.device => {
                 self.handle_our_index(&rows, end, outbox);
             }
@@ -242,8 +282,21 @@ impl Folder {
             }
             (Activity::Running, Activity::Running) | (Activity::Paused, Activity::Paused) => {}
         }
+        if before.mode != self.record.settings.mode {
+            self.tell_what_was_kept();
+        }
         // What waited for the former settings may go on, and the other way round.
         self.walk.release_all();
+    }
+
+    /// A folder that does not only receive keeps nothing from its peers.
+    fn tell_what_was_kept(&mut self) {
+        match self.record.settings.mode {
+            Mode::ReceiveOnly => {}
+            Mode::TwoWay | Mode::SendOnly => {
+                self.jobs.push_back(Job::Sweep(Sweep::Tell, None));
+            }
+        }
     }
 
     fn open(&self, outbox: &mut Outbox) {
@@ -289,6 +342,11 @@ impl Folder {
     /// What is kept of the folder.
     pub const fn record(&self) -> &FolderRecord {
         &self.record
+    }
+
+    /// Whether a mass change of this device waits.
+    pub fn brakes(&self, device: DeviceId) -> bool {
+        self.brakes.holds(device)
     }
 
     /// Whether a person lets the folder take part.
@@ -352,6 +410,7 @@ impl Folder {
             totals: self.totals,
             applied: self.applied,
             held_back: self.look.held_back(),
+            braked: self.brakes.braked(),
             peers: self
                 .record
                 .shared_with
@@ -401,6 +460,7 @@ impl Folder {
                 self.noted = remembered;
                 self.look.opened();
                 self.walk.release_all();
+                self.walk.unshelve();
                 self.walk.interrupt();
             }
             DiskEvent::Root(Err(fault)) => {
@@ -539,13 +599,38 @@ impl Folder {
                 outbox.store(StoreRequest::LoadIndex {
                     folder: self.record.id,
                     peer: self.us.device,
+                    of: IndexOf::Told,
                     after,
                     limit: INDEX_PAGE_ENTRIES_MAX,
                 });
                 self.work = Work::ExpectOurIndex(former);
                 true
             }
+            Some(Job::KeepBrakes) => {
+                let operations = self.put_brakes().into_iter().collect();
+                self.persist(now, operations, Vec::new(), Conclusion::Other, outbox);
+                true
+            }
+            Some(Job::Sweep(Sweep::Tell, None)) if self.totals.local_changes == 0 => true,
+            Some(Job::Sweep(sweep, after)) => {
+                outbox.store(StoreRequest::LoadNeeds {
+                    folder: self.record.id,
+                    of: sweep.over(),
+                    after,
+                    limit: NEEDS_PAGE,
+                });
+                self.work = Work::ExpectSwept(sweep);
+                true
+            }
             None => self.begin_plan(outbox),
+        }
+    }
+
+    /// What the brake measures by.
+    const fn measure(&self) -> Measure {
+        Measure {
+            brake: self.record.settings.brake,
+            files: self.totals.files,
         }
     }
 
@@ -554,9 +639,19 @@ impl Folder {
         if self.look.root() != Root::Seen {
             return false;
         }
-        match self.walk.next() {
-            Ask::Nothing => false,
+        let weighing = self.brakes.weighing(self.totals.needs, self.measure());
+        match self.walk.next(weighing) {
+            Ask::Nothing => {
+                if self.walk.is_idle() {
+                    let walk = &self.walk;
+                    self.look.keep_refused(&|path| walk.is_pending(path));
+                }
+                false
+            }
             Ask::Page(of, after) => {
+                if (of, &after) == (NeedsOf::Ours, &None) {
+                    self.brakes.begin_weighing();
+                }
                 let folder = self.record.id;
                 outbox.store(StoreRequest::LoadNeeds {
                     folder,
@@ -584,6 +679,7 @@ impl Folder {
             Work::ExpectRows(paths, question) => (paths, question),
             other @ (Work::Idle
             | Work::ExpectNeeds
+            | Work::ExpectSwept(_)
             | Work::ExpectOurIndex(_)
             | Work::ExpectPersisted(..)) => {
                 debug_assert!(false, "rows that nobody asked for");
@@ -675,10 +771,19 @@ impl Folder {
                         self.jobs
                             .push_back(Job::Observe(scan, departed, Departures::Now));
                     }
-                    Next::Ended => {}
+                    Next::Ended(Breadth::Whole) => self.walk.unshelve(),
+                    Next::Ended(Breadth::Part) => {}
                 }
             }
             Conclusion::Observed(_) | Conclusion::Other => {}
+            Conclusion::Paid => {
+                let steps = std::mem::take(&mut self.paid);
+                if self.look.root() == Root::Seen {
+                    self.carry(steps, outbox);
+                } else {
+                    self.walk.interrupt();
+                }
+            }
             Conclusion::PageTaken(peer, incarnation, up_to) => {
                 self.have.insert(peer, (incarnation, up_to));
                 self.walk.want();

@@ -61,6 +61,20 @@ pub enum NeedsOf {
     Everything,
     /// Those at which a peer has a directory.
     Directories,
+    /// Those at which something of ours lies.
+    Ours,
+    /// Not the list of needs, but every path where our row is a change that is only here, as if it
+    /// were one.
+    Local,
+}
+
+/// Which of our rows an index is made of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum IndexOf {
+    /// Those that every peer is told of.
+    Told,
+    /// All.
+    Everything,
 }
 
 /// What the store is asked for, in order.
@@ -87,6 +101,8 @@ pub enum StoreRequest {
         folder: FolderId,
         /// For whom the page is; comes back in the answer.
         peer: DeviceId,
+        /// Which of our rows.
+        of: IndexOf,
         /// Exclusive start.
         after: Sequence,
         /// Most entries in the page.
@@ -299,6 +315,16 @@ pub enum HeldReason {
     DiskFull,
     /// The filesystem is mounted read-only.
     ReadOnly,
+}
+
+impl HeldReason {
+    /// Whether trying again, with nothing else changed in the folder, can succeed.
+    pub const fn passes_with_time(self) -> bool {
+        match self {
+            Self::Unreadable | Self::Unwritable | Self::DiskFull | Self::ReadOnly => true,
+            Self::Name | Self::Kind => false,
+        }
+    }
 }
 
 /// What came of a step.

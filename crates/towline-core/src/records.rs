@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 
-use towline_wire::entry::{Entry, UnixNanos};
+use towline_wire::entry::{Content, Entry, UnixNanos};
 use towline_wire::ids::{DeviceId, FolderId, Incarnation, Sequence};
 use towline_wire::pairing::CompareString;
 use towline_wire::rel_path::RelPath;
@@ -87,6 +87,37 @@ pub struct OurRow {
     pub sequence: Sequence,
     /// What the disk showed when the entry was true; `None` for tombstones.
     pub stamp: Option<DiskStamp>,
+    /// Who is told of it.
+    pub reach: Reach,
+}
+
+/// Who is told of a row of ours.
+///
+/// In a receive-only folder what people change stays here, and is a row of ours all the same: so the
+/// disk is compared with what lies there, and nothing is fetched over it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Reach {
+    /// Every peer.
+    #[default]
+    Everyone,
+    /// Nobody: a person has changed here what was known to all.
+    Changed,
+    /// Nobody: a person has made it here, where nothing was known.
+    Added,
+    /// Nobody: it gives way to what peers have, or to nothing where they have nothing. A local change
+    /// that is being undone, or something new that has gone again before anybody was told.
+    Yields,
+}
+
+impl Reach {
+    /// Whether a row of this reach with this content counts as a change that is only here.
+    pub fn is_local(self, content: &Content) -> bool {
+        match self {
+            Self::Everyone => false,
+            Self::Changed | Self::Added => true,
+            Self::Yields => *content != Content::Absent,
+        }
+    }
 }
 
 /// A path where a peer's record may differ from ours.
@@ -100,6 +131,39 @@ pub struct Need {
     pub theirs: Vec<(DeviceId, Entry)>,
     /// Content hashes among `theirs` that we hold under some path of this folder already.
     pub held: BTreeSet<towline_wire::ids::ContentHash>,
+    /// Whether the bytes of our file lie under another name, too.
+    pub elsewhere: Elsewhere,
+}
+
+/// Whether a file's bytes lie under another name of the folder that is not on the list of needs itself.
+/// Told only where a peer has nothing at the path; anywhere else nobody asks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Elsewhere {
+    /// They do not, or it was not looked for.
+    Nowhere,
+    /// They do, and stay.
+    Stays,
+}
+
+/// What is kept of the mass change brake for one device.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct BrakeRecord {
+    /// Whether what the device wrote waits.
+    pub braking: Braking,
+    /// Entries that it has taken away here within the present window.
+    pub carried: u64,
+}
+
+/// Whether what a device wrote waits for a person.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Braking {
+    /// It does not; what it takes away is counted.
+    #[default]
+    Counting,
+    /// It does.
+    Engaged,
+    /// A person has said yes.
+    Released,
 }
 
 /// Sums over our own rows of one folder, and over its needs. Copies in the conflict inbox are counted as
@@ -118,6 +182,8 @@ pub struct Totals {
     pub needs: u64,
     /// Paths with at least one copy in the conflict inbox.
     pub conflicts: u64,
+    /// Rows of ours that are changes only here.
+    pub local_changes: u64,
 }
 
 /// One change of what is kept.
@@ -173,6 +239,20 @@ pub enum StoreOp {
         /// Whose rows.
         device: DeviceId,
     },
+    /// Adds or replaces what is kept of the mass change brake, by device.
+    PutBrakes {
+        /// Which folder.
+        folder: FolderId,
+        /// The records.
+        brakes: Vec<(DeviceId, BrakeRecord)>,
+    },
+    /// Puts paths onto the list of needs, whatever peers say of them.
+    AddNeeds {
+        /// Which folder.
+        folder: FolderId,
+        /// The paths.
+        paths: Vec<RelPath>,
+    },
     /// Takes paths off the list of needs: nothing is to be done there until a row changes.
     SettleNeeds {
         /// Which folder.
@@ -208,4 +288,6 @@ pub struct RestoredFolder {
     pub have: BTreeMap<DeviceId, (Incarnation, Sequence)>,
     /// Sums.
     pub totals: Totals,
+    /// What is kept of the mass change brake.
+    pub brakes: BTreeMap<DeviceId, BrakeRecord>,
 }

@@ -162,8 +162,21 @@ pub struct FolderSummary {
     pub applied: u64,
     /// Entries that cannot be synced here, the first 100.
     pub held_back: Vec<HeldBack>,
+    /// Mass changes that wait for a person.
+    pub braked: Vec<Braked>,
     /// Peers that take part, with their state.
     pub peers: Vec<FolderPeer>,
+}
+
+/// A mass change that waits for a person.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Braked {
+    /// Who made it.
+    pub peer: DeviceId,
+    /// Files that it deletes, as far as is known.
+    pub deletes: u64,
+    /// Files that it overwrites, as far as is known.
+    pub overwrites: u64,
 }
 
 /// What a folder is doing.

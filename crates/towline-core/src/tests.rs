@@ -1,7 +1,9 @@
 //! Tests of the machines: data in, data out.
 
+mod brake;
 mod device;
 mod folder;
+mod held;
 mod link;
 mod modes;
 mod newcomer;

@@ -2,9 +2,11 @@
 //!
 //! A version is named by the day on which it was kept and a number within that day, so names order
 //! by age and never come again. What may go is decided here, pure, with time as a parameter: by age
-//! ([`Retention::is_too_old`]) or by room ([`Retention::bytes_max`]). Nothing is due within its first
+//! ([`Retention::is_too_old`]), by number of one path ([`Retention::slot`]) or by room
+//! ([`Retention::bytes_max`]). Which one lay at a path at a moment is [`Past`]'s. Nothing is due within its first
 //! minute. Times are Unix nanoseconds (UTC).
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
@@ -59,6 +61,7 @@ pub struct Kept {
     /// When it was kept.
     pub kept_at: UnixNanos,
     /// Since when exactly these bytes had lain there, by this device's clock; 0 when unknown.
+    /// [`NEVER`] for a conflict copy, which lay in the inbox instead.
     pub since: UnixNanos,
 }
 
@@ -111,6 +114,34 @@ impl Retention {
     }
 }
 
+/// The part of the past that may hold one version of each path only, under [`Policy::Staggered`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Slot {
+    /// A day, counted as [`VersionId::day`] is.
+    Day(u64),
+    /// A week, counted from the one of the first of January 1970.
+    Week(u64),
+}
+
+impl Retention {
+    /// Which slot a version has; of the versions of one path in one slot the oldest stays. `None`
+    /// when it stays beside all others: all of the last day do.
+    ///
+    /// Whole days become part of a week, so what stays today is among what stays tomorrow whenever it
+    /// is looked at in between.
+    pub fn slot(&self, kept_at: UnixNanos, now: UnixNanos) -> Option<Slot> {
+        let day = day_of(kept_at);
+        match self.policy {
+            Policy::Trash => None,
+            Policy::Staggered if age(kept_at, now) <= DAY || !may_go(kept_at, now) => None,
+            Policy::Staggered if day_of(now).saturating_sub(day) <= DAYS_DAILY => {
+                Some(Slot::Day(day))
+            }
+            Policy::Staggered => Some(Slot::Week(day / DAYS_PER_WEEK)),
+        }
+    }
+}
+
 /// Whether a version is old enough to go for whatever reason. One from the future was kept under a
 /// clock that was wrong; it may go like any other once the clock is right by more than a minute.
 pub fn may_go(kept_at: UnixNanos, now: UnixNanos) -> bool {
@@ -130,7 +161,66 @@ fn nanos(span: Duration) -> u64 {
     u64::try_from(span.as_nanos()).unwrap_or(u64::MAX)
 }
 
+/// What lay at each path at a moment, as far as kept versions tell.
+///
+/// The first version that was kept after the moment lay there at it, if its bytes had come before. What
+/// came later, or was never kept because its own device changed it, is not known to the past.
+#[derive(Debug)]
+pub struct Past {
+    moment: UnixNanos,
+    firsts: BTreeMap<RelPath, First>,
+}
+
+/// The first version of a path that was kept after the moment.
+#[derive(Debug, Clone, Copy)]
+enum First {
+    LayThere(VersionId),
+    CameLater,
+}
+
+impl Past {
+    /// The past of this moment, before any version is known.
+    pub fn at(moment: UnixNanos) -> Self {
+        Self {
+            moment,
+            firsts: BTreeMap::new(),
+        }
+    }
+
+    /// Takes a version that still exists; versions come in the order in which they were kept.
+    pub fn add(&mut self, kept: Kept) {
+        if kept.kept_at <= self.moment || kept.since == NEVER {
+            return;
+        }
+        let first = if kept.since <= self.moment {
+            First::LayThere(kept.id)
+        } else {
+            First::CameLater
+        };
+        self.firsts.entry(kept.path).or_insert(first);
+    }
+
+    /// The versions that lay there, by path.
+    pub fn versions(self) -> impl Iterator<Item = (RelPath, VersionId)> {
+        let each = |(path, first)| match first {
+            First::LayThere(id) => Some((path, id)),
+            First::CameLater => None,
+        };
+        self.firsts.into_iter().filter_map(each)
+    }
+}
+
+/// Since when a version lay at its path that never did: a conflict copy that was decided against. No
+/// moment of the past shows it there.
+pub const NEVER: UnixNanos = UnixNanos(i64::MAX);
+
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// For how many days a staggered store keeps one version of each: 30. Within them people still know on
+/// which day a file was right.
+const DAYS_DAILY: u64 = 30;
+
+const DAYS_PER_WEEK: u64 = 7;
 
 /// No version goes within this time: one minute. Whoever sees a file vanish can still bring it back,
 /// even when a single change fills the room for all versions.
@@ -167,5 +257,87 @@ mod tests {
         assert_eq!(keep.bytes_max(1000), 100);
         assert_eq!(keep.bytes_max(u64::MAX), keep.bytes_max);
         assert!(!keep.is_too_old(UnixNanos(i64::MAX), NOW));
+    }
+
+    #[test]
+    fn of_a_day_and_of_a_week_the_oldest_stays_and_all_of_the_last_day() {
+        let keep = Retention {
+            policy: Policy::Staggered,
+            age_max: DAY * 365,
+            ..Retention::default()
+        };
+        let slot = |seconds| keep.slot(before(seconds), NOW);
+        assert_eq!(slot(86_400), None);
+        let today = day_of(NOW);
+        assert_eq!(slot(2 * 86_400), Some(Slot::Day(today - 2)));
+        assert_eq!(slot(29 * 86_400), Some(Slot::Day(today - 29)));
+        assert_eq!(slot(40 * 86_400), Some(Slot::Week((today - 40) / 7)));
+        assert_eq!(Retention::default().slot(before(40 * 86_400), NOW), None);
+    }
+
+    #[test]
+    fn thinning_every_day_or_once_in_a_year_leaves_the_same() {
+        let keep = Retention {
+            policy: Policy::Staggered,
+            ..Retention::default()
+        };
+        // One version every five hours, for 200 days.
+        let all: Vec<i64> = (0..960).map(|at| NOW.0 + at * 18_000_000_000_000).collect();
+        let end = UnixNanos(all[959] + 1);
+        let thin = |versions: &[i64], now: UnixNanos| {
+            let mut last = None;
+            let stays = |kept: &&i64| {
+                let slot = keep.slot(UnixNanos(**kept), now);
+                let goes = slot.is_some() && slot == last;
+                last = slot;
+                !goes
+            };
+            versions.iter().filter(stays).copied().collect::<Vec<_>>()
+        };
+        let mut daily = Vec::new();
+        for (at, kept) in all.iter().enumerate() {
+            daily.push(*kept);
+            if at % 5 == 0 {
+                daily = thin(&daily, UnixNanos(kept + 1));
+            }
+        }
+        let daily = thin(&daily, end);
+        assert_eq!(daily, thin(&all, end));
+        assert!((55..70).contains(&daily.len()), "{}", daily.len());
+    }
+
+    #[test]
+    fn the_past_is_the_first_version_kept_after_it_if_its_bytes_had_come_before() {
+        let path = |text: &str| RelPath::parse(text).unwrap();
+        let kept = |text, number, since, kept_at| Kept {
+            id: VersionId { day: 1, number },
+            path: path(text),
+            kept_at: UnixNanos(kept_at),
+            since: UnixNanos(since),
+        };
+        let at = |moment| {
+            let mut past = Past::at(UnixNanos(moment));
+            for (text, number, since, kept_at) in [
+                ("a", 1, 10, 20),
+                ("b", 2, 0, 25),
+                ("a", 3, 20, 30),
+                ("a", 5, NEVER.0, 15),
+                ("c", 4, 40, 50),
+            ] {
+                past.add(kept(text, number, since, kept_at));
+            }
+            past.versions()
+                .map(|(path, id)| (path.as_str().to_owned(), id.number))
+                .collect::<Vec<_>>()
+        };
+        let named = |pairs: &[(&str, u64)]| -> Vec<(String, u64)> {
+            let each = |(text, number): &(&str, u64)| ((*text).to_owned(), *number);
+            pairs.iter().map(each).collect()
+        };
+        assert_eq!(at(5), named(&[("b", 2)]), "before anything of a is known");
+        assert_eq!(at(15), named(&[("a", 1), ("b", 2)]));
+        assert_eq!(at(20), named(&[("a", 3), ("b", 2)]));
+        assert_eq!(at(45), named(&[("c", 4)]));
+        assert_eq!(at(50), named(&[]));
     }
 }

@@ -30,6 +30,7 @@ mod serve;
 mod stage;
 #[cfg(test)]
 mod tests;
+mod uncached;
 mod versions;
 mod watch;
 
@@ -57,7 +58,7 @@ pub(crate) use root::Root;
 pub(crate) use rows::{KnownRows, OpenRows};
 pub(crate) use serve::{Opener, open_for_serving, still_has};
 pub(crate) use stage::{FileShape, StageFault, Staged, StagedFile};
-pub(crate) use versions::{Case, Choice, RestoreFault, Version};
+pub(crate) use versions::{BroughtBack, Case, Choice, Of, RestoreFault, Version};
 
 use crate::tasks::Tasks;
 
@@ -101,6 +102,8 @@ struct Shared {
 #[derive(Default)]
 struct State {
     places: BTreeMap<FolderId, Place>,
+    /// How long versions are kept, as far as it is known yet.
+    retentions: BTreeMap<FolderId, Retention>,
     hints: Hints,
     ending: bool,
     /// Counts openings, so that a late answer of an old one is known.
@@ -256,6 +259,18 @@ impl Disk {
     /// Has a path looked at soon: something was put there for a person.
     pub(crate) fn disturb(&self, folder: FolderId, path: RelPath) {
         self.shared.hint(folder, Hint::At(path, Stage::Finished));
+    }
+
+    /// Sets how long versions of a folder are kept; before that none of it goes.
+    pub(crate) fn set_retention(&self, folder: FolderId, retention: Retention) {
+        let before = lock(&self.shared.state)
+            .retentions
+            .insert(folder, retention);
+        if before.is_some_and(|before| before != retention)
+            && let Some(root) = self.root(folder)
+        {
+            root.versions.prune_soon();
+        }
     }
 
     /// Carries out `DiskRequest::NoteAge`.
@@ -522,7 +537,7 @@ impl Shared {
         match check {
             Check::Still(root) => match root.check() {
                 Err(fault) => self.lose(folder, opening, fault),
-                Ok(()) => self.prune_if_due(root),
+                Ok(()) => self.prune_if_due(folder, root),
             },
             Check::Again(path) => self.begin_open(folder, path, Reopening::After(opening)),
             Check::ScanAll => self.tell(folder, DiskEvent::Disturbed(ScanScope::All)),
@@ -530,17 +545,18 @@ impl Shared {
     }
 
     /// Prunes the versions of a root on the pool, when it is time.
-    fn prune_if_due(self: &Arc<Self>, root: Arc<Root>) {
-        if !root.begin_pruning() {
+    fn prune_if_due(self: &Arc<Self>, folder: FolderId, root: Arc<Root>) {
+        let retention = lock(&self.state).retentions.get(&folder).copied();
+        let Some(retention) = retention.filter(|_| root.begin_pruning()) else {
             return;
-        }
+        };
         let shared = Arc::downgrade(self);
         self.pool.submit(move || {
             let is_ending = || {
                 let shared = shared.upgrade();
                 shared.is_none_or(|shared| lock(&shared.state).ending)
             };
-            if let Err(fault) = root.prune(&Retention::default(), &is_ending) {
+            if let Err(fault) = root.prune(&retention, &is_ending) {
                 warn!(%fault, "old versions cannot be removed");
             }
         });

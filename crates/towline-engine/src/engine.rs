@@ -30,11 +30,12 @@ use tracing::{error, info};
 use zeroize::Zeroizing;
 
 use crate::clock::Clock;
-use crate::folders::{Folders, Inbox, Past};
+use crate::folders::{Folders, Inbox, Listings};
 use crate::key::{self, KeyError, KeyPreference};
 use crate::ledger::Ledger;
 use crate::local;
 use crate::network::{Network, NetworkError, NetworkSettings, Port, SignalClient};
+use crate::past::Past;
 use crate::port;
 use crate::tasks::Tasks;
 use crate::view::{
@@ -152,6 +153,7 @@ pub struct Handle {
     views: watch::Receiver<Arc<View>>,
     past: Past,
     inbox: Inbox,
+    listings: Listings,
     stop: CancellationToken,
 }
 
@@ -236,6 +238,7 @@ impl Engine {
             views,
             past: folders.past(),
             inbox: folders.inbox(),
+            listings: folders.listings(),
             stop: stop.clone(),
         };
         let (end, ended) = oneshot::channel();
@@ -297,21 +300,24 @@ impl Handle {
         let command = match view::command(command)? {
             Asked::Device(command) => command,
             Asked::Past(folder, asked) => {
-                let id = folder.to_string();
-                if !self
-                    .views
-                    .borrow()
-                    .folders
-                    .iter()
-                    .any(|known| known.id == id)
-                {
-                    return Err(ViewError::new("unknown_folder"));
-                }
+                self.known(folder)?;
                 return self.past.ask(folder, asked).await;
             }
             Asked::Inbox(folder, asked) => {
-                let known = self.known_devices(folder)?;
-                return self.inbox.ask(folder, asked, known).await;
+                self.known(folder)?;
+                return self.inbox.ask(folder, asked, self.known_devices()).await;
+            }
+            Asked::Files(folder, asked) => {
+                self.known(folder)?;
+                return self.listings.files(folder, asked).await;
+            }
+            Asked::Held(folder, asked) => {
+                let id = folder.to_string();
+                let views = self.views.borrow();
+                let folder = views.folders.iter().find(|known| known.id == id);
+                return folder
+                    .map(|known| view::held(&known.held_back, &asked))
+                    .ok_or_else(|| ViewError::new("unknown_folder"));
             }
         };
         let (reply, answer) = oneshot::channel();
@@ -326,16 +332,23 @@ impl Handle {
         }
     }
 
-    /// The devices whose names a person knows, for a folder that is here.
-    fn known_devices(&self, folder: FolderId) -> Result<Vec<DeviceId>, ViewError> {
-        let view = self.views.borrow();
+    /// Refuses a folder that is not on this device.
+    fn known(&self, folder: FolderId) -> Result<(), ViewError> {
         let id = folder.to_string();
-        if !view.folders.iter().any(|known| known.id == id) {
-            return Err(ViewError::new("unknown_folder"));
+        let views = self.views.borrow();
+        if views.folders.iter().any(|known| known.id == id) {
+            Ok(())
+        } else {
+            Err(ViewError::new("unknown_folder"))
         }
+    }
+
+    /// The devices whose names a person knows.
+    fn known_devices(&self) -> Vec<DeviceId> {
+        let view = self.views.borrow();
         let peers = view.peers.iter().map(|peer| &peer.id);
         let ids = peers.chain([&view.device.id]);
-        Ok(ids.filter_map(|id| id.parse().ok()).collect())
+        ids.filter_map(|id| id.parse().ok()).collect()
     }
 
     /// The latest view.
@@ -382,6 +395,7 @@ impl Around {
             clock_start_ms: clock.start_unix_ms(),
             in_force: folders.in_force(),
             transfers: &folders.transfers(),
+            restores: &folders.restores(),
         };
         view::view(snapshot, &around)
     }

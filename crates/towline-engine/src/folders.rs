@@ -13,7 +13,8 @@ use std::time::Instant;
 
 use tokio::sync::{Semaphore, mpsc};
 use towline_core::io::{
-    ApplyId, DiskEvent, DiskRequest, Input, NetworkEvent, NetworkRequest, Outcome, Step,
+    ApplyId, DiskEvent, DiskRequest, IndexOf, Input, NetworkEvent, NetworkRequest, Outcome,
+    PageEnd, Step,
 };
 use towline_core::records::{DiskStamp, InForce, OurRow};
 use towline_core::snapshot::{FolderSummary, Snapshot};
@@ -25,13 +26,14 @@ use tracing::{error, warn};
 
 use crate::disk::{Disk, KnownRows, OpenRows, Root};
 use crate::network::{IncomingStream, Network};
+use crate::past::{Past, Restores};
 use crate::tasks::Tasks;
 use crate::traffic::Traffic;
 use crate::transfer::{
     self, Grants, Peers, Progress, ProgressReading, Server, Throttle, Transfer, TransferEvent,
     TransferFault, Work,
 };
-use crate::view::{self, AnswerView, AskedOfPast, TransferView, ViewError};
+use crate::view::{self, AnswerView, AskedOfFiles, RestoringView, TransferView, ViewError};
 
 pub(crate) use inbox::Inbox;
 
@@ -68,6 +70,7 @@ pub(crate) struct Folders {
     /// Sets of steps under way, in all folders.
     applies: Arc<AtomicUsize>,
     places: Arc<Semaphore>,
+    restores: Arc<Restores>,
     events: mpsc::Sender<TransferEvent>,
     tasks: Tasks,
     /// The threads of the disk, which outlive the tasks above.
@@ -94,7 +97,7 @@ struct Speed {
 }
 
 /// Our rows and roots, for whoever reads them beside the device loop.
-struct Library {
+pub(crate) struct Library {
     disk: Disk,
     index: Arc<Index>,
 }
@@ -151,6 +154,7 @@ impl Folders {
             transfers: Mutex::default(),
             applies: Arc::default(),
             places: Arc::new(Semaphore::new(APPLIES_IN_ALL)),
+            restores: Arc::default(),
             events,
             tasks,
             disk_tasks,
@@ -193,6 +197,9 @@ impl Folders {
         for FolderSummary { record, .. } in &snapshot.folders {
             self.throttle
                 .set_folder(record.id, record.settings.limits.into());
+            self.library
+                .disk
+                .set_retention(record.id, record.settings.retention);
         }
     }
 
@@ -201,9 +208,19 @@ impl Folders {
         self.traffic.in_force()
     }
 
+    /// What lies in all folders, as the index knows it.
+    pub(crate) fn listings(&self) -> Listings {
+        Listings(Arc::downgrade(&self.library))
+    }
+
     /// What was replaced and deleted in all folders.
     pub(crate) fn past(&self) -> Past {
-        Past(Arc::downgrade(&self.library))
+        Past::of(Arc::downgrade(&self.library), Arc::clone(&self.restores))
+    }
+
+    /// Folders that are being brought back to a moment, and how far they are.
+    pub(crate) fn restores(&self) -> BTreeMap<FolderId, RestoringView> {
+        self.restores.read()
     }
 
     /// What is in conflict in all folders.
@@ -213,7 +230,7 @@ impl Folders {
 
     /// Whether anything moves, so that views change without the core.
     pub(crate) fn is_moving(&self) -> bool {
-        self.applies.load(Ordering::Relaxed) > 0
+        self.applies.load(Ordering::Relaxed) > 0 || !self.restores.is_empty()
     }
 
     /// What has moved, by folder.
@@ -297,47 +314,40 @@ impl Folders {
     }
 }
 
-/// What was replaced and deleted in all folders; cheap to clone, and of no use once the engine ends.
-#[derive(Debug, Clone)]
-pub(crate) struct Past(Weak<Library>);
+impl Library {
+    /// The disk of all folders.
+    pub(crate) const fn disk(&self) -> &Disk {
+        &self.disk
+    }
+}
 
-impl Past {
-    /// Asks a folder's version store. A change is begun on the disk even when the future is dropped.
-    pub(crate) async fn ask(
+/// The indexes of all folders; cheap to clone, and of no use once the engine ends.
+#[derive(Debug, Clone)]
+pub(crate) struct Listings(Weak<Library>);
+
+impl Listings {
+    /// Lists a directory from the index, which can be read while the folder's root cannot.
+    pub(crate) async fn files(
         &self,
         folder: FolderId,
-        asked: AskedOfPast,
+        asked: AskedOfFiles,
     ) -> Result<AnswerView, ViewError> {
         let stopping = || ViewError::new("stopping");
         let library = self.0.upgrade().ok_or_else(stopping)?;
-        // A folder that is not here was refused by whoever knows the folders.
-        let root = library.disk.root(folder);
-        let root = root.ok_or_else(|| ViewError::new("folder_paused"))?;
-        let changed = match &asked {
-            AskedOfPast::History { .. } => None,
-            AskedOfPast::Restore { path, .. } => Some(path.clone()),
-        };
-        let job = move || match asked {
-            AskedOfPast::History {
-                path,
-                before,
+        let index = Arc::clone(&library.index);
+        let job = move || {
+            let AskedOfFiles {
+                directory,
+                after,
                 limit,
-            } => match root.history(path.as_ref(), before, limit) {
-                Ok((found, more)) => Ok(view::versions(found, more)),
-                Err(fault) => Err(view::restore_fault(fault.into())),
-            },
-            AskedOfPast::Restore { path, version } => match root.restore(&path, version) {
-                Ok(version) => Ok(view::restored(version)),
-                Err(fault) => Err(view::restore_fault(fault)),
-            },
+            } = asked;
+            index.read(|reader| reader.listing(folder, directory.as_ref(), after.as_ref(), limit))
         };
         let pool = Arc::clone(library.disk.pool());
-        let answer = pool.run(job).await.map_err(|_| stopping())?;
-        // The watcher sees it too, where there is one.
-        if let Some(path) = changed.filter(|_| answer.is_ok()) {
-            library.disk.disturb(folder, path);
-        }
-        answer
+        let read = pool.run(job).await.map_err(|_| stopping())?;
+        // A store that cannot be read ends the device, which its own thread says.
+        let (listed, end) = read.ok_or_else(stopping)?;
+        Ok(view::files(listed, end == PageEnd::More))
     }
 }
 
@@ -448,10 +458,15 @@ impl transfer::Folders for Library {
         self.disk.root(folder)
     }
 
-    fn with_content(&self, folder: FolderId, hash: ContentHash) -> Vec<(RelPath, DiskStamp)> {
+    fn with_content(
+        &self,
+        folder: FolderId,
+        hash: ContentHash,
+        of: IndexOf,
+    ) -> Vec<(RelPath, DiskStamp)> {
         let held = self
             .index
-            .read(|reader| reader.paths_with_content(folder, hash, PLACES_TRIED));
+            .read(|reader| reader.paths_with_content(folder, hash, of, PLACES_TRIED));
         let stamped = held.unwrap_or_default().into_iter();
         stamped
             .filter_map(|file| Some((file.path, file.stamp?)))

@@ -13,6 +13,7 @@ mod key;
 mod ledger;
 mod local;
 mod network;
+mod past;
 mod port;
 mod tasks;
 mod traffic;

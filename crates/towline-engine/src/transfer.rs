@@ -10,6 +10,7 @@
 
 mod allowance;
 mod apply;
+mod assembly;
 mod board;
 mod chunks;
 mod fleet;

@@ -11,6 +11,8 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use ts_rs::TS;
 
+mod files;
+mod held;
 mod pages;
 mod settings;
 mod translate;
@@ -21,6 +23,8 @@ pub use settings::{
     MeteredNetworkView, ModeView, RetentionView, TrafficRuleView, TrafficView, WindowView,
 };
 
+pub(crate) use files::{AskedOfFiles, files};
+pub(crate) use held::{AskedOfHeld, held};
 pub(crate) use translate::{
     Asked, AskedOfInbox, AskedOfPast, Surroundings, answer, command, conflict_fault, conflicts,
     preview, refusal, restore_fault, restored, versions, view,
@@ -290,6 +294,8 @@ pub struct FolderView {
     pub conflicts: u64,
     /// Bytes in motion towards this device.
     pub transfer: TransferView,
+    /// How far a restore to a moment has come, while there is one.
+    pub restoring: Option<RestoringView>,
     /// Entries that cannot be synced here, the first 100.
     pub held_back: Vec<HeldBackView>,
     /// Entries changed here that are not told, in a receive-only folder.
@@ -299,6 +305,17 @@ pub struct FolderView {
     pub braked: Vec<BrakedView>,
     /// Peers that take part.
     pub peers: Vec<FolderPeerView>,
+}
+
+/// How far a restore to a moment has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, TS)]
+pub struct RestoringView {
+    /// Files that have been looked at.
+    #[ts(type = "number")]
+    pub done: u64,
+    /// Files that are to be brought back.
+    #[ts(type = "number")]
+    pub total: u64,
 }
 
 /// What a folder is doing.
@@ -467,6 +484,19 @@ pub enum CommandView {
         /// Most versions in the answer, at most 1000.
         limit: u32,
     },
+    /// Lists what peers' changes replaced or deleted below a directory, newest first.
+    HistoryBelow {
+        /// Which folder.
+        folder: String,
+        /// Which directory; the whole folder when `null`.
+        directory: Option<String>,
+        /// Only paths where nothing lies now, each with its newest version.
+        deleted: bool,
+        /// Only versions older than this one: the last of the page before.
+        before: Option<String>,
+        /// Most versions in the answer, at most 1000.
+        limit: u32,
+    },
     /// Lists a directory of a folder.
     Files {
         /// Which folder.
@@ -550,7 +580,7 @@ pub enum CommandView {
         /// Most paths in the answer, at most 1000.
         limit: u32,
     },
-    /// Lists all entries that cannot be synced here, by path.
+    /// Lists the entries that cannot be synced here, by path; a device remembers 100 of a folder.
     Held {
         /// Which folder.
         folder: String,
@@ -559,7 +589,8 @@ pub enum CommandView {
         /// Most entries in the answer, at most 1000.
         limit: u32,
     },
-    /// Brings a folder or a directory back to how it was at a moment; what lies there now is kept first.
+    /// Brings a folder or a directory back to how it was at a moment; what lies there now is kept first,
+    /// and what came since stays. Answered when it has ended; `FolderView::restoring` shows how far it is.
     RestoreTo {
         /// Which folder.
         folder: String,
@@ -568,6 +599,11 @@ pub enum CommandView {
         /// Unix milliseconds.
         #[ts(type = "number")]
         at_ms: u64,
+    },
+    /// Ends a restore to a moment where it is; it is answered as if it were complete.
+    CancelRestore {
+        /// Which folder.
+        folder: String,
     },
     /// Brings a version back; what lies there now is kept as a version first.
     Restore {
@@ -690,10 +726,11 @@ pub struct ViewError {
     /// A stable code: `name`, `unknown_peer`, `unknown_folder`, `unknown_invitation`, `no_server`,
     /// `already_here`, `root_missing`, `root_not_directory`, `root_nested`, `root_wrong_marker`,
     /// `root_no_access`, `root_read_only`, `code_letter`, `code_length`, `code_host`, `link`,
-    /// `setting`, `id`, `malformed`, `stopping`, `path`, `version`, `unknown_version`, `folder_paused`,
-    /// `version_directory`, `version_parent`, `version_changing`, or `version_` and the reason of an entry
-    /// that is held back; `choice`, `unknown_conflict`, `conflict_directory`, `conflict_parent`,
-    /// `conflict_changing`, or `conflict_` and such a reason.
+    /// `setting`, `mode`, `paused`, `not_braked`, `id`, `malformed`, `stopping`, `path`, `version`,
+    /// `unknown_version`, `folder_paused`, `version_directory`, `version_parent`, `version_changing`,
+    /// or `version_` and the reason of an entry that is held back; `choice`,
+    /// `unknown_conflict`, `conflict_directory`, `conflict_parent`, `conflict_changing`, or `conflict_` and
+    /// such a reason.
     pub code: String,
     /// What it was about, if that helps; never a secret.
     pub detail: Option<String>,

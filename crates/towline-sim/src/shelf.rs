@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use tempfile::TempDir;
-use towline_core::io::{BatchId, StoreReply, StoreRequest};
+use towline_core::io::{BatchId, IndexOf, StoreReply, StoreRequest};
 use towline_core::records::{OurRow, Restored, StoreOp};
 use towline_store::memory::MemoryStore;
 use towline_store::{Records, Store};
@@ -85,6 +85,7 @@ impl Shelf {
         let load = StoreRequest::LoadIndex {
             folder,
             peer,
+            of: IndexOf::Everything,
             after,
             limit: EVERYTHING,
         };

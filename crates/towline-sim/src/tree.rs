@@ -112,6 +112,12 @@ impl Tree {
         self.nodes.get(path)
     }
 
+    /// Whether a file with these bytes lies anywhere.
+    pub(crate) fn holds(&self, bytes: ContentHash) -> bool {
+        let mut kinds = self.nodes.values().map(|node| &node.kind);
+        kinds.any(|kind| matches!(kind, Kind::File { hash, .. } if *hash == bytes))
+    }
+
     pub(crate) fn iter(&self) -> impl Iterator<Item = (&RelPath, &Node)> {
         self.nodes.iter()
     }

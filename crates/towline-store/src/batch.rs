@@ -7,17 +7,18 @@ use std::collections::BTreeSet;
 
 use rusqlite::{Connection, OptionalExtension, params};
 use towline_core::records::{
-    DiskStamp, FolderRecord, OurRow, PeerRecord, StoreOp, Totals, Verification,
+    BrakeRecord, DiskStamp, FolderRecord, OurRow, PeerRecord, StoreOp, Totals, Verification,
 };
 use towline_wire::entry::Entry;
 use towline_wire::ids::{DeviceId, FolderId, Incarnation, Sequence};
 use towline_wire::rel_path::RelPath;
 
 use crate::columns::{
-    Actors, EntryColumns, KIND_ABSENT, device_number, encode, folder_number, known_device,
-    stamp_columns,
+    Actors, EntryColumns, braking_column, device_number, encode, folder_number, known_device,
+    reach_column, stamp_columns,
 };
 use crate::error::StoreError;
+use crate::totals::{Counts, RowColumns};
 use crate::{load, restore, settings, totals};
 
 /// A batch that is being carried out.
@@ -73,6 +74,8 @@ impl<'store> Batch<'store> {
                 entries,
             } => self.put_peer_rows(folder, device, (incarnation, up_to), &entries),
             StoreOp::ForgetPeerRows { folder, device } => self.forget_peer_rows(folder, device),
+            StoreOp::PutBrakes { folder, brakes } => self.put_brakes(folder, &brakes),
+            StoreOp::AddNeeds { folder, paths } => self.add_needs(folder, &paths),
             StoreOp::SettleNeeds { folder, paths } => self.settle_needs(folder, &paths),
         }
     }
@@ -175,6 +178,7 @@ impl<'store> Batch<'store> {
             "DELETE FROM peer_rows WHERE folder = ?1",
             "DELETE FROM our_rows WHERE folder = ?1",
             "DELETE FROM shared_with WHERE folder = ?1",
+            "DELETE FROM brakes WHERE folder = ?1",
             "DELETE FROM folders WHERE id = ?1",
         ] {
             self.connection.execute(delete, [folder])?;
@@ -187,30 +191,32 @@ impl<'store> Batch<'store> {
             return Ok(());
         };
         let mut find = self.connection.prepare_cached(
-            "SELECT id, kind, size FROM our_rows WHERE folder = ?1 AND path = ?2",
+            "SELECT id, kind, size, reach FROM our_rows WHERE folder = ?1 AND path = ?2",
         )?;
         let mut insert = self.connection.prepare_cached(
             "INSERT INTO our_rows (version, author_actor, author_counter, kind, size, hash,
                  executable, target, mtime, sequence, stamp_size, stamp_mtime, stamp_ctime,
-                 stamp_file_id, folder, path)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)",
+                 stamp_file_id, reach, folder, path)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)",
         )?;
         let mut update = self.connection.prepare_cached(
             "UPDATE our_rows SET version = ?1, author_actor = ?2, author_counter = ?3, kind = ?4,
                  size = ?5, hash = ?6, executable = ?7, target = ?8, mtime = ?9, sequence = ?10,
-                 stamp_size = ?11, stamp_mtime = ?12, stamp_ctime = ?13, stamp_file_id = ?14
-             WHERE id = ?15",
+                 stamp_size = ?11, stamp_mtime = ?12, stamp_ctime = ?13, stamp_file_id = ?14,
+                 reach = ?15
+             WHERE id = ?16",
         )?;
         let mut sums = totals::load(self.connection, folder)?;
         for OurRow {
             entry,
             sequence,
             stamp,
+            reach,
         } in rows
         {
             let path = &entry.path;
             let entry = EntryColumns::of(entry, self.connection, self.actors)?;
-            let old: Option<(i64, i64, Option<i64>)> = find
+            let old: Option<(i64, i64, Option<i64>, i64)> = find
                 .query_row(params![folder, entry.path], |row| row.try_into())
                 .optional()?;
             let [stamp_size, stamp_mtime, stamp_ctime, stamp_file_id] = stamp_columns(*stamp);
@@ -233,31 +239,32 @@ impl<'store> Batch<'store> {
             statement.raw_bind_parameter(12, stamp_mtime)?;
             statement.raw_bind_parameter(13, stamp_ctime)?;
             statement.raw_bind_parameter(14, stamp_file_id)?;
+            let reach = reach_column(*reach);
+            statement.raw_bind_parameter(15, reach)?;
             if let Some((number, ..)) = old {
-                statement.raw_bind_parameter(15, number)?;
+                statement.raw_bind_parameter(16, number)?;
             } else {
-                statement.raw_bind_parameter(15, folder)?;
-                statement.raw_bind_parameter(16, entry.path)?;
+                statement.raw_bind_parameter(16, folder)?;
+                statement.raw_bind_parameter(17, entry.path)?;
             }
             statement.raw_execute()?;
+            let now = RowColumns(entry.kind, entry.size, reach);
+            let before = old.map(|(_, kind, size, reach)| RowColumns(kind, size, reach));
             if let Some(conflicted) = path.conflicted() {
-                let was_there = old.is_some_and(|(_, kind, _)| kind != KIND_ABSENT);
-                let is_there = entry.kind != KIND_ABSENT;
-                if was_there != is_there
+                let counts = if before.as_ref().is_some_and(RowColumns::lies) != now.lies()
                     && !totals::has_other_copy(self.connection, folder, &conflicted, entry.path)?
                 {
-                    sums.conflicts = if is_there {
-                        sums.conflicts.wrapping_add(1)
-                    } else {
-                        sums.conflicts.wrapping_sub(1)
-                    };
-                }
+                    Counts::Conflict
+                } else {
+                    Counts::Nothing
+                };
+                totals::move_copy(&mut sums, before, now, counts);
                 continue;
             }
-            if let Some((_, kind, size)) = old {
-                totals::take(&mut sums, kind, size);
+            if let Some(before) = before {
+                totals::take(&mut sums, before);
             }
-            totals::add(&mut sums, entry.kind, entry.size);
+            totals::add(&mut sums, now);
         }
         totals::save(self.connection, folder, &sums)
     }
@@ -314,9 +321,7 @@ impl<'store> Batch<'store> {
             ])?;
 
         let mut sums = totals::load(self.connection, folder)?;
-        let mut need = self.connection.prepare_cached(
-            "INSERT INTO needs (folder, path) VALUES (?1, ?2) ON CONFLICT DO NOTHING",
-        )?;
+        let mut need = self.connection.prepare_cached(INSERT_NEED)?;
         for entry in entries {
             self.put_peer_row(folder, number, entry)?;
             let ours = load::our_row(self.connection, self.actors, folder, &entry.path)?;
@@ -382,6 +387,42 @@ impl<'store> Batch<'store> {
         Ok(())
     }
 
+    fn put_brakes(
+        &mut self,
+        id: FolderId,
+        brakes: &[(DeviceId, BrakeRecord)],
+    ) -> Result<(), StoreError> {
+        let Some(folder) = self.touch(id)? else {
+            return Ok(());
+        };
+        for (device, BrakeRecord { braking, carried }) in brakes {
+            self.connection
+                .prepare_cached(
+                    "INSERT OR REPLACE INTO brakes (folder, device, braking, carried)
+                     VALUES (?1, ?2, ?3, ?4)",
+                )?
+                .execute([
+                    folder,
+                    device_number(self.connection, *device)?,
+                    braking_column(*braking),
+                    carried.cast_signed(),
+                ])?;
+        }
+        Ok(())
+    }
+
+    fn add_needs(&mut self, id: FolderId, paths: &[RelPath]) -> Result<(), StoreError> {
+        let Some(folder) = self.touch(id)? else {
+            return Ok(());
+        };
+        let mut need = self.connection.prepare_cached(INSERT_NEED)?;
+        let mut sums = totals::load(self.connection, folder)?;
+        for path in paths {
+            sums.needs += changed(need.execute(params![folder, path.as_str()])?);
+        }
+        totals::save(self.connection, folder, &sums)
+    }
+
     fn settle_needs(&mut self, id: FolderId, paths: &[RelPath]) -> Result<(), StoreError> {
         let Some(folder) = self.touch(id)? else {
             return Ok(());
@@ -403,6 +444,8 @@ impl<'store> Batch<'store> {
         folder_number(self.connection, folder)
     }
 }
+
+const INSERT_NEED: &str = "INSERT INTO needs (folder, path) VALUES (?1, ?2) ON CONFLICT DO NOTHING";
 
 /// A count of rows as sums keep it; `usize` is never wider than 64 bits.
 const fn changed(rows: usize) -> u64 {

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use rusqlite::types::Type;
 use rusqlite::{Connection, OptionalExtension, Row, params};
-use towline_core::records::{DiskStamp, OurRow};
+use towline_core::records::{Braking, DiskStamp, OurRow, Reach};
 use towline_wire::entry::{Actor, Content, Dot, Entry, SymlinkTarget, UnixNanos, VersionVector};
 use towline_wire::ids::{ContentHash, DeviceId, FolderId, Incarnation, Sequence};
 use towline_wire::rel_path::RelPath;
@@ -22,12 +22,12 @@ macro_rules! entry_columns {
     };
 }
 
-/// The columns of our own rows, in the order in which [`our_row_from`] reads them: 0 to 14.
+/// The columns of our own rows, in the order in which [`our_row_from`] reads them: 0 to 15.
 macro_rules! our_columns {
     () => {
         concat!(
             crate::columns::entry_columns!(),
-            ", sequence, stamp_size, stamp_mtime, stamp_ctime, stamp_file_id"
+            ", sequence, stamp_size, stamp_mtime, stamp_ctime, stamp_file_id, reach"
         )
     };
 }
@@ -191,6 +191,7 @@ pub(crate) fn our_row_from(
         entry: entry_from(row, connection, actors)?,
         sequence: Sequence(row.get::<_, i64>(10)?.cast_unsigned()),
         stamp: stamp_from(row, 11)?,
+        reach: reach_from(row, 15)?,
     })
 }
 
@@ -222,6 +223,46 @@ pub(crate) fn stamp_columns(stamp: Option<DiskStamp>) -> [Option<i64>; 4] {
             Some(file_id.cast_signed()),
         ],
         None => [None; 4],
+    }
+}
+
+/// A reach as its column.
+pub(crate) const fn reach_column(reach: Reach) -> i64 {
+    match reach {
+        Reach::Everyone => 0,
+        Reach::Changed => 1,
+        Reach::Added => 2,
+        Reach::Yields => 3,
+    }
+}
+
+/// A brake's state as its column.
+pub(crate) const fn braking_column(braking: Braking) -> i64 {
+    match braking {
+        Braking::Counting => 0,
+        Braking::Engaged => 1,
+        Braking::Released => 2,
+    }
+}
+
+/// Reads a brake's state.
+pub(crate) fn braking_from(row: &Row<'_>, column: usize) -> Result<Braking, StoreError> {
+    match row.get(column)? {
+        0 => Ok(Braking::Counting),
+        1 => Ok(Braking::Engaged),
+        2 => Ok(Braking::Released),
+        _ => Err(StoreError::Impossible("brake")),
+    }
+}
+
+/// Reads a reach.
+pub(crate) fn reach_from(row: &Row<'_>, column: usize) -> Result<Reach, StoreError> {
+    match row.get(column)? {
+        0 => Ok(Reach::Everyone),
+        1 => Ok(Reach::Changed),
+        2 => Ok(Reach::Added),
+        3 => Ok(Reach::Yields),
+        _ => Err(StoreError::Impossible("reach")),
     }
 }
 

@@ -15,6 +15,7 @@ mod batch;
 mod columns;
 mod error;
 mod home;
+mod listing;
 mod load;
 mod reader;
 mod restore;
@@ -24,6 +25,7 @@ mod store;
 mod totals;
 
 pub use error::{OpenError, StoreError};
+pub use listing::Listed;
 pub use reader::{Conflict, HeldFile, Reader};
 pub use schema::NEWEST_VERSION;
 pub use store::{Opened, Records, Store};

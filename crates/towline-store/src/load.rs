@@ -7,8 +7,8 @@
 use std::collections::BTreeSet;
 
 use rusqlite::{Connection, OptionalExtension, params};
-use towline_core::io::{NeedsOf, PageEnd, StoreReply};
-use towline_core::records::{Need, OurRow};
+use towline_core::io::{IndexOf, NeedsOf, PageEnd, StoreReply};
+use towline_core::records::{Elsewhere, Need, OurRow};
 use towline_wire::entry::{Content, Entry};
 use towline_wire::ids::{ContentHash, DeviceId, FolderId, Sequence};
 use towline_wire::rel_path::RelPath;
@@ -65,6 +65,18 @@ pub(crate) fn needs(
                  AND peer_rows.path = needs.path AND kind = 3)
              ORDER BY path LIMIT ?3"
         }
+        NeedsOf::Ours => {
+            "SELECT path FROM needs WHERE folder = ?1 AND path > ?2
+             AND EXISTS (SELECT 1 FROM our_rows WHERE our_rows.folder = ?1
+                 AND our_rows.path = needs.path AND kind <> 0)
+             ORDER BY path LIMIT ?3"
+        }
+        // As `Reach::is_local` has it: 3 gives way, and of that only what lies here counts.
+        NeedsOf::Local => {
+            "SELECT path FROM our_rows WHERE folder = ?1 AND path > ?2 AND reach <> 0
+             AND (reach <> 3 OR kind <> 0)
+             ORDER BY path LIMIT ?3"
+        }
     })?;
     let after = after.map_or("", RelPath::as_str);
     let mut found = statement.query(params![number, after, limit_of(limit)])?;
@@ -78,11 +90,13 @@ pub(crate) fn needs(
         let ours = our_row(connection, actors, number, &path)?;
         let theirs = peer_rows(connection, actors, number, &path)?;
         let held = held(connection, number, &theirs)?;
+        let elsewhere = elsewhere(connection, number, ours.as_ref(), &theirs)?;
         needs.push(Need {
             path,
             ours,
             theirs,
             held,
+            elsewhere,
         });
     }
     Ok(StoreReply::Needs { folder, needs, end })
@@ -92,7 +106,7 @@ pub(crate) fn needs(
 pub(crate) fn index(
     connection: &Connection,
     actors: &mut Actors,
-    (folder, peer): (FolderId, DeviceId),
+    (folder, peer, of): (FolderId, DeviceId, IndexOf),
     after: Sequence,
     limit: usize,
 ) -> Result<StoreReply, StoreError> {
@@ -104,11 +118,19 @@ pub(crate) fn index(
             end: PageEnd::End,
         });
     };
-    let mut statement = connection.prepare_cached(concat!(
-        "SELECT ",
-        our_columns!(),
-        " FROM our_rows WHERE folder = ?1 AND sequence > ?2 ORDER BY sequence LIMIT ?3"
-    ))?;
+    let mut statement = connection.prepare_cached(match of {
+        IndexOf::Everything => concat!(
+            "SELECT ",
+            our_columns!(),
+            " FROM our_rows WHERE folder = ?1 AND sequence > ?2 ORDER BY sequence LIMIT ?3"
+        ),
+        IndexOf::Told => concat!(
+            "SELECT ",
+            our_columns!(),
+            " FROM our_rows WHERE folder = ?1 AND sequence > ?2 AND reach = 0
+             ORDER BY sequence LIMIT ?3"
+        ),
+    })?;
     // A start beyond what we can have counted to is beyond all rows.
     let after = i64::try_from(after.0).unwrap_or(i64::MAX);
     let mut found = statement.query(params![number, after, limit_of(limit)])?;
@@ -118,6 +140,7 @@ pub(crate) fn index(
             entry,
             sequence,
             stamp: _,
+            reach: _,
         } = our_row_from(row, connection, actors)?;
         rows.push((sequence, entry));
     }
@@ -167,7 +190,7 @@ pub(crate) fn every_row(connection: &Connection) -> Result<(), StoreError> {
 
 /// What each peer says of a path, ascending by device. The cross join keeps SQLite from walking all
 /// devices for each path.
-fn peer_rows(
+pub(crate) fn peer_rows(
     connection: &Connection,
     actors: &mut Actors,
     folder: i64,
@@ -209,6 +232,42 @@ fn held(
         }
     }
     Ok(held)
+}
+
+/// Whether the bytes of a file of ours that is gone at a peer lie under another name that stays.
+fn elsewhere(
+    connection: &Connection,
+    folder: i64,
+    ours: Option<&OurRow>,
+    theirs: &[(DeviceId, Entry)],
+) -> Result<Elsewhere, StoreError> {
+    let Some(Entry {
+        path,
+        content: Content::File { hash, .. },
+        ..
+    }) = ours.map(|row| &row.entry)
+    else {
+        return Ok(Elsewhere::Nowhere);
+    };
+    if theirs
+        .iter()
+        .all(|(_, entry)| entry.content != Content::Absent)
+    {
+        return Ok(Elsewhere::Nowhere);
+    }
+    let found = connection
+        .prepare_cached(
+            "SELECT 1 FROM our_rows AS other WHERE folder = ?1 AND hash = ?2 AND path <> ?3
+             AND NOT EXISTS (SELECT 1 FROM needs WHERE needs.folder = ?1
+                 AND needs.path = other.path)
+             LIMIT 1",
+        )?
+        .query_row(params![folder, hash.as_bytes(), path.as_str()], |_| Ok(()))
+        .optional()?;
+    Ok(match found {
+        Some(()) => Elsewhere::Stays,
+        None => Elsewhere::Nowhere,
+    })
 }
 
 /// The limit of a statement for a page: one row more.

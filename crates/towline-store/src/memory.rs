@@ -5,10 +5,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use towline_core::io::{NeedsOf, PageEnd, StoreReply, StoreRequest};
+use towline_core::io::{IndexOf, NeedsOf, PageEnd, StoreReply, StoreRequest};
 use towline_core::records::{
-    DeviceSettings, FolderRecord, Need, OurRow, PeerRecord, Restored, RestoredFolder, StoreOp,
-    Totals,
+    BrakeRecord, DeviceSettings, Elsewhere, FolderRecord, Need, OurRow, PeerRecord, Reach,
+    Restored, RestoredFolder, StoreOp, Totals,
 };
 use towline_wire::entry::{Content, Entry};
 use towline_wire::ids::{ContentHash, DeviceId, FolderId, Incarnation, Sequence};
@@ -33,6 +33,7 @@ struct Folder {
     theirs: BTreeMap<(RelPath, DeviceId), Entry>,
     have: BTreeMap<DeviceId, (Incarnation, Sequence)>,
     needs: BTreeSet<RelPath>,
+    brakes: BTreeMap<DeviceId, BrakeRecord>,
 }
 
 impl MemoryStore {
@@ -117,6 +118,12 @@ impl MemoryStore {
             StoreOp::ForgetPeerRows { folder, device } => {
                 self.on(folder, |folder| folder.forget(device))
             }
+            StoreOp::PutBrakes { folder, brakes } => self.on(folder, |folder| {
+                folder.brakes.extend(brakes);
+            }),
+            StoreOp::AddNeeds { folder, paths } => self.on(folder, |folder| {
+                folder.needs.extend(paths);
+            }),
             StoreOp::SettleNeeds { folder, paths } => self.on(folder, |folder| {
                 for path in paths {
                     folder.needs.remove(&path);
@@ -141,6 +148,7 @@ impl Folder {
             theirs: BTreeMap::new(),
             have: BTreeMap::new(),
             needs: BTreeSet::new(),
+            brakes: BTreeMap::new(),
         }
     }
 
@@ -199,8 +207,26 @@ impl Folder {
         Need {
             path: path.clone(),
             ours: self.ours.get(path).cloned(),
+            elsewhere: self.elsewhere(path, &theirs),
             theirs,
             held,
+        }
+    }
+
+    fn elsewhere(&self, path: &RelPath, theirs: &[(DeviceId, Entry)]) -> Elsewhere {
+        let is_gone = theirs
+            .iter()
+            .any(|(_, entry)| entry.content == Content::Absent);
+        let ours = self.ours.get(path).and_then(|row| hash_of(&row.entry));
+        let stays = |row: &&OurRow| {
+            row.entry.path != *path
+                && hash_of(&row.entry) == ours
+                && !self.needs.contains(&row.entry.path)
+        };
+        if is_gone && ours.is_some() && self.ours.values().any(|row| stays(&row)) {
+            Elsewhere::Stays
+        } else {
+            Elsewhere::Nowhere
         }
     }
 
@@ -211,6 +237,7 @@ impl Folder {
         };
         let mut conflicts = BTreeSet::new();
         for row in self.ours.values() {
+            totals.local_changes += u64::from(is_local(row));
             if let Some(path) = row.entry.path.conflicted() {
                 if row.entry.content != Content::Absent {
                     conflicts.insert(path);
@@ -253,9 +280,17 @@ impl Records for MemoryStore {
                 limit,
             } => {
                 let needs = self.folders.get(&folder).map_or_else(Vec::new, |folder| {
-                    let later = folder
-                        .needs
-                        .iter()
+                    let paths: BTreeSet<&RelPath> = match of {
+                        NeedsOf::Everything | NeedsOf::Directories | NeedsOf::Ours => {
+                            folder.needs.iter().collect()
+                        }
+                        NeedsOf::Local => {
+                            let local = folder.ours.values().filter(|row| is_local(row));
+                            local.map(|row| &row.entry.path).collect()
+                        }
+                    };
+                    let later = paths
+                        .into_iter()
                         .filter(|path| Some(*path) > after.as_ref());
                     let needs = later.map(|path| folder.need(path));
                     needs.filter(|need| is_of(need, of)).collect()
@@ -266,6 +301,7 @@ impl Records for MemoryStore {
             StoreRequest::LoadIndex {
                 folder,
                 peer,
+                of,
                 after,
                 limit,
             } => {
@@ -273,7 +309,7 @@ impl Records for MemoryStore {
                     .our_rows(folder)
                     .into_iter()
                     .flat_map(BTreeMap::values)
-                    .filter(|row| row.sequence > after)
+                    .filter(|row| row.sequence > after && is_in(row, of))
                     .map(|row| (row.sequence, row.entry.clone()))
                     .collect();
                 rows.sort_by_key(|(sequence, _)| *sequence);
@@ -299,6 +335,7 @@ impl Records for MemoryStore {
                 .unwrap_or_default(),
             have: folder.have.clone(),
             totals: folder.totals(),
+            brakes: folder.brakes.clone(),
         };
         Ok(Restored {
             name: self.name.clone(),
@@ -307,6 +344,17 @@ impl Records for MemoryStore {
             peers: self.peers.values().cloned().collect(),
             folders: self.folders.values().map(restore).collect(),
         })
+    }
+}
+
+fn is_local(row: &OurRow) -> bool {
+    row.reach.is_local(&row.entry.content)
+}
+
+fn is_in(row: &OurRow, of: IndexOf) -> bool {
+    match of {
+        IndexOf::Told => row.reach == Reach::Everyone,
+        IndexOf::Everything => true,
     }
 }
 
@@ -319,7 +367,11 @@ fn hash_of(entry: &Entry) -> Option<ContentHash> {
 
 fn is_of(need: &Need, of: NeedsOf) -> bool {
     match of {
-        NeedsOf::Everything => true,
+        NeedsOf::Everything | NeedsOf::Local => true,
+        NeedsOf::Ours => {
+            let ours = need.ours.as_ref();
+            ours.is_some_and(|row| row.entry.content != Content::Absent)
+        }
         NeedsOf::Directories => need
             .theirs
             .iter()

@@ -8,6 +8,7 @@ mod conflicts;
 
 use rusqlite::types::Value;
 use rusqlite::{Connection, params};
+use towline_core::io::{IndexOf, PageEnd};
 use towline_core::records::{DiskStamp, OurRow, Totals};
 use towline_wire::ids::{ContentHash, DeviceId, FolderId};
 use towline_wire::rel_path::RelPath;
@@ -17,6 +18,7 @@ use crate::columns::{
 };
 use crate::error::StoreError;
 use crate::home::Home;
+use crate::listing::{self, Listed};
 use crate::{load, schema, totals};
 
 pub use conflicts::Conflict;
@@ -91,14 +93,30 @@ impl Reader {
         self.home.note(rows)
     }
 
-    /// Our live files with these bytes, at most `limit`, in no particular order.
+    /// A page of what a directory shows a person (`None`: the top), ascending by path, after the
+    /// exclusive start: our live rows, and what is needed and only peers have.
+    pub fn listing(
+        &mut self,
+        folder: FolderId,
+        directory: Option<&RelPath>,
+        after: Option<&RelPath>,
+        limit: usize,
+    ) -> Result<(Vec<Listed>, PageEnd), StoreError> {
+        let (connection, actors) = (&self.connection, &mut self.actors);
+        let page = listing::page(connection, actors, folder, directory, after, limit);
+        self.home.note(page)
+    }
+
+    /// Our live files with these bytes, at most `limit`, in no particular order: all, or only those that
+    /// peers are told of.
     pub fn paths_with_content(
         &mut self,
         folder: FolderId,
         hash: ContentHash,
+        of: IndexOf,
         limit: usize,
     ) -> Result<Vec<HeldFile>, StoreError> {
-        let files = self.find_content(folder, hash, limit);
+        let files = self.find_content(folder, hash, of, limit);
         self.home.note(files)
     }
 
@@ -197,16 +215,23 @@ impl Reader {
         &mut self,
         folder: FolderId,
         hash: ContentHash,
+        of: IndexOf,
         limit: usize,
     ) -> Result<Vec<HeldFile>, StoreError> {
         let mut files = Vec::new();
         let Some(number) = folder_number(&self.connection, folder)? else {
             return Ok(files);
         };
-        let mut statement = self.connection.prepare_cached(
-            "SELECT path, size, stamp_size, stamp_mtime, stamp_ctime, stamp_file_id FROM our_rows
-             WHERE folder = ?1 AND hash = ?2 LIMIT ?3",
-        )?;
+        let mut statement = self.connection.prepare_cached(match of {
+            IndexOf::Everything => {
+                "SELECT path, size, stamp_size, stamp_mtime, stamp_ctime, stamp_file_id FROM our_rows
+                 WHERE folder = ?1 AND hash = ?2 LIMIT ?3"
+            }
+            IndexOf::Told => {
+                "SELECT path, size, stamp_size, stamp_mtime, stamp_ctime, stamp_file_id FROM our_rows
+                 WHERE folder = ?1 AND hash = ?2 AND reach = 0 LIMIT ?3"
+            }
+        })?;
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
         let mut found = statement.query(params![number, hash.as_bytes(), limit])?;
         while let Some(row) = found.next()? {
@@ -242,13 +267,13 @@ impl Reader {
 }
 
 /// The range of paths below a directory: from `start` (which no path equals) to before `end`.
-struct Below {
-    start: String,
-    end: Value,
+pub(crate) struct Below {
+    pub(crate) start: String,
+    pub(crate) end: Value,
 }
 
 impl Below {
-    fn of(directory: Option<&RelPath>) -> Self {
+    pub(crate) fn of(directory: Option<&RelPath>) -> Self {
         match directory {
             Some(directory) => Self {
                 start: format!("{directory}/"),
@@ -264,4 +289,4 @@ impl Below {
 }
 
 /// The character after '/': the first that sorts behind everything below a directory.
-const AFTER_SLASH: char = '0';
+pub(crate) const AFTER_SLASH: char = '0';

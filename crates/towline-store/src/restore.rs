@@ -4,12 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use rusqlite::{Connection, Row};
 use towline_core::records::{
-    Activity, DeviceSettings, FolderRecord, FolderSettings, PeerRecord, Restored, RestoredFolder,
-    RootPath, Verification,
+    Activity, BrakeRecord, DeviceSettings, FolderRecord, FolderSettings, PeerRecord, Restored,
+    RestoredFolder, RootPath, Verification,
 };
 use towline_wire::ids::{DeviceId, FolderId, Incarnation, Sequence};
 
-use crate::columns::{blob, decode, device_from};
+use crate::columns::{blob, braking_from, decode, device_from};
 use crate::error::StoreError;
 use crate::{settings, totals};
 
@@ -134,7 +134,7 @@ fn folders(connection: &Connection) -> Result<Vec<RestoredFolder>, StoreError> {
     let mut statement = connection.prepare(
         "SELECT id, folder, label, root,
              (SELECT max(sequence) FROM our_rows WHERE our_rows.folder = folders.id),
-             files, directories, symlinks, bytes, needs, conflicts, settings
+             files, directories, symlinks, bytes, needs, local_changes, conflicts, settings
          FROM folders ORDER BY folder",
     )?;
     let mut found = statement.query([])?;
@@ -148,14 +148,35 @@ fn folders(connection: &Connection) -> Result<Vec<RestoredFolder>, StoreError> {
                 label: row.get(2)?,
                 root: RootPath(row.get(3)?),
                 shared_with: shared_with(connection, number)?,
-                settings: settings::folder_settings(&row.get::<_, String>(11)?)?,
+                settings: settings::folder_settings(&row.get::<_, String>(12)?)?,
             },
             last_sequence: Sequence(last.unwrap_or(0).cast_unsigned()),
             have: positions(connection, number)?,
             totals: totals::from_row(row, 5)?,
+            brakes: brakes(connection, number)?,
         });
     }
     Ok(folders)
+}
+
+fn brakes(
+    connection: &Connection,
+    folder: i64,
+) -> Result<BTreeMap<DeviceId, BrakeRecord>, StoreError> {
+    let mut statement = connection.prepare_cached(
+        "SELECT key, braking, carried FROM brakes JOIN devices ON devices.id = device
+         WHERE folder = ?1",
+    )?;
+    let mut found = statement.query([folder])?;
+    let mut brakes = BTreeMap::new();
+    while let Some(row) = found.next()? {
+        let record = BrakeRecord {
+            braking: braking_from(row, 1)?,
+            carried: row.get::<_, i64>(2)?.cast_unsigned(),
+        };
+        brakes.insert(device_from(row, 0)?, record);
+    }
+    Ok(brakes)
 }
 
 fn shared_with(connection: &Connection, folder: i64) -> Result<BTreeSet<DeviceId>, StoreError> {

@@ -123,12 +123,13 @@ impl Store {
             StoreRequest::LoadIndex {
                 folder,
                 peer,
+                of,
                 after,
                 limit,
             } => load::index(
                 &self.connection,
                 &mut self.actors,
-                (folder, peer),
+                (folder, peer, of),
                 after,
                 limit,
             ),

@@ -5,15 +5,21 @@
 //! counted by the path that is in conflict, once for all copies of it.
 
 use rusqlite::{Connection, Row, params};
-use towline_core::records::Totals;
+use towline_core::records::{Reach, Totals};
 
 use towline_wire::rel_path::RelPath;
 
-use crate::columns::{KIND_DIRECTORY, KIND_FILE, KIND_SYMLINK};
+use crate::columns::{KIND_ABSENT, KIND_DIRECTORY, KIND_FILE, KIND_SYMLINK, reach_column};
 use crate::error::StoreError;
 
+/// What of a row counts: kind, size and reach.
+pub(crate) struct RowColumns(pub(crate) i64, pub(crate) Option<i64>, pub(crate) i64);
+
 /// Adds one of our rows, by its columns.
-pub(crate) fn add(totals: &mut Totals, kind: i64, size: Option<i64>) {
+pub(crate) fn add(totals: &mut Totals, RowColumns(kind, size, reach): RowColumns) {
+    if is_local(kind, reach) {
+        totals.local_changes += 1;
+    }
     match kind {
         KIND_FILE => {
             totals.files += 1;
@@ -27,7 +33,10 @@ pub(crate) fn add(totals: &mut Totals, kind: i64, size: Option<i64>) {
 }
 
 /// Takes away a row that was added before.
-pub(crate) fn take(totals: &mut Totals, kind: i64, size: Option<i64>) {
+pub(crate) fn take(totals: &mut Totals, RowColumns(kind, size, reach): RowColumns) {
+    if is_local(kind, reach) {
+        totals.local_changes = totals.local_changes.wrapping_sub(1);
+    }
     match kind {
         KIND_FILE => {
             totals.files = totals.files.wrapping_sub(1);
@@ -40,11 +49,59 @@ pub(crate) fn take(totals: &mut Totals, kind: i64, size: Option<i64>) {
     }
 }
 
+impl RowColumns {
+    /// Whether something lies there.
+    pub(crate) const fn lies(&self) -> bool {
+        self.0 != KIND_ABSENT
+    }
+}
+
+/// Counts a copy in the conflict inbox that changes.
+pub(crate) fn move_copy(
+    totals: &mut Totals,
+    before: Option<RowColumns>,
+    now: RowColumns,
+    counts: Counts,
+) {
+    if before.is_some_and(|RowColumns(kind, _, reach)| is_local(kind, reach)) {
+        totals.local_changes = totals.local_changes.wrapping_sub(1);
+    }
+    if is_local(now.0, now.2) {
+        totals.local_changes += 1;
+    }
+    totals.conflicts = match counts {
+        Counts::Nothing => totals.conflicts,
+        Counts::Conflict if now.lies() => totals.conflicts.wrapping_add(1),
+        Counts::Conflict => totals.conflicts.wrapping_sub(1),
+    };
+}
+
+/// Whether a copy that comes or goes is the only one of its path.
+pub(crate) enum Counts {
+    /// It is, so the path comes into conflict or out of it.
+    Conflict,
+    /// It is not, or it neither comes nor goes.
+    Nothing,
+}
+
+/// Whether a row is a change that is only here, as `Reach::is_local` has it.
+fn is_local(kind: i64, reach: i64) -> bool {
+    match reach {
+        EVERYONE => false,
+        YIELDS => kind != KIND_ABSENT,
+        _ => true,
+    }
+}
+
+const EVERYONE: i64 = reach_column(Reach::Everyone);
+const YIELDS: i64 = reach_column(Reach::Yields);
+
 /// The kept sums of a folder.
 pub(crate) fn load(connection: &Connection, folder: i64) -> Result<Totals, StoreError> {
     Ok(connection
         .prepare_cached(
-            "SELECT files, directories, symlinks, bytes, needs, conflicts FROM folders WHERE id = ?1",
+            "SELECT files, directories, symlinks, bytes, needs, local_changes, conflicts
+             FROM folders WHERE id = ?1",
         )?
         .query_row([folder], |row| from_row(row, 0))?)
 }
@@ -58,7 +115,7 @@ pub(crate) fn save(
     connection
         .prepare_cached(
             "UPDATE folders SET files = ?2, directories = ?3, symlinks = ?4, bytes = ?5, needs = ?6,
-                 conflicts = ?7
+                 local_changes = ?7, conflicts = ?8
              WHERE id = ?1",
         )?
         .execute(params![
@@ -68,12 +125,13 @@ pub(crate) fn save(
             totals.symlinks.cast_signed(),
             totals.bytes.cast_signed(),
             totals.needs.cast_signed(),
+            totals.local_changes.cast_signed(),
             totals.conflicts.cast_signed(),
         ])?;
     Ok(())
 }
 
-/// Reads the six columns of sums from `first` on.
+/// Reads the seven columns of sums from `first` on.
 pub(crate) fn from_row(row: &Row<'_>, first: usize) -> rusqlite::Result<Totals> {
     let sum = |column: usize| row.get::<_, i64>(first + column).map(i64::cast_unsigned);
     Ok(Totals {
@@ -82,7 +140,8 @@ pub(crate) fn from_row(row: &Row<'_>, first: usize) -> rusqlite::Result<Totals> 
         symlinks: sum(2)?,
         bytes: sum(3)?,
         needs: sum(4)?,
-        conflicts: sum(5)?,
+        local_changes: sum(5)?,
+        conflicts: sum(6)?,
     })
 }
 

@@ -6,9 +6,10 @@
 //! to say that it wants no more; a source finishes its half after the last answer.
 //!
 //! Files up to [`SMALL_FILE_BYTES_MAX`] are asked for whole. Larger ones are fetched by range; where
-//! the fetcher has something to reuse it first asks for the list of content-defined chunks. Both ends
-//! cut alike: [`ChunkSizes::of_file`] gives the sizes, the cutting is FastCDC of 2020 with
-//! normalisation level 1 and the unseeded gear table, each chunk is named by its BLAKE3 hash.
+//! the fetcher has something to reuse it first asks for the list of content-defined chunks, and where
+//! only a few chunks are new for the parts of those. Both ends cut alike: [`ChunkSizes::of_file`] and
+//! [`ChunkSizes::OF_PARTS`] give the sizes, the cutting is FastCDC of 2020 with normalisation level 1
+//! and the unseeded gear table, each chunk is named by its BLAKE3 hash.
 //!
 //! What is absent, changed or not granted looks the same: [`Answer::Gone`].
 
@@ -65,6 +66,15 @@ pub enum Request {
     Chunks {
         /// BLAKE3 of the whole file.
         hash: ContentHash,
+    },
+    /// The parts of a piece of a file, cut finely and from its begin; answered as `Chunks` is.
+    Parts {
+        /// BLAKE3 of the whole file.
+        hash: ContentHash,
+        /// Where the piece begins.
+        offset: u64,
+        /// How long it is: 1 to [`RANGE_BYTES_MAX`].
+        len: u32,
     },
 }
 
@@ -127,6 +137,14 @@ const AVERAGE_MAX: u32 = RANGE_BYTES_MAX / 4;
 const CHUNKS_WANTED: u64 = 1024;
 
 impl ChunkSizes {
+    /// The sizes for the parts of a piece: 8 KiB on average. Smaller parts would cost more in the list
+    /// than they save; with larger ones a changed byte is dearer.
+    pub const OF_PARTS: Self = Self {
+        min: 2 * 1024,
+        average: 8 * 1024,
+        max: 32 * 1024,
+    };
+
     /// The sizes for a file of `len` bytes: the average is the power of two that gives about 1024
     /// chunks, between 64 KiB and 1 MiB; the shortest is a quarter of it and the longest four times.
     pub fn of_file(len: u64) -> Self {
@@ -160,6 +178,15 @@ impl ChunkListCheck {
         Self {
             sizes: ChunkSizes::of_file(file_len),
             file_len,
+            covered: 0,
+        }
+    }
+
+    /// Begins the check of the parts of a piece of `len` bytes; they are counted from its begin.
+    pub const fn of_parts(len: u32) -> Self {
+        Self {
+            sizes: ChunkSizes::OF_PARTS,
+            file_len: len as u64,
             covered: 0,
         }
     }
@@ -207,6 +234,11 @@ mod tests {
                 len
             }),
             hash().prop_map(|hash| Request::Chunks { hash }),
+            (hash(), any::<u64>(), any::<u32>()).prop_map(|(hash, offset, len)| Request::Parts {
+                hash,
+                offset,
+                len
+            }),
         ]
     }
 
@@ -309,6 +341,16 @@ mod tests {
         golden.extend([0xac, 2, 5]);
         assert_eq!(
             frame::encode(&range, REQUEST_FRAME_BYTES_MAX).unwrap(),
+            golden
+        );
+        let parts = Request::Parts {
+            hash,
+            offset: 300,
+            len: 5,
+        };
+        golden[4] = 3;
+        assert_eq!(
+            frame::encode(&parts, REQUEST_FRAME_BYTES_MAX).unwrap(),
             golden
         );
         assert_eq!(

@@ -108,7 +108,13 @@ export class FakeBackend implements Backend {
       case "rescan":
         return ACCEPTED;
       case "configure_device":
-        this.#publish({ device: { ...device, settings: command.settings } });
+        this.#publish({
+          device: {
+            ...device,
+            settings: command.settings,
+            traffic: { rule: { rule: "limit", ...command.settings.limits }, because: "always" },
+          },
+        });
         return ACCEPTED;
       case "configure_folder":
         this.#configure(this.#folder(command.folder), command.settings);

@@ -80,6 +80,7 @@ export function folder(id: string, label: string, root: string): FolderView {
     needs: 0,
     conflicts: 0,
     transfer: { fetched_bytes: 0, reused_bytes: 0, files: 0, wanted_bytes: 0, bytes_per_second: 0 },
+    restoring: null,
     held_back: [],
     local_changes: 0,
     braked: [],

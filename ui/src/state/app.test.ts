@@ -42,6 +42,25 @@ test("the headline says in sync only of folders that somebody else takes part in
   expect(["invited", "away", "connected"].map(kindOf)).toEqual(["only_here", "nobody_here", "in_sync"]);
 });
 
+test("the headline says why nothing moves while something could", () => {
+  const view = scene("syncing", 0);
+  const traffic = { rule: { rule: "pause" }, because: "schedule" } as const;
+  const held = { ...view, device: { ...view.device, traffic } };
+  expect(headline(held, new Map())).toEqual({ kind: "held", because: "schedule" });
+  expect(headline({ ...held, folders: scene("synced", 0).folders }, new Map()).kind).toBe("in_sync");
+});
+
+test("the headline counts conflicts, and says when people have paused all", () => {
+  const folders = scene("full", 0).folders;
+  const of = (...ids: string[]) => {
+    const chosen = folders.filter(({ id }) => ids.includes(id));
+    return headline({ ...scene("full", 0), folders: chosen }, new Map());
+  };
+  expect(of("notes", "photos")).toEqual({ kind: "conflicts", count: 4 });
+  expect(of("archive")).toEqual({ kind: "paused" });
+  expect(of("backup")).toEqual({ kind: "attention", count: 1 });
+});
+
 describe("problems", () => {
   test("are told the gravest first", () => {
     const kinds = problems(scene("trouble", 0)).map(({ kind }) => kind);

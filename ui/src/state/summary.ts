@@ -1,4 +1,5 @@
 /** The one sentence of the header: what a person would want to know first. */
+import type { BecauseView } from "../backend/generated/BecauseView";
 import type { View } from "../backend/generated/View";
 import type { Progress } from "./progress";
 import { problems } from "./problems";
@@ -10,6 +11,7 @@ export type Headline =
   | { kind: "attention"; count: number }
   | { kind: "conflicts"; count: number }
   | { kind: "paused" }
+  | { kind: "held"; because: BecauseView }
   | { kind: "syncing"; folders: number; bytesPerSecond: number; leftMs: number | null }
   | { kind: "scanning" }
   | { kind: "waiting"; changes: number }
@@ -27,6 +29,8 @@ export function headline(view: View, progress: ReadonlyMap<string, Progress>): H
   if (conflicts > 0) return { kind: "conflicts", count: conflicts };
   if (view.folders.every(({ state }) => state.state === "paused_by_person")) return { kind: "paused" };
   const syncing = view.folders.filter((folder) => folder.state.state === "syncing");
+  const { rule, because } = view.device.traffic;
+  if (syncing.length > 0 && rule.rule === "pause") return { kind: "held", because };
   if (syncing.length > 0) {
     const running = syncing.flatMap((folder) => progress.get(folder.id) ?? []);
     const lefts = running.map((each) => each.leftMs);

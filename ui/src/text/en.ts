@@ -328,6 +328,9 @@ export function english(numbers: Numbers) {
         link: { what: "This link cannot be used.", todo: "Copy it again on the other device, or type its code." },
         setting: { what: "One of these numbers cannot be used.", todo: "Check them and save again." },
         unsupported: { what: "The engine behind this window cannot do that.", todo: "It is of another version; update both." },
+        mode: { what: "The folder's direction has no use for that.", todo: "Only a folder that only sends is overridden, and only one that only receives reverted." },
+        paused: { what: "The folder is paused.", todo: "Resume it and try again." },
+        not_braked: { what: "Nothing of this device waits any more.", todo: "Look at the folder again." },
         id: { what: "This is not there any more.", todo: "Go back and try again." },
         malformed: { what: "The engine does not know this command.", todo: "It is of another version; update both." },
         stopping: { what: "This device is stopping.", todo: "Start it again." },
@@ -339,15 +342,17 @@ export function english(numbers: Numbers) {
         unknown_conflict: { what: "This conflict is decided already.", todo: "Look at the list again." },
         unknown_entry: { what: "This entry is no longer there.", todo: "Look at the list again." },
         folder_paused: { what: "The folder has stopped or is paused.", todo: "Resume it, or bring it back, and try again." },
-        version_directory: { what: "A directory lies in its place.", todo: "Move the directory away and try again." },
-        version_parent: { what: "The directory it lay in is no directory any more.", todo: "Move what lies there away and try again." },
-        version_changing: { what: "What lies in its place is being changed.", todo: "Wait a moment and try again." },
-        version_unreadable: { what: "What lies in its place cannot be read.", todo: "Change its permissions and try again." },
-        version_unwritable: { what: "Its place cannot be written.", todo: "Change its permissions, or close the program that uses it." },
-        version_name: { what: "This system cannot have a file of this name.", todo: "Restore it on another device." },
-        version_kind: { what: "What lies in its place is neither file, folder nor link.", todo: "Move it away and try again." },
-        version_disk_full: { what: "The disk is full.", todo: "Make room and try again." },
-        version_read_only: { what: "The disk is read-only.", todo: "Make it writable and try again." },
+        ...ofPlace("version"),
+        ...ofPlace("conflict"),
+        choice: { what: "One version cannot be kept in all conflicts at once.", todo: "Choose in each of them." },
+        mode: { what: "This needs another direction of the folder.", todo: "Look at it under Rules." },
+        paused: { what: "The folder is paused.", todo: "Resume it and try again." },
+        not_braked: { what: "This change waits no longer.", todo: "Nothing needs to be done." },
+        moment: { what: "This moment cannot be used.", todo: "Choose another one." },
+        rules_too_long: { what: "These rules are too long.", todo: "Make them shorter, or leave out a whole directory by one rule." },
+        rules_disk_full: { what: "The disk is full, so the rules could not be kept.", todo: "Make room and save again." },
+        rules_read_only: { what: "The disk is read-only, so the rules could not be kept.", todo: "Make it writable and save again." },
+        rules_no_access: { what: "You may not write where the rules are kept.", todo: "Change the permissions and save again." },
         open: { what: "The file manager could not be opened.", todo: "Open the folder by its path." },
       },
       pairing: {
@@ -393,6 +398,7 @@ export function english(numbers: Numbers) {
         kind: { what: "It is neither file, folder nor link.", todo: "It stays on the device that has it." },
         disk_full: { what: "The disk is full.", todo: "Make room; it goes on by itself." },
         read_only: { what: "The disk is read-only.", todo: "Make it writable again." },
+        ignored: { what: "A rule leaves it out here, and a change needs its place.", todo: "Change the rule, or move it away." },
       },
       start: {
         start_home: { what: "This device's own directory cannot be used.", todo: "Check that you may write there." },
@@ -410,6 +416,23 @@ export function english(numbers: Numbers) {
       todo: "Try again. If it happens again, update Towline.",
     }),
   };
+}
+
+/** Why something could not be put into its place in a folder, for codes that begin alike. */
+function ofPlace(kind: string): Record<string, Advice> {
+  const told = {
+    directory: { what: "A directory lies in its place.", todo: "Move the directory away and try again." },
+    parent: { what: "The directory it lay in is no directory any more.", todo: "Move what lies there away and try again." },
+    changing: { what: "What lies in its place is being changed.", todo: "Wait a moment and try again." },
+    unreadable: { what: "What lies in its place cannot be read.", todo: "Change its permissions and try again." },
+    unwritable: { what: "Its place cannot be written.", todo: "Change its permissions, or close the program that uses it." },
+    name: { what: "This system cannot have a file of this name.", todo: "Do it on another device." },
+    kind: { what: "What lies in its place is neither file, folder nor link.", todo: "Move it away and try again." },
+    disk_full: { what: "The disk is full.", todo: "Make room and try again." },
+    read_only: { what: "The disk is read-only.", todo: "Make it writable and try again." },
+    ignored: { what: "A rule leaves it out here.", todo: "Change the rule and try again." },
+  };
+  return Object.fromEntries(Object.entries(told).map(([code, advice]) => [`${kind}_${code}`, advice]));
 }
 
 /** What every language has. */

@@ -142,6 +142,7 @@ export function englishFolder(numbers: Numbers) {
       gone: "Deleted",
       goneText: "Nothing lies at this place now.",
       thisDevice: "This device",
+      stranger: (id: string) => `Unknown device ${id}`,
       newest: "newest",
       largest: "largest",
       keep: "Keep this one",
@@ -157,7 +158,8 @@ export function englishFolder(numbers: Numbers) {
       noPreview: "There is no preview of this kind of file.",
       emptyFile: "The file is empty.",
       previewFailed: "The preview cannot be shown.",
-      links: "It is a link.",
+      links: "A link",
+      directory: "A directory",
     },
     history: {
       lead: "What other devices replaced or deleted, newest first. Restoring keeps what lies there now as a version, too.",
@@ -190,7 +192,7 @@ export function englishFolder(numbers: Numbers) {
       bring: "Bring back",
       bringTitle: (when: string) => `Bring the folder back to ${when}?`,
       bringText:
-        "Files that other devices replaced or deleted since then come back as they were, here and on every device that takes part. What lies in their place now is kept in the history first, so this can be undone.",
+        "Files that other devices replaced or deleted since then come back as they were, here and on every device that takes part. What lies in their place now is kept in the history first, and what came since stays.",
       bringing: "Bringing files back…",
       brought: (count: number, failed: number) =>
         failed > 0

@@ -4,6 +4,23 @@ import type { Numbers } from "./numbers";
 /** The words, for the numbers of one locale. */
 export function englishTraffic(numbers: Numbers) {
   return {
+    now: {
+      free: "No limit now",
+      limited: "Limited now",
+      paused: "Nothing moves now",
+      sending: (speed: number) => `sending ${numbers.speed(speed)}`,
+      receiving: (speed: number) => `receiving ${numbers.speed(speed)}`,
+    },
+    because: {
+      always: "",
+      schedule: "by the schedule",
+      metered: "this network costs by volume",
+    },
+    held: {
+      always: "Nothing moves now.",
+      schedule: "Nothing moves now: the schedule says so. It goes on by itself.",
+      metered: "Nothing moves on this network, because it costs by volume. It goes on by itself on another.",
+    },
     send: "Sending, in MB/s",
     receive: "Receiving, in MB/s",
     noLimit: "no limit",

@@ -32,8 +32,12 @@ export function entryKind(kind: string): string {
   return Object.hasOwn(said, kind) ? (said[kind] ?? words.files.kind.other) : words.files.kind.other;
 }
 
+/** Characters of the id of a device that nobody knows by a name: 8, as everywhere. */
+const ID_SHOWN = 8;
+
 /** Who wrote something: this device, a peer by its name, or somebody who is not known here. */
 export function authorText(device: string, view: View | null, peerName: string | undefined): string {
   if (device === view?.device.id) return words.conflicts.thisDevice;
-  return peerName ?? words.unknownDevice;
+  if (peerName !== undefined) return peerName;
+  return device === "" ? words.unknownDevice : words.conflicts.stranger(device.slice(0, ID_SHOWN));
 }

@@ -4,6 +4,7 @@ import type { FolderView } from "../backend/generated/FolderView";
 import type { LinkView } from "../backend/generated/LinkView";
 import type { PathView } from "../backend/generated/PathView";
 import type { ServerStateView } from "../backend/generated/ServerStateView";
+import type { TrafficView } from "../backend/generated/TrafficView";
 import type { Headline } from "../state/summary";
 import { advice } from "./errors";
 import { numbers, words } from "./index";
@@ -121,6 +122,21 @@ export function serverText(state: ServerStateView, nowMs: number): StateText {
   }
 }
 
+/** What holds for all content now. */
+export function trafficText({ rule, because }: TrafficView): StateText {
+  const said = words.traffic;
+  const why = said.because[because];
+  if (rule.rule === "pause") return { standing: "wait", text: said.now.paused, detail: why };
+  const { send, receive } = rule;
+  if (send === null && receive === null) return { standing: "good", text: said.now.free, detail: why };
+  const detail = [
+    ...(send === null ? [] : [said.now.sending(send)]),
+    ...(receive === null ? [] : [said.now.receiving(receive)]),
+    ...(why === "" ? [] : [why]),
+  ].join(", ");
+  return { standing: "idle", text: said.now.limited, detail };
+}
+
 export function headlineText(headline: Headline): StateText {
   const said = words.headline;
   switch (headline.kind) {
@@ -130,6 +146,8 @@ export function headlineText(headline: Headline): StateText {
       return { standing: "idle", text: said.noFolders(headline.peers), detail: "" };
     case "attention":
       return { standing: "trouble", text: said.attention(headline.count), detail: "" };
+    case "held":
+      return { standing: "wait", text: words.traffic.now.paused, detail: words.traffic.because[headline.because] };
     case "conflicts":
       return { standing: "wait", text: said.conflicts(headline.count), detail: "" };
     case "paused":

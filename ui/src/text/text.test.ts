@@ -6,6 +6,7 @@ import { advice, refusal } from "./errors";
 import { locales } from "./locale";
 import { pieces, plain, plainLine } from "./names";
 import { Numbers } from "./numbers";
+import { trafficText } from "./states";
 
 describe("names", () => {
   test("are shown as they are written", () => {
@@ -73,6 +74,15 @@ describe("numbers", () => {
     expect(() => assertExact({ a: [2 ** 53] })).toThrow();
     expect(() => assertExact({ a: [2 ** 53 - 1, null, "x"] })).not.toThrow();
   });
+});
+
+test("what holds for all content is told with its reason", () => {
+  const free = { rule: "limit", send: null, receive: null } as const;
+  expect(trafficText({ rule: free, because: "always" })).toMatchObject({ text: "No limit now", detail: "" });
+  const slow = trafficText({ rule: { ...free, send: 500_000 }, because: "metered" });
+  expect(slow.detail).toBe("sending 500 kB/s, this network costs by volume");
+  const held = trafficText({ rule: { rule: "pause" }, because: "schedule" });
+  expect([held.text, held.detail]).toEqual(["Nothing moves now", "by the schedule"]);
 });
 
 test("locales that are none are passed over", () => {

@@ -85,7 +85,7 @@ pub(crate) fn list(view: &View) -> String {
             "{}  ({})  {}\n    {}\n    {} files, {}",
             plain(&folder.label),
             short(&folder.id),
-            words::folder(&folder.state, folder.needs),
+            words::folder(&folder.state, folder.needs, folder.settings.mode),
             plain(&folder.root),
             folder.files,
             words::bytes(folder.bytes)
@@ -97,6 +97,21 @@ pub(crate) fn list(view: &View) -> String {
                 short(&folder.id)
             ));
         }
+        if let Some(way) = words::mode(folder.settings.mode) {
+            lines.push(format!("    {way}"));
+        }
+        if folder.local_changes > 0 {
+            lines.push(format!(
+                "    {} changed here and not told; `towline revert` undoes them",
+                folder.local_changes
+            ));
+        }
+        let braked = super::brake::lines(view, folder);
+        lines.extend(
+            braked
+                .into_iter()
+                .map(|line| format!("    waits for a yes: {line}")),
+        );
         for part in &folder.peers {
             let name = view
                 .peers
@@ -209,6 +224,7 @@ mod tests {
                 "files": 0, "directories": 0, "bytes": 0, "needs": 0, "conflicts": 0,
                 "transfer": { "fetched_bytes": 0, "reused_bytes": 0, "files": 0,
                     "wanted_bytes": 0, "bytes_per_second": 0 },
+                "restoring": null,
                 "held_back": [{ "path": evil, "reason": "name" }],
                 "peers": [{ "id": id, "state": "away" }] }],
             "invitations": [{ "peer": id, "folder": id, "label": evil }],

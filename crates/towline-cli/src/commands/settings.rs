@@ -1,4 +1,5 @@
-//! `towline pause`, `towline resume` and `towline folder mode`: what a person sets for a folder.
+//! `towline pause`, `towline resume`, `towline folder mode`: what a person sets for a folder; and
+//! `towline override`, `towline revert`: what follows where sides differ.
 //!
 //! Settings are replaced as a whole, so each command takes what the view shows and changes one thing.
 
@@ -36,6 +37,32 @@ pub(crate) async fn set_paused(
     });
     let answer = client.command(command).await?;
     output.say(&answer, || done.to_owned());
+    Ok(())
+}
+
+/// Makes what lies here what all peers shall have.
+pub(crate) async fn override_peers(
+    home: &Path,
+    folder: &str,
+    output: &Output,
+) -> Result<(), Failure> {
+    let mut client = LocalClient::connect(home).await?;
+    let folder = find_folder(&client.view().await?, folder)?.id.clone();
+    let answer = client.command(CommandView::Override { folder }).await?;
+    output.say(&answer, || {
+        "The peers follow; what they had goes to their versions.".to_owned()
+    });
+    Ok(())
+}
+
+/// Undoes what was changed here.
+pub(crate) async fn revert(home: &Path, folder: &str, output: &Output) -> Result<(), Failure> {
+    let mut client = LocalClient::connect(home).await?;
+    let folder = find_folder(&client.view().await?, folder)?.id.clone();
+    let answer = client.command(CommandView::Revert { folder }).await?;
+    output.say(&answer, || {
+        "It becomes what the peers have; `towline history` lists what was here.".to_owned()
+    });
     Ok(())
 }
 

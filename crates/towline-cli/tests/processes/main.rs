@@ -14,6 +14,7 @@ mod process_disks;
 mod process_keyring;
 mod process_kill;
 mod process_limits;
+mod process_modes;
 mod process_pairing;
 #[cfg(target_os = "linux")]
 mod process_power;

@@ -90,6 +90,62 @@ fn what_a_peer_replaced_or_deleted_comes_back_on_every_device() {
     assert!(said.contains("plan") && said.contains("UTC"), "{said}");
 }
 
+#[test]
+fn a_directory_comes_back_to_a_moment_on_every_device() {
+    let world = World::new("moment");
+    let server = Server::start(&world);
+    let ada = Device::start_new(&world, "ada", &server);
+    let ben = Device::start_new(&world, "ben", &server);
+    ada.pair(&ben);
+    let (here, there) = (world.directory("here"), world.place("there"));
+    fs::create_dir_all(here.join("letters/old")).expect("made");
+    let number = |n: usize| format!("letters/old/{n}");
+    for n in 0..300 {
+        fs::write(here.join(number(n)), format!("letter {n}")).expect("written");
+    }
+    fs::write(here.join("other"), "other").expect("written");
+    ada.share(&here, &ben, &there);
+    settle((&ada, &here), (&ben, &there));
+    let then = std::time::SystemTime::now()
+        .duration_since(std::time::UNIX_EPOCH)
+        .expect("after 1970");
+    let then = format!("@{}", then.as_secs() + 1);
+    let then = then.as_str();
+    ada.wait("the next second", |_| {
+        let now = std::time::SystemTime::now();
+        let now = now.duration_since(std::time::UNIX_EPOCH).expect("after");
+        now.as_secs() > then[1..].parse().expect("a number")
+    });
+
+    fs::remove_dir_all(here.join("letters")).expect("removed");
+    fs::write(here.join("other"), "another").expect("written");
+    settle((&ada, &here), (&ben, &there));
+    assert!(!there.join("letters").exists());
+    let deleted = ben.call(&["history", "here", "--deleted", "--limit", "1000"]);
+    let deleted = deleted["versions"].as_array().expect("a page").len();
+    assert_eq!(deleted, 300);
+    let below = ben.call(&["history", "here", "--below", "letters/old", "--limit", "7"]);
+    assert_eq!(below["more"], Value::from(true));
+
+    let answer = ben.call_last(&["restore", "here", "letters", "--at", then]);
+    assert_eq!(
+        (&answer["files"], &answer["failed"]),
+        (&Value::from(300), &Value::from(0))
+    );
+    settle((&ada, &here), (&ben, &there));
+    for n in [0, 150, 299] {
+        let text = fs::read_to_string(here.join(number(n))).expect("there again");
+        assert_eq!(text, format!("letter {n}"));
+    }
+    let other = || fs::read_to_string(here.join("other")).expect("there");
+    assert_eq!(other(), "another", "it lies elsewhere");
+    ben.call_last(&["restore", "here", "--at", then]);
+    settle((&ada, &here), (&ben, &there));
+    assert_eq!(other(), "other");
+    ben.refused(&["restore", "here", "../x", "--at", then])
+        .must_say("path", &["from the folder's top"]);
+}
+
 fn versions_of_ada(ada: &Device) -> Vec<String> {
     let answer = ada.call(&["history", "here"]);
     let page = answer["versions"].as_array().expect("a page").iter();

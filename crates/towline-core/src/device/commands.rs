@@ -12,8 +12,8 @@ use crate::folder::{Folder, FolderInput};
 use crate::io::{AbsentRoot, DiskRequest, NetworkRequest, Output, RootFault};
 use crate::pairing::{Ourselves, PairingWish};
 use crate::records::{
-    DeviceSettings, FolderRecord, FolderSettings, RestoredFolder, RootPath, StoreOp, Totals,
-    Verification,
+    Activity, DeviceSettings, FolderRecord, FolderSettings, Mode, RestoredFolder, RootPath,
+    StoreOp, Totals, Verification,
 };
 
 /// A folder whose root is being prepared.
@@ -57,6 +57,18 @@ impl Device {
             Command::ConfigureFolder(folder, settings) => {
                 self.configure_folder(now, folder, *settings)
             }
+            Command::Override(folder) => {
+                self.sweep(now, folder, Mode::SendOnly, FolderInput::Override)
+            }
+            Command::Revert(folder) => {
+                self.sweep(now, folder, Mode::ReceiveOnly, FolderInput::Revert)
+            }
+            Command::ReleaseBrake(folder, peer) => {
+                self.decide_braked(now, folder, peer, FolderInput::Release(peer))
+            }
+            Command::UndoBraked(folder, peer) => {
+                self.decide_braked(now, folder, peer, FolderInput::Undo(peer))
+            }
             Command::ConfigureDevice(settings) => self.configure_device(settings),
         };
         self.outbox.push(Output::Reply(id, answer));
@@ -86,6 +98,7 @@ impl Device {
             last_sequence: Sequence::default(),
             have: BTreeMap::new(),
             totals: Totals::default(),
+            brakes: BTreeMap::new(),
         };
         self.folders
             .insert(folder, Folder::new(restored, self.actor()));
@@ -285,6 +298,47 @@ impl Device {
                 self.join_folders(now, peer);
             }
         }
+        Ok(Answer::Accepted)
+    }
+
+    /// Has a folder do something that belongs to one mode.
+    fn sweep(
+        &mut self,
+        now: Moment,
+        id: FolderId,
+        mode: Mode,
+        input: FolderInput,
+    ) -> Result<Answer, Refusal> {
+        let folder = self.folders.get(&id).ok_or(Refusal::UnknownFolder)?;
+        let settings = &folder.record().settings;
+        if settings.mode != mode {
+            return Err(Refusal::Mode);
+        }
+        match settings.activity {
+            Activity::Paused => Err(Refusal::Paused),
+            Activity::Running => {
+                self.folder(now, id, input);
+                Ok(Answer::Accepted)
+            }
+        }
+    }
+
+    /// Decides a mass change that waits.
+    fn decide_braked(
+        &mut self,
+        now: Moment,
+        id: FolderId,
+        device: DeviceId,
+        input: FolderInput,
+    ) -> Result<Answer, Refusal> {
+        let folder = self.folders.get(&id).ok_or(Refusal::UnknownFolder)?;
+        if folder.activity() == Activity::Paused {
+            return Err(Refusal::Paused);
+        }
+        if !folder.brakes(device) {
+            return Err(Refusal::NotBraked);
+        }
+        self.folder(now, id, input);
         Ok(Answer::Accepted)
     }
 

@@ -5,22 +5,27 @@
 
 use std::collections::BTreeMap;
 
+use towline_wire::entry::Content;
 use towline_wire::ids::DeviceId;
 use towline_wire::peer::{Control, IndexPage};
 use towline_wire::rel_path::RelPath;
 
 use crate::clock::Moment;
+use crate::folder::brake::{Spent, harm, is_weighed};
 use crate::folder::exchange::{Door, door};
 use crate::folder::gate::Gate;
 use crate::folder::look::Root;
 use crate::folder::observe::{Departures, Draft, Observed, Sighting, disowned, observe};
-use crate::folder::plan::{Action, Planned, PlannedStep, footing, ground, make_room, plan, rooms};
+use crate::folder::plan::{
+    Action, Phase, Planned, PlannedStep, footing, ground, make_room, plan, rooms,
+};
 use crate::folder::settle::settle;
+use crate::folder::sweep::{After, Sweep};
 use crate::folder::verdict::Rest;
-use crate::folder::{Conclusion, Folder, Question, Work};
+use crate::folder::{Conclusion, Folder, Job, Question, Work};
 use crate::io::{DiskRequest, NetworkRequest, Outcome, Output, PageEnd, ScanId};
 use crate::outbox::Outbox;
-use crate::records::{DiskStamp, Need, OurRow, StoreOp};
+use crate::records::{DiskStamp, Need, OurRow, Reach, StoreOp};
 
 impl Folder {
     /// Decides a question whose rows are there.
@@ -81,20 +86,35 @@ impl Folder {
             again,
             departures,
             departed,
-        } = observe(sighting, rows, &in_flight, departures, &self.gone, self.us);
+        } = observe(
+            sighting,
+            rows,
+            &in_flight,
+            departures,
+            &self.gone,
+            (self.us, self.record.settings.mode),
+        );
         for path in again {
             self.look.want_after_step(path);
         }
         self.look.put_off(departures);
         self.look.doubt(departed);
+        self.make_way(&drafts);
         let touched = drafts.iter().map(|draft| &draft.entry.path);
         for path in touched.chain(stamps.iter().map(|(path, _)| path)) {
             self.walk.release(path);
         }
-        if !drafts.is_empty() && self.totals.needs > 0 {
+        // What is kept from peers may be what they have after all.
+        let kept: Vec<RelPath> = drafts
+            .iter()
+            .filter(|draft| draft.reach != Reach::Everyone)
+            .map(|draft| draft.entry.path.clone())
+            .collect();
+        if !kept.is_empty() || (!drafts.is_empty() && self.totals.needs > 0) {
             self.walk.want();
         }
         let mut operations = self.put_rows(drafts);
+        operations.extend(self.add_needs(kept));
         operations.extend(self.put_stamps(stamps));
         self.persist(
             now,
@@ -121,6 +141,9 @@ impl Folder {
             if let Some(keep) = &end.planned.step.keep {
                 self.look.step_ended(keep);
             }
+            if let (Some(device), true) = (end.planned.spent, end.is_undone()) {
+                self.brakes.give_back(device);
+            }
             ended.push(end);
         }
         let settled = settle(ended, rows, self.us);
@@ -139,9 +162,21 @@ impl Folder {
         }
         self.look.want_paths(settled.unseen);
         self.walk.put_off(settled.failed, now);
+        self.walk.shelve(settled.barred, now);
+        self.make_way(&settled.drafts);
         let mut operations = self.put_rows(settled.drafts);
         operations.extend(self.settle_needs(settled.settled));
         self.persist(now, operations, Vec::new(), Conclusion::Other, outbox);
+    }
+
+    /// What has gone may have been in the way of what waits for a name.
+    fn make_way(&mut self, drafts: &[Draft]) {
+        let gone = drafts
+            .iter()
+            .filter(|draft| draft.entry.content == Content::Absent);
+        for draft in gone {
+            self.walk.make_way(&draft.entry.path);
+        }
     }
 
     pub(super) fn take_page(
@@ -187,33 +222,141 @@ impl Folder {
         }
     }
 
-    pub(super) fn handle_needs(&mut self, needs: Vec<Need>, end: PageEnd, outbox: &mut Outbox) {
-        let Work::ExpectNeeds = self.work else {
-            debug_assert!(false, "needs that nobody asked for");
-            return;
-        };
-        self.work = Work::Idle;
+    pub(super) fn handle_needs(
+        &mut self,
+        now: Moment,
+        needs: Vec<Need>,
+        end: PageEnd,
+        outbox: &mut Outbox,
+    ) {
+        match std::mem::replace(&mut self.work, Work::Idle) {
+            Work::ExpectNeeds => self.plan_page(now, needs, end, outbox),
+            Work::ExpectSwept(sweep) => self.sweep_page(now, sweep, &needs, end, outbox),
+            other @ (Work::Idle
+            | Work::ExpectRows(..)
+            | Work::ExpectOurIndex(_)
+            | Work::ExpectPersisted(..)) => {
+                debug_assert!(false, "needs that nobody asked for");
+                self.work = other;
+            }
+        }
+    }
+
+    /// Sweeps a page; paths with a step under way are passed over, for nobody knows what lies there.
+    fn sweep_page(
+        &mut self,
+        now: Moment,
+        sweep: Sweep,
+        needs: &[Need],
+        end: PageEnd,
+        outbox: &mut Outbox,
+    ) {
+        if let (PageEnd::More, Some(last)) = (end, needs.last()) {
+            let next = Job::Sweep(sweep, Some(last.path.clone()));
+            self.jobs.push_front(next);
+        }
+        let (mut made, mut gone) = (Vec::new(), Vec::new());
+        let (mut settled, mut wanted) = (Vec::new(), Vec::new());
+        for need in needs {
+            if self.walk.is_under_way(&need.path) {
+                continue;
+            }
+            let Some((draft, after)) = sweep.at(need, self.us) else {
+                continue;
+            };
+            match after {
+                After::Settled => settled.push(need.path.clone()),
+                After::Planned => wanted.push(need.path.clone()),
+            }
+            self.walk.release(&need.path);
+            match draft.entry.content {
+                Content::Absent => gone.push(draft),
+                Content::Directory | Content::File { .. } | Content::Symlink { .. } => {
+                    made.push(draft);
+                }
+            }
+        }
+        self.walk.want();
+        // As a scan tells it: a directory goes after all that it held.
+        made.extend(gone.into_iter().rev());
+        let mut operations = self.put_rows(made);
+        operations.extend(self.settle_needs(settled));
+        operations.extend(self.add_needs(wanted));
+        self.persist(now, operations, Vec::new(), Conclusion::Other, outbox);
+    }
+
+    fn plan_page(&mut self, now: Moment, needs: Vec<Need>, end: PageEnd, outbox: &mut Outbox) {
         if self.look.root() != Root::Seen {
             return;
         }
+        if let Some((phase, end)) = self.walk.weighs(&needs, end) {
+            return self.weigh_page(now, &needs, (phase, end), outbox);
+        }
         let needs = self.walk.page(needs, end);
-        let gate = Gate {
-            mode: self.record.settings.mode,
-        };
         let planned = plan(&needs, &self.connected, self.us);
-        let mut planned: Vec<Planned> = needs
-            .iter()
-            .zip(planned)
-            .map(|(need, planned)| gate.admit(need, planned))
-            .collect();
-        planned.retain(|one| match &one.action {
-            Action::Settled | Action::Adopt { .. } => true,
-            Action::Step(step) => self.walk.chooses(step),
-            Action::Wait(_) => false,
-        });
+        let mut chosen = Vec::with_capacity(planned.len());
+        for (need, planned) in needs.iter().zip(planned) {
+            let gate = Gate {
+                mode: self.record.settings.mode,
+                brakes: &self.brakes,
+            };
+            let mut planned = gate.admit(need, planned);
+            let is_chosen = match &mut planned.action {
+                Action::Settled | Action::Adopt { .. } => true,
+                Action::Step(step) => self.walk.chooses(step) && self.pays(now, need, step),
+                Action::Wait(_) => false,
+            };
+            if is_chosen {
+                chosen.push(planned);
+            }
+        }
+        let planned = chosen;
         let paths: Vec<RelPath> = footing(&planned).into_iter().collect();
         // Also a plan that stands on nothing goes this way: it is one path through the code.
         self.ask_rows(paths, Question::Ground(self.us, planned), outbox);
+    }
+
+    /// Takes what a step takes away from its author's budget; `false` when that is used up.
+    fn pays(&mut self, now: Moment, need: &Need, step: &mut PlannedStep) -> bool {
+        let Some(harm) = harm(need, step) else {
+            return true;
+        };
+        match self.brakes.spend(now, harm, self.measure()) {
+            Spent::Nothing => true,
+            Spent::One => {
+                step.spent = Some(harm.0);
+                true
+            }
+            Spent::Refused => {
+                // The next walk weighs all of it.
+                self.walk.want();
+                false
+            }
+        }
+    }
+
+    /// Weighs what a phase would take away; at the end it is known who has to wait.
+    fn weigh_page(
+        &mut self,
+        now: Moment,
+        needs: &[Need],
+        (phase, end): (Phase, PageEnd),
+        outbox: &mut Outbox,
+    ) {
+        let planned = plan(needs, &self.connected, self.us);
+        for (need, planned) in needs.iter().zip(planned) {
+            let Action::Step(step) = planned.action else {
+                continue;
+            };
+            if let Some(harm) = harm(need, &step).filter(|(_, harm)| is_weighed(*harm, phase)) {
+                self.brakes.weigh(harm);
+            }
+        }
+        if end == PageEnd::End {
+            self.brakes.weighed(now, phase, self.measure());
+            let operations = self.put_brakes().into_iter().collect();
+            self.persist(now, operations, Vec::new(), Conclusion::Other, outbox);
+        }
     }
 
     fn ground(
@@ -249,6 +392,7 @@ impl Folder {
                     drafts.push(Draft {
                         entry: becomes,
                         stamp,
+                        reach: Reach::Everyone,
                     });
                     match rest {
                         Rest::Settled => settled.push(path),
@@ -259,10 +403,20 @@ impl Folder {
                 Action::Wait(_) => self.walk.note_waiting(),
             }
         }
-        self.carry(steps, outbox);
         let mut operations = self.put_rows(drafts);
         operations.extend(self.settle_needs(settled));
-        self.persist(now, operations, Vec::new(), Conclusion::Other, outbox);
+        match self.put_brakes() {
+            None => {
+                self.carry(steps, outbox);
+                self.persist(now, operations, Vec::new(), Conclusion::Other, outbox);
+            }
+            Some(brakes) => {
+                // What a step takes away is counted for good before it is gone.
+                operations.push(brakes);
+                self.paid = steps;
+                self.persist(now, operations, Vec::new(), Conclusion::Paid, outbox);
+            }
+        }
     }
 
     pub(super) fn carry(&mut self, steps: Vec<PlannedStep>, outbox: &mut Outbox) {
@@ -282,12 +436,18 @@ impl Folder {
             return Vec::new();
         }
         let mut rows = Vec::with_capacity(drafts.len());
-        for Draft { entry, stamp } in drafts {
+        for Draft {
+            entry,
+            stamp,
+            reach,
+        } in drafts
+        {
             self.last_sequence = self.last_sequence.next();
             rows.push(OurRow {
                 entry,
                 sequence: self.last_sequence,
                 stamp,
+                reach,
             });
         }
         vec![StoreOp::PutOurRows {
@@ -299,6 +459,18 @@ impl Folder {
     fn put_stamps(&self, stamps: Vec<(RelPath, DiskStamp)>) -> Option<StoreOp> {
         let folder = self.record.id;
         (!stamps.is_empty()).then_some(StoreOp::PutStamps { folder, stamps })
+    }
+
+    /// What of the brake is not durable yet.
+    pub(super) fn put_brakes(&mut self) -> Option<StoreOp> {
+        let folder = self.record.id;
+        let brakes = self.brakes.take_unsaved();
+        (!brakes.is_empty()).then_some(StoreOp::PutBrakes { folder, brakes })
+    }
+
+    fn add_needs(&self, paths: Vec<RelPath>) -> Option<StoreOp> {
+        let folder = self.record.id;
+        (!paths.is_empty()).then_some(StoreOp::AddNeeds { folder, paths })
     }
 
     fn settle_needs(&self, paths: Vec<RelPath>) -> Option<StoreOp> {

@@ -14,7 +14,7 @@ use towline_wire::limits::{
 };
 use towline_wire::peer::{Control, IndexPage};
 
-use crate::io::{PageEnd, StoreRequest};
+use crate::io::{IndexOf, PageEnd, StoreRequest};
 use crate::outbox::Outbox;
 
 /// The outgoing side for all connected peers.
@@ -148,6 +148,7 @@ impl Exchange {
             outbox.store(StoreRequest::LoadIndex {
                 folder: self.folder,
                 peer: *peer,
+                of: IndexOf::Told,
                 after: cursor.sent,
                 limit: INDEX_PAGE_ENTRIES_MAX,
             });

@@ -10,21 +10,24 @@
 //! that come back because something below them does are not asked for again: they stand or fall with
 //! what they are made for.
 
+use crate::folder::brake::{Brakes, harm};
 use crate::folder::plan::{Action, Planned, Wait};
 use crate::records::{Mode, Need};
 
 /// What the gate goes by. Made anew for each page of needs.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Gate {
+pub(crate) struct Gate<'a> {
     /// Which way changes of the folder go.
     pub(crate) mode: Mode,
+    /// Whose mass changes wait.
+    pub(crate) brakes: &'a Brakes,
 }
 
-impl Gate {
+impl Gate<'_> {
     /// Lets a plan through, or has its path wait.
     pub(crate) fn admit(&self, need: &Need, planned: Planned) -> Planned {
         debug_assert_eq!(need.path, planned.path, "a plan for another need");
-        match self.reason(&planned.action) {
+        match self.reason(need, &planned.action) {
             Some(wait) => Planned {
                 action: Action::Wait(wait),
                 ..planned
@@ -33,8 +36,8 @@ impl Gate {
         }
     }
 
-    fn reason(self, action: &Action) -> Option<Wait> {
-        self.by_mode(action)
+    fn reason(self, need: &Need, action: &Action) -> Option<Wait> {
+        self.by_mode(action).or_else(|| self.by_brake(need, action))
     }
 
     /// A send-only folder changes nothing on this disk for a peer. What lies here already is joined
@@ -44,5 +47,14 @@ impl Gate {
             (Mode::SendOnly, Action::Step(_)) => Some(Wait::SendOnly),
             (Mode::SendOnly | Mode::TwoWay | Mode::ReceiveOnly, _) => None,
         }
+    }
+
+    /// What belongs to a mass change that waits for a person waits with it.
+    fn by_brake(self, need: &Need, action: &Action) -> Option<Wait> {
+        let Action::Step(step) = action else {
+            return None;
+        };
+        let (device, _) = harm(need, step)?;
+        self.brakes.holds(device).then_some(Wait::Brake)
     }
 }

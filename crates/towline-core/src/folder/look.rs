@@ -57,7 +57,7 @@ enum Scope {
 
 /// How much of the root the running scan covers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Breadth {
+pub(crate) enum Breadth {
     Whole,
     Part,
 }
@@ -105,8 +105,8 @@ pub(crate) enum Next {
     Wait,
     /// Directories that went are to be judged.
     Judge(Sighting),
-    /// The scan has ended.
-    Ended,
+    /// The scan has ended; so much of the root it has covered.
+    Ended(Breadth),
 }
 
 impl Look {
@@ -294,12 +294,13 @@ impl Look {
             scan.unjudged = 1;
             return Next::Judge(next_departures(&mut scan.departures));
         }
-        self.end(now);
-        Next::Ended
+        self.end(now)
     }
 
-    fn end(&mut self, now: Moment) {
-        let Some(scan) = self.scan.take() else { return };
+    fn end(&mut self, now: Moment) -> Next {
+        let Some(scan) = self.scan.take() else {
+            return Next::Wait;
+        };
         match scan.breadth {
             Breadth::Whole => {
                 self.held_back = scan.held_back;
@@ -311,6 +312,7 @@ impl Look {
                 self.held_back.extend(scan.held_back.into_iter().take(room));
             }
         }
+        Next::Ended(scan.breadth)
     }
 
     /// The disk refuses a step.
@@ -323,6 +325,12 @@ impl Look {
     /// A path is as it should be.
     pub(crate) fn accept(&mut self, path: &RelPath) {
         self.refused.remove(path);
+    }
+
+    /// Forgets what was refused where nothing is wanted any more: a peer may have taken it back, or
+    /// somebody has put it there.
+    pub(crate) fn keep_refused(&mut self, is_wanted: &dyn Fn(&RelPath) -> bool) {
+        self.refused.retain(|path, _| is_wanted(path));
     }
 
     /// What a person should know of, at most [`HELD_BACK_SHOWN_MAX`].

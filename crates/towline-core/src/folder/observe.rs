@@ -9,17 +9,19 @@
 //! path must not take bytes that lie nowhere else any more. Such finds too are judged last, when all
 //! that has gone is known. Another file alone says nothing: some filesystems number theirs anew.
 //!
+//! In a receive-only folder all of this stays here: such rows are told to nobody.
+//!
 //! A directory that is gone is judged last and deepest first, after everything else of the scan. So
 //! in index order a tombstone of a directory comes after those of all that it held, and a peer that
 //! sees a live child below a directory's tombstone knows that the child has not gone with it.
 
 use std::collections::{BTreeMap, VecDeque};
 
-use towline_wire::entry::{Actor, Content, Entry};
+use towline_wire::entry::{Actor, Content, Dot, Entry};
 use towline_wire::rel_path::RelPath;
 
 use crate::io::Found;
-use crate::records::{DiskStamp, OurRow};
+use crate::records::{DiskStamp, Mode, OurRow, Reach};
 
 /// A page of a scan, or of what a scan has left for its end.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -52,6 +54,23 @@ impl Sighting {
 pub(crate) struct Draft {
     pub(crate) entry: Entry,
     pub(crate) stamp: Option<DiskStamp>,
+    pub(crate) reach: Reach,
+}
+
+/// Who is told of what a person has done at a path.
+fn reach_of(mode: Mode, row: Option<&OurRow>, content: &Content) -> Reach {
+    match mode {
+        Mode::TwoWay | Mode::SendOnly => return Reach::Everyone,
+        Mode::ReceiveOnly => {}
+    }
+    match (row.map_or(Reach::Added, |row| row.reach), content) {
+        (Reach::Everyone | Reach::Changed, _) => Reach::Changed,
+        (Reach::Added | Reach::Yields, Content::Absent) => Reach::Yields,
+        (
+            Reach::Added | Reach::Yields,
+            Content::Directory | Content::File { .. } | Content::Symlink { .. },
+        ) => Reach::Added,
+    }
 }
 
 /// Bytes that are remembered when they go: the last 256. A move is seen at both ends within moments,
@@ -121,7 +140,7 @@ pub(crate) fn observe(
     in_flight: &dyn Fn(&RelPath) -> bool,
     departures: Departures,
     gone: &Gone,
-    us: Actor,
+    (us, mode): (Actor, Mode),
 ) -> Observed {
     let mut observed = Observed::default();
     for found in sighting.found {
@@ -135,14 +154,14 @@ pub(crate) fn observe(
             if moved && departures == Departures::Later {
                 observed.departures.found.push(found);
             } else if moved && gone.holds(&found.content) {
-                observed.drafts.push(edited(found, Some(row), us));
+                observed.drafts.push(changed(found, Some(row), us, mode));
             } else if row.stamp != Some(found.stamp) {
                 observed.stamps.push((found.path, found.stamp));
             }
         } else if departs && departures == Departures::Later {
             observed.departures.found.push(found);
         } else {
-            observed.drafts.push(edited(found, row, us));
+            observed.drafts.push(changed(found, row, us, mode));
         }
     }
     for path in sighting.absent.into_iter().rev() {
@@ -157,15 +176,44 @@ pub(crate) fn observe(
                 observed.departures.absent.push(path);
             }
             Content::Directory => {
-                observed.drafts.push(deleted(row, us));
+                observed.drafts.push(deleted(row, us, mode));
                 observed.departed.push(path);
             }
             Content::File { .. } | Content::Symlink { .. } => {
-                observed.drafts.push(deleted(row, us));
+                observed.drafts.push(deleted(row, us, mode));
             }
         }
     }
     observed
+}
+
+/// A person's write of what was found.
+fn changed(found: Found, row: Option<&OurRow>, us: Actor, mode: Mode) -> Draft {
+    let reach = reach_of(mode, row, &found.content);
+    with_reach(edited(found, row, us), reach, row, us)
+}
+
+/// A draft of our write as one of this reach. What nobody is told of counts as no write: its record keeps
+/// the history that all know, so no count of ours is met elsewhere under which nothing was ever told.
+pub(crate) fn with_reach(draft: Draft, reach: Reach, row: Option<&OurRow>, us: Actor) -> Draft {
+    match reach {
+        Reach::Everyone => return draft,
+        Reach::Changed | Reach::Added | Reach::Yields => {}
+    }
+    let nothing = Dot {
+        actor: us,
+        counter: 0,
+    };
+    let entry = Entry {
+        version: row.map(|row| row.entry.version.clone()).unwrap_or_default(),
+        author: row.map_or(nothing, |row| row.entry.author),
+        ..draft.entry
+    };
+    Draft {
+        entry,
+        reach,
+        ..draft
+    }
 }
 
 /// Our write of what was found, on top of the row's history.
@@ -187,22 +235,28 @@ pub(crate) fn edited(found: Found, row: Option<&OurRow>, us: Actor) -> Draft {
             mtime,
         },
         stamp: Some(stamp),
+        reach: Reach::Everyone,
     }
 }
 
-/// Rows that a rolled-back store cannot rely on, as writes of the present actor.
+/// Rows that a rolled-back store cannot rely on, as writes of the present actor. What nobody was told of
+/// bears no count of ours.
 pub(crate) fn disowned<'a>(rows: impl Iterator<Item = &'a OurRow>, us: Actor) -> Vec<Draft> {
-    rows.map(|row| {
+    let told = rows.filter(|row| row.reach == Reach::Everyone);
+    told.map(|row| {
         let mut entry = row.entry.clone();
         entry.author = entry.version.bump(us);
-        let stamp = row.stamp;
-        Draft { entry, stamp }
+        Draft {
+            entry,
+            stamp: row.stamp,
+            reach: Reach::Everyone,
+        }
     })
     .collect()
 }
 
 /// Our delete. It keeps the last mtime: a tombstone has none of its own.
-fn deleted(row: &OurRow, us: Actor) -> Draft {
+fn deleted(row: &OurRow, us: Actor, mode: Mode) -> Draft {
     let mut version = row.entry.version.clone();
     let author = version.bump(us);
     let entry = Entry {
@@ -211,7 +265,13 @@ fn deleted(row: &OurRow, us: Actor) -> Draft {
         content: Content::Absent,
         ..row.entry.clone()
     };
-    Draft { entry, stamp: None }
+    let reach = reach_of(mode, Some(row), &entry.content);
+    let draft = Draft {
+        entry,
+        stamp: None,
+        reach: Reach::Everyone,
+    };
+    with_reach(draft, reach, Some(row), us)
 }
 
 /// Whether what was found is another file than the one that the row tells of.

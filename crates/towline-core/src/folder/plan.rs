@@ -15,7 +15,7 @@ use crate::folder::conflict::conflict_paths;
 use crate::folder::exchange::WRITES_MAX;
 use crate::folder::verdict::{Fate, Judgement, Rest, judge};
 use crate::io::{Expected, Step};
-use crate::records::{ConflictPlace, DiskStamp, Need, OurRow};
+use crate::records::{ConflictPlace, DiskStamp, Need, OurRow, Reach};
 
 /// What is to be done at one path.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -53,12 +53,16 @@ pub struct PlannedStep {
     pub step: Step,
     /// Our row's record once the step is done.
     pub becomes: Entry,
+    /// Who is told of it then.
+    pub reach: Reach,
     /// Our row's position when this was planned; `None` when we had no row.
     pub assumed: Option<Sequence>,
     /// Our record that loses a conflict by this step; its bytes are kept.
     pub loser: Option<Entry>,
     /// What is left afterwards.
     pub rest: Rest,
+    /// Whose budget of the mass change brake it has used.
+    pub spent: Option<DeviceId>,
 }
 
 /// Which pass of the walk carries a step out; passes go in this order.
@@ -102,6 +106,10 @@ pub enum Wait {
     History,
     /// The folder only sends from here.
     SendOnly,
+    /// What lies above is a change that is only here.
+    Local,
+    /// It belongs to a mass change, which a person decides.
+    Brake,
 }
 
 /// Actors that an adopted history may name: half of what a record can hold. Joining two histories
@@ -112,7 +120,7 @@ const ADOPTED_ACTORS_MAX: usize = VERSION_ACTORS_MAX / 2;
 /// write on top must be one that others still believe.
 const ADOPTED_WRITES_MAX: u64 = WRITES_MAX / 2;
 
-fn is_adoptable(version: &VersionVector) -> bool {
+pub(crate) fn is_adoptable(version: &VersionVector) -> bool {
     version.iter().count() <= ADOPTED_ACTORS_MAX
         && version
             .iter()
@@ -131,6 +139,90 @@ pub fn plan(needs: &[Need], connected: &BTreeSet<DeviceId>, us: Actor) -> Vec<Pl
 }
 
 fn action(need: &Need, connected: &BTreeSet<DeviceId>, us: Actor) -> Action {
+    match &need.ours {
+        Some(row) if row.reach == Reach::Yields => giving_way(row, need, connected),
+        Some(row) if row.reach != Reach::Everyone => only_here(row, need),
+        Some(_) | None => shared(need, connected, us),
+    }
+}
+
+/// A change that nobody is told of stays, whatever peers have; unless it is what they have.
+fn only_here(row: &OurRow, need: &Need) -> Action {
+    match theirs_alone(row, need) {
+        Some((becomes, rest)) if is_on_disk(Some(row), &becomes) => Action::Adopt {
+            becomes,
+            stamp: row.stamp,
+            rest,
+        },
+        Some(_) | None => Action::Settled,
+    }
+}
+
+/// What lies here has no claim: it goes for what peers have, or for nothing. What all knew of the path
+/// before it was changed here is joined: a peer that knows more of our writes than we do would prove
+/// that our store was rolled back.
+fn giving_way(row: &OurRow, need: &Need, connected: &BTreeSet<DeviceId>) -> Action {
+    let lies = &row.entry.content;
+    let gone = |rest| {
+        let gone = Entry {
+            content: Content::Absent,
+            ..row.entry.clone()
+        };
+        step(Some(row), gone, rest, None, BTreeSet::new()).of_reach(Reach::Yields)
+    };
+    let Some((becomes, rest)) = theirs_alone(row, need) else {
+        return match lies {
+            Content::Absent => Action::Settled,
+            Content::Directory | Content::File { .. } | Content::Symlink { .. } => {
+                gone(Rest::Settled)
+            }
+        };
+    };
+    if !is_adoptable(&becomes.version) {
+        return Action::Wait(Wait::History);
+    }
+    if is_on_disk(Some(row), &becomes) {
+        return Action::Adopt {
+            becomes,
+            stamp: row.stamp,
+            rest,
+        };
+    }
+    let sources = sources(need, &becomes.content, connected);
+    if lacks_bytes(need, lies, &becomes.content, &sources) {
+        return Action::Wait(Wait::Source);
+    }
+    match (lies, &becomes.content) {
+        // As in `shared`: first its children go, then itself, then it is looked at again.
+        (Content::Directory, Content::File { .. } | Content::Symlink { .. }) => {
+            gone(Rest::PeerYields)
+        }
+        (
+            Content::Absent | Content::Directory | Content::File { .. } | Content::Symlink { .. },
+            _,
+        ) => step(Some(row), becomes, rest, None, sources),
+    }
+}
+
+/// What peers have at a path, as if we had nothing, on top of our history there.
+fn theirs_alone(row: &OurRow, need: &Need) -> Option<(Entry, Rest)> {
+    let theirs = need.theirs.iter().map(|(_, entry)| entry);
+    let Judgement {
+        mut becomes, rest, ..
+    } = judge(None, theirs)?;
+    becomes.version = becomes.version.merged(&row.entry.version);
+    Some((becomes, rest))
+}
+
+/// Whether nobody who is connected has the bytes that shall lie here, nor this device.
+fn lacks_bytes(need: &Need, lies: &Content, shall: &Content, sources: &BTreeSet<DeviceId>) -> bool {
+    matches!(shall, Content::File { .. })
+        && sources.is_empty()
+        && !lies.same_bytes(shall)
+        && !is_held(need, shall)
+}
+
+fn shared(need: &Need, connected: &BTreeSet<DeviceId>, us: Actor) -> Action {
     let kept = need.ours.as_ref();
     let remade = kept.and_then(|row| remade(row, need, us));
     let ours = remade.as_ref().or(kept);
@@ -165,11 +257,7 @@ fn action(need: &Need, connected: &BTreeSet<DeviceId>, us: Actor) -> Action {
         };
     }
     let sources = sources(need, &becomes.content, connected);
-    if matches!(becomes.content, Content::File { .. })
-        && sources.is_empty()
-        && !lies.same_bytes(&becomes.content)
-        && !is_held(need, &becomes.content)
-    {
+    if lacks_bytes(need, lies, &becomes.content, &sources) {
         return Action::Wait(Wait::Source);
     }
     match (ours, &becomes.content, fate) {
@@ -216,7 +304,7 @@ fn remade(row: &OurRow, need: &Need, us: Actor) -> Option<OurRow> {
 
 /// Whether the disk shows already what shall be: directories and symlinks have nothing beside their
 /// bytes that is synced, files have their mtime and executable bit.
-fn is_on_disk(ours: Option<&OurRow>, becomes: &Entry) -> bool {
+pub(crate) fn is_on_disk(ours: Option<&OurRow>, becomes: &Entry) -> bool {
     let Some(row) = ours else {
         return becomes.content == Content::Absent;
     };
@@ -292,10 +380,22 @@ fn step(
     Action::Step(Box::new(PlannedStep {
         step,
         becomes,
+        reach: Reach::Everyone,
         assumed,
         loser,
         rest,
+        spent: None,
     }))
+}
+
+impl Action {
+    /// The same, with another reach of what a step makes.
+    fn of_reach(self, reach: Reach) -> Self {
+        match self {
+            Self::Step(step) => Self::Step(Box::new(PlannedStep { reach, ..*step })),
+            other @ (Self::Settled | Self::Adopt { .. } | Self::Wait(_)) => other,
+        }
+    }
 }
 
 fn expected(ours: Option<&OurRow>) -> Expected {
@@ -362,6 +462,15 @@ pub fn ground(
                 .into_iter()
                 .filter(|parent| !coming.contains(parent) && !is_directory(rows.get(parent)))
                 .collect();
+            let is_local = |parent: &RelPath| {
+                let row = rows.get(parent);
+                row.is_some_and(|row| matches!(row.reach, Reach::Changed | Reach::Added))
+            };
+            if missing.iter().any(is_local) {
+                one.action = Action::Wait(Wait::Local);
+                grounded.push(one);
+                continue;
+            }
             let waits = |parent| pending(parent) || changing.contains(parent);
             if missing.iter().any(waits) || (!missing.is_empty() && sight == Sight::Partial) {
                 one.action = Action::Wait(Wait::Parent);
@@ -404,11 +513,12 @@ fn is_directory(row: Option<&OurRow>) -> bool {
 }
 
 /// The step that makes a directory where a live entry needs one. A file or symlink in its place is
-/// kept: a directory wins a conflict.
+/// kept: a directory wins a conflict. What has no claim to its place is not.
 fn brought_back(path: &RelPath, row: Option<&OurRow>, us: Actor) -> Planned {
     let version = row.map(|row| row.entry.version.clone()).unwrap_or_default();
     let becomes = written(path, version, Content::Directory, us);
     let loser = row
+        .filter(|row| row.reach == Reach::Everyone)
         .map(|row| row.entry.clone())
         .filter(|entry| entry.content != Content::Absent);
     let action = step(row, becomes, Rest::PeerYields, loser, BTreeSet::new());

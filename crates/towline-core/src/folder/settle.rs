@@ -12,11 +12,11 @@ use towline_wire::entry::{Actor, Entry};
 use towline_wire::rel_path::RelPath;
 
 use crate::folder::conflict::conflict_paths;
-use crate::folder::observe::{Draft, edited};
+use crate::folder::observe::{Draft, edited, with_reach};
 use crate::folder::plan::PlannedStep;
 use crate::folder::verdict::Rest;
 use crate::io::{Found, HeldReason, Outcome};
-use crate::records::{ConflictPlace, DiskStamp, OurRow};
+use crate::records::{ConflictPlace, DiskStamp, OurRow, Reach};
 
 /// What has come in since a step was planned.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,12 +29,30 @@ pub(crate) enum News {
     Incarnation,
 }
 
+/// Whether something has gone since a step was planned, which may have been in its way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Way {
+    AsBefore,
+    Clearer,
+}
+
 /// A step that has ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Ended {
     pub(crate) planned: PlannedStep,
     pub(crate) outcome: Outcome,
     pub(crate) news: News,
+    pub(crate) way: Way,
+}
+
+impl Ended {
+    /// Whether nothing was changed.
+    pub(crate) const fn is_undone(&self) -> bool {
+        match self.outcome {
+            Outcome::Done { .. } => false,
+            Outcome::Stale | Outcome::NoSource | Outcome::NotEmpty | Outcome::Held(_) => true,
+        }
+    }
 }
 
 /// The paths whose rows [`settle`] needs for an outcome: its own, and that of what was kept.
@@ -59,6 +77,8 @@ pub(crate) struct Settled {
     pub(crate) done: Vec<RelPath>,
     /// Steps to be tried again later.
     pub(crate) failed: Vec<RelPath>,
+    /// Steps that end in the same way until something else lies there.
+    pub(crate) barred: Vec<RelPath>,
     /// Paths where something else lies than we know.
     pub(crate) unseen: Vec<RelPath>,
     /// Paths that this disk refuses.
@@ -72,6 +92,7 @@ pub(crate) fn settle(ended: Vec<Ended>, rows: &BTreeMap<RelPath, OurRow>, us: Ac
         planned,
         outcome,
         news,
+        way,
     } in ended
     {
         let path = planned.step.path.clone();
@@ -97,9 +118,17 @@ pub(crate) fn settle(ended: Vec<Ended>, rows: &BTreeMap<RelPath, OurRow>, us: Ac
                 settled.drafts.push(Draft {
                     entry: planned.becomes,
                     stamp,
+                    reach: planned.reach,
                 });
             }
             Outcome::Stale | Outcome::NotEmpty => {
+                if let (Outcome::NotEmpty, Some(row)) = (&outcome, rows.get(&path))
+                    && row.reach == Reach::Yields
+                {
+                    // Somebody has put something into it since it was given up.
+                    settled.drafts.push(held_again(row));
+                    settled.settled.push(path.clone());
+                }
                 // Perhaps a copy of what we have was moved here: then it has gone from its name.
                 let copies = rows
                     .get(&path)
@@ -115,7 +144,12 @@ pub(crate) fn settle(ended: Vec<Ended>, rows: &BTreeMap<RelPath, OurRow>, us: Ac
             Outcome::NoSource => settled.failed.push(path),
             Outcome::Held(reason) => {
                 settled.refused.push((path.clone(), reason));
-                settled.failed.push(path);
+                let barred = !reason.passes_with_time();
+                if barred && news == News::None && way == Way::AsBefore {
+                    settled.barred.push(path);
+                } else {
+                    settled.failed.push(path);
+                }
             }
         }
     }
@@ -134,5 +168,25 @@ fn overtaken(becomes: Entry, stamp: Option<DiskStamp>, row: Option<&OurRow>, us:
     let mut entry = becomes;
     entry.version = row.map(|row| row.entry.version.clone()).unwrap_or_default();
     entry.author = entry.version.bump(us);
-    Draft { entry, stamp }
+    // What was kept from peers is not told because a step met it; the plan sees that it is theirs.
+    let reach = row.map_or(Reach::Everyone, |row| match row.reach {
+        Reach::Everyone => Reach::Everyone,
+        Reach::Changed => Reach::Changed,
+        Reach::Added | Reach::Yields => Reach::Added,
+    });
+    let draft = Draft {
+        entry,
+        stamp,
+        reach: Reach::Everyone,
+    };
+    with_reach(draft, reach, row, us)
+}
+
+/// A directory that was to go and is in use again: new, and only here.
+fn held_again(row: &OurRow) -> Draft {
+    Draft {
+        entry: row.entry.clone(),
+        stamp: row.stamp,
+        reach: Reach::Added,
+    }
 }

@@ -5,7 +5,8 @@
 //! phase asks only for needs at which a peer has a directory: they are few, and files wait for them.
 //! Removals begin when everything made has ended. At most [`STEPS_WINDOW`] steps are under way before
 //! the next page is asked for, so neither a million needs nor one huge file holds memory or the small
-//! files behind it. What fails is put off and tried again with a growing pause.
+//! files behind it. What fails is put off and tried again with a growing pause; what the disk cannot hold,
+//! because its name is none there or another one takes it, waits until something else has gone.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -14,8 +15,9 @@ use towline_wire::entry::Actor;
 use towline_wire::rel_path::RelPath;
 
 use crate::clock::Moment;
+use crate::folder::brake::Weighing;
 use crate::folder::plan::{Phase, PlannedStep, Sight};
-use crate::folder::settle::{Ended, News};
+use crate::folder::settle::{Ended, News, Way};
 use crate::io::{ApplyId, NeedsOf, Outcome, PageEnd, ScanScope};
 use crate::records::Need;
 
@@ -29,6 +31,9 @@ const STEPS_WINDOW: usize = 2048;
 
 /// Directories that one walk removes: 4096, the deepest. The others go in the next walk.
 const DIRECTORIES_GOING_MAX: usize = 4096;
+
+/// Paths that wait for a name, one by one: 4096. Beyond that they are tried again with everything else.
+const SHELVED_MAX: usize = 4096;
 
 /// Paths that are put off one by one: 4096. Beyond that all planning pauses until the retry.
 const PUT_OFF_MAX: usize = 4096;
@@ -44,6 +49,8 @@ const RETRY_LAST: Duration = Duration::from_secs(60);
 enum State {
     /// Nothing is being walked.
     Resting,
+    /// The page after this path is next, to weigh what the phase would take away.
+    Weighing(Phase, Option<RelPath>),
     /// The page after this path is next.
     Walking(Phase, Option<RelPath>),
     /// All pages of the phase are planned; its steps are still under way.
@@ -69,6 +76,8 @@ struct UnderWay {
     apply: ApplyId,
     planned: PlannedStep,
     news: News,
+    /// [`Walk::departures`] when it began.
+    departures: u64,
 }
 
 /// What is asked of the folder to go on with the walk.
@@ -94,6 +103,10 @@ pub(crate) struct Walk {
     /// Directories to remove at the end of this walk.
     going: BTreeMap<RelPath, PlannedStep>,
     put_off: BTreeSet<RelPath>,
+    /// What this disk cannot hold: time changes nothing about that, only what lies there does.
+    shelved: BTreeSet<RelPath>,
+    /// Counts what has gone.
+    departures: u64,
     retry_at: Option<Moment>,
     failures: u32,
     last_apply: u64,
@@ -109,6 +122,8 @@ impl Walk {
             keeping: BTreeSet::new(),
             going: BTreeMap::new(),
             put_off: BTreeSet::new(),
+            shelved: BTreeSet::new(),
+            departures: 0,
             retry_at: None,
             failures: 0,
             last_apply: 0,
@@ -135,8 +150,12 @@ impl Walk {
         self.below = Below::Nothing;
     }
 
-    /// What is needed to go on.
-    pub(crate) fn next(&mut self) -> Ask {
+    /// What is needed to go on; with what has to be weighed, before it is carried out.
+    pub(crate) fn next(&mut self, weighing: Weighing) -> Ask {
+        let weighed = |phase| match weighing {
+            Weighing::Needed => State::Weighing(phase, None),
+            Weighing::Needless => State::Walking(phase, None),
+        };
         loop {
             self.state = match std::mem::replace(&mut self.state, State::Resting) {
                 State::Resting if self.due == Due::No || self.put_off.len() > PUT_OFF_MAX => {
@@ -158,13 +177,17 @@ impl Walk {
                         Ask::Page(of, after)
                     };
                 }
+                State::Weighing(phase, after) => {
+                    self.state = State::Weighing(phase, after.clone());
+                    return Ask::Page(NeedsOf::Ours, after);
+                }
                 State::Draining(Phase::Directories) if !self.is_making_directories() => {
-                    State::Walking(Phase::Files, None)
+                    weighed(Phase::Files)
                 }
                 // What came in meanwhile need not wait for a huge file.
                 State::Draining(Phase::Files) if self.due == Due::Yes => self.begin(),
                 State::Draining(Phase::Files) if self.under_way.is_empty() => {
-                    State::Walking(Phase::Removals, None)
+                    weighed(Phase::Removals)
                 }
                 State::Draining(Phase::Removals) if self.under_way.is_empty() => {
                     let going = std::mem::take(&mut self.going);
@@ -198,6 +221,24 @@ impl Walk {
             .any(|step| step.planned.phase() == Phase::Directories)
     }
 
+    /// Whether a page is one to weigh: for which phase, and whether more pages follow.
+    pub(crate) fn weighs(&mut self, needs: &[Need], end: PageEnd) -> Option<(Phase, PageEnd)> {
+        let State::Weighing(phase, after) = &mut self.state else {
+            return None;
+        };
+        let phase = *phase;
+        match (end, needs.last()) {
+            (PageEnd::More, Some(last)) => {
+                *after = Some(last.path.clone());
+                Some((phase, PageEnd::More))
+            }
+            (PageEnd::End, _) | (PageEnd::More, None) => {
+                self.state = State::Walking(phase, None);
+                Some((phase, PageEnd::End))
+            }
+        }
+    }
+
     /// Takes a page of needs; returns those that may be planned now.
     pub(crate) fn page(&mut self, needs: Vec<Need>, end: PageEnd) -> Vec<Need> {
         if let State::Walking(phase, after) = &mut self.state {
@@ -211,7 +252,7 @@ impl Walk {
         }
         needs
             .into_iter()
-            .filter(|need| !self.is_under_way(&need.path) && !self.put_off.contains(&need.path))
+            .filter(|need| !self.is_pending(&need.path))
             .collect()
     }
 
@@ -247,6 +288,7 @@ impl Walk {
                 apply,
                 planned: planned.clone(),
                 news: News::None,
+                departures: self.departures,
             };
             self.under_way.insert(planned.step.path.clone(), under_way);
             self.keeping.extend(planned.step.keep.clone());
@@ -263,7 +305,17 @@ impl Walk {
 
     /// Takes a step that has ended off what is under way.
     pub(crate) fn end(&mut self, path: &RelPath, outcome: Outcome) -> Option<Ended> {
-        let UnderWay { planned, news, .. } = self.under_way.remove(path)?;
+        let UnderWay {
+            planned,
+            news,
+            departures,
+            ..
+        } = self.under_way.remove(path)?;
+        let way = if departures == self.departures {
+            Way::AsBefore
+        } else {
+            Way::Clearer
+        };
         if let Some(keep) = &planned.step.keep {
             self.keeping.remove(keep);
         }
@@ -274,6 +326,7 @@ impl Walk {
             planned,
             outcome,
             news,
+            way,
         })
     }
 
@@ -303,9 +356,9 @@ impl Walk {
         }
     }
 
-    /// Whether something is about to happen at a path: its step is under way, or put off.
+    /// Whether something is about to happen at a path: its step is under way, put off or shelved.
     pub(crate) fn is_pending(&self, path: &RelPath) -> bool {
-        self.is_under_way(path) || self.put_off.contains(path)
+        self.is_under_way(path) || self.put_off.contains(path) || self.shelved.contains(path)
     }
 
     /// Something waits for a step above it.
@@ -324,6 +377,7 @@ impl Walk {
     /// A peer's row of this path came in.
     pub(crate) fn note_peer_row(&mut self, path: &RelPath) {
         self.put_off.remove(path);
+        self.shelved.remove(path);
         self.going.remove(path);
         if let Some(step) = self.under_way.get_mut(path) {
             step.news = News::PeerRow;
@@ -356,6 +410,33 @@ impl Walk {
         }
     }
 
+    /// Leaves out what this disk cannot hold until something else lies there. It is not tried again by
+    /// time: each try would fetch the bytes anew and end in the same way.
+    pub(crate) fn shelve(&mut self, paths: Vec<RelPath>, now: Moment) {
+        let room = SHELVED_MAX.saturating_sub(self.shelved.len());
+        let mut paths = paths.into_iter();
+        self.shelved.extend(paths.by_ref().take(room));
+        self.put_off(paths.collect(), now);
+    }
+
+    /// Something has gone from a path: its name may have been in the way of others.
+    pub(crate) fn make_way(&mut self, gone: &RelPath) {
+        self.departures += 1;
+        let before = self.shelved.len();
+        self.shelved.retain(|path| !was_in_the_way(gone, path));
+        if self.shelved.len() < before {
+            self.due = Due::Yes;
+        }
+    }
+
+    /// All that lies there was looked at: what was shelved may be tried again.
+    pub(crate) fn unshelve(&mut self) {
+        if !self.shelved.is_empty() {
+            self.shelved.clear();
+            self.due = Due::Yes;
+        }
+    }
+
     /// Something was carried out, so the next failure is a fresh one.
     pub(crate) fn note_success(&mut self) {
         self.failures = 0;
@@ -363,7 +444,8 @@ impl Walk {
 
     /// Something about this path has changed: it may be planned again.
     pub(crate) fn release(&mut self, path: &RelPath) {
-        if self.put_off.remove(path) || self.going.remove(path).is_some() {
+        let waited = self.put_off.remove(path) || self.shelved.remove(path);
+        if waited || self.going.remove(path).is_some() {
             self.due = Due::Yes;
         }
     }
@@ -384,6 +466,18 @@ impl Walk {
             self.release_all();
         }
     }
+}
+
+/// Whether what lay at `gone` may have kept a disk from holding `path`: a name on the way to it that
+/// differs in nothing but case. Disks compare in more ways than this; what this misses is tried
+/// again after the next look at everything.
+fn was_in_the_way(gone: &RelPath, path: &RelPath) -> bool {
+    let mut parts = path.components();
+    let same = gone.components().all(|name| {
+        let part = parts.next();
+        part.is_some_and(|part| part.to_lowercase() == name.to_lowercase())
+    });
+    same && gone != path && !path.is_below(gone)
 }
 
 /// Of ascending paths that begin at `at`: itself and all below it.

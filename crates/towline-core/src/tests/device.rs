@@ -68,6 +68,7 @@ fn folder() -> RestoredFolder {
         last_sequence: Sequence(500),
         have: BTreeMap::from([(peer(), (Incarnation(9), Sequence(7)))]),
         totals: Totals::default(),
+        brakes: BTreeMap::new(),
     }
 }
 

@@ -14,7 +14,7 @@ use crate::folder::plan::{Action, Phase, Planned, PlannedStep, Sight, Wait};
 use crate::folder::plan::{footing, ground, make_room, plan, rooms};
 use crate::folder::verdict::{Fate, Rest, Verdict, judge, verdict};
 use crate::io::Expected;
-use crate::records::{ConflictPlace, DiskStamp, Need, OurRow};
+use crate::records::{ConflictPlace, DiskStamp, Elsewhere, Need, OurRow, Reach};
 
 fn history(writes: &[(u8, u64)]) -> VersionVector {
     let mut counters: Vec<_> = writes
@@ -54,6 +54,7 @@ fn row(entry: Entry) -> OurRow {
         entry,
         sequence: Sequence(5),
         stamp,
+        reach: Reach::Everyone,
     }
 }
 
@@ -70,6 +71,7 @@ fn need(ours: Option<Entry>, theirs: &[(u8, Entry)]) -> Need {
         ours: ours.map(row),
         theirs,
         held: BTreeSet::new(),
+        elsewhere: Elsewhere::Nowhere,
     }
 }
 

@@ -17,7 +17,7 @@ use crate::io::{
     StoreReply, StoreRequest,
 };
 use crate::records::{
-    DeviceSettings, DiskStamp, FolderRecord, FolderSettings, OurRow, PeerRecord, Restored,
+    DeviceSettings, DiskStamp, FolderRecord, FolderSettings, OurRow, PeerRecord, Reach, Restored,
     RestoredFolder, RootPath, StoreOp, Totals, Verification,
 };
 
@@ -55,6 +55,7 @@ fn device() -> Device {
             last_sequence: Sequence(5),
             have: BTreeMap::from([(peer(), (THEIRS, Sequence(3)))]),
             totals: Totals::default(),
+            brakes: BTreeMap::new(),
         }],
     };
     let birth = Birth {
@@ -266,6 +267,7 @@ fn old_row(at: &str, sequence: u64, content: Content, actor: Actor) -> OurRow {
         },
         sequence: Sequence(sequence),
         stamp: Some(found(at).stamp),
+        reach: Reach::Everyone,
     }
 }
 

@@ -25,6 +25,7 @@ use super::outcome::held_reason;
 use super::pool::lock;
 use super::root::Root;
 use super::serve::open_for_serving;
+use super::uncached::Uncached;
 
 /// Size from which a temporary file is kept for a later run: 1 MiB. Smaller files are fetched again
 /// faster than they are checked.
@@ -36,6 +37,10 @@ const KEPT_FOR: Duration = Duration::from_secs(24 * 60 * 60);
 /// Bytes written to one file after which they are pushed to the disk: 64 MiB. Without it the kernel
 /// gathers gigabytes and the file's end waits for all of them.
 const UNSYNCED_BYTES_MAX: u64 = 64 * 1024 * 1024;
+
+/// Size from which a file is written past the page cache: 64 MiB. Smaller ones may be opened as soon as
+/// they are there, and cost the cache little.
+const UNCACHED_BYTES_MIN: u64 = 64 * 1024 * 1024;
 
 /// First letters of the names of files that a later run may go on with.
 const KEPT_PREFIX: &str = "part-";
@@ -93,7 +98,9 @@ pub(crate) struct StagedFile {
     place: Place,
     shape: FileShape,
     resumed: bool,
-    /// Bytes written since they were last pushed to the disk.
+    /// The way past the page cache, for a large file.
+    uncached: Option<Uncached>,
+    /// Bytes written into the cache since they were last pushed to the disk.
     unsynced: Mutex<u64>,
 }
 
@@ -149,11 +156,17 @@ impl StagedFile {
         if !resumed && shape.size > 0 {
             reserve(&file, shape.size).map_err(|fault| held(&fault))?;
         }
+        let uncached = if shape.size >= UNCACHED_BYTES_MIN {
+            Uncached::open(root.temporary(), &place.name)
+        } else {
+            None
+        };
         Ok(Self {
             file,
             place,
             shape,
             resumed,
+            uncached,
             unsynced: Mutex::new(0),
         })
     }
@@ -172,9 +185,19 @@ impl StagedFile {
         if end > self.shape.size {
             return Err(StageFault::WrongBytes);
         }
-        write_all_at(&self.file, bytes, offset).map_err(|fault| held(&fault))?;
+        let past = match &self.uncached {
+            Some(uncached) => uncached
+                .write(bytes, offset)
+                .map_err(|fault| held(&fault))?,
+            None => 0,
+        };
+        let rest = bytes.get(past..).unwrap_or_default();
+        if rest.is_empty() {
+            return Ok(());
+        }
+        write_all_at(&self.file, rest, offset + past as u64).map_err(|fault| held(&fault))?;
         let mut unsynced = lock(&self.unsynced);
-        *unsynced += bytes.len() as u64;
+        *unsynced += rest.len() as u64;
         if *unsynced >= UNSYNCED_BYTES_MAX {
             *unsynced = 0;
             drop(unsynced);
@@ -195,6 +218,7 @@ impl StagedFile {
             mut place,
             shape,
             resumed: _,
+            uncached: _,
             unsynced: _,
         } = self;
         let mut hasher = blake3::Hasher::new();

@@ -18,7 +18,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
 use towline_core::io::{Expected, Found, Outcome, PageEnd, RootFault, ScanScope, Step};
-use towline_core::records::{DiskStamp, OurRow, RootPath};
+use towline_core::records::{DiskStamp, OurRow, Reach, RootPath};
 use towline_wire::entry::{Actor, Content, Dot, Entry, UnixNanos, VersionVector};
 use towline_wire::ids::{ContentHash, DeviceId, FolderId, Incarnation, Sequence};
 use towline_wire::rel_path::RelPath;
@@ -217,6 +217,7 @@ fn row_of(found: &Found) -> OurRow {
         entry,
         sequence: Sequence(1),
         stamp: Some(found.stamp),
+        reach: Reach::Everyone,
     }
 }
 

@@ -8,9 +8,9 @@
 //!
 //! The line is durable before the object moves, so a kill or a power cut leaves at most a line without
 //! a file, which means nothing. A line that was torn is not a line. Restoring moves a version back out
-//! (see `restore`); pruning removes the oldest (see `prune`).
+//! (see `restore`, and `moment` for many at once); pruning removes the oldest (see `prune`).
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read};
 use std::sync::{Arc, Mutex, RwLock};
@@ -19,19 +19,22 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 use serde::{Deserialize, Serialize};
 use towline_core::io::{Expected, Step};
 use towline_core::records::DiskStamp;
-use towline_core::versions::{Kept, VersionId, day_of};
+use towline_core::versions::{Kept, NEVER, VersionId, day_of};
 use towline_wire::entry::UnixNanos;
 use towline_wire::rel_path::{MARKER_DIRECTORY, RelPath};
 
 use super::handle::{Directory, Kind, Mark, new_file_mode, write_all_at};
+use super::parents::{Parents, proves_absence};
 use super::pool::lock;
 use super::root::Root;
 
 mod decide;
+mod moment;
 mod prune;
 mod restore;
 
 pub(crate) use decide::{Case, Choice};
+pub(crate) use moment::BroughtBack;
 pub(crate) use restore::RestoreFault;
 
 /// The version store's directory in the marker directory.
@@ -76,6 +79,13 @@ struct Usage {
     pruning: bool,
 }
 
+impl VersionStore {
+    /// Other versions may have to go than at the last pruning: the next one comes soon.
+    pub(super) fn prune_soon(&self) {
+        lock(&self.state).usage.pruned = None;
+    }
+}
+
 /// An open day.
 #[derive(Debug)]
 struct Day {
@@ -108,6 +118,61 @@ pub(crate) struct Version {
     pub(crate) mtime: UnixNanos,
     /// Whether its owner may execute it.
     pub(crate) executable: bool,
+}
+
+/// Which versions a history lists.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Of {
+    /// All.
+    All,
+    /// Those of one path.
+    Path(RelPath),
+    /// Those of everything below a directory.
+    Below(RelPath),
+    /// Of every path below a directory (`None`: of all) where nothing lies now, the newest.
+    Deleted(Option<RelPath>),
+}
+
+impl Of {
+    fn concerns(&self, path: &RelPath) -> bool {
+        match self {
+            Self::All | Self::Deleted(None) => true,
+            Self::Path(one) => path == one,
+            Self::Below(directory) | Self::Deleted(Some(directory)) => path.is_below(directory),
+        }
+    }
+}
+
+/// Tells the newest version of each path from the others; versions come newest first.
+struct Newest<'root> {
+    seen: BTreeSet<[u8; 16]>,
+    parents: Parents<'root>,
+}
+
+impl<'root> Newest<'root> {
+    fn of(root: &'root Root) -> Self {
+        Self {
+            seen: BTreeSet::new(),
+            parents: Parents::new(root),
+        }
+    }
+
+    /// Whether this is the newest version of a path where nothing lies now.
+    fn is_deletion(&mut self, path: &RelPath) -> bool {
+        let is_first = self.seen.insert(short_of(path));
+        is_first
+            && self
+                .parents
+                .mark(path)
+                .is_err_and(|fault| proves_absence(&fault))
+    }
+}
+
+/// A path in 16 bytes. Two paths that shared them would be taken for one in a list or when versions are
+/// thinned out; nobody makes that happen.
+fn short_of(path: &RelPath) -> [u8; 16] {
+    let hash = blake3::hash(path.as_str().as_bytes());
+    hash.as_bytes().first_chunk().copied().unwrap_or_default()
 }
 
 /// The places that one batch has for what it replaces or removes.
@@ -183,11 +248,15 @@ impl State {
         let mut text = Vec::new();
         let mut numbers = BTreeMap::new();
         for (path, stamp) in paths {
+            let (path_kept, since) = match path.conflicted() {
+                Some(conflicted) => (conflicted, NEVER),
+                None => ((*path).clone(), stamp.ctime),
+            };
             let line = Line {
                 number: today.next,
                 kept: kept.0,
-                since: stamp.ctime.0,
-                path: path.conflicted().unwrap_or_else(|| (*path).clone()),
+                since: since.0,
+                path: path_kept,
             };
             serde_json::to_writer(&mut text, &line)?;
             text.push(b'\n');
@@ -244,27 +313,36 @@ impl Day {
 }
 
 impl Root {
-    /// Kept versions older than `before`, newest first, of one path or of all; at most `limit`, and
-    /// whether there are more.
+    /// Kept versions older than `before`, newest first, of these paths; at most `limit`, and whether
+    /// there are more.
     pub(crate) fn history(
         &self,
-        path: Option<&RelPath>,
+        of: &Of,
         before: Option<VersionId>,
         limit: usize,
     ) -> io::Result<(Vec<Version>, bool)> {
+        let before = before.unwrap_or(VersionId {
+            day: u64::MAX,
+            number: u64::MAX,
+        });
+        let mut newest = match of {
+            Of::All | Of::Path(_) | Of::Below(_) => None,
+            Of::Deleted(_) => Some(Newest::of(self)),
+        };
         let mut found = Vec::new();
-        let newest_day = before.map_or(u64::MAX, |before| before.day);
         for (day, directory) in self.days()?.into_iter().rev() {
-            if day > newest_day {
+            // What is deleted is known by the newest version of a path, wherever the page begins.
+            if day > before.day && newest.is_none() {
                 continue;
             }
-            let mut below = before
-                .filter(|before| before.day == day)
-                .map_or(u64::MAX, |before| before.number);
+            let mut below = match &newest {
+                None if before.day == day => before.number,
+                None | Some(_) => u64::MAX,
+            };
             loop {
                 let mut last = VecDeque::new();
                 read_names(&directory, day, |kept| {
-                    if kept.id.number < below && path.is_none_or(|path| kept.path == *path) {
+                    if kept.id.number < below && of.concerns(&kept.path) {
                         last.push_back(kept);
                         if last.len() > NAMES_AT_ONCE {
                             last.pop_front();
@@ -277,6 +355,12 @@ impl Root {
                     let Some(version) = look(&directory, kept)? else {
                         continue;
                     };
+                    let is_of = newest
+                        .as_mut()
+                        .is_none_or(|newest| newest.is_deletion(&version.kept.path));
+                    if !is_of || version.kept.id >= before {
+                        continue;
+                    }
                     if found.len() == limit {
                         return Ok((found, true));
                     }
@@ -302,7 +386,7 @@ impl Root {
             };
             match versions.open_directory(&day.to_string()) {
                 Ok(directory) => days.push((day, directory)),
-                Err(fault) if super::parents::proves_absence(&fault) => {}
+                Err(fault) if proves_absence(&fault) => {}
                 Err(fault) => return Err(fault),
             }
         }

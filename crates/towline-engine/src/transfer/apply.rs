@@ -20,14 +20,14 @@ use futures_util::stream::{self, FuturesUnordered, StreamExt};
 use quinn::Connection;
 use tokio::sync::{Notify, OwnedSemaphorePermit, mpsc};
 use tokio::time::{Instant, sleep_until};
-use towline_core::io::{ApplyId, Expected, Outcome, Step};
+use towline_core::io::{ApplyId, Expected, IndexOf, Outcome, Step};
 use towline_core::records::DiskStamp;
 use towline_wire::data::{Request, SMALL_FILE_BYTES_MAX};
 use towline_wire::ids::{ContentHash, DeviceId, FolderId};
 use towline_wire::rel_path::RelPath;
 
 use super::board::{Board, Reach, Want};
-use super::chunks::hash_of;
+use super::chunks::{Older, hash_of};
 use super::fleet::Fleet;
 use super::lane::{Arrived, Budget};
 use super::large::{Fetched, Large, reason_of};
@@ -160,7 +160,7 @@ impl<F: Folders, P: Peers> Transfer<F, P> {
                 for group in groups {
                     let held = match group.size {
                         0 => Vec::new(),
-                        _ => folders.with_content(folder, group.hash),
+                        _ => folders.with_content(folder, group.hash, IndexOf::Everything),
                     };
                     sorted.place(&root, &held, &progress, group);
                 }
@@ -370,7 +370,8 @@ impl<F: Folders, P: Peers> Run<'_, F, P> {
         let older = match expected {
             Expected::Stamped(stamp) => {
                 let opened = move || open_for_serving(&root, &place, stamp).ok();
-                transfer.work.run(opened).await
+                let file = transfer.work.run(opened).await;
+                file.map(|file| Older { file, stamp })
             }
             Expected::Nothing | Expected::Directory => None,
         };

@@ -7,14 +7,15 @@
 
 use std::collections::HashMap;
 use std::fs::File;
-use std::io::{self, Read};
+use std::io::{self, Read, Seek, SeekFrom};
 use std::ops::Range;
 
 use fastcdc::v2020::FastCDC;
+use towline_core::records::DiskStamp;
 use towline_wire::data::{Chunk, ChunkSizes};
 use towline_wire::ids::ContentHash;
 
-use crate::disk::append_at;
+use crate::disk::{append_at, still_has};
 
 /// BLAKE3 of some bytes.
 pub(super) fn hash_of(bytes: &[u8]) -> ContentHash {
@@ -115,37 +116,76 @@ impl<R: Read> Cutter<R> {
 /// An older file and where each of its chunks lies in it.
 pub(super) struct Donor {
     file: File,
+    stamp: DiskStamp,
     places_by_hash: HashMap<ContentHash, (u64, u32)>,
+}
+
+/// An older file that still was what its row says when it was opened.
+pub(super) struct Older {
+    /// Open for reading.
+    pub(super) file: File,
+    /// What its row says.
+    pub(super) stamp: DiskStamp,
 }
 
 impl Donor {
     /// Reads a whole file and remembers its chunks, about 64 bytes for each.
-    pub(super) fn read(file: File, sizes: ChunkSizes) -> io::Result<Self> {
-        let mut places_by_hash = HashMap::new();
-        let mut cutter = Cutter::new(&file, sizes);
-        let mut offset = 0;
-        while let Some(chunk) = cutter.next_chunk()? {
-            places_by_hash.insert(chunk.hash, (offset, chunk.len));
-            offset += u64::from(chunk.len);
-        }
-        drop(cutter);
+    pub(super) fn read(older: Older, sizes: ChunkSizes) -> io::Result<Self> {
+        let Older { file, stamp } = older;
+        let places_by_hash = places(&file, 0, sizes)?;
         Ok(Self {
             file,
+            stamp,
             places_by_hash,
         })
     }
 
-    /// The bytes of a chunk, read and verified now; `None` when the file does not hold them (any
-    /// more).
-    pub(super) fn bytes(&self, chunk: Chunk) -> Option<Vec<u8>> {
+    /// Where the bytes of a chunk begin in it, as far as they were there when it was read.
+    pub(super) fn place(&self, chunk: Chunk) -> Option<u64> {
         let &(offset, len) = self.places_by_hash.get(&chunk.hash)?;
-        if len != chunk.len {
-            return None;
-        }
+        (len == chunk.len).then_some(offset)
+    }
+
+    /// The parts of a reach of it, by hash.
+    pub(super) fn cut_finely(&self, reach: Range<u64>) -> io::Result<HashMap<ContentHash, u64>> {
+        let mut file = &self.file;
+        file.seek(SeekFrom::Start(reach.start))?;
+        let part = file.take(reach.end.saturating_sub(reach.start));
+        let places = places(part, reach.start, ChunkSizes::OF_PARTS)?.into_iter();
+        Ok(places.map(|(hash, (offset, _))| (hash, offset)).collect())
+    }
+
+    /// The bytes of a chunk at an offset, read and verified now; `None` when they are others.
+    pub(super) fn bytes_at(&self, offset: u64, chunk: Chunk) -> Option<Vec<u8>> {
         let mut bytes = Vec::new();
-        append_exact_at(&self.file, &mut bytes, len as usize, offset).ok()?;
+        append_exact_at(&self.file, &mut bytes, chunk.len as usize, offset).ok()?;
         (hash_of(&bytes) == chunk.hash).then_some(bytes)
     }
+
+    /// The file.
+    pub(super) fn file(&self) -> &File {
+        &self.file
+    }
+
+    /// Whether the file is still what its row says.
+    pub(super) fn is_unchanged(&self) -> bool {
+        still_has(&self.file, self.stamp)
+    }
+}
+
+/// Where the chunks of what is read lie, when it begins at `offset`.
+fn places(
+    source: impl Read,
+    mut offset: u64,
+    sizes: ChunkSizes,
+) -> io::Result<HashMap<ContentHash, (u64, u32)>> {
+    let mut places_by_hash = HashMap::new();
+    let mut cutter = Cutter::new(source, sizes);
+    while let Some(chunk) = cutter.next_chunk()? {
+        places_by_hash.insert(chunk.hash, (offset, chunk.len));
+        offset += u64::from(chunk.len);
+    }
+    Ok(places_by_hash)
 }
 
 #[cfg(test)]

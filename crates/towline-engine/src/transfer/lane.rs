@@ -282,7 +282,9 @@ impl Asking {
         }
         let (hash, begin) = match request {
             Request::File { hash } => (hash, 0),
-            Request::Range { hash, offset, .. } => (hash, offset),
+            Request::Range { hash, offset, .. } | Request::Parts { hash, offset, .. } => {
+                (hash, offset)
+            }
             Request::Chunks { hash } => (hash, 0),
         };
         let mut done = 0;

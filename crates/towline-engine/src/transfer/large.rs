@@ -11,13 +11,13 @@
 //! Memory per file: [`BUDGET_BYTES`] between network and disk, one page of chunks, the places of the
 //! older file's chunks.
 
-use std::fs::File;
 use std::pin::pin;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use bytes::Bytes;
 use futures_util::future::{Either, join, select};
 use futures_util::stream::{FuturesUnordered, StreamExt};
+use quinn::SendStream;
 use tokio::sync::mpsc;
 use towline_core::io::HeldReason;
 use towline_wire::data::{
@@ -29,10 +29,11 @@ use towline_wire::ids::{ContentHash, DeviceId};
 use towline_wire::rel_path::RelPath;
 
 use super::apply::{Peers, Transfer, TransferFault};
+use super::assembly::{Assembly, Missing};
 use super::board::{Board, Reach, Want};
-use super::chunks::{Donor, hash_of};
+use super::chunks::{Donor, Older, hash_of};
 use super::fleet::Fleet;
-use super::frames::StreamFault;
+use super::frames::{FrameReader, StreamFault};
 use super::lane::{self, Arrived, Budget};
 use super::progress::Listed;
 use super::serve::Folders;
@@ -56,6 +57,8 @@ enum Stop {
     NoSource,
     /// Everything came, and the whole is not what it should be.
     Mismatch(Way),
+    /// The older file was changed while its bytes were used.
+    OlderChanged,
     Disk(HeldReason),
 }
 
@@ -88,7 +91,7 @@ pub(super) struct Large<'a, F, P> {
 
 impl<F: Folders, P: Peers> Large<'_, F, P> {
     /// Fetches the file, using what an earlier attempt left, and `older` where it helps.
-    pub(super) async fn fetch(&self, older: Option<File>) -> Fetched {
+    pub(super) async fn fetch(&self, older: Option<Older>) -> Fetched {
         // First all sources together; if the whole is wrong, each alone, so that a liar is found
         // and cannot spoil what the others give.
         let alone = self.sources.iter().map(std::slice::from_ref);
@@ -100,7 +103,7 @@ impl<F: Folders, P: Peers> Large<'_, F, P> {
                 Err(Stop::NoSource) if sources.len() == self.sources.len() => {
                     return Fetched::NoSource;
                 }
-                Err(Stop::NoSource) => {}
+                Err(Stop::NoSource | Stop::OlderChanged) => {}
                 Err(Stop::Mismatch(way)) => {
                     if let [source] = sources {
                         self.transfer
@@ -117,7 +120,7 @@ impl<F: Folders, P: Peers> Large<'_, F, P> {
     }
 
     /// Begins the temporary file, or goes on with it, fills it from these sources and verifies it.
-    async fn attempt(&self, older: Option<File>, sources: &[DeviceId]) -> Result<Staged, Stop> {
+    async fn attempt(&self, older: Option<Older>, sources: &[DeviceId]) -> Result<Staged, Stop> {
         let (root, shape) = (self.transfer.root.clone(), self.shape);
         let begun = self
             .transfer
@@ -126,8 +129,8 @@ impl<F: Folders, P: Peers> Large<'_, F, P> {
             .await?;
         let file = Arc::new(begun);
         let (way, verified) = if file.is_resumed() || older.is_some() {
-            self.fill_by_chunks(&file, older, sources).await?;
-            (Way::ByChunks, None)
+            let root = self.fill_by_chunks(&file, older, sources).await?;
+            (Way::ByChunks, root)
         } else {
             (Way::Afresh, self.fill_afresh(&file, sources).await?)
         };
@@ -179,32 +182,50 @@ impl<F: Folders, P: Peers> Large<'_, F, P> {
         Ok(tree.root())
     }
 
-    /// Follows the chunk list of the first source that gives one.
+    /// Follows the chunk list of the first source that gives one; returns what all of it hashes to.
     async fn fill_by_chunks(
         &self,
         file: &Arc<StagedFile>,
-        older: Option<File>,
+        older: Option<Older>,
         sources: &[DeviceId],
-    ) -> Result<(), Stop> {
-        let sizes = ChunkSizes::of_file(self.shape.size);
-        // An older file that cannot be read gives nothing; the bytes are fetched instead.
-        let donor = match older {
-            Some(older) => {
-                self.transfer
-                    .work
-                    .run(move || Donor::read(older, sizes).ok())
-                    .await
-            }
-            None => None,
-        };
-        let donor = Arc::new(donor);
+    ) -> Result<Option<ContentHash>, Stop> {
+        let size = self.shape.size;
         self.listed.restart();
         let board = Board::new();
+        let assembly = OnceLock::new();
+        let begun = file.clone();
+        let begin = self.transfer.work.run(move || {
+            // An older file that cannot be read gives nothing; the bytes are fetched instead.
+            let donor = older.and_then(|older| Donor::read(older, ChunkSizes::of_file(size)).ok());
+            Arc::new(Mutex::new(Assembly::new(begun, donor, size)))
+        });
         let list = async {
+            let mut begin = Some(begin);
             let mut listed = 0;
             for source in sources {
-                let followed = self.follow_list(*source, file, &donor, &board, &mut listed);
-                match followed.await? {
+                let opened = match begin.take() {
+                    // The source cuts its file while we cut ours.
+                    Some(begin) if size <= CUT_SIDE_BY_SIDE_BYTES_MAX => {
+                        let (opened, begun) = join(self.open_list(*source), begin).await;
+                        assembly.get_or_init(|| begun);
+                        opened
+                    }
+                    Some(begin) => {
+                        let begun = begin.await;
+                        assembly.get_or_init(|| begun);
+                        self.open_list(*source).await
+                    }
+                    None => self.open_list(*source).await,
+                };
+                let followed = match (opened, assembly.get()) {
+                    (Ok(opened), Some(assembly)) => {
+                        self.follow_list(opened, assembly, &board, &mut listed)
+                            .await?
+                    }
+                    (Err(fault), _) => Err(fault),
+                    (Ok(_), None) => Err(StreamFault::Lost),
+                };
+                match followed {
                     Ok(()) => return Ok(()),
                     Err(StreamFault::Lost) => {}
                     Err(StreamFault::Protocol) => {
@@ -215,98 +236,143 @@ impl<F: Folders, P: Peers> Large<'_, F, P> {
             Err(Stop::NoSource)
         };
         self.fetch_spans(file, &board, list, sources).await?;
-        Ok(())
+        let Some(assembly) = assembly.into_inner().and_then(Arc::into_inner) else {
+            return Err(Stop::NoSource);
+        };
+        let hash = self.shape.hash;
+        let finish = move || {
+            let mut assembly = assembly
+                .into_inner()
+                .unwrap_or_else(PoisonError::into_inner);
+            let root = assembly.finish()?;
+            if root != Some(hash) && !assembly.is_donor_unchanged() {
+                return Err(Stop::OlderChanged);
+            }
+            Ok(root)
+        };
+        self.transfer.work.run(finish).await
     }
 
-    /// Takes the chunk list of one source, page by page, from where an earlier one ended (`listed`),
-    /// and adds to the board what of each page is missing here. The inner error concerns only the list.
+    /// Asks a source for the chunk list.
+    async fn open_list(&self, source: DeviceId) -> Result<(SendStream, FrameReader), StreamFault> {
+        let connection = self.transfer.peers.connection(source);
+        let connection = connection.ok_or(StreamFault::Lost)?;
+        let (mut send, reader) = lane::open(&connection, self.transfer.folder).await?;
+        let request = Request::Chunks {
+            hash: self.shape.hash,
+        };
+        let request = frame::encode(&request, REQUEST_FRAME_BYTES_MAX)?;
+        lane::write(&mut send, request).await?;
+        Ok((send, reader))
+    }
+
+    /// Takes a chunk list, page by page, from where an earlier one ended (`listed`), and adds to the
+    /// board what of each page is missing here. The inner error concerns only the list.
     async fn follow_list(
         &self,
-        source: DeviceId,
-        file: &Arc<StagedFile>,
-        donor: &Arc<Option<Donor>>,
+        (mut send, mut reader): (SendStream, FrameReader),
+        assembly: &Arc<Mutex<Assembly>>,
         board: &Board<Span>,
         listed: &mut u64,
     ) -> Result<Result<(), StreamFault>, Stop> {
-        let Some(connection) = self.transfer.peers.connection(source) else {
-            return Ok(Err(StreamFault::Lost));
-        };
-        let asked = async {
-            let (mut send, reader) = lane::open(&connection, self.transfer.folder).await?;
-            let request = Request::Chunks {
-                hash: self.shape.hash,
-            };
-            let request = frame::encode(&request, REQUEST_FRAME_BYTES_MAX)?;
-            lane::write(&mut send, request).await?;
-            Ok((send, reader))
-        };
-        let (_send, mut reader) = match asked.await {
-            Ok(opened) => opened,
-            Err(fault) => return Ok(Err(fault)),
-        };
         let mut check = ChunkListCheck::new(self.shape.size);
+        let mut few = Vec::new();
         loop {
-            let page = reader.frame::<Answer>(ANSWER_FRAME_BYTES_MAX).await;
-            let (chunks, end) = match page {
-                Ok(Some(Answer::Chunks { chunks, end })) => (chunks, end),
-                Ok(Some(Answer::Gone) | None) => return Ok(Err(StreamFault::Lost)),
-                Ok(Some(Answer::Bytes { .. })) => return Ok(Err(StreamFault::Protocol)),
-                Err(fault) => return Ok(Err(fault)),
-            };
-            let Ok(begin) = check.page(&chunks, end) else {
-                return Ok(Err(StreamFault::Protocol));
+            let (begin, chunks, end) = match page(&mut reader, &mut check).await {
+                Ok(page) => page,
+                Err(fault) => {
+                    // A further list names only what comes after these.
+                    self.want(board, few.iter().map(whole)).await;
+                    return Ok(Err(fault));
+                }
             };
             let chunks = placed(begin, chunks, listed);
-            let missing = self.reuse(file, donor, chunks).await?;
-            board.room().await;
-            board.add(missing);
+            let shared = assembly.clone();
+            let taken = self
+                .transfer
+                .work
+                .run(move || lock(&shared).take(chunks))
+                .await?;
+            self.transfer.progress.reused(taken.reused);
+            self.listed.add(taken.reused);
+            if taken.refinable && taken.missing.len() <= REFINED_PER_PAGE_MAX {
+                few.extend(taken.missing);
+            } else {
+                self.want(board, taken.missing.iter().map(whole)).await;
+            }
             match end {
-                ListEnd::End => return Ok(Ok(())),
+                ListEnd::End => break,
                 ListEnd::More => {}
             }
         }
+        let rest = few.split_off(few.len().min(REFINED_MAX));
+        self.want(board, rest.iter().map(whole)).await;
+        self.refine(few, &mut send, &mut reader, assembly, board)
+            .await
     }
 
-    /// Keeps or copies the chunks that lie here; returns those that do not.
-    async fn reuse(
+    /// Asks for the parts of chunks, and adds to the board those that the older file lacks; where the
+    /// source does not tell them, the whole chunks.
+    async fn refine(
         &self,
-        file: &Arc<StagedFile>,
-        donor: &Arc<Option<Donor>>,
-        chunks: Vec<(u64, Chunk)>,
-    ) -> Result<Vec<Span>, Stop> {
-        let (file, donor, hash) = (file.clone(), donor.clone(), self.shape.hash);
-        let reused = self.transfer.work.run(move || {
-            let (mut missing, mut reused) = (Vec::new(), 0);
-            for (offset, chunk) in chunks {
-                let in_place = file.is_resumed() && holds(&file, offset, chunk);
-                let copied = if in_place {
-                    None
-                } else {
-                    donor.as_ref().as_ref().and_then(|donor| donor.bytes(chunk))
-                };
-                match copied {
-                    Some(bytes) => {
-                        file.write_at(offset, &bytes)?;
-                        reused += u64::from(chunk.len);
-                    }
-                    None if in_place => reused += u64::from(chunk.len),
-                    None => {
-                        let check = Check::Chunk(chunk.hash);
-                        missing.push(Span {
-                            hash,
-                            offset,
-                            len: chunk.len,
-                            check,
-                        });
-                    }
+        few: Vec<Missing>,
+        send: &mut SendStream,
+        reader: &mut FrameReader,
+        assembly: &Arc<Mutex<Assembly>>,
+        board: &Board<Span>,
+    ) -> Result<Result<(), StreamFault>, Stop> {
+        let mut requests = Vec::new();
+        for missing in &few {
+            let request = Request::Parts {
+                hash: self.shape.hash,
+                offset: missing.offset,
+                len: missing.chunk.len,
+            };
+            // A request is far below its limit.
+            requests.extend(frame::encode(&request, REQUEST_FRAME_BYTES_MAX).unwrap_or_default());
+        }
+        let mut fault = if requests.is_empty() {
+            None
+        } else {
+            lane::write(send, requests).await.err()
+        };
+        for missing in few {
+            let parts = match fault {
+                None => parts(reader, missing.chunk.len).await,
+                Some(fault) => Err(fault),
+            };
+            let parts = match parts {
+                Ok(parts) => parts,
+                Err(lost) => {
+                    fault = Some(lost);
+                    self.want(board, std::iter::once(whole(&missing))).await;
+                    continue;
                 }
-            }
-            Ok::<_, StageFault>((missing, reused))
-        });
-        let (missing, reused) = reused.await?;
-        self.transfer.progress.reused(reused);
-        self.listed.add(reused);
-        Ok(missing)
+            };
+            let shared = assembly.clone();
+            let refine = move || lock(&shared).refine(missing, parts);
+            let (rest, reused) = self.transfer.work.run(refine).await?;
+            self.transfer.progress.reused(reused);
+            self.listed.add(reused);
+            self.want(board, rest.into_iter()).await;
+        }
+        // The list was whole; that its stream was lost then does not matter.
+        Ok(match fault {
+            Some(StreamFault::Protocol) => Err(StreamFault::Protocol),
+            Some(StreamFault::Lost) | None => Ok(()),
+        })
+    }
+
+    /// Adds chunks to the board, once it has room.
+    async fn want(&self, board: &Board<Span>, chunks: impl Iterator<Item = (u64, Chunk)> + Send) {
+        let hash = self.shape.hash;
+        board.room().await;
+        board.add(chunks.map(|(offset, chunk)| Span {
+            hash,
+            offset,
+            len: chunk.len,
+            check: Check::Chunk(chunk.hash),
+        }));
     }
 
     /// Fetches what `list` adds to the board from all sources and writes it into the file; returns what
@@ -497,17 +563,44 @@ fn placed(mut offset: u64, chunks: Vec<Chunk>, listed: &mut u64) -> Vec<(u64, Ch
     fresh
 }
 
-/// Whether a file of a former run holds this chunk here. Blocks.
-fn holds(file: &StagedFile, offset: u64, chunk: Chunk) -> bool {
-    let mut bytes = vec![0; chunk.len as usize];
-    let mut done = 0;
-    while let Some(rest) = bytes.get_mut(done..).filter(|rest| !rest.is_empty()) {
-        match file.read_at(offset + done as u64, rest) {
-            Ok(0) | Err(_) => return false,
-            Ok(count) => done += count,
+/// The next page of a list, and where it begins.
+async fn page(
+    reader: &mut FrameReader,
+    check: &mut ChunkListCheck,
+) -> Result<(u64, Vec<Chunk>, ListEnd), StreamFault> {
+    match reader.frame::<Answer>(ANSWER_FRAME_BYTES_MAX).await? {
+        Some(Answer::Chunks { chunks, end }) => {
+            let begin = check
+                .page(&chunks, end)
+                .map_err(|_| StreamFault::Protocol)?;
+            Ok((begin, chunks, end))
+        }
+        Some(Answer::Gone) | None => Err(StreamFault::Lost),
+        Some(Answer::Bytes { .. }) => Err(StreamFault::Protocol),
+    }
+}
+
+/// The parts of a chunk of this length.
+async fn parts(reader: &mut FrameReader, len: u32) -> Result<Vec<Chunk>, StreamFault> {
+    let mut check = ChunkListCheck::of_parts(len);
+    let mut parts = Vec::new();
+    loop {
+        let (_, chunks, end) = page(reader, &mut check).await?;
+        parts.extend(chunks);
+        match end {
+            ListEnd::End => return Ok(parts),
+            ListEnd::More => {}
         }
     }
-    hash_of(&bytes) == chunk.hash
+}
+
+/// A missing chunk as it is fetched when nothing is known of its parts.
+fn whole(missing: &Missing) -> (u64, Chunk) {
+    (missing.offset, missing.chunk)
+}
+
+fn lock(assembly: &Mutex<Assembly>) -> MutexGuard<'_, Assembly> {
+    assembly.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// What a person is told of a staging fault.
@@ -529,6 +622,17 @@ const ARRIVED_MAX: usize = 8;
 /// Spans that are hashed and written side by side: 3. One may be waiting for a push to the disk while
 /// two more keep a small machine's cores busy.
 const WRITES_MAX: usize = 3;
+
+/// Missing chunks of a page up to which their parts are asked for: 8 of 512. Of a file that is mostly
+/// new the parts would be new, too.
+const REFINED_PER_PAGE_MAX: usize = 8;
+
+/// Chunks whose parts are asked for at once: 256, half of what a source takes from a stream.
+const REFINED_MAX: usize = 256;
+
+/// Size up to which the source cuts its file while we cut ours: 16 GiB. Of larger ones the list would
+/// wait for us longer than a source waits for a stream.
+const CUT_SIDE_BY_SIDE_BYTES_MAX: u64 = 16 * 1024 * 1024 * 1024;
 
 /// Units that are queued at once: those of 4 GiB, 4096. Bounds the queue for files of any length.
 const SECTION_BYTES: u64 = 4096 * UNIT_BYTES;

@@ -13,7 +13,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::fs::File;
 use std::future::Future;
-use std::io::{self, Seek, SeekFrom};
+use std::io::{self, Read, Seek, SeekFrom};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -21,6 +21,7 @@ use bytes::Bytes;
 use futures_util::future::{FutureExt, join};
 use quinn::{RecvStream, SendStream, VarInt};
 use tokio::time::timeout;
+use towline_core::io::IndexOf;
 use towline_core::records::DiskStamp;
 use towline_wire::data::{
     ANSWER_FRAME_BYTES_MAX, Answer, CHUNKS_PER_PAGE_MAX, Chunk, ChunkSizes, Header, ListEnd,
@@ -44,8 +45,14 @@ pub(crate) trait Folders: Send + Sync + 'static {
     /// The open root of a folder; `None` while it is not usable.
     fn root(&self, folder: FolderId) -> Option<Arc<Root>>;
 
-    /// Live files of ours with these bytes, and the stamps that their rows have.
-    fn with_content(&self, folder: FolderId, hash: ContentHash) -> Vec<(RelPath, DiskStamp)>;
+    /// Live files of ours with these bytes, and the stamps that their rows have: all, or only those
+    /// that peers are told of.
+    fn with_content(
+        &self,
+        folder: FolderId,
+        hash: ContentHash,
+        of: IndexOf,
+    ) -> Vec<(RelPath, DiskStamp)>;
 
     /// Peers whose index says now that they have these bytes at this path.
     fn peers_with(&self, folder: FolderId, path: &RelPath, hash: ContentHash) -> Vec<DeviceId>;
@@ -65,7 +72,7 @@ fn open_content(
     opener: &mut Opener<'_>,
 ) -> Option<OpenContent> {
     folders
-        .with_content(folder, hash)
+        .with_content(folder, hash, IndexOf::Told)
         .into_iter()
         .find_map(|(path, stamp)| {
             let file = opener.open(&path, stamp).ok()?;
@@ -196,11 +203,15 @@ impl<F: Folders> Session<'_, F> {
                 self.gate = Some(throttle.gate(Direction::Sending, folder, self.peer));
             }
             match requests.front() {
-                Some(Request::Chunks { hash }) => {
-                    let hash = *hash;
-                    requests.pop_front();
+                Some(&(Request::Chunks { hash } | Request::Parts { hash, .. })) => {
+                    let piece = requests.pop_front().and_then(|request| match request {
+                        Request::Parts { offset, len, .. } => Some((offset, len)),
+                        Request::File { .. } | Request::Range { .. } | Request::Chunks { .. } => {
+                            None
+                        }
+                    });
                     self.say(std::mem::take(&mut ready)).await?;
-                    self.list_chunks(folder, hash).await?;
+                    self.list_chunks(folder, hash, piece).await?;
                 }
                 Some(Request::File { .. } | Request::Range { .. }) => {
                     let burst = self.burst(folder, std::mem::take(&mut requests));
@@ -280,7 +291,10 @@ impl<F: Folders> Session<'_, F> {
                 };
                 let mut rest = requests;
                 while desk.out.len() < BURST_BYTES
-                    && !matches!(rest.front(), None | Some(Request::Chunks { .. }))
+                    && !matches!(
+                        rest.front(),
+                        None | Some(Request::Chunks { .. } | Request::Parts { .. })
+                    )
                     && let Some(request) = rest.pop_front()
                 {
                     desk.answer(request);
@@ -301,11 +315,12 @@ impl<F: Folders> Session<'_, F> {
         }
     }
 
-    /// Sends the chunk list of a file, page by page, while it is being cut.
+    /// Sends the chunk list of a file or of a piece of it, page by page, while it is being cut.
     async fn list_chunks(
         &mut self,
         folder: FolderId,
         hash: ContentHash,
+        piece: Option<(u64, u32)>,
     ) -> Result<(), StreamFault> {
         let folders = self.server.folders.clone();
         let granted = self.server.grants.allows(self.peer, folder);
@@ -317,10 +332,9 @@ impl<F: Folders> Session<'_, F> {
                 open_content(&*folders, folder, hash, &mut Opener::of(&root))
             })
             .await;
-        let Some(content) = opened else {
+        let Some(mut list) = opened.and_then(|content| List::of(content, piece)) else {
             return self.answer(&Answer::Gone).await;
         };
-        let mut list = List { content, cut: 0 };
         loop {
             let turn = self.allowance.list_page().await;
             let (page, rest) = self
@@ -394,7 +408,7 @@ impl<F: Folders> Desk<'_, F> {
         let answered = match request {
             Request::File { hash } => self.add(hash, Part::Whole),
             Request::Range { hash, offset, len } => self.add(hash, Part::Range(offset, len)),
-            Request::Chunks { .. } => None,
+            Request::Chunks { .. } | Request::Parts { .. } => None,
         };
         if answered.is_none() {
             self.out.truncate(before);
@@ -444,11 +458,33 @@ enum Part {
 /// A chunk list that is being made.
 struct List {
     content: OpenContent,
-    /// Bytes that earlier pages cover.
+    sizes: ChunkSizes,
+    /// Up to where earlier pages cover the file.
     cut: u64,
+    /// Where the list ends.
+    end: u64,
 }
 
 impl List {
+    /// A list of all of a file, or of a piece that lies in it.
+    fn of(content: OpenContent, piece: Option<(u64, u32)>) -> Option<Self> {
+        let size = content.stamp.size;
+        let (sizes, cut, end) = match piece {
+            None => (ChunkSizes::of_file(size), 0, size),
+            Some((offset, len)) => {
+                let end = offset.checked_add(u64::from(len));
+                let end = end.filter(|end| *end <= size)?;
+                (ChunkSizes::OF_PARTS, offset, end)
+            }
+        };
+        Some(Self {
+            content,
+            sizes,
+            cut,
+            end,
+        })
+    }
+
     /// The next page, or `Gone` when the file cannot be read or has changed. Blocks on the disk.
     fn page(&mut self) -> Answer {
         match self.cut_page() {
@@ -463,7 +499,8 @@ impl List {
     fn cut_page(&mut self) -> io::Result<(Vec<Chunk>, ListEnd)> {
         let mut file = &self.content.file;
         file.seek(SeekFrom::Start(self.cut))?;
-        let mut cutter = Cutter::new(file, ChunkSizes::of_file(self.content.stamp.size));
+        let left = file.take(self.end - self.cut);
+        let mut cutter = Cutter::new(left, self.sizes);
         let mut chunks: Vec<Chunk> = Vec::new();
         while chunks.len() < CHUNKS_PER_PAGE_MAX {
             let Some(chunk) = cutter.next_chunk()? else {
@@ -479,10 +516,15 @@ impl List {
 /// Refuses numbers that no honest fetcher sends.
 fn checked(request: Request) -> Result<Request, StreamFault> {
     match request {
-        Request::Range { len, .. } if len == 0 || len > RANGE_BYTES_MAX => {
+        Request::Range { len, .. } | Request::Parts { len, .. }
+            if len == 0 || len > RANGE_BYTES_MAX =>
+        {
             Err(StreamFault::Protocol)
         }
-        Request::File { .. } | Request::Range { .. } | Request::Chunks { .. } => Ok(request),
+        Request::File { .. }
+        | Request::Range { .. }
+        | Request::Chunks { .. }
+        | Request::Parts { .. } => Ok(request),
     }
 }
 
@@ -492,7 +534,7 @@ fn burst_bytes_max(requests: &VecDeque<Request>) -> usize {
     let answers = requests.iter().map(|request| match request {
         Request::File { .. } => usize::try_from(SMALL_FILE_BYTES_MAX).unwrap_or(usize::MAX),
         Request::Range { len, .. } => *len as usize,
-        Request::Chunks { .. } => 0,
+        Request::Chunks { .. } | Request::Parts { .. } => 0,
     });
     let (sum, largest) = answers.fold((0_usize, 0), |(sum, largest), answer| {
         (sum.saturating_add(answer), largest.max(answer))

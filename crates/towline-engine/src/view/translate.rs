@@ -23,12 +23,13 @@ use towline_wire::ids::{DeviceId, FolderId};
 use towline_wire::link_uri::LinkError;
 use towline_wire::rel_path::RelPath;
 
-use crate::disk::{RestoreFault, Version};
+use crate::disk::{Of, RestoreFault, Version};
 
 use super::{
-    AnswerView, CommandView, DeviceView, FolderPeerView, FolderStateView, FolderView, HeldBackView,
-    InvitationView, KeyPlace, LinkView, PairingView, PathView, PeerView, Secret, ServerStateView,
-    ServerView, StoreCondition, SymbolView, TransferView, VersionView, View, ViewError,
+    AnswerView, AskedOfFiles, AskedOfHeld, BrakedView, CommandView, DeviceView, FolderPeerView,
+    FolderStateView, FolderView, HeldBackView, InvitationView, KeyPlace, LinkView, PairingView,
+    PathView, PeerView, RestoringView, Secret, ServerStateView, ServerView, StoreCondition,
+    SymbolView, TransferView, VersionView, View, ViewError,
 };
 
 pub(crate) use conflicts::{AskedOfInbox, conflict_fault, conflicts, preview};
@@ -50,6 +51,8 @@ pub(crate) struct Surroundings<'a> {
     pub(crate) in_force: InForce,
     /// Bytes in motion, by folder.
     pub(crate) transfers: &'a BTreeMap<FolderId, TransferView>,
+    /// Folders that are being brought back to a moment.
+    pub(crate) restores: &'a BTreeMap<FolderId, RestoringView>,
 }
 
 impl Surroundings<'_> {
@@ -108,6 +111,10 @@ pub(crate) enum Asked {
     Past(FolderId, AskedOfPast),
     /// The conflict inbox of a folder.
     Inbox(FolderId, AskedOfInbox),
+    /// The index of a folder.
+    Files(FolderId, AskedOfFiles),
+    /// What a view holds of the entries of a folder that are held back.
+    Held(FolderId, AskedOfHeld),
 }
 
 /// What a version store is asked.
@@ -115,8 +122,8 @@ pub(crate) enum Asked {
 pub(crate) enum AskedOfPast {
     /// Its versions, newest first.
     History {
-        /// Of this path alone.
-        path: Option<RelPath>,
+        /// Of which paths.
+        of: Of,
         /// Older than this one.
         before: Option<VersionId>,
         /// Most of them.
@@ -129,6 +136,15 @@ pub(crate) enum AskedOfPast {
         /// Which one; the newest when `None`.
         version: Option<VersionId>,
     },
+    /// Everything at or below a path back to a moment.
+    RestoreTo {
+        /// Which path; the whole folder when `None`.
+        path: Option<RelPath>,
+        /// The moment.
+        moment: UnixNanos,
+    },
+    /// A restore to a moment ends where it is.
+    CancelRestore,
 }
 
 /// Parses a shell's command.
@@ -140,14 +156,38 @@ pub(crate) fn command(command: CommandView) -> Result<Asked, ViewError> {
             before,
             limit,
         } => {
-            let asked = AskedOfPast::History {
+            let path = path.map(rel_path).transpose()?;
+            let of = path.map_or(Of::All, Of::Path);
+            return history(&folder, of, before.as_deref(), limit);
+        }
+        CommandView::HistoryBelow {
+            folder,
+            directory,
+            deleted,
+            before,
+            limit,
+        } => {
+            let directory = directory.map(rel_path).transpose()?;
+            let of = if deleted {
+                Of::Deleted(directory)
+            } else {
+                directory.map_or(Of::All, Of::Below)
+            };
+            return history(&folder, of, before.as_deref(), limit);
+        }
+        CommandView::RestoreTo {
+            folder,
+            path,
+            at_ms,
+        } => {
+            let asked = AskedOfPast::RestoreTo {
                 path: path.map(rel_path).transpose()?,
-                before: before.as_deref().map(version_id).transpose()?,
-                limit: usize::try_from(limit)
-                    .unwrap_or(VERSIONS_MAX)
-                    .clamp(1, VERSIONS_MAX),
+                moment: moment(at_ms)?,
             };
             return Ok(Asked::Past(folder_id(&folder)?, asked));
+        }
+        CommandView::CancelRestore { folder } => {
+            return Ok(Asked::Past(folder_id(&folder)?, AskedOfPast::CancelRestore));
         }
         CommandView::Restore {
             folder,
@@ -172,16 +212,30 @@ pub(crate) fn command(command: CommandView) -> Result<Asked, ViewError> {
             let asked = AskedOfInbox::Preview(rel_path(path)?);
             return Ok(Asked::Inbox(folder_id(&folder)?, asked));
         }
-        CommandView::Files { .. }
-        | CommandView::Revert { .. }
-        | CommandView::Override { .. }
-        | CommandView::ReleaseBrake { .. }
-        | CommandView::UndoBraked { .. }
-        | CommandView::Rules { .. }
+        CommandView::Files {
+            folder,
+            directory,
+            after,
+            limit,
+        } => {
+            let directory = directory.map(rel_path).transpose()?;
+            let asked = AskedOfFiles::new(directory, after.map(rel_path).transpose()?, limit);
+            return Ok(Asked::Files(folder_id(&folder)?, asked));
+        }
+        CommandView::Held {
+            folder,
+            after,
+            limit,
+        } => {
+            let asked = AskedOfHeld {
+                after: after.map(rel_path).transpose()?,
+                limit: usize::try_from(limit).unwrap_or(usize::MAX).max(1),
+            };
+            return Ok(Asked::Held(folder_id(&folder)?, asked));
+        }
+        CommandView::Rules { .. }
         | CommandView::SetRules { .. }
-        | CommandView::PreviewRules { .. }
-        | CommandView::Held { .. }
-        | CommandView::RestoreTo { .. } => return Err(ViewError::new("unsupported")),
+        | CommandView::PreviewRules { .. } => return Err(ViewError::new("unsupported")),
         CommandView::NameDevice { name } => Command::NameDevice(name),
         CommandView::StartPairing => Command::StartPairing,
         CommandView::JoinPairing { code } if code.reveal().trim_start().starts_with("towline:") => {
@@ -231,8 +285,37 @@ pub(crate) fn command(command: CommandView) -> Result<Asked, ViewError> {
         CommandView::ConfigureFolder { folder, settings } => {
             Command::ConfigureFolder(folder_id(&folder)?, Box::new((*settings).into()))
         }
+        CommandView::ReleaseBrake { folder, peer } => {
+            Command::ReleaseBrake(folder_id(&folder)?, device(&peer)?)
+        }
+        CommandView::UndoBraked { folder, peer } => {
+            Command::UndoBraked(folder_id(&folder)?, device(&peer)?)
+        }
+        CommandView::Override { folder } => Command::Override(folder_id(&folder)?),
+        CommandView::Revert { folder } => Command::Revert(folder_id(&folder)?),
         CommandView::ConfigureDevice { settings } => Command::ConfigureDevice(settings.into()),
     }))
+}
+
+fn history(folder: &str, of: Of, before: Option<&str>, limit: u32) -> Result<Asked, ViewError> {
+    let asked = AskedOfPast::History {
+        of,
+        before: before.map(version_id).transpose()?,
+        limit: usize::try_from(limit)
+            .unwrap_or(VERSIONS_MAX)
+            .clamp(1, VERSIONS_MAX),
+    };
+    Ok(Asked::Past(folder_id(folder)?, asked))
+}
+
+/// The end of a millisecond, so that a version kept within it counts as kept before.
+fn moment(unix_ms: u64) -> Result<UnixNanos, ViewError> {
+    let nanos = i64::try_from(unix_ms)
+        .ok()
+        .and_then(|ms| ms.checked_mul(1_000_000));
+    nanos
+        .map(|nanos| UnixNanos(nanos.saturating_add(999_999)))
+        .ok_or_else(|| ViewError::new("moment"))
 }
 
 /// Most versions in one answer: 1000, about 5 MB of the longest paths, below a line's bound.
@@ -304,6 +387,9 @@ pub(crate) fn refusal(refusal: Refusal) -> ViewError {
         Refusal::UnknownInvitation => ViewError::new("unknown_invitation"),
         Refusal::NoServer => ViewError::new("no_server"),
         Refusal::Setting => ViewError::new("setting"),
+        Refusal::Mode => ViewError::new("mode"),
+        Refusal::Paused => ViewError::new("paused"),
+        Refusal::NotBraked => ViewError::new("not_braked"),
         Refusal::AlreadyHere => ViewError::new("already_here"),
         Refusal::Root(fault) => ViewError::new(&format!("root_{}", root_fault(fault))),
     }
@@ -455,6 +541,7 @@ fn folder(summary: &FolderSummary, around: &Surroundings<'_>) -> FolderView {
             .get(&summary.record.id)
             .copied()
             .unwrap_or_default(),
+        restoring: around.restores.get(&summary.record.id).copied(),
         held_back: summary
             .held_back
             .iter()
@@ -463,8 +550,16 @@ fn folder(summary: &FolderSummary, around: &Surroundings<'_>) -> FolderView {
                 reason: held_reason(held.reason).to_owned(),
             })
             .collect(),
-        local_changes: 0,
-        braked: Vec::new(),
+        local_changes: summary.totals.local_changes,
+        braked: summary
+            .braked
+            .iter()
+            .map(|braked| BrakedView {
+                peer: braked.peer.to_string(),
+                deletes: braked.deletes,
+                overwrites: braked.overwrites,
+            })
+            .collect(),
         peers: summary
             .peers
             .iter()

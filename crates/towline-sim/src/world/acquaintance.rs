@@ -4,9 +4,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use towline_core::command::{Answer, Command};
-use towline_core::records::{
-    FolderRecord, FolderSettings, PeerRecord, RootPath, StoreOp, Verification,
-};
+use towline_core::records::{FolderRecord, PeerRecord, RootPath, StoreOp, Verification};
 use towline_core::snapshot::PairingSummary;
 use towline_wire::code::{CodeSecret, PairingCode};
 use towline_wire::ids::FolderId;
@@ -47,7 +45,7 @@ impl World {
                 label: "shared".to_owned(),
                 root: RootPath("/shared".to_owned()),
                 shared_with,
-                settings: FolderSettings::default(),
+                settings: self.habits.settings_of(seat),
             }));
             let place = self.seat_mut(seat);
             place.shelf.put(operations);

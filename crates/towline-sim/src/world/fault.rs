@@ -146,6 +146,7 @@ impl World {
 
     fn replace_shelf(&mut self, seat: usize, shelf: Shelf) {
         self.crash(seat);
+        self.forget_taken(seat);
         let place = self.seat_mut(seat);
         // Also a crash that waits for the device's next life.
         place.outputs_left = None;

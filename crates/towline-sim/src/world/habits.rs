@@ -3,21 +3,34 @@
 //!
 //! A person pauses the folder for a while and lets it go on. While it is paused the device must leave
 //! disk and peers alone; what happens meanwhile is found afterwards.
+//!
+//! In some worlds brakes hold beyond a few entries, and one person clears the whole folder. No more than
+//! the bound may be gone on another device before its person says yes or has it undone.
+//!
+//! On one device the folder may go one way only, for its whole life. A device that only sends is never
+//! given a step; at the end its person has the others follow, and all are as it was. What people do on
+//! a device that only receives is no act in the ledger: nobody else ever sees it, and at the end its
+//! person undoes it.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use towline_core::command::Command;
 use towline_core::io::DiskRequest;
-use towline_core::records::{Activity, FolderSettings};
+use towline_core::records::{Activity, Brake, FolderSettings, Mode};
+use towline_wire::ids::DeviceId;
 
 use super::{Event, World};
 use crate::dice::Dice;
+use crate::oracle;
 
 /// What a person sets.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Habit {
     Pause(usize),
     Resume(usize),
+    /// Everything goes at once.
+    Clear(usize),
 }
 
 /// The habits of a world's people.
@@ -25,6 +38,36 @@ pub(crate) enum Habit {
 pub(super) struct Habits {
     dice: Dice,
     pauses: Pauses,
+    one_way: OneWay,
+    brakes: Brakes,
+    /// Files whose last bytes went on a seat by what others did, while its brake was never let go.
+    taken: BTreeMap<usize, u64>,
+    /// Seats where more may have gone: a person said yes, or the store forgot what was counted.
+    let_go: BTreeSet<usize>,
+    undone: Undone,
+}
+
+/// How brakes are set.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Brakes {
+    /// They never hold.
+    Loose,
+    /// Beyond a few entries.
+    Tight,
+}
+
+/// Whether somebody undid another's change.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Undone {
+    Never,
+    Once,
+}
+
+/// Whether the folder goes one way only on one of the devices.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum OneWay {
+    Nowhere,
+    On(usize, Mode),
 }
 
 /// Whether people pause the folder.
@@ -40,6 +83,16 @@ const HABITS: u64 = 0x6861_6269_7473;
 /// Worlds in a hundred in which people pause.
 const PAUSES_PERCENT: usize = 25;
 
+/// Worlds in a hundred, of the others of those, in which brakes are tight.
+const BRAKES_PERCENT: usize = 30;
+
+/// Entries that one device may take away where brakes are tight.
+const TIGHT: u32 = 3;
+
+/// Worlds in a hundred, of those whose people are peers from the beginning, in which the folder goes one
+/// way on a device.
+const ONE_WAY_PERCENT: usize = 35;
+
 impl Habits {
     pub(super) fn of(seed: u64) -> Self {
         let mut dice = Dice::new(seed ^ HABITS);
@@ -48,13 +101,62 @@ impl Habits {
         } else {
             Pauses::Never
         };
-        Self { dice, pauses }
+        Self {
+            dice,
+            pauses,
+            one_way: OneWay::Nowhere,
+            brakes: Brakes::Loose,
+            taken: BTreeMap::new(),
+            let_go: BTreeSet::new(),
+            undone: Undone::Never,
+        }
+    }
+
+    /// Chooses, before anybody has written anything, whether the folder goes one way on a device.
+    pub(super) fn choose_way(&mut self, devices: usize) {
+        if self.dice.chance(ONE_WAY_PERCENT) {
+            let mode = if self.dice.chance(35) {
+                Mode::SendOnly
+            } else {
+                Mode::ReceiveOnly
+            };
+            self.one_way = OneWay::On(self.dice.below(devices), mode);
+        } else if self.dice.chance(BRAKES_PERCENT) {
+            self.brakes = Brakes::Tight;
+        }
+    }
+
+    pub(super) fn settings_of(&self, seat: usize) -> FolderSettings {
+        FolderSettings {
+            mode: self.mode_of(seat),
+            brake: match self.brakes {
+                Brakes::Loose => Brake::Off,
+                Brakes::Tight => Brake::At {
+                    entries_max: TIGHT,
+                    percent_max: 100,
+                },
+            },
+            ..FolderSettings::default()
+        }
+    }
+
+    fn mode_of(&self, seat: usize) -> Mode {
+        match self.one_way {
+            OneWay::On(at, mode) if at == seat => mode,
+            OneWay::On(..) | OneWay::Nowhere => Mode::TwoWay,
+        }
     }
 }
 
 impl World {
     /// Draws what people set in the time that comes.
     pub(super) fn draw_habits(&mut self, within: Duration) {
+        if self.habits.brakes == Brakes::Tight {
+            let most = usize::try_from(within.as_millis()).unwrap_or(0);
+            let seat = self.habits.dice.below(self.seats.len());
+            let at = self.habits.dice.millis(0, most);
+            self.after(at, Event::Habit(Habit::Clear(seat)));
+        }
         if self.habits.pauses == Pauses::Never {
             return;
         }
@@ -76,6 +178,7 @@ impl World {
     pub(super) fn habit(&mut self, habit: Habit) {
         match habit {
             Habit::Pause(seat) => self.set(seat, |settings| settings.activity = Activity::Paused),
+            Habit::Clear(seat) => self.clear(seat),
             Habit::Resume(seat) => self.set(seat, |settings| settings.activity = Activity::Running),
         }
     }
@@ -85,6 +188,116 @@ impl World {
         for seat in 0..self.seats.len() {
             if self.is_paused(seat) {
                 self.habit(Habit::Resume(seat));
+            }
+        }
+    }
+
+    /// Whether what the person at a seat does is for that seat alone.
+    pub(super) fn keeps_to_itself(&self, seat: usize) -> bool {
+        self.habits.mode_of(seat) == Mode::ReceiveOnly
+    }
+
+    /// Whether a person has made all others follow, so that what they wrote is gone with good reason.
+    pub(crate) fn is_overridden(&self) -> bool {
+        let undone = self.habits.undone == Undone::Once;
+        undone || matches!(self.habits.one_way, OneWay::On(_, Mode::SendOnly))
+    }
+
+    /// The last bytes of a file are gone on a device by what others did.
+    pub(super) fn note_taken(&mut self, seat: usize) {
+        if self.habits.brakes == Brakes::Loose || self.habits.let_go.contains(&seat) {
+            return;
+        }
+        let taken = self.habits.taken.entry(seat).or_default();
+        *taken += 1;
+        let (taken, others) = (*taken, self.seats.len() as u64 - 1);
+        if taken > others * u64::from(TIGHT) {
+            let what = format!("{taken} files are gone on {seat}, and nobody was asked");
+            self.violate("a mass change waits for a yes", what);
+        }
+    }
+
+    /// What was counted on a device is forgotten, or will be.
+    pub(super) fn forget_taken(&mut self, seat: usize) {
+        self.habits.let_go.insert(seat);
+    }
+
+    /// Everybody decides what waits: lets it go on, or undoes it.
+    pub(super) fn decide_brakes(&mut self, pairs: &[(usize, usize)]) {
+        if self.habits.brakes == Brakes::Loose {
+            return;
+        }
+        // One decision may bring the next question to another device.
+        for _ in 0..12 {
+            self.become_quiet(pairs);
+            let waits: Vec<(usize, DeviceId)> = (0..self.seats.len())
+                .flat_map(|seat| self.braked(seat).into_iter().map(move |peer| (seat, peer)))
+                .collect();
+            let (Some((seat, peer)), Some(folder)) = (waits.first().copied(), self.folder) else {
+                return;
+            };
+            self.note(format_args!("{seat} decides on {peer:?}"));
+            let command = if self.habits.dice.chance(50) {
+                Command::ReleaseBrake(folder, peer)
+            } else {
+                self.habits.undone = Undone::Once;
+                Command::UndoBraked(folder, peer)
+            };
+            self.habits.let_go.extend(0..self.seats.len());
+            self.command(seat, command);
+        }
+    }
+
+    fn braked(&self, seat: usize) -> Vec<DeviceId> {
+        let snapshot = self.snapshot(seat);
+        let folders = snapshot.into_iter().flat_map(|snapshot| snapshot.folders);
+        folders
+            .flat_map(|folder| folder.braked)
+            .map(|braked| braked.peer)
+            .collect()
+    }
+
+    /// Where the folder goes one way, its person makes all equal: the others follow, or what was done
+    /// here is undone.
+    pub(super) fn end_one_way(&mut self, pairs: &[(usize, usize)]) {
+        let (Some(folder), OneWay::On(seat, mode)) = (self.folder, self.habits.one_way) else {
+            return;
+        };
+        self.become_quiet(pairs);
+        match mode {
+            Mode::TwoWay => {}
+            Mode::SendOnly => {
+                let before = oracle::shown(&self.seat(seat).tree);
+                self.command(seat, Command::Override(folder));
+                self.become_quiet(pairs);
+                let all = self.seats.iter().map(|seat| oracle::shown(&seat.tree));
+                if let Some(other) = all.into_iter().position(|tree| tree != before) {
+                    let what = format!("{other} is not as {seat} was");
+                    self.violate("an override makes all follow", what);
+                }
+            }
+            Mode::ReceiveOnly => {
+                self.nobody_else_has_it(seat);
+                // Who changes something while it is being undone is asked again.
+                for _ in 0..3 {
+                    self.command(seat, Command::Revert(folder));
+                    self.become_quiet(pairs);
+                }
+            }
+        }
+    }
+
+    /// What a person wrote on a device that only receives has reached nobody.
+    fn nobody_else_has_it(&mut self, receiver: usize) {
+        for other in (0..self.seats.len()).filter(|other| *other != receiver) {
+            let tree = &self.seat(other).tree;
+            let leaked = tree
+                .iter()
+                .find(|(_, node)| !self.ledger.was_born(&node.kind.content()))
+                .map(|(path, _)| path.clone());
+            if let Some(path) = leaked {
+                let what = format!("{other} has what only {receiver} was to have, at {path}");
+                self.violate("a receive-only device tells nothing", what);
             }
         }
     }
@@ -121,6 +334,11 @@ impl World {
         if is_work && self.habits.pauses == Pauses::Sometimes && self.is_paused(seat) {
             let what = format!("{seat} is paused and asks for {request:?}");
             self.violate("6: a paused side keeps its bytes", what);
+        }
+        if let (DiskRequest::Apply(_, steps), Mode::SendOnly) = (request, self.habits.mode_of(seat))
+        {
+            let what = format!("{seat} only sends and is asked for {steps:?}");
+            self.violate("6: a send-only side keeps its bytes", what);
         }
     }
 

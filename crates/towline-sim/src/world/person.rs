@@ -182,6 +182,9 @@ impl World {
     }
 
     fn consumed(&mut self, seat: usize, gone: Gone) {
+        if self.keeps_to_itself(seat) {
+            return;
+        }
         for (path, node) in gone {
             self.ledger.consumed(&node.kind.content(), &path, seat);
         }
@@ -194,7 +197,7 @@ impl World {
         gone.retain(|(old, node)| old != path || !node.kind.content().same_bytes(content));
         let is_write = gone.len() == before;
         self.consumed(seat, gone);
-        if is_write {
+        if is_write && !self.keeps_to_itself(seat) {
             self.ledger.born(content, path, seat);
         }
     }
@@ -267,6 +270,19 @@ impl World {
         }
     }
 
+    /// A person deletes everything.
+    pub(super) fn clear(&mut self, seat: usize) {
+        let tree = &self.seat(seat).tree;
+        let all: Vec<RelPath> = tree
+            .iter()
+            .filter(|(path, _)| path.parent().is_none())
+            .map(|(path, _)| path.clone())
+            .collect();
+        for path in all {
+            self.delete(seat, &path);
+        }
+    }
+
     fn delete(&mut self, seat: usize, path: &RelPath) {
         if !self.can_touch(seat, path) {
             return;
@@ -297,7 +313,9 @@ impl World {
             if let Some(content) = content {
                 let (gone, rest) = over.into_iter().partition(|(path, _)| *path == new);
                 over = rest;
-                self.ledger.consumed(&content, &old, seat);
+                if !self.keeps_to_itself(seat) {
+                    self.ledger.consumed(&content, &old, seat);
+                }
                 self.replaced(seat, gone, &content, &new);
             }
         }

@@ -17,6 +17,8 @@ impl World {
                 | StoreOp::PutStamps { .. }
                 | StoreOp::PutPeerRows { .. }
                 | StoreOp::ForgetPeerRows { .. }
+                | StoreOp::AddNeeds { .. }
+                | StoreOp::PutBrakes { .. }
                 | StoreOp::SettleNeeds { .. } => true,
                 StoreOp::PutDeviceName(_)
                 | StoreOp::PutDeviceSettings(_)

@@ -23,6 +23,8 @@ impl World {
         self.resume_all();
         self.pass(Duration::from_secs(2));
         self.rescan_all();
+        self.end_one_way(pairs);
+        self.decide_brakes(pairs);
         if !self.rests(pairs) {
             return;
         }
@@ -85,6 +87,26 @@ impl World {
         }
     }
 
+    /// Lets time pass until all are connected and nothing is worked on any more.
+    pub(super) fn become_quiet(&mut self, pairs: &[(usize, usize)]) {
+        let begun = self.now;
+        let mut quiet = 0;
+        while quiet < 15 && self.now - begun < REST_WITHIN && self.violations.is_empty() {
+            let work = self.work;
+            self.pass(Duration::from_secs(5));
+            quiet = if self.work == work && self.all_connected(pairs) {
+                quiet + 1
+            } else {
+                0
+            };
+        }
+    }
+
+    fn all_connected(&self, pairs: &[(usize, usize)]) -> bool {
+        let mut pairs = pairs.iter();
+        pairs.all(|(one, other)| self.are_connected(*one, *other))
+    }
+
     /// Lets time pass until all are connected, nothing is worked on any more and all agree.
     pub(super) fn rests(&mut self, pairs: &[(usize, usize)]) -> bool {
         let begun = self.now;
@@ -92,10 +114,7 @@ impl World {
         while self.now - begun < REST_WITHIN && self.violations.is_empty() {
             let work = self.work;
             self.pass(Duration::from_secs(5));
-            let connected = pairs
-                .iter()
-                .all(|(one, other)| self.are_connected(*one, *other));
-            quiet = if self.work == work && connected {
+            quiet = if self.work == work && self.all_connected(pairs) {
                 quiet + 1
             } else {
                 0

@@ -56,6 +56,14 @@ impl World {
             .insert(apply.0, Applying { folder, steps });
     }
 
+    /// The bytes of the file that lies at a path.
+    fn lies(&self, seat: usize, path: &RelPath) -> Option<ContentHash> {
+        match self.seat(seat).tree.get(path)?.kind {
+            Kind::File { hash, .. } => Some(hash),
+            Kind::Directory | Kind::Symlink(_) => None,
+        }
+    }
+
     /// A step is carried out; its outcome is told a little later.
     pub(super) fn commit(&mut self, seat: usize, apply: u64, number: usize) {
         let Some(applying) = self.seat_mut(seat).applying.get_mut(&apply) else {
@@ -68,7 +76,13 @@ impl World {
         if applying.steps.iter().all(Option::is_none) {
             self.seat_mut(seat).applying.remove(&apply);
         }
+        let lay = self.lies(seat, &step.path);
         let outcome = self.carry_out(seat, folder, &step);
+        if let (Outcome::Done { .. }, Some(hash)) = (&outcome, lay)
+            && !self.seat(seat).tree.holds(hash)
+        {
+            self.note_taken(seat);
+        }
         self.note(format_args!("{seat} step {} {outcome:?}", step.path));
         let event = DiskEvent::Applied {
             apply: ApplyId(apply),

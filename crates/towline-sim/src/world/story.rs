@@ -38,6 +38,9 @@ impl World {
         let devices = if self.dice.chance(45) { 3 } else { 2 };
         let guesses = self.shape.mutation == Some(Mutation::WrongGuessNotBurned);
         let made = guesses || self.dice.chance(30);
+        if !made {
+            self.habits.choose_way(devices);
+        }
         for _ in 0..devices {
             let seat = self.add_seat();
             self.furnish(seat);

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use towline_core::records::{FolderRecord, OurRow, RootPath};
+use towline_core::records::{FolderRecord, OurRow, Reach, RootPath};
 use towline_wire::entry::{Actor, Content, Dot, Entry, UnixNanos, VersionVector};
 use towline_wire::ids::{DeviceId, FolderId, Sequence};
 use towline_wire::rel_path::RelPath;
@@ -78,6 +78,7 @@ fn many_rows() -> StoreOp {
         },
         sequence: Sequence(number),
         stamp: None,
+        reach: Reach::Everyone,
     };
     StoreOp::PutOurRows {
         folder: folder(),

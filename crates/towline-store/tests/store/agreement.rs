@@ -6,8 +6,8 @@ use std::collections::BTreeMap;
 use proptest::collection::{btree_set, vec};
 use proptest::prelude::*;
 use proptest::sample::select;
-use towline_core::io::{BatchId, NeedsOf, StoreReply, StoreRequest};
-use towline_core::records::{OurRow, StoreOp};
+use towline_core::io::{BatchId, IndexOf, NeedsOf, StoreReply, StoreRequest};
+use towline_core::records::{BrakeRecord, Braking, OurRow, Reach, StoreOp};
 use towline_store::memory::MemoryStore;
 use towline_store::{Conflict, Opened, Records, Store};
 use towline_wire::entry::{Content, Entry};
@@ -138,7 +138,7 @@ fn readers_see_the_rows(store: &Store, model: &MemoryStore, id: FolderId) {
     assert_eq!(found, conflicts);
     for number in 0..4 {
         let mut found: Vec<RelPath> = reader
-            .paths_with_content(id, hash(number), 100)
+            .paths_with_content(id, hash(number), IndexOf::Everything, 100)
             .unwrap()
             .into_iter()
             .map(|file| file.path)
@@ -178,7 +178,12 @@ fn request() -> impl Strategy<Value = StoreRequest> {
             .prop_map(|(folder, paths)| StoreRequest::LoadRows(folder, paths)),
         (
             folders(),
-            prop_oneof![Just(NeedsOf::Everything), Just(NeedsOf::Directories)],
+            select(vec![
+                NeedsOf::Everything,
+                NeedsOf::Directories,
+                NeedsOf::Local,
+                NeedsOf::Ours,
+            ]),
             proptest::option::of(paths()),
             0_usize..6
         )
@@ -188,20 +193,42 @@ fn request() -> impl Strategy<Value = StoreRequest> {
                 after,
                 limit,
             }),
-        (folders(), devices(), 0_u64..40, 0_usize..6).prop_map(|(folder, peer, after, limit)| {
-            StoreRequest::LoadIndex {
-                folder,
-                peer,
-                after: Sequence(after),
-                limit,
-            }
-        }),
+        (
+            folders(),
+            devices(),
+            select(vec![IndexOf::Told, IndexOf::Everything]),
+            0_u64..40,
+            0_usize..6
+        )
+            .prop_map(|(folder, peer, of, after, limit)| {
+                StoreRequest::LoadIndex {
+                    folder,
+                    peer,
+                    of,
+                    after: Sequence(after),
+                    limit,
+                }
+            }),
     ]
 }
 
+fn reaches() -> impl Strategy<Value = Reach> {
+    select(vec![
+        Reach::Everyone,
+        Reach::Changed,
+        Reach::Added,
+        Reach::Yields,
+    ])
+}
+
 fn op() -> impl Strategy<Value = StoreOp> {
-    let rows = vec((entries(), 0_u64..50), 0..8)
-        .prop_map(|rows| rows.into_iter().map(|(entry, at)| our(entry, at)).collect());
+    let rows = vec((entries(), 0_u64..50, reaches()), 0..8).prop_map(|rows| {
+        let row = |(entry, at, reach)| OurRow {
+            reach,
+            ..our(entry, at)
+        };
+        rows.into_iter().map(row).collect()
+    });
     let peer_rows = (
         folders(),
         devices(),
@@ -236,6 +263,12 @@ fn op() -> impl Strategy<Value = StoreOp> {
             .prop_map(|(folder, device)| StoreOp::ForgetPeerRows { folder, device }),
         3 => (folders(), vec(paths(), 0..6))
             .prop_map(|(folder, paths)| StoreOp::SettleNeeds { folder, paths }),
+        1 => (folders(), devices(), any::<u64>()).prop_map(|(folder, device, carried)| {
+            let record = BrakeRecord { braking: Braking::Engaged, carried };
+            StoreOp::PutBrakes { folder, brakes: vec![(device, record)] }
+        }),
+        2 => (folders(), vec(paths(), 0..4))
+            .prop_map(|(folder, paths)| StoreOp::AddNeeds { folder, paths }),
     ]
 }
 

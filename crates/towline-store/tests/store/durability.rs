@@ -5,7 +5,7 @@ use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use towline_core::io::{BatchId, StoreReply, StoreRequest};
+use towline_core::io::{BatchId, IndexOf, StoreReply, StoreRequest};
 use towline_core::records::{OurRow, StoreOp};
 use towline_store::{Opened, Records, Store};
 use towline_wire::ids::Sequence;
@@ -39,6 +39,7 @@ fn every_answered_batch_survives_kill_9_and_none_is_half_there() {
         let request = StoreRequest::LoadIndex {
             folder: folder(1),
             peer: device(2),
+            of: IndexOf::Everything,
             after: Sequence(0),
             limit: usize::MAX,
         };

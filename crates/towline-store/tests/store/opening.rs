@@ -5,7 +5,7 @@ use std::io::{Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 use rusqlite::Connection;
-use towline_core::io::{StoreReply, StoreRequest};
+use towline_core::io::{IndexOf, StoreReply, StoreRequest};
 use towline_core::records::{Restored, StoreOp, Totals};
 use towline_store::{NEWEST_VERSION, OpenError, Opened, Records, Store, StoreError};
 use towline_wire::ids::{Incarnation, Sequence};
@@ -241,6 +241,7 @@ fn a_row_that_cannot_be_read_back_is_kept_aside_at_the_next_start() {
         let request = StoreRequest::LoadIndex {
             folder: folder(1),
             peer: device(1),
+            of: IndexOf::Everything,
             after: Sequence(240),
             limit: 20,
         };

@@ -2,13 +2,14 @@
 
 use std::thread;
 
-use towline_core::records::{StoreOp, Totals};
+use towline_core::io::{IndexOf, PageEnd};
+use towline_core::records::{OurRow, Reach, StoreOp, Totals};
 use towline_store::HeldFile;
 use towline_wire::entry::Content;
 
 use crate::sample::{
     bytes, device, entry, folder, folder_record, hash, new_store, our, path, persist, put_ours,
-    stamp,
+    put_theirs, stamp,
 };
 
 #[test]
@@ -118,6 +119,75 @@ fn conflicts_are_listed_by_path_with_all_their_copies() {
 }
 
 #[test]
+fn a_directory_is_listed_page_by_page_with_what_only_peers_have() {
+    let (_home, mut store) = new_store();
+    let ours = ["a", "a-b", "a/in", "a0", "c"];
+    let rows = ours
+        .iter()
+        .zip(1..)
+        .map(|(at, number)| our(entry(at, &[(1, 1)], bytes(1, 1)), number))
+        .chain([our(entry("gone", &[(1, 2)], Content::Absent), 99)])
+        .collect();
+    let theirs = vec![
+        entry("a", &[(1, 1)], bytes(1, 1)),
+        entry("b", &[(2, 1)], Content::Directory),
+        entry("b/deep", &[(2, 1)], bytes(2, 1)),
+        entry("c", &[(1, 1), (2, 1)], bytes(2, 1)),
+        entry("gone", &[(1, 1)], bytes(1, 1)),
+        entry("nothing", &[(2, 1)], Content::Absent),
+    ];
+    // What was compared and is settled; all else that a peer told of is needed.
+    let settled = ["a", "gone"].map(path).into();
+    persist(
+        &mut store,
+        vec![
+            StoreOp::PutFolder(folder_record(1)),
+            put_ours(rows),
+            put_theirs(2, 1, 9, theirs),
+            StoreOp::SettleNeeds {
+                folder: folder(1),
+                paths: settled,
+            },
+        ],
+    );
+    let mut reader = store.reader().unwrap();
+    let mut seen = Vec::new();
+    let mut after = None;
+    loop {
+        let (page, end) = reader.listing(folder(1), None, after.as_ref(), 2).unwrap();
+        assert!(page.len() <= 2);
+        after = page.last().map(|listed| listed.path.clone());
+        seen.extend(page);
+        if end == PageEnd::End {
+            break;
+        }
+    }
+    let shown: Vec<_> = seen
+        .iter()
+        .map(|listed| {
+            let has = listed.theirs.iter().any(|(peer, _)| *peer == device(2));
+            let ours = listed.ours.is_some();
+            (listed.path.as_str(), ours, has, listed.is_needed)
+        })
+        .collect();
+    assert_eq!(
+        shown,
+        [
+            ("a", true, true, false),
+            ("a-b", true, false, false),
+            ("a0", true, false, false),
+            ("b", false, true, true),
+            ("c", true, true, true),
+        ]
+    );
+    let (below, end) = reader
+        .listing(folder(1), Some(&path("b")), None, 9)
+        .unwrap();
+    assert_eq!(below.len(), 1);
+    assert_eq!((below[0].path.as_str(), end), ("b/deep", PageEnd::End));
+}
+
+#[test]
 fn content_is_found_by_hash_with_its_stamp_and_not_beyond_the_limit() {
     let (_home, mut store) = new_store();
     let rows = vec![
@@ -130,7 +200,9 @@ fn content_is_found_by_hash_with_its_stamp_and_not_beyond_the_limit() {
         vec![StoreOp::PutFolder(folder_record(1)), put_ours(rows)],
     );
     let mut reader = store.reader().unwrap();
-    let found = reader.paths_with_content(folder(1), hash(2), 9).unwrap();
+    let found = reader
+        .paths_with_content(folder(1), hash(2), IndexOf::Everything, 9)
+        .unwrap();
     assert_eq!(
         found,
         [HeldFile {
@@ -141,14 +213,14 @@ fn content_is_found_by_hash_with_its_stamp_and_not_beyond_the_limit() {
     );
     assert_eq!(
         reader
-            .paths_with_content(folder(1), hash(1), 1)
+            .paths_with_content(folder(1), hash(1), IndexOf::Everything, 1)
             .unwrap()
             .len(),
         1
     );
     assert!(
         reader
-            .paths_with_content(folder(2), hash(1), 9)
+            .paths_with_content(folder(2), hash(1), IndexOf::Everything, 9)
             .unwrap()
             .is_empty()
     );
@@ -172,4 +244,26 @@ fn a_folder_without_a_record_has_nothing_to_read() {
             .is_empty()
     );
     assert_eq!(reader.totals(folder(1)).unwrap(), Totals::default());
+}
+
+#[test]
+fn bytes_that_nobody_is_told_of_are_not_among_those_for_peers() {
+    let (_home, mut store) = new_store();
+    let only_here = OurRow {
+        reach: Reach::Added,
+        ..our(entry("mine", &[(1, 1)], bytes(1, 5)), 1)
+    };
+    persist(
+        &mut store,
+        vec![
+            StoreOp::PutFolder(folder_record(1)),
+            put_ours(vec![only_here]),
+        ],
+    );
+    let mut reader = store.reader().unwrap();
+    let mut count = |of| {
+        let found = reader.paths_with_content(folder(1), hash(1), of, 9);
+        found.unwrap().len()
+    };
+    assert_eq!((count(IndexOf::Everything), count(IndexOf::Told)), (1, 0));
 }

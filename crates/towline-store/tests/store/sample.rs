@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use tempfile::TempDir;
 use towline_core::io::{BatchId, StoreReply, StoreRequest};
 use towline_core::records::{
-    DiskStamp, FolderRecord, OurRow, PeerRecord, RootPath, StoreOp, Totals, Verification,
+    DiskStamp, FolderRecord, OurRow, PeerRecord, Reach, RootPath, StoreOp, Totals, Verification,
 };
 use towline_store::{Opened, Records, Store};
 use towline_wire::entry::{Actor, Content, Dot, Entry, SymlinkTarget, UnixNanos, VersionVector};
@@ -85,6 +85,7 @@ pub(crate) fn our(entry: Entry, sequence: u64) -> OurRow {
         entry,
         sequence: Sequence(sequence),
         stamp,
+        reach: Reach::Everyone,
     }
 }
 

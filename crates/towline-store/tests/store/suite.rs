@@ -2,8 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use towline_core::io::{NeedsOf, PageEnd, StoreReply, StoreRequest};
-use towline_core::records::{DeviceSettings, Need, OurRow, Restored, StoreOp, Totals};
+use towline_core::io::{IndexOf, NeedsOf, PageEnd, StoreReply, StoreRequest};
+use towline_core::records::{
+    BrakeRecord, Braking, DeviceSettings, Elsewhere, Need, OurRow, Reach, Restored, StoreOp, Totals,
+};
 use towline_store::Records;
 use towline_store::memory::MemoryStore;
 use towline_wire::entry::{Content, Entry};
@@ -61,9 +63,19 @@ fn needed_paths(store: &mut dyn Records) -> Vec<String> {
 }
 
 fn index(store: &mut dyn Records, after: u64, limit: usize) -> (Vec<(Sequence, Entry)>, PageEnd) {
+    index_of(store, IndexOf::Everything, after, limit)
+}
+
+fn index_of(
+    store: &mut dyn Records,
+    of: IndexOf,
+    after: u64,
+    limit: usize,
+) -> (Vec<(Sequence, Entry)>, PageEnd) {
     let request = StoreRequest::LoadIndex {
         folder: folder(1),
         peer: device(3),
+        of,
         after: Sequence(after),
         limit,
     };
@@ -194,6 +206,7 @@ fn our_rows_come_back_exactly_and_in_the_asked_order() {
             bytes: 111,
             needs: 0,
             conflicts: 0,
+            local_changes: 0,
         };
         assert_eq!(sums, [(folder(1), all)]);
         let asked = rows(
@@ -231,6 +244,7 @@ fn a_row_put_again_moves_the_sums_and_its_place_in_the_index() {
             bytes: 12,
             needs: 0,
             conflicts: 0,
+            local_changes: 0,
         };
         assert_eq!(sums, [(folder(1), all)]);
         let (page, end) = index(store, 0, 100);
@@ -303,12 +317,14 @@ fn what_a_peer_says_is_needed_unless_it_is_exactly_ours() {
         assert_eq!(sums[0].1.needs, 2);
         let (page, end) = needs(store, None, 10);
         let file = Need {
+            elsewhere: Elsewhere::Nowhere,
             path: path("a/file"),
             ours: Some(kept[1].clone()),
             theirs: vec![(device(4), newer)],
             held: BTreeSet::from([hash(2)]),
         };
         let tombstone = Need {
+            elsewhere: Elsewhere::Nowhere,
             path: path("b"),
             ours: None,
             theirs: vec![(device(4), never_known)],
@@ -519,5 +535,154 @@ fn rows_of_a_folder_without_a_record_change_nothing() {
         assert!(persist(store, ops).is_empty());
         assert!(needed_paths(store).is_empty());
         assert!(store.restored().unwrap().folders.is_empty());
+    });
+}
+
+#[test]
+fn what_is_only_here_is_not_in_the_index_and_is_listed_by_path() {
+    every_store(|store| {
+        share(store);
+        let only_here = |at: &str, sequence, content, reach| OurRow {
+            reach,
+            ..our(entry(at, &[(1, 1)], content), sequence)
+        };
+        let sums = persist(
+            store,
+            vec![
+                put_ours(vec![
+                    our(entry("known", &[(1, 1)], bytes(1, 1)), 1),
+                    only_here("new", 2, bytes(2, 1), Reach::Added),
+                    only_here("edited", 3, bytes(3, 1), Reach::Changed),
+                    only_here("deleted", 4, Content::Absent, Reach::Changed),
+                    only_here("undone", 5, Content::Absent, Reach::Yields),
+                    only_here("going", 6, bytes(4, 1), Reach::Yields),
+                ]),
+                put_theirs(2, 1, 1, vec![entry("edited", &[(2, 1)], bytes(9, 1))]),
+            ],
+        );
+        assert_eq!(sums[0].1.local_changes, 4);
+        let told: Vec<u64> = index_of(store, IndexOf::Told, 0, 100)
+            .0
+            .iter()
+            .map(|(sequence, _)| sequence.0)
+            .collect();
+        assert_eq!(told, [1]);
+        assert_eq!(index(store, 0, 100).0.len(), 6);
+        let request = |after: Option<&str>| StoreRequest::LoadNeeds {
+            folder: folder(1),
+            of: NeedsOf::Local,
+            after: after.map(path),
+            limit: 3,
+        };
+        let StoreReply::Needs { needs, end, .. } = store.reply_to(request(None)) else {
+            panic!("no page")
+        };
+        let listed: Vec<_> = needs.iter().map(|need| need.path.as_str()).collect();
+        assert_eq!(
+            (listed, end),
+            (vec!["deleted", "edited", "going"], PageEnd::More)
+        );
+        assert_eq!(needs[1].theirs.len(), 1, "with what peers say");
+        let StoreReply::Needs { needs, end, .. } = store.reply_to(request(Some("going"))) else {
+            panic!("no page")
+        };
+        assert_eq!((needs.len(), end), (1, PageEnd::End));
+        assert_eq!(
+            store.restored().unwrap().folders[0].last_sequence,
+            Sequence(6)
+        );
+    });
+}
+
+#[test]
+fn a_path_can_be_put_onto_the_list_of_needs() {
+    every_store(|store| {
+        share(store);
+        let add = || StoreOp::AddNeeds {
+            folder: folder(1),
+            paths: vec![path("b"), path("a"), path("b")],
+        };
+        let sums = persist(store, vec![add(), add()]);
+        assert_eq!(sums[0].1.needs, 2);
+        assert_eq!(needed_paths(store), ["a", "b"]);
+    });
+}
+
+#[test]
+fn a_file_that_is_gone_at_a_peer_says_whether_its_bytes_lie_under_a_name_that_stays() {
+    every_store(|store| {
+        share(store);
+        let gone = |at: &str| entry(at, &[(1, 1), (2, 1)], Content::Absent);
+        persist(
+            store,
+            vec![
+                put_ours(vec![
+                    our(entry("both/a", &[(1, 1)], bytes(1, 1)), 1),
+                    our(entry("both/b", &[(1, 1)], bytes(1, 1)), 2),
+                    our(entry("moved/from", &[(1, 1)], bytes(2, 1)), 3),
+                    our(entry("moved/to", &[(1, 1)], bytes(2, 1)), 4),
+                    our(entry("only", &[(1, 1)], bytes(3, 1)), 5),
+                    our(entry("zone", &[(1, 1)], Content::Absent), 6),
+                ]),
+                put_theirs(
+                    2,
+                    1,
+                    5,
+                    vec![
+                        gone("both/a"),
+                        gone("both/b"),
+                        gone("moved/from"),
+                        gone("only"),
+                        entry("zone", &[(2, 1)], bytes(9, 1)),
+                    ],
+                ),
+            ],
+        );
+        let request = StoreRequest::LoadNeeds {
+            folder: folder(1),
+            of: NeedsOf::Ours,
+            after: None,
+            limit: 9,
+        };
+        let StoreReply::Needs { needs, .. } = store.reply_to(request) else {
+            panic!("no page")
+        };
+        let told: Vec<_> = needs
+            .iter()
+            .map(|need| (need.path.as_str(), need.elsewhere))
+            .collect();
+        let expected = [
+            ("both/a", Elsewhere::Nowhere),
+            ("both/b", Elsewhere::Nowhere),
+            ("moved/from", Elsewhere::Stays),
+            ("only", Elsewhere::Nowhere),
+        ];
+        assert_eq!(told, expected, "and nothing where nothing of ours lies");
+    });
+}
+
+#[test]
+fn what_is_kept_of_the_brake_comes_back_and_goes_with_its_folder() {
+    every_store(|store| {
+        share(store);
+        let record = |braking, carried| BrakeRecord { braking, carried };
+        let put = |device: u8, record| StoreOp::PutBrakes {
+            folder: folder(1),
+            brakes: vec![(crate::sample::device(device), record)],
+        };
+        let ops = vec![
+            put(2, record(Braking::Counting, 7)),
+            put(3, record(Braking::Released, u64::MAX)),
+            put(2, record(Braking::Engaged, 1000)),
+        ];
+        persist(store, ops);
+        let expected = BTreeMap::from([
+            (device(2), record(Braking::Engaged, 1000)),
+            (device(3), record(Braking::Released, u64::MAX)),
+        ]);
+        assert_eq!(store.restored().unwrap().folders[0].brakes, expected);
+        persist(store, vec![StoreOp::RemoveFolder(folder(1))]);
+        share(store);
+        assert!(store.restored().unwrap().folders[0].brakes.is_empty());
     });
 }

@@ -97,6 +97,7 @@ const SETTLING: Duration = Duration::from_secs(30);
 /// Then two minutes are watched; processor time is counted in nanoseconds.
 const WATCHED: Duration = Duration::from_secs(120);
 
-/// Keep-alive is a packet with its answer every few seconds, on the connection and on the path: 6000
-/// bytes a minute, 100 a second. News of a folder would show as more.
-const KEEP_ALIVE_BYTES_MAX: f64 = 6000.0;
+/// Keep-alive is one probe of the path in 3 s and its answer, in both directions (80 packets a minute),
+/// one of the connection in 10 s, and pings of the server: about 130 packets of 110 bytes. News of a
+/// folder would show as more than 20,000 bytes.
+const KEEP_ALIVE_BYTES_MAX: f64 = 20_000.0;

@@ -98,6 +98,26 @@ before: string | null,
 /**
  * Most versions in the answer, at most 1000.
  */
+limit: number, } | { "command": "history_below", 
+/**
+ * Which folder.
+ */
+folder: string, 
+/**
+ * Which directory; the whole folder when `null`.
+ */
+directory: string | null, 
+/**
+ * Only paths where nothing lies now, each with its newest version.
+ */
+deleted: boolean, 
+/**
+ * Only versions older than this one: the last of the page before.
+ */
+before: string | null, 
+/**
+ * Most versions in the answer, at most 1000.
+ */
 limit: number, } | { "command": "files", 
 /**
  * Which folder.
@@ -222,7 +242,11 @@ path: string | null,
 /**
  * Unix milliseconds.
  */
-at_ms: number, } | { "command": "restore", 
+at_ms: number, } | { "command": "cancel_restore", 
+/**
+ * Which folder.
+ */
+folder: string, } | { "command": "restore", 
 /**
  * Which folder.
  */

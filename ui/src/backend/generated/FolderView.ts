@@ -4,6 +4,7 @@ import type { FolderPeerView } from "./FolderPeerView";
 import type { FolderSettingsView } from "./FolderSettingsView";
 import type { FolderStateView } from "./FolderStateView";
 import type { HeldBackView } from "./HeldBackView";
+import type { RestoringView } from "./RestoringView";
 import type { TransferView } from "./TransferView";
 
 /**
@@ -54,6 +55,10 @@ conflicts: number,
  * Bytes in motion towards this device.
  */
 transfer: TransferView, 
+/**
+ * How far a restore to a moment has come, while there is one.
+ */
+restoring: RestoringView | null, 
 /**
  * Entries that cannot be synced here, the first 100.
  */

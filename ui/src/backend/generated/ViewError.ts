@@ -8,10 +8,11 @@ export type ViewError = {
  * A stable code: `name`, `unknown_peer`, `unknown_folder`, `unknown_invitation`, `no_server`,
  * `already_here`, `root_missing`, `root_not_directory`, `root_nested`, `root_wrong_marker`,
  * `root_no_access`, `root_read_only`, `code_letter`, `code_length`, `code_host`, `link`,
- * `setting`, `id`, `malformed`, `stopping`, `path`, `version`, `unknown_version`, `folder_paused`,
- * `version_directory`, `version_parent`, `version_changing`, or `version_` and the reason of an entry
- * that is held back; `choice`, `unknown_conflict`, `conflict_directory`, `conflict_parent`,
- * `conflict_changing`, or `conflict_` and such a reason.
+ * `setting`, `mode`, `paused`, `not_braked`, `id`, `malformed`, `stopping`, `path`, `version`,
+ * `unknown_version`, `folder_paused`, `version_directory`, `version_parent`, `version_changing`,
+ * or `version_` and the reason of an entry that is held back; `choice`,
+ * `unknown_conflict`, `conflict_directory`, `conflict_parent`, `conflict_changing`, or `conflict_` and
+ * such a reason.
  */
 code: string, 
 /**

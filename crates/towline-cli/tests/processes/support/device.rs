@@ -384,6 +384,16 @@ impl Device {
         serde_json::from_str(&said).expect("an answer is JSON")
     }
 
+    /// A command that must succeed and says how far it is on the way; its last JSON document.
+    pub(crate) fn call_last(&self, arguments: &[&str]) -> Value {
+        let mut command = self.command();
+        command.args(arguments);
+        let (status, said, fault) = run(command, None);
+        assert!(status.success(), "{}: {arguments:?}: {fault}", self.name);
+        let last = said.lines().last().unwrap_or_default();
+        serde_json::from_str(last).expect("an answer is JSON")
+    }
+
     fn refusal(&self, command: Command, input: Option<&str>) -> Refused {
         let (status, said, fault) = run(command, input);
         // Logs and the complaint share standard error; the complaint is the last line.

@@ -12,13 +12,13 @@ use towline_wire::rel_path::RelPath;
 use crate::clock::Moment;
 use crate::folder::{Folder, FolderInput};
 use crate::io::{
-    ApplyId, DiskEvent, DiskRequest, Expected, Found, NeedsOf, NetworkRequest, Outcome, Output,
-    PageEnd, RootFault, ScanId, ScanScope, Step, StoreRequest,
+    ApplyId, DiskEvent, DiskRequest, Expected, Found, HeldReason, IndexOf, NeedsOf, NetworkRequest,
+    Outcome, Output, PageEnd, RootFault, ScanId, ScanScope, Step, StoreRequest,
 };
 use crate::outbox::Outbox;
 use crate::records::{
-    DiskStamp, FolderRecord, FolderSettings, Need, OurRow, RestoredFolder, RootPath, StoreOp,
-    Totals,
+    BrakeRecord, DiskStamp, Elsewhere, FolderRecord, FolderSettings, Need, OurRow, Reach,
+    RestoredFolder, RootPath, StoreOp, Totals,
 };
 
 pub(crate) const FOLDER: FolderId = FolderId::from_bytes([7; 16]);
@@ -68,12 +68,19 @@ pub(crate) struct Store {
     pub(crate) needs: BTreeSet<RelPath>,
     pub(crate) persisted: u64,
     pub(crate) settings: FolderSettings,
+    pub(crate) brakes: BTreeMap<DeviceId, BrakeRecord>,
 }
 
 impl Store {
     fn totals(&self) -> Totals {
         Totals {
             needs: self.needs.len() as u64,
+            files: self
+                .rows
+                .values()
+                .filter_map(|row| hash_of(&row.entry.content))
+                .count() as u64,
+            local_changes: self.rows.values().filter(|row| is_local(row)).count() as u64,
             ..Totals::default()
         }
     }
@@ -116,6 +123,8 @@ impl Store {
                 }
             }
             StoreOp::ForgetPeerRows { device, .. } => self.forget(device),
+            StoreOp::PutBrakes { brakes, .. } => self.brakes.extend(brakes),
+            StoreOp::AddNeeds { paths, .. } => self.needs.extend(paths),
             StoreOp::SettleNeeds { paths, .. } => {
                 for path in paths {
                     self.needs.remove(&path);
@@ -135,6 +144,21 @@ impl Store {
         self.have.remove(&device);
         for rows in self.theirs.values_mut() {
             rows.remove(&device);
+        }
+    }
+
+    fn elsewhere(&self, path: &RelPath) -> Elsewhere {
+        let ours = self.rows.get(path).map(|row| &row.entry.content);
+        let Some(hash) = ours.and_then(hash_of) else {
+            return Elsewhere::Nowhere;
+        };
+        let mut others = self.rows.values().filter(|row| {
+            let at = &row.entry.path;
+            at != path && !self.needs.contains(at) && hash_of(&row.entry.content) == Some(hash)
+        });
+        match others.next() {
+            Some(_) => Elsewhere::Stays,
+            None => Elsewhere::Nowhere,
         }
     }
 
@@ -159,10 +183,15 @@ impl Store {
         Need {
             path: path.clone(),
             ours: self.rows.get(path).cloned(),
+            elsewhere: self.elsewhere(path),
             theirs,
             held,
         }
     }
+}
+
+fn is_local(row: &OurRow) -> bool {
+    row.reach.is_local(&row.entry.content)
 }
 
 fn hash_of(content: &Content) -> Option<ContentHash> {
@@ -195,6 +224,8 @@ pub(crate) struct Disk {
     applies: Vec<(ApplyId, VecDeque<Step>)>,
     pub(crate) events: VecDeque<DiskEvent>,
     pub(crate) fault: Option<RootFault>,
+    /// What it does not let anybody make.
+    pub(crate) refuses: BTreeMap<RelPath, HeldReason>,
     pub(crate) echo: Echo,
     pub(crate) scans: u64,
     pub(crate) steps: u64,
@@ -342,6 +373,11 @@ impl Disk {
 
     fn carry_out(&mut self, step: &Step, reachable: &BTreeSet<ContentHash>) -> Outcome {
         self.steps += 1;
+        if let Some(reason) = self.refuses.get(&step.path)
+            && step.content != Content::Absent
+        {
+            return Outcome::Held(*reason);
+        }
         let lies = self.nodes.get(&step.path).cloned();
         let as_expected = match (&lies, step.expected) {
             (None, Expected::Nothing) => true,
@@ -846,6 +882,7 @@ pub(crate) fn restored(name: u8, store: &Store) -> RestoredFolder {
             .unwrap_or_default(),
         have: store.have.clone(),
         totals: store.totals(),
+        brakes: store.brakes.clone(),
     }
 }
 
@@ -873,7 +910,11 @@ fn perform(store: &mut Store, request: StoreRequest) -> FolderInput {
         } => {
             let later = |path: &&RelPath| {
                 let is_of = match of {
-                    NeedsOf::Everything => true,
+                    NeedsOf::Everything | NeedsOf::Local => true,
+                    NeedsOf::Ours => store
+                        .rows
+                        .get(*path)
+                        .is_some_and(|row| row.entry.content != Content::Absent),
                     NeedsOf::Directories => store
                         .need(path)
                         .theirs
@@ -884,7 +925,13 @@ fn perform(store: &mut Store, request: StoreRequest) -> FolderInput {
             };
             // Three to a page, so that small trees have several.
             let limit = limit.min(3);
-            let mut paths: Vec<&RelPath> = store.needs.iter().filter(later).collect();
+            let local = store.rows.values().filter(|row| is_local(row));
+            let local: BTreeSet<RelPath> = local.map(|row| row.entry.path.clone()).collect();
+            let list = match of {
+                NeedsOf::Everything | NeedsOf::Directories | NeedsOf::Ours => &store.needs,
+                NeedsOf::Local => &local,
+            };
+            let mut paths: Vec<&RelPath> = list.iter().filter(later).collect();
             let end = if paths.len() > limit {
                 PageEnd::More
             } else {
@@ -897,13 +944,18 @@ fn perform(store: &mut Store, request: StoreRequest) -> FolderInput {
             )
         }
         StoreRequest::LoadIndex {
-            peer, after, limit, ..
+            peer,
+            of,
+            after,
+            limit,
+            ..
         } => {
             let limit = limit.min(3);
             let mut rows: Vec<(Sequence, Entry)> = store
                 .rows
                 .values()
                 .filter(|row| row.sequence > after)
+                .filter(|row| of == IndexOf::Everything || row.reach == Reach::Everyone)
                 .map(|row| (row.sequence, row.entry.clone()))
                 .collect();
             rows.sort_by_key(|(sequence, _)| *sequence);

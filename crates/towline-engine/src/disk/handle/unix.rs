@@ -61,6 +61,25 @@ impl Directory {
         )?))
     }
 
+    /// Opens a file of ours for writing past the page cache; `Unsupported` where that is not known.
+    pub(crate) fn open_uncached(&self, name: &str) -> io::Result<File> {
+        #[cfg(any(target_os = "linux", target_os = "android"))]
+        {
+            let flags = OFlags::WRONLY | OFlags::DIRECT | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+            Ok(File::from(fs::openat(
+                &self.0,
+                single(name)?,
+                flags,
+                Mode::empty(),
+            )?))
+        }
+        #[cfg(not(any(target_os = "linux", target_os = "android")))]
+        {
+            single(name)?;
+            Err(io::ErrorKind::Unsupported.into())
+        }
+    }
+
     /// Makes a new file, open for reading and writing.
     pub(crate) fn create_file(&self, name: &str, mode: u32) -> io::Result<File> {
         let flags =

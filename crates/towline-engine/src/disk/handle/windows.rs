@@ -56,6 +56,12 @@ impl Directory {
         self.open(name, OpenOptions::new().read(true).write(true))
     }
 
+    /// Opens a file of ours for writing past the page cache: always `Unsupported`.
+    pub(crate) fn open_uncached(&self, name: &str) -> io::Result<File> {
+        single(name)?;
+        Err(io::ErrorKind::Unsupported.into())
+    }
+
     /// Makes a new file, open for reading and writing. There are no permission bits to give it.
     pub(crate) fn create_file(&self, name: &str, _mode: u32) -> io::Result<File> {
         let mut options = OpenOptions::new();

@@ -1,6 +1,6 @@
 //! The conflict inbox on a disk: what is seen of it, how it comes and goes, and decisions.
 
-use super::super::{Case, Choice, RestoreFault};
+use super::super::{Case, Choice, Of, RestoreFault};
 use super::*;
 
 const COPY: &str = ".towline/conflicts/d/f.txt/.conflict-abcdefgh-0123ab.txt";
@@ -32,7 +32,7 @@ fn decide(place: &TestRoot, choice: &Choice) -> Vec<String> {
 }
 
 fn versions(place: &TestRoot) -> Vec<String> {
-    let (found, _) = place.root.history(None, None, 100).unwrap();
+    let (found, _) = place.root.history(&Of::All, None, 100).unwrap();
     found
         .iter()
         .map(|one| one.kept.path.as_str().to_owned())

@@ -142,7 +142,9 @@ fn whole_files(root: &Path) -> std::collections::BTreeSet<String> {
 /// Every version is a whole file, and everything in the store has its name.
 fn assert_versions_are_whole_and_named(root: &Path) {
     let opened = Root::open(&root_path(root), FOLDER).unwrap();
-    let (found, more) = opened.history(None, None, usize::MAX).unwrap();
+    let (found, more) = opened
+        .history(&super::super::Of::All, None, usize::MAX)
+        .unwrap();
     assert!(!more && !found.is_empty());
     for version in &found {
         let id = version.kept.id;

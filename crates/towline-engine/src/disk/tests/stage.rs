@@ -142,3 +142,23 @@ fn local_bytes_are_copied_only_while_they_are_the_right_ones() {
     assert_eq!(changed.err(), Some(StageFault::SourceChanged));
     assert!(place.litter().is_empty());
 }
+
+#[test]
+fn a_large_file_that_goes_past_the_cache_is_what_was_written() {
+    let place = TestRoot::new();
+    // Above the size from which blocks go past the cache, and with an end that is no whole block.
+    let text: Vec<u8> = (0..17 * 1024 * 1024 + 5_u32)
+        .flat_map(u32::to_le_bytes)
+        .collect();
+    let staged = StagedFile::begin(&place.root, shape(&text)).unwrap();
+    let mut parts: Vec<(usize, &[u8])> = text.chunks(1024 * 1024).enumerate().collect();
+    parts.reverse();
+    for (at, bytes) in parts {
+        staged.write_at(at as u64 * 1024 * 1024, bytes).unwrap();
+    }
+    // Across blocks, over what lies there: the usual way, and seen by both.
+    staged
+        .write_at(5_000_001, &text[5_000_001..5_010_000])
+        .unwrap();
+    staged.finish().unwrap();
+}

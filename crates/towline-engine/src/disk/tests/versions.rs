@@ -1,8 +1,8 @@
 //! What gives way is kept, found again, brought back, and pruned.
 
-use towline_core::versions::{Retention, VersionId};
+use towline_core::versions::{Policy, Retention, VersionId};
 
-use super::super::RestoreFault;
+use super::super::{Of, RestoreFault};
 use super::*;
 
 fn replace(place: &TestRoot, path: &str, text: &str) -> Outcome {
@@ -15,8 +15,8 @@ fn remove(place: &TestRoot, path: &str) -> Outcome {
 }
 
 fn history(place: &TestRoot, path: Option<&str>) -> Vec<(String, VersionId)> {
-    let path = path.map(rel);
-    let (found, more) = place.root.history(path.as_ref(), None, 1000).unwrap();
+    let of = path.map(rel).map_or(Of::All, Of::Path);
+    let (found, more) = place.root.history(&of, None, 1000).unwrap();
     assert!(!more);
     let each = |one: super::super::Version| (one.kept.path.as_str().to_owned(), one.kept.id);
     found.into_iter().map(each).collect()
@@ -66,7 +66,7 @@ fn a_restored_file_has_its_time_and_mode() {
         "old"
     ))));
     assert!(is_done(&remove(&place, "f")));
-    let (found, _) = place.root.history(None, None, 1).unwrap();
+    let (found, _) = place.root.history(&Of::All, None, 1).unwrap();
     assert_eq!((found[0].size, found[0].mtime), (3, LONG_AGO));
     restore(&place, "f", None).unwrap();
     assert_eq!(place.stamp("f").mtime, LONG_AGO);
@@ -172,7 +172,7 @@ fn pages_go_back_in_time_without_gaps() {
     place.commit(removals.collect());
     let (mut seen, mut before) = (Vec::new(), None);
     loop {
-        let (page, more) = place.root.history(None, before, 10).unwrap();
+        let (page, more) = place.root.history(&Of::All, before, 10).unwrap();
         seen.extend(page.iter().map(|version| version.kept.id));
         before = seen.last().copied();
         if !more {
@@ -190,7 +190,9 @@ fn the_old_go_by_age_and_the_oldest_by_room_and_never_within_a_minute() {
         place.write(name, &name.repeat(1000));
         assert!(is_done(&remove(&place, name)));
     }
-    let kept_at = place.root.history(None, None, 1).unwrap().0[0].kept.kept_at;
+    let kept_at = place.root.history(&Of::All, None, 1).unwrap().0[0]
+        .kept
+        .kept_at;
     let after = |seconds: i64| UnixNanos(kept_at.0 + seconds * 1_000_000_000);
     let tight = Retention {
         bytes_max: 2500,
@@ -214,6 +216,140 @@ fn the_old_go_by_age_and_the_oldest_by_room_and_never_within_a_minute() {
     place.write("d", "d");
     assert!(is_done(&remove(&place, "d")));
     restore(&place, "d", None).unwrap();
+}
+
+/// A moment that lies between what was done before and what is done after.
+fn moment(place: &TestRoot) -> UnixNanos {
+    // Change times are those of a clock that ticks every few milliseconds.
+    place.write("clock", "tick");
+    let first = place.stamp("clock").ctime;
+    loop {
+        place.write("clock", "tock");
+        let now = place.stamp("clock").ctime;
+        if now.0 > first.0 + 20_000_000 {
+            return UnixNanos(now.0 - 10_000_000);
+        }
+    }
+}
+
+#[test]
+fn a_directory_comes_back_to_a_moment_and_nothing_is_lost() {
+    let place = TestRoot::new();
+    place.write("d/changed", "old");
+    place.write("d/deep/deleted", "deleted");
+    place.write("d/same", "same");
+    place.write("d/blocked/inner", "inner");
+    place.write("elsewhere", "there");
+    let then = moment(&place);
+    assert!(is_done(&replace(&place, "d/changed", "new")));
+    assert!(is_done(&replace(&place, "d/changed", "newest")));
+    for gone in ["d/deep/deleted", "d/blocked/inner", "elsewhere"] {
+        assert!(is_done(&remove(&place, gone)));
+    }
+    fs::remove_dir(place.at("d/deep")).unwrap();
+    fs::remove_dir(place.at("d/blocked")).unwrap();
+    place.write("d/blocked", "a file now");
+    place.write("d/fresh", "fresh");
+    let wanted = place.root.what_lay(Some(&rel("d")), then).unwrap();
+    let paths: Vec<_> = wanted.iter().map(|(path, _)| path.as_str()).collect();
+    assert_eq!(paths, ["d/blocked/inner", "d/changed", "d/deep/deleted"]);
+    let came = place.root.bring_back(&wanted, then).unwrap();
+    assert_eq!((came.back.len(), came.failed), (2, 1));
+    assert_eq!(place.read("d/changed"), "old");
+    assert_eq!(place.read("d/deep/deleted"), "deleted");
+    assert_eq!(place.read("d/same"), "same");
+    assert_eq!(place.read("d/blocked"), "a file now");
+    assert_eq!(place.read("d/fresh"), "fresh");
+    assert!(!place.at("elsewhere").exists());
+    // What gave way is a version; so is what was in between.
+    let kept: Vec<_> = history(&place, Some("d/changed"));
+    assert_eq!(kept.len(), 2);
+    restore(&place, "d/changed", None).unwrap();
+    assert_eq!(place.read("d/changed"), "newest");
+    // The rest of the folder follows when it is asked for.
+    let wanted = place.root.what_lay(None, then).unwrap();
+    let came = place.root.bring_back(&wanted, then).unwrap();
+    assert_eq!(came.failed, 1);
+    assert_eq!(place.read("elsewhere"), "there");
+    assert!(place.litter().is_empty());
+}
+
+#[test]
+fn what_has_lain_there_all_the_time_does_not_give_way() {
+    let place = TestRoot::new();
+    place.write("f", "old");
+    assert!(is_done(&remove(&place, "f")));
+    place.write("f", "mine");
+    let before = UnixNanos(place.stamp("f").ctime.0 - 1);
+    let then = moment(&place);
+    let wanted = vec![(rel("f"), history(&place, Some("f"))[0].1)];
+    let came = place.root.bring_back(&wanted, then).unwrap();
+    assert_eq!((came.back.len(), came.failed), (0, 0));
+    assert_eq!(place.read("f"), "mine");
+    let came = place.root.bring_back(&wanted, before).unwrap();
+    assert_eq!((came.back.len(), came.failed), (1, 0));
+    assert_eq!(place.read("f"), "old");
+    restore(&place, "f", None).unwrap();
+    assert_eq!(place.read("f"), "mine");
+}
+
+#[test]
+fn histories_are_of_a_directory_and_of_what_is_deleted() {
+    let place = TestRoot::new();
+    for path in ["a", "d/one", "d/two", "dd"] {
+        place.write(path, "first");
+        assert!(is_done(&replace(&place, path, "second")));
+    }
+    for path in ["a", "d/one"] {
+        assert!(is_done(&remove(&place, path)));
+    }
+    let paths = |of: &Of| {
+        let (found, more) = place.root.history(of, None, 100).unwrap();
+        assert!(!more);
+        let path = |version: super::super::Version| version.kept.path.as_str().to_owned();
+        found.into_iter().map(path).collect::<Vec<_>>()
+    };
+    assert_eq!(paths(&Of::Below(rel("d"))), ["d/one", "d/two", "d/one"]);
+    assert_eq!(paths(&Of::Deleted(None)), ["d/one", "a"]);
+    assert_eq!(paths(&Of::Deleted(Some(rel("d")))), ["d/one"]);
+    // A page that begins later names no older version of what the first page named.
+    let (first, more) = place.root.history(&Of::Deleted(None), None, 1).unwrap();
+    assert!(more);
+    let before = first[0].kept.id;
+    let (rest, more) = place
+        .root
+        .history(&Of::Deleted(None), Some(before), 10)
+        .unwrap();
+    assert!(!more);
+    assert_eq!(rest.len(), 1);
+    assert_eq!(rest[0].kept.path, rel("a"));
+}
+
+#[test]
+fn a_staggered_store_thins_out_what_is_old_path_by_path() {
+    let place = TestRoot::new();
+    for text in ["one", "two", "three"] {
+        for name in ["a", "b"] {
+            place.write(name, text);
+            assert!(is_done(&remove(&place, name)));
+        }
+    }
+    let kept_at = place.root.history(&Of::All, None, 1).unwrap().0[0]
+        .kept
+        .kept_at;
+    let staggered = Retention {
+        policy: Policy::Staggered,
+        ..Retention::default()
+    };
+    let after = |days: i64| UnixNanos(kept_at.0 + days * 86_400_000_000_000);
+    let prune = |now| place.root.prune_at(now, &staggered, &|| false).unwrap();
+    prune(UnixNanos(kept_at.0 + 3_600_000_000_000));
+    assert_eq!(history(&place, None).len(), 6);
+    prune(after(2));
+    let left = history(&place, None);
+    assert_eq!(left.len(), 2);
+    restore(&place, "a", None).unwrap();
+    assert_eq!(place.read("a"), "one");
 }
 
 #[test]

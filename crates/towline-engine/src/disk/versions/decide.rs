@@ -23,7 +23,7 @@ use super::super::handle::{Directory, Kind, Mark, set_mtime};
 use super::super::hash::{Reading, read_now};
 use super::super::parents::{Missing, Parents, remove_empty_above};
 use super::super::root::Root;
-use super::restore::no_way;
+use super::restore::way_fault;
 use super::{Keeper, RestoreFault, now};
 
 /// Which version of a path stays.
@@ -132,7 +132,7 @@ impl Decision<'_> {
         let (mut from, mut to) = (Parents::new(root), Parents::new(root));
         let source = from.of(copy, Missing::Refuse)?;
         let mark = mark_if_any(source, copy.file_name())?.ok_or(RestoreFault::Unknown)?;
-        let directory = to.of(path, Missing::Make).map_err(no_way)?;
+        let directory = to.of(path, Missing::Make).map_err(way_fault)?;
         let name = path.file_name();
         match mark_if_any(directory, name)? {
             None => source.rename_new(copy.file_name(), directory, name)?,

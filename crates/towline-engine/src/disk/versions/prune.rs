@@ -1,9 +1,12 @@
-//! Removes versions that are too old, and the oldest when all of them take too much room.
+//! Removes versions that are too old or too many of one path, and the oldest when all of them take too
+//! much room.
 //!
 //! Runs soon after a root is opened, once a day, and at most once a minute while versions take too much
-//! room. Days are read from the oldest on, line by line, so memory does not grow with their number. No
-//! version goes within its first minute.
+//! room. Days are read from the oldest on, line by line, so memory does not grow with their number; a
+//! staggered store remembers 48 bytes for each path that has older ones. No version goes within its
+//! first minute.
 
+use std::collections::BTreeMap;
 use std::io;
 use std::time::{Duration, Instant};
 
@@ -12,7 +15,7 @@ use towline_core::versions::{Kept, Retention, may_go};
 use super::super::handle::{Directory, Kind};
 use super::super::pool::lock;
 use super::super::root::Root;
-use super::{NAMES, VERSIONS_DIRECTORY, mark_of_version, now, number_of, read_names};
+use super::{NAMES, VERSIONS_DIRECTORY, mark_of_version, now, number_of, read_names, short_of};
 use towline_wire::entry::UnixNanos;
 use towline_wire::rel_path::MARKER_DIRECTORY;
 
@@ -67,8 +70,16 @@ impl Root {
         is_ending: &dyn Fn() -> bool,
     ) -> io::Result<(u64, u64)> {
         let bytes_max = retention.bytes_max(self.top().filesystem_bytes()?);
-        let too_old = |kept: &Kept| retention.is_too_old(kept.kept_at, now);
-        let mut bytes = self.sweep(is_ending, |kept, _| too_old(kept))?;
+        let mut slots = BTreeMap::new();
+        let mut bytes = self.sweep(is_ending, |kept, _| {
+            if retention.is_too_old(kept.kept_at, now) {
+                return true;
+            }
+            // Versions of a path come oldest first.
+            retention
+                .slot(kept.kept_at, now)
+                .is_some_and(|slot| slots.insert(short_of(&kept.path), slot) == Some(slot))
+        })?;
         if bytes > bytes_max {
             let goal = bytes_max / 100 * PRUNED_TO_PERCENT;
             let mut left = bytes;

@@ -16,7 +16,7 @@ use super::super::handle::{Directory, Kind};
 use super::super::outcome::held_reason;
 use super::super::parents::{Missing, Parents};
 use super::super::root::Root;
-use super::{Keeper, mark_of_version, read_names};
+use super::{Keeper, Of, mark_of_version, read_names};
 
 /// Why a version was not brought back; nothing was changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,15 +46,6 @@ impl From<io::Error> for RestoreFault {
     }
 }
 
-/// What a fault on the way to a place means.
-pub(super) fn no_way(fault: io::Error) -> RestoreFault {
-    if fault.kind() == io::ErrorKind::NotADirectory {
-        RestoreFault::NoWay
-    } else {
-        fault.into()
-    }
-}
-
 impl Root {
     /// Brings a version of this path back; the newest when none is named. Durable when it returns.
     pub(crate) fn restore(
@@ -72,7 +63,7 @@ impl Root {
         }
         let (id, day) = self.find(path, id)?;
         let mut parents = Parents::new(self);
-        let directory = parents.of(path, Missing::Make).map_err(no_way)?;
+        let directory = parents.of(path, Missing::Make).map_err(way_fault)?;
         let (name, number) = (path.file_name(), id.number.to_string());
         match mark_if_any(directory, name)? {
             None => day.rename_new(&number, directory, name)?,
@@ -105,7 +96,7 @@ impl Root {
         let id = match id {
             Some(id) => id,
             None => {
-                let (newest, _) = self.history(Some(path), None, 1)?;
+                let (newest, _) = self.history(&Of::Path(path.clone()), None, 1)?;
                 newest.first().ok_or(RestoreFault::Unknown)?.kept.id
             }
         };
@@ -122,5 +113,14 @@ impl Root {
             }
         }
         Err(RestoreFault::Unknown)
+    }
+}
+
+/// Why a directory on the way cannot be used.
+pub(super) fn way_fault(fault: io::Error) -> RestoreFault {
+    if fault.kind() == io::ErrorKind::NotADirectory {
+        RestoreFault::NoWay
+    } else {
+        fault.into()
     }
 }

@@ -28,36 +28,50 @@ async fn a_file_of_64_mib_and_some_bytes_arrives_from_two_sources() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_inserted_byte_costs_less_than_three_chunks() {
-    let shelf = Shelf::new();
-    let mut world = World::new();
-    let source = world.source(1, &shelf).await;
+async fn small_changes_of_a_large_file_cost_a_few_parts() {
     let old = noise(32 << 20, 1);
-    world.here.add("big", &old);
-    let expected = Expected::Stamped(world.here.stamp("big"));
-    let mut new = old;
-    new.insert(17_000_000, 0x55);
-    let content = shelf.add("big", &new);
-    let came = world
-        .apply(vec![Step {
-            expected,
-            ..make("big", content, &[source])
-        }])
-        .await;
-    assert!(came.outcomes.values().all(is_done));
-    assert!(world.here.bytes("big") == new);
-    let average = u64::from(ChunkSizes::of_file(new.len() as u64).average);
-    let fetched = world.progress.read().bytes_fetched;
-    assert!(
-        fetched > 0 && fetched < 3 * average,
-        "{fetched} bytes fetched"
-    );
-    // On the wire: the chunks, about 37 bytes for each of the 400 chunk names, and headers.
-    let received = world.connection(0).stats().udp_rx.bytes;
-    assert!(
-        received < 3 * average + 64 * 1024,
-        "{received} bytes received"
-    );
+    let inserted = |at: usize| {
+        let mut new = old.clone();
+        new.insert(at, 0x55);
+        new
+    };
+    let mut overwritten = old.clone();
+    overwritten[20_000_000..20_004_096].copy_from_slice(&noise(4096, 3));
+    let appended = [&old[..], &noise(300_000, 4)].concat();
+    let cut = old[..30_000_001].to_vec();
+    let changes = [
+        (inserted(17_000_000), 0),
+        (inserted(0), 0),
+        (overwritten, 4096),
+        (appended, 300_000),
+        (cut, 0),
+    ];
+    for (new, fresh) in changes {
+        let shelf = Shelf::new();
+        let mut world = World::new();
+        let source = world.source(1, &shelf).await;
+        world.here.add("big", &old);
+        let expected = Expected::Stamped(world.here.stamp("big"));
+        let content = shelf.add("big", &new);
+        let came = world
+            .apply(vec![Step {
+                expected,
+                ..make("big", content, &[source])
+            }])
+            .await;
+        assert!(came.outcomes.values().all(is_done));
+        assert!(world.here.bytes("big") == new);
+        // The parts at both ends of what is new.
+        let parts = fresh + 4 * u64::from(ChunkSizes::OF_PARTS.max);
+        let fetched = world.progress.read().bytes_fetched;
+        assert!(
+            fetched > 0 && fetched < parts,
+            "{fetched} bytes fetched for {fresh} new ones"
+        );
+        // On the wire: about 37 bytes for each of the 400 chunk names and of the parts' names, and headers.
+        let received = world.connection(0).stats().udp_rx.bytes;
+        assert!(received < parts + 64 * 1024, "{received} bytes received");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -8,7 +8,7 @@ use quinn::Connection;
 use tempfile::TempDir;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
-use towline_core::io::{ApplyId, Expected, Outcome, Step};
+use towline_core::io::{ApplyId, Expected, IndexOf, Outcome, Step};
 use towline_core::records::{DiskStamp, RootPath};
 use towline_wire::entry::{Content, UnixNanos};
 use towline_wire::ids::{ContentHash, DeviceId, FolderId};
@@ -154,7 +154,12 @@ impl Folders for Shelf {
         (folder == FOLDER).then(|| self.root_now())
     }
 
-    fn with_content(&self, folder: FolderId, hash: ContentHash) -> Vec<(RelPath, DiskStamp)> {
+    fn with_content(
+        &self,
+        folder: FolderId,
+        hash: ContentHash,
+        _of: IndexOf,
+    ) -> Vec<(RelPath, DiskStamp)> {
         let rows = self.rows.lock().unwrap();
         rows.get(&hash)
             .filter(|_| folder == FOLDER)

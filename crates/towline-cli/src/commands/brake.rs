@@ -1,0 +1,89 @@
+//! `towline brake`: mass changes of peers that wait for a person.
+
+use std::path::Path;
+
+use towline_engine::LocalClient;
+use towline_engine::view::{BrakedView, CommandView, FolderView, View};
+
+use super::find_peer;
+use super::folder::find_folder;
+use super::peers::short;
+use crate::BrakeAction;
+use crate::output::{Failure, Output};
+use crate::plain::plain;
+
+pub(crate) async fn run(
+    home: &Path,
+    folder: Option<String>,
+    action: Option<BrakeAction>,
+    output: &Output,
+) -> Result<(), Failure> {
+    let mut client = LocalClient::connect(home).await?;
+    let view = client.view().await?;
+    let (command, done) = match action {
+        None => {
+            let folder = find_folder(&view, &folder.unwrap_or_default())?;
+            output.say(&folder.braked, || {
+                if folder.braked.is_empty() {
+                    return "Nothing waits.".to_owned();
+                }
+                lines(&view, folder).join("\n")
+            });
+            return Ok(());
+        }
+        Some(BrakeAction::Release { folder, peer }) => {
+            let (folder, peer) = named(&view, &folder, &peer)?;
+            (
+                CommandView::ReleaseBrake { folder, peer },
+                "It goes on; what it takes away goes to the versions.",
+            )
+        }
+        Some(BrakeAction::Undo { folder, peer }) => {
+            let (folder, peer) = named(&view, &folder, &peer)?;
+            (
+                CommandView::UndoBraked { folder, peer },
+                "What waited stays, and comes back on every device.",
+            )
+        }
+    };
+    let answer = client.command(command).await?;
+    output.say(&answer, || done.to_owned());
+    Ok(())
+}
+
+/// What waits in a folder, one line each.
+pub(crate) fn lines(view: &View, folder: &FolderView) -> Vec<String> {
+    let line = |braked: &BrakedView| {
+        let BrakedView {
+            peer,
+            deletes,
+            overwrites,
+        } = braked;
+        format!(
+            "{} deletes {deletes} and overwrites {overwrites}; `towline brake release {} {}` lets it go on, `towline brake undo ...` brings all back",
+            name(view, peer),
+            short(&folder.id),
+            short(peer)
+        )
+    };
+    folder.braked.iter().map(line).collect()
+}
+
+/// What a device is called; its id where it is no peer of this one.
+fn name(view: &View, id: &str) -> String {
+    let known = view.peers.iter().find(|peer| peer.id == id);
+    known.map_or_else(|| short(id).to_owned(), |peer| plain(&peer.name))
+}
+
+/// The ids of the folder and of the device that a person means. Who made a mass change need not be a peer
+/// of this device.
+fn named(view: &View, folder: &str, peer: &str) -> Result<(String, String), Failure> {
+    let folder = find_folder(view, folder)?;
+    let mut strangers = folder.braked.iter().map(|braked| &braked.peer);
+    let stranger = strangers.find(|id| !peer.is_empty() && id.starts_with(peer));
+    let id = match stranger {
+        Some(id) => id.clone(),
+        None => find_peer(view, peer)?.id.clone(),
+    };
+    Ok((folder.id.clone(), id))
+}

@@ -1,0 +1,136 @@
+//! Sweeps: what a person decides for many paths at once, carried out a page at a time.
+//!
+//! *Override* makes what lies here what all peers shall have: a write of our own on top of all that
+//! they know, and a delete where only they have something. *Revert* gives up what was changed only
+//! here: such rows yield, and the plan does the rest. *Tell* is what follows when a folder no longer
+//! only receives: what was kept from peers is told.
+//!
+//! Every page is one durable batch that is right by itself, so a sweep that is cut short by a crash has
+//! done a part of what was asked and nothing else. Telling goes on by itself when the device starts
+//! again; the others show what is left, and a person asks once more. *Undo* is an override of what a mass
+//! change would take away here, and nothing else.
+
+use towline_wire::entry::{Actor, Content, Entry, UnixNanos};
+use towline_wire::ids::DeviceId;
+
+use crate::folder::brake::harm;
+use crate::folder::observe::Draft;
+use crate::folder::plan::{Action, is_adoptable, is_on_disk, plan, written};
+use crate::io::NeedsOf;
+use crate::records::{Need, OurRow, Reach};
+
+/// What is decided for many paths.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Sweep {
+    /// What lies here is what all shall have.
+    Override,
+    /// What was changed only here is given up.
+    Revert,
+    /// What was changed only here is told.
+    Tell,
+    /// What a device's mass change would take away here stays, and comes back everywhere.
+    Undo(DeviceId),
+}
+
+/// What becomes of a path's need when it was swept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum After {
+    /// Nothing is left to be done there.
+    Settled,
+    /// The plan looks at it.
+    Planned,
+}
+
+impl Sweep {
+    /// Which paths are swept.
+    pub(crate) const fn over(self) -> NeedsOf {
+        match self {
+            Self::Override => NeedsOf::Everything,
+            Self::Revert | Self::Tell => NeedsOf::Local,
+            Self::Undo(_) => NeedsOf::Ours,
+        }
+    }
+
+    /// What our row at a path becomes, if it is concerned.
+    pub(crate) fn at(self, need: &Need, us: Actor) -> Option<(Draft, After)> {
+        match self {
+            Self::Override => overriding(need, us).map(|draft| (draft, After::Settled)),
+            Self::Undo(device) if would_take(need, us) == Some(device) => {
+                overriding(need, us).map(|draft| (draft, After::Settled))
+            }
+            Self::Undo(_) => None,
+            Self::Revert => reverting(need).map(|draft| (draft, After::Planned)),
+            Self::Tell => telling(need, us).map(|draft| (draft, After::Planned)),
+        }
+    }
+}
+
+/// What we have, on top of all that is known of the path; `None` where peers have it already.
+pub(crate) fn overriding(need: &Need, us: Actor) -> Option<Draft> {
+    let ours = need.ours.as_ref();
+    let differs = |entry: &Entry| !is_on_disk(ours, entry);
+    if !need.theirs.iter().any(|(_, entry)| differs(entry)) {
+        return None;
+    }
+    let known = ours
+        .map(|row| row.entry.version.clone())
+        .unwrap_or_default();
+    let version = need
+        .theirs
+        .iter()
+        .fold(known, |known, (_, entry)| known.merged(&entry.version));
+    if !is_adoptable(&version) {
+        return None;
+    }
+    let content = ours.map_or(Content::Absent, |row| row.entry.content.clone());
+    let mtime = ours.map_or(UnixNanos::default(), |row| row.entry.mtime);
+    Some(Draft {
+        entry: Entry {
+            mtime,
+            ..written(&need.path, version, content, us)
+        },
+        stamp: ours.and_then(|row| row.stamp),
+        reach: Reach::Everyone,
+    })
+}
+
+/// Who wrote that what lies here shall go, whether somebody is connected who has what shall come or not.
+pub(crate) fn would_take(need: &Need, us: Actor) -> Option<DeviceId> {
+    let everybody = need.theirs.iter().map(|(device, _)| *device).collect();
+    let planned = plan(std::slice::from_ref(need), &everybody, us);
+    planned
+        .into_iter()
+        .find_map(|planned| match planned.action {
+            Action::Step(step) => harm(need, &step).map(|(device, _)| device),
+            Action::Settled | Action::Adopt { .. } | Action::Wait(_) => None,
+        })
+}
+
+/// A change gives way where there is something to go back to: what peers have, or nothing where it is
+/// new. What all knew once and nobody has any more stays.
+fn reverting(need: &Need) -> Option<Draft> {
+    let row = need.ours.as_ref()?;
+    match row.reach {
+        Reach::Added => Some(with_reach(row, Reach::Yields)),
+        Reach::Changed if !need.theirs.is_empty() || row.entry.content == Content::Absent => {
+            Some(with_reach(row, Reach::Yields))
+        }
+        Reach::Changed | Reach::Everyone | Reach::Yields => None,
+    }
+}
+
+/// What was told to nobody becomes a write of ours now.
+fn telling(need: &Need, us: Actor) -> Option<Draft> {
+    let row = need.ours.as_ref()?;
+    let mut draft = with_reach(row, Reach::Everyone);
+    draft.entry.author = draft.entry.version.bump(us);
+    row.reach.is_local(&row.entry.content).then_some(draft)
+}
+
+fn with_reach(row: &OurRow, reach: Reach) -> Draft {
+    Draft {
+        entry: row.entry.clone(),
+        stamp: row.stamp,
+        reach,
+    }
+}

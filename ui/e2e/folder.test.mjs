@@ -68,6 +68,9 @@ journey("a version is found by its path and restored", "Notes", "History", async
   await page.getByRole("heading", { name: "Versions of plan.txt" }).waitFor();
   await press(page, "Show all paths");
   await see(page, "recipes/bread.md");
+  await page.getByRole("switch", { name: "Only deleted files" }).check();
+  await gone(page, "recipes/bread.md");
+  await see(page, "letters/landlord.odt");
 });
 
 journey("a folder is brought back to a moment", "Notes", "History", async (page) => {
@@ -81,6 +84,7 @@ journey("a folder is brought back to a moment", "Notes", "History", async (page)
   await picture(page, "journey-moment");
   await inDialog(page, "Bring back");
   await see(page, "Bringing files back…");
+  await page.getByRole("progressbar", { name: "Files that are brought back" }).waitFor();
   await see(page, /\d files brought back, 1 could not be/);
 });
 

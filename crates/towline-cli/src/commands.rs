@@ -7,6 +7,7 @@ pub(crate) mod history;
 pub(crate) mod limits;
 pub(crate) mod pairing;
 pub(crate) mod peers;
+pub(crate) mod rules;
 pub(crate) mod settings;
 pub(crate) mod status;
 pub(crate) mod up;

@@ -124,6 +124,8 @@ enum Command {
         /// The folder's label, or the beginning of its id.
         folder: Option<String>,
     },
+    /// Show what a folder ignores, or change it; the syntax is that of .gitignore files.
+    Rules(RulesArguments),
     /// Show or change how fast content moves, when, and on which networks.
     Limits {
         #[command(subcommand)]
@@ -137,6 +139,49 @@ enum Command {
     },
     /// End the running engine in good order.
     Stop,
+}
+
+#[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
+struct RulesArguments {
+    /// The folder's label, or the beginning of its id.
+    #[arg(required = true)]
+    folder: Option<String>,
+    #[command(subcommand)]
+    action: Option<RulesAction>,
+}
+
+#[derive(Debug, Subcommand)]
+enum RulesAction {
+    /// Replace rules by the text of a file.
+    Set {
+        /// The folder's label, or the beginning of its id.
+        folder: String,
+        #[command(flatten)]
+        texts: RulesTexts,
+    },
+    /// Show what rules would ignore of what lies here, without using them; those that are not named
+    /// are the present ones.
+    Test {
+        /// The folder's label, or the beginning of its id.
+        folder: String,
+        #[command(flatten)]
+        texts: RulesTexts,
+        /// How many paths, at most 1000.
+        #[arg(long, default_value_t = 50)]
+        limit: u32,
+    },
+}
+
+/// Texts of rules.
+#[derive(Debug, Args)]
+struct RulesTexts {
+    /// A file with the rules that travel with the folder to every device; - reads standard input.
+    #[arg(long, value_name = "FILE")]
+    shared: Option<PathBuf>,
+    /// A file with the rules of this device alone, which come after them; - reads standard input.
+    #[arg(long, value_name = "FILE")]
+    local: Option<PathBuf>,
 }
 
 /// How the engine runs.
@@ -461,6 +506,23 @@ fn run(arguments: Arguments, output: &Output) -> Result<(), Failure> {
                 action: None,
                 folder,
             } => commands::conflicts::list(&home, &folder.unwrap_or_default(), output).await,
+            Command::Rules(RulesArguments { folder, action }) => match action {
+                None => {
+                    let folder = folder.unwrap_or_default();
+                    commands::rules::show(&home, &folder, output).await
+                }
+                Some(RulesAction::Set { folder, texts }) => {
+                    commands::rules::set(&home, &folder, (texts.shared, texts.local), output).await
+                }
+                Some(RulesAction::Test {
+                    folder,
+                    texts,
+                    limit,
+                }) => {
+                    let texts = (texts.shared, texts.local);
+                    commands::rules::test(&home, &folder, texts, limit, output).await
+                }
+            },
             Command::Limits { action } => commands::limits::run(&home, action, output).await,
             Command::Status { watch: true } => commands::status::watch(&home, output).await,
             Command::Status { watch: false } => commands::status::run(&home, output).await,

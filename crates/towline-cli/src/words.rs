@@ -79,6 +79,12 @@ pub(crate) fn refusal(code: &str, detail: Option<&str>) -> String {
         "conflict_name" | "conflict_kind" => {
             "there is no room beside the file under a name that this disk can hold"
         }
+        "rules_too_long" => "rules have at most 1 MiB; shorten them",
+        "rules_disk_full" => "the disk is full; nothing was changed, make room",
+        "rules_read_only" => "the folder's disk is read-only; nothing was changed",
+        "rules_no_access" => {
+            "this user may not read or write .towlineignore in the folder; look at its permissions"
+        }
         "moment" => "this is no moment of the calendar",
         "restoring" => {
             "the folder is being brought back to a moment already; wait for it, or cancel it"
@@ -237,6 +243,9 @@ pub(crate) fn held_back(reason: &str) -> &str {
         "kind" => "neither file, directory nor link; such things are not synced",
         "disk_full" => "the disk is full; make room and it goes on by itself",
         "read_only" => "the disk is read-only",
+        "ignored" => {
+            "it was deleted elsewhere and stays for what is ignored in it; remove that, or the rule"
+        }
         other => other,
     }
 }

@@ -8,15 +8,16 @@
 //!
 //! `look` knows the root and the scans, `observe` what they mean, `exchange` the index pages out and
 //! in, [`verdict`] who wins, [`plan`] what is to be done, `gate` and `brake` what of it may be done now, `walk` when,
-//! `settle` what came of it, `sweep` what a person decides for many paths, and `decide` makes the
-//! decisions. This file holds the jobs. Never here: bytes, files, tasks, text for
-//! people.
+//! `settle` what came of it, `sweep` what a person decides for many paths, [`rules`] and `heed` what is
+//! ignored, and `decide` makes the decisions. This file holds the jobs. Never here: bytes, files,
+//! tasks, text for people.
 
 mod brake;
 pub mod conflict;
 mod decide;
 mod exchange;
 mod gate;
+mod heed;
 mod look;
 mod observe;
 pub mod plan;
@@ -40,6 +41,7 @@ use crate::folder::exchange::Exchange;
 use crate::folder::look::{Breadth, Look, Next, PageOf, Root};
 use crate::folder::observe::{Departures, Gone, Sighting};
 use crate::folder::plan::{Planned, PlannedStep};
+use crate::folder::rules::{RuleSet, Rules, RulesMark};
 use crate::folder::settle::settled_paths;
 use crate::folder::sweep::Sweep;
 use crate::folder::walk::{Ask, NEEDS_PAGE, Walk};
@@ -131,6 +133,11 @@ pub struct Folder {
     exchange: Exchange,
     /// What the root remembers of the store's age, as far as we know.
     noted: Option<Age>,
+    rules: Rules,
+    /// What the disk was told of them.
+    heeded: Rules,
+    /// The rules under which the list of needs was made, or is about to be.
+    needs_under: RulesMark,
     applied: u64,
 }
 
@@ -143,6 +150,8 @@ enum Job {
     /// Our rows after a position that a rollback makes doubtful: they become writes of the present
     /// actor. See [`Folder::is_doubtful`].
     Disown(Actor, Sequence),
+    /// Other rules hold: the list of needs is made anew.
+    RenewNeeds(RulesMark),
     /// What a person has said of the brake is made durable.
     KeepBrakes,
     /// What a person has decided for many paths, from after this path on.
@@ -187,12 +196,20 @@ impl Folder {
             record,
             last_sequence,
             have,
+            needs_under,
             totals,
             brakes,
         } = restored;
         let id = record.id;
+        let rules = Rules {
+            shared: RuleSet::default(),
+            local: RuleSet::parse(&record.settings.local_rules),
+        };
         Self {
             record,
+            rules,
+            heeded: Rules::default(),
+            needs_under,
             us,
             first_sequence: last_sequence,
             last_sequence,
@@ -236,7 +253,7 @@ impl Folder {
                 self.jobs.push_back(Job::Sweep(Sweep::Undo(device), None));
             }
             FolderInput::Revert => self.jobs.push_back(Job::Sweep(Sweep::Revert, None)),
-            FolderInput::Disk(event) => self.handle_disk(event),
+            FolderInput::Disk(event) => self.handle_disk(event, outbox),
             FolderInput::Rows(rows) => self.handle_rows(now, rows, outbox),
             FolderInput::Needs(needs, end) => self.handle_needs(now, needs, end, outbox),
             FolderInput::Index(peer, rows, end) if peer == self.us.device => {
@@ -287,6 +304,7 @@ impl Folder {
         }
         // What waited for the former settings may go on, and the other way round.
         self.walk.release_all();
+        self.local_rules(outbox);
     }
 
     /// A folder that does not only receive keeps nothing from its peers.
@@ -448,7 +466,7 @@ impl Folder {
 
     // --- what comes in ---------------------------------------------------------------------------
 
-    fn handle_disk(&mut self, event: DiskEvent) {
+    fn handle_disk(&mut self, event: DiskEvent, outbox: &mut Outbox) {
         if self.look.root() == Root::Closed {
             // It left the disk before it was closed.
             return;
@@ -462,22 +480,29 @@ impl Folder {
                 self.walk.release_all();
                 self.walk.unshelve();
                 self.walk.interrupt();
+                self.heed_anew(outbox);
             }
             DiskEvent::Root(Err(fault)) => {
                 self.look.lost(fault);
                 self.walk.interrupt();
             }
+            DiskEvent::SharedRules(shared) => self.shared_rules(shared, outbox),
             DiskEvent::Disturbed(scope) => self.look.want(scope),
             DiskEvent::Scanned {
                 scan,
                 found,
                 absent,
+                overlooked,
                 held_back,
                 end,
             } => match self.look.page(scan, held_back, end) {
                 PageOf::Abandoned => {}
                 PageOf::Running => {
-                    let sighting = Sighting { found, absent };
+                    let sighting = Sighting {
+                        found,
+                        absent,
+                        overlooked,
+                    };
                     self.jobs
                         .push_back(Job::Observe(scan, sighting, Departures::Later));
                 }
@@ -595,6 +620,15 @@ impl Folder {
                 self.persist(now, vec![forget], Vec::new(), Conclusion::Other, outbox);
                 true
             }
+            Some(Job::RenewNeeds(under)) => {
+                self.walk.want();
+                let renew = StoreOp::RenewNeeds {
+                    folder: self.record.id,
+                    under,
+                };
+                self.persist(now, vec![renew], Vec::new(), Conclusion::Other, outbox);
+                true
+            }
             Some(Job::Disown(former, after)) => {
                 outbox.store(StoreRequest::LoadIndex {
                     folder: self.record.id,
@@ -612,6 +646,8 @@ impl Folder {
                 true
             }
             Some(Job::Sweep(Sweep::Tell, None)) if self.totals.local_changes == 0 => true,
+            // Where no peer has ever told anything there is nothing to go back to.
+            Some(Job::Sweep(Sweep::Revert, _)) if self.have.is_empty() => true,
             Some(Job::Sweep(sweep, after)) => {
                 outbox.store(StoreRequest::LoadNeeds {
                     folder: self.record.id,

@@ -16,6 +16,7 @@ use towline_wire::rel_path::RelPath;
 use towline_wire::signal::{ClientMessage, ServerMessage};
 
 use crate::command::{Answer, Command, CommandId, Refusal};
+use crate::folder::rules::{RuleSet, Rules};
 use crate::records::{DiskStamp, Need, OurRow, RootPath, StoreOp, Totals};
 
 /// Something that happened to the device.
@@ -196,6 +197,9 @@ pub enum DiskRequest {
     /// Notes in the root how old the store is; a later note replaces an earlier one. Not answered.
     /// A root that is not open forgets it.
     NoteAge(Age),
+    /// From now on, neither scans look at what these rules ignore nor steps touch it. A root that was
+    /// just opened heeds none. Not answered.
+    Heed(Rules),
 }
 
 /// How far our index of one folder has come, as its root remembers it.
@@ -254,6 +258,9 @@ pub enum DiskEvent {
     Prepared(Result<(), RootFault>),
     /// The root is usable, with the age that it remembers of this device's store; or it is not.
     Root(Result<Option<Age>, RootFault>),
+    /// The rules that travel with the folder, as its root has them now: before `Root` tells that it
+    /// is usable, and before the pages of a scan that may have met others.
+    SharedRules(RuleSet),
     /// Something below these paths may have changed.
     Disturbed(ScanScope),
     /// A page of a scan.
@@ -264,6 +271,9 @@ pub enum DiskEvent {
         found: Vec<Found>,
         /// Paths of our rows where nothing lies any more, seen without a read error.
         absent: Vec<RelPath>,
+        /// Paths of our rows that are ignored, and so were not looked at; those without a stamp are
+        /// left out.
+        overlooked: Vec<RelPath>,
         /// What cannot be read or named; unknown, not deleted.
         held_back: Vec<HeldBack>,
         /// Whether the scan ends with this page.
@@ -315,13 +325,20 @@ pub enum HeldReason {
     DiskFull,
     /// The filesystem is mounted read-only.
     ReadOnly,
+    /// What must go, or make room, is ignored here or holds what is ignored.
+    Ignored,
 }
 
 impl HeldReason {
     /// Whether trying again, with nothing else changed in the folder, can succeed.
     pub const fn passes_with_time(self) -> bool {
         match self {
-            Self::Unreadable | Self::Unwritable | Self::DiskFull | Self::ReadOnly => true,
+            // What is ignored goes without anybody being told.
+            Self::Unreadable
+            | Self::Unwritable
+            | Self::DiskFull
+            | Self::ReadOnly
+            | Self::Ignored => true,
             Self::Name | Self::Kind => false,
         }
     }

@@ -11,6 +11,8 @@ use towline_wire::ids::{DeviceId, FolderId, Incarnation, Sequence};
 use towline_wire::pairing::CompareString;
 use towline_wire::rel_path::RelPath;
 
+use crate::folder::rules::RulesMark;
+
 pub mod settings;
 mod traffic;
 
@@ -78,6 +80,19 @@ pub struct DiskStamp {
     pub file_id: u64,
 }
 
+/// Steps of file times on filesystems that keep them coarsely: 100 ns, 1 us, 10 ms, 1 s and 2 s (NTFS,
+/// APFS of old, exFAT, ext3 and FAT).
+const TIME_GRAINS_NS: [i64; 5] = [100, 1_000, 10_000_000, 1_000_000_000, 2_000_000_000];
+
+/// Whether a disk that was asked for one file time may show the other because it keeps no finer ones.
+pub fn is_coarse_form(shown: UnixNanos, asked: UnixNanos) -> bool {
+    let cut = |grain: i64| asked.0.checked_sub(asked.0.rem_euclid(grain));
+    shown == asked
+        || TIME_GRAINS_NS
+            .iter()
+            .any(|grain| cut(*grain) == Some(shown.0))
+}
+
 /// Our own record of a path.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OurRow {
@@ -85,7 +100,8 @@ pub struct OurRow {
     pub entry: Entry,
     /// Our index position of it.
     pub sequence: Sequence,
-    /// What the disk showed when the entry was true; `None` for tombstones.
+    /// What the disk showed when the entry was true; `None` for tombstones, and for what was not
+    /// looked at since it became ignored.
     pub stamp: Option<DiskStamp>,
     /// Who is told of it.
     pub reach: Reach,
@@ -117,6 +133,13 @@ impl Reach {
             Self::Changed | Self::Added => true,
             Self::Yields => *content != Content::Absent,
         }
+    }
+}
+
+impl OurRow {
+    /// Whether nobody knows whether what the row tells of still lies there.
+    pub fn is_unseen(&self) -> bool {
+        self.stamp.is_none() && self.entry.content != Content::Absent
     }
 }
 
@@ -260,6 +283,21 @@ pub enum StoreOp {
         /// The paths.
         paths: Vec<RelPath>,
     },
+    /// Puts every path at which a peer's record is not exactly ours on the list of needs again, and
+    /// remembers under which ignore rules.
+    RenewNeeds {
+        /// Which folder.
+        folder: FolderId,
+        /// The rules.
+        under: RulesMark,
+    },
+    /// Our rows at these paths lose their stamps: nobody knows whether they are still true.
+    ForgetStamps {
+        /// Which folder.
+        folder: FolderId,
+        /// The paths.
+        paths: Vec<RelPath>,
+    },
 }
 
 /// What a store holds when a device starts.
@@ -286,6 +324,8 @@ pub struct RestoredFolder {
     pub last_sequence: Sequence,
     /// How far we have each peer's index.
     pub have: BTreeMap<DeviceId, (Incarnation, Sequence)>,
+    /// The ignore rules under which the list of needs was made.
+    pub needs_under: RulesMark,
     /// Sums.
     pub totals: Totals,
     /// What is kept of the mass change brake.

@@ -10,4 +10,5 @@ mod newcomer;
 mod pairing;
 mod plan;
 mod rollback;
+mod rules;
 mod session;

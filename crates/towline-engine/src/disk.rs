@@ -25,11 +25,13 @@ mod pool;
 mod preview;
 mod root;
 mod rows;
+mod rules;
 mod scan;
 mod serve;
 mod stage;
 #[cfg(test)]
 mod tests;
+mod traits;
 mod uncached;
 mod versions;
 mod watch;
@@ -40,6 +42,7 @@ use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc;
+use towline_core::folder::rules::{RULES_FILE, Rules, Shape};
 use towline_core::io::{AbsentRoot, Age, DiskEvent, PageEnd, RootFault, ScanId, ScanScope};
 use towline_core::records::RootPath;
 use towline_core::versions::Retention;
@@ -48,9 +51,9 @@ use towline_wire::rel_path::RelPath;
 use tracing::{debug, info, warn};
 
 pub(crate) use commit::{Ready, commit};
-pub(crate) use handle::append_at;
 #[cfg(test)]
 pub(crate) use handle::mark_of;
+pub(crate) use handle::{Holes, ZEROS, append_at, is_zero};
 pub(crate) use hash_tree::{HashTree, PartHash, UNIT_BYTES, part_hash};
 pub(crate) use pool::{Pool, PoolClosed};
 pub(crate) use preview::Preview;
@@ -58,6 +61,8 @@ pub(crate) use root::Root;
 pub(crate) use rows::{KnownRows, OpenRows};
 pub(crate) use serve::{Opener, open_for_serving, still_has};
 pub(crate) use stage::{FileShape, StageFault, Staged, StagedFile};
+#[cfg(any(test, fuzzing))]
+pub(crate) use versions::enter as enter_names;
 pub(crate) use versions::{BroughtBack, Case, Choice, Of, RestoreFault, Version};
 
 use crate::tasks::Tasks;
@@ -66,6 +71,7 @@ use hints::Hints;
 use parents::Parents;
 use pool::lock;
 use scan::Scan;
+use traits::Spelling;
 use watch::{Hint, Stage, Watcher};
 
 /// Pages of a scan that may be out without an answer: 2. One is stored while the next is read;
@@ -95,6 +101,8 @@ struct Shared {
     events: mpsc::Sender<(FolderId, DiskEvent)>,
     rows: Arc<dyn OpenRows>,
     us: DeviceId,
+    /// Watchers have threads.
+    tasks: Tasks,
     state: Mutex<State>,
     wake: Condvar,
 }
@@ -154,6 +162,7 @@ impl Disk {
                 events,
                 rows,
                 us,
+                tasks: tasks.clone(),
                 state: Mutex::new(State::default()),
                 wake: Condvar::new(),
             }),
@@ -207,7 +216,7 @@ impl Disk {
         state.hints.forget(folder);
         let place = state.places.remove(&folder);
         drop(state);
-        // Ending a watcher joins its thread, which may be waiting for the lock.
+        // Elsewhere than on Linux ending a watcher joins its thread, which may be waiting for the lock.
         drop(place);
     }
 
@@ -229,6 +238,9 @@ impl Disk {
         drop(state);
         let shared = Arc::clone(&self.shared);
         self.shared.pool.submit(move || {
+            if covers_rules(&scope) {
+                shared.tell_rules(folder, &root);
+            }
             let scan = Box::new(Scan::new(root, shared.rows.open_rows(folder), scope));
             shared.go_on(folder, opening, id, scan);
         });
@@ -261,6 +273,13 @@ impl Disk {
         self.shared.hint(folder, Hint::At(path, Stage::Finished));
     }
 
+    /// Has the rules that travel with a folder looked at soon: a person has replaced them.
+    pub(crate) fn look_at_rules(&self, folder: FolderId) {
+        if let Ok(path) = RelPath::parse(RULES_FILE) {
+            self.disturb(folder, path);
+        }
+    }
+
     /// Sets how long versions of a folder are kept; before that none of it goes.
     pub(crate) fn set_retention(&self, folder: FolderId, retention: Retention) {
         let before = lock(&self.shared.state)
@@ -285,6 +304,23 @@ impl Disk {
                 debug!(%fault, "the root does not remember the store's age");
             }
         });
+    }
+
+    /// Carries out `DiskRequest::Heed`.
+    pub(crate) fn heed(&self, folder: FolderId, rules: Rules) {
+        if let Some(root) = self.root(folder) {
+            root.heed(rules);
+        }
+    }
+
+    /// Has the rules that travel with a folder read again: a step has replaced them.
+    pub(crate) fn reread_rules(&self, folder: FolderId) {
+        if let Some(root) = self.root(folder) {
+            let shared = Arc::clone(&self.shared);
+            self.shared
+                .pool
+                .submit(move || shared.tell_rules(folder, &root));
+        }
     }
 
     /// Has a root checked now: the data plane could not do there what it should.
@@ -355,6 +391,15 @@ impl Shared {
 
     fn finish_open(self: &Arc<Self>, folder: FolderId, opening: u64, path: &RootPath) {
         let root = Root::open(path, folder);
+        // Whoever may not read the rules must not look at what they hide.
+        let root = root.and_then(|root| match root.news_of_rules() {
+            Ok(rules) => Ok((root, rules)),
+            Err(fault) => Err(root::fault_of(&fault)),
+        });
+        let (root, rules) = match root {
+            Ok((root, rules)) => (Ok(root), rules),
+            Err(fault) => (Err(fault), None),
+        };
         let remembered = root.as_ref().ok().and_then(|root| root.age(self.us));
         let phase = root.map(|root| self.watched(folder, root));
         let result = phase.as_ref().map(|_| ()).map_err(|fault| *fault);
@@ -373,13 +418,32 @@ impl Shared {
         drop(state);
         self.wake.notify_all();
         if news {
+            if let Some(rules) = rules {
+                self.tell(folder, DiskEvent::SharedRules(rules));
+            }
             self.tell(folder, DiskEvent::Root(result.map(|()| remembered)));
+        }
+    }
+
+    /// Tells the rules that travel with a folder, when they are others. Those of before hold while they
+    /// cannot be read.
+    fn tell_rules(&self, folder: FolderId, root: &Root) {
+        match root.news_of_rules() {
+            Ok(None) => {}
+            Ok(Some(rules)) => self.tell(folder, DiskEvent::SharedRules(rules)),
+            Err(fault) => {
+                debug!(%fault, "the rules cannot be read now");
+                let again = ScanScope::Paths(RelPath::parse(RULES_FILE).into_iter().collect());
+                let at = Instant::now() + RESTLESS_AFTER;
+                lock(&self.state).hints.add_later(folder, again, at);
+                self.wake.notify_all();
+            }
         }
     }
 
     fn watched(self: &Arc<Self>, folder: FolderId, root: Root) -> Phase {
         let weak = Arc::downgrade(self);
-        let watcher = Watcher::start(root.path(), move |hint| {
+        let watcher = Watcher::start(root.path(), &self.tasks, move |hint| {
             if let Some(shared) = weak.upgrade() {
                 shared.hint(folder, hint);
             }
@@ -425,6 +489,9 @@ impl Shared {
                 Ok(page) => page,
                 Err(fault) => return self.lose(folder, opening, fault),
             };
+            for found in &page.found {
+                scan.root().own_writes.forget(&found.path);
+            }
             let mut state = lock(&self.state);
             let Some(place) = state
                 .places
@@ -454,6 +521,7 @@ impl Shared {
                     scan: id,
                     found: page.found,
                     absent: page.absent,
+                    overlooked: page.overlooked,
                     held_back: page.held_back,
                     end,
                 },
@@ -568,6 +636,7 @@ impl Shared {
         let scope = match scope {
             ScanScope::All => ScanScope::All,
             ScanScope::Paths(paths) => {
+                let paths = without_ignored(&root.rules(), paths);
                 let paths = without_own_writes(&root, paths);
                 if paths.is_empty() {
                     return;
@@ -577,6 +646,13 @@ impl Shared {
         };
         self.tell(folder, DiskEvent::Disturbed(scope));
     }
+}
+
+/// Takes what our notes in a root may hold.
+#[cfg(any(test, fuzzing))]
+pub(crate) fn enter_notes(bytes: &[u8]) {
+    marker::enter(bytes);
+    age::enter(bytes);
 }
 
 /// Whether a root is opened because it was lost.
@@ -638,17 +714,40 @@ impl State {
     }
 }
 
-/// Drops paths where exactly what we wrote there still lies.
+/// Whether a look may meet other rules than were told.
+fn covers_rules(scope: &ScanScope) -> bool {
+    match scope {
+        ScanScope::All => true,
+        ScanScope::Paths(paths) => paths.iter().any(|path| path.as_str() == RULES_FILE),
+    }
+}
+
+/// Drops paths that are ignored, whatever lies there.
+fn without_ignored(rules: &Rules, mut paths: BTreeSet<RelPath>) -> BTreeSet<RelPath> {
+    paths.retain(|path| !rules.ignore(path, Shape::Other) || !rules.ignore(path, Shape::Directory));
+    paths
+}
+
+/// Drops paths where exactly what we wrote there still lies, and forgets what we wrote elsewhere: who
+/// removes what somebody made where we had removed something must be seen.
 fn without_own_writes(root: &Root, paths: BTreeSet<RelPath>) -> BTreeSet<RelPath> {
+    if root.traits.spelling == Spelling::Blind {
+        // What lies there may be ours under another spelling, which a person has just given it.
+        return paths;
+    }
     let mut parents = Parents::new(root);
     let is_ours = |path: &RelPath, parents: &mut Parents<'_>| {
         let Some(left) = root.own_writes.left_at(path) else {
             return false;
         };
-        match parents.mark(path) {
+        let is_ours = match parents.mark(path) {
             Ok(mark) => left == Some(mark.stamp),
             Err(fault) => left.is_none() && parents::proves_absence(&fault),
+        };
+        if !is_ours {
+            root.own_writes.forget(path);
         }
+        is_ours
     };
     paths
         .into_iter()

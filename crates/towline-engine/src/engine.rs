@@ -39,7 +39,8 @@ use crate::past::Past;
 use crate::port;
 use crate::tasks::Tasks;
 use crate::view::{
-    self, AnswerView, Asked, CommandView, KeyPlace, StoreCondition, Surroundings, View, ViewError,
+    self, AnswerView, Asked, CommandView, FolderSettingsView, KeyPlace, StoreCondition,
+    Surroundings, View, ViewError,
 };
 
 /// Inputs that may wait for the loop: 1024. The loop takes all that wait at once; producers wait
@@ -307,6 +308,10 @@ impl Handle {
                 self.known(folder)?;
                 return self.inbox.ask(folder, asked, self.known_devices()).await;
             }
+            Asked::Rules(folder, asked) => {
+                let local = self.settings_of(folder)?.local_rules;
+                return self.listings.ask_rules(folder, asked, local).await;
+            }
             Asked::Files(folder, asked) => {
                 self.known(folder)?;
                 return self.listings.files(folder, asked).await;
@@ -330,6 +335,16 @@ impl Handle {
             Ok(answer) => Ok(view::answer(answer)),
             Err(refusal) => Err(view::refusal(refusal)),
         }
+    }
+
+    /// What is set for a folder, if it is on this device.
+    fn settings_of(&self, folder: FolderId) -> Result<FolderSettingsView, ViewError> {
+        let id = folder.to_string();
+        let view = self.views.borrow();
+        let known = view.folders.iter().find(|known| known.id == id);
+        known
+            .map(|folder| folder.settings.clone())
+            .ok_or_else(|| ViewError::new("unknown_folder"))
     }
 
     /// Refuses a folder that is not on this device.

@@ -5,6 +5,7 @@
 //! who may read what is told by `Grant`.
 
 mod inbox;
+mod rules;
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -12,6 +13,7 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Instant;
 
 use tokio::sync::{Semaphore, mpsc};
+use towline_core::folder::rules::RULES_FILE;
 use towline_core::io::{
     ApplyId, DiskEvent, DiskRequest, IndexOf, Input, NetworkEvent, NetworkRequest, Outcome,
     PageEnd, Step,
@@ -181,6 +183,7 @@ impl Folders {
             DiskRequest::ContinueScan(scan) => disk.continue_scan(folder, scan),
             DiskRequest::Apply(apply, steps) => self.apply(folder, apply, steps),
             DiskRequest::NoteAge(age) => disk.note_age(folder, age),
+            DiskRequest::Heed(rules) => disk.heed(folder, rules),
         }
     }
 
@@ -584,6 +587,12 @@ async fn carry_outcomes(
             } => {
                 if outcomes.iter().any(|(_, outcome)| doubts_root(outcome)) {
                     library.disk.doubt(folder);
+                }
+                let are_new_rules = |(path, outcome): &(RelPath, Outcome)| {
+                    path.as_str() == RULES_FILE && matches!(outcome, Outcome::Done { .. })
+                };
+                if outcomes.iter().any(are_new_rules) {
+                    library.disk.reread_rules(folder);
                 }
                 let applied = DiskEvent::Applied { apply, outcomes };
                 if inputs.send(Input::Disk(folder, applied)).await.is_err() {

@@ -7,6 +7,8 @@
 
 mod clock;
 mod disk;
+#[cfg(any(test, fuzzing))]
+pub mod doors;
 mod engine;
 mod folders;
 mod key;

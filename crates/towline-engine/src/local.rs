@@ -271,6 +271,25 @@ impl LocalClient {
     }
 }
 
+/// Takes what may come as a line, on either side.
+#[cfg(any(test, fuzzing))]
+pub(crate) fn enter_line(bytes: &[u8]) {
+    if let Ok(request) = serde_json::from_slice::<Request>(bytes) {
+        let again = serde_json::to_vec(&request).expect("plain data");
+        assert_eq!(
+            serde_json::from_slice::<Request>(&again).ok(),
+            Some(request)
+        );
+    }
+    if let Ok(response) = serde_json::from_slice::<Response>(bytes) {
+        let again = serde_json::to_vec(&response).expect("plain data");
+        assert_eq!(
+            serde_json::from_slice::<Response>(&again).ok(),
+            Some(response)
+        );
+    }
+}
+
 /// Reads up to the end of a line into `line`, keeping what a dropped call has read already.
 async fn read_line(
     lines: &mut BufReader<ReadHalf<Stream>>,

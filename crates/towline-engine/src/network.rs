@@ -46,6 +46,8 @@ use self::tls::{TlsSettings, Trust};
 use self::udp::UdpSockets;
 use crate::tasks::Tasks;
 
+#[cfg(any(test, fuzzing))]
+pub(crate) use self::probe::enter as enter_probe;
 pub(crate) use self::signal_client::SignalClient;
 
 /// Probes that wait for the prober: 128. They are opened far faster than they come; a flood of

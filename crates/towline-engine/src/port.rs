@@ -14,11 +14,20 @@ use crate::network::Port;
 
 /// The port to listen on when the person has chosen none.
 pub(crate) fn recall(home: &Path) -> Port {
-    fs::read_to_string(home.join(FILE))
-        .ok()
-        .and_then(|text| text.trim().parse().ok())
-        .filter(|port| *port != 0)
+    let text = fs::read_to_string(home.join(FILE)).ok();
+    text.and_then(|text| parse(&text))
         .map_or(Port::Any, Port::Before)
+}
+
+fn parse(text: &str) -> Option<u16> {
+    let port = text.trim().parse().ok();
+    port.filter(|port| *port != 0)
+}
+
+/// Takes what a file `port` may hold.
+#[cfg(any(test, fuzzing))]
+pub(crate) fn enter(bytes: &[u8]) {
+    assert_ne!(std::str::from_utf8(bytes).ok().and_then(parse), Some(0));
 }
 
 /// Keeps the first port that was bound.

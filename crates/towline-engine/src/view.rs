@@ -26,8 +26,8 @@ pub use settings::{
 pub(crate) use files::{AskedOfFiles, files};
 pub(crate) use held::{AskedOfHeld, held};
 pub(crate) use translate::{
-    Asked, AskedOfInbox, AskedOfPast, Surroundings, answer, command, conflict_fault, conflicts,
-    preview, refusal, restore_fault, restored, versions, view,
+    Asked, AskedOfInbox, AskedOfPast, AskedOfRules, Surroundings, answer, command, conflict_fault,
+    conflicts, matches, preview, refusal, restore_fault, restored, rules_fault, versions, view,
 };
 
 /// Everything that a person can see at once.
@@ -366,7 +366,7 @@ pub struct TransferView {
 pub struct HeldBackView {
     /// The path.
     pub path: String,
-    /// Why: `unreadable`, `unwritable`, `name`, `kind`, `disk_full` or `read_only`.
+    /// Why: `unreadable`, `unwritable`, `name`, `kind`, `disk_full`, `read_only` or `ignored`.
     pub reason: String,
 }
 
@@ -728,9 +728,9 @@ pub struct ViewError {
     /// `root_no_access`, `root_read_only`, `code_letter`, `code_length`, `code_host`, `link`,
     /// `setting`, `mode`, `paused`, `not_braked`, `id`, `malformed`, `stopping`, `path`, `version`,
     /// `unknown_version`, `folder_paused`, `version_directory`, `version_parent`, `version_changing`,
-    /// or `version_` and the reason of an entry that is held back; `choice`,
-    /// `unknown_conflict`, `conflict_directory`, `conflict_parent`, `conflict_changing`, or `conflict_` and
-    /// such a reason.
+    /// `rules_too_long`, `rules_disk_full`, `rules_read_only`, `rules_no_access`, `choice`,
+    /// `unknown_conflict`, `conflict_directory`, `conflict_parent`, `conflict_changing`, or `version_` or
+    /// `conflict_` and the reason of an entry that is held back.
     pub code: String,
     /// What it was about, if that helps; never a secret.
     pub detail: Option<String>,

@@ -6,6 +6,7 @@
 use std::collections::BTreeSet;
 
 use rusqlite::{Connection, OptionalExtension, params};
+use towline_core::folder::rules::RulesMark;
 use towline_core::records::{
     BrakeRecord, DiskStamp, FolderRecord, OurRow, PeerRecord, StoreOp, Totals, Verification,
 };
@@ -77,6 +78,8 @@ impl<'store> Batch<'store> {
             StoreOp::PutBrakes { folder, brakes } => self.put_brakes(folder, &brakes),
             StoreOp::AddNeeds { folder, paths } => self.add_needs(folder, &paths),
             StoreOp::SettleNeeds { folder, paths } => self.settle_needs(folder, &paths),
+            StoreOp::RenewNeeds { folder, under } => self.renew_needs(folder, under),
+            StoreOp::ForgetStamps { folder, paths } => self.forget_stamps(folder, &paths),
         }
     }
 
@@ -436,6 +439,53 @@ impl<'store> Batch<'store> {
             sums.needs = sums.needs.wrapping_sub(changed(gone));
         }
         totals::save(self.connection, folder, &sums)
+    }
+
+    /// Equal records are equal in every column, see `columns`.
+    fn renew_needs(&mut self, id: FolderId, under: RulesMark) -> Result<(), StoreError> {
+        let Some(folder) = self.touch(id)? else {
+            return Ok(());
+        };
+        let renewed = self
+            .connection
+            .prepare_cached(
+                "INSERT INTO needs (folder, path)
+                 SELECT DISTINCT theirs.folder, theirs.path FROM peer_rows AS theirs
+                 LEFT JOIN our_rows AS ours
+                     ON ours.folder = theirs.folder AND ours.path = theirs.path
+                 WHERE theirs.folder = ?1
+                     AND (ours.version IS NOT theirs.version
+                         OR ours.author_actor IS NOT theirs.author_actor
+                         OR ours.author_counter IS NOT theirs.author_counter
+                         OR ours.kind IS NOT theirs.kind OR ours.size IS NOT theirs.size
+                         OR ours.hash IS NOT theirs.hash
+                         OR ours.executable IS NOT theirs.executable
+                         OR ours.target IS NOT theirs.target OR ours.mtime IS NOT theirs.mtime)
+                 ON CONFLICT DO NOTHING",
+            )?
+            .execute([folder])?;
+        let mut sums = totals::load(self.connection, folder)?;
+        sums.needs += changed(renewed);
+        totals::save(self.connection, folder, &sums)?;
+        self.connection
+            .prepare_cached("UPDATE folders SET needs_under = ?2 WHERE id = ?1")?
+            .execute([folder, under.0.cast_signed()])?;
+        Ok(())
+    }
+
+    fn forget_stamps(&mut self, id: FolderId, paths: &[RelPath]) -> Result<(), StoreError> {
+        let Some(folder) = self.touch(id)? else {
+            return Ok(());
+        };
+        let mut update = self.connection.prepare_cached(
+            "UPDATE our_rows SET stamp_size = NULL, stamp_mtime = NULL, stamp_ctime = NULL,
+                 stamp_file_id = NULL
+             WHERE folder = ?1 AND path = ?2",
+        )?;
+        for path in paths {
+            update.execute(params![folder, path.as_str()])?;
+        }
+        Ok(())
     }
 
     /// Notes that the batch touches a folder, and finds its number.

@@ -13,6 +13,8 @@ pub mod memory;
 
 mod batch;
 mod columns;
+#[cfg(any(test, fuzzing))]
+pub mod doors;
 mod error;
 mod home;
 mod listing;

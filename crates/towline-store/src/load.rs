@@ -212,14 +212,16 @@ pub(crate) fn peer_rows(
     Ok(theirs)
 }
 
-/// The contents that we hold under some path already.
+/// The contents that we hold under some path already, as far as we know.
 fn held(
     connection: &Connection,
     folder: i64,
     theirs: &[(DeviceId, Entry)],
 ) -> Result<BTreeSet<ContentHash>, StoreError> {
-    let mut statement = connection
-        .prepare_cached("SELECT 1 FROM our_rows WHERE folder = ?1 AND hash = ?2 LIMIT 1")?;
+    let mut statement = connection.prepare_cached(
+        "SELECT 1 FROM our_rows WHERE folder = ?1 AND hash = ?2 AND stamp_size IS NOT NULL
+             LIMIT 1",
+    )?;
     let mut held = BTreeSet::new();
     for (_, entry) in theirs {
         if let Content::File { hash, .. } = entry.content

@@ -5,6 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use towline_core::folder::rules::RulesMark;
 use towline_core::io::{IndexOf, NeedsOf, PageEnd, StoreReply, StoreRequest};
 use towline_core::records::{
     BrakeRecord, DeviceSettings, Elsewhere, FolderRecord, Need, OurRow, PeerRecord, Reach,
@@ -33,6 +34,7 @@ struct Folder {
     theirs: BTreeMap<(RelPath, DeviceId), Entry>,
     have: BTreeMap<DeviceId, (Incarnation, Sequence)>,
     needs: BTreeSet<RelPath>,
+    needs_under: RulesMark,
     brakes: BTreeMap<DeviceId, BrakeRecord>,
 }
 
@@ -129,6 +131,16 @@ impl MemoryStore {
                     folder.needs.remove(&path);
                 }
             }),
+            StoreOp::RenewNeeds { folder, under } => self.on(folder, |folder| {
+                folder.renew(under);
+            }),
+            StoreOp::ForgetStamps { folder, paths } => self.on(folder, |folder| {
+                for path in paths {
+                    if let Some(row) = folder.ours.get_mut(&path) {
+                        row.stamp = None;
+                    }
+                }
+            }),
         }
     }
 
@@ -148,6 +160,7 @@ impl Folder {
             theirs: BTreeMap::new(),
             have: BTreeMap::new(),
             needs: BTreeSet::new(),
+            needs_under: RulesMark(0),
             brakes: BTreeMap::new(),
         }
     }
@@ -174,6 +187,15 @@ impl Folder {
         }
     }
 
+    fn renew(&mut self, under: RulesMark) {
+        self.needs_under = under;
+        for ((path, _), entry) in &self.theirs {
+            if self.ours.get(path).map(|ours| &ours.entry) != Some(entry) {
+                self.needs.insert(path.clone());
+            }
+        }
+    }
+
     /// A need at a path where no other peer says anything goes with the peer's row.
     fn forget(&mut self, device: DeviceId) {
         let said = |folder: &Self| -> BTreeSet<RelPath> {
@@ -197,6 +219,7 @@ impl Folder {
         let ours: BTreeSet<ContentHash> = self
             .ours
             .values()
+            .filter(|row| !row.is_unseen())
             .filter_map(|row| hash_of(&row.entry))
             .collect();
         let held = theirs
@@ -334,6 +357,7 @@ impl Records for MemoryStore {
                 .max()
                 .unwrap_or_default(),
             have: folder.have.clone(),
+            needs_under: folder.needs_under,
             totals: folder.totals(),
             brakes: folder.brakes.clone(),
         };

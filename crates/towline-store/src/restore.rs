@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use rusqlite::{Connection, Row};
+use towline_core::folder::rules::RulesMark;
 use towline_core::records::{
     Activity, BrakeRecord, DeviceSettings, FolderRecord, FolderSettings, PeerRecord, Restored,
     RestoredFolder, RootPath, Verification,
@@ -134,7 +135,8 @@ fn folders(connection: &Connection) -> Result<Vec<RestoredFolder>, StoreError> {
     let mut statement = connection.prepare(
         "SELECT id, folder, label, root,
              (SELECT max(sequence) FROM our_rows WHERE our_rows.folder = folders.id),
-             files, directories, symlinks, bytes, needs, local_changes, conflicts, settings
+             files, directories, symlinks, bytes, needs, local_changes, conflicts, settings,
+             needs_under
          FROM folders ORDER BY folder",
     )?;
     let mut found = statement.query([])?;
@@ -152,6 +154,7 @@ fn folders(connection: &Connection) -> Result<Vec<RestoredFolder>, StoreError> {
             },
             last_sequence: Sequence(last.unwrap_or(0).cast_unsigned()),
             have: positions(connection, number)?,
+            needs_under: RulesMark(row.get::<_, i64>(13)?.cast_unsigned()),
             totals: totals::from_row(row, 5)?,
             brakes: brakes(connection, number)?,
         });

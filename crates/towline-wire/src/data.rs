@@ -95,6 +95,11 @@ pub enum Answer {
     },
     /// Absent, changed meanwhile, or not for this peer.
     Gone,
+    /// So many bytes, all of them zero; none follow.
+    Zeros {
+        /// How many.
+        len: u32,
+    },
 }
 
 /// One content-defined piece of a file; it begins where the one before ends.
@@ -252,6 +257,7 @@ mod tests {
     fn answer() -> impl Strategy<Value = Answer> {
         prop_oneof![
             any::<u32>().prop_map(|len| Answer::Bytes { len }),
+            any::<u32>().prop_map(|len| Answer::Zeros { len }),
             chunks().prop_map(|chunks| Answer::Chunks {
                 chunks,
                 end: ListEnd::More
@@ -358,5 +364,9 @@ mod tests {
             [2, 0, 0, 0, 0, 5]
         );
         assert_eq!(frame::encode(&Answer::Gone, 64).unwrap(), [1, 0, 0, 0, 2]);
+        assert_eq!(
+            frame::encode(&Answer::Zeros { len: 5 }, 64).unwrap(),
+            [2, 0, 0, 0, 3, 5]
+        );
     }
 }

@@ -5,6 +5,7 @@
 
 use std::env;
 use std::path::PathBuf;
+use std::process::Command;
 
 use anyhow::{Context, Result};
 use cargo_metadata::TargetKind;
@@ -101,6 +102,15 @@ pub(crate) fn build_app(repo: &Repo, profile: Profile) -> Result<PathBuf> {
     }
     run::run(&mut command)?;
     program(repo, profile.directory(), APP)
+}
+
+/// Tells a test runner where the programs lie.
+pub(crate) fn tell_paths(command: &mut Command, built: &Built) {
+    command.env("TOWLINE_BIN", &built.towline);
+    command.env("TOWLINE_SIGNAL_BIN", &built.signal);
+    if let Some(app) = &built.app {
+        command.env("TOWLINE_APP_BIN", app);
+    }
 }
 
 fn has_binary(repo: &Repo, package: &str, binary: &str) -> Result<bool> {

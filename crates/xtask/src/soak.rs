@@ -2,14 +2,15 @@
 //!
 //! The simulator does the work and prints failing seeds; this chore builds it optimised and hands
 //! it the terminal. `--mutate` has it switch in its named bugs instead, each of which must be
-//! caught: that is the test of the oracle.
+//! caught: that is the test of the oracle. `--processes` has people work in the folders of three real
+//! devices, round after round, which is the test in `process_people` for longer.
 
 use anyhow::{Result, bail};
 use clap::Args;
 
-use crate::binaries;
+use crate::binaries::{self, Profile, Wanted};
 use crate::repo::Repo;
-use crate::run;
+use crate::{report, run};
 
 /// Options of `cargo xtask soak`.
 #[derive(Debug, Args)]
@@ -21,12 +22,21 @@ pub(crate) struct SoakArgs {
     #[arg(long, conflicts_with = "mutate")]
     hours: Option<f64>,
     /// The first seed; without it, one that changes with the day and the commit.
-    #[arg(long)]
+    #[arg(long, visible_alias = "seed")]
     start: Option<u64>,
+    /// Real processes on a real disk instead of simulated worlds.
+    #[arg(long, conflicts_with_all = ["mutate", "hours"])]
+    processes: bool,
+    /// How often people work and rest.
+    #[arg(long, requires = "processes", default_value_t = 200)]
+    rounds: u64,
 }
 
 /// Runs the chore.
 pub(crate) fn soak(repo: &Repo, args: &SoakArgs) -> Result<()> {
+    if args.processes {
+        return processes(repo, args);
+    }
     if !binaries::has_simulator(repo)? {
         bail!("this checkout has no simulator yet");
     }
@@ -40,3 +50,22 @@ pub(crate) fn soak(repo: &Repo, args: &SoakArgs) -> Result<()> {
     }
     run::run(&mut command)
 }
+
+fn processes(repo: &Repo, args: &SoakArgs) -> Result<()> {
+    let built = binaries::build(repo, Profile::Debug, Wanted::Headless)?;
+    let seed = args.start.unwrap_or_else(|| repo.seed_of_today());
+    let mut command = repo.cargo();
+    binaries::tell_paths(&mut command, &built);
+    // cargo's own runner, because nextest ends a test that takes minutes.
+    command.args(["test", "--package", "towline-cli", "--test", "processes"]);
+    command.args(["--", "--exact", PEOPLE, "--nocapture"]);
+    command.env("TOWLINE_ROUNDS", args.rounds.to_string());
+    command.env("TOWLINE_SEED", seed.to_string());
+    report::say(format!(
+        "   seed {seed}; `--seed {seed}` does the same things again"
+    ));
+    run::run(&mut command)
+}
+
+/// The test that is run for long.
+const PEOPLE: &str = "process_people::three_people_in_overlapping_folders_lose_nothing";

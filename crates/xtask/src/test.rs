@@ -12,7 +12,7 @@ use std::process::Command;
 use anyhow::Result;
 use clap::Args;
 
-use crate::binaries::{self, Built, Profile, Wanted};
+use crate::binaries::{self, Profile, Wanted};
 use crate::repo::Repo;
 use crate::report::say;
 use crate::steps::{Ending, OnFailure, Steps};
@@ -97,7 +97,7 @@ fn all_tests(repo: &Repo) -> Result<Ending> {
     let runner = |words: &[&str]| {
         let mut command = repo.cargo();
         if let Some(built) = &built {
-            tell_paths(&mut command, built);
+            binaries::tell_paths(&mut command, built);
         }
         command.args(words);
         command
@@ -145,15 +145,6 @@ fn simulator(repo: &Repo, start: Option<u64>) -> Result<Ending> {
     let (closing, verdict) = run::keeping(&mut command, |line| line.contains(" passed, "))?;
     verdict?;
     Ok(Ending::Passed(closing.join("; ")))
-}
-
-/// Tells a test runner where the programs lie.
-fn tell_paths(command: &mut Command, built: &Built) {
-    command.env("TOWLINE_BIN", &built.towline);
-    command.env("TOWLINE_SIGNAL_BIN", &built.signal);
-    if let Some(app) = &built.app {
-        command.env("TOWLINE_APP_BIN", app);
-    }
 }
 
 /// Worlds per run: 2000. Enough to catch each of the simulator's named bugs, in minutes.

@@ -55,7 +55,7 @@ export class FakeBackend implements Backend {
   }
 
   async command(command: CommandView): Promise<Outcome> {
-    if (command.command === "restore_to") await new Promise((done) => this.#later(3, () => done(null)));
+    if (command.command === "restore_to") await this.#bringBack(command.folder);
     return this.#answer(command);
   }
 
@@ -132,6 +132,8 @@ export class FakeBackend implements Backend {
       case "preview_rules":
       case "held":
       case "history":
+      case "history_below":
+      case "cancel_restore":
       case "restore":
       case "restore_to":
         return this.#look(command);
@@ -149,6 +151,15 @@ export class FakeBackend implements Backend {
     const { outcome, change } = inside.answer(command, folder);
     if (Object.keys(change).length > 0) this.#put({ ...folder, ...change });
     return outcome;
+  }
+
+  /** Files come back in four steps. */
+  async #bringBack(id: string): Promise<void> {
+    for (const done of [0, 130, 260, 390]) {
+      this.#put({ ...this.#folder(id), restoring: { done, total: 512 } });
+      await new Promise((next) => this.#later(1, () => next(null)));
+    }
+    this.#put({ ...this.#folder(id), restoring: null });
   }
 
   #configure(folder: FolderView, settings: FolderSettingsView): void {

@@ -2,6 +2,7 @@
 import type { CommandView } from "./generated/CommandView";
 import type { ConflictView } from "./generated/ConflictView";
 import type { FolderView } from "./generated/FolderView";
+import type { VersionView } from "./generated/VersionView";
 import { assertNever, type Outcome } from "./index";
 import { contents, type Contents } from "./fake_contents";
 
@@ -11,7 +12,8 @@ export type OfContents = Extract<
   {
     command:
       | "files" | "conflicts" | "resolve" | "preview" | "revert" | "override" | "release_brake"
-      | "undo_braked" | "rules" | "set_rules" | "preview_rules" | "held" | "restore_to" | "restore" | "history";
+      | "undo_braked" | "rules" | "set_rules" | "preview_rules" | "held" | "restore_to" | "restore" | "history"
+      | "history_below" | "cancel_restore";
   }
 >;
 
@@ -68,7 +70,15 @@ export class FakeFolder {
       case "preview_rules":
         return only(this.#matches(command.shared, command.local, command.limit));
       case "history":
-        return only(this.#history(command.path, command.before, command.limit));
+        return only(this.#history(({ path }) => command.path === null || path === command.path, command.before, command.limit));
+      case "history_below": {
+        // A file of this folder is deleted when nothing lies at its path.
+        const isGone = (path: string) => this.#in.files.every((file) => file.path !== path);
+        const isShown = ({ path }: VersionView) => !command.deleted || isGone(path);
+        return only(this.#history(isShown, command.before, command.limit));
+      }
+      case "cancel_restore":
+        return { outcome: ACCEPTED, change: { restoring: null } };
       case "restore":
         return only(this.#restore(command.path, command.version));
       case "restore_to": {
@@ -123,8 +133,8 @@ export class FakeFolder {
     };
   }
 
-  #history(path: string | null, before: string | null, limit: number): Outcome {
-    const all = this.#in.versions.filter((each) => path === null || each.path === path);
+  #history(isShown: (version: VersionView) => boolean, before: string | null, limit: number): Outcome {
+    const all = this.#in.versions.filter(isShown);
     const from = before === null ? 0 : all.findIndex(({ id }) => id === before) + 1;
     const versions = all.slice(from, from + limit);
     return { kind: "accepted", answer: { answer: "versions", versions, more: from + limit < all.length } };

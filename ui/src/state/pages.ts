@@ -43,10 +43,18 @@ export function conflictsOf(of: Commanded, folder: string): Ask<ConflictView> {
   };
 }
 
-/** The versions of a folder or of one path. */
-export function versionsOf(of: Commanded, folder: string, path: string | null): Ask<VersionView> {
+/** Which versions of a folder are looked at. */
+export type Versions = { of: "all" } | { of: "deleted" } | { of: "path"; path: string };
+
+/** The versions of a folder, of its deleted files or of one path. */
+export function versionsOf(of: Commanded, folder: string, which: Versions): Ask<VersionView> {
   return async (last, limit) => {
-    const outcome = await of.command({ command: "history", folder, path, before: last?.id ?? null, limit });
+    const page = { folder, before: last?.id ?? null, limit };
+    const outcome = await of.command(
+      which.of === "path"
+        ? { command: "history", path: which.path, ...page }
+        : { command: "history_below", directory: null, deleted: which.of === "deleted", ...page },
+    );
     return pageOf(outcome, (answer) =>
       answer.answer === "versions" ? { entries: answer.versions, more: answer.more } : null,
     );

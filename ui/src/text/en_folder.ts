@@ -40,7 +40,7 @@ export function englishFolder(numbers: Numbers) {
       lookAgain: "Look again",
       braked: (peer: string, deletes: number, overwrites: number) => ({
         what: `${peer} wants to ${change(deletes, overwrites)}.`,
-        todo: "That is much at once, so it waits for you. Nothing has been changed here yet.",
+        todo: "That is much at once, so it waits for you. What it changed before that is in the history.",
       }),
       release: "Let it happen",
       releaseTitle: (peer: string) => `Let ${peer} change so much?`,
@@ -70,7 +70,7 @@ export function englishFolder(numbers: Numbers) {
       override: "Override",
       overrideTitle: (count: number) => `Replace ${entries(count)} on the other devices?`,
       overrideText:
-        "All devices become what lies here. What they have changed goes to their history and can be restored there.",
+        "All devices become what lies here, and lose what lies only there. What goes is kept in their history and can be restored there.",
       overridden: "Other devices get what lies here",
       diskFull: {
         what: "The disk is full.",
@@ -165,6 +165,9 @@ export function englishFolder(numbers: Numbers) {
       lead: "What other devices replaced or deleted, newest first. Restoring keeps what lies there now as a version, too.",
       filter: "Filter by path",
       filterHint: "Part of a name or path",
+      onlyDeleted: "Only deleted files",
+      noneDeleted: "No deleted files",
+      noneDeletedText: "When another device deletes a file, what lay here is kept and shown in this list.",
       of: (path: string) => `Versions of ${path}`,
       all: "Show all paths",
       none: "No versions yet",
@@ -194,6 +197,9 @@ export function englishFolder(numbers: Numbers) {
       bringText:
         "Files that other devices replaced or deleted since then come back as they were, here and on every device that takes part. What lies in their place now is kept in the history first, and what came since stays.",
       bringing: "Bringing files back…",
+      bringingLabel: "Files that are brought back",
+      bringingText: (done: number, total: number) => `${numbers.count(done)} of ${files(total)}`,
+      stop: "Stop",
       brought: (count: number, failed: number) =>
         failed > 0
           ? `${files(count)} brought back, ${numbers.count(failed)} could not be and stay as they are.`

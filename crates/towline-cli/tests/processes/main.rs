@@ -15,12 +15,17 @@ mod process_keyring;
 mod process_kill;
 mod process_limits;
 mod process_modes;
+#[cfg(target_os = "linux")]
+mod process_names;
 mod process_pairing;
+#[cfg(target_os = "linux")]
+mod process_people;
 #[cfg(target_os = "linux")]
 mod process_power;
 #[cfg(target_os = "linux")]
 mod process_relay;
 mod process_roots;
+mod process_rules;
 mod process_server;
 mod process_stop;
 mod process_store;

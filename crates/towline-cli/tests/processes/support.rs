@@ -2,6 +2,10 @@
 
 pub(crate) mod device;
 #[cfg(target_os = "linux")]
+pub(crate) mod ledger;
+#[cfg(target_os = "linux")]
+pub(crate) mod person;
+#[cfg(target_os = "linux")]
 pub(crate) mod power;
 pub(crate) mod running;
 pub(crate) mod seed;

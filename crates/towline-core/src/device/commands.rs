@@ -8,6 +8,7 @@ use towline_wire::limits::NAME_BYTES_MAX;
 use super::Device;
 use crate::clock::Moment;
 use crate::command::{Answer, Command, CommandId, Comparison, Refusal};
+use crate::folder::rules::RulesMark;
 use crate::folder::{Folder, FolderInput};
 use crate::io::{AbsentRoot, DiskRequest, NetworkRequest, Output, RootFault};
 use crate::pairing::{Ourselves, PairingWish};
@@ -97,6 +98,7 @@ impl Device {
             record,
             last_sequence: Sequence::default(),
             have: BTreeMap::new(),
+            needs_under: RulesMark::default(),
             totals: Totals::default(),
             brakes: BTreeMap::new(),
         };

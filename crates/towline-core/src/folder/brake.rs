@@ -177,16 +177,17 @@ impl Brakes {
         if phase < Phase::Removals {
             return;
         }
-        let idle: Vec<DeviceId> = self
+        let idle: Vec<(DeviceId, u64)> = self
             .records
             .iter()
             .filter(|(device, record)| {
                 record.braking == Braking::Engaged && !weights.contains_key(device)
             })
-            .map(|(device, _)| *device)
+            .map(|(device, record)| (*device, record.carried))
             .collect();
-        for device in idle {
-            self.set(device, Braking::Counting, 0);
+        for (device, carried) in idle {
+            // What it took away in this window it has taken.
+            self.set(device, Braking::Counting, carried);
         }
         self.weighed = weights;
     }

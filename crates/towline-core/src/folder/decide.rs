@@ -79,13 +79,16 @@ impl Folder {
         };
         let walk = &self.walk;
         let in_flight = |path: &RelPath| walk.is_under_way(path);
+        let sighting = self.without_ignored(sighting, rows);
         self.gone.note(&sighting, rows, &in_flight);
+        let overlooked = sighting.overlooked.clone();
         let Observed {
             drafts,
             stamps,
             again,
             departures,
             departed,
+            vanished,
         } = observe(
             sighting,
             rows,
@@ -101,8 +104,12 @@ impl Folder {
         self.look.doubt(departed);
         self.make_way(&drafts);
         let touched = drafts.iter().map(|draft| &draft.entry.path);
-        for path in touched.chain(stamps.iter().map(|(path, _)| path)) {
+        let stamped = stamps.iter().map(|(path, _)| path);
+        for path in touched.chain(stamped).chain(&vanished) {
             self.walk.release(path);
+        }
+        if !vanished.is_empty() {
+            self.walk.want();
         }
         // What is kept from peers may be what they have after all.
         let kept: Vec<RelPath> = drafts
@@ -116,6 +123,8 @@ impl Folder {
         let mut operations = self.put_rows(drafts);
         operations.extend(self.add_needs(kept));
         operations.extend(self.put_stamps(stamps));
+        operations.extend(self.add_needs(vanished));
+        operations.extend(self.forget_stamps(overlooked));
         self.persist(
             now,
             operations,
@@ -298,6 +307,7 @@ impl Folder {
         for (need, planned) in needs.iter().zip(planned) {
             let gate = Gate {
                 mode: self.record.settings.mode,
+                rules: &self.rules,
                 brakes: &self.brakes,
             };
             let mut planned = gate.admit(need, planned);
@@ -383,7 +393,10 @@ impl Folder {
         let mut steps = Vec::new();
         for Planned { path, action } in planned {
             match action {
-                Action::Settled => settled.push(path),
+                Action::Settled => {
+                    self.look.accept(&path);
+                    settled.push(path);
+                }
                 Action::Adopt {
                     becomes,
                     stamp,
@@ -459,6 +472,11 @@ impl Folder {
     fn put_stamps(&self, stamps: Vec<(RelPath, DiskStamp)>) -> Option<StoreOp> {
         let folder = self.record.id;
         (!stamps.is_empty()).then_some(StoreOp::PutStamps { folder, stamps })
+    }
+
+    fn forget_stamps(&self, paths: Vec<RelPath>) -> Option<StoreOp> {
+        let folder = self.record.id;
+        (!paths.is_empty()).then_some(StoreOp::ForgetStamps { folder, paths })
     }
 
     /// What of the brake is not durable yet.

@@ -6,12 +6,16 @@
 //! one that speaks counts. What waits stays on the list of needs and changes nothing on disk, and
 //! everything else goes on.
 //!
+//! What is ignored here does not wait: there is nothing to do at such a path until other rules hold.
+//!
 //! The gate is asked once for each planned path, before the walk chooses what to carry out. Directories
 //! that come back because something below them does are not asked for again: they stand or fall with
 //! what they are made for.
 
 use crate::folder::brake::{Brakes, harm};
+use crate::folder::heed::is_ignored;
 use crate::folder::plan::{Action, Planned, Wait};
+use crate::folder::rules::Rules;
 use crate::records::{Mode, Need};
 
 /// What the gate goes by. Made anew for each page of needs.
@@ -19,14 +23,22 @@ use crate::records::{Mode, Need};
 pub(crate) struct Gate<'a> {
     /// Which way changes of the folder go.
     pub(crate) mode: Mode,
+    /// What is ignored.
+    pub(crate) rules: &'a Rules,
     /// Whose mass changes wait.
     pub(crate) brakes: &'a Brakes,
 }
 
 impl Gate<'_> {
-    /// Lets a plan through, or has its path wait.
+    /// Lets a plan through, has its path wait, or settles it.
     pub(crate) fn admit(&self, need: &Need, planned: Planned) -> Planned {
         debug_assert_eq!(need.path, planned.path, "a plan for another need");
+        if is_ignored(self.rules, need) {
+            return Planned {
+                action: Action::Settled,
+                ..planned
+            };
+        }
         match self.reason(need, &planned.action) {
             Some(wait) => Planned {
                 action: Action::Wait(wait),

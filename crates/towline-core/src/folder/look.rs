@@ -403,13 +403,13 @@ fn next_departures(departures: &mut Sighting) -> Sighting {
         let at = departures.found.len().saturating_sub(DEPARTURES_PAGE);
         Sighting {
             found: departures.found.split_off(at),
-            absent: Vec::new(),
+            ..Sighting::default()
         }
     } else {
         let at = departures.absent.len().saturating_sub(DEPARTURES_PAGE);
         Sighting {
-            found: Vec::new(),
             absent: departures.absent.split_off(at),
+            ..Sighting::default()
         }
     }
 }

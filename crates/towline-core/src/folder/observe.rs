@@ -21,18 +21,20 @@ use towline_wire::entry::{Actor, Content, Dot, Entry};
 use towline_wire::rel_path::RelPath;
 
 use crate::io::Found;
-use crate::records::{DiskStamp, Mode, OurRow, Reach};
+use crate::records::{DiskStamp, Mode, OurRow, Reach, is_coarse_form};
 
 /// A page of a scan, or of what a scan has left for its end.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Sighting {
     pub(crate) found: Vec<Found>,
     pub(crate) absent: Vec<RelPath>,
+    /// Rows that are ignored and have a stamp still.
+    pub(crate) overlooked: Vec<RelPath>,
 }
 
 impl Sighting {
     pub(crate) fn is_empty(&self) -> bool {
-        self.found.is_empty() && self.absent.is_empty()
+        self.found.is_empty() && self.absent.is_empty() && self.overlooked.is_empty()
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -131,6 +133,8 @@ pub(crate) struct Observed {
     pub(crate) departures: Sighting,
     /// Directories that have become tombstones.
     pub(crate) departed: Vec<RelPath>,
+    /// Live rows without a stamp where nothing lies: it went while nobody looked.
+    pub(crate) vanished: Vec<RelPath>,
 }
 
 /// Compares a page with our rows.
@@ -168,6 +172,10 @@ pub(crate) fn observe(
         let Some(row) = rows.get(&path) else { continue };
         if in_flight(&path) {
             observed.again.push(path);
+            continue;
+        }
+        if row.is_unseen() {
+            observed.vanished.push(path);
             continue;
         }
         match row.entry.content {
@@ -300,6 +308,7 @@ fn is_unchanged(found: &Found, row: &OurRow) -> bool {
             hash == known_hash
                 && executable == known_executable
                 && (found.mtime == row.entry.mtime
+                    || (row.is_unseen() && is_coarse_form(found.mtime, row.entry.mtime))
                     || row.stamp.is_some_and(|stamp| stamp.mtime == found.mtime))
         }
         (found, known) => *found != Content::Absent && found.same_bytes(known),

@@ -15,7 +15,7 @@ use crate::folder::conflict::conflict_paths;
 use crate::folder::exchange::WRITES_MAX;
 use crate::folder::verdict::{Fate, Judgement, Rest, judge};
 use crate::io::{Expected, Step};
-use crate::records::{ConflictPlace, DiskStamp, Need, OurRow, Reach};
+use crate::records::{ConflictPlace, DiskStamp, Need, OurRow, Reach, is_coarse_form};
 
 /// What is to be done at one path.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -224,6 +224,9 @@ fn lacks_bytes(need: &Need, lies: &Content, shall: &Content, sources: &BTreeSet<
 
 fn shared(need: &Need, connected: &BTreeSet<DeviceId>, us: Actor) -> Action {
     let kept = need.ours.as_ref();
+    if let Some(row) = kept.filter(|row| row.is_unseen()) {
+        return unseen(row, need, connected, us);
+    }
     let remade = kept.and_then(|row| remade(row, need, us));
     let ours = remade.as_ref().or(kept);
     let theirs = need.theirs.iter().map(|(_, entry)| entry);
@@ -275,6 +278,59 @@ fn shared(need: &Need, connected: &BTreeSet<DeviceId>, us: Actor) -> Action {
     }
 }
 
+/// What to do where our row has lost its stamp: whether it is still true is not known, so the disk is
+/// taken to hold nothing, and finds out if it does. What comes back is the best that peers have, as a
+/// write on top of the row's history where it is not what the row tells of. What nobody has is gone.
+fn unseen(row: &OurRow, need: &Need, connected: &BTreeSet<DeviceId>, us: Actor) -> Action {
+    let theirs = need.theirs.iter().map(|(_, entry)| entry);
+    let Some(Judgement { becomes, rest, .. }) = judge(None, theirs) else {
+        return Action::Adopt {
+            becomes: written(
+                &row.entry.path,
+                row.entry.version.clone(),
+                Content::Absent,
+                us,
+            ),
+            stamp: None,
+            rest: Rest::Settled,
+        };
+    };
+    let is_ours = becomes.content.same_bytes(&row.entry.content);
+    let knows_ours = becomes.version.knows(row.entry.author);
+    let merged = becomes.version.merged(&row.entry.version);
+    let becomes = if is_ours || knows_ours {
+        Entry {
+            version: merged,
+            ..becomes
+        }
+    } else {
+        Entry {
+            mtime: becomes.mtime,
+            ..written(&row.entry.path, merged, becomes.content, us)
+        }
+    };
+    if !is_adoptable(&becomes.version) {
+        return Action::Wait(Wait::History);
+    }
+    match &becomes.content {
+        Content::Absent => Action::Adopt {
+            becomes,
+            stamp: None,
+            rest,
+        },
+        content @ (Content::Directory | Content::File { .. } | Content::Symlink { .. }) => {
+            let sources = sources(need, content, connected);
+            if matches!(content, Content::File { .. })
+                && sources.is_empty()
+                && !is_held(need, content)
+            {
+                return Action::Wait(Wait::Source);
+            }
+            step(Some(row), becomes, rest, None, sources)
+        }
+    }
+}
+
 /// What we have, as a write of ours that comes after all that we ever wrote here; `None` where our
 /// row knows all of that already.
 ///
@@ -313,7 +369,12 @@ pub(crate) fn is_on_disk(ours: Option<&OurRow>, becomes: &Entry) -> bool {
         Content::Absent | Content::Directory | Content::Symlink { .. } => {
             entry.content.same_bytes(&becomes.content)
         }
-        Content::File { .. } => entry.content == becomes.content && entry.mtime == becomes.mtime,
+        Content::File { .. } => {
+            // A disk with coarse times shows already what it would show afterwards.
+            let is_shown = |stamp: DiskStamp| is_coarse_form(stamp.mtime, becomes.mtime);
+            entry.content == becomes.content
+                && (entry.mtime == becomes.mtime || row.stamp.is_some_and(is_shown))
+        }
     }
 }
 
@@ -404,6 +465,7 @@ fn expected(ours: Option<&OurRow>) -> Expected {
     };
     match row.entry.content {
         Content::Absent => Expected::Nothing,
+        Content::Directory if row.is_unseen() => Expected::Nothing,
         Content::Directory => Expected::Directory,
         Content::File { .. } | Content::Symlink { .. } => {
             row.stamp.map_or(Expected::Nothing, Expected::Stamped)

@@ -106,16 +106,12 @@ pub(crate) fn would_take(need: &Need, us: Actor) -> Option<DeviceId> {
         })
 }
 
-/// A change gives way where there is something to go back to: what peers have, or nothing where it is
-/// new. What all knew once and nobody has any more stays.
+/// A change gives way to what peers have, and to nothing where they have nothing.
 fn reverting(need: &Need) -> Option<Draft> {
     let row = need.ours.as_ref()?;
     match row.reach {
-        Reach::Added => Some(with_reach(row, Reach::Yields)),
-        Reach::Changed if !need.theirs.is_empty() || row.entry.content == Content::Absent => {
-            Some(with_reach(row, Reach::Yields))
-        }
-        Reach::Changed | Reach::Everyone | Reach::Yields => None,
+        Reach::Added | Reach::Changed => Some(with_reach(row, Reach::Yields)),
+        Reach::Everyone | Reach::Yields => None,
     }
 }
 

@@ -67,6 +67,7 @@ fn folder() -> RestoredFolder {
         },
         last_sequence: Sequence(500),
         have: BTreeMap::from([(peer(), (Incarnation(9), Sequence(7)))]),
+        needs_under: Default::default(),
         totals: Totals::default(),
         brakes: BTreeMap::new(),
     }

@@ -54,6 +54,7 @@ fn device() -> Device {
             },
             last_sequence: Sequence(5),
             have: BTreeMap::from([(peer(), (THEIRS, Sequence(3)))]),
+            needs_under: Default::default(),
             totals: Totals::default(),
             brakes: BTreeMap::new(),
         }],
@@ -163,6 +164,7 @@ fn rows_for_three_files(device: &mut Device) -> Vec<Output> {
     let page = DiskEvent::Scanned {
         scan: *scan,
         found: ["a", "b", "c"].map(found).to_vec(),
+        overlooked: vec![],
         absent: Vec::new(),
         held_back: Vec::new(),
         end: PageEnd::End,

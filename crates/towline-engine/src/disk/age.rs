@@ -37,13 +37,17 @@ pub(super) fn write(towline: &Directory, device: DeviceId, age: Age) -> io::Resu
         Ok(()) | Err(_) => {}
     }
     let mut file = towline.create_file(&new, new_file_mode(false))?;
-    let (incarnation, sequence) = (age.incarnation.0, age.sequence.0);
-    file.write_all(format!("{FORMAT}\n{incarnation:016x}\n{sequence}\n").as_bytes())?;
+    file.write_all(text(age).as_bytes())?;
     towline.rename(&new, towline, &name(device))
 }
 
 fn name(device: DeviceId) -> String {
     format!("age-{device}")
+}
+
+fn text(age: Age) -> String {
+    let (incarnation, sequence) = (age.incarnation.0, age.sequence.0);
+    format!("{FORMAT}\n{incarnation:016x}\n{sequence}\n")
 }
 
 fn parse(text: &str) -> Option<Age> {
@@ -57,6 +61,14 @@ fn parse(text: &str) -> Option<Age> {
         incarnation,
         sequence,
     })
+}
+
+/// Takes what a note may hold.
+#[cfg(any(test, fuzzing))]
+pub(super) fn enter(bytes: &[u8]) {
+    if let Some(age) = std::str::from_utf8(bytes).ok().and_then(parse) {
+        assert_eq!(parse(&text(age)), Some(age));
+    }
 }
 
 #[cfg(test)]

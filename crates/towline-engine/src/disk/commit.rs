@@ -14,7 +14,8 @@ use std::io;
 use std::sync::PoisonError;
 use std::sync::atomic::Ordering;
 
-use towline_core::io::{Expected, Found, Outcome, Step};
+use towline_core::folder::rules::{Rules, Shape};
+use towline_core::io::{Expected, Found, HeldReason, Outcome, Step};
 use towline_wire::entry::{Content, SymlinkTarget};
 use towline_wire::rel_path::RelPath;
 
@@ -22,9 +23,12 @@ use super::handle::{Directory, Kind, Mark, copy_bytes, new_file_mode, replacing_
 use super::hash::{Reading, read_now};
 use super::names;
 use super::outcome::{held_reason, outcome_of};
-use super::parents::{Missing, NEW_DIRECTORY_MODE, Parents, remove_empty_above};
+use super::parents::{
+    DEPTH_MAX, Missing, NEW_DIRECTORY_MODE, Parents, Spelled, remove_empty_above, spelled,
+};
 use super::root::Root;
 use super::stage::Staged;
+use super::traits::{ExecutableBit, Spelling};
 use super::versions::Keeper;
 
 /// Files or directories up to which each is synced alone: 4. A sync of the whole filesystem costs
@@ -64,6 +68,7 @@ pub(crate) fn commit(root: &Root, batch: Vec<Ready>) -> Vec<(RelPath, Outcome)> 
     let mut run = Run {
         root,
         keeper: &keeper,
+        rules: root.rules(),
         parents: Parents::new(root),
         keep_parents: Parents::new(root),
         touched: BTreeSet::new(),
@@ -133,10 +138,40 @@ fn sync_data(root: &Root, batch: &[Ready]) -> io::Result<()> {
 struct Run<'root> {
     root: &'root Root,
     keeper: &'root Keeper,
+    /// What is ignored, and so left alone.
+    rules: Rules,
     parents: Parents<'root>,
     keep_parents: Parents<'root>,
     /// The directories whose names changed; `None` is the root.
     touched: BTreeSet<Option<RelPath>>,
+}
+
+/// Entries that are looked at to learn why a directory cannot go: 10,000, a fraction of a second. In a
+/// fuller one the reason is not told.
+const HELD_LOOKED_AT_MAX: usize = 10_000;
+
+fn is_all_ignored(rules: &Rules, directory: &Directory, path: &RelPath, left: &mut usize) -> bool {
+    let Ok(listed) = directory.list() else {
+        return false;
+    };
+    if path.depth() > DEPTH_MAX || listed.len() > *left {
+        return false;
+    }
+    *left -= listed.len();
+    listed.iter().all(|(name, _)| {
+        let child = name.to_str().and_then(|name| path.join(name).ok());
+        let Some(child) = child else { return false };
+        match directory.mark(child.file_name()).map(|mark| mark.kind) {
+            Ok(Kind::Directory) if rules.ignore_in_place(&child, Shape::Directory) => true,
+            Ok(Kind::Directory) => directory
+                .open_directory(child.file_name())
+                .is_ok_and(|inner| is_all_ignored(rules, &inner, &child, left)),
+            Ok(Kind::File | Kind::Symlink | Kind::Other) => {
+                rules.ignore_in_place(&child, Shape::Other)
+            }
+            Err(_) => false,
+        }
+    })
 }
 
 /// A place that a step is about.
@@ -150,15 +185,60 @@ struct Target<'a> {
 
 impl Run<'_> {
     fn carry_out(&mut self, ready: Ready) -> Outcome {
-        self.try_carry_out(ready)
-            .unwrap_or_else(|fault| outcome_of(&fault))
+        let path = ready.step.path.clone();
+        let outcome = self.try_carry_out(ready);
+        let outcome = outcome.unwrap_or_else(|fault| outcome_of(&fault));
+        match outcome {
+            Outcome::NotEmpty if self.holds_only_ignored(&path) => {
+                Outcome::Held(HeldReason::Ignored)
+            }
+            other @ (Outcome::Done { .. }
+            | Outcome::Stale
+            | Outcome::NoSource
+            | Outcome::NotEmpty
+            | Outcome::Held(_)) => other,
+        }
+    }
+
+    /// Whether a directory that is in the way holds nothing but what is ignored, and directories that
+    /// hold nothing else. What cannot be looked at is not known to be so.
+    fn holds_only_ignored(&mut self, path: &RelPath) -> bool {
+        if self.rules.is_empty() {
+            return false;
+        }
+        let opened = self
+            .parents
+            .of(path, Missing::Refuse)
+            .and_then(|parent| parent.open_directory(path.file_name()));
+        let mut left = HELD_LOOKED_AT_MAX;
+        opened.is_ok_and(|directory| is_all_ignored(&self.rules, &directory, path, &mut left))
     }
 
     fn try_carry_out(&mut self, ready: Ready) -> io::Result<Outcome> {
         let Ready { step, staged } = ready;
         let name = step.path.file_name();
-        if !step.path.components().all(names::possible) {
+        let traits = &self.root.traits;
+        if !step
+            .path
+            .components()
+            .all(|name| names::possible(name, traits))
+        {
             return Err(io::ErrorKind::InvalidFilename.into());
+        }
+        if traits.spelling == Spelling::Blind {
+            match spelled(self.root, &step.path)? {
+                Spelled::Exactly | Spelled::Nowhere => {}
+                // What lies there is another entry: nothing of this name is there to go, and what is to
+                // come must wait for it.
+                Spelled::Otherwise if step.content != Content::Absent => {
+                    return Ok(Outcome::Held(HeldReason::Name));
+                }
+                Spelled::Otherwise | Spelled::Remembered => return Ok(Outcome::Stale),
+            }
+        }
+        // Before anything is made above it.
+        if self.rules.ignore(&step.path, Shape::of(&step.content)) {
+            return Ok(Outcome::Held(HeldReason::Ignored));
         }
         let missing = if step.content == Content::Absent {
             Missing::Refuse
@@ -173,6 +253,15 @@ impl Run<'_> {
             name,
             there,
         };
+        let lies = match there.map(|mark| mark.kind) {
+            Some(Kind::Directory) => Shape::Directory,
+            Some(Kind::File | Kind::Symlink | Kind::Other) | None => Shape::Other,
+        };
+        if self.rules.ignore(&step.path, lies)
+            || self.rules.ignore(&step.path, Shape::of(&step.content))
+        {
+            return Ok(Outcome::Held(HeldReason::Ignored));
+        }
         if !target.is_as_expected() {
             return Ok(target.unexpected());
         }
@@ -256,7 +345,7 @@ impl Target<'_> {
     /// Something else lies there, or the filesystem takes another spelling for this name.
     fn unexpected(&self) -> Outcome {
         match self.is_listed() {
-            Ok(false) if self.there.is_some() => Outcome::Held(towline_core::io::HeldReason::Name),
+            Ok(false) if self.there.is_some() => Outcome::Held(HeldReason::Name),
             Ok(_) | Err(_) => Outcome::Stale,
         }
     }
@@ -299,7 +388,7 @@ fn place_file(
 ) -> io::Result<Outcome> {
     let shape = staged.shape();
     let replaced = target.there.filter(|mark| mark.kind == Kind::File);
-    if let Some(old) = replaced.filter(|_| cfg!(unix)) {
+    if let Some(old) = replaced.filter(|_| has_modes(root)) {
         let mode = replacing_mode(old.mode, shape.executable);
         if mode != staged.mark().mode {
             root.temporary().set_mode(staged.name(), mode)?;
@@ -334,7 +423,7 @@ fn place_link(
     match temporary.make_symlink(text.as_str(), &name) {
         // Without leave on Windows, and on filesystems that have none.
         Err(fault) if has_no_links(&fault) => {
-            return Ok(Outcome::Held(towline_core::io::HeldReason::Kind));
+            return Ok(Outcome::Held(HeldReason::Kind));
         }
         other => other?,
     }
@@ -635,7 +724,7 @@ fn give_second_name(
             Some(text) => temporary.make_symlink(text, &name),
             None => Err(io::ErrorKind::InvalidInput.into()),
         },
-        Err(_) => copy_file(target, temporary, &name),
+        Err(_) => copy_file(root, target, &name),
     };
     let moved = copied.and_then(|()| temporary.rename_new(&name, keep_directory, keep_name));
     if moved.is_err() {
@@ -645,7 +734,8 @@ fn give_second_name(
     moved
 }
 
-fn copy_file(target: &SecondName<'_>, temporary: &Directory, name: &str) -> io::Result<()> {
+fn copy_file(root: &Root, target: &SecondName<'_>, name: &str) -> io::Result<()> {
+    let temporary = root.temporary();
     let from = target.directory.open_file(target.name)?;
     let executable = target
         .there
@@ -655,11 +745,16 @@ fn copy_file(target: &SecondName<'_>, temporary: &Directory, name: &str) -> io::
     copy_bytes(&from, &to)?;
     if let Some(mark) = &target.there {
         set_mtime(&to, mark.mtime)?;
-        if cfg!(unix) {
+        if has_modes(root) {
             temporary.set_mode(name, mark.mode & 0o777)?;
         }
     }
     to.sync_all()
+}
+
+/// Whether files have permissions that can be set.
+fn has_modes(root: &Root) -> bool {
+    cfg!(unix) && root.traits.executable == ExecutableBit::Kept
 }
 
 /// What lies at a target, read; `None` when it is not what was seen there.

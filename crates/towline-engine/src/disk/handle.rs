@@ -18,12 +18,16 @@ use towline_wire::entry::UnixNanos;
 
 #[cfg(unix)]
 pub(crate) use unix::{
-    Directory, append_at, copy_bytes, mark_of, read_at, reserve, set_mtime, write_at,
+    Directory, append_at, copy_bytes, make_hole, mark_of, read_at, reserve, set_mtime, write_at,
 };
+#[cfg(unix)]
+use unix::{data_from, may_have_holes};
 #[cfg(windows)]
 pub(crate) use windows::{
-    Directory, append_at, copy_bytes, mark_of, read_at, reserve, set_mtime, write_at,
+    Directory, append_at, copy_bytes, make_hole, mark_of, read_at, reserve, set_mtime, write_at,
 };
+#[cfg(windows)]
+use windows::{data_from, may_have_holes};
 
 /// What kind of thing lies under a name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -106,6 +110,95 @@ pub(crate) const fn replacing_mode(old: u32, executable: bool) -> u32 {
         without | ((without & 0o444) >> 2) | 0o100
     } else {
         without
+    }
+}
+
+/// Zeros to compare with and to hash: the longest range that is asked for. They take no memory until
+/// they are read, and then the system's one page of zeros.
+pub(crate) static ZEROS: [u8; 4 * 1024 * 1024] = [0; 4 * 1024 * 1024];
+
+/// Whether all bytes are zero. What is not shows with its first bytes, so looking costs nothing.
+pub(crate) fn is_zero(mut bytes: &[u8]) -> bool {
+    while let Some(part) = bytes.get(..ZEROS.len().min(bytes.len())) {
+        if part.is_empty() {
+            return true;
+        }
+        if ZEROS.get(..part.len()) != Some(part) {
+            return false;
+        }
+        bytes = bytes.get(part.len()..).unwrap_or_default();
+    }
+    true
+}
+
+/// Writes zeros where the filesystem makes no holes.
+fn write_zeros_at(file: &File, mut offset: u64, mut len: u64) -> io::Result<()> {
+    while len > 0 {
+        let part = usize::try_from(len).unwrap_or(usize::MAX).min(ZEROS.len());
+        write_all_at(file, ZEROS.get(..part).unwrap_or_default(), offset)?;
+        offset += part as u64;
+        len -= part as u64;
+    }
+    Ok(())
+}
+
+/// Which parts of a file are holes, asked for from its begin to its end.
+#[derive(Debug)]
+pub(crate) struct Holes {
+    /// `None` for a file without holes.
+    data: Option<Data>,
+}
+
+/// The last data that was found, or that there is none any more.
+#[derive(Debug, Clone, Copy)]
+enum Data {
+    /// From where it was asked for until its begin all is a hole.
+    Between {
+        asked: u64,
+        begin: u64,
+        end: u64,
+    },
+    NoneFrom(u64),
+}
+
+impl Data {
+    const fn is_known_at(self, offset: u64) -> bool {
+        match self {
+            Self::Between { asked, end, .. } => asked <= offset && offset < end,
+            Self::NoneFrom(begin) => begin <= offset,
+        }
+    }
+}
+
+impl Holes {
+    /// The holes of this file.
+    pub(crate) fn of(file: &File) -> io::Result<Self> {
+        let data = may_have_holes(file)?.then_some(Data::Between {
+            asked: 0,
+            begin: 0,
+            end: 0,
+        });
+        Ok(Self { data })
+    }
+
+    /// Whether all of this part lies in a hole. Moves the file's position.
+    pub(crate) fn cover(&mut self, file: &File, offset: u64, len: u64) -> io::Result<bool> {
+        let Some(data) = &mut self.data else {
+            return Ok(false);
+        };
+        if !data.is_known_at(offset) {
+            *data = data_from(file, offset)?.map_or(Data::NoneFrom(offset), |(begin, end)| {
+                Data::Between {
+                    asked: offset,
+                    begin,
+                    end,
+                }
+            });
+        }
+        Ok(match *data {
+            Data::Between { begin, .. } => offset + len <= begin,
+            Data::NoneFrom(_) => true,
+        })
     }
 }
 

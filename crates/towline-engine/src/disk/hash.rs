@@ -4,7 +4,8 @@
 //! in the same tick of the filesystem's clock would leave the marks equal, so a file that changed a
 //! moment ago is read only after that tick has passed. Never memory-mapped: a file that is cut
 //! short meanwhile must be an error, not a crash. Large files are hashed in sections by several
-//! threads, which the tree of BLAKE3 allows.
+//! threads, which the tree of BLAKE3 allows. Holes are not read; their zeros are hashed all the same,
+//! because BLAKE3 counts where in the file a part lies.
 
 use std::fs::File;
 use std::io;
@@ -14,7 +15,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use towline_wire::ids::ContentHash;
 
-use super::handle::{Directory, Kind, Mark, mark_of, read_at};
+use super::handle::{Directory, Holes, Kind, Mark, ZEROS, mark_of, read_at};
 use super::hash_tree::{HashTree, PartHash, UNIT_BYTES, part_hash};
 use super::pool::Pool;
 
@@ -135,11 +136,18 @@ fn hash_shared(file: &Arc<File>, size: u64, pool: &Pool) -> io::Result<Option<Co
 fn hash_section(file: &File, begin: u64, size: u64) -> io::Result<Vec<(u64, PartHash)>> {
     let mut parts = Vec::new();
     let mut buffer = Vec::new();
+    let mut holes = Holes::of(file)?;
     let end = size.min(begin + SECTION_BYTES);
     let mut offset = begin;
     while offset < end {
         // A unit is 1 MiB at most.
         let len = usize::try_from(UNIT_BYTES.min(end - offset)).unwrap_or(0);
+        if holes.cover(file, offset, len as u64)? {
+            let zeros = ZEROS.get(..len).unwrap_or_default();
+            parts.push((offset, part_hash(offset, zeros, size)));
+            offset += len as u64;
+            continue;
+        }
         buffer.resize(len, 0);
         if !fill_at(file, &mut buffer, offset)? {
             break;

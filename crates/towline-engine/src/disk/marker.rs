@@ -71,6 +71,17 @@ fn parse(bytes: &[u8]) -> Option<FolderId> {
     }
 }
 
+/// Takes what a marker may hold.
+#[cfg(any(test, fuzzing))]
+pub(super) fn enter(bytes: &[u8]) {
+    if let Some(folder) = parse(bytes) {
+        assert_eq!(
+            parse(format!("{FORMAT}\n{folder}\n").as_bytes()),
+            Some(folder)
+        );
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -2,17 +2,41 @@
 
 use std::ffi::OsStr;
 
-/// Whether a component can be a file's name on this system. Elsewhere than on Windows every
-/// component of a path in a folder can; the filesystem may still refuse it.
-pub(crate) fn possible(name: &str) -> bool {
-    !cfg!(windows) || possible_on_windows(name)
+use unicode_normalization::UnicodeNormalization;
+
+use super::traits::{Alphabet, Ends, Traits};
+
+/// Whether a component can be a file's name on this system, as far as is known: the filesystem may
+/// still refuse it.
+pub(crate) fn possible(name: &str, traits: &Traits) -> bool {
+    let alphabet = match traits.alphabet {
+        Alphabet::Whole => true,
+        Alphabet::WithoutReserved => !name.chars().any(is_reserved),
+    };
+    let end = match traits.ends {
+        Ends::Any => true,
+        Ends::NoDotOrSpace => !name.ends_with(['.', ' ']),
+    };
+    alphabet && end && (!cfg!(windows) || possible_on_windows(name))
+}
+
+/// Whether two names are spellings of one, to filesystems that see neither case nor normal forms.
+pub(crate) fn meet(left: &str, right: &str) -> bool {
+    fn folded(name: &str) -> impl Iterator<Item = char> {
+        // Letters in their other case may be composed otherwise, so this comes last.
+        name.nfd().flat_map(char::to_uppercase).nfd()
+    }
+    folded(left).eq(folded(right))
+}
+
+/// Characters that Windows, and the filesystems that come from it, keep for themselves.
+const fn is_reserved(c: char) -> bool {
+    c < ' ' || matches!(c, '<' | '>' | ':' | '"' | '/' | '\\' | '|' | '?' | '*')
 }
 
 /// The rules of Win32: no reserved character, no trailing dot or space, no device name.
-fn possible_on_windows(name: &str) -> bool {
-    let reserved =
-        |c: char| c < ' ' || matches!(c, '<' | '>' | ':' | '"' | '/' | '\\' | '|' | '?' | '*');
-    if name.chars().any(reserved) || name.ends_with(['.', ' ']) {
+pub(super) fn possible_on_windows(name: &str) -> bool {
+    if name.chars().any(is_reserved) || name.ends_with(['.', ' ']) {
         return false;
     }
     let stem = name
@@ -51,6 +75,47 @@ pub(crate) fn escaped(name: &OsStr) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_filesystem_refuses_what_it_was_seen_to_refuse() {
+        let all = Traits::default();
+        let reserved = Traits {
+            alphabet: Alphabet::WithoutReserved,
+            ..all
+        };
+        let ends = Traits {
+            ends: Ends::NoDotOrSpace,
+            ..all
+        };
+        for (name, traits, is_possible) in [
+            ("a:b", all, true),
+            ("a:b", reserved, false),
+            ("tab\t", reserved, false),
+            ("aux.c", reserved, true),
+            ("dot.", reserved, true),
+            ("dot.", ends, false),
+            ("space ", ends, false),
+            (".dot", ends, true),
+        ] {
+            let is_possible = is_possible && (!cfg!(windows) || possible_on_windows(name));
+            assert_eq!(possible(name, &traits), is_possible, "{name}");
+        }
+    }
+
+    #[test]
+    fn names_meet_whatever_their_case_and_form() {
+        for (left, right) in [
+            ("Readme", "README"),
+            ("\u{e9}", "e\u{301}"),
+            ("\u{c9}t\u{e9}", "e\u{301}TE\u{301}"),
+            ("stra\u{df}e", "STRASSE"),
+        ] {
+            assert!(meet(left, right) && meet(right, left), "{left} {right}");
+        }
+        for (left, right) in [("a", "b"), ("a", "aa"), ("e", "\u{e9}"), ("", "a")] {
+            assert!(!meet(left, right), "{left} {right}");
+        }
+    }
 
     #[test]
     fn windows_rules_refuse_devices_and_streams() {

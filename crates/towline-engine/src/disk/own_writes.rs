@@ -1,6 +1,7 @@
 //! What we wrote lately, so that the watcher's echo of it is known and dropped.
 //!
-//! An echo is dropped only when exactly what we left there still lies there. Bounded: the oldest is
+//! An echo is dropped only when exactly what we left there still lies there, and nobody has been seen
+//! there since. Bounded: the oldest is
 //! forgotten, and its echo costs one needless look.
 
 use std::collections::{BTreeMap, VecDeque};
@@ -36,6 +37,13 @@ impl OwnWrites {
                 latest.stamps.remove(&oldest);
             }
         }
+    }
+
+    /// Somebody else has been at a path: what we left there once says nothing any more, also when the
+    /// same lies there again.
+    pub(super) fn forget(&self, path: &RelPath) {
+        // Its place in the order stays behind, and at worst makes another path go a little early.
+        lock(&self.0).stamps.remove(path);
     }
 
     /// What we left at a path, when it is remembered.

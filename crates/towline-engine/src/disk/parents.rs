@@ -9,6 +9,7 @@ use std::io;
 use towline_wire::rel_path::RelPath;
 
 use super::handle::{Directory, Identity, Kind, Mark};
+use super::names;
 use super::root::Root;
 
 /// Deepest directory that is opened: 200 levels. Each level of a chain is an open handle, and
@@ -135,6 +136,46 @@ pub(super) fn remove_empty_above(root: &Root, copy: &RelPath) {
 
 /// Components of the inbox's own path.
 const INBOX_DEPTH: usize = 2;
+/// What lies at a path on a filesystem that answers to other spellings.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Spelled {
+    /// The path, letter by letter.
+    Exactly,
+    /// Something that is, or lies in something that is, spelled otherwise.
+    Otherwise,
+    /// Nothing by any spelling.
+    Nowhere,
+    /// The system knows it, but its directory does not list it or anything like it: kernels remember for
+    /// a moment what a filesystem told of a name.
+    Remembered,
+}
+
+/// How a path is spelled where it lies, from the root down.
+pub(super) fn spelled(root: &Root, path: &RelPath) -> io::Result<Spelled> {
+    let mut inner: Option<Directory> = None;
+    for name in path.components() {
+        let directory = inner.as_ref().unwrap_or(root.top());
+        match directory.mark(name) {
+            Err(fault) if proves_absence(&fault) => return Ok(Spelled::Nowhere),
+            other => other?,
+        };
+        let listed = directory.list()?;
+        if !listed.iter().any(|(listed, _)| listed == name) {
+            let mut texts = listed.iter().filter_map(|(listed, _)| listed.to_str());
+            return Ok(if texts.any(|listed| names::meet(listed, name)) {
+                Spelled::Otherwise
+            } else {
+                Spelled::Remembered
+            });
+        }
+        inner = match directory.open_directory(name) {
+            Ok(next) => Some(next),
+            // The last one, or something in the way, which is met when it is to be gone through.
+            Err(_) => return Ok(Spelled::Exactly),
+        };
+    }
+    Ok(Spelled::Exactly)
+}
 
 /// Whether a fault on the way to a path proves that nothing lies there.
 pub(super) fn proves_absence(fault: &io::Error) -> bool {

@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
+use towline_core::folder::rules::Rules;
 use towline_core::io::{Age, RootFault};
 use towline_core::records::RootPath;
 use towline_wire::ids::{ContentHash, DeviceId, FolderId};
@@ -23,6 +24,7 @@ use super::marker::{self, Marker};
 use super::own_writes::OwnWrites;
 use super::pool::lock;
 use super::stage;
+use super::traits::Traits;
 use super::versions::VersionStore;
 
 /// The directory for temporary files in the marker directory.
@@ -56,6 +58,12 @@ pub(crate) struct Root {
     pub(super) without_links: AtomicBool,
     /// What was replaced and removed here.
     pub(super) versions: VersionStore,
+    /// The text of the rules that was told last; `None` before the first.
+    pub(super) told_rules: Mutex<Option<String>>,
+    /// What is ignored here.
+    rules: Mutex<Rules>,
+    /// What its filesystem can hold.
+    pub(super) traits: Traits,
 }
 
 impl Root {
@@ -122,6 +130,7 @@ impl Root {
         stage::clean(&temporary).map_err(|fault| fault_of(&fault))?;
         // It is watched from the beginning.
         open_or_make(&towline, INBOX_DIRECTORY)?;
+        let traits = Traits::of(&temporary);
         Ok(Self {
             path: place,
             folder,
@@ -136,6 +145,9 @@ impl Root {
             own_writes: OwnWrites::default(),
             without_links: AtomicBool::new(false),
             versions: VersionStore::default(),
+            told_rules: Mutex::default(),
+            rules: Mutex::default(),
+            traits,
         })
     }
 
@@ -192,6 +204,16 @@ impl Root {
             *noted = turn;
         }
         Ok(())
+    }
+
+    /// What is ignored here.
+    pub(super) fn rules(&self) -> Rules {
+        lock(&self.rules).clone()
+    }
+
+    /// Ignores this from now on.
+    pub(super) fn heed(&self, rules: Rules) {
+        *lock(&self.rules) = rules;
     }
 
     /// Where it lies, for the watcher alone.

@@ -4,7 +4,8 @@
 //! and our live rows in the same order. What both have with equal marks is passed over; what the
 //! disk alone has, or has otherwise, is read and *found*; a row that the disk does not have is
 //! *absent* only after a second look that met no error, with the root proved to be still there.
-//! What cannot be read is unknown, and so is everything below it.
+//! What cannot be read is unknown, and so is everything below it. What is ignored is not read, and not
+//! gone into; rows of ours that are ignored are *overlooked*.
 //!
 //! A scan yields a page at a time and holds no thread between pages. It never writes, and never
 //! decides what a difference means. Files that change while they are read are left out and named at
@@ -20,6 +21,7 @@ use std::ffi::OsString;
 use std::io;
 use std::sync::Arc;
 
+use towline_core::folder::rules::{Rules, Shape};
 use towline_core::io::{Found, HeldBack, HeldReason, PageEnd, RootFault, ScanScope};
 use towline_core::records::OurRow;
 use towline_wire::entry::{Content, SymlinkTarget};
@@ -29,10 +31,13 @@ use towline_wire::rel_path::{MARKER_DIRECTORY, RelPath};
 use super::handle::{Directory, Kind, Listed, Mark};
 use super::hash::{Reading, SHARED_BYTES_MIN, read_settled, read_settled_shared};
 use super::names;
-use super::parents::{COPY_DEPTH_MAX, DEPTH_MAX, Missing, Parents, proves_absence};
+use super::parents::{
+    COPY_DEPTH_MAX, DEPTH_MAX, Missing, Parents, Spelled, proves_absence, spelled,
+};
 use super::pool::Pool;
 use super::root::{self, Root};
 use super::rows::KnownRows;
+use super::traits::Spelling;
 use cursor::Cursor;
 
 /// Entries in a page: 500; about 150 KiB, and often enough for a person to see progress.
@@ -51,6 +56,8 @@ pub(crate) struct Page {
     pub(crate) found: Vec<Found>,
     /// Rows where nothing lies any more.
     pub(crate) absent: Vec<RelPath>,
+    /// Rows with a stamp that are ignored.
+    pub(crate) overlooked: Vec<RelPath>,
     /// What cannot be read or named.
     pub(crate) held_back: Vec<HeldBack>,
 }
@@ -58,11 +65,15 @@ pub(crate) struct Page {
 /// A scan in progress.
 pub(crate) struct Scan {
     root: Arc<Root>,
+    /// What is ignored, from the beginning of the scan to its end.
+    rules: Rules,
     cursor: Cursor,
     /// Places still to be looked at, last first; `None` is the whole folder.
     targets: Vec<Option<RelPath>>,
     /// Open directories from the target down to where the walk is.
     frames: Vec<Frame>,
+    /// An ignored directory whose rows are being passed over.
+    overlooking: Option<RelPath>,
     /// Directories above targets that have been compared with their rows.
     ancestors: BTreeSet<RelPath>,
     restless: BTreeSet<RelPath>,
@@ -159,10 +170,12 @@ impl Scan {
             }
         };
         Self {
+            rules: root.rules(),
             root,
             cursor: Cursor::new(rows),
             targets,
             frames: Vec::new(),
+            overlooking: None,
             ancestors: BTreeSet::new(),
             restless: BTreeSet::new(),
             page: Page::default(),
@@ -185,6 +198,11 @@ impl Scan {
         }
     }
 
+    /// What is scanned.
+    pub(super) fn root(&self) -> &Root {
+        &self.root
+    }
+
     /// What must be looked at again soon; `None` when nothing. Asked for after the last page.
     pub(crate) fn restless(&self) -> Option<ScanScope> {
         if self.restless.is_empty() {
@@ -197,7 +215,13 @@ impl Scan {
     }
 
     fn page_len(&self) -> usize {
-        self.page.found.len() + self.page.absent.len() + self.page.held_back.len()
+        let Page {
+            found,
+            absent,
+            overlooked,
+            held_back,
+        } = &self.page;
+        found.len() + absent.len() + overlooked.len() + held_back.len()
     }
 
     fn is_full(&self) -> bool {
@@ -207,6 +231,9 @@ impl Scan {
 
     fn walk(&mut self) -> Result<PageEnd, RootFault> {
         while !self.is_full() {
+            if self.overlook_on() {
+                continue;
+            }
             let Some(frame) = self.frames.last_mut() else {
                 // The walk of a target is done: rows that are left were not met.
                 if let Some(row) = self.cursor.next_before(None) {
@@ -263,6 +290,17 @@ impl Scan {
     }
 
     fn begin_at(&mut self, path: &RelPath) {
+        let is_ignored = |above: &RelPath| self.rules.ignore(above, Shape::Directory);
+        if path.parent().is_some_and(|above| is_ignored(&above)) {
+            return;
+        }
+        // What answers to another spelling is another entry, and nothing lies under this one.
+        let is_blind = self.root.traits.spelling == Spelling::Blind;
+        let is_other = |how| matches!(how, Spelled::Otherwise | Spelled::Remembered);
+        if is_blind && spelled(&self.root, path).is_ok_and(is_other) {
+            self.cursor.set_to(path);
+            return;
+        }
         self.look_at_ancestors(path);
         self.cursor.set_to(path);
         let parent = path.parent();
@@ -351,6 +389,13 @@ impl Scan {
             Err(_) => return self.hold_back_known(&path, HeldReason::Unreadable),
         };
         let row = self.cursor.next_at(&path);
+        let shape = match mark.kind {
+            Kind::Directory => Shape::Directory,
+            Kind::File | Kind::Symlink | Kind::Other => Shape::Other,
+        };
+        if self.rules.ignore_in_place(&path, shape) {
+            return self.overlook(row);
+        }
         if row.as_ref().is_some_and(|row| is_unchanged(row, &mark)) {
             return;
         }
@@ -406,6 +451,10 @@ impl Scan {
         let Some(path) = place.child(name).filter(|path| !path.is_in_inbox()) else {
             return;
         };
+        if self.rules.ignore_in_place(&path, Shape::Directory) {
+            self.overlooking = Some(path);
+            return;
+        }
         if path.depth() > DEPTH_MAX {
             return self.hold_back_known(&path, HeldReason::Name);
         }
@@ -463,6 +512,7 @@ impl Scan {
                 twice(|| read_settled_shared(&file.directory, file.path.file_name(), pool));
             (file, reading)
         }));
+        let traits = self.root.traits;
         for (file, reading) in read {
             match reading {
                 Ok(Reading::Settled(hash, mark)) => self.page.found.push(Found {
@@ -470,7 +520,7 @@ impl Scan {
                     content: Content::File {
                         size: mark.stamp.size,
                         hash,
-                        executable: mark.executable().unwrap_or(file.known_executable),
+                        executable: traits.executable(&mark).unwrap_or(file.known_executable),
                     },
                     mtime: mark.mtime,
                     stamp: mark.stamp,
@@ -492,12 +542,19 @@ impl Scan {
         let mut parents = Parents::new(&root);
         let mut absent = Vec::new();
         for row in std::mem::take(&mut self.missing) {
+            if self
+                .rules
+                .ignore(&row.entry.path, Shape::of(&row.entry.content))
+            {
+                self.overlook(Some(row));
+                continue;
+            }
             let path = row.entry.path;
             match parents.mark(&path) {
                 Err(fault) if proves_absence(&fault) => absent.push(path),
                 Err(_) => self.hold_back_known(&path, HeldReason::Unreadable),
                 // A case-blind filesystem answers to another spelling; the exact name decides.
-                Ok(_) => match is_listed(&mut parents, &path) {
+                Ok(_) => match is_listed(&root, &mut parents, &path) {
                     Ok(true) => self.note_restless(path),
                     Ok(false) => absent.push(path),
                     Err(_) => self.hold_back_known(&path, HeldReason::Unreadable),
@@ -509,6 +566,26 @@ impl Scan {
             self.page.absent.extend(absent);
         }
         Ok(())
+    }
+
+    /// A row of ours that is ignored.
+    fn overlook(&mut self, row: Option<OurRow>) {
+        let stamped = row.filter(|row| row.stamp.is_some());
+        self.page
+            .overlooked
+            .extend(stamped.map(|row| row.entry.path));
+    }
+
+    /// Goes on with the rows below the ignored directory where the walk is; `false` when it is in none.
+    fn overlook_on(&mut self) -> bool {
+        let Some(directory) = &self.overlooking else {
+            return false;
+        };
+        match self.cursor.next_below(directory) {
+            Some(row) => self.overlook(Some(row)),
+            None => self.overlooking = None,
+        }
+        true
     }
 
     fn note_restless(&mut self, path: RelPath) {
@@ -589,7 +666,10 @@ fn open_directory(root: &Root, path: &RelPath) -> io::Result<Directory> {
         .open_directory(path.file_name())
 }
 
-fn is_listed(parents: &mut Parents<'_>, path: &RelPath) -> io::Result<bool> {
+fn is_listed(root: &Root, parents: &mut Parents<'_>, path: &RelPath) -> io::Result<bool> {
+    if root.traits.spelling == Spelling::Blind {
+        return Ok(spelled(root, path)? == Spelled::Exactly);
+    }
     let names = parents.of(path, Missing::Refuse)?.list()?;
     Ok(names.iter().any(|(name, _)| name == path.file_name()))
 }

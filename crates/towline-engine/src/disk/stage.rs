@@ -18,7 +18,8 @@ use towline_wire::ids::ContentHash;
 use towline_wire::rel_path::RelPath;
 
 use super::handle::{
-    Directory, Mark, copy_bytes, mark_of, new_file_mode, read_at, reserve, set_mtime, write_all_at,
+    Directory, Mark, copy_bytes, is_zero, make_hole, mark_of, new_file_mode, read_at, reserve,
+    set_mtime, write_all_at,
 };
 use super::hash::hash_from;
 use super::outcome::held_reason;
@@ -37,6 +38,9 @@ const KEPT_FOR: Duration = Duration::from_secs(24 * 60 * 60);
 /// Bytes written to one file after which they are pushed to the disk: 64 MiB. Without it the kernel
 /// gathers gigabytes and the file's end waits for all of them.
 const UNSYNCED_BYTES_MAX: u64 = 64 * 1024 * 1024;
+
+/// Zeros from which a hole is made: 16 KiB, the least that filesystems with large blocks can leave out.
+const HOLE_BYTES_MIN: usize = 16 * 1024;
 
 /// Size from which a file is written past the page cache: 64 MiB. Smaller ones may be opened as soon as
 /// they are there, and cost the cache little.
@@ -176,7 +180,7 @@ impl StagedFile {
         self.resumed
     }
 
-    /// Writes bytes at an offset. They are not hashed: the caller verifies the whole by other means
+    /// Writes bytes at an offset; many zeros become a hole. They are not hashed: the caller verifies the whole by other means
     /// (see [`StagedFile::finish_verified`]), or lets `finish` read all of it.
     pub(crate) fn write_at(&self, offset: u64, bytes: &[u8]) -> Result<(), StageFault> {
         let end = offset
@@ -184,6 +188,9 @@ impl StagedFile {
             .ok_or(StageFault::WrongBytes)?;
         if end > self.shape.size {
             return Err(StageFault::WrongBytes);
+        }
+        if bytes.len() >= HOLE_BYTES_MIN && is_zero(bytes) {
+            return make_hole(&self.file, offset, bytes.len() as u64).map_err(|fault| held(&fault));
         }
         let past = match &self.uncached {
             Some(uncached) => uncached

@@ -7,9 +7,12 @@ mod inbox;
 #[cfg(unix)]
 mod kill;
 mod place;
+mod rules;
 mod scan;
 mod stage;
 mod versions;
+#[cfg(target_os = "linux")]
+mod watch;
 mod whole;
 
 use std::collections::BTreeMap;
@@ -164,6 +167,13 @@ impl Rows {
         }
     }
 
+    fn forget_stamps(&self, paths: &[RelPath]) {
+        let mut rows = lock(&self.0);
+        for path in paths {
+            rows.get_mut(path).unwrap().stamp = None;
+        }
+    }
+
     fn paths(&self) -> Vec<String> {
         lock(&self.0)
             .keys()
@@ -277,6 +287,7 @@ fn scan(root: &Arc<Root>, rows: &Rows, scope: ScanScope) -> Result<Scanned, Root
         all.pages += 1;
         all.page.found.extend(page.found);
         all.page.absent.extend(page.absent);
+        all.page.overlooked.extend(page.overlooked);
         all.page.held_back.extend(page.held_back);
         if end == PageEnd::End {
             all.restless = scan.restless();

@@ -418,13 +418,24 @@ fn mark_of_version(directory: &Directory, number: u64) -> io::Result<Option<Mark
 
 /// Reads the names of a day in the order in which they were written; lines that are none are passed
 /// over. A directory without names has none.
-fn read_names(directory: &Directory, day: u64, mut each: impl FnMut(Kept)) -> io::Result<()> {
-    let file = match directory.open_file(NAMES) {
-        Ok(file) => file,
-        Err(fault) if fault.kind() == io::ErrorKind::NotFound => return Ok(()),
-        Err(fault) => return Err(fault),
-    };
-    let mut lines = BufReader::new(file);
+fn read_names(directory: &Directory, day: u64, each: impl FnMut(Kept)) -> io::Result<()> {
+    match directory.open_file(NAMES) {
+        Ok(file) => names_in(BufReader::new(file), day, each),
+        Err(fault) if fault.kind() == io::ErrorKind::NotFound => Ok(()),
+        Err(fault) => Err(fault),
+    }
+}
+
+/// Takes what a file of names may hold.
+#[cfg(any(test, fuzzing))]
+pub(crate) fn enter(bytes: &[u8]) {
+    let mut kept = Vec::new();
+    names_in(bytes, 1, |one| kept.push(one)).expect("memory can be read");
+    let lines = bytes.split(|byte| *byte == b'\n').count();
+    assert!(kept.len() < lines, "one version per whole line at most");
+}
+
+fn names_in(mut lines: impl BufRead, day: u64, mut each: impl FnMut(Kept)) -> io::Result<()> {
     let mut line = Vec::new();
     loop {
         line.clear();

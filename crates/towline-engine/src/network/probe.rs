@@ -265,6 +265,16 @@ impl Body {
     }
 }
 
+/// Takes what the body of an opened probe may hold.
+#[cfg(any(test, fuzzing))]
+pub(crate) fn enter(bytes: &[u8]) {
+    if let Some(body) = bytes.first_chunk()
+        && let Some(probe) = Body::decode(body)
+    {
+        assert_eq!(Body::decode(&probe.encode()), Some(probe));
+    }
+}
+
 impl Prober {
     pub(super) fn new(socket: Arc<PathSocket>, keys: Arc<RwLock<ProbeKeys>>) -> Self {
         Self {

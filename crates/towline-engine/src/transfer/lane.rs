@@ -27,6 +27,7 @@ use super::board::{Board, Prospect, Seat, Want};
 use super::frames::{FrameReader, StreamFault};
 use super::limits::Gate;
 use super::progress::Progress;
+use crate::disk::ZEROS;
 
 /// Bytes that answer a want; not verified yet.
 pub(super) struct Arrived<W> {
@@ -338,8 +339,14 @@ async fn answer(reader: &mut FrameReader, expected: u32) -> Result<Option<Bytes>
         Some(Answer::Bytes { len }) if len == expected => {
             reader.bytes(len as usize).await.map(Some)
         }
+        Some(Answer::Zeros { len }) if len == expected => {
+            let zeros = ZEROS.get(..len as usize).ok_or(StreamFault::Protocol)?;
+            Ok(Some(Bytes::from_static(zeros)))
+        }
         Some(Answer::Gone) => Ok(None),
-        Some(Answer::Bytes { .. } | Answer::Chunks { .. }) => Err(StreamFault::Protocol),
+        Some(Answer::Bytes { .. } | Answer::Zeros { .. } | Answer::Chunks { .. }) => {
+            Err(StreamFault::Protocol)
+        }
         None => Err(StreamFault::Lost),
     }
 }

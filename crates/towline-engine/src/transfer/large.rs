@@ -576,7 +576,7 @@ async fn page(
             Ok((begin, chunks, end))
         }
         Some(Answer::Gone) | None => Err(StreamFault::Lost),
-        Some(Answer::Bytes { .. }) => Err(StreamFault::Protocol),
+        Some(Answer::Bytes { .. } | Answer::Zeros { .. }) => Err(StreamFault::Protocol),
     }
 }
 

@@ -18,6 +18,7 @@ use governor::middleware::NoOpMiddleware;
 use governor::state::{InMemoryState, NotKeyed};
 use governor::{Quota, RateLimiter};
 use tokio::sync::{Mutex as Turn, watch};
+use tokio::task::yield_now;
 use tokio::time::sleep;
 use towline_wire::ids::{DeviceId, FolderId};
 
@@ -137,6 +138,8 @@ impl Gate {
         if self.piece_max().is_none() {
             return;
         }
+        // Whoever has just passed lets the others ask, also where a burst makes nobody wait.
+        yield_now().await;
         let _of_peer = self.turn.lock().await;
         let mut of_folder = self.folder.turn.lock().await;
         self.folder.pass(bytes, &mut of_folder).await;

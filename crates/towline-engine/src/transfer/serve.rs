@@ -37,7 +37,7 @@ use super::frames::{Filled, FrameReader, StreamFault};
 use super::grants::Grants;
 use super::limits::{Direction, Gate, Throttle};
 use super::work::Work;
-use crate::disk::{Opener, Root, still_has};
+use crate::disk::{Holes, Opener, Root, is_zero, still_has};
 
 /// This device's folders, as far as the data plane asks. Everything here blocks and runs on the disk
 /// pool.
@@ -62,6 +62,7 @@ pub(crate) trait Folders: Send + Sync + 'static {
 struct OpenContent {
     file: File,
     stamp: DiskStamp,
+    holes: Holes,
 }
 
 /// Opens any file with this content that still is what its row says.
@@ -76,7 +77,8 @@ fn open_content(
         .into_iter()
         .find_map(|(path, stamp)| {
             let file = opener.open(&path, stamp).ok()?;
-            Some(OpenContent { file, stamp })
+            let holes = Holes::of(&file).ok()?;
+            Some(OpenContent { file, stamp, holes })
         })
 }
 
@@ -423,7 +425,7 @@ impl<F: Folders> Desk<'_, F> {
     fn add(&mut self, hash: ContentHash, part: Part) -> Option<()> {
         let opener = self.opener.as_mut()?;
         let kept = self.opened.take().filter(|(opened, _)| *opened == hash);
-        let content = match kept {
+        let mut content = match kept {
             Some((_, content)) => content,
             None => open_content(self.folders, self.folder, hash, opener)?,
         };
@@ -436,10 +438,22 @@ impl<F: Folders> Desk<'_, F> {
                 (end <= size).then_some((offset, len))?
             }
         };
+        let before = self.out.len();
         let head = frame::encode(&Answer::Bytes { len }, ANSWER_FRAME_BYTES_MAX).ok()?;
-        self.out.reserve(head.len() + len as usize);
-        self.out.extend_from_slice(&head);
-        append_exact_at(&content.file, &mut self.out, len as usize, offset).ok()?;
+        let covered = content.holes.cover(&content.file, offset, u64::from(len));
+        let mut is_zeros = covered.ok()?;
+        if !is_zeros {
+            self.out.reserve(head.len() + len as usize);
+            self.out.extend_from_slice(&head);
+            append_exact_at(&content.file, &mut self.out, len as usize, offset).ok()?;
+            let bytes = self.out.get(before + head.len()..);
+            is_zeros = bytes.is_some_and(is_zero);
+        }
+        if is_zeros {
+            self.out.truncate(before);
+            let zeros = frame::encode(&Answer::Zeros { len }, ANSWER_FRAME_BYTES_MAX).ok()?;
+            self.out.extend_from_slice(&zeros);
+        }
         // Read first, then look: bytes that were written meanwhile show in the stamp.
         if !still_has(&content.file, content.stamp) {
             return None;

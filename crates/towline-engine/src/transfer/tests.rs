@@ -5,5 +5,7 @@ mod limited;
 mod loopback;
 mod several;
 mod small;
+#[cfg(unix)]
+mod sparse;
 mod strangers;
 mod world;

@@ -1,6 +1,5 @@
 //! A directory of a folder as shells see it: what lies here and what only peers have.
 
-use towline_core::records::Reach;
 use towline_store::Listed;
 use towline_wire::entry::{Content, Entry, UnixNanos};
 use towline_wire::rel_path::RelPath;
@@ -44,10 +43,10 @@ pub(crate) fn files(listed: Vec<Listed>, more: bool) -> AnswerView {
 
 /// An entry; `None` when nobody has anything there, which no listing holds.
 fn file(listed: Listed) -> Option<FileView> {
-    let state = match (listed.ours.as_ref().map(|row| row.reach), listed.is_needed) {
-        (Some(Reach::Changed | Reach::Added), _) => "local",
-        (Some(Reach::Everyone | Reach::Yields), false) => "here",
-        (Some(Reach::Everyone | Reach::Yields), true) => "coming",
+    let state = match (&listed.ours, listed.is_needed) {
+        (Some(row), _) if row.reach.is_local(&row.entry.content) => "local",
+        (Some(_), false) => "here",
+        (Some(_), true) => "coming",
         (None, _) => "missing",
     };
     let is_live = |entry: &&Entry| entry.content != Content::Absent;
@@ -88,7 +87,7 @@ fn is_same(one: &Content, other: &Content) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use towline_core::records::OurRow;
+    use towline_core::records::{OurRow, Reach};
     use towline_wire::entry::{Actor, Dot, VersionVector};
     use towline_wire::ids::{ContentHash, DeviceId, Incarnation, Sequence};
 
@@ -118,7 +117,7 @@ mod tests {
 
     /// How an entry is shown: its state, its kind, and how many peers have the same.
     fn check(
-        ours: Option<Content>,
+        ours: Option<(Content, Reach)>,
         theirs: &[Content],
         is_needed: bool,
     ) -> (String, String, usize) {
@@ -128,11 +127,11 @@ mod tests {
         });
         let shown = file(Listed {
             path: RelPath::parse("a").unwrap(),
-            ours: ours.map(|content| OurRow {
+            ours: ours.map(|(content, reach)| OurRow {
                 entry: entry(content),
                 sequence: Sequence(1),
                 stamp: None,
-                reach: Reach::Everyone,
+                reach,
             }),
             theirs: theirs.collect(),
             is_needed,
@@ -145,13 +144,19 @@ mod tests {
     fn an_entry_tells_how_it_stands_and_who_has_the_same() {
         let told = |state: &str, kind: &str, peers| (state.to_owned(), kind.to_owned(), peers);
         let (one, two) = (bytes(1), bytes(3));
+        let ours = |reach| Some((one.clone(), reach));
         assert_eq!(
-            check(Some(one.clone()), &[one.clone(), two.clone()], false),
+            check(ours(Reach::Everyone), &[one.clone(), two.clone()], false),
             told("here", "file", 1)
         );
+        let other = std::slice::from_ref(&two);
         assert_eq!(
-            check(Some(one.clone()), std::slice::from_ref(&two), true),
+            check(ours(Reach::Everyone), other, true),
             told("coming", "file", 0)
+        );
+        assert_eq!(
+            check(ours(Reach::Changed), other, true),
+            told("local", "file", 0)
         );
         assert_eq!(
             check(None, &[Content::Absent, Content::Directory], true),

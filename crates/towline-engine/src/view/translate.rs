@@ -3,6 +3,7 @@
 mod conflicts;
 
 use std::collections::BTreeMap;
+use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::path::Path as FilePath;
 
@@ -10,6 +11,7 @@ use qrcode::QrCode;
 use qrcode::render::svg;
 use towline_core::clock::Moment;
 use towline_core::command::{Answer, Command, Comparison, Refusal};
+use towline_core::folder::rules::{RuleSet, Rules};
 use towline_core::io::{HeldReason, LinkFault, Path, RootFault, SignalFault};
 use towline_core::records::{InForce, RootPath, Verification};
 use towline_core::snapshot::{
@@ -111,10 +113,30 @@ pub(crate) enum Asked {
     Past(FolderId, AskedOfPast),
     /// The conflict inbox of a folder.
     Inbox(FolderId, AskedOfInbox),
+    /// The ignore rules of a folder, on the disk.
+    Rules(FolderId, AskedOfRules),
     /// The index of a folder.
     Files(FolderId, AskedOfFiles),
     /// What a view holds of the entries of a folder that are held back.
     Held(FolderId, AskedOfHeld),
+}
+
+/// What is asked of ignore rules.
+#[derive(Debug)]
+pub(crate) enum AskedOfRules {
+    /// Their texts.
+    Show,
+    /// Another text for those that travel with the folder.
+    Share(String),
+    /// What these would ignore.
+    Preview {
+        /// Rules that travel with the folder.
+        shared: String,
+        /// Rules of this device alone.
+        local: String,
+        /// Most paths in the answer.
+        limit: usize,
+    },
 }
 
 /// What a version store is asked.
@@ -212,6 +234,26 @@ pub(crate) fn command(command: CommandView) -> Result<Asked, ViewError> {
             let asked = AskedOfInbox::Preview(rel_path(path)?);
             return Ok(Asked::Inbox(folder_id(&folder)?, asked));
         }
+        CommandView::Rules { folder } => {
+            return Ok(Asked::Rules(folder_id(&folder)?, AskedOfRules::Show));
+        }
+        CommandView::SetRules { folder, shared } => {
+            let asked = AskedOfRules::Share(shared);
+            return Ok(Asked::Rules(folder_id(&folder)?, asked));
+        }
+        CommandView::PreviewRules {
+            folder,
+            shared,
+            local,
+            limit,
+        } => {
+            let asked = AskedOfRules::Preview {
+                shared,
+                local,
+                limit: page_limit(limit),
+            };
+            return Ok(Asked::Rules(folder_id(&folder)?, asked));
+        }
         CommandView::Files {
             folder,
             directory,
@@ -233,9 +275,6 @@ pub(crate) fn command(command: CommandView) -> Result<Asked, ViewError> {
             };
             return Ok(Asked::Held(folder_id(&folder)?, asked));
         }
-        CommandView::Rules { .. }
-        | CommandView::SetRules { .. }
-        | CommandView::PreviewRules { .. } => return Err(ViewError::new("unsupported")),
         CommandView::NameDevice { name } => Command::NameDevice(name),
         CommandView::StartPairing => Command::StartPairing,
         CommandView::JoinPairing { code } if code.reveal().trim_start().starts_with("towline:") => {
@@ -297,13 +336,51 @@ pub(crate) fn command(command: CommandView) -> Result<Asked, ViewError> {
     }))
 }
 
+/// Most things in one answer: 1000, about 5 MB of the longest paths, below a line's bound.
+const PAGE_MAX: usize = 1000;
+
+fn page_limit(limit: u32) -> usize {
+    usize::try_from(limit)
+        .unwrap_or(PAGE_MAX)
+        .clamp(1, PAGE_MAX)
+}
+
+/// What rules would ignore.
+pub(crate) fn matches(paths: Vec<RelPath>, count: u64, rules: &Rules) -> AnswerView {
+    let bad = |name: &str, set: &RuleSet| {
+        let name = name.to_owned();
+        let lines = set.bad_lines().to_vec().into_iter();
+        lines.map(move |line| (name.clone(), line))
+    };
+    AnswerView::Matches {
+        paths: paths.into_iter().map(String::from).collect(),
+        count,
+        bad_lines: bad("shared", &rules.shared)
+            .chain(bad("local", &rules.local))
+            .take(PAGE_MAX)
+            .collect(),
+    }
+}
+
+/// The stable code of rules that cannot be read or written.
+pub(crate) fn rules_fault(fault: &io::Error) -> ViewError {
+    let is_full = matches!(
+        fault.kind(),
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded
+    );
+    ViewError::new(if is_full {
+        "rules_disk_full"
+    } else if fault.kind() == io::ErrorKind::ReadOnlyFilesystem {
+        "rules_read_only"
+    } else {
+        "rules_no_access"
+    })
+}
 fn history(folder: &str, of: Of, before: Option<&str>, limit: u32) -> Result<Asked, ViewError> {
     let asked = AskedOfPast::History {
         of,
         before: before.map(version_id).transpose()?,
-        limit: usize::try_from(limit)
-            .unwrap_or(VERSIONS_MAX)
-            .clamp(1, VERSIONS_MAX),
+        limit: page_limit(limit),
     };
     Ok(Asked::Past(folder_id(folder)?, asked))
 }
@@ -317,9 +394,6 @@ fn moment(unix_ms: u64) -> Result<UnixNanos, ViewError> {
         .map(|nanos| UnixNanos(nanos.saturating_add(999_999)))
         .ok_or_else(|| ViewError::new("moment"))
 }
-
-/// Most versions in one answer: 1000, about 5 MB of the longest paths, below a line's bound.
-const VERSIONS_MAX: usize = 1000;
 
 /// A page of versions.
 pub(crate) fn versions(found: Vec<Version>, more: bool) -> AnswerView {
@@ -595,6 +669,7 @@ fn held_reason(reason: HeldReason) -> &'static str {
         HeldReason::Kind => "kind",
         HeldReason::DiskFull => "disk_full",
         HeldReason::ReadOnly => "read_only",
+        HeldReason::Ignored => "ignored",
     }
 }
 

@@ -56,6 +56,8 @@ impl World {
             }
             DiskRequest::ContinueScan(scan) => self.scan_on(seat, scan),
             DiskRequest::Apply(apply, steps) => self.apply(seat, folder, apply, steps),
+            // Nobody in these worlds has rules.
+            DiskRequest::Heed(_) => {}
             DiskRequest::NoteAge(age) => {
                 // The bug of a rollback that nobody notices takes the root's word as well.
                 let remembers = self.shape.mutation != Some(Mutation::ReusedSequence);

@@ -329,7 +329,10 @@ impl World {
             | DiskRequest::Scan(..)
             | DiskRequest::ContinueScan(_)
             | DiskRequest::Apply(..) => true,
-            DiskRequest::Prepare { .. } | DiskRequest::Close | DiskRequest::NoteAge(_) => false,
+            DiskRequest::Prepare { .. }
+            | DiskRequest::Close
+            | DiskRequest::NoteAge(_)
+            | DiskRequest::Heed(_) => false,
         };
         if is_work && self.habits.pauses == Pauses::Sometimes && self.is_paused(seat) {
             let what = format!("{seat} is paused and asks for {request:?}");

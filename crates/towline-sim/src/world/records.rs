@@ -19,7 +19,9 @@ impl World {
                 | StoreOp::ForgetPeerRows { .. }
                 | StoreOp::AddNeeds { .. }
                 | StoreOp::PutBrakes { .. }
-                | StoreOp::SettleNeeds { .. } => true,
+                | StoreOp::SettleNeeds { .. }
+                | StoreOp::RenewNeeds { .. }
+                | StoreOp::ForgetStamps { .. } => true,
                 StoreOp::PutDeviceName(_)
                 | StoreOp::PutDeviceSettings(_)
                 | StoreOp::BeginIncarnation(_)

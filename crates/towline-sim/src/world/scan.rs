@@ -127,6 +127,7 @@ impl World {
             scan,
             found,
             absent,
+            overlooked: Vec::new(),
             held_back: Vec::new(),
             end,
         };

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use proptest::collection::{btree_set, vec};
 use proptest::prelude::*;
 use proptest::sample::select;
+use towline_core::folder::rules::RulesMark;
 use towline_core::io::{BatchId, IndexOf, NeedsOf, StoreReply, StoreRequest};
 use towline_core::records::{BrakeRecord, Braking, OurRow, Reach, StoreOp};
 use towline_store::memory::MemoryStore;
@@ -263,6 +264,12 @@ fn op() -> impl Strategy<Value = StoreOp> {
             .prop_map(|(folder, device)| StoreOp::ForgetPeerRows { folder, device }),
         3 => (folders(), vec(paths(), 0..6))
             .prop_map(|(folder, paths)| StoreOp::SettleNeeds { folder, paths }),
+        2 => (folders(), vec(paths(), 0..4))
+            .prop_map(|(folder, paths)| StoreOp::ForgetStamps { folder, paths }),
+        2 => (folders(), any::<u64>()).prop_map(|(folder, mark)| StoreOp::RenewNeeds {
+            folder,
+            under: RulesMark(mark),
+        }),
         1 => (folders(), devices(), any::<u64>()).prop_map(|(folder, device, carried)| {
             let record = BrakeRecord { braking: Braking::Engaged, carried };
             StoreOp::PutBrakes { folder, brakes: vec![(device, record)] }

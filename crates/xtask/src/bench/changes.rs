@@ -7,6 +7,7 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufWriter, Write};
+use std::ops::RangeInclusive;
 use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -121,7 +122,7 @@ fn ours(bench: &Bench<'_>, sides: &Sides<'_>) -> Result<Vec<(Change, Cost)>> {
     pair.settled(1)?;
     drop(spinner);
     let carry = |_: &Path| wait_for_another(&sides.target.join(FILE), &sides.source.join(FILE));
-    let costs = sides.measure("towline", bench.rounds, carry)?;
+    let costs = sides.measure("towline", 1..=bench.rounds, carry)?;
     drop(pair);
     for directory in [sides.source, sides.target] {
         fs::remove_dir_all(directory.join(".towline"))?;
@@ -133,7 +134,9 @@ fn of_rsync(bench: &Bench<'_>, sides: &Sides<'_>) -> Result<Vec<(Change, Cost)>>
     let server = rsync::Server::start(&bench.work.join("ssh"), sides.wire)?;
     server.carry(sides.source, sides.target, rsync::Whole::No)?;
     let carry = |_: &Path| server.carry(sides.source, sides.target, rsync::Whole::No);
-    sides.measure("rsync over ssh", bench.rounds, carry)
+    // Other bytes than Towline has brought already.
+    let first = bench.rounds + 1;
+    sides.measure("rsync over ssh", first..=2 * bench.rounds, carry)
 }
 
 impl Sides<'_> {
@@ -141,12 +144,12 @@ impl Sides<'_> {
     fn measure(
         &self,
         who: &str,
-        rounds: u32,
+        rounds: RangeInclusive<u32>,
         carry: impl Fn(&Path) -> Result<()>,
     ) -> Result<Vec<(Change, Cost)>> {
         let mut costs = Vec::new();
         let file = self.source.join(FILE);
-        for round in 1..=rounds {
+        for round in rounds {
             for change in Change::ALL {
                 std::thread::sleep(REST);
                 let before = self.wire.map(Wire::traffic).transpose()?;

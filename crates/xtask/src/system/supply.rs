@@ -237,6 +237,14 @@ const PROCESS_TESTS: &[Needed] = &[
     program("mount", "util-linux", "util-linux", "mount"),
     // A filesystem whose power fails.
     program("mkfs.ext4", "e2fsprogs", "e2fsprogs", "mkfs.ext4"),
+    // A filesystem that does not see case.
+    program("mkfs.exfat", "exfatprogs", "exfatprogs", "mkfs.exfat"),
+    program(
+        "mount.exfat-fuse",
+        "fuse-exfat",
+        "exfat-utils",
+        "exfat-fuse",
+    ),
 ];
 
 const WINDOW: &[Needed] = &[
@@ -291,6 +299,8 @@ fn debian_packages(purpose: Purpose) -> &'static [&'static str] {
         Purpose::ProcessTests => &[
             "dbus",
             "e2fsprogs",
+            "exfat-fuse",
+            "exfatprogs",
             "gnome-keyring",
             "iproute2",
             "libsecret-tools",

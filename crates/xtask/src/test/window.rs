@@ -11,8 +11,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 
-use super::tell_paths;
-use crate::binaries::{self, APP, APP_FEATURES, Profile, Wanted};
+use crate::binaries::{self, APP, APP_FEATURES, Profile, Wanted, tell_paths};
 use crate::processes::Running;
 use crate::repo::Repo;
 use crate::run;

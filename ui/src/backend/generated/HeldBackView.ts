@@ -9,6 +9,6 @@ export type HeldBackView = {
  */
 path: string, 
 /**
- * Why: `unreadable`, `unwritable`, `name`, `kind`, `disk_full` or `read_only`.
+ * Why: `unreadable`, `unwritable`, `name`, `kind`, `disk_full`, `read_only` or `ignored`.
  */
 reason: string, };

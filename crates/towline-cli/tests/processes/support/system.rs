@@ -4,6 +4,7 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use super::World;
 use super::device::text;
 
 /// Whether these tests run as root.
@@ -82,5 +83,48 @@ impl Drop for SmallDisk {
     fn drop(&mut self) {
         // A device that still has it open is being killed; the mount goes with its last user.
         try_as_root(&["umount", "--lazy", text(&self.0)]);
+    }
+}
+
+/// A disk with exFAT, through FUSE because not every kernel has it; unmounted at the end.
+#[derive(Debug)]
+pub(crate) struct ExFat {
+    place: PathBuf,
+    device: String,
+}
+
+impl ExFat {
+    /// Makes an empty disk of 64 MiB and mounts it at `place`, where everybody may write.
+    pub(crate) fn mount(world: &World, place: &Path) -> Self {
+        let image = world.place("exfat.img");
+        std::fs::File::create(&image)
+            .and_then(|file| file.set_len(64 << 20))
+            .expect("an image can be made");
+        as_root(&["mkfs.exfat", text(&image)]);
+        std::fs::create_dir_all(place).expect("a mount point can be made");
+        let attached = root_command(&["losetup", "--find", "--show", text(&image)]).output();
+        let attached = attached.expect("the command is there");
+        let device = String::from_utf8_lossy(&attached.stdout).trim().to_owned();
+        assert!(!device.is_empty(), "no loop device: {attached:?}");
+        let disk = Self {
+            place: place.to_owned(),
+            device: device.clone(),
+        };
+        as_root(&[
+            "mount.exfat-fuse",
+            "-o",
+            "allow_other,umask=0000",
+            &device,
+            text(place),
+        ]);
+        disk
+    }
+}
+
+impl Drop for ExFat {
+    fn drop(&mut self) {
+        // A device that still has it open is being killed; the mount goes with its last user.
+        try_as_root(&["umount", "--lazy", text(&self.place)]);
+        try_as_root(&["losetup", "--detach", &self.device]);
     }
 }

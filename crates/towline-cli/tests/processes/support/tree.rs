@@ -243,14 +243,19 @@ pub(crate) fn settle_all(all: &[(&Device, &Path)]) {
     panic!("not equal in time: {last}; {folders:#?}");
 }
 
+/// How many files lie below a root; copies in the conflict inbox are none.
+pub(crate) fn files_in(root: &Path) -> u64 {
+    let files = read(root)
+        .into_iter()
+        .filter(|(path, lying)| !path.starts_with(INBOX) && matches!(lying, Lying::File { .. }));
+    files.count() as u64
+}
+
 /// Files that lie there and are not yet in the device's view.
 fn unseen(root: &Path, view: &Value) -> Option<String> {
-    let lying = read(root)
-        .into_iter()
-        .filter(|(path, lying)| !path.starts_with(INBOX) && matches!(lying, Lying::File { .. }))
-        .count();
+    let lying = files_in(root);
     let seen = count(view, "files");
-    (seen != lying as u64).then(|| {
+    (seen != lying).then(|| {
         format!(
             "{seen} of {lying} files are in the view of {}",
             root.display()

@@ -10,6 +10,7 @@ use towline_wire::peer::Control;
 use towline_wire::rel_path::RelPath;
 
 use crate::clock::Moment;
+use crate::folder::rules::{RULES_FILE, RuleSet, Rules, RulesMark, Shape};
 use crate::folder::{Folder, FolderInput};
 use crate::io::{
     ApplyId, DiskEvent, DiskRequest, Expected, Found, HeldReason, IndexOf, NeedsOf, NetworkRequest,
@@ -68,6 +69,7 @@ pub(crate) struct Store {
     pub(crate) needs: BTreeSet<RelPath>,
     pub(crate) persisted: u64,
     pub(crate) settings: FolderSettings,
+    needs_under: RulesMark,
     pub(crate) brakes: BTreeMap<DeviceId, BrakeRecord>,
 }
 
@@ -130,6 +132,20 @@ impl Store {
                     self.needs.remove(&path);
                 }
             }
+            StoreOp::RenewNeeds { under, .. } => {
+                self.needs_under = under;
+                for (path, theirs) in &self.theirs {
+                    let ours = self.rows.get(path).map(|row| &row.entry);
+                    if theirs.values().any(|entry| Some(entry) != ours) {
+                        self.needs.insert(path.clone());
+                    }
+                }
+            }
+            StoreOp::ForgetStamps { paths, .. } => {
+                for path in paths {
+                    self.rows.get_mut(&path).unwrap().stamp = None;
+                }
+            }
             StoreOp::PutDeviceName(_)
             | StoreOp::BeginIncarnation(_)
             | StoreOp::PutPeer(_)
@@ -173,6 +189,7 @@ impl Store {
         let held = self
             .rows
             .values()
+            .filter(|row| !row.is_unseen())
             .filter_map(|row| hash_of(&row.entry.content))
             .filter(|hash| {
                 theirs
@@ -229,6 +246,10 @@ pub(crate) struct Disk {
     pub(crate) echo: Echo,
     pub(crate) scans: u64,
     pub(crate) steps: u64,
+    heeded: Rules,
+    /// Texts that rules files may have, by hash: nodes know their hash alone.
+    texts: BTreeMap<ContentHash, String>,
+    told: RuleSet,
 }
 
 impl Disk {
@@ -281,12 +302,16 @@ impl Disk {
 
     fn request(&mut self, request: DiskRequest, rows: &BTreeMap<RelPath, OurRow>) {
         match request {
+            DiskRequest::Heed(rules) => self.heeded = rules,
             DiskRequest::Open(_) => {
+                self.heeded = Rules::default();
+                self.tell_rules();
                 self.events
                     .push_back(DiskEvent::Root(self.fault.map_or(Ok(None), Err)));
             }
             DiskRequest::Scan(id, scope) => {
                 self.scans += 1;
+                self.tell_rules();
                 let all = self
                     .nodes
                     .keys()
@@ -329,15 +354,44 @@ impl Disk {
         }
     }
 
+    pub(crate) fn shared_text(&self) -> String {
+        let node = self.nodes.get(&path(RULES_FILE));
+        let hash = node.and_then(|node| hash_of(&node.content));
+        hash.map_or(String::new(), |hash| self.texts[&hash].clone())
+    }
+
+    /// Tells the shared rules when they are others than were told.
+    fn tell_rules(&mut self) {
+        let text = self.shared_text();
+        if self.told.text() != text {
+            self.told = RuleSet::parse(&text);
+            self.events
+                .push_back(DiskEvent::SharedRules(self.told.clone()));
+        }
+    }
+
+    pub(crate) fn is_ignored(&self, at: &RelPath) -> bool {
+        let content = self.nodes.get(at).map(|node| &node.content);
+        let shape = content.map_or(Shape::Other, Shape::of);
+        self.heeded.ignore(at, shape)
+    }
+
     /// Four paths to a page, so that small trees have several.
     fn scan_page(&mut self, rows: &BTreeMap<RelPath, OurRow>) {
         let Some((scan, mut paths)) = self.scan.take() else {
             return;
         };
-        let (mut found, mut absent) = (Vec::new(), Vec::new());
+        let (mut found, mut absent, mut overlooked) = (Vec::new(), Vec::new(), Vec::new());
         for at in paths.drain(..paths.len().min(4)) {
             let row = rows.get(&at);
             let live = row.is_some_and(|row| row.entry.content != Content::Absent);
+            let shape = row.map_or(Shape::Other, |row| Shape::of(&row.entry.content));
+            if self.is_ignored(&at) || live && self.heeded.ignore(&at, shape) {
+                if row.is_some_and(|row| row.stamp.is_some()) {
+                    overlooked.push(at);
+                }
+                continue;
+            }
             match self.nodes.get(&at) {
                 None if live => absent.push(at),
                 None => {}
@@ -363,6 +417,7 @@ impl Disk {
             scan,
             found,
             absent,
+            overlooked,
             held_back: vec![],
             end,
         });
@@ -373,6 +428,10 @@ impl Disk {
 
     fn carry_out(&mut self, step: &Step, reachable: &BTreeSet<ContentHash>) -> Outcome {
         self.steps += 1;
+        let made = Shape::of(&step.content);
+        if self.is_ignored(&step.path) || self.heeded.ignore(&step.path, made) {
+            return Outcome::Held(HeldReason::Ignored);
+        }
         if let Some(reason) = self.refuses.get(&step.path)
             && step.content != Content::Absent
         {
@@ -411,6 +470,11 @@ impl Disk {
                 Content::Absent,
                 "a directory is replaced in one step"
             );
+            let mut below = self.nodes.keys().filter(|at| at.is_below(&step.path));
+            // A directory that is not ignored holds nothing else, or is of no account.
+            if below.all(|at| self.is_ignored(at) || self.is_directory(at)) {
+                return Outcome::Held(HeldReason::Ignored);
+            }
             return Outcome::NotEmpty;
         }
         let kept = step.keep.clone().zip(lies).map(|(path, node)| {
@@ -526,6 +590,7 @@ impl World {
         let mut again = replica(name, &self.replicas[at].store.have);
         std::mem::swap(&mut again.store, &mut self.replicas[at].store);
         std::mem::swap(&mut again.disk.nodes, &mut self.replicas[at].disk.nodes);
+        std::mem::swap(&mut again.disk.texts, &mut self.replicas[at].disk.texts);
         again.disk.writes = self.replicas[at].disk.writes;
         again.folder = Folder::new(restored(name, &again.store), actor(name));
         self.replicas[at] = again;
@@ -533,6 +598,14 @@ impl World {
         for other in was {
             self.link(at, other);
         }
+    }
+
+    /// A person writes the rules that travel with the folder.
+    pub(crate) fn share_rules(&mut self, at: usize, text: &str, mtime: i64) {
+        for replica in &mut self.replicas {
+            replica.disk.texts.insert(hash(text), text.to_owned());
+        }
+        self.write(at, RULES_FILE, file(text), mtime);
     }
 
     /// A person sets something for the folder on one device.
@@ -661,6 +734,7 @@ impl World {
             .collect();
         let disk = &mut self.replicas[at].disk;
         let outcome = disk.carry_out(&step, &reachable);
+        disk.tell_rules();
         disk.events.push_back(DiskEvent::Applied {
             apply,
             outcomes: vec![(step.path, outcome)],
@@ -881,6 +955,7 @@ pub(crate) fn restored(name: u8, store: &Store) -> RestoredFolder {
             .max()
             .unwrap_or_default(),
         have: store.have.clone(),
+        needs_under: store.needs_under,
         totals: store.totals(),
         brakes: store.brakes.clone(),
     }

@@ -283,15 +283,69 @@ pub(crate) fn reserve(file: &File, size: u64) -> io::Result<()> {
     file.set_len(size)
 }
 
-/// Copies all bytes of `from` into the empty file `to`; shares the blocks where the filesystem can.
+/// Makes a part of a file zeros, without room on the disk where the filesystem can.
+pub(crate) fn make_hole(file: &File, offset: u64, len: u64) -> io::Result<()> {
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    {
+        use rustix::io::Errno;
+        let flags = fs::FallocateFlags::PUNCH_HOLE | fs::FallocateFlags::KEEP_SIZE;
+        match fs::fallocate(file, flags, offset, len) {
+            Err(Errno::OPNOTSUPP | Errno::NOSYS | Errno::INVAL) => {}
+            other => return Ok(other?),
+        }
+    }
+    super::write_zeros_at(file, offset, len)
+}
+
+/// Where the next bytes lie that are not in a hole, from `offset` on: begin and end. `None` when the
+/// rest is a hole. Where the system does not know, all of it is data. Moves the file's position.
+pub(crate) fn data_from(file: &File, offset: u64) -> io::Result<Option<(u64, u64)>> {
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    {
+        use rustix::fs::{SeekFrom, seek};
+        use rustix::io::Errno;
+        match seek(file, SeekFrom::Data(offset)) {
+            Ok(begin) => return Ok(Some((begin, seek(file, SeekFrom::Hole(begin))?))),
+            Err(Errno::NXIO) => return Ok(None),
+            Err(Errno::INVAL | Errno::NOSYS | Errno::OPNOTSUPP) => {}
+            Err(fault) => return Err(fault.into()),
+        }
+    }
+    let _ = file;
+    Ok(Some((offset, u64::MAX)))
+}
+
+/// Whether a file takes less room than its length, so that it may have holes.
+pub(crate) fn may_have_holes(file: &File) -> io::Result<bool> {
+    use std::os::unix::fs::MetadataExt;
+    let metadata = file.metadata()?;
+    Ok(metadata.blocks().saturating_mul(512) < metadata.len())
+}
+
+/// Copies all bytes of `from` into the empty file `to`; shares the blocks where the filesystem can, and
+/// leaves holes where `from` has them.
 pub(crate) fn copy_bytes(from: &File, to: &File) -> io::Result<()> {
+    use std::io::{Read, Seek, SeekFrom};
     #[cfg(any(target_os = "linux", target_os = "android"))]
     if fs::ioctl_ficlone(to, from).is_ok() {
         return Ok(());
     }
-    // The standard library uses `copy_file_range` where there is one.
     let (mut from, mut to) = (from, to);
-    io::copy(&mut from, &mut to)?;
+    if !may_have_holes(from)? {
+        // The standard library uses `copy_file_range` where there is one.
+        io::copy(&mut from, &mut to)?;
+        return Ok(());
+    }
+    let size = from.metadata()?.len();
+    to.set_len(size)?;
+    let mut done = 0;
+    while let Some((begin, end)) = data_from(from, done)?.filter(|(begin, _)| *begin < size) {
+        let end = end.min(size);
+        from.seek(SeekFrom::Start(begin))?;
+        to.seek(SeekFrom::Start(begin))?;
+        io::copy(&mut from.take(end - begin), &mut to)?;
+        done = end;
+    }
     Ok(())
 }
 

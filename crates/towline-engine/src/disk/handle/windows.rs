@@ -211,6 +211,21 @@ pub(crate) fn reserve(file: &File, size: u64) -> io::Result<()> {
     file.set_len(size)
 }
 
+/// Makes a part of a file zeros.
+pub(crate) fn make_hole(file: &File, offset: u64, len: u64) -> io::Result<()> {
+    super::write_zeros_at(file, offset, len)
+}
+
+/// Where the next bytes lie that are not in a hole: here holes are not looked for.
+pub(crate) fn data_from(_file: &File, offset: u64) -> io::Result<Option<(u64, u64)>> {
+    Ok(Some((offset, u64::MAX)))
+}
+
+/// Whether a file may have holes: here they are not looked for.
+pub(crate) fn may_have_holes(_file: &File) -> io::Result<bool> {
+    Ok(false)
+}
+
 /// Copies all bytes of `from` into the empty file `to`.
 pub(crate) fn copy_bytes(from: &File, to: &File) -> io::Result<()> {
     let (mut from, mut to) = (from, to);
@@ -240,7 +255,7 @@ pub(crate) fn write_at(file: &File, bytes: &[u8], offset: u64) -> io::Result<usi
 /// The name, if it is one: the proof that no call of this file can leave its directory, or reach a
 /// device or a second stream of a file.
 fn single(name: &str) -> io::Result<&str> {
-    if name.is_empty() || !names::possible(name) {
+    if name.is_empty() || !names::possible_on_windows(name) {
         return Err(io::ErrorKind::InvalidFilename.into());
     }
     Ok(name)

@@ -75,6 +75,13 @@ impl Cursor {
         }
     }
 
+    /// The next row, if it lies below a directory.
+    pub(super) fn next_below(&mut self, directory: &RelPath) -> Option<OurRow> {
+        self.fill();
+        self.ahead
+            .pop_front_if(|row| row.entry.path.is_below(directory))
+    }
+
     /// Passes over every row below a directory.
     pub(super) fn skip_below(&mut self, directory: &RelPath) {
         self.skip_all_in(&format!("{directory}/"));

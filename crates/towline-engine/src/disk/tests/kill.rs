@@ -74,6 +74,7 @@ fn kill_at_any_moment_leaves_whole_files() {
     drop(root);
     let mut random = 0x9e37_79b9_7f4a_7c15_u64;
     let mut names = std::collections::BTreeSet::new();
+    let mut versions = 0;
     for kill in 0..KILLS {
         let mut child = Command::new(std::env::current_exe().unwrap())
             .args([
@@ -108,8 +109,10 @@ fn kill_at_any_moment_leaves_whole_files() {
             .filter(|name| !name.starts_with("kept"))
             .collect();
         assert_eq!(names.len(), 24);
-        assert_versions_are_whole_and_named(directory.path());
+        versions += assert_versions_are_whole_and_named(directory.path());
     }
+    // A slow machine keeps none before the first kills.
+    assert!(versions > 0);
     let root = Root::open(&root_path(directory.path()), FOLDER).unwrap();
     drop(root);
     assert_eq!(
@@ -139,23 +142,26 @@ fn whole_files(root: &Path) -> std::collections::BTreeSet<String> {
     names
 }
 
-/// Every version is a whole file, and everything in the store has its name.
-fn assert_versions_are_whole_and_named(root: &Path) {
+/// Every version is a whole file, and everything in the store has its name; how many there are.
+fn assert_versions_are_whole_and_named(root: &Path) -> usize {
     let opened = Root::open(&root_path(root), FOLDER).unwrap();
     let (found, more) = opened
         .history(&super::super::Of::All, None, usize::MAX)
         .unwrap();
-    assert!(!more && !found.is_empty());
+    assert!(!more);
     for version in &found {
         let id = version.kept.id;
         assert_whole(&root.join(format!(".towline/versions/{}/{}", id.day, id.number)));
     }
     let in_store: usize = opened_days(root).iter().map(|day| numbers_in(day)).sum();
     assert_eq!(found.len(), in_store, "a version without its name");
+    in_store
 }
 
 fn opened_days(root: &Path) -> Vec<PathBuf> {
-    let days = fs::read_dir(root.join(".towline/versions")).unwrap();
+    let days = fs::read_dir(root.join(".towline/versions"))
+        .into_iter()
+        .flatten();
     days.map(|day| day.unwrap().path()).collect()
 }
 

@@ -67,6 +67,22 @@ fn changes_touches_and_mode_changes_are_found() {
     assert_eq!(found, ["changed", "mode", "replaced"]);
 }
 
+#[cfg(unix)]
+#[test]
+fn a_file_with_holes_has_the_hash_of_its_bytes() {
+    use std::os::unix::fs::FileExt;
+    let place = TestRoot::new();
+    let file = fs::File::create(place.at("sparse")).unwrap();
+    file.set_len(70 << 20).unwrap();
+    for at in [0_u64, (17 << 20) - 5, 40 << 20] {
+        file.write_all_at(b"island", at).unwrap();
+    }
+    drop(file);
+    let text = fs::read_to_string(place.at("sparse")).unwrap();
+    let found = scan_all(&place.root, &Rows::default());
+    assert_eq!(*found.content("sparse"), file_content(&text));
+}
+
 #[test]
 fn a_large_file_has_the_hash_of_all_its_bytes_in_order() {
     let place = TestRoot::new();

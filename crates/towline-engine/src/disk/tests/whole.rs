@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use tokio::sync::mpsc;
+use towline_core::folder::rules::RuleSet;
 use towline_core::io::{AbsentRoot, Age, DiskEvent, ScanId};
 use towline_wire::ids::{DeviceId, Incarnation, Sequence};
 
@@ -37,10 +38,15 @@ impl Running {
 
     /// The next event, within a deadline far beyond what it takes.
     async fn next(&mut self) -> DiskEvent {
-        let wait = tokio::time::timeout(Duration::from_secs(30), self.events.recv());
-        let (folder, event) = wait.await.expect("no event").unwrap();
-        assert_eq!(folder, FOLDER);
-        event
+        loop {
+            let wait = tokio::time::timeout(Duration::from_secs(30), self.events.recv());
+            let (folder, event) = wait.await.expect("no event").unwrap();
+            assert_eq!(folder, FOLDER);
+            // Told before every root.
+            if event != DiskEvent::SharedRules(RuleSet::default()) {
+                return event;
+            }
+        }
     }
 
     /// Waits for hints until one covers `path`.
@@ -55,6 +61,7 @@ impl Running {
                 }
                 other @ (DiskEvent::Prepared(_)
                 | DiskEvent::Root(_)
+                | DiskEvent::SharedRules(_)
                 | DiskEvent::Scanned { .. }
                 | DiskEvent::Applied { .. }) => panic!("{other:?}"),
             }
@@ -71,6 +78,7 @@ impl Running {
                     scan,
                     found,
                     absent,
+                    overlooked,
                     held_back,
                     end,
                 } => {
@@ -78,6 +86,7 @@ impl Running {
                     let page = Page {
                         found,
                         absent,
+                        overlooked,
                         held_back,
                     };
                     self.rows.take(&page);
@@ -91,6 +100,7 @@ impl Running {
                 DiskEvent::Disturbed(_) => {}
                 other @ (DiskEvent::Prepared(_)
                 | DiskEvent::Root(_)
+                | DiskEvent::SharedRules(_)
                 | DiskEvent::Applied { .. }) => panic!("{other:?}"),
             }
         }
@@ -180,6 +190,34 @@ async fn own_writes_and_temporary_files_do_not_disturb() {
 }
 
 #[tokio::test]
+async fn who_removes_what_was_made_where_we_removed_something_is_seen() {
+    let place = TestRoot::new();
+    let mut running = Running::start();
+    running.disk.open(FOLDER, root_path(place.directory.path()));
+    assert_eq!(running.next().await, DiskEvent::Root(Ok(None)));
+    let root = running.disk.root(FOLDER).unwrap();
+    let steps = [
+        without_bytes("d", Expected::Nothing, Content::Directory),
+        without_bytes("d", Expected::Directory, Content::Absent),
+    ];
+    for step in steps {
+        let root = Arc::clone(&root);
+        let outcomes = running
+            .disk
+            .pool()
+            .run(move || commit_batch(&root, vec![step]))
+            .await
+            .unwrap();
+        assert!(outcomes.iter().all(|(_, outcome)| is_done(outcome)));
+    }
+    fs::create_dir(place.at("d")).unwrap();
+    running.disturbed_at("d").await;
+    fs::remove_dir(place.at("d")).unwrap();
+    running.disturbed_at("d").await;
+    running.end().await;
+}
+
+#[tokio::test]
 async fn at_most_two_pages_are_out() {
     let place = TestRoot::new();
     for number in 0..2600 {
@@ -240,6 +278,7 @@ async fn a_lost_root_is_told_once_and_comes_back_by_itself() {
             }
             DiskEvent::Disturbed(_) => {}
             other @ (DiskEvent::Prepared(_)
+            | DiskEvent::SharedRules(_)
             | DiskEvent::Scanned { .. }
             | DiskEvent::Applied { .. }) => panic!("{other:?}"),
         }
@@ -295,5 +334,28 @@ async fn a_root_remembers_the_age_of_each_device_s_store() {
     let mut running = Running::start();
     running.disk.open(FOLDER, root_path(place.directory.path()));
     assert_eq!(running.next().await, DiskEvent::Root(Ok(Some(age(8)))));
+    running.end().await;
+}
+
+#[tokio::test]
+async fn rules_are_told_before_the_root_and_when_they_change() {
+    let place = TestRoot::new();
+    place.write(".towlineignore", "*.tmp\n");
+    let mut running = Running::start();
+    running.disk.open(FOLDER, root_path(place.directory.path()));
+    let told = |text: &str| DiskEvent::SharedRules(RuleSet::parse(text));
+    assert_eq!(running.next().await, told("*.tmp\n"));
+    assert_eq!(running.next().await, DiskEvent::Root(Ok(None)));
+    place.write(".towlineignore", "*.log\n");
+    running.disturbed_at(".towlineignore").await;
+    let scope = ScanScope::Paths([rel(".towlineignore")].into());
+    running.disk.scan(FOLDER, ScanId(1), scope);
+    loop {
+        let event = running.next().await;
+        if event == told("*.log\n") {
+            break;
+        }
+        assert!(matches!(event, DiskEvent::Disturbed(_)), "{event:?}");
+    }
     running.end().await;
 }

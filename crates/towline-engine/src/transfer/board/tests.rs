@@ -66,7 +66,7 @@ async fn what_a_silent_source_owes_is_asked_of_an_idle_one_and_the_first_answer_
     let idle = board.join(source(2));
     assert_eq!(take_all(&silent), [1000, 1001]);
     assert_eq!(idle.prospect(), Prospect::Later);
-    tokio::time::advance(Duration::from_secs(1)).await;
+    tokio::time::advance(Duration::from_secs(3)).await;
     assert_eq!(idle.prospect(), Prospect::Now);
     // The last is the latest; each is asked of a second source only once.
     assert_eq!(take_all(&idle), [1001, 1000]);

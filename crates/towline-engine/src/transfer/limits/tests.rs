@@ -57,8 +57,9 @@ async fn a_rate_is_kept_and_shared_by_folders_and_peers_whatever_their_streams()
         (1_600_000.0..=2_110_000.0).contains(&rate),
         "{rate} bytes a second"
     );
-    // The tenth of a second goes to whoever comes first.
-    let alike = |one: u64, other: u64| one.abs_diff(other) < 250_000;
+    // In turns it is half and half; what a machine that wakes late lets go at once is not. By streams it
+    // would be seven to one, and six to one.
+    let alike = |one: u64, other: u64| one.max(other) < 2 * one.min(other);
     assert!(alike(lone, busy + calm), "{lone} beside {}", busy + calm);
     assert!(alike(busy, calm), "{busy} beside {calm}");
 }
@@ -79,7 +80,7 @@ async fn limits_change_while_bytes_wait() {
     assert!(gate.open().now_or_never().is_none());
     let passing = gate.pass(1 << 30);
     let change = async {
-        tokio::task::yield_now().await;
+        yield_now().await;
         throttle.set_folder(FOLDER, Limits::default());
     };
     join(passing, change).await;

@@ -81,11 +81,11 @@ async fn all_sources_give_their_share_afresh_and_by_chunks() {
             .map(|(after, before)| (after - before) / MIB)
             .collect();
         assert!(
-            given.iter().all(|mib| (8..=26).contains(mib)),
+            given.iter().all(|mib| (6..=30).contains(mib)),
             "{name}: {given:?} MiB"
         );
         let all: u64 = given.iter().sum();
-        assert!(all < 56, "{name}: {given:?} MiB for 48");
+        assert!(all < 64, "{name}: {given:?} MiB for 48");
     }
 }
 

@@ -81,8 +81,23 @@ fn pattern() -> impl Strategy<Value = String> {
 fn line() -> impl Strategy<Value = String> {
     let before = select(vec!["", "", "", "!", "/", "!/", "\\!", "\\#", "#", " "]);
     let after = select(vec!["", "", "", "/", " ", "  ", "\r", "\\ ", "/ "]);
-    (before, pattern(), after)
-        .prop_map(|(before, pattern, after)| format!("{before}{pattern}{after}"))
+    let line = (before, pattern(), after)
+        .prop_map(|(before, pattern, after)| format!("{before}{pattern}{after}"));
+    line.prop_filter("stars that git takes for others", |line| {
+        !is_taken_apart(line)
+    })
+}
+
+/// Git compares what stands before the first wildcard by itself, and then takes stars that come right
+/// after it for stars at the beginning: `a**/b` means more to it than its manual says. We keep to the
+/// manual.
+fn is_taken_apart(line: &str) -> bool {
+    let line = line.strip_prefix('!').unwrap_or(line);
+    let line = line.strip_prefix('/').unwrap_or(line);
+    let Some(wild) = line.find(['*', '?', '[', '\\']) else {
+        return false;
+    };
+    wild > 0 && !line[..wild].ends_with('/') && line[wild..].starts_with("**")
 }
 
 pub(super) fn name() -> impl Strategy<Value = String> {

@@ -33,6 +33,12 @@ impl Dice {
         self.below(100) < percent
     }
 
+    /// A measure below `usual`, and below `much` in `percent` of all cases.
+    pub(crate) fn measure(&mut self, usual: usize, percent: usize, much: usize) -> usize {
+        let bound = if self.chance(percent) { much } else { usual };
+        self.below(bound)
+    }
+
     pub(crate) fn micros(&mut self, low: usize, high: usize) -> Duration {
         Duration::from_micros(self.between(low, high) as u64)
     }

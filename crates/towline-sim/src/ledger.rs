@@ -28,6 +28,19 @@ pub(crate) struct Birth {
     pub(crate) path: RelPath,
     /// The seats whose people have taken it away.
     consumed_by: BTreeSet<usize>,
+    end: End,
+}
+
+/// How surely content that was born at a path is away from there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum End {
+    /// Nobody took it away.
+    Open,
+    /// Somebody wrote it again or changed what is beside its bytes: who takes it away need not know of
+    /// that, and then it stays.
+    Doubtful,
+    /// A person took it away from where it was born, and nobody else has touched it.
+    Gone,
 }
 
 /// All births.
@@ -35,6 +48,9 @@ pub(crate) struct Birth {
 pub(crate) struct Ledger {
     births: Vec<Birth>,
     by_key: BTreeMap<Key, Vec<usize>>,
+    /// What a seat's person took away from where nobody had written it, and what counts as consumed
+    /// by that.
+    taken: BTreeMap<(Key, RelPath, usize), Vec<usize>>,
 }
 
 impl Key {
@@ -58,8 +74,19 @@ impl Ledger {
                 && birth.path == *path
             {
                 birth.consumed_by.remove(&seat);
+                birth.end = End::Doubtful;
                 return;
             }
+        }
+        if let Some(consumed) = self.taken.remove(&(key.clone(), path.clone(), seat)) {
+            // Brought back to where it was: only what this person did is taken back.
+            for at in consumed {
+                if let Some(birth) = self.births.get_mut(at) {
+                    birth.consumed_by.remove(&seat);
+                    birth.end = End::Doubtful;
+                }
+            }
+            return;
         }
         of_key.push(self.births.len());
         let (path, consumed_by) = (path.clone(), BTreeSet::new());
@@ -67,6 +94,7 @@ impl Ledger {
             key,
             path,
             consumed_by,
+            end: End::Open,
         });
     }
 
@@ -83,19 +111,61 @@ impl Ledger {
                 .get(*at)
                 .is_some_and(|birth| birth.path == *path)
         });
+        let mut newly = Vec::new();
         for at in of_key {
             if let Some(birth) = self.births.get_mut(*at)
                 && (birth.path == *path || (!here && key != Key::Directory))
             {
-                birth.consumed_by.insert(seat);
+                if birth.consumed_by.insert(seat) {
+                    newly.push(*at);
+                }
+                if birth.path == *path {
+                    birth.end = match birth.end {
+                        End::Open | End::Gone => End::Gone,
+                        End::Doubtful => End::Doubtful,
+                    };
+                }
             }
         }
+        if !here {
+            self.taken.insert((key, path.clone(), seat), newly);
+        }
+    }
+
+    /// A person changed what is beside the bytes: whoever takes them away elsewhere, not knowing of it,
+    /// may find them there again.
+    pub(crate) fn touched(&mut self, content: &Content, path: &RelPath) {
+        let Some(key) = Key::of(content) else { return };
+        for at in self.by_key.get(&key).into_iter().flatten() {
+            if let Some(birth) = self.births.get_mut(*at)
+                && birth.path == *path
+            {
+                birth.end = End::Doubtful;
+            }
+        }
+    }
+
+    /// Whether a person took this away from here for good.
+    pub(crate) fn is_gone(&self, content: &Content, path: &RelPath) -> bool {
+        let Some(key) = Key::of(content) else {
+            return false;
+        };
+        self.by_key.get(&key).into_iter().flatten().any(|at| {
+            self.births
+                .get(*at)
+                .is_some_and(|birth| birth.path == *path && birth.end == End::Gone)
+        })
     }
 
     pub(crate) fn living(&self) -> impl Iterator<Item = &Birth> {
         self.births
             .iter()
             .filter(|birth| birth.consumed_by.is_empty())
+    }
+
+    /// Whether a person ever wrote at this path.
+    pub(crate) fn has_births_at(&self, path: &RelPath) -> bool {
+        self.births.iter().any(|birth| birth.path == *path)
     }
 
     pub(crate) fn was_born(&self, content: &Content) -> bool {

@@ -9,16 +9,20 @@
 //! [`Mutation`]s are named bugs that are switched into the world; the oracle must catch each.
 
 mod dice;
+mod faults;
 mod ledger;
 mod log;
 mod mutation;
 mod oracle;
+mod rule;
 mod shelf;
+mod topology;
 mod tree;
 mod world;
 
 pub use log::Keep;
 pub use mutation::Mutation;
+pub use rule::Rule;
 pub use shelf::StoreKind;
 pub use world::{Report, Shape, Violation, World};
 

@@ -1,59 +1,112 @@
 //! Named bugs. Each is switched into the world around the devices, or into what they say on its way
 //! out, so the product has no hook for them. An oracle that lets one of them live is not done.
 
-/// A bug.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Mutation {
-    /// Index pages reach the peer without their tombstones.
-    LostTombstone,
-    /// A write is told under the counter of the write before.
-    ForgottenCounter,
-    /// The disk carries out a step without looking at what lies there.
-    NoRecheck,
-    /// A batch is reported durable before it is.
-    OutputsBeforePersist,
-    /// What a peer says of our index is never above our own: a rolled-back store goes unnoticed.
-    ReusedSequence,
-    /// A wrong guess leaves the code as it was.
-    WrongGuessNotBurned,
-    /// The disk ignores that the losing bytes are to be kept.
-    ConflictDropped,
-    /// Index pages are served from rows that are not durable yet.
-    IndexBeforeDurable,
-    /// A scan reports a path as absent that it did not look at.
-    InventedAbsence,
-    /// Fetched bytes are put in place unverified.
-    UnverifiedBytes,
+/// Declares the bugs with the names that people call them by.
+macro_rules! mutations {
+    ($($(#[$doc:meta])* $mutation:ident = $name:literal,)*) => {
+        /// A bug.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        pub enum Mutation {
+            $($(#[$doc])* $mutation,)*
+        }
+
+        impl Mutation {
+            /// All of them.
+            pub const ALL: &'static [Self] = &[$(Self::$mutation,)*];
+
+            /// The name for people.
+            pub const fn name(self) -> &'static str {
+                match self {
+                    $(Self::$mutation => $name,)*
+                }
+            }
+        }
+    };
 }
 
-impl Mutation {
-    /// All of them.
-    pub const ALL: [Self; 10] = [
-        Self::LostTombstone,
-        Self::ForgottenCounter,
-        Self::NoRecheck,
-        Self::OutputsBeforePersist,
-        Self::ReusedSequence,
-        Self::WrongGuessNotBurned,
-        Self::ConflictDropped,
-        Self::IndexBeforeDurable,
-        Self::InventedAbsence,
-        Self::UnverifiedBytes,
-    ];
-
-    /// The name for people.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::LostTombstone => "lost tombstone",
-            Self::ForgottenCounter => "forgotten counter",
-            Self::NoRecheck => "no re-check before rename",
-            Self::OutputsBeforePersist => "outputs before their Persist",
-            Self::ReusedSequence => "reused sequence after rollback",
-            Self::WrongGuessNotBurned => "wrong guess not burned",
-            Self::ConflictDropped => "conflict dropped",
-            Self::IndexBeforeDurable => "index sent before durable",
-            Self::InventedAbsence => "invented absence",
-            Self::UnverifiedBytes => "unverified bytes",
-        }
-    }
+mutations! {
+    // --- what devices tell each other
+    /// Index pages reach the peer without their tombstones.
+    LostTombstone = "lost tombstone",
+    /// An index page is lost, and the next one is taken as if it had come.
+    LostPage = "lost page",
+    /// What a peer says of our index is never above our own: a rolled-back store goes unnoticed.
+    ReusedSequence = "reused sequence after rollback",
+    /// Who comes back is believed to have all of our index.
+    BelievedToHaveAll = "peer believed to have all",
+    /// An index page is acknowledged before its rows are durable.
+    AckBeforeDurable = "ack before durable",
+    /// A peer's record with an older file time than ours is dropped: the clock decides.
+    ClockDecides = "the clock decides",
+    // --- stores
+    /// A write is told under the counter of the write before.
+    ForgottenCounter = "forgotten counter",
+    /// A batch is reported durable before it is.
+    OutputsBeforePersist = "outputs before their Persist",
+    /// Index pages are served from rows that are not durable yet.
+    IndexBeforeDurable = "index sent before durable",
+    /// A crash leaves half of a batch in the store.
+    HalfBatch = "half a batch after a crash",
+    /// A path falls off the list of needs when a peer's record of it comes in.
+    NeedForgotten = "need forgotten",
+    /// The store does not keep rows of conflict copies.
+    CopyNotTold = "conflict copy not told",
+    /// Deletes are forgotten after they were told.
+    DeleteForgotten = "delete forgotten",
+    // --- scans
+    /// A scan reports a path as absent that it did not look at.
+    InventedAbsence = "invented absence",
+    /// What lies below a directory that cannot be read is reported as absent.
+    UnreadableIsAbsent = "unreadable subtree is absent",
+    /// A root whose disk is gone is scanned as an empty one.
+    UnmountedIsEmpty = "unmounted root is empty",
+    /// A file is published as it was before somebody wrote to it while it was read.
+    TornRead = "file changed while it was read",
+    /// The watcher is silent and later looks at the whole root see nothing.
+    BlindRescan = "hint lost and no rescan",
+    /// The same size and file time count as the same bytes.
+    ChangeTimeIgnored = "change time ignored",
+    /// On a disk that does not see case another spelling is the same name.
+    CaseFlipUnseen = "case flip unseen",
+    /// After a restart all file times are an hour later, as where local time is taken for UTC.
+    LocalTime = "local time taken for UTC",
+    // --- steps
+    /// The disk carries out a step without looking at what lies there.
+    NoRecheck = "no re-check before rename",
+    /// The disk ignores that the losing bytes are to be kept.
+    ConflictDropped = "conflict dropped",
+    /// All versions that lose at a path are kept under one name.
+    SharedSlot = "two losers share a name",
+    /// A step's marks are taken after somebody wrote there.
+    StaleStamp = "stale stamp accepted",
+    /// A step cuts file times to whole seconds.
+    TimesCut = "file time cut",
+    /// A step forgets the executable bit.
+    ExecutableDropped = "executable bit dropped",
+    /// A step writes to where a symlink points.
+    LinkFollowed = "symlink followed",
+    /// A file is written under its own name, so that a kill leaves half of it.
+    HalfFile = "half a file after a kill",
+    /// A directory is removed with what somebody has put there.
+    DirectoryTakenWhole = "directory removed with its content",
+    /// A step is reported done before its name is durable, and a power cut takes it back.
+    UnsyncedDone = "done before synced",
+    /// A full disk is reported as done.
+    FullDiskDone = "full disk is done",
+    /// Steps go on in the empty mount point of a disk that is gone.
+    MountPointWritten = "mount point written",
+    /// A twin is overwritten on a disk that does not see case.
+    TwinOverwritten = "twin overwritten",
+    /// An entry that is held back for its name is reported as done.
+    HeldNameDone = "held name is done",
+    // --- fetches
+    /// Fetched bytes are put in place unverified.
+    UnverifiedBytes = "unverified bytes",
+    /// A source that changed meanwhile gives its new bytes.
+    AnotherVersion = "bytes of another version",
+    /// A step that fails leaves its temporary file.
+    LitterLeft = "temporary file left",
+    // --- pairing
+    /// A wrong guess leaves the code as it was.
+    WrongGuessNotBurned = "wrong guess not burned",
 }

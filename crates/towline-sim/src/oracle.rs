@@ -1,100 +1,200 @@
 //! What must be true when a world has come to rest, by what people did and by what lies on disks.
 //!
-//! The numbers are those of the folder's promises: (1) all replicas are equal, (2) no byte is lost,
-//! (3) nothing that nobody wrote, (4) it ends, (5) restart and rescan cause no operation, (7) the
-//! index equals the disk and nothing is needed, (8) no delete is invented, and (9) nothing is told
-//! before it is durable. (4), (5) and (9) are seen while the world runs.
+//! What is seen while the world runs ([`Rule::Ends`], [`Rule::RestartIsSilent`], [`Rule::Durable`],
+//! [`Rule::OnlySharers`]) is judged there; everything else is judged here. Devices are held against
+//! each other along the edges of the world where the folder is shared. A disk that does not see case
+//! may lack a path whose twin lies there, if it says so; then whoever knows only that disk lacks it,
+//! too. Times are compared in the steps of the coarser disk.
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use towline_core::io::HeldReason;
 use towline_wire::entry::{Content, UnixNanos};
-use towline_wire::rel_path::RelPath;
+use towline_wire::rel_path::{MARKER_DIRECTORY, RelPath};
 
+use crate::faults::Times;
 use crate::ledger::Key;
+use crate::rule::Rule;
+use crate::topology::Edge;
 use crate::tree::Tree;
 use crate::world::World;
 
 /// A broken rule and what was seen.
-type Broken = (&'static str, String);
+pub(crate) type Broken = (Rule, String);
 
 /// What all replicas must have in common at a path.
 pub(crate) type Shown = (Content, Option<UnixNanos>);
 
+/// The text in the name of a conflict copy.
+const MARK: &str = ".conflict-";
+
 /// The trees as people see them: directories and symlinks have no synced time.
 pub(crate) fn shown(tree: &Tree) -> BTreeMap<RelPath, Shown> {
     tree.iter()
-        .map(|(path, node)| {
-            let content = node.kind.content();
-            let mtime = matches!(content, Content::File { .. }).then_some(node.mtime);
-            (path.clone(), (content, mtime))
-        })
+        .map(|(path, node)| (path.clone(), as_shown(node.kind.content(), node.mtime)))
         .collect()
 }
 
-fn first_difference(
-    one: &BTreeMap<RelPath, Shown>,
-    other: &BTreeMap<RelPath, Shown>,
-) -> Option<String> {
-    let paths: BTreeSet<&RelPath> = one.keys().chain(other.keys()).collect();
-    paths
+fn as_shown(content: Content, mtime: UnixNanos) -> Shown {
+    let mtime = matches!(content, Content::File { .. }).then_some(mtime);
+    (content, mtime)
+}
+
+fn is_same(one: &Shown, other: &Shown, times: Times) -> bool {
+    let step = |mtime: &Option<UnixNanos>| mtime.map(|mtime| mtime.0.div_euclid(times.step()));
+    one.0 == other.0 && step(&one.1) == step(&other.1)
+}
+
+/// What a seat holds back for its name, as it says.
+fn held_names(world: &World, seat: usize) -> BTreeSet<String> {
+    held_back(world, seat)
         .into_iter()
-        .find(|path| one.get(*path) != other.get(*path))
-        .map(|path| format!("{path}: {:?} against {:?}", one.get(path), other.get(path)))
+        .filter(|(_, reason)| *reason == HeldReason::Name)
+        .map(|(path, _)| path)
+        .collect()
+}
+
+fn held_back(world: &World, seat: usize) -> Vec<(String, HeldReason)> {
+    let folders = world.snapshot(seat).map(|snapshot| snapshot.folders);
+    folders
+        .into_iter()
+        .flatten()
+        .filter(|folder| Some(folder.record.id) == world.folder)
+        .flat_map(|folder| folder.held_back)
+        .map(|held| (held.path, held.reason))
+        .collect()
+}
+
+/// Whether a seat may lack a path: a twin lies in its way, and the seat says that it holds it back.
+fn may_lack(tree: &Tree, held: &BTreeSet<String>, path: &RelPath) -> bool {
+    let is_held = std::iter::successors(Some(path.clone()), RelPath::parent)
+        .any(|part| held.contains(part.as_str()));
+    is_held && tree.twin_in_the_way(path).is_some()
+}
+
+/// Whether a directory lies at a seat only because of something in it that the other may lack. The
+/// other one wanted it gone, and cannot hold what would bring it back there.
+fn is_kept_for(there: &Tree, here: &Tree, held: &BTreeSet<String>, path: &RelPath) -> bool {
+    let below = there.below(path);
+    below.iter().any(|inner| may_lack(here, held, inner))
 }
 
 /// Why the world is not at rest, if it is not: replicas that differ, an index that is not true, or
 /// needs that are left.
 pub(crate) fn disagreement(world: &mut World) -> Option<Broken> {
     let trees: Vec<_> = world.seats.iter().map(|seat| shown(&seat.tree)).collect();
-    for (seat, tree) in trees.iter().enumerate().skip(1) {
-        if let Some(difference) = trees
-            .first()
-            .and_then(|first| first_difference(first, tree))
-        {
-            return Some((
-                "1: all replicas are equal",
-                format!("0 against {seat}: {difference}"),
-            ));
+    let held: Vec<_> = (0..trees.len())
+        .map(|seat| held_names(world, seat))
+        .collect();
+    let mut lacking: Vec<BTreeSet<&RelPath>> = vec![BTreeSet::new(); trees.len()];
+    // Who has what another one lacks may wait for it.
+    let mut waiting = lacking.clone();
+    for edge in world.edges.iter().filter(|edge| edge.is_shared()) {
+        for (seat, other) in edge.both_ways() {
+            let times = coarser(world, edge);
+            for (path, there) in &trees[other] {
+                let what = match trees[seat].get(path) {
+                    Some(here) if is_same(here, there, times) => continue,
+                    None if may_lack(&world.seats[seat].tree, &held[seat], path)
+                        || is_kept_for(
+                            &world.seats[other].tree,
+                            &world.seats[seat].tree,
+                            &held[seat],
+                            path,
+                        ) =>
+                    {
+                        lacking[seat].insert(path);
+                        waiting[other].insert(path);
+                        continue;
+                    }
+                    here => format!("{seat} against {other}: {path}: {here:?} against {there:?}"),
+                };
+                return Some((Rule::Agree, what));
+            }
         }
     }
-    let folder = world.folder?;
-    for (number, seat) in world.seats.iter_mut().enumerate() {
-        let rows: BTreeMap<RelPath, Shown> = seat
-            .shelf
-            .rows(folder)
-            .into_iter()
-            .filter(|(_, row)| row.entry.content != Content::Absent)
-            .map(|(path, row)| {
-                let is_file = matches!(row.entry.content, Content::File { .. });
-                (
-                    path,
-                    (row.entry.content, is_file.then_some(row.entry.mtime)),
-                )
-            })
-            .collect();
-        if let Some(difference) = first_difference(&rows, &shown(&seat.tree)) {
-            let what = format!("{number}, index against disk: {difference}");
-            return Some(("7: the index equals the disk", what));
+    let may_need: Vec<_> = lacking
+        .iter()
+        .zip(&waiting)
+        .map(|(lacking, waiting)| {
+            // A directory that others keep only for what it holds is not needed itself.
+            let least = u64::from(!lacking.is_empty());
+            let most = lacking.union(waiting).count();
+            least..=most as u64
+        })
+        .collect();
+    for (seat, tree) in trees.iter().enumerate() {
+        if let Some(broken) = index_is_disk(world, seat, tree) {
+            return Some(broken);
         }
-        let restored = seat.shelf.restored();
+        let restored = world.seats[seat].shelf.restored();
         let ours = restored
             .folders
             .iter()
-            .find(|ours| ours.record.id == folder);
+            .find(|ours| Some(ours.record.id) == world.folder);
         let needs = ours.map(|ours| ours.totals.needs);
-        if needs != Some(0) {
-            return Some(("7: nothing is needed", format!("{number} needs {needs:?}")));
+        if needs.is_none_or(|needs| !may_need[seat].contains(&needs)) {
+            let what = format!("{seat} needs {needs:?} and lacks {:?}", lacking[seat]);
+            return Some((Rule::NothingNeeded, what));
         }
     }
     None
 }
 
+fn coarser(world: &World, edge: &Edge) -> Times {
+    let times = |seat: usize| world.seats[seat].tree.disk().times;
+    let (one, other) = (times(edge.one), times(edge.other));
+    if one.step() < other.step() {
+        other
+    } else {
+        one
+    }
+}
+
+fn index_is_disk(
+    world: &mut World,
+    seat: usize,
+    tree: &BTreeMap<RelPath, Shown>,
+) -> Option<Broken> {
+    let folder = world.folder?;
+    let place = &mut world.seats[seat];
+    let times = place.tree.disk().times;
+    let rows: BTreeMap<RelPath, Shown> = place.shelf.with_rows(folder, |rows| {
+        rows.iter()
+            .filter(|(_, row)| row.entry.content != Content::Absent)
+            .map(|(path, row)| {
+                let shown = as_shown(row.entry.content.clone(), row.entry.mtime);
+                (path.clone(), shown)
+            })
+            .collect()
+    });
+    let paths: BTreeSet<&RelPath> = rows.keys().chain(tree.keys()).collect();
+    let is_wrong = |path: &&&RelPath| match (rows.get(**path), tree.get(**path)) {
+        (Some(row), Some(here)) => !is_same(row, here, times),
+        (Some(_), None) | (None, Some(_)) => true,
+        (None, None) => false,
+    };
+    let path = paths.iter().find(is_wrong)?;
+    let (row, here) = (rows.get(*path), tree.get(*path));
+    let what = format!("{seat}, index against disk: {path}: {row:?} against {here:?}");
+    Some((Rule::IndexIsDisk, what))
+}
+
+/// Whether something is held back: after a restart it is tried once more.
+pub(crate) fn something_is_held_back(world: &World) -> bool {
+    (0..world.seats.len()).any(|seat| !held_back(world, seat).is_empty())
+}
+
 /// Everything that must be true at rest.
-pub(crate) fn check(world: &mut World, pairs: &[(usize, usize)]) -> Option<Broken> {
+pub(crate) fn check(world: &mut World) -> Option<Broken> {
     disagreement(world)
         .or_else(|| nothing_lost(world))
         .or_else(|| nothing_invented(world))
-        .or_else(|| only_friends(world, pairs))
+        .or_else(|| deletes_stay(world))
+        .or_else(|| conflicts_stay(world))
+        .or_else(|| nothing_strays(world))
+        .or_else(|| held_is_told(world))
+        .or_else(|| only_friends(world))
 }
 
 /// What was written and not taken away is there: at its path, as a conflict copy, or somewhere else.
@@ -103,26 +203,27 @@ fn nothing_lost(world: &World) -> Option<Broken> {
     if world.is_overridden() {
         return None;
     }
-    let tree = &world.seats.first()?.tree;
-    let mut live: BTreeMap<Key, Vec<&RelPath>> = BTreeMap::new();
-    for (path, node) in tree.iter() {
+    let mut live: BTreeMap<Key, BTreeSet<&RelPath>> = BTreeMap::new();
+    let mut paths: BTreeSet<&RelPath> = BTreeSet::new();
+    for (path, node) in world.seats.iter().flat_map(|seat| seat.tree.iter()) {
+        paths.insert(path);
         if let Some(key) = Key::of(&node.kind.content()) {
-            live.entry(key).or_default().push(path);
+            live.entry(key).or_default().insert(path);
         }
     }
     for birth in world.ledger.living() {
         let places = live.get(&birth.key);
         if birth.key != Key::Directory && places.is_none() {
             let what = format!("{:?}, written at {}, is nowhere", birth.key, birth.path);
-            return Some(("2: no byte is lost", what));
+            return Some((Rule::NothingLost, what));
         }
-        let here = tree.get(&birth.path).is_some();
-        let kept = |path: &&RelPath| path.as_str().contains(".conflict-");
+        let here = paths.contains(&birth.path);
+        let kept = |path: &&RelPath| path.as_str().contains(MARK);
         let copied =
             birth.key != Key::Directory && places.is_some_and(|places| places.iter().any(kept));
         if !here && !copied {
             let what = format!("nobody deleted {:?} at {}", birth.key, birth.path);
-            return Some(("8: no delete is invented", what));
+            return Some((Rule::NoInventedDelete, what));
         }
     }
     None
@@ -130,29 +231,104 @@ fn nothing_lost(world: &World) -> Option<Broken> {
 
 /// What is there was written by somebody.
 fn nothing_invented(world: &World) -> Option<Broken> {
-    let tree = &world.seats.first()?.tree;
-    tree.iter().find_map(|(path, node)| {
-        let content = node.kind.content();
-        (!world.ledger.was_born(&content)).then(|| {
-            (
-                "3: nothing that nobody wrote",
-                format!("{path} holds {content:?}"),
-            )
-        })
-    })
+    let all = world.seats.iter().flat_map(|seat| seat.tree.iter());
+    all.map(|(path, node)| (path, node.kind.content()))
+        .find(|(_, content)| !world.ledger.was_born(content))
+        .map(|(path, content)| (Rule::NoPhantom, format!("{path} holds {content:?}")))
+}
+
+/// What a person took away stays away, unless somebody brought it back. Who loses a store takes part
+/// anew, and who is killed or paused before it has noted a step takes what the step made for an edit: both may
+/// bring back what others delete meanwhile. Directories return with what lies in them.
+fn deletes_stay(world: &World) -> Option<Broken> {
+    if world.has_forgotten || world.is_overridden() {
+        return None;
+    }
+    for (number, seat) in world.seats.iter().enumerate() {
+        for (path, node) in seat.tree.iter().filter(|(_, node)| !node.is_directory()) {
+            let content = node.kind.content();
+            if world.ledger.is_gone(&content, path) {
+                let what = format!("{number} has {path} with {content:?} again");
+                return Some((Rule::DeleteStays, what));
+            }
+        }
+    }
+    None
+}
+
+/// The same losing bytes of one path are kept once, whoever kept them.
+fn conflicts_stay(world: &World) -> Option<Broken> {
+    for seat in &world.seats {
+        let mut copies: BTreeMap<(Option<RelPath>, String, Key), &RelPath> = BTreeMap::new();
+        for (path, node) in seat.tree.iter() {
+            let content = node.kind.content();
+            let Some((original, rest)) = path.file_name().split_once(MARK) else {
+                continue;
+            };
+            // Two who wrote the same bytes lose twice: a copy bears its author's name.
+            let author = rest.split_once('-').map_or(rest, |(author, _)| author);
+            // Where a person wrote to a copy, the next one finds its name taken.
+            let Some(key) = Key::of(&content).filter(|_| !world.ledger.has_births_at(path)) else {
+                continue;
+            };
+            let copy = (path.parent(), format!("{original}{MARK}{author}"), key);
+            if let Some(first) = copies.insert(copy, path) {
+                let what = format!("{first} and {path} keep the same bytes");
+                return Some((Rule::ConflictsStay, what));
+            }
+        }
+    }
+    None
+}
+
+/// Nothing lies where nothing may.
+fn nothing_strays(world: &World) -> Option<Broken> {
+    for (number, seat) in world.seats.iter().enumerate() {
+        let tree = &seat.tree;
+        if let Some(left) = tree.temporary.first() {
+            let what = format!("{number} has the temporary file {left}");
+            return Some((Rule::NoLitter, what));
+        }
+        if let Some(what) = tree.strayed.first() {
+            return Some((Rule::InsideRoot, format!("{number}: {what}")));
+        }
+        let is_ours = |path: &RelPath| path.components().next() == Some(MARKER_DIRECTORY);
+        if let Some((path, _)) = tree.iter().find(|(path, _)| is_ours(path)) {
+            return Some((Rule::InsideRoot, format!("{number} has synced {path}")));
+        }
+    }
+    None
+}
+
+/// When all is well only twins are held back.
+fn held_is_told(world: &World) -> Option<Broken> {
+    for (number, seat) in world.seats.iter().enumerate() {
+        let is_due = |path: &str, reason| {
+            let path = RelPath::parse(path).ok();
+            let twin = path.and_then(|path| seat.tree.twin_in_the_way(&path));
+            reason == HeldReason::Name && twin.is_some()
+        };
+        let told = held_back(world, number);
+        if let Some((path, reason)) = told.iter().find(|(path, reason)| !is_due(path, *reason)) {
+            let what = format!("{number} still holds back {path} as {reason:?}");
+            return Some((Rule::HeldIsTold, what));
+        }
+    }
+    None
 }
 
 /// Peers are those whose people paired them.
-fn only_friends(world: &World, pairs: &[(usize, usize)]) -> Option<Broken> {
+fn only_friends(world: &World) -> Option<Broken> {
     for (number, seat) in world.seats.iter().enumerate() {
         for peer in seat.shelf.restored().peers {
             let other = world.seat_of(peer.id);
-            let friends = pairs.iter().any(|(one, two)| {
-                (*one == number && Some(*two) == other) || (*two == number && Some(*one) == other)
-            });
+            let friends = world
+                .edges
+                .iter()
+                .any(|edge| other.is_some_and(|other| edge.joins(number, other)));
             if !friends {
                 let what = format!("{number} has the peer {other:?}");
-                return Some(("only the right code makes peers", what));
+                return Some((Rule::OnlyFriends, what));
             }
         }
     }

@@ -98,10 +98,15 @@ impl Shelf {
         }
     }
 
-    /// Our rows of a folder.
-    pub(crate) fn rows(&mut self, folder: FolderId) -> BTreeMap<RelPath, OurRow> {
+    /// Shows our rows of a folder.
+    pub(crate) fn with_rows<T>(
+        &mut self,
+        folder: FolderId,
+        look: impl FnOnce(&BTreeMap<RelPath, OurRow>) -> T,
+    ) -> T {
         if let Self::Memory(store) = self {
-            return store.our_rows(folder).cloned().unwrap_or_default();
+            let none = BTreeMap::new();
+            return look(store.our_rows(folder).unwrap_or(&none));
         }
         let paths: Vec<RelPath> = self
             .index(folder)
@@ -109,15 +114,14 @@ impl Shelf {
             .map(|(_, entry)| entry.path)
             .collect();
         match self.reply(StoreRequest::LoadRows(folder, paths.clone())) {
-            StoreReply::Rows(_, rows) => paths
-                .into_iter()
-                .zip(rows)
-                .filter_map(|(path, row)| Some((path, row?)))
-                .collect(),
+            StoreReply::Rows(_, rows) => {
+                let rows = paths.into_iter().zip(rows);
+                look(&rows.filter_map(|(path, row)| Some((path, row?))).collect())
+            }
             StoreReply::Persisted(..)
             | StoreReply::Needs { .. }
             | StoreReply::Index { .. }
-            | StoreReply::Broken => BTreeMap::new(),
+            | StoreReply::Broken => look(&BTreeMap::new()),
         }
     }
 }

@@ -1,9 +1,10 @@
 //! A simulated directory tree with the marks that a disk gives its files.
 //!
-//! Every change gets a change time of its own, like a filesystem with a fine clock. Operations are
-//! atomic. What a person removes or replaces is returned, so that the ledger can be told.
+//! Every change gets a change time of its own, like a filesystem with a fine clock; modification
+//! times may be coarse, and names may be told apart without their case. Operations are atomic. What a
+//! person removes or replaces is returned, so that the ledger can be told.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
 use std::sync::Arc;
 
@@ -12,6 +13,8 @@ use towline_core::records::DiskStamp;
 use towline_wire::entry::{Content, SymlinkTarget, UnixNanos};
 use towline_wire::ids::{ContentHash, FolderId};
 use towline_wire::rel_path::RelPath;
+
+use crate::faults::{Disk, Names};
 
 /// What lies at a path.
 #[derive(Debug, Clone)]
@@ -37,7 +40,10 @@ pub(crate) struct Node {
 /// The tree below one root.
 #[derive(Debug, Default)]
 pub(crate) struct Tree {
+    disk: Disk,
     nodes: BTreeMap<RelPath, Node>,
+    /// How each name is spelled, by its folded path; empty on disks that tell all names apart.
+    spellings: BTreeMap<String, RelPath>,
     ticks: u64,
     inodes: u64,
     /// Whose folder this is, once prepared.
@@ -46,6 +52,12 @@ pub(crate) struct Tree {
     pub(crate) age: Option<Age>,
     /// Whether the root is there; a disk can be unplugged.
     pub(crate) presence: Presence,
+    /// Temporary files in the root's own directory, by number.
+    pub(crate) temporary: BTreeSet<u64>,
+    /// What the system does not let anybody read.
+    pub(crate) locked: BTreeSet<RelPath>,
+    /// What was written, removed or followed outside of the root.
+    pub(crate) strayed: Vec<String>,
 }
 
 /// Whether a root is there.
@@ -54,6 +66,8 @@ pub(crate) enum Presence {
     #[default]
     There,
     Away,
+    /// Something else lies in its place.
+    Another,
 }
 
 /// What a person took away or replaced.
@@ -108,6 +122,18 @@ impl Node {
 }
 
 impl Tree {
+    pub(crate) fn new(disk: Disk) -> Self {
+        Self {
+            disk,
+            ..Self::default()
+        }
+    }
+
+    pub(crate) const fn disk(&self) -> Disk {
+        self.disk
+    }
+
+    /// What lies at a path in exactly this spelling.
     pub(crate) fn get(&self, path: &RelPath) -> Option<&Node> {
         self.nodes.get(path)
     }
@@ -132,8 +158,13 @@ impl Tree {
 
     /// Everything below a path, the path itself left out.
     pub(crate) fn below(&self, path: &RelPath) -> Vec<RelPath> {
-        let all = self.nodes.keys();
-        all.filter(|other| other.is_below(path)).cloned().collect()
+        self.nodes
+            .range(path.clone()..)
+            .map(|(other, _)| other)
+            .take_while(|other| other.as_str().starts_with(path.as_str()))
+            .filter(|other| other.is_below(path))
+            .cloned()
+            .collect()
     }
 
     /// Directories in the conflict inbox are no entries: those that are missing are made.
@@ -144,6 +175,79 @@ impl Tree {
                 .is_none_or(|parent| self.nodes.get(&parent).is_some_and(Node::is_directory))
     }
 
+    // --- names -----------------------------------------------------------------------------------
+
+    /// The path that the disk takes for this one: parts that are there have their own spelling.
+    pub(crate) fn spelled(&self, path: &RelPath) -> RelPath {
+        if self.disk.names == Names::Exact {
+            return path.clone();
+        }
+        if let Some(there) = self.spellings.get(&folded(path)) {
+            return there.clone();
+        }
+        let parent = path.parent().map(|parent| self.spelled(&parent));
+        parent
+            .and_then(|parent| parent.join(path.file_name()).ok())
+            .unwrap_or_else(|| path.clone())
+    }
+
+    /// What this disk takes for a path, or for a directory above it, and is spelled otherwise.
+    pub(crate) fn twin_in_the_way(&self, path: &RelPath) -> Option<RelPath> {
+        if self.disk.names == Names::Exact {
+            return None;
+        }
+        std::iter::successors(Some(path.clone()), RelPath::parent).find_map(|part| {
+            let there = self.spellings.get(&folded(&part))?;
+            (*there != part).then(|| there.clone())
+        })
+    }
+
+    // --- rights ----------------------------------------------------------------------------------
+
+    /// What locks a path: itself or a directory above it.
+    pub(crate) fn lock_of(&self, path: &RelPath) -> Option<&RelPath> {
+        self.locked
+            .iter()
+            .find(|locked| *locked == path || path.is_below(locked))
+    }
+
+    /// Whether a path or something below it is locked.
+    pub(crate) fn holds_locked(&self, path: &RelPath) -> bool {
+        self.lock_of(path).is_some() || self.locked.iter().any(|locked| locked.is_below(path))
+    }
+
+    // --- changes ---------------------------------------------------------------------------------
+
+    fn insert(&mut self, path: RelPath, node: Node) {
+        if self.disk.names == Names::CaseBlind {
+            let twin = self.spellings.insert(folded(&path), path.clone());
+            debug_assert!(
+                twin.is_none_or(|twin| twin == path),
+                "two spellings of {path}"
+            );
+        }
+        self.nodes.insert(path, node);
+    }
+
+    fn take(&mut self, path: &RelPath) -> Option<Node> {
+        let node = self.nodes.remove(path)?;
+        self.ticks += 1;
+        if self.disk.names == Names::CaseBlind {
+            self.spellings.remove(&folded(path));
+        }
+        Some(node)
+    }
+
+    /// Counts the changes of the tree: while it stays, nothing was written.
+    pub(crate) const fn changes(&self) -> u64 {
+        self.ticks
+    }
+
+    /// A modification time as this disk keeps it.
+    pub(crate) fn kept_time(&self, mtime: UnixNanos) -> UnixNanos {
+        UnixNanos(mtime.0 - mtime.0.rem_euclid(self.disk.times.step()))
+    }
+
     /// Puts something at a path, with a new inode; whatever lay there is gone with all below it.
     pub(crate) fn put(&mut self, path: &RelPath, kind: Kind, mtime: UnixNanos) -> Gone {
         let gone = self.remove(path);
@@ -151,17 +255,18 @@ impl Tree {
         self.inodes += 1;
         let node = Node {
             kind,
-            mtime,
+            mtime: self.kept_time(mtime),
             ctime: self.ticks,
             inode: self.inodes,
         };
-        self.nodes.insert(path.clone(), node);
+        self.insert(path.clone(), node);
         gone
     }
 
     /// Changes a file in place: the inode stays.
     pub(crate) fn rewrite(&mut self, path: &RelPath, kind: Kind, mtime: UnixNanos) -> Gone {
         self.ticks += 1;
+        let mtime = self.kept_time(mtime);
         let Some(node) = self.nodes.get_mut(path) else {
             return Vec::new();
         };
@@ -176,7 +281,7 @@ impl Tree {
     pub(crate) fn remove(&mut self, path: &RelPath) -> Gone {
         let mut gone: Gone = Vec::new();
         for path in self.below(path).into_iter().chain([path.clone()]) {
-            gone.extend(self.nodes.remove(&path).map(|node| (path, node)));
+            gone.extend(self.take(&path).map(|node| (path, node)));
         }
         gone
     }
@@ -188,23 +293,25 @@ impl Tree {
         to: &RelPath,
     ) -> (Gone, Vec<(RelPath, RelPath)>) {
         let replaced = self.remove(to);
-        let mut moves = Vec::new();
         let moving: Vec<RelPath> = std::iter::once(from.clone())
             .chain(self.below(from))
             .collect();
+        let mut taken = Vec::new();
         for old in moving {
             let new = format!("{}{}", to.as_str(), &old.as_str()[from.as_str().len()..]);
             let Ok(new) = RelPath::parse(new) else {
                 continue;
             };
-            if let Some(mut node) = self.nodes.remove(&old) {
-                if old == *from {
-                    self.ticks += 1;
-                    node.ctime = self.ticks;
-                }
-                self.nodes.insert(new.clone(), node);
-                moves.push((old, new));
+            taken.extend(self.take(&old).map(|node| (old, new, node)));
+        }
+        let mut moves = Vec::new();
+        for (old, new, mut node) in taken {
+            if old == *from {
+                self.ticks += 1;
+                node.ctime = self.ticks;
             }
+            self.insert(new.clone(), node);
+            moves.push((old, new));
         }
         (replaced, moves)
     }
@@ -216,7 +323,12 @@ impl Tree {
         let node = self.nodes.get_mut(from)?;
         node.ctime = ticks;
         let node = node.clone();
-        self.nodes.insert(to.clone(), node.clone());
+        self.insert(to.clone(), node.clone());
         Some(node)
     }
+}
+
+/// A path as a disk compares it that does not see case.
+fn folded(path: &RelPath) -> String {
+    path.as_str().to_lowercase()
 }

@@ -10,6 +10,7 @@ mod bug;
 mod device;
 mod disk;
 mod fault;
+mod fetch;
 mod habits;
 mod network;
 pub(crate) mod person;
@@ -31,13 +32,16 @@ use towline_core::device::Device;
 use towline_core::identity::Identity;
 use towline_core::io::{Input, Path, StoreRequest};
 use towline_core::records::{Restored, StoreOp};
-use towline_wire::ids::{DeviceId, FolderId, Incarnation};
+use towline_wire::ids::{DeviceId, FolderId, Incarnation, Sequence};
 
 use crate::dice::Dice;
+use crate::faults::Faults;
 use crate::ledger::Ledger;
 use crate::log::{Keep, Log};
 use crate::mutation::Mutation;
+use crate::rule::Rule;
 use crate::shelf::{Shelf, StoreKind};
+use crate::topology::{self, Edge};
 use crate::tree::Tree;
 
 use fault::Fault;
@@ -72,7 +76,11 @@ pub(crate) struct Seat {
     root_told_until: Duration,
     scanning: Option<Scanning>,
     applying: BTreeMap<u64, Applying>,
+    /// Numbers temporary files.
+    last_temporary: u64,
     refuses_until: Duration,
+    /// Batches that are still made durable before the store loses them all and the device crashes.
+    tears_after: Option<u32>,
     trust: BTreeSet<DeviceId>,
     grants: BTreeMap<DeviceId, BTreeSet<FolderId>>,
     selected: BTreeMap<DeviceId, Path>,
@@ -86,6 +94,9 @@ pub(crate) struct Seat {
     replies: BTreeMap<CommandId, Result<Answer, Refusal>>,
     /// Everything that the device was told, to bring it back as it was; only under a mutation.
     memory: Option<Vec<(Moment, Told)>>,
+    /// Steps that a power cut takes back, and where pages were lost; only under mutations.
+    unsynced: Vec<bug::Unsynced>,
+    lost_pages: BTreeMap<DeviceId, Sequence>,
     birth_seed: [u8; 32],
     first_life: Option<(Moment, Restored)>,
 }
@@ -130,6 +141,12 @@ pub(crate) enum Event {
         run: u32,
         scan: u64,
     },
+    Fetch {
+        seat: usize,
+        run: u32,
+        apply: u64,
+        step: usize,
+    },
     Commit {
         seat: usize,
         run: u32,
@@ -158,7 +175,7 @@ pub(crate) enum Event {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Violation {
     /// Which rule.
-    pub rule: &'static str,
+    pub rule: Rule,
     /// What was seen.
     pub what: String,
 }
@@ -183,6 +200,10 @@ pub struct Report {
     pub violations: Vec<Violation>,
     /// The kept lines of the log.
     pub lines: Vec<String>,
+    /// How many devices lived in it.
+    pub devices: u32,
+    /// How long, by the world's clock.
+    pub lasted: Duration,
 }
 
 /// A world.
@@ -201,6 +222,11 @@ pub struct World {
     pub(crate) shape: Shape,
     pub(crate) violations: Vec<Violation>,
     pub(crate) folder: Option<FolderId>,
+    pub(crate) faults: Faults,
+    pub(crate) edges: Vec<Edge>,
+    /// Whether a device has forgotten something: a store was put back or lost, or a device was killed
+    /// or paused with steps of which it had not yet noted the end.
+    pub(crate) has_forgotten: bool,
     /// Texts that the server must never see.
     pub(crate) secrets: Vec<String>,
     /// Operations on rows and trees so far: what rests when everything agrees.
@@ -217,7 +243,14 @@ pub(crate) struct Work {
     /// Batches that touch rows, stamps or needs.
     pub(crate) rows: u64,
     pub(crate) steps: u64,
+    /// Frames between devices, but for addresses.
+    pub(crate) frames: u64,
+    /// Index pages among them.
     pub(crate) pages: u64,
+    /// Fetches that were begun.
+    pub(crate) fetches: u64,
+    /// Notes that roots were to take of their stores' age.
+    pub(crate) notes: u64,
 }
 
 /// Outputs after which a world is taken for one that never ends: far above the busiest.
@@ -226,13 +259,16 @@ const OUTPUTS_MAX: u64 = 400_000;
 impl World {
     pub(crate) fn new(seed: u64, shape: Shape) -> Self {
         let mut dice = Dice::new(seed);
-        let server = Server::new(&mut dice);
+        let devices = topology::devices(&mut dice);
+        let edges = topology::drawn(&mut dice, devices);
+        let faults = Faults::drawn(&mut dice, devices);
+        let server = Server::new(&mut dice, faults.network.server_latency);
         Self {
             now: Duration::ZERO,
             order: 0,
             queue: BinaryHeap::new(),
             events: BTreeMap::new(),
-            wires: Wires::new(&mut dice),
+            wires: Wires::default(),
             server,
             dice,
             seats: Vec::new(),
@@ -241,6 +277,9 @@ impl World {
             shape,
             violations: Vec::new(),
             folder: None,
+            faults,
+            edges,
+            has_forgotten: false,
             secrets: Vec::new(),
             work: Work::default(),
             outputs: 0,
@@ -272,12 +311,14 @@ impl World {
             shelf,
             requests: VecDeque::new(),
             answers_until: Duration::ZERO,
-            tree: Tree::default(),
+            tree: Tree::new(self.faults.disks.get(number).copied().unwrap_or_default()),
             eyes: Eyes::Closed,
             root_told_until: Duration::ZERO,
             scanning: None,
             applying: BTreeMap::new(),
+            last_temporary: 0,
             refuses_until: Duration::ZERO,
+            tears_after: None,
             trust: BTreeSet::new(),
             grants: BTreeMap::new(),
             selected: BTreeMap::new(),
@@ -289,6 +330,8 @@ impl World {
             commands: 0,
             replies: BTreeMap::new(),
             memory: None,
+            unsynced: Vec::new(),
+            lost_pages: BTreeMap::new(),
             birth_seed: [0; 32],
             first_life: None,
         });
@@ -391,6 +434,16 @@ impl World {
                     self.scan_tell(seat, scan);
                 }
             }
+            Event::Fetch {
+                seat,
+                run,
+                apply,
+                step,
+            } => {
+                if self.is_current(seat, run) {
+                    self.fetch(seat, apply, step);
+                }
+            }
             Event::Commit {
                 seat,
                 run,
@@ -421,7 +474,7 @@ impl World {
         self.log.note(self.now, text);
     }
 
-    pub(crate) fn violate(&mut self, rule: &'static str, what: String) {
+    pub(crate) fn violate(&mut self, rule: Rule, what: String) {
         self.note(format_args!("VIOLATION {rule}: {what}"));
         self.violations.push(Violation { rule, what });
     }

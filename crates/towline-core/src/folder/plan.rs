@@ -15,7 +15,7 @@ use crate::folder::conflict::conflict_paths;
 use crate::folder::exchange::WRITES_MAX;
 use crate::folder::verdict::{Fate, Judgement, Rest, judge};
 use crate::io::{Expected, Step};
-use crate::records::{ConflictPlace, DiskStamp, Need, OurRow, Reach, is_coarse_form};
+use crate::records::{ConflictPlace, DiskStamp, Need, OurRow, Reach};
 
 /// What is to be done at one path.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -369,12 +369,9 @@ pub(crate) fn is_on_disk(ours: Option<&OurRow>, becomes: &Entry) -> bool {
         Content::Absent | Content::Directory | Content::Symlink { .. } => {
             entry.content.same_bytes(&becomes.content)
         }
-        Content::File { .. } => {
-            // A disk with coarse times shows already what it would show afterwards.
-            let is_shown = |stamp: DiskStamp| is_coarse_form(stamp.mtime, becomes.mtime);
-            entry.content == becomes.content
-                && (entry.mtime == becomes.mtime || row.stamp.is_some_and(is_shown))
-        }
+        // Whether a disk keeps only coarse times is not known here: one that does gets the time once
+        // more than it needs, and one that does not must get it.
+        Content::File { .. } => entry.content == becomes.content && entry.mtime == becomes.mtime,
     }
 }
 

@@ -301,7 +301,11 @@ fn translated(pattern: &str) -> Option<String> {
             '\\' => {
                 let escaped = rest.chars().next()?;
                 rest = &rest[escaped.len_utf8()..];
-                if escaped != '/' {
+                if escaped == '\\' {
+                    // The matcher takes a backslash before a last slash for the escape of that.
+                    said.push_str("[\\]");
+                    continue;
+                } else if escaped != '/' {
                     said.push('\\');
                 } else if said.is_empty() || rest.is_empty() {
                     // No path begins with a slash, and git cuts off a last one before anything else,
@@ -321,7 +325,12 @@ fn translated(pattern: &str) -> Option<String> {
                     && (after.is_empty() || after.starts_with('/') || after.starts_with("\\/"));
                 // Two or more are of their own kind only where they stand alone between slashes.
                 let is_deep = after.len() < rest.len() && is_component && pattern.contains('/');
-                said.push_str(if is_deep { "**" } else { "*" });
+                said.push_str(match (is_deep, after.starts_with('\\')) {
+                    (false, _) => "*",
+                    (true, false) => "**",
+                    // Git lets them stand for no directory at all only before a bare slash.
+                    (true, true) => "**/*",
+                });
                 rest = after;
             }
             '[' => {

@@ -1,6 +1,7 @@
 //! `sim`: worlds by their seeds, from a shell.
 #![expect(clippy::print_stdout, reason = "a shell prints")]
 
+use std::fmt;
 use std::num::NonZero;
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -56,9 +57,6 @@ enum Task {
     },
 }
 
-/// Every so many seeds are run twice and must give the same log.
-const TWICE_EVERY: u64 = 50;
-
 /// Lines of the log that are printed for a failing seed.
 const LINES_SHOWN: usize = 60;
 
@@ -83,8 +81,7 @@ fn main() -> ExitCode {
 fn seeds(start: u64, count: u64) -> bool {
     let begun = Instant::now();
     let known: Vec<u64> = regressions().collect();
-    let mut passed = 0;
-    let mut failed = 0;
+    let mut tally = Tally::default();
     let all = known.len() as u64 + count;
     let seed_at = |number: u64| match known.get(usize::try_from(number).unwrap_or(usize::MAX)) {
         Some(seed) => *seed,
@@ -95,29 +92,15 @@ fn seeds(start: u64, count: u64) -> bool {
         all,
         &AtomicBool::new(false),
         |number| (seed_at(number), attempt(seed_at(number))),
-        |(seed, outcome)| {
-            match outcome {
-                Outcome::Passed => passed += 1,
-                Outcome::Failed => {
-                    failed += 1;
-                    show_failure(seed, None);
-                }
-                Outcome::Unsteady => {
-                    failed += 1;
-                    println!("seed {seed}: two runs gave two logs");
-                }
-            }
-            if (passed + failed) % 500 == 0 {
-                println!(
-                    "{} of {all} seeds, {:.0} s",
-                    passed + failed,
-                    begun.elapsed().as_secs_f64()
-                );
+        |(seed, attempt)| {
+            tally.take(seed, &attempt);
+            if tally.seeds.is_multiple_of(500) {
+                println!("{tally}, {:.0} s", begun.elapsed().as_secs_f64());
             }
         },
     );
-    println!("{passed} passed, {failed} failed");
-    failed == 0
+    println!("{tally}");
+    tally.failed == 0
 }
 
 /// What came of a seed.
@@ -127,20 +110,77 @@ enum Outcome {
     Unsteady,
 }
 
-fn attempt(seed: u64) -> Outcome {
+/// A seed's outcome, and how much life it saw.
+struct Attempt {
+    outcome: Outcome,
+    /// The time that its devices lived, added up.
+    lived: Duration,
+}
+
+/// What came of all seeds so far.
+#[derive(Default)]
+struct Tally {
+    seeds: u64,
+    failed: u64,
+    lived: Duration,
+}
+
+impl Tally {
+    /// Counts a seed and shows it if it failed.
+    fn take(&mut self, seed: u64, attempt: &Attempt) {
+        self.seeds += 1;
+        self.lived += attempt.lived;
+        match attempt.outcome {
+            Outcome::Passed => {}
+            Outcome::Failed => {
+                self.failed += 1;
+                show_failure(seed, None);
+                println!("failing seed: {seed}");
+            }
+            Outcome::Unsteady => {
+                self.failed += 1;
+                println!("seed {seed}: two runs gave two logs");
+                println!("failing seed: {seed}");
+            }
+        }
+    }
+}
+
+impl fmt::Display for Tally {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            seeds,
+            failed,
+            lived,
+        } = self;
+        let hours = lived.as_secs_f64() / 3600.0;
+        let passed = seeds - failed;
+        write!(
+            f,
+            "{seeds} seeds, {hours:.0} device-hours: {passed} passed, {failed} failed"
+        )
+    }
+}
+
+/// Runs a seed's world twice: both must keep all promises and give the same log.
+fn attempt(seed: u64) -> Attempt {
     let shape = shape_of(seed);
     let Some(report) = run(seed, shape) else {
-        return Outcome::Failed;
+        return Attempt {
+            outcome: Outcome::Failed,
+            lived: Duration::ZERO,
+        };
     };
-    if !report.violations.is_empty() {
-        return Outcome::Failed;
-    }
-    if seed.is_multiple_of(TWICE_EVERY)
-        && run(seed, shape).is_none_or(|again| again.hash != report.hash)
-    {
-        return Outcome::Unsteady;
-    }
-    Outcome::Passed
+    let outcome = if report.violations.is_empty() {
+        match run(seed, shape) {
+            Some(again) if again.hash == report.hash => Outcome::Passed,
+            Some(_) | None => Outcome::Unsteady,
+        }
+    } else {
+        Outcome::Failed
+    };
+    let lived = report.lasted * report.devices;
+    Attempt { outcome, lived }
 }
 
 /// Runs a world; `None` when it panics, which counts as failed.
@@ -170,7 +210,7 @@ fn show_failure(seed: u64, mutation: Option<Mutation>) {
 fn one(seed: u64, log: bool, mutation: Option<&str>) -> bool {
     let keep = if log { Keep::All } else { Keep::Tail };
     let mutation =
-        mutation.and_then(|name| Mutation::ALL.into_iter().find(|one| one.name() == name));
+        mutation.and_then(|name| Mutation::ALL.iter().copied().find(|one| one.name() == name));
     let report = World::run(
         seed,
         Shape {
@@ -197,44 +237,31 @@ fn soak(start: u64, hours: Option<f64>) -> bool {
     let begun = Instant::now();
     let limit = hours.map(|hours| Duration::from_secs_f64(hours.max(0.0) * 3600.0));
     let stop = AtomicBool::new(false);
-    let (mut done, mut failed) = (0_u64, 0_u64);
+    let mut tally = Tally::default();
     each(
         u64::MAX,
         &stop,
         |number| {
-            (
-                start.wrapping_add(number),
-                attempt(start.wrapping_add(number)),
-            )
+            let seed = start.wrapping_add(number);
+            (seed, attempt(seed))
         },
-        |(seed, outcome)| {
-            done += 1;
-            match outcome {
-                Outcome::Passed => {}
-                Outcome::Failed | Outcome::Unsteady => {
-                    failed += 1;
-                    show_failure(seed, None);
-                    println!("failing seed: {seed}");
-                }
-            }
-            if done.is_multiple_of(2000) {
-                println!(
-                    "{done} seeds, {failed} failed, {:.0} s",
-                    begun.elapsed().as_secs_f64()
-                );
+        |(seed, attempt)| {
+            tally.take(seed, &attempt);
+            if tally.seeds.is_multiple_of(2000) {
+                println!("{tally}, {:.0} s", begun.elapsed().as_secs_f64());
             }
             if limit.is_some_and(|limit| begun.elapsed() >= limit) {
                 stop.store(true, Ordering::Relaxed);
             }
         },
     );
-    println!("{} passed, {failed} failed", done - failed);
-    failed == 0
+    println!("{tally}");
+    tally.failed == 0
 }
 
 fn mutate(start: u64, count: u64) -> bool {
-    let mut all_caught = true;
-    for mutation in Mutation::ALL {
+    let mut missed = 0;
+    for mutation in Mutation::ALL.iter().copied() {
         let stop = AtomicBool::new(false);
         let mut caught: Option<(u64, String)> = None;
         let attempt = |number: u64| {
@@ -271,12 +298,14 @@ fn mutate(start: u64, count: u64) -> bool {
         match caught {
             Some((seed, rule)) => println!("{}: caught by seed {seed} ({rule})", mutation.name()),
             None => {
-                all_caught = false;
+                missed += 1;
                 println!("{}: NOT caught in {count} seeds", mutation.name());
             }
         }
     }
-    all_caught
+    let all = Mutation::ALL.len();
+    println!("{} of {all} bugs caught", all - missed);
+    missed == 0
 }
 
 /// Does `task` for every number below `count` on all cores, and hands the results to `take` here.

@@ -12,25 +12,23 @@ use towline_wire::pairing::CompareString;
 
 use super::World;
 use crate::mutation::Mutation;
+use crate::rule::Rule;
 
 impl World {
-    pub(super) fn give_peers(&mut self, pairs: &[(usize, usize)]) {
+    pub(super) fn give_peers(&mut self) {
         let folder = FolderId::from_bytes(self.dice.bytes());
         self.folder = Some(folder);
         for seat in 0..self.seats.len() {
-            let peers: Vec<usize> = pairs
-                .iter()
-                .filter_map(|(one, other)| match seat {
-                    seat if seat == *one => Some(*other),
-                    seat if seat == *other => Some(*one),
-                    _ => None,
-                })
-                .collect();
             let mut operations = Vec::new();
             let mut shared_with = BTreeSet::new();
-            for peer in peers {
+            for edge in self.edges.clone() {
+                let Some(peer) = edge.from(seat) else {
+                    continue;
+                };
                 let id = self.seat(peer).id;
-                shared_with.insert(id);
+                if edge.is_shared() {
+                    shared_with.insert(id);
+                }
                 operations.push(StoreOp::PutPeer(PeerRecord {
                     id,
                     name: format!("device {peer}"),
@@ -57,7 +55,7 @@ impl World {
         }
     }
 
-    pub(super) fn make_peers(&mut self, pairs: &[(usize, usize)]) {
+    pub(super) fn make_peers(&mut self) {
         for seat in 0..self.seats.len() {
             if self.shape.mutation == Some(Mutation::WrongGuessNotBurned) && seat == 0 {
                 self.seat_mut(seat).memory = Some(Vec::new());
@@ -72,8 +70,8 @@ impl World {
             _ => {}
         }
         self.seat_mut(0).memory = None;
-        for (one, other) in pairs {
-            self.pair(*one, *other);
+        for edge in self.edges.clone() {
+            self.pair(edge.one, edge.other);
         }
         let root = || RootPath("/shared".to_owned());
         let add = Command::AddFolder {
@@ -84,13 +82,15 @@ impl World {
         self.pass(Duration::from_secs(1));
         let Some(Ok(Answer::Folder(folder))) = self.reply_to(0, command) else {
             return self.violate(
-                "a folder can be added",
+                Rule::FolderIsAdded,
                 format!("{:?}", self.reply_to(0, command)),
             );
         };
         self.folder = Some(folder);
-        for (one, other) in pairs {
-            self.share(*one, *other);
+        for edge in self.edges.clone() {
+            if edge.is_shared() {
+                self.share(edge.one, edge.other);
+            }
         }
     }
 
@@ -112,7 +112,7 @@ impl World {
         });
         if !invited {
             let what = format!("{other} never hears of {one}'s invitation");
-            return self.violate("an invitation arrives", what);
+            return self.violate(Rule::InvitationArrives, what);
         }
         let root = RootPath("/shared".to_owned());
         self.command(
@@ -172,7 +172,7 @@ impl World {
             self.pairing(creator),
             self.pairing(joiner)
         );
-        self.violate("two people can pair", what);
+        self.violate(Rule::Pairs, what);
     }
 
     /// Enters a code; whether both are peers then.
@@ -202,7 +202,7 @@ impl World {
         let (ours, theirs) = (string(self, one, other), string(self, other, one));
         if ours.is_none() || ours != theirs {
             let what = format!("{one} shows {ours:?}, {other} shows {theirs:?}");
-            self.violate("both show the same compare string, durably", what);
+            self.violate(Rule::SameString, what);
         }
     }
 
@@ -218,7 +218,7 @@ impl World {
         let strangers =
             |world: &Self, seat: usize| world.seat(seat).shelf.restored().peers.is_empty();
         if !strangers(self, creator) || !strangers(self, joiner) {
-            self.violate("only the right code makes peers", why.to_owned());
+            self.violate(Rule::OnlyFriends, why.to_owned());
         }
     }
 

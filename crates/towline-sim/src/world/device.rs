@@ -13,6 +13,7 @@ use towline_core::snapshot::Snapshot;
 use towline_wire::entry::UnixNanos;
 
 use super::{Event, Eyes, OUTPUTS_MAX, Seat, Told, World, network, server};
+use crate::rule::Rule;
 
 impl World {
     pub(super) fn moment(&self, seat: usize) -> Moment {
@@ -42,6 +43,8 @@ impl World {
             place.first_life = Some((now, birth.restored.clone()));
         }
         place.device = Some(Device::new(now, birth));
+        self.shift_times(seat);
+        let place = self.seat_mut(seat);
         if let Some(memory) = &mut place.memory {
             memory.clear();
         }
@@ -69,6 +72,9 @@ impl World {
             return;
         }
         self.note(format_args!("{seat} crashes"));
+        self.has_forgotten |= self.people.is_busy();
+        self.half_a_batch(seat);
+        self.power_cut(seat);
         let place = self.seat_mut(seat);
         place.device = None;
         place.requests.clear();
@@ -115,9 +121,7 @@ impl World {
     }
 
     pub(super) fn tell(&mut self, seat: usize, input: Input) {
-        let Some(input) = self.bent(seat, input) else {
-            return;
-        };
+        let input = self.bent(seat, input);
         self.note(format_args!("{seat} <- {input:?}"));
         let now = self.moment(seat);
         let place = self.seat_mut(seat);
@@ -181,7 +185,7 @@ impl World {
             self.outputs += 1;
             if self.outputs > OUTPUTS_MAX {
                 let what = format!("{} outputs and no end", self.outputs);
-                return self.violate("4: it ends", what);
+                return self.violate(Rule::Ends, what);
             }
             self.note(format_args!("{seat} -> {output:?}"));
             match output {
@@ -200,7 +204,7 @@ impl World {
             let kept = self.seat(seat).shelf.restored().folders;
             if !kept.iter().any(|kept| kept.record.id == folder) {
                 let what = format!("{seat} answered with folder {folder}, which is not durable");
-                self.violate("9: nothing is told before it is durable", what);
+                self.violate(Rule::Durable, what);
             }
         }
         self.seat_mut(seat).replies.insert(id, answer);

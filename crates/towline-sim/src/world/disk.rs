@@ -8,7 +8,8 @@ use towline_wire::ids::FolderId;
 use towline_wire::rel_path::RelPath;
 
 use super::scan::{Look, Scanning};
-use super::{Eyes, World};
+use super::step::Applying;
+use super::{Eyes, Seat, World};
 use crate::mutation::Mutation;
 use crate::tree::{Presence, Tree};
 
@@ -32,15 +33,20 @@ impl World {
             DiskRequest::Open(_) => {
                 let place = self.seat_mut(seat);
                 place.eyes = Eyes::Open;
+                if place.tree.presence == Presence::There {
+                    place.clean();
+                }
                 let result = root_state(&place.tree, folder);
                 let wait = self.dice.millis(1, 20);
                 self.tell_root(seat, folder, wait, result);
             }
             DiskRequest::Close => {
+                self.has_forgotten |= self.people.is_busy();
                 let place = self.seat_mut(seat);
                 place.eyes = Eyes::Closed;
                 place.scanning = None;
                 place.applying.clear();
+                place.clean();
             }
             DiskRequest::Scan(scan, scope) => {
                 let scanning = Scanning {
@@ -60,7 +66,8 @@ impl World {
             DiskRequest::Heed(_) => {}
             DiskRequest::NoteAge(age) => {
                 // The bug of a rollback that nobody notices takes the root's word as well.
-                let remembers = self.shape.mutation != Some(Mutation::ReusedSequence);
+                self.work.notes += 1;
+                let remembers = !self.has(Mutation::ReusedSequence);
                 let tree = &mut self.seat_mut(seat).tree;
                 if remembers && tree.presence == Presence::There {
                     tree.age = Some(age);
@@ -74,12 +81,15 @@ impl World {
         if self.seat(seat).eyes == Eyes::Closed || !self.is_up(seat) || paths.is_empty() {
             return;
         }
-        let wait = match self.dice.below(20) {
-            0 => return,
-            1 => self.dice.millis(1000, 8000),
-            _ => self.dice.millis(5, 300),
+        if self.dice.chance(self.faults.hints_lost_percent) {
+            return;
+        }
+        let wait = if self.dice.chance(self.faults.hints_late_percent) {
+            self.dice.millis(1000, 8000)
+        } else {
+            self.dice.millis(5, 300)
         };
-        let scope = if self.dice.chance(5) {
+        let scope = if self.dice.chance(self.faults.hints_rough_percent) {
             ScanScope::All
         } else {
             ScanScope::Paths(paths)
@@ -90,15 +100,23 @@ impl World {
     /// A disk is unplugged, or comes back.
     pub(super) fn set_presence(&mut self, seat: usize, presence: Presence) {
         let Some(folder) = self.folder else { return };
+        let unseen = self.has(Mutation::UnmountedIsEmpty);
         let place = self.seat_mut(seat);
         if place.tree.presence == presence {
             return;
         }
         place.tree.presence = presence;
-        if presence == Presence::Away {
-            place.scanning = None;
+        match presence {
+            Presence::There => place.clean(),
+            Presence::Away | Presence::Another if unseen => {}
+            Presence::Away | Presence::Another => place.scanning = None,
         }
         let state = root_state(&place.tree, folder);
+        if unseen {
+            let all = DiskEvent::Disturbed(ScanScope::All);
+            return self.deliver(seat, Duration::from_millis(1), Input::Disk(folder, all));
+        }
+        let place = self.seat(seat);
         if place.eyes == Eyes::Open && self.is_up(seat) {
             self.tell_root(seat, folder, Duration::from_millis(1), state);
         }
@@ -120,10 +138,23 @@ impl World {
     }
 }
 
+impl Seat {
+    /// A root that is opened has no temporary files but those of steps under way.
+    fn clean(&mut self) {
+        let used: BTreeSet<u64> = self
+            .applying
+            .values()
+            .flat_map(Applying::temporary)
+            .collect();
+        self.tree.temporary.retain(|number| used.contains(number));
+    }
+}
+
 /// Whether a root can be used.
 fn root_state(tree: &Tree, folder: FolderId) -> Result<Option<Age>, RootFault> {
     match (tree.presence, tree.marker) {
         (Presence::Away, _) => Err(RootFault::Missing),
+        (Presence::Another, _) => Err(RootFault::WrongMarker),
         (Presence::There, Some(marker)) if marker == folder => Ok(tree.age),
         (Presence::There, Some(_) | None) => Err(RootFault::WrongMarker),
     }

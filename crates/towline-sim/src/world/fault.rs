@@ -1,6 +1,7 @@
 //! What goes wrong: cuts, crashes, unplugged disks, full disks, stores rolled back or lost.
 //!
-//! Faults are drawn when the world begins to live, each with its own end. [`World::heal`] ends all.
+//! How many disasters come, [`crate::faults::Faults`] says; which, and when, is drawn when people begin
+//! to work, each with its own end. [`World::heal`] ends all.
 //!
 //! A store may be put back from a copy at any time, also more than one of them and again and again.
 
@@ -24,17 +25,29 @@ pub(crate) enum Fault {
     },
     CutDirect(usize, usize),
     MendDirect,
+    /// Nothing passes between a group of seats, as bits, and all others.
+    Part(u32),
+    Join,
     CutServer(usize),
     StopServer,
     MendServer,
     Unplug(usize),
+    /// Another directory lies where the root was.
+    Replace(usize),
     Plug(usize),
     /// Nothing can be written there for a while.
     FillDisk(usize, Duration),
+    /// The system lets nobody read a part of the root.
+    Lock(usize),
+    Unlock(usize),
+    /// The wall clock jumps, by nanoseconds.
+    JumpClock(usize, i64),
     /// A copy of the store is made.
     Backup(usize),
     /// The copy takes the store's place.
     Restore(usize),
+    /// The store loses the next so many batches, and the device crashes.
+    Tear(usize, u32),
     /// The store is gone; the person adds peers and the folder anew.
     LoseStore(usize),
 }
@@ -47,42 +60,60 @@ pub(super) enum Weather {
     Rough,
 }
 
+/// Nanoseconds of a minute, and of a year.
+const MINUTE: i64 = 60_000_000_000;
+const YEAR: i64 = 365 * 24 * 60 * MINUTE;
+
 impl World {
-    /// Draws the faults of the time that comes.
-    pub(super) fn draw_faults(&mut self, within: Duration) {
+    /// Draws the disasters of the time that comes.
+    pub(super) fn draw_disasters(&mut self, within: Duration) {
         self.weather = Weather::Rough;
         let most = usize::try_from(within.as_millis()).unwrap_or(0);
-        for _ in 0..self.dice.below(9) {
+        for _ in 0..self.faults.disasters {
             let at = self.dice.millis(0, most);
             let lasts = self.dice.millis(100, 40_000);
             let seat = self.dice.below(self.seats.len());
-            let other = (seat + 1 + self.dice.below(self.seats.len() - 1)) % self.seats.len();
-            let (begins, ends) = match self.dice.below(25) {
-                0..8 => {
-                    let outputs = self.dice.below(40) as u32;
-                    let wait = self.dice.millis(50, 15_000);
-                    (
-                        Fault::Crash {
-                            seat,
-                            outputs,
-                            wait,
-                        },
-                        None,
-                    )
-                }
-                8..11 => (Fault::CutDirect(seat, other), Some(Fault::MendDirect)),
-                11..13 => (Fault::CutServer(seat), Some(Fault::MendServer)),
-                13 => (Fault::StopServer, Some(Fault::MendServer)),
-                14 => (Fault::Unplug(seat), Some(Fault::Plug(seat))),
-                15 => (Fault::FillDisk(seat, lasts), None),
-                16..18 | 20.. => (Fault::Backup(seat), Some(Fault::Restore(seat))),
-                18 => (Fault::LoseStore(seat), None),
-                _ => (Fault::CutDirect(seat, other), None),
-            };
+            let (begins, ends) = self.draw_disaster(seat, lasts);
             self.after(at, Event::Fault(begins));
             if let Some(ends) = ends {
                 self.after(at + lasts, Event::Fault(ends));
             }
+        }
+    }
+
+    fn draw_disaster(&mut self, seat: usize, lasts: Duration) -> (Fault, Option<Fault>) {
+        let other = (seat + 1 + self.dice.below(self.seats.len() - 1)) % self.seats.len();
+        match self.dice.below(36) {
+            0..9 => {
+                let outputs = self.dice.below(40) as u32;
+                let wait = self.dice.millis(50, 15_000);
+                let crash = Fault::Crash {
+                    seat,
+                    outputs,
+                    wait,
+                };
+                (crash, None)
+            }
+            9..12 => (Fault::CutDirect(seat, other), Some(Fault::MendDirect)),
+            12 => (Fault::CutDirect(seat, other), None),
+            13..16 => {
+                let group = self.dice.between(1, (1 << self.seats.len()) - 2) as u32;
+                (Fault::Part(group), Some(Fault::Join))
+            }
+            16..18 => (Fault::CutServer(seat), Some(Fault::MendServer)),
+            18 => (Fault::StopServer, Some(Fault::MendServer)),
+            19 => (Fault::Unplug(seat), Some(Fault::Plug(seat))),
+            20 => (Fault::Replace(seat), Some(Fault::Plug(seat))),
+            21 => (Fault::FillDisk(seat, lasts), None),
+            22..25 => (Fault::Lock(seat), Some(Fault::Unlock(seat))),
+            25..27 => {
+                let far = [MINUTE, 60 * MINUTE, YEAR, -MINUTE, -60 * MINUTE, -YEAR];
+                let jump = self.dice.pick(&far).copied().unwrap_or(YEAR);
+                (Fault::JumpClock(seat, jump), None)
+            }
+            27..29 => (Fault::Tear(seat, self.dice.below(6) as u32), None),
+            29 => (Fault::LoseStore(seat), None),
+            _ => (Fault::Backup(seat), Some(Fault::Restore(seat))),
         }
     }
 
@@ -103,26 +134,66 @@ impl World {
             }
             Fault::CutDirect(one, other) => self.cut_direct(one, other),
             Fault::MendDirect => self.wires.cut.clear(),
+            Fault::Part(group) => self.part(group),
+            Fault::Join => self.wires.parted.clear(),
             Fault::CutServer(seat) => self.cut_server(seat),
             Fault::StopServer => self.server_stops(),
             Fault::MendServer => self.heal_server(),
             Fault::Unplug(seat) => self.set_presence(seat, Presence::Away),
+            Fault::Replace(seat) => self.set_presence(seat, Presence::Another),
             Fault::Plug(seat) => self.set_presence(seat, Presence::There),
             Fault::FillDisk(seat, lasts) => {
                 self.seat_mut(seat).refuses_until = self.now + lasts;
             }
+            Fault::Lock(seat) => self.lock(seat),
+            Fault::Unlock(seat) => self.unlock(seat),
+            Fault::JumpClock(seat, jump) => self.seat_mut(seat).wall_offset += jump,
             Fault::Backup(seat) => {
                 let place = self.seat_mut(seat);
                 place.backup = place.shelf.copy();
             }
             Fault::Restore(seat) => self.restore(seat),
+            Fault::Tear(seat, batches) => {
+                let place = self.seat_mut(seat);
+                place.backup = place.shelf.copy();
+                place.tears_after = Some(batches);
+            }
             Fault::LoseStore(seat) => self.lose_store(seat),
+        }
+    }
+
+    /// Takes the rights off something that lies there.
+    fn lock(&mut self, seat: usize) {
+        let paths: Vec<_> = self
+            .seat(seat)
+            .tree
+            .iter()
+            .map(|(path, _)| path.clone())
+            .collect();
+        if let Some(path) = self.dice.pick(&paths).cloned() {
+            self.note(format_args!("{seat} cannot read {path}"));
+            self.seat_mut(seat).tree.locked.insert(path);
+        }
+    }
+
+    fn unlock(&mut self, seat: usize) {
+        let locked = std::mem::take(&mut self.seat_mut(seat).tree.locked);
+        self.disturb(seat, locked);
+    }
+
+    /// A batch is durable; perhaps it was the last before the store loses what came after its copy.
+    pub(super) fn wears(&mut self, seat: usize) {
+        match &mut self.seat_mut(seat).tears_after {
+            None => {}
+            Some(0) => self.restore(seat),
+            Some(left) => *left -= 1,
         }
     }
 
     fn restore(&mut self, seat: usize) {
         let copy = self.seat(seat).backup.as_ref().and_then(Shelf::copy);
         if let Some(copy) = copy {
+            self.has_forgotten = true;
             self.replace_shelf(seat, copy);
         }
     }
@@ -141,6 +212,7 @@ impl World {
         );
         shelf.put(operations);
         self.seat_mut(seat).backup = None;
+        self.has_forgotten = true;
         self.replace_shelf(seat, shelf);
     }
 
@@ -150,6 +222,7 @@ impl World {
         let place = self.seat_mut(seat);
         // Also a crash that waits for the device's next life.
         place.outputs_left = None;
+        place.tears_after = None;
         if place.believed.is_some() {
             place.believed = shelf.copy();
         }
@@ -169,6 +242,8 @@ impl World {
             let place = self.seat_mut(seat);
             place.refuses_until = Duration::ZERO;
             place.outputs_left = None;
+            place.tears_after = None;
+            self.unlock(seat);
             self.start(seat);
         }
     }

@@ -17,12 +17,13 @@ use std::time::Duration;
 
 use towline_core::command::Command;
 use towline_core::io::DiskRequest;
-use towline_core::records::{Activity, Brake, FolderSettings, Mode};
+use towline_core::records::{Activity, Brake, BrakeRecord, Braking, FolderSettings, Mode, StoreOp};
 use towline_wire::ids::DeviceId;
 
 use super::{Event, World};
 use crate::dice::Dice;
 use crate::oracle;
+use crate::rule::Rule;
 
 /// What a person sets.
 #[derive(Debug, Clone, Copy)]
@@ -213,7 +214,20 @@ impl World {
         let (taken, others) = (*taken, self.seats.len() as u64 - 1);
         if taken > others * u64::from(TIGHT) {
             let what = format!("{taken} files are gone on {seat}, and nobody was asked");
-            self.violate("a mass change waits for a yes", what);
+            self.violate(Rule::MassChangeWaits, what);
+        }
+    }
+
+    /// A brake that held counts anew on a device: what it held was taken back by who did it.
+    pub(super) fn watch_brakes(&mut self, seat: usize, operations: &[StoreOp]) {
+        let begins =
+            |record: &BrakeRecord| record.braking == Braking::Counting && record.carried == 0;
+        for operation in operations {
+            if let StoreOp::PutBrakes { brakes, .. } = operation
+                && brakes.iter().any(|(_, record)| begins(record))
+            {
+                self.habits.taken.remove(&seat);
+            }
         }
     }
 
@@ -223,13 +237,13 @@ impl World {
     }
 
     /// Everybody decides what waits: lets it go on, or undoes it.
-    pub(super) fn decide_brakes(&mut self, pairs: &[(usize, usize)]) {
+    pub(super) fn decide_brakes(&mut self) {
         if self.habits.brakes == Brakes::Loose {
             return;
         }
         // One decision may bring the next question to another device.
         for _ in 0..12 {
-            self.become_quiet(pairs);
+            self.become_quiet();
             let waits: Vec<(usize, DeviceId)> = (0..self.seats.len())
                 .flat_map(|seat| self.braked(seat).into_iter().map(move |peer| (seat, peer)))
                 .collect();
@@ -259,21 +273,21 @@ impl World {
 
     /// Where the folder goes one way, its person makes all equal: the others follow, or what was done
     /// here is undone.
-    pub(super) fn end_one_way(&mut self, pairs: &[(usize, usize)]) {
+    pub(super) fn end_one_way(&mut self) {
         let (Some(folder), OneWay::On(seat, mode)) = (self.folder, self.habits.one_way) else {
             return;
         };
-        self.become_quiet(pairs);
+        self.become_quiet();
         match mode {
             Mode::TwoWay => {}
             Mode::SendOnly => {
                 let before = oracle::shown(&self.seat(seat).tree);
                 self.command(seat, Command::Override(folder));
-                self.become_quiet(pairs);
+                self.become_quiet();
                 let all = self.seats.iter().map(|seat| oracle::shown(&seat.tree));
                 if let Some(other) = all.into_iter().position(|tree| tree != before) {
                     let what = format!("{other} is not as {seat} was");
-                    self.violate("an override makes all follow", what);
+                    self.violate(Rule::OverrideFollows, what);
                 }
             }
             Mode::ReceiveOnly => {
@@ -281,7 +295,7 @@ impl World {
                 // Who changes something while it is being undone is asked again.
                 for _ in 0..3 {
                     self.command(seat, Command::Revert(folder));
-                    self.become_quiet(pairs);
+                    self.become_quiet();
                 }
             }
         }
@@ -297,7 +311,7 @@ impl World {
                 .map(|(path, _)| path.clone());
             if let Some(path) = leaked {
                 let what = format!("{other} has what only {receiver} was to have, at {path}");
-                self.violate("a receive-only device tells nothing", what);
+                self.violate(Rule::ReceiverTellsNothing, what);
             }
         }
     }
@@ -336,12 +350,12 @@ impl World {
         };
         if is_work && self.habits.pauses == Pauses::Sometimes && self.is_paused(seat) {
             let what = format!("{seat} is paused and asks for {request:?}");
-            self.violate("6: a paused side keeps its bytes", what);
+            self.violate(Rule::PausedKeepsBytes, what);
         }
         if let (DiskRequest::Apply(_, steps), Mode::SendOnly) = (request, self.habits.mode_of(seat))
         {
             let what = format!("{seat} only sends and is asked for {steps:?}");
-            self.violate("6: a send-only side keeps its bytes", what);
+            self.violate(Rule::SenderKeepsBytes, what);
         }
     }
 
@@ -349,7 +363,7 @@ impl World {
     pub(super) fn watch_page(&mut self, seat: usize) {
         if self.habits.pauses == Pauses::Sometimes && self.is_paused(seat) {
             let what = format!("{seat} is paused and tells of its files");
-            self.violate("a paused folder is silent", what);
+            self.violate(Rule::PausedIsSilent, what);
         }
     }
 }

@@ -6,7 +6,7 @@
 //! crashed device's next life disowns, which in half of the worlds it can. Keys are checked as TLS would: both sides must trust
 //! each other. The relay's packets are not modelled, only whether both ends of a channel are open.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
@@ -15,7 +15,7 @@ use towline_wire::ids::DeviceId;
 
 use super::wire::{Standing, Wire};
 use super::{Event, World};
-use crate::dice::Dice;
+use crate::faults::Returns;
 
 /// Silence after which both sides give a connection up.
 pub(super) const IDLE: Duration = Duration::from_secs(15);
@@ -24,40 +24,14 @@ pub(super) const IDLE: Duration = Duration::from_secs(15);
 pub(super) const TICK: Duration = Duration::from_secs(1);
 
 /// All links.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Wires {
     pub(super) wires: BTreeMap<u64, Wire>,
     pub(super) last: u64,
     /// Pairs of seats, lower first, between which no datagram passes.
-    pub(crate) cut: std::collections::BTreeSet<(usize, usize)>,
-    pub(super) latency: Duration,
-    pub(super) loss_percent: usize,
-    pub(super) returns: Returns,
-}
-
-/// Where a device listens after a restart, as QUIC sees it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Returns {
-    /// Where it did: it disowns the connections of its former life.
-    SamePort,
-    /// Elsewhere: what is sent to its former life is lost.
-    OtherPort,
-}
-impl Wires {
-    pub(crate) fn new(dice: &mut Dice) -> Self {
-        Self {
-            wires: BTreeMap::new(),
-            last: 0,
-            cut: std::collections::BTreeSet::new(),
-            latency: dice.millis(1, 60),
-            loss_percent: dice.below(8),
-            returns: if dice.chance(50) {
-                Returns::SamePort
-            } else {
-                Returns::OtherPort
-            },
-        }
-    }
+    pub(super) cut: BTreeSet<(usize, usize)>,
+    /// Pairs of seats, lower first, between which nothing passes, the relay's packets neither.
+    pub(super) parted: BTreeSet<(usize, usize)>,
 }
 
 /// Where a seat listens.
@@ -138,18 +112,28 @@ impl World {
     }
 
     pub(super) fn latency(&mut self) -> Duration {
-        let base = self.wires.latency;
-        base + self.dice.micros(0, 5000)
+        let network = &self.faults.network;
+        let most = usize::try_from(network.jitter.as_micros()).unwrap_or(0);
+        network.latency + self.dice.micros(0, most)
+    }
+
+    pub(super) fn loses_datagram(&mut self) -> bool {
+        self.dice.chance(self.faults.network.loss_percent)
     }
 
     pub(super) fn direct_works(&self, one: usize, other: usize) -> bool {
-        self.is_up(one) && self.is_up(other) && !self.wires.cut.contains(&pair(one, other))
+        let pair = pair(one, other);
+        let is_cut = self.wires.cut.contains(&pair) || self.wires.parted.contains(&pair);
+        self.is_up(one) && self.is_up(other) && !is_cut
     }
 
     pub(super) fn works(&self, path: Path, from: usize, to: usize) -> bool {
         match path {
             Path::Direct(address) => address_of(to) == Some(address) && self.direct_works(from, to),
-            Path::Relay => self.is_up(from) && self.is_up(to) && self.relay_works(from, to),
+            Path::Relay => {
+                let is_parted = self.wires.parted.contains(&pair(from, to));
+                self.is_up(from) && self.is_up(to) && !is_parted && self.relay_works(from, to)
+            }
         }
     }
 
@@ -159,7 +143,7 @@ impl World {
         };
         let Some(from) = address_of(seat) else { return };
         let there = address_of(other) == Some(address) && self.direct_works(seat, other);
-        let lost = self.dice.chance(self.wires.loss_percent);
+        let lost = self.loses_datagram();
         if !there || lost || !self.trusts(other, seat) || !self.trusts(seat, other) {
             return;
         }
@@ -170,7 +154,7 @@ impl World {
             from,
         };
         self.deliver(other, there, Input::Network(heard));
-        if !self.dice.chance(self.wires.loss_percent) {
+        if !self.loses_datagram() {
             let rtt = there + back;
             let answered = NetworkEvent::ProbeAnswered {
                 peer,
@@ -208,7 +192,7 @@ impl World {
         let ends = wire.seats;
         let works = self.works(wire.path, ends[0], ends[1]);
         let reaches = match wire.path {
-            Path::Direct(_) => self.wires.returns == Returns::SamePort,
+            Path::Direct(_) => self.faults.network.returns == Returns::SamePort,
             Path::Relay => true,
         };
         let disowns = !wire.is_whole() && works && reaches;
@@ -254,7 +238,7 @@ impl World {
         self.wires.last += 1;
         let number = self.wires.last;
         let rtt = self.latency() * 2;
-        let arrivals = [self.now + rtt, self.now + rtt + self.wires.latency];
+        let arrivals = [self.now + rtt, self.now + rtt + self.faults.network.latency];
         self.wires.wires.insert(
             number,
             Wire {

@@ -12,6 +12,7 @@ impl World {
     pub(super) fn store_asked(&mut self, seat: usize, request: StoreRequest) {
         let request = self.forged(request);
         if let StoreRequest::Persist(_, operations) = &request {
+            self.watch_brakes(seat, operations);
             let touches = |operation: &StoreOp| match operation {
                 StoreOp::PutOurRows { .. }
                 | StoreOp::PutStamps { .. }
@@ -66,7 +67,7 @@ impl World {
     }
 
     pub(super) fn store_wakes(&mut self, seat: usize) {
-        let slow = self.dice.chance(4);
+        let slow = self.dice.chance(self.faults.slow_store_percent);
         let delay = if slow {
             self.dice.millis(20, 400)
         } else {
@@ -83,6 +84,7 @@ impl World {
             return;
         };
         let reply = place.shelf.reply(request);
+        let wears = matches!(reply, StoreReply::Persisted(..));
         let waits = !place.requests.is_empty();
         let told_early = self.shape.mutation == Some(Mutation::OutputsBeforePersist)
             && matches!(reply, StoreReply::Persisted(..));
@@ -96,6 +98,9 @@ impl World {
         }
         if waits {
             self.store_wakes(seat);
+        }
+        if wears {
+            self.wears(seat);
         }
     }
 }

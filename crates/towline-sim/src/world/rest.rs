@@ -4,43 +4,74 @@ use std::time::Duration;
 
 use towline_core::command::Command;
 
-use super::World;
 use super::person::Mood;
+use super::{Work, World};
 use crate::oracle;
+use crate::rule::Rule;
 
 /// How long a world may take to come to rest: the longest pauses between retries are a minute, and
 /// a few of them may follow each other.
 const REST_WITHIN: Duration = Duration::from_secs(20 * 60);
+
+/// How long a world at rest is watched.
+const WATCHED_FOR: Duration = Duration::from_secs(150);
 
 /// How long it may take until a device that came back is connected again: half a second to miss
 /// its former life, and some round trips. By silence alone it would be 15 s.
 const BACK_WITHIN: Duration = Duration::from_secs(5);
 
 impl World {
-    pub(super) fn come_to_rest(&mut self, pairs: &[(usize, usize)]) {
+    pub(super) fn come_to_rest(&mut self) {
         self.people.mood = Mood::Quiet;
         self.heal();
         self.resume_all();
         self.pass(Duration::from_secs(2));
         self.rescan_all();
-        self.end_one_way(pairs);
-        self.decide_brakes(pairs);
-        if !self.rests(pairs) {
+        self.end_one_way();
+        self.decide_brakes();
+        if !self.rests() || !self.holds() {
             return;
         }
-        if let Some((rule, what)) = oracle::check(self, pairs) {
-            return self.violate(rule, what);
+        self.stays_at_rest();
+        if !self.violations.is_empty() {
+            return;
         }
-        let (work, outputs) = (self.work, self.outputs);
-        self.pass(Duration::from_secs(120));
-        if self.work != work {
-            let what = format!("{:?} became {:?} with nobody there", work, self.work);
-            return self.violate("4: it ends", what);
+        self.restarts_in_silence();
+        if self.violations.is_empty() && self.holds() {
+            self.come_back();
+        }
+    }
+
+    /// Whether the oracle finds nothing.
+    fn holds(&mut self) -> bool {
+        match oracle::check(self) {
+            None => true,
+            Some((rule, what)) => {
+                self.violate(rule, what);
+                false
+            }
+        }
+    }
+
+    /// With nobody there nothing is sent, nothing is written, nothing is fetched.
+    fn stays_at_rest(&mut self) {
+        let outputs = self.outputs;
+        let (before, changes) = (self.at_rest(), self.changes());
+        self.pass(WATCHED_FOR);
+        let after = self.at_rest();
+        if after != before || self.changes() != changes {
+            let what = format!("{before:?} became {after:?} with nobody there");
+            return self.violate(Rule::Ends, what);
         }
         if self.outputs - outputs > 600 * self.seats.len() as u64 {
-            let what = format!("{} outputs in two minutes of rest", self.outputs - outputs);
-            return self.violate("4: it ends", what);
+            let what = format!("{} outputs in minutes of rest", self.outputs - outputs);
+            self.violate(Rule::Ends, what);
         }
+    }
+
+    /// All devices start anew and look through everything, and find nothing to do.
+    fn restarts_in_silence(&mut self) {
+        let (before, changes) = (self.of_folders(), self.changes());
         for seat in 0..self.seats.len() {
             self.crash(seat);
         }
@@ -51,35 +82,67 @@ impl World {
         self.pass(Duration::from_secs(40));
         self.rescan_all();
         self.pass(Duration::from_secs(20));
-        if self.violations.is_empty() && self.work != work {
-            let what = format!("{:?} became {:?}", work, self.work);
-            return self.violate("5: restart and rescan cause no operation", what);
+        let after = self.of_folders();
+        if self.violations.is_empty() && (after, self.changes()) != (before, changes) {
+            let what = format!("{before:?} became {after:?}");
+            self.violate(Rule::RestartIsSilent, what);
         }
-        if let Some((rule, what)) = oracle::check(self, pairs) {
-            return self.violate(rule, what);
+    }
+
+    /// The work that is given. A directory whose content somebody holds back is asked for in vain now
+    /// and then: it must go, and what lies there must stay.
+    fn at_rest(&self) -> Work {
+        if oracle::something_is_held_back(self) {
+            return Work {
+                steps: 0,
+                ..self.work
+            };
         }
-        self.come_back(pairs);
+        self.work
+    }
+
+    /// The work that folders gave. Devices that meet anew greet each other, and what a disk
+    /// cannot hold is tried once in every life.
+    fn of_folders(&self) -> Work {
+        let work = Work {
+            frames: 0,
+            ..self.work
+        };
+        if oracle::something_is_held_back(self) {
+            return Work {
+                steps: 0,
+                fetches: 0,
+                ..work
+            };
+        }
+        work
+    }
+
+    fn changes(&self) -> u64 {
+        self.seats.iter().map(|seat| seat.tree.changes()).sum()
     }
 
     /// One device after the other crashes and starts again while everything else is well.
-    pub(super) fn come_back(&mut self, pairs: &[(usize, usize)]) {
+    fn come_back(&mut self) {
         for seat in 0..self.seats.len() {
             self.crash(seat);
             let away = self.dice.millis(100, 5000);
             self.pass(away);
             self.start(seat);
-            let connected = |world: &mut Self| {
-                let mut pairs = pairs.iter();
-                pairs.all(|(one, other)| world.are_connected(*one, *other))
-            };
+            let connected = |world: &mut Self| world.all_connected();
             if self.violations.is_empty() && !self.pass_until(BACK_WITHIN, connected) {
                 let what = format!("{seat} is not connected {BACK_WITHIN:?} after its start");
-                return self.violate("who comes back is connected again soon", what);
+                return self.violate(Rule::BackSoon, what);
             }
         }
     }
 
-    pub(super) fn rescan_all(&mut self) {
+    fn all_connected(&self) -> bool {
+        let mut edges = self.edges.iter();
+        edges.all(|edge| self.are_connected(edge.one, edge.other))
+    }
+
+    fn rescan_all(&mut self) {
         if let Some(folder) = self.folder {
             for seat in 0..self.seats.len() {
                 self.command(seat, Command::Rescan(folder));
@@ -87,46 +150,44 @@ impl World {
         }
     }
 
-    /// Lets time pass until all are connected and nothing is worked on any more.
-    pub(super) fn become_quiet(&mut self, pairs: &[(usize, usize)]) {
-        let begun = self.now;
-        let mut quiet = 0;
-        while quiet < 15 && self.now - begun < REST_WITHIN && self.violations.is_empty() {
-            let work = self.work;
-            self.pass(Duration::from_secs(5));
-            quiet = if self.work == work && self.all_connected(pairs) {
-                quiet + 1
-            } else {
-                0
-            };
+    /// Looks, five seconds apart, that must find silence: fifteen seconds of it, or more than the longest
+    /// pause between two tries where something is held back, which is tried before it is given up.
+    fn looks_of_silence(&self) -> u32 {
+        if oracle::something_is_held_back(self) {
+            14
+        } else {
+            3
         }
     }
 
-    fn all_connected(&self, pairs: &[(usize, usize)]) -> bool {
-        let mut pairs = pairs.iter();
-        pairs.all(|(one, other)| self.are_connected(*one, *other))
+    /// Lets time pass until all are connected and nothing is worked on any more.
+    pub(super) fn become_quiet(&mut self) {
+        let begun = self.now;
+        let mut quiet = 0;
+        while quiet < 15 && self.now - begun < REST_WITHIN && self.violations.is_empty() {
+            let work = self.at_rest();
+            self.pass(Duration::from_secs(5));
+            let is_quiet = self.at_rest() == work && self.all_connected();
+            quiet = if is_quiet { quiet + 1 } else { 0 };
+        }
     }
 
     /// Lets time pass until all are connected, nothing is worked on any more and all agree.
-    pub(super) fn rests(&mut self, pairs: &[(usize, usize)]) -> bool {
+    fn rests(&mut self) -> bool {
         let begun = self.now;
         let mut quiet = 0;
         while self.now - begun < REST_WITHIN && self.violations.is_empty() {
-            let work = self.work;
+            let work = self.at_rest();
             self.pass(Duration::from_secs(5));
-            quiet = if self.work == work && self.all_connected(pairs) {
-                quiet + 1
-            } else {
-                0
-            };
-            if quiet >= 3 && oracle::disagreement(self).is_none() {
+            let is_quiet = self.at_rest() == work && self.all_connected();
+            quiet = if is_quiet { quiet + 1 } else { 0 };
+            if quiet >= self.looks_of_silence() && oracle::disagreement(self).is_none() {
                 return true;
             }
         }
         if self.violations.is_empty() {
-            let what = oracle::disagreement(self);
-            let (rule, what) =
-                what.unwrap_or_else(|| ("4: it ends", "work goes on and on".to_owned()));
+            let (rule, what) = oracle::disagreement(self)
+                .unwrap_or_else(|| (Rule::Ends, "work goes on and on".to_owned()));
             self.violate(rule, what);
         }
         false

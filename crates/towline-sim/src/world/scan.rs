@@ -3,15 +3,15 @@
 //! come.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Bound;
 
-use towline_core::io::{DiskEvent, Found, Input, PageEnd, ScanId, ScanScope};
+use towline_core::io::{DiskEvent, Found, HeldBack, HeldReason, Input, PageEnd, ScanId, ScanScope};
 use towline_core::records::OurRow;
 use towline_wire::entry::Content;
 use towline_wire::ids::FolderId;
 use towline_wire::rel_path::RelPath;
 
 use super::{Event, World};
-use crate::mutation::Mutation;
 use crate::tree::{Kind, Node, Presence, Tree};
 
 /// A scan under way.
@@ -31,6 +31,7 @@ pub(super) struct Scanning {
 pub(super) struct Look {
     pub(super) found: Vec<Found>,
     pub(super) absent: Vec<RelPath>,
+    pub(super) held_back: Vec<HeldBack>,
     pub(super) last: Option<RelPath>,
     pub(super) end: Option<PageEnd>,
 }
@@ -51,7 +52,7 @@ impl World {
 
     pub(super) fn scan_look(&mut self, seat: usize, scan: u64) {
         let most = self.dice.between(2, 25);
-        let invents = self.shape.mutation == Some(Mutation::InventedAbsence) && self.dice.chance(5);
+        let bug = self.scan_bug();
         let place = self.seat_mut(seat);
         let Some(scanning) = place
             .scanning
@@ -60,30 +61,24 @@ impl World {
         else {
             return;
         };
-        let rows = place.shelf.rows(scanning.folder);
-        let mut look = look(
-            &place.tree,
-            &rows,
-            &scanning.scope,
-            scanning.after.as_ref(),
-            most,
-        );
-        if invents
-            && let Some((path, _)) = rows
-                .iter()
-                .find(|(_, row)| row.entry.content != Content::Absent)
-            && !look.absent.contains(path)
-        {
-            look.absent.push(path.clone());
-        }
+        let tree = &place.tree;
+        let look = place.shelf.with_rows(scanning.folder, |rows| {
+            let mut look = look(tree, rows, &scanning.scope, scanning.after.as_ref(), most);
+            bug.bend(&mut look, &scanning.scope, tree, rows, scanning.scan.0);
+            look
+        });
+        let reading: Vec<RelPath> = look.found.iter().map(|found| found.path.clone()).collect();
         scanning.page = look;
         let run = place.run;
         let wait = self.dice.micros(100, 60_000);
+        for path in reading {
+            self.tempt(seat, &path, wait);
+        }
         self.after(wait, Event::ScanTell { seat, run, scan });
     }
 
     pub(super) fn scan_tell(&mut self, seat: usize, scan: u64) {
-        let invents = self.shape.mutation == Some(Mutation::InventedAbsence);
+        let bug = self.scan_bug();
         let place = self.seat_mut(seat);
         let Some(scanning) = place
             .scanning
@@ -92,7 +87,7 @@ impl World {
         else {
             return;
         };
-        if place.tree.presence == Presence::Away {
+        if place.tree.presence != Presence::There && !bug.sees_an_empty_root() {
             // Abandoned; that the root is gone was told already.
             place.scanning = None;
             return;
@@ -100,17 +95,21 @@ impl World {
         let Look {
             found,
             absent,
+            held_back,
             last,
             end,
         } = std::mem::take(&mut scanning.page);
         let tree = &place.tree;
-        let (found, changed): (Vec<Found>, Vec<Found>) = found.into_iter().partition(|found| {
-            tree.get(&found.path)
-                .is_some_and(|node| node.stamp() == found.stamp)
-        });
+        let (found, changed): (Vec<Found>, Vec<Found>) = found
+            .into_iter()
+            .map(|found| bug.after_reading(found, tree))
+            .partition(|found| {
+                tree.get(&found.path)
+                    .is_some_and(|node| node.stamp() == found.stamp)
+            });
         let (absent, back): (Vec<RelPath>, Vec<RelPath>) = absent
             .into_iter()
-            .partition(|path| invents || tree.get(path).is_none());
+            .partition(|path| bug.believes_absence() || tree.get(path).is_none());
         scanning
             .restless
             .extend(changed.into_iter().map(|found| found.path));
@@ -128,7 +127,7 @@ impl World {
             found,
             absent,
             overlooked: Vec::new(),
-            held_back: Vec::new(),
+            held_back,
             end,
         };
         let wait = self.dice.micros(10, 3000);
@@ -162,9 +161,10 @@ fn look(
     };
     let live = |row: &OurRow| row.entry.content != Content::Absent;
     let on_disk = tree.after(after).map(|(path, _)| path);
+    let start = after.map_or(Bound::Unbounded, Bound::Excluded);
     let known = rows
-        .iter()
-        .filter(|(path, row)| after.is_none_or(|after| *path > after) && live(row))
+        .range::<RelPath, _>((start, Bound::Unbounded))
+        .filter(|(_, row)| live(row))
         .map(|(path, _)| path);
     let all: BTreeSet<&RelPath> = on_disk.chain(known).filter(|path| is_in(path)).collect();
     let mut look = Look {
@@ -177,10 +177,20 @@ fn look(
             break;
         }
         look.last = Some(path.clone());
+        match tree.lock_of(path) {
+            // What lies below what cannot be read is unknown.
+            Some(lock) if lock != path => continue,
+            Some(lock) => look.held_back.push(HeldBack {
+                path: lock.as_str().to_owned(),
+                reason: HeldReason::Unreadable,
+            }),
+            None => {}
+        }
         match (tree.get(path), rows.get(path)) {
             (None, _) => look.absent.push(path.clone()),
             (Some(node), row) => {
-                if !row.is_some_and(|row| is_unchanged(row, node)) {
+                let unreadable = !node.is_directory() && tree.lock_of(path).is_some();
+                if !unreadable && !row.is_some_and(|row| is_unchanged(row, node)) {
                     look.found.push(Found {
                         path: path.clone(),
                         content: node.kind.content(),

@@ -20,6 +20,7 @@ use towline_wire::signal::{ClientMessage, Notice, RelayToken, Request, ServerMes
 use super::{Event, World};
 use crate::dice::Dice;
 use crate::mutation::Mutation;
+use crate::rule::Rule;
 
 /// Where every device meets.
 pub(crate) const URL: &str = "ws://192.0.2.7:9000/ws";
@@ -72,7 +73,7 @@ pub(crate) enum ToServer {
 }
 
 impl Server {
-    pub(crate) fn new(dice: &mut Dice) -> Self {
+    pub(crate) fn new(dice: &mut Dice, latency: Duration) -> Self {
         Self {
             rendezvous: Some(Rendezvous::new(dice.bytes(), Settings::default())),
             born: Duration::ZERO,
@@ -82,7 +83,7 @@ impl Server {
             cut: BTreeSet::new(),
             aliases: BTreeMap::new(),
             reopening: None,
-            latency: dice.millis(1, 80),
+            latency,
         }
     }
 }
@@ -290,7 +291,7 @@ impl World {
             return;
         }
         let Ok(read) = Notice::from_json(&notice.to_json()) else {
-            return self.violate("the server's words can be read", notice.to_json());
+            return self.violate(Rule::ServerIsReadable, notice.to_json());
         };
         let wait = self.server.latency;
         self.send_to_device(
@@ -461,7 +462,7 @@ impl World {
             .cloned();
         if let Some(secret) = found {
             let what = format!("{seat} told the server {secret:?}");
-            self.violate("the server learns nothing", what);
+            self.violate(Rule::ServerLearnsNothing, what);
         }
     }
 

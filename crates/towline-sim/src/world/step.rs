@@ -4,12 +4,12 @@
 use std::time::Duration;
 
 use towline_core::io::{ApplyId, DiskEvent, Expected, Found, HeldReason, Input, Outcome, Step};
-use towline_core::records::OurRow;
-use towline_wire::entry::Content;
+use towline_wire::entry::{Content, UnixNanos};
 use towline_wire::ids::{ContentHash, FolderId};
 use towline_wire::rel_path::RelPath;
 
-use super::{Event, Eyes, World};
+use super::fetch::Fetching;
+use super::{Event, World};
 use crate::mutation::Mutation;
 use crate::tree::{Kind, Node, Presence, Tree};
 
@@ -17,7 +17,30 @@ use crate::tree::{Kind, Node, Presence, Tree};
 #[derive(Debug)]
 pub(super) struct Applying {
     folder: FolderId,
-    steps: Vec<Option<Step>>,
+    steps: Vec<Option<OneStep>>,
+}
+
+/// A step under way.
+#[derive(Debug)]
+struct OneStep {
+    step: Step,
+    fetching: Fetching,
+    bytes: Bytes,
+}
+
+/// Whether the bytes of a step are there.
+#[derive(Debug)]
+pub(super) enum Bytes {
+    NotYet,
+    There(Vec<u8>),
+}
+
+impl Applying {
+    /// Temporary files of these steps.
+    pub(super) fn temporary(&self) -> impl Iterator<Item = u64> {
+        let steps = self.steps.iter().flatten();
+        steps.filter_map(|one| one.fetching.temporary)
+    }
 }
 
 impl World {
@@ -30,30 +53,69 @@ impl World {
     ) {
         self.work.steps += steps.len() as u64;
         let steps = in_order(steps);
-        let run = self.seat(seat).run;
-        let mut when = self.now + self.dice.micros(100, 10_000);
+        let mut wait = self.dice.micros(100, 10_000);
         for (number, step) in steps.iter().enumerate() {
-            let late = if matches!(step.content, Content::File { .. }) {
-                self.dice.millis(1, 150)
+            wait += self.dice.micros(10, 3000);
+            if matches!(step.content, Content::File { .. }) {
+                self.fetch_in(seat, apply.0, number, wait);
             } else {
-                Duration::ZERO
-            };
-            when += self.dice.micros(10, 3000);
-            self.at(
-                when + late,
-                Event::Commit {
-                    seat,
-                    run,
-                    apply: apply.0,
-                    step: number,
-                },
-            );
-            self.tempt(seat, &step.path.clone(), when + late - self.now);
+                self.commit_in(seat, apply.0, number, wait);
+                self.tempt(seat, &step.path, wait);
+            }
         }
-        let steps = steps.into_iter().map(Some).collect();
+        let steps = steps
+            .into_iter()
+            .map(|step| {
+                Some(OneStep {
+                    step,
+                    fetching: Fetching::default(),
+                    bytes: Bytes::NotYet,
+                })
+            })
+            .collect();
         self.seat_mut(seat)
             .applying
             .insert(apply.0, Applying { folder, steps });
+    }
+
+    fn commit_in(&mut self, seat: usize, apply: u64, step: usize, wait: Duration) {
+        let run = self.seat(seat).run;
+        self.after(
+            wait,
+            Event::Commit {
+                seat,
+                run,
+                apply,
+                step,
+            },
+        );
+    }
+
+    /// The bytes are there: the step takes its place as soon as they are synced.
+    pub(super) fn commit_soon(&mut self, seat: usize, apply: u64, step: usize, path: &RelPath) {
+        let wait = self.dice.micros(100, 30_000);
+        self.commit_in(seat, apply, step, wait);
+        self.tempt(seat, path, wait);
+    }
+
+    /// A step under way with its folder and its fetch.
+    pub(super) fn fetching(
+        &mut self,
+        seat: usize,
+        apply: u64,
+        number: usize,
+    ) -> Option<(FolderId, Step, &mut Fetching)> {
+        let applying = self.seat_mut(seat).applying.get_mut(&apply)?;
+        let folder = applying.folder;
+        let one = applying.steps.get_mut(number)?.as_mut()?;
+        Some((folder, one.step.clone(), &mut one.fetching))
+    }
+
+    pub(super) fn set_bytes(&mut self, seat: usize, apply: u64, number: usize, bytes: Bytes) {
+        let applying = self.seat_mut(seat).applying.get_mut(&apply);
+        if let Some(Some(one)) = applying.and_then(|applying| applying.steps.get_mut(number)) {
+            one.bytes = bytes;
+        }
     }
 
     /// The bytes of the file that lies at a path.
@@ -64,24 +126,48 @@ impl World {
         }
     }
 
-    /// A step is carried out; its outcome is told a little later.
+    /// A step is carried out.
     pub(super) fn commit(&mut self, seat: usize, apply: u64, number: usize) {
+        self.step_ends(seat, apply, number, Self::carry_out);
+    }
+
+    /// A step ends, as `how` says; its outcome is told a little later.
+    pub(super) fn step_ends(
+        &mut self,
+        seat: usize,
+        apply: u64,
+        number: usize,
+        how: impl FnOnce(&mut Self, usize, &Step, Bytes) -> Outcome,
+    ) {
         let Some(applying) = self.seat_mut(seat).applying.get_mut(&apply) else {
             return;
         };
         let folder = applying.folder;
-        let Some(step) = applying.steps.get_mut(number).and_then(Option::take) else {
+        let Some(one) = applying.steps.get_mut(number).and_then(Option::take) else {
             return;
         };
         if applying.steps.iter().all(Option::is_none) {
             self.seat_mut(seat).applying.remove(&apply);
         }
+        let OneStep {
+            step,
+            fetching,
+            bytes,
+        } = one;
         let lay = self.lies(seat, &step.path);
-        let outcome = self.carry_out(seat, folder, &step);
+        let outcome = how(self, seat, &step, bytes);
         if let (Outcome::Done { .. }, Some(hash)) = (&outcome, lay)
             && !self.seat(seat).tree.holds(hash)
         {
             self.note_taken(seat);
+        }
+        let litters = self.has(Mutation::LitterLeft) && !matches!(outcome, Outcome::Done { .. });
+        let tree = &mut self.seat_mut(seat).tree;
+        if let Some(file) = fetching.temporary
+            && tree.presence == Presence::There
+            && !litters
+        {
+            tree.temporary.remove(&file);
         }
         self.note(format_args!("{seat} step {} {outcome:?}", step.path));
         let event = DiskEvent::Applied {
@@ -92,86 +178,147 @@ impl World {
         self.deliver(seat, wait, Input::Disk(folder, event));
     }
 
-    pub(super) fn carry_out(&mut self, seat: usize, folder: FolderId, step: &Step) -> Outcome {
-        if self.seat(seat).tree.presence == Presence::Away {
-            return Outcome::Stale;
+    fn carry_out(&mut self, seat: usize, step: &Step, bytes: Bytes) -> Outcome {
+        if let Some(outcome) = self.prevented(seat, step) {
+            return outcome;
         }
-        if self.now < self.seat(seat).refuses_until && step.content != Content::Absent {
-            return Outcome::Held(HeldReason::DiskFull);
-        }
-        let made = match &step.content {
-            Content::Absent => None,
-            Content::Directory => Some(Kind::Directory),
-            Content::Symlink { target } => Some(Kind::Symlink(target.clone())),
-            Content::File {
-                hash, executable, ..
-            } => {
-                let Some(bytes) = self.fetch(seat, folder, *hash, step) else {
-                    return Outcome::NoSource;
-                };
+        let made = match (&step.content, bytes) {
+            (Content::Absent, _) => None,
+            (Content::Directory, _) => Some(Kind::Directory),
+            (Content::Symlink { target }, _) => Some(Kind::Symlink(target.clone())),
+            (Content::File { executable, .. }, Bytes::There(bytes)) => {
                 Some(Kind::file(bytes, *executable))
             }
+            (Content::File { .. }, Bytes::NotYet) => return Outcome::NoSource,
         };
-        let rechecks = self.shape.mutation != Some(Mutation::NoRecheck);
-        let keeps = self.shape.mutation != Some(Mutation::ConflictDropped);
-        put_in_place(&mut self.seat_mut(seat).tree, step, made, rechecks, keeps)
+        self.note_unsynced(seat, &step.path);
+        let mutation = self.shape.mutation;
+        let tree = &mut self.seat_mut(seat).tree;
+        let outcome = match mutation {
+            None => put_in_place(tree, step, made, &Care::default()),
+            Some(mutation) => careless(tree, step, made, mutation),
+        };
+        if matches!(outcome, Outcome::Done { .. }) {
+            self.dies_in_the_middle(seat, step);
+        }
+        outcome
     }
 
-    /// The bytes with a hash: from our own folder, or from a peer that has them and may show them.
-    pub(super) fn fetch(
-        &mut self,
-        seat: usize,
-        folder: FolderId,
-        hash: ContentHash,
-        step: &Step,
-    ) -> Option<Vec<u8>> {
-        if let Some(bytes) = held(&mut self.seats[seat], folder, hash) {
-            return Some(bytes);
+    /// What keeps a step from being carried out at all.
+    fn prevented(&mut self, seat: usize, step: &Step) -> Option<Outcome> {
+        let mutation = self.shape.mutation;
+        let is_full = self.now < self.seat(seat).refuses_until && step.content != Content::Absent;
+        let tree = &mut self.seat_mut(seat).tree;
+        if tree.presence != Presence::There {
+            if mutation == Some(Mutation::MountPointWritten) && step.content != Content::Absent {
+                let what = format!("{} was written into an empty mount point", step.path);
+                tree.strayed.push(what);
+            }
+            return Some(Outcome::Stale);
         }
-        let us = self.seat(seat).id;
-        for source in &step.sources {
-            let Some(other) = self.seat_of(*source) else {
-                continue;
+        if tree.holds_locked(&step.path) {
+            return Some(Outcome::Held(HeldReason::Unwritable));
+        }
+        if let Some(twin) = tree.twin_in_the_way(&step.path) {
+            let done = Outcome::Done {
+                stamp: None,
+                kept: None,
             };
-            let granted = self
-                .seat(other)
-                .grants
-                .get(&us)
-                .is_some_and(|granted| granted.contains(&folder));
-            let shown = self.seat(other).tree.presence == Presence::There
-                && self.seat(other).eyes == Eyes::Open;
-            if !granted || !shown || !self.can_fetch(seat, other) || self.dice.chance(2) {
-                continue;
-            }
-            if let Some(mut bytes) = held(&mut self.seats[other], folder, hash) {
-                if self.dice.chance(3) {
-                    // The stream breaks or lies: what arrived is dropped after its hash was seen.
-                    if self.shape.mutation != Some(Mutation::UnverifiedBytes) {
-                        continue;
-                    }
-                    bytes.truncate(bytes.len() / 2);
+            // A removal finds nothing in this spelling; nothing else may take the twin's place.
+            return match (&step.content, mutation) {
+                (Content::Absent, _) => Some(Outcome::Stale),
+                (_, Some(Mutation::TwinOverwritten)) if tree.has_parent(&step.path) => {
+                    tree.remove(&twin);
+                    None
                 }
-                return Some(bytes);
-            }
+                (_, Some(Mutation::HeldNameDone)) => Some(done),
+                (_, _) => Some(Outcome::Held(HeldReason::Name)),
+            };
         }
-        None
+        let full = if mutation == Some(Mutation::FullDiskDone) {
+            Outcome::Done {
+                stamp: tree.get(&step.path).map(Node::stamp),
+                kept: None,
+            }
+        } else {
+            Outcome::Held(HeldReason::DiskFull)
+        };
+        is_full.then_some(full)
+    }
+
+    /// Under a mutation: the device is killed while it writes a file in its place.
+    fn dies_in_the_middle(&mut self, seat: usize, step: &Step) {
+        if !self.has(Mutation::HalfFile)
+            || !matches!(step.content, Content::File { .. })
+            || !self.dice.chance(5)
+        {
+            return;
+        }
+        let tree = &mut self.seat_mut(seat).tree;
+        if let Some(Kind::File { bytes, .. }) = tree.get(&step.path).map(|node| &node.kind) {
+            let half = bytes.iter().take(bytes.len() / 2).copied().collect();
+            tree.rewrite(&step.path, Kind::file(half, false), step.mtime);
+        }
+        self.crash(seat);
+        self.after(Duration::from_secs(1), Event::Restart { seat });
     }
 }
-/// Bytes that lie in a folder as a row says.
-fn held(seat: &mut super::Seat, folder: FolderId, hash: ContentHash) -> Option<Vec<u8>> {
-    let rows = seat.shelf.rows(folder);
-    let row_of =
-        |row: &OurRow| matches!(row.entry.content, Content::File { hash: of, .. } if of == hash);
-    rows.iter()
-        .filter(|(_, row)| row_of(row))
-        .find_map(|(path, row)| {
-            let node = seat.tree.get(path)?;
-            match &node.kind {
-                Kind::File { bytes, .. } if row.stamp == Some(node.stamp()) => Some(bytes.to_vec()),
-                Kind::File { .. } | Kind::Directory | Kind::Symlink(_) => None,
-            }
-        })
+
+/// How carefully a step takes its place: everything that a sound disk does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Care {
+    looks_again: bool,
+    keeps_losers: bool,
+    spares_content: bool,
 }
+
+impl Default for Care {
+    fn default() -> Self {
+        Self {
+            looks_again: true,
+            keeps_losers: true,
+            spares_content: true,
+        }
+    }
+}
+
+/// A step under a mutation.
+fn careless(tree: &mut Tree, step: &Step, made: Option<Kind>, mutation: Mutation) -> Outcome {
+    let mut step = step.clone();
+    let mut made = made;
+    let care = Care {
+        looks_again: mutation != Mutation::NoRecheck,
+        keeps_losers: mutation != Mutation::ConflictDropped,
+        spares_content: mutation != Mutation::DirectoryTakenWhole,
+    };
+    let there = tree.get(&step.path).map(|node| node.kind.clone());
+    match (mutation, &mut made, there) {
+        (Mutation::TimesCut, Some(_), _) => {
+            step.mtime = UnixNanos(step.mtime.0 - step.mtime.0.rem_euclid(1_000_000_000));
+        }
+        (Mutation::ExecutableDropped, Some(Kind::File { executable, .. }), _) => {
+            *executable = false;
+        }
+        (Mutation::LinkFollowed, Some(Kind::File { .. }), Some(Kind::Symlink(target))) => {
+            tree.strayed
+                .push(format!("{} was written", target.as_str()));
+        }
+        (Mutation::SharedSlot, _, _) => {
+            let name = format!("{}.conflict-copy", step.path.file_name());
+            let slot = step
+                .keep
+                .as_ref()
+                .and_then(|keep| keep.with_file_name(&name).ok());
+            if let Some(slot) = &slot {
+                tree.remove(slot);
+            }
+            step.keep = slot;
+        }
+        (_, _, _) => {}
+    }
+    put_in_place(tree, &step, made, &care)
+}
+
 /// The order in which a batch is carried out: what is made, then removals from the deepest up.
 fn in_order(steps: Vec<Step>) -> Vec<Step> {
     let (mut removed, mut made): (Vec<Step>, Vec<Step>) = steps
@@ -182,13 +329,7 @@ fn in_order(steps: Vec<Step>) -> Vec<Step> {
     made.into_iter().chain(removed).collect()
 }
 
-fn put_in_place(
-    tree: &mut Tree,
-    step: &Step,
-    made: Option<Kind>,
-    rechecks: bool,
-    keeps: bool,
-) -> Outcome {
+fn put_in_place(tree: &mut Tree, step: &Step, made: Option<Kind>, care: &Care) -> Outcome {
     if made.is_some() {
         if !make_parents(tree, &step.path) {
             return Outcome::Stale;
@@ -206,21 +347,28 @@ fn put_in_place(
         (Expected::Stamped(stamp), Some(node)) => !node.is_directory() && node.stamp() == *stamp,
         (Expected::Directory | Expected::Stamped(_), None) => false,
     };
-    if !as_expected && rechecks {
+    if !as_expected && care.looks_again {
         return Outcome::Stale;
     }
     let is_full = !tree.below(&step.path).is_empty();
     let replaces_directory = there.as_ref().is_some_and(Node::is_directory);
-    if is_full && step.content != Content::Directory {
+    if is_full && step.content != Content::Directory && care.spares_content {
         return Outcome::NotEmpty;
     }
     let mut kept = None;
-    if let (Some(keep), Some(node), true) = (&step.keep, &there, keeps)
+    // Under a twin's name the same bytes are kept as well; other bytes there are in the way.
+    let keep = step.keep.as_ref().map(|keep| tree.spelled(keep));
+    if let (Some(keep), Some(node), true) = (&keep, &there, care.keeps_losers)
         && !replaces_directory
     {
         match tree.get(keep) {
             Some(other) if !other.kind.content().same_bytes(&node.kind.content()) => {
-                return Outcome::Stale;
+                let is_twin = step.keep.as_ref() != Some(keep);
+                return if is_twin {
+                    Outcome::Held(HeldReason::Name)
+                } else {
+                    Outcome::Stale
+                };
             }
             Some(_) => {}
             None => {
@@ -261,11 +409,7 @@ fn make_parents(tree: &mut Tree, path: &RelPath) -> bool {
         None => {
             let made = make_parents(tree, &parent);
             if made {
-                tree.put(
-                    &parent,
-                    Kind::Directory,
-                    towline_wire::entry::UnixNanos::default(),
-                );
+                tree.put(&parent, Kind::Directory, UnixNanos::default());
             }
             made
         }

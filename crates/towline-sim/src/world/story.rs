@@ -6,7 +6,9 @@ use towline_core::command::Command;
 
 use super::person::{Act, CONTENT_MARK, Mood, NAMES};
 use super::{Event, Report, Shape, World};
+use crate::faults::Disk;
 use crate::mutation::Mutation;
+use crate::rule::Rule;
 
 /// How the devices come to know each other.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,29 +25,48 @@ impl World {
         let mut world = Self::new(seed, shape);
         world.live();
         let Self {
-            log, violations, ..
+            now,
+            log,
+            violations,
+            seats,
+            ..
         } = world;
         Report {
             hash: log.hash(),
             violations,
             lines: log.into_lines(),
+            devices: seats.len() as u32,
+            lasted: now,
         }
     }
 
     fn live(&mut self) {
         self.secrets.push(CONTENT_MARK.to_owned());
         self.secrets.extend(NAMES.map(str::to_owned));
-        let devices = if self.dice.chance(45) { 3 } else { 2 };
+        self.secrets.extend(NAMES.map(str::to_uppercase));
+        let devices = self.faults.disks.len();
+        self.note(format_args!(
+            "{:?} {:?}",
+            self.edges.clone(),
+            self.faults.clone()
+        ));
         let guesses = self.shape.mutation == Some(Mutation::WrongGuessNotBurned);
-        let made = guesses || self.dice.chance(30);
-        if !made {
+        // Pairing many takes long, and shows no more than pairing few.
+        let made = guesses || self.dice.chance(if devices > 3 { 10 } else { 30 });
+        // What all must have in the end is compared exactly, which only sound disks can hold.
+        if !made
+            && self
+                .faults
+                .disks
+                .iter()
+                .all(|disk| *disk == Disk::default())
+        {
             self.habits.choose_way(devices);
         }
         for _ in 0..devices {
             let seat = self.add_seat();
             self.furnish(seat);
         }
-        let pairs = self.draw_pairs(devices);
         self.after(Duration::from_secs(1), Event::Tick);
         let acquaintance = if made {
             Acquaintance::Made
@@ -53,28 +74,18 @@ impl World {
             Acquaintance::Given
         };
         match acquaintance {
-            Acquaintance::Given => self.give_peers(&pairs),
-            Acquaintance::Made => self.make_peers(&pairs),
+            Acquaintance::Given => self.give_peers(),
+            Acquaintance::Made => self.make_peers(),
         }
         if !self.violations.is_empty() {
             return;
         }
         self.live_on();
         if acquaintance == Acquaintance::Made && self.dice.chance(30) {
-            self.part_and_meet(&pairs);
+            self.part_and_meet();
         }
-        self.come_to_rest(&pairs);
+        self.come_to_rest();
     }
-
-    /// Every device with every other, or all with the first.
-    fn draw_pairs(&mut self, devices: usize) -> Vec<(usize, usize)> {
-        let mut pairs: Vec<(usize, usize)> = (1..devices).map(|other| (0, other)).collect();
-        if devices == 3 && self.dice.chance(60) {
-            pairs.push((1, 2));
-        }
-        pairs
-    }
-    // --- life ----------------------------------------------------------------------------------------
 
     fn live_on(&mut self) {
         let lasts = self.dice.millis(5_000, 90_000);
@@ -93,19 +104,23 @@ impl World {
             {
                 self.after(begins, Event::Act(Act::Duel(path)));
             }
+            if self.dice.chance(4)
+                && let Some((one, other)) = self.two_directories(seat)
+            {
+                self.after(begins, Event::Act(Act::Cross(one, other)));
+            }
         }
-        if self.dice.chance(80) {
-            self.draw_faults(lasts);
-        }
+        self.draw_disasters(lasts);
         self.draw_habits(lasts);
         self.pass(lasts);
     }
 
     /// One person removes the other's device, both go on, and then they pair again.
-    fn part_and_meet(&mut self, pairs: &[(usize, usize)]) {
-        let Some((one, other)) = self.dice.pick(pairs).copied() else {
+    fn part_and_meet(&mut self) {
+        let Some(edge) = self.dice.pick(&self.edges).copied() else {
             return;
         };
+        let (one, other) = (edge.one, edge.other);
         self.heal();
         self.resume_all();
         self.pass(Duration::from_secs(5));
@@ -121,7 +136,9 @@ impl World {
         self.pass(Duration::from_secs(12));
         if self.violations.is_empty() {
             self.pair(one, other);
-            self.share(one, other);
+            if edge.is_shared() {
+                self.share(one, other);
+            }
         }
     }
 
@@ -137,7 +154,7 @@ impl World {
         };
         if still(self) || self.seat(one).trust.contains(&id) {
             let what = format!("{one} removed {other} and still trusts it");
-            self.violate("a removed peer is no peer", what);
+            self.violate(Rule::RemovedIsGone, what);
         }
     }
 }

@@ -4,13 +4,12 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use towline_core::io::{ConnectionId, Input, LinkFault, NetworkEvent, Path};
-use towline_wire::entry::Content;
 use towline_wire::ids::DeviceId;
 use towline_wire::peer::Control;
 
 use super::network::{IDLE, TICK, pair};
 use super::{Event, World};
-use crate::mutation::Mutation;
+use crate::rule::Rule;
 
 /// One connection.
 #[derive(Debug)]
@@ -118,12 +117,19 @@ impl World {
             return;
         };
         self.check_told(seat, peer, &frame);
-        let frame = self.bent_frame(frame);
+        let Some(frame) = self.bent_frame(seat, peer, frame) else {
+            return;
+        };
+        // Addresses are told while links look for better paths, also at rest.
+        self.work.frames += u64::from(!matches!(frame, Control::Addresses(_)));
         if matches!(frame, Control::Index(_)) {
             self.work.pages += 1;
             self.watch_page(seat);
         }
-        let latency = self.latency();
+        let mut latency = self.latency();
+        if self.loses_datagram() {
+            latency += self.dice.millis(200, 1200);
+        }
         let now = self.now;
         let Some(wire) = self.wires.wires.get_mut(&number) else {
             return;
@@ -153,20 +159,19 @@ impl World {
         );
     }
 
-    /// What a mutation makes of a frame.
-    pub(super) fn bent_frame(&mut self, mut frame: Control) -> Control {
-        if self.shape.mutation == Some(Mutation::LostTombstone)
-            && let Control::Index(page) = &mut frame
-        {
-            page.entries
-                .retain(|entry| entry.content != Content::Absent);
-        }
-        frame
-    }
-
     /// Nothing may be told before it is durable.
     pub(super) fn check_told(&mut self, seat: usize, peer: DeviceId, frame: &Control) {
-        let rule = "9: nothing is told before it is durable";
+        let shares = self.seat_of(peer).is_some_and(|other| {
+            let mut edges = self.edges.iter();
+            edges.any(|edge| edge.is_shared() && edge.joins(seat, other))
+        });
+        let is_of_folder = matches!(frame, Control::Index(_) | Control::IndexAck { .. });
+        let tells = matches!(frame, Control::Folders(statements) if !statements.is_empty());
+        if !shares && (is_of_folder || tells) {
+            let what = format!("{seat} tells {peer} {frame:?}");
+            return self.violate(Rule::OnlySharers, what);
+        }
+        let rule = Rule::Durable;
         let kept = |world: &Self, folder| {
             let folders = world.seat(seat).shelf.restored().folders;
             folders.into_iter().find(|kept| kept.record.id == folder)
@@ -280,7 +285,7 @@ impl World {
             let [dialer, acceptor] = wire.seats;
             let works = wire.is_whole() && self.works(wire.path, dialer, acceptor);
             let now = self.now;
-            let latency = self.wires.latency;
+            let latency = self.faults.network.latency;
             let Some(wire) = self.wires.wires.get_mut(&number) else {
                 continue;
             };
@@ -330,30 +335,41 @@ impl World {
         }
     }
 
-    /// Whether bytes can be fetched now: a standing connection whose path works.
-    pub(super) fn can_fetch(&self, seat: usize, source: usize) -> bool {
-        let Some(number) = self.wire_with(seat, self.seat(source).id) else {
-            return false;
-        };
-        self.wires.wires.get(&number).is_some_and(|wire| {
-            wire.standing == [Standing::Up; 2]
-                && self.works(wire.path, wire.seats[0], wire.seats[1])
-        })
+    /// The standing connection on which bytes can be fetched now.
+    pub(super) fn fetch_wire(&self, seat: usize, source: usize) -> Option<u64> {
+        let number = self.wire_with(seat, self.seat(source).id)?;
+        let wire = self.wires.wires.get(&number)?;
+        let works = wire.standing == [Standing::Up; 2]
+            && self.works(wire.path, wire.seats[0], wire.seats[1]);
+        works.then_some(number)
     }
 
     /// Whether both ends see a connection that works.
     pub(super) fn are_connected(&self, one: usize, other: usize) -> bool {
-        self.can_fetch(one, other)
+        self.fetch_wire(one, other).is_some()
     }
 
-    /// Cuts or heals the direct way between two seats.
+    /// Nothing passes between those in a group and all others.
+    pub(super) fn part(&mut self, group: u32) {
+        let is_in = |seat: usize| group & (1 << seat) != 0;
+        for other in 0..self.seats.len() {
+            for one in 0..other {
+                if is_in(one) != is_in(other) {
+                    self.wires.parted.insert(pair(one, other));
+                }
+            }
+        }
+    }
+
+    /// Cuts the direct way between two seats.
     pub(super) fn cut_direct(&mut self, one: usize, other: usize) {
         self.wires.cut.insert(pair(one, other));
     }
 
     pub(super) fn heal_direct(&mut self) {
         self.wires.cut.clear();
-        self.wires.loss_percent = 0;
+        self.wires.parted.clear();
+        self.faults.network.loss_percent = 0;
     }
 }
 impl Wire {

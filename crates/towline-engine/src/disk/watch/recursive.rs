@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use notify::event::{AccessKind, AccessMode, EventKind, ModifyKind, RenameMode};
-use notify::{Config, ErrorKind, EventKindMask, RecommendedWatcher, RecursiveMode, Watcher as _};
+use notify::{Config, ErrorKind, RecommendedWatcher, RecursiveMode, Watcher as _};
 use towline_wire::rel_path::RelPath;
 
 use super::{Hint, Stage, WatchFault};
@@ -27,25 +27,13 @@ impl Events {
             Ok(event) => hints_of(&base, &event, &hint),
             Err(_) => hint(Hint::Lost),
         };
-        let config = Config::default()
-            .with_follow_symlinks(false)
-            .with_event_kinds(changes());
+        let config = Config::default().with_follow_symlinks(false);
         let mut watcher = RecommendedWatcher::new(on_event, config).map_err(fault_of)?;
         watcher
             .watch(root, RecursiveMode::Recursive)
             .map_err(fault_of)?;
         Ok(Self { _watcher: watcher })
     }
-}
-
-/// What the system is asked to tell: everything but that files are opened and read, which we do most.
-fn changes() -> EventKindMask {
-    EventKindMask::CREATE
-        | EventKindMask::REMOVE
-        | EventKindMask::MODIFY_DATA
-        | EventKindMask::MODIFY_META
-        | EventKindMask::MODIFY_NAME
-        | EventKindMask::ACCESS_CLOSE
 }
 
 fn fault_of(fault: notify::Error) -> WatchFault {

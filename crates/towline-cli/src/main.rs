@@ -72,7 +72,7 @@ enum Command {
         /// The folder's label, or the beginning of its id.
         folder: String,
     },
-    /// List mass changes of peers that wait for a yes, let one go on, or undo it.
+    /// List mass changes of peers that wait for a yes, let one go on, undo it, or choose when one waits.
     #[command(args_conflicts_with_subcommands = true, arg_required_else_help = true)]
     Brake {
         /// The folder's label, or the beginning of its id.
@@ -272,6 +272,20 @@ enum BrakeAction {
         folder: String,
         /// The peer's name, or the beginning of its id.
         peer: String,
+    },
+    /// Choose when a peer's mass change waits: beyond either bound.
+    Set {
+        /// The folder's label, or the beginning of its id.
+        folder: String,
+        /// Entries that a peer may delete or overwrite within a short while.
+        #[arg(long, required_unless_present_any = ["percent", "off"])]
+        entries: Option<u32>,
+        /// The same as a share of the folder's files, 1 to 100.
+        #[arg(long, required_unless_present_any = ["entries", "off"])]
+        percent: Option<u8>,
+        /// Never.
+        #[arg(long, conflicts_with_all = ["entries", "percent"])]
+        off: bool,
     },
 }
 

@@ -239,9 +239,7 @@ impl Trio {
                 let [(_, one), (_, other)] = pair else {
                     continue;
                 };
-                let conflicts = ".towline/conflicts";
-                let different = difference(one, other)
-                    .or_else(|| difference(&one.join(conflicts), &other.join(conflicts)));
+                let different = difference(one, other);
                 if different.is_some() {
                     return different;
                 }

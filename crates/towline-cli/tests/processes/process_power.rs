@@ -57,6 +57,7 @@ fn at_a_receiver(test: &str, on_the_disk: OnTheDisk) {
     let person = Person::new(&world.place("aside"), Care::Hurries);
     person.begin(&here, &mut story, &mut seed);
     ada.share(&here, &ben, &there);
+    without_a_brake(&ada, &ben);
     settle((&ada, &here), (&ben, &there));
     for _ in 0..number("TOWLINE_CUTS", CUTS) {
         story.agree();
@@ -76,6 +77,13 @@ fn at_a_receiver(test: &str, on_the_disk: OnTheDisk) {
     assert_eq!(temporary_files(&there), Vec::<String>::new());
 }
 
+/// People here change most of a small folder between two cuts, which would wait for a yes.
+fn without_a_brake(ada: &Device, ben: &Device) {
+    for device in [ada, ben] {
+        device.call(&["brake", "set", "here", "--off"]);
+    }
+}
+
 #[test]
 fn a_power_cut_at_a_sender_loses_nothing_that_was_durable() {
     let world = World::new("powers");
@@ -93,6 +101,7 @@ fn a_power_cut_at_a_sender_loses_nothing_that_was_durable() {
     let person = Person::new(&world.place("disk/aside"), Care::Syncs);
     person.begin(&here, &mut story, &mut seed);
     ada.share(&here, &ben, &there);
+    without_a_brake(&ada, &ben);
     settle((&ada, &here), (&ben, &there));
     for _ in 0..number("TOWLINE_CUTS", CUTS) {
         story.agree();

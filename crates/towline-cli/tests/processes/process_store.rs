@@ -176,8 +176,8 @@ fn a_damaged_index_is_kept_aside_and_rebuilt() {
     world.edit_while_ben_is_down();
     let database = world.ben.home.join("towline.db");
     let whole = fs::read(&database).expect("there");
-    // The second half is gone: rows, but neither peers nor folders, which can be saved.
-    fs::write(&database, &whole[..whole.len() / 2]).expect("written");
+    // The last quarter is gone: rows, but neither peers nor folders, which can be saved.
+    fs::write(&database, &whole[..whole.len() / 4 * 3]).expect("written");
     let up = world.ben.start();
     assert_eq!(up["view"]["device"]["store"], "rebuilt");
     assert!(world.ben.home.join("towline-damaged-1.db").exists());

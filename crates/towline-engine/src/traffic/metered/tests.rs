@@ -1,3 +1,5 @@
+//! What the system says of the network, asked of a bus of our own.
+
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Stdio};
 

@@ -1,3 +1,5 @@
+//! The board: who gets which want, and what becomes of wants that are owed.
+
 use towline_wire::ids::ContentHash;
 
 use super::*;

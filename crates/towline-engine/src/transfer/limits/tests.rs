@@ -1,3 +1,5 @@
+//! Limits: what they hold, how they are shared, and how they change.
+
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use futures_util::future::{FutureExt, join, join_all};

@@ -1,6 +1,7 @@
 //! The commands, one module per group.
 
 pub(crate) mod brake;
+pub(crate) mod conflicts;
 pub(crate) mod folder;
 pub(crate) mod history;
 pub(crate) mod limits;

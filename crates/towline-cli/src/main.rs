@@ -72,7 +72,7 @@ enum Command {
         /// The folder's label, or the beginning of its id.
         folder: String,
     },
-    /// List mass changes of peers that wait for a yes, let one go on, or undo it.
+    /// List mass changes of peers that wait for a yes, let one go on, undo it, or choose when one waits.
     #[command(args_conflicts_with_subcommands = true, arg_required_else_help = true)]
     Brake {
         /// The folder's label, or the beginning of its id.
@@ -115,6 +115,14 @@ enum Command {
         /// "3 days". What came since stays.
         #[arg(long, value_name = "TIME", conflicts_with = "id")]
         at: Option<Moment>,
+    },
+    /// List a folder's conflicts, or decide them; a decision reaches every device.
+    #[command(args_conflicts_with_subcommands = true, arg_required_else_help = true)]
+    Conflicts {
+        #[command(subcommand)]
+        action: Option<ConflictsAction>,
+        /// The folder's label, or the beginning of its id.
+        folder: Option<String>,
     },
     /// Show what a folder ignores, or change it; the syntax is that of .gitignore files.
     Rules(RulesArguments),
@@ -218,6 +226,38 @@ enum PeersAction {
 }
 
 #[derive(Debug, Subcommand)]
+enum ConflictsAction {
+    /// Decide which version of a file stays; what gives way can be brought back with `towline restore`.
+    Keep {
+        /// The folder's label, or the beginning of its id.
+        folder: String,
+        /// The file in conflict, named as it lies in the folder.
+        #[arg(required_unless_present = "everything")]
+        path: Option<String>,
+        /// Every conflict of the folder.
+        #[arg(long, conflicts_with_all = ["path", "loser"])]
+        everything: bool,
+        #[command(flatten)]
+        choice: Choice,
+    },
+}
+
+/// Which version stays.
+#[derive(Debug, Args)]
+#[group(required = true, multiple = false)]
+struct Choice {
+    /// What lies at the file's name now.
+    #[arg(long)]
+    winner: bool,
+    /// This one of the others, as `towline conflicts` names it; it takes the file's name.
+    #[arg(long, value_name = "VERSION")]
+    loser: Option<String>,
+    /// All; the others become files beside it.
+    #[arg(long)]
+    all: bool,
+}
+
+#[derive(Debug, Subcommand)]
 enum BrakeAction {
     /// Let a peer's mass change go on.
     Release {
@@ -232,6 +272,20 @@ enum BrakeAction {
         folder: String,
         /// The peer's name, or the beginning of its id.
         peer: String,
+    },
+    /// Choose when a peer's mass change waits: beyond either bound.
+    Set {
+        /// The folder's label, or the beginning of its id.
+        folder: String,
+        /// Entries that a peer may delete or overwrite within a short while.
+        #[arg(long, required_unless_present_any = ["percent", "off"])]
+        entries: Option<u32>,
+        /// The same as a share of the folder's files, 1 to 100.
+        #[arg(long, required_unless_present_any = ["entries", "off"])]
+        percent: Option<u8>,
+        /// Never.
+        #[arg(long, conflicts_with_all = ["entries", "percent"])]
+        off: bool,
     },
 }
 
@@ -452,6 +506,20 @@ fn run(arguments: Arguments, output: &Output) -> Result<(), Failure> {
                 let path = path.unwrap_or_default();
                 commands::history::restore(&home, &folder, path, id, output).await
             }
+            Command::Conflicts {
+                action:
+                    Some(ConflictsAction::Keep {
+                        folder,
+                        path,
+                        choice,
+                        ..
+                    }),
+                ..
+            } => commands::conflicts::keep(&home, &folder, path, choice, output).await,
+            Command::Conflicts {
+                action: None,
+                folder,
+            } => commands::conflicts::list(&home, &folder.unwrap_or_default(), output).await,
             Command::Rules(RulesArguments { folder, action }) => match action {
                 None => {
                     let folder = folder.unwrap_or_default();

@@ -60,6 +60,25 @@ pub(crate) fn refusal(code: &str, detail: Option<&str>) -> String {
             "this user may not write there; nothing was changed, look at the directory's permissions"
         }
         "version_name" | "version_kind" => "this disk cannot hold such a name; nothing was changed",
+        "choice" => "one of the other versions is one of one file; name the file",
+        "unknown_conflict" => {
+            "there is no such conflict, or no such version of it (any more); `towline conflicts FOLDER` lists them"
+        }
+        "conflict_directory" => "a directory lies there now; move it away first, or keep all",
+        "conflict_parent" => {
+            "a directory on the way there is a file or a link now; move that away first"
+        }
+        "conflict_changing" => "the file is being changed right now; try again",
+        "conflict_disk_full" => {
+            "the disk is too full to keep what gives way; make room and try again"
+        }
+        "conflict_read_only" => "the folder's disk is read-only",
+        "conflict_unwritable" | "conflict_unreadable" => {
+            "this user may not write there; look at the directory's permissions"
+        }
+        "conflict_name" | "conflict_kind" => {
+            "there is no room beside the file under a name that this disk can hold"
+        }
         "rules_too_long" => "rules have at most 1 MiB; shorten them",
         "rules_disk_full" => "the disk is full; nothing was changed, make room",
         "rules_read_only" => "the folder's disk is read-only; nothing was changed",

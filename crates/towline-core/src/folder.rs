@@ -139,7 +139,6 @@ pub struct Folder {
     /// The rules under which the list of needs was made, or is about to be.
     needs_under: RulesMark,
     applied: u64,
-    conflicts: u64,
 }
 
 /// A decision to be made.
@@ -229,7 +228,6 @@ impl Folder {
             exchange: Exchange::new(id),
             noted: None,
             applied: 0,
-            conflicts: 0,
         }
     }
 
@@ -429,7 +427,6 @@ impl Folder {
             state: self.state(),
             totals: self.totals,
             applied: self.applied,
-            conflicts: self.conflicts,
             held_back: self.look.held_back(),
             braked: self.brakes.braked(),
             peers: self

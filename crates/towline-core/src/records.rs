@@ -189,7 +189,8 @@ pub enum Braking {
     Released,
 }
 
-/// Sums over our own rows of one folder, and over its needs.
+/// Sums over our own rows of one folder, and over its needs. Copies in the conflict inbox are counted as
+/// conflicts and nowhere else: nobody has made them as files.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Totals {
     /// Regular files that we have.
@@ -202,6 +203,8 @@ pub struct Totals {
     pub bytes: u64,
     /// Paths on the list of needs.
     pub needs: u64,
+    /// Paths with at least one copy in the conflict inbox.
+    pub conflicts: u64,
     /// Rows of ours that are changes only here.
     pub local_changes: u64,
 }

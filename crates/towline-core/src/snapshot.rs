@@ -160,8 +160,6 @@ pub struct FolderSummary {
     pub totals: Totals,
     /// Steps that were carried out since the device started.
     pub applied: u64,
-    /// Conflict copies that this device has made since it started.
-    pub conflicts: u64,
     /// Entries that cannot be synced here, the first 100.
     pub held_back: Vec<HeldBack>,
     /// Mass changes that wait for a person.

@@ -61,6 +61,7 @@ pub struct Kept {
     /// When it was kept.
     pub kept_at: UnixNanos,
     /// Since when exactly these bytes had lain there, by this device's clock; 0 when unknown.
+    /// [`NEVER`] for a conflict copy, which lay in the inbox instead.
     pub since: UnixNanos,
 }
 
@@ -188,7 +189,7 @@ impl Past {
 
     /// Takes a version that still exists; versions come in the order in which they were kept.
     pub fn add(&mut self, kept: Kept) {
-        if kept.kept_at <= self.moment {
+        if kept.kept_at <= self.moment || kept.since == NEVER {
             return;
         }
         let first = if kept.since <= self.moment {
@@ -208,6 +209,10 @@ impl Past {
         self.firsts.into_iter().filter_map(each)
     }
 }
+
+/// Since when a version lay at its path that never did: a conflict copy that was decided against. No
+/// moment of the past shows it there.
+pub const NEVER: UnixNanos = UnixNanos(i64::MAX);
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
@@ -316,6 +321,7 @@ mod tests {
                 ("a", 1, 10, 20),
                 ("b", 2, 0, 25),
                 ("a", 3, 20, 30),
+                ("a", 5, NEVER.0, 15),
                 ("c", 4, 40, 50),
             ] {
                 past.add(kept(text, number, since, kept_at));

@@ -22,6 +22,7 @@ mod outcome;
 mod own_writes;
 mod parents;
 mod pool;
+mod preview;
 mod root;
 mod rows;
 mod rules;
@@ -55,13 +56,14 @@ pub(crate) use handle::mark_of;
 pub(crate) use handle::{Holes, ZEROS, append_at, is_zero};
 pub(crate) use hash_tree::{HashTree, PartHash, UNIT_BYTES, part_hash};
 pub(crate) use pool::{Pool, PoolClosed};
+pub(crate) use preview::Preview;
 pub(crate) use root::Root;
 pub(crate) use rows::{KnownRows, OpenRows};
 pub(crate) use serve::{Opener, open_for_serving, still_has};
 pub(crate) use stage::{FileShape, StageFault, Staged, StagedFile};
 #[cfg(any(test, fuzzing))]
 pub(crate) use versions::enter as enter_names;
-pub(crate) use versions::{BroughtBack, Of, RestoreFault, Version};
+pub(crate) use versions::{BroughtBack, Case, Choice, Of, RestoreFault, Version};
 
 use crate::tasks::Tasks;
 

@@ -24,13 +24,13 @@ use towline_core::io::{Input, Output, StoreReply, StoreRequest};
 use towline_core::records::InForce;
 use towline_core::snapshot::Snapshot;
 use towline_store::{OpenError, Opened, Store};
-use towline_wire::ids::{FolderId, Incarnation};
+use towline_wire::ids::{DeviceId, FolderId, Incarnation};
 use towline_wire::server_url::{ServerUrl, ServerUrlError};
 use tracing::{error, info};
 use zeroize::Zeroizing;
 
 use crate::clock::Clock;
-use crate::folders::{Folders, Listings};
+use crate::folders::{Folders, Inbox, Listings};
 use crate::key::{self, KeyError, KeyPreference};
 use crate::ledger::Ledger;
 use crate::local;
@@ -153,6 +153,7 @@ pub struct Handle {
     commands: mpsc::Sender<(Command, oneshot::Sender<Result<Answer, Refusal>>)>,
     views: watch::Receiver<Arc<View>>,
     past: Past,
+    inbox: Inbox,
     listings: Listings,
     stop: CancellationToken,
 }
@@ -237,6 +238,7 @@ impl Engine {
             commands,
             views,
             past: folders.past(),
+            inbox: folders.inbox(),
             listings: folders.listings(),
             stop: stop.clone(),
         };
@@ -302,6 +304,10 @@ impl Handle {
                 self.known(folder)?;
                 return self.past.ask(folder, asked).await;
             }
+            Asked::Inbox(folder, asked) => {
+                self.known(folder)?;
+                return self.inbox.ask(folder, asked, self.known_devices()).await;
+            }
             Asked::Rules(folder, asked) => {
                 let local = self.settings_of(folder)?.local_rules;
                 return self.listings.ask_rules(folder, asked, local).await;
@@ -350,6 +356,14 @@ impl Handle {
         } else {
             Err(ViewError::new("unknown_folder"))
         }
+    }
+
+    /// The devices whose names a person knows.
+    fn known_devices(&self) -> Vec<DeviceId> {
+        let view = self.views.borrow();
+        let peers = view.peers.iter().map(|peer| &peer.id);
+        let ids = peers.chain([&view.device.id]);
+        ids.filter_map(|id| id.parse().ok()).collect()
     }
 
     /// The latest view.

@@ -4,6 +4,7 @@
 //! data streams are answered here. Nothing is decided: what a step means is the plan's business, and
 //! who may read what is told by `Grant`.
 
+mod inbox;
 mod rules;
 
 use std::collections::BTreeMap;
@@ -35,6 +36,8 @@ use crate::transfer::{
     TransferFault, Work,
 };
 use crate::view::{self, AnswerView, AskedOfFiles, RestoringView, TransferView, ViewError};
+
+pub(crate) use inbox::Inbox;
 
 /// Events of the disk that may wait for the loop: 256. Pages of scans are bounded by their own
 /// credit; when this is full the disk waits.
@@ -221,6 +224,11 @@ impl Folders {
     /// Folders that are being brought back to a moment, and how far they are.
     pub(crate) fn restores(&self) -> BTreeMap<FolderId, RestoringView> {
         self.restores.read()
+    }
+
+    /// What is in conflict in all folders.
+    pub(crate) fn inbox(&self) -> Inbox {
+        Inbox::of(&self.library)
     }
 
     /// Whether anything moves, so that views change without the core.

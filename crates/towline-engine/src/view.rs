@@ -26,8 +26,8 @@ pub use settings::{
 pub(crate) use files::{AskedOfFiles, files};
 pub(crate) use held::{AskedOfHeld, held};
 pub(crate) use translate::{
-    Asked, AskedOfPast, AskedOfRules, Surroundings, answer, command, matches, refusal,
-    restore_fault, restored, rules_fault, versions, view,
+    Asked, AskedOfInbox, AskedOfPast, AskedOfRules, Surroundings, answer, command, conflict_fault,
+    conflicts, matches, preview, refusal, restore_fault, restored, rules_fault, versions, view,
 };
 
 /// Everything that a person can see at once.
@@ -289,7 +289,7 @@ pub struct FolderView {
     /// Paths that still differ from what peers have.
     #[ts(type = "number")]
     pub needs: u64,
-    /// Conflict copies made since the start.
+    /// Paths in conflict: with versions that wait for a decision.
     #[ts(type = "number")]
     pub conflicts: u64,
     /// Bytes in motion towards this device.
@@ -508,7 +508,7 @@ pub enum CommandView {
         /// Most entries in the answer, at most 1000.
         limit: u32,
     },
-    /// Lists the conflicts of a folder, by path.
+    /// Lists the conflicts of a folder, in the order of names, each below its directory.
     Conflicts {
         /// Which folder.
         folder: String,
@@ -641,7 +641,7 @@ pub enum AnswerView {
         /// Whether there are more.
         more: bool,
     },
-    /// A page of conflicts, by path.
+    /// A page of conflicts, each below its directory.
     Conflicts {
         /// The page.
         conflicts: Vec<ConflictView>,
@@ -728,7 +728,9 @@ pub struct ViewError {
     /// `root_no_access`, `root_read_only`, `code_letter`, `code_length`, `code_host`, `link`,
     /// `setting`, `mode`, `paused`, `not_braked`, `id`, `malformed`, `stopping`, `path`, `version`,
     /// `unknown_version`, `folder_paused`, `version_directory`, `version_parent`, `version_changing`,
-    /// `rules_too_long`, `rules_disk_full`, `rules_read_only`, `rules_no_access`, or `version_` and the reason of an entry that is held back.
+    /// `rules_too_long`, `rules_disk_full`, `rules_read_only`, `rules_no_access`, `choice`,
+    /// `unknown_conflict`, `conflict_directory`, `conflict_parent`, `conflict_changing`, or `version_` or
+    /// `conflict_` and the reason of an entry that is held back.
     pub code: String,
     /// What it was about, if that helps; never a secret.
     pub detail: Option<String>,

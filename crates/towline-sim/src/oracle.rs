@@ -293,7 +293,8 @@ fn nothing_strays(world: &World) -> Option<Broken> {
             return Some((Rule::InsideRoot, format!("{number}: {what}")));
         }
         let is_ours = |path: &RelPath| path.components().next() == Some(MARKER_DIRECTORY);
-        if let Some((path, _)) = tree.iter().find(|(path, _)| is_ours(path)) {
+        let strays = |path: &RelPath| is_ours(path) && !path.is_in_inbox();
+        if let Some((path, _)) = tree.iter().find(|(path, _)| strays(path)) {
             return Some((Rule::InsideRoot, format!("{number} has synced {path}")));
         }
     }

@@ -167,9 +167,12 @@ impl Tree {
             .collect()
     }
 
+    /// Directories in the conflict inbox are no entries: those that are missing are made.
     pub(crate) fn has_parent(&self, path: &RelPath) -> bool {
-        path.parent()
-            .is_none_or(|parent| self.nodes.get(&parent).is_some_and(Node::is_directory))
+        path.is_in_inbox()
+            || path
+                .parent()
+                .is_none_or(|parent| self.nodes.get(&parent).is_some_and(Node::is_directory))
     }
 
     // --- names -----------------------------------------------------------------------------------

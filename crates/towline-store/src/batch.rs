@@ -19,7 +19,7 @@ use crate::columns::{
     reach_column, stamp_columns,
 };
 use crate::error::StoreError;
-use crate::totals::RowColumns;
+use crate::totals::{Counts, RowColumns};
 use crate::{load, restore, settings, totals};
 
 /// A batch that is being carried out.
@@ -217,6 +217,7 @@ impl<'store> Batch<'store> {
             reach,
         } in rows
         {
+            let path = &entry.path;
             let entry = EntryColumns::of(entry, self.connection, self.actors)?;
             let old: Option<(i64, i64, Option<i64>, i64)> = find
                 .query_row(params![folder, entry.path], |row| row.try_into())
@@ -243,15 +244,30 @@ impl<'store> Batch<'store> {
             statement.raw_bind_parameter(14, stamp_file_id)?;
             let reach = reach_column(*reach);
             statement.raw_bind_parameter(15, reach)?;
-            if let Some((number, kind, size, reach)) = old {
-                totals::take(&mut sums, RowColumns(kind, size, reach));
+            if let Some((number, ..)) = old {
                 statement.raw_bind_parameter(16, number)?;
             } else {
                 statement.raw_bind_parameter(16, folder)?;
                 statement.raw_bind_parameter(17, entry.path)?;
             }
             statement.raw_execute()?;
-            totals::add(&mut sums, RowColumns(entry.kind, entry.size, reach));
+            let now = RowColumns(entry.kind, entry.size, reach);
+            let before = old.map(|(_, kind, size, reach)| RowColumns(kind, size, reach));
+            if let Some(conflicted) = path.conflicted() {
+                let counts = if before.as_ref().is_some_and(RowColumns::lies) != now.lies()
+                    && !totals::has_other_copy(self.connection, folder, &conflicted, entry.path)?
+                {
+                    Counts::Conflict
+                } else {
+                    Counts::Nothing
+                };
+                totals::move_copy(&mut sums, before, now, counts);
+                continue;
+            }
+            if let Some(before) = before {
+                totals::take(&mut sums, before);
+            }
+            totals::add(&mut sums, now);
         }
         totals::save(self.connection, folder, &sums)
     }

@@ -28,6 +28,6 @@ mod totals;
 
 pub use error::{OpenError, StoreError};
 pub use listing::Listed;
-pub use reader::{HeldFile, Reader};
+pub use reader::{Conflict, HeldFile, Reader};
 pub use schema::NEWEST_VERSION;
 pub use store::{Opened, Records, Store};

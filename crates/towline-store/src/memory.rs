@@ -258,8 +258,15 @@ impl Folder {
             needs: self.needs.len() as u64,
             ..Totals::default()
         };
+        let mut conflicts = BTreeSet::new();
         for row in self.ours.values() {
             totals.local_changes += u64::from(is_local(row));
+            if let Some(path) = row.entry.path.conflicted() {
+                if row.entry.content != Content::Absent {
+                    conflicts.insert(path);
+                }
+                continue;
+            }
             match &row.entry.content {
                 Content::Absent => {}
                 Content::Symlink { .. } => totals.symlinks += 1,
@@ -270,6 +277,7 @@ impl Folder {
                 }
             }
         }
+        totals.conflicts = conflicts.len() as u64;
         totals
     }
 }

@@ -4,6 +4,8 @@
 //! sees whole batches only. Directories are listed from the order of paths alone: below a directory
 //! the walk jumps over each child's subtree, one seek per child directory.
 
+mod conflicts;
+
 use rusqlite::types::Value;
 use rusqlite::{Connection, params};
 use towline_core::io::{IndexOf, PageEnd};
@@ -18,6 +20,8 @@ use crate::error::StoreError;
 use crate::home::Home;
 use crate::listing::{self, Listed};
 use crate::{load, schema, totals};
+
+pub use conflicts::Conflict;
 
 /// A live file of ours with certain bytes.
 #[derive(Debug, Clone, PartialEq, Eq)]

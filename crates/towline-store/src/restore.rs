@@ -135,7 +135,8 @@ fn folders(connection: &Connection) -> Result<Vec<RestoredFolder>, StoreError> {
     let mut statement = connection.prepare(
         "SELECT id, folder, label, root,
              (SELECT max(sequence) FROM our_rows WHERE our_rows.folder = folders.id),
-             files, directories, symlinks, bytes, needs, local_changes, settings, needs_under
+             files, directories, symlinks, bytes, needs, local_changes, conflicts, settings,
+             needs_under
          FROM folders ORDER BY folder",
     )?;
     let mut found = statement.query([])?;
@@ -149,11 +150,11 @@ fn folders(connection: &Connection) -> Result<Vec<RestoredFolder>, StoreError> {
                 label: row.get(2)?,
                 root: RootPath(row.get(3)?),
                 shared_with: shared_with(connection, number)?,
-                settings: settings::folder_settings(&row.get::<_, String>(11)?)?,
+                settings: settings::folder_settings(&row.get::<_, String>(12)?)?,
             },
             last_sequence: Sequence(last.unwrap_or(0).cast_unsigned()),
             have: positions(connection, number)?,
-            needs_under: RulesMark(row.get::<_, i64>(12)?.cast_unsigned()),
+            needs_under: RulesMark(row.get::<_, i64>(13)?.cast_unsigned()),
             totals: totals::from_row(row, 5)?,
             brakes: brakes(connection, number)?,
         });

@@ -160,10 +160,11 @@ fn migrate(
 }
 
 /// All migrations, oldest first. The one at index n makes version n + 1.
-const MIGRATIONS: [&str; 3] = [
+const MIGRATIONS: [&str; 4] = [
     include_str!("migrations/1.sql"),
     include_str!("migrations/2.sql"),
     include_str!("migrations/3.sql"),
+    include_str!("migrations/4.sql"),
 ];
 
 /// The version of stores that this build writes.

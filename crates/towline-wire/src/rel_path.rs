@@ -1,7 +1,10 @@
 //! A path inside a folder, as peers name it.
 //!
 //! Relative, `/` between components, UTF-8 kept byte-exact. Parsing refuses whatever could leave
-//! the root or touch our own marker directory, so code behind the door need not look again.
+//! the root or touch our own marker directory, so code behind the door need not look again. All that
+//! passes of the marker directory are copies in the conflict inbox.
+
+pub mod inbox;
 
 use std::fmt;
 
@@ -9,7 +12,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::limits::{PATH_BYTES_MAX, PATH_COMPONENT_BYTES_MAX};
 
-/// The directory in every root that is ours: the marker and temporary files. Never synced.
+/// The directory in every root that is ours: the marker, temporary files, kept versions. Never synced
+/// but for the conflict inbox in it.
 pub const MARKER_DIRECTORY: &str = ".towline";
 
 /// Why a text is not a path inside a folder.
@@ -24,7 +28,8 @@ pub enum RelPathError {
     /// The text or one of its components exceeds its limit.
     #[error("path is too long")]
     TooLong,
-    /// The first component is our marker directory, in whatever case.
+    /// The first component is our marker directory, in whatever case, and the text is no copy in the
+    /// conflict inbox.
     #[error("path lies in the marker directory")]
     Marker,
 }
@@ -57,6 +62,7 @@ impl RelPath {
             .split('/')
             .next()
             .is_some_and(|first| first.eq_ignore_ascii_case(MARKER_DIRECTORY))
+            && !inbox::is_copy(&text)
         {
             return Err(RelPathError::Marker);
         }
@@ -78,7 +84,8 @@ impl RelPath {
         self.0.rsplit('/').next().unwrap_or(&self.0)
     }
 
-    /// The directory that holds this entry, or `None` at the top of the folder.
+    /// The directory that holds this entry, or `None` at the top of the folder. That of a copy in the
+    /// conflict inbox is no entry, and no path that could be parsed.
     pub fn parent(&self) -> Option<Self> {
         self.0
             .rsplit_once('/')
@@ -149,6 +156,39 @@ mod tests {
         for text in [".towline2", "a/.towline", "towline"] {
             assert!(RelPath::parse(text).is_ok(), "{text}");
         }
+    }
+
+    #[test]
+    fn nothing_of_the_marker_directory_but_copies_in_the_inbox_is_a_path() {
+        let copy = ".towline/conflicts/a/b.txt/.conflict-abcdefgh-0123ab.txt";
+        assert!(RelPath::parse(copy).is_ok());
+        for text in [
+            ".towline/conflicts",
+            ".towline/conflicts/a",
+            ".towline/conflicts/.conflict-abcdefgh-0123ab",
+            ".towline/conflicts/a/.conflict-abcdefgh-0123ab/b",
+            ".towline/conflicts/a/.conflict-abcdefgh-0123a",
+            ".towline/conflicts/a/.conflict-ABCDEFGH-0123ab",
+            ".towline/conflicts/a/.conflict-abcdefgh-0123AB",
+            ".towline/conflicts/a/.conflict-abcdefgh-0123ab-",
+            ".towline/conflicts/a/.conflict-abcdefgh-0123ab.txt",
+            ".towline/conflicts/a.txt/.conflict-abcdefgh-0123ab",
+            ".towline/conflicts/a/conflict-abcdefgh-0123ab",
+            ".towline/conflicts/.towline/.conflict-abcdefgh-0123ab",
+            ".towline/conflicts/.towline/folder/.conflict-abcdefgh-0123ab",
+            ".towline/conflicts/.conflict-b/.conflict-abcdefgh-0123ab",
+            ".towline/Conflicts/a/.conflict-abcdefgh-0123ab",
+            ".Towline/conflicts/a/.conflict-abcdefgh-0123ab",
+            ".towline/versions/a/.conflict-abcdefgh-0123ab",
+            ".towline/tmp/.conflict-abcdefgh-0123ab",
+        ] {
+            assert_eq!(RelPath::parse(text), Err(RelPathError::Marker), "{text}");
+        }
+        let out = ".towline/conflicts/../a/.conflict-abcdefgh-0123ab";
+        assert_eq!(RelPath::parse(out), Err(RelPathError::Component));
+        // The path within is judged as any other.
+        let inner = ".towline/conflicts/.TowLine/x/.conflict-abcdefgh-0123ab";
+        assert_eq!(RelPath::parse(inner), Err(RelPathError::Marker));
     }
 
     #[test]

@@ -244,13 +244,12 @@ fn conflict(stage: &Stage, anna: &Device, ben: &mut Device) -> Result<()> {
     say("   While Ben is away, both write plan.txt. Ben comes back.");
     let since = Instant::now();
     ben.start()?;
-    let both = |root: &Path| -> Vec<String> {
-        let files = WalkDir::new(root).max_depth(1).into_iter().flatten();
-        let mut found: Vec<String> = files
-            .map(|entry| entry.file_name().to_string_lossy().into_owned())
-            .filter(|name| name.starts_with("plan"))
-            .collect();
-        found.sort();
+    let both = |root: &Path| -> Vec<PathBuf> {
+        let copies = WalkDir::new(root.join(".towline/conflicts/plan.txt"));
+        let copies = copies.into_iter().flatten();
+        let files = copies.filter(|entry| entry.file_type().is_file());
+        let mut found: Vec<PathBuf> = files.map(walkdir::DirEntry::into_path).collect();
+        found.push(root.join("plan.txt"));
         found
     };
     let two_versions =
@@ -259,14 +258,15 @@ fn conflict(stage: &Stage, anna: &Device, ben: &mut Device) -> Result<()> {
     stage.settle(ben, since, "Back together")?;
     let texts: Vec<String> = both(&left)
         .iter()
-        .map(|name| fs::read_to_string(left.join(name)))
+        .map(fs::read_to_string)
         .collect::<Result<_, _>>()?;
     let kept = |text: &str| texts.iter().any(|kept| kept.contains(text));
     if !kept("Anna") || !kept("Ben") {
         bail!("a version was lost in the conflict: {texts:?}");
     }
-    say("   Both versions were kept, on both devices:");
-    for (name, text) in both(&left).iter().zip(&texts) {
+    say("   One keeps the name, the other waits in the conflict inbox, on both devices:");
+    for (path, text) in both(&left).iter().zip(&texts) {
+        let name = path.strip_prefix(&left).unwrap_or(path).display();
         say(format!("     {name}: {}", text.trim_end()));
     }
     Ok(())

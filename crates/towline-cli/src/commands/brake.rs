@@ -3,11 +3,13 @@
 use std::path::Path;
 
 use towline_engine::LocalClient;
-use towline_engine::view::{BrakedView, CommandView, FolderView, View};
+use towline_engine::view::{
+    BrakeView, BrakedView, CommandView, FolderSettingsView, FolderView, View,
+};
 
-use super::find_peer;
 use super::folder::find_folder;
 use super::peers::short;
+use super::{find_peer, settings};
 use crate::BrakeAction;
 use crate::output::{Failure, Output};
 use crate::plain::plain;
@@ -44,6 +46,22 @@ pub(crate) async fn run(
                 CommandView::UndoBraked { folder, peer },
                 "What waited stays, and comes back on every device.",
             )
+        }
+        Some(BrakeAction::Set {
+            folder,
+            entries,
+            percent,
+            off,
+        }) => {
+            let folder = find_folder(&view, &folder)?;
+            let command = settings::with(folder, |settings| {
+                let before = settings.brake.or(FolderSettingsView::default().brake);
+                settings.brake = before.filter(|_| !off).map(|before| BrakeView {
+                    entries_max: entries.unwrap_or(before.entries_max),
+                    percent_max: percent.unwrap_or(before.percent_max),
+                });
+            });
+            (command, "It holds from now on.")
         }
     };
     let answer = client.command(command).await?;

@@ -90,6 +90,13 @@ pub(crate) fn list(view: &View) -> String {
             folder.files,
             words::bytes(folder.bytes)
         ));
+        if folder.conflicts > 0 {
+            lines.push(format!(
+                "    {} in conflict: `towline conflicts {}` lists them",
+                folder.conflicts,
+                short(&folder.id)
+            ));
+        }
         if let Some(way) = words::mode(folder.settings.mode) {
             lines.push(format!("    {way}"));
         }

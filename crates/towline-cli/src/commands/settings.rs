@@ -83,7 +83,10 @@ pub(crate) fn with_mode(folder: &FolderView, mode: ModeName) -> (CommandView, &'
 }
 
 /// The command that changes one thing of what is set for a folder.
-fn with(folder: &FolderView, change: impl FnOnce(&mut FolderSettingsView)) -> CommandView {
+pub(super) fn with(
+    folder: &FolderView,
+    change: impl FnOnce(&mut FolderSettingsView),
+) -> CommandView {
     let mut settings = folder.settings.clone();
     change(&mut settings);
     CommandView::ConfigureFolder {

@@ -6,6 +6,7 @@
 
 #![cfg(unix)]
 
+mod process_conflicts;
 mod process_content;
 #[cfg(target_os = "linux")]
 mod process_disks;

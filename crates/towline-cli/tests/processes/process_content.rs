@@ -5,7 +5,7 @@ use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-use crate::support::tree::{Lying, grow, read, settle};
+use crate::support::tree::{Lying, grow, read, settle, text_of};
 use crate::support::watch::{count, folder};
 use crate::support::{Device, Seed, Server, World};
 
@@ -226,14 +226,6 @@ fn fetched(device: &Device) -> u64 {
     folder(&device.view())["transfer"]["fetched_bytes"]
         .as_u64()
         .unwrap_or_default()
-}
-
-fn text_of(lying: &Lying) -> String {
-    match lying {
-        Lying::File { bytes, .. } => String::from_utf8_lossy(bytes).into_owned(),
-        Lying::Directory => "a directory".to_owned(),
-        Lying::Symlink(target) => target.display().to_string(),
-    }
 }
 
 /// Names that some program somewhere gets wrong; both forms of an accent are two names here.

@@ -99,6 +99,10 @@ impl Trio {
                     devices[*seat].call(&["folder", "invite", &id, peer]);
                 }
             }
+            // People here delete whole trees, which would wait for a yes.
+            for (seat, _) in &roots {
+                devices[*seat].call(&["brake", "set", &id, "--off"]);
+            }
             Folder { id, roots }
         };
         let folders = vec![

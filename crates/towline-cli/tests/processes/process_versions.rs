@@ -106,6 +106,9 @@ fn a_directory_comes_back_to_a_moment_on_every_device() {
     fs::write(here.join("other"), "other").expect("written");
     ada.share(&here, &ben, &there);
     settle((&ada, &here), (&ben, &there));
+    // A whole directory goes at once, which would wait for a yes.
+    ben.call(&["brake", "set", "here", "--off"]);
+    ada.call(&["brake", "set", "here", "--off"]);
     let then = std::time::SystemTime::now()
         .duration_since(std::time::UNIX_EPOCH)
         .expect("after 1970");

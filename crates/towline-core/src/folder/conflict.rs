@@ -1,11 +1,16 @@
-//! The name under which bytes that lost a conflict are kept, beside the winner.
+//! The path under which bytes that lost a conflict are kept.
 //!
-//! The name follows from the path, the losing bytes and their author alone, so that every device
-//! that holds them keeps them under the same name, and the copies then join instead of multiplying.
+//! They lie in the conflict inbox, or beside the winner where a person wants that. The path follows
+//! from the file's path, the losing bytes and their author alone, so that every device that holds them
+//! keeps them under the same one, and the copies then join instead of multiplying.
 
 use towline_wire::entry::{Content, Entry};
-use towline_wire::limits::PATH_COMPONENT_BYTES_MAX;
+use towline_wire::ids::ContentHash;
+use towline_wire::limits::{PATH_BYTES_MAX, PATH_COMPONENT_BYTES_MAX};
 use towline_wire::rel_path::RelPath;
+use towline_wire::rel_path::inbox::split;
+
+use crate::records::ConflictPlace;
 
 /// How much of the hash a name carries.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -16,23 +21,34 @@ pub enum Detail {
     Long,
     /// All sixty-four, for when both hold something else.
     Full,
-    /// Six, after the whole name: a copy of a copy that finds all names of the original taken.
+    /// Six, after the whole name: a copy of a copy that finds all names of the original taken. In the
+    /// inbox it is as `Short`: copies there are not named after copies.
     Nested,
 }
 
-/// The names that a losing version may have, the best last.
+/// The names that a losing version may have in one place, the best last.
 const BEST_NAME_LAST: [Detail; 4] = [Detail::Nested, Detail::Full, Detail::Long, Detail::Short];
 
-/// Every path that `loser`'s copy may have, the best last.
-pub(crate) fn conflict_paths(loser: &Entry) -> impl Iterator<Item = RelPath> {
-    BEST_NAME_LAST
-        .into_iter()
-        .filter_map(|detail| conflict_path(loser, detail))
+/// Every path that `loser`'s copy may have, the best last: those in the place that is wanted come after
+/// those in the other one.
+pub(crate) fn conflict_paths(
+    loser: &Entry,
+    wanted: ConflictPlace,
+) -> impl Iterator<Item = RelPath> {
+    let other = match wanted {
+        ConflictPlace::Inbox => ConflictPlace::Beside,
+        ConflictPlace::Beside => ConflictPlace::Inbox,
+    };
+    [other, wanted].into_iter().flat_map(move |place| {
+        BEST_NAME_LAST
+            .into_iter()
+            .filter_map(move |detail| conflict_path(loser, detail, place))
+    })
 }
 
-/// The path for `loser`'s copy: `stem.conflict-<author>-<hash>.ext` in the same directory. `None`
-/// when there are no bytes to keep, or the path would be longer than a path may be.
-pub fn conflict_path(loser: &Entry, detail: Detail) -> Option<RelPath> {
+/// The path for `loser`'s copy in one place. `None` when there are no bytes to keep, or the path would
+/// be none there (it is too long).
+pub fn conflict_path(loser: &Entry, detail: Detail, place: ConflictPlace) -> Option<RelPath> {
     let hash = match &loser.content {
         Content::Absent | Content::Directory => return None,
         Content::File { hash, .. } => hash.to_string(),
@@ -43,37 +59,67 @@ pub fn conflict_path(loser: &Entry, detail: Detail) -> Option<RelPath> {
         Detail::Long => hash.get(..32)?,
         Detail::Full => &hash,
     };
-    let (stem, extension) = split(loser.path.file_name());
-    let mark = format!("{MARK}{}-{digits}", loser.author.actor.device.short());
-    let room = PATH_COMPONENT_BYTES_MAX.checked_sub(mark.len() + extension.len())?;
+    // A copy in the inbox that loses a conflict itself is another copy of the same path.
+    let conflicted = loser.path.conflicted();
+    let path = conflicted.as_ref().unwrap_or(&loser.path);
+    let author = loser.author.actor.device;
+    match place {
+        ConflictPlace::Inbox => path.in_inbox(author, digits),
+        ConflictPlace::Beside => {
+            beside(path, &format!("{MARK}{}-{digits}", author.short()), detail)
+        }
+    }
+}
+
+/// The path beside the winner for a copy in the inbox; `None` for what is no copy, or where there is no
+/// room for the name.
+pub fn beside_of(copy: &RelPath) -> Option<RelPath> {
+    let path = copy.conflicted()?;
+    let (mark, _) = copy.file_name().split_at(marked(copy.file_name()));
+    beside(&path, mark, Detail::Short)
+}
+
+/// The same copy in the inbox, named by half of its hash.
+pub fn with_long_digits(copy: &RelPath, hash: ContentHash) -> Option<RelPath> {
+    let name = copy.file_name();
+    let (mark, extension) = name.split_at(marked(name));
+    let (author, _) = mark.rsplit_once('-')?;
+    let hash = hash.to_string();
+    copy.with_file_name(&format!("{author}-{}{extension}", hash.get(..32)?))
+        .ok()
+}
+
+/// How long the mark is with which a copy's name in the inbox begins.
+fn marked(name: &str) -> usize {
+    name.char_indices()
+        .skip(1)
+        .find_map(|(at, letter)| (letter == '.').then_some(at))
+        .unwrap_or(name.len())
+}
+
+/// `stem.conflict-<author>-<hash>.ext` in the same directory; the stem is cut where there is no room.
+fn beside(path: &RelPath, mark: &str, detail: Detail) -> Option<RelPath> {
+    let name = path.file_name();
+    let (stem, extension) = split_unmarked(name);
     let stem = match detail {
         Detail::Short | Detail::Long | Detail::Full => original(stem),
         Detail::Nested => stem,
     };
+    let above = path.as_str().len() - name.len();
+    let room = PATH_COMPONENT_BYTES_MAX.min(PATH_BYTES_MAX.saturating_sub(above));
+    let room = room.checked_sub(mark.len() + extension.len())?;
     let stem = truncated(stem, room);
-    loser
-        .path
-        .with_file_name(&format!("{stem}{mark}{extension}"))
+    path.with_file_name(&format!("{stem}{mark}{extension}"))
         .ok()
 }
 
 const MARK: &str = ".conflict-";
 
-/// Longest extension that is kept as one: 32 bytes. A longer "extension" is part of a sentence, and
-/// it would take the room that the mark needs.
-const EXTENSION_BYTES_MAX: usize = 32;
-
-/// Splits a name into its stem and its extension with the dot; a leading dot begins no extension.
-fn split(name: &str) -> (&str, String) {
-    match name.rsplit_once('.') {
-        Some((stem, extension))
-            if !stem.is_empty()
-                && extension.len() < EXTENSION_BYTES_MAX
-                && !is_mark(&format!(".{extension}")) =>
-        {
-            (stem, format!(".{extension}"))
-        }
-        Some(_) | None => (name, String::new()),
+/// Splits a name into its stem and its extension; a mark is no extension.
+fn split_unmarked(name: &str) -> (&str, &str) {
+    match split(name) {
+        (_, extension) if is_mark(extension) => (name, ""),
+        parts => parts,
     }
 }
 

@@ -54,7 +54,7 @@ impl Folder {
                 self.persist(now, operations, Vec::new(), Conclusion::Other, outbox);
             }
             Question::MakeRoom(_, mut planned) => {
-                make_room(&mut planned, rows);
+                make_room(&mut planned, rows, self.record.settings.conflicts);
                 self.carry_out(now, planned, outbox);
             }
         }
@@ -165,7 +165,6 @@ impl Folder {
             self.walk.want();
         }
         self.applied += settled.done.len() as u64;
-        self.conflicts += settled.conflicts;
         for (path, reason) in settled.refused {
             self.look.refuse(path, reason);
         }

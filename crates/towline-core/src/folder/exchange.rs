@@ -276,9 +276,12 @@ pub(crate) fn door(page: &IndexPage, have: Option<(Incarnation, Sequence)>) -> D
 /// hundred million years, and a count at the end of its range could not be raised by an edit.
 pub(crate) const WRITES_MAX: u64 = 1 << 62;
 
-/// Whether an entry can be true: its history knows its author, and no count is absurd.
+/// Whether an entry can be true: its history knows its author, no count is absurd, and no directory
+/// claims a place in the conflict inbox.
 fn is_honest(entry: &Entry) -> bool {
-    entry.author.counter > 0
+    let is_possible = entry.content != Content::Directory || !entry.path.is_in_inbox();
+    is_possible
+        && entry.author.counter > 0
         && entry.version.knows(entry.author)
         && entry.version.iter().all(|(_, writes)| writes <= WRITES_MAX)
 }

@@ -11,11 +11,11 @@ use towline_wire::ids::{DeviceId, Sequence};
 use towline_wire::limits::VERSION_ACTORS_MAX;
 use towline_wire::rel_path::RelPath;
 
-use crate::folder::conflict::{Detail, conflict_path, conflict_paths};
+use crate::folder::conflict::conflict_paths;
 use crate::folder::exchange::WRITES_MAX;
 use crate::folder::verdict::{Fate, Judgement, Rest, judge};
 use crate::io::{Expected, Step};
-use crate::records::{DiskStamp, Need, OurRow, Reach};
+use crate::records::{ConflictPlace, DiskStamp, Need, OurRow, Reach};
 
 /// What is to be done at one path.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -100,7 +100,7 @@ pub enum Wait {
     Source,
     /// The directory above is not there yet.
     Parent,
-    /// The path is so long that a conflict copy beside it would have no name.
+    /// The path is so long that a conflict copy would have no name anywhere.
     Name,
     /// The history names more actors, or counts more writes, than a record may.
     History,
@@ -418,9 +418,10 @@ fn step(
     loser: Option<Entry>,
     sources: BTreeSet<DeviceId>,
 ) -> Action {
+    // Where exactly is chosen by [`make_room`].
     let keep = loser
         .as_ref()
-        .and_then(|loser| conflict_path(loser, Detail::Short));
+        .and_then(|loser| conflict_paths(loser, ConflictPlace::Inbox).last());
     if loser.is_some() && keep.is_none() {
         // A path so long that its copy has none: what we have stays until somebody renames it.
         return Action::Wait(Wait::Name);
@@ -555,8 +556,12 @@ fn as_step(planned: &Planned) -> Option<&PlannedStep> {
     }
 }
 
-/// The directories above a path, from the top down.
+/// The directories above a path, from the top down. Those in the conflict inbox are no entries: the
+/// disk makes them.
 fn parents(path: &RelPath) -> Vec<RelPath> {
+    if path.is_in_inbox() {
+        return Vec::new();
+    }
     let mut parents: Vec<RelPath> = std::iter::successors(path.parent(), RelPath::parent).collect();
     parents.reverse();
     parents
@@ -588,19 +593,21 @@ pub fn rooms(planned: &[Planned]) -> BTreeSet<RelPath> {
         .iter()
         .filter_map(as_step)
         .filter_map(|planned| planned.loser.as_ref());
-    losers.flat_map(conflict_paths).collect()
+    losers
+        .flat_map(|loser| conflict_paths(loser, ConflictPlace::Inbox))
+        .collect()
 }
 
 /// Chooses where each losing version is kept: where its bytes lie under one of its names already,
-/// else under the best name that is free. A row is no proof that they still lie there, so the disk is
+/// else under the best name that is free, in the place that is wanted if there is one. A row is no proof that they still lie there, so the disk is
 /// asked to keep them in any case. A conflict copy that loses a conflict itself lies at one of its
 /// names too, but that is the place it must leave.
-pub fn make_room(planned: &mut [Planned], rows: &BTreeMap<RelPath, OurRow>) {
+pub fn make_room(planned: &mut [Planned], rows: &BTreeMap<RelPath, OurRow>, wanted: ConflictPlace) {
     for one in planned {
         if let Action::Step(step) = &mut one.action
             && let Some(loser) = &step.loser
         {
-            step.step.keep = room(loser, step.step.keep.take(), rows);
+            step.step.keep = room(loser, step.step.keep.take(), rows, wanted);
         }
     }
 }
@@ -609,9 +616,10 @@ fn room(
     loser: &Entry,
     asked: Option<RelPath>,
     rows: &BTreeMap<RelPath, OurRow>,
+    wanted: ConflictPlace,
 ) -> Option<RelPath> {
     let mut free = None;
-    for path in conflict_paths(loser).filter(|path| *path != loser.path) {
+    for path in conflict_paths(loser, wanted).filter(|path| *path != loser.path) {
         match rows.get(&path).map(|row| &row.entry.content) {
             None | Some(Content::Absent) => free = Some(path),
             Some(content) if content.same_bytes(&loser.content) => return Some(path),

@@ -301,7 +301,11 @@ fn translated(pattern: &str) -> Option<String> {
             '\\' => {
                 let escaped = rest.chars().next()?;
                 rest = &rest[escaped.len_utf8()..];
-                if escaped != '/' {
+                if escaped == '\\' {
+                    // The matcher takes a backslash before a last slash for the escape of that.
+                    said.push_str("[\\]");
+                    continue;
+                } else if escaped != '/' {
                     said.push('\\');
                 } else if said.is_empty() || rest.is_empty() {
                     // No path begins with a slash, and git cuts off a last one before anything else,

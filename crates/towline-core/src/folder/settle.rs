@@ -16,7 +16,7 @@ use crate::folder::observe::{Draft, edited, with_reach};
 use crate::folder::plan::PlannedStep;
 use crate::folder::verdict::Rest;
 use crate::io::{Found, HeldReason, Outcome};
-use crate::records::{DiskStamp, OurRow, Reach};
+use crate::records::{ConflictPlace, DiskStamp, OurRow, Reach};
 
 /// What has come in since a step was planned.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -83,8 +83,6 @@ pub(crate) struct Settled {
     pub(crate) unseen: Vec<RelPath>,
     /// Paths that this disk refuses.
     pub(crate) refused: Vec<(RelPath, HeldReason)>,
-    /// Conflict copies made.
-    pub(crate) conflicts: u64,
 }
 
 /// Turns outcomes into rows.
@@ -132,7 +130,9 @@ pub(crate) fn settle(ended: Vec<Ended>, rows: &BTreeMap<RelPath, OurRow>, us: Ac
                     settled.settled.push(path.clone());
                 }
                 // Perhaps a copy of what we have was moved here: then it has gone from its name.
-                let copies = rows.get(&path).map(|row| conflict_paths(&row.entry));
+                let copies = rows
+                    .get(&path)
+                    .map(|row| conflict_paths(&row.entry, ConflictPlace::Inbox));
                 settled.unseen.extend(copies.into_iter().flatten());
                 settled.unseen.extend(
                     [Some(path.clone()), planned.step.keep]
@@ -158,7 +158,6 @@ pub(crate) fn settle(ended: Vec<Ended>, rows: &BTreeMap<RelPath, OurRow>, us: Ac
 
 impl Settled {
     fn keep(&mut self, kept: Found, rows: &BTreeMap<RelPath, OurRow>, us: Actor) {
-        self.conflicts += 1;
         let row = rows.get(&kept.path);
         self.drafts.push(edited(kept, row, us));
     }

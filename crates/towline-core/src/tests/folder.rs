@@ -13,6 +13,7 @@ use towline_wire::peer::IndexPage;
 use crate::folder::FolderInput;
 use crate::folder::conflict::{Detail, conflict_path};
 use crate::io::{DiskEvent, RootFault};
+use crate::records::ConflictPlace;
 use crate::snapshot::FolderState;
 use world::{Echo, FOLDER, World, actor, device, file, hash, path, symlink};
 
@@ -414,7 +415,7 @@ fn a_copy_moved_back_over_the_name_it_lost_is_kept() {
         let mut world = two(seed);
         let top = path("top.txt");
         let row = &world.replicas[1].store.rows[&top];
-        let copy = conflict_path(&row.entry, Detail::Short).unwrap();
+        let copy = conflict_path(&row.entry, Detail::Short, ConflictPlace::Inbox).unwrap();
         world.write(0, copy.as_str(), file("top"), 1);
         world.settle();
         world.write(0, "top.txt", file("from afar"), 5);
@@ -439,7 +440,7 @@ fn a_copy_that_is_relied_on_again_outlives_its_delete() {
         world.write(1, "top.txt", file("old"), 1);
         world.settle();
         let row = &world.replicas[1].store.rows[&top];
-        let copy = conflict_path(&row.entry, Detail::Short).unwrap();
+        let copy = conflict_path(&row.entry, Detail::Short, ConflictPlace::Inbox).unwrap();
         world.write(0, copy.as_str(), file("old"), 1);
         world.write(0, "top.txt", file("new"), 2);
         world.settle();

@@ -23,7 +23,9 @@ use super::handle::{Directory, Kind, Mark, copy_bytes, new_file_mode, replacing_
 use super::hash::{Reading, read_now};
 use super::names;
 use super::outcome::{held_reason, outcome_of};
-use super::parents::{DEPTH_MAX, Missing, NEW_DIRECTORY_MODE, Parents, Spelled, spelled};
+use super::parents::{
+    DEPTH_MAX, Missing, NEW_DIRECTORY_MODE, Parents, Spelled, remove_empty_above, spelled,
+};
 use super::root::Root;
 use super::stage::Staged;
 use super::traits::{ExecutableBit, Spelling};
@@ -91,6 +93,9 @@ pub(crate) fn commit(root: &Root, batch: Vec<Ready>) -> Vec<(RelPath, Outcome)> 
     for (path, outcome) in &outcomes {
         if let Outcome::Done { stamp, kept } = outcome {
             root.own_writes.add(path.clone(), *stamp);
+            if stamp.is_none() && path.is_in_inbox() {
+                remove_empty_above(root, path);
+            }
             if let Some(kept) = kept {
                 root.own_writes.add(kept.path.clone(), Some(kept.stamp));
             }

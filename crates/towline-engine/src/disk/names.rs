@@ -2,7 +2,6 @@
 
 use std::ffi::OsStr;
 
-use towline_wire::rel_path::RelPath;
 use unicode_normalization::UnicodeNormalization;
 
 use super::traits::{Alphabet, Ends, Traits};
@@ -61,9 +60,9 @@ pub(super) fn possible_on_windows(name: &str) -> bool {
         && !numbered("LPT")
 }
 
-/// A path for people: valid text as it is, other bytes as `\xNN`.
-pub(crate) fn escaped(directory: Option<&RelPath>, name: &OsStr) -> String {
-    let mut shown = directory.map_or_else(String::new, |path| format!("{path}/"));
+/// A name for people: valid text as it is, other bytes as `\xNN`.
+pub(crate) fn escaped(name: &OsStr) -> String {
+    let mut shown = String::new();
     for chunk in name.as_encoded_bytes().utf8_chunks() {
         shown.push_str(chunk.valid());
         for byte in chunk.invalid() {

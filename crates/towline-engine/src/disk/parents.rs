@@ -16,6 +16,10 @@ use super::root::Root;
 /// processes start with about a thousand; deeper trees are held back with a reason.
 pub(super) const DEPTH_MAX: usize = 200;
 
+/// Deepest directory of a copy in the conflict inbox: what an entry in the deepest directory has above
+/// it, and the three levels that the inbox adds.
+pub(super) const COPY_DEPTH_MAX: usize = DEPTH_MAX + 3;
+
 /// Permissions of a directory that we make, before the umask.
 pub(super) const NEW_DIRECTORY_MODE: u32 = 0o777;
 
@@ -53,7 +57,12 @@ impl<'root> Parents<'root> {
     /// path that is too deep is `InvalidFilename`.
     pub(super) fn of(&mut self, path: &RelPath, missing: Missing) -> io::Result<&Directory> {
         let depth = path.depth() - 1;
-        if depth > DEPTH_MAX {
+        let depth_max = if path.is_in_inbox() {
+            COPY_DEPTH_MAX
+        } else {
+            DEPTH_MAX
+        };
+        if depth > depth_max {
             return Err(io::ErrorKind::InvalidFilename.into());
         }
         self.keep_valid(path, depth);
@@ -109,6 +118,24 @@ impl<'root> Parents<'root> {
     }
 }
 
+/// Removes the directories above a path of the conflict inbox that hold nothing, up to the inbox itself.
+/// They are no entries, so nobody need know; one that is still in use stays.
+pub(super) fn remove_empty_above(root: &Root, copy: &RelPath) {
+    let mut parents = Parents::new(root);
+    let mut above = copy.parent();
+    while let Some(directory) = above.filter(|directory| directory.depth() > INBOX_DEPTH) {
+        let removed = parents
+            .of(&directory, Missing::Refuse)
+            .and_then(|parent| parent.remove_directory(directory.file_name()));
+        if removed.is_err() {
+            return;
+        }
+        above = directory.parent();
+    }
+}
+
+/// Components of the inbox's own path.
+const INBOX_DEPTH: usize = 2;
 /// What lies at a path on a filesystem that answers to other spellings.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Spelled {

@@ -16,6 +16,7 @@ use towline_core::io::{Age, RootFault};
 use towline_core::records::RootPath;
 use towline_wire::ids::{ContentHash, DeviceId, FolderId};
 use towline_wire::rel_path::MARKER_DIRECTORY;
+use towline_wire::rel_path::inbox::INBOX_DIRECTORY;
 
 use super::age;
 use super::handle::{Directory, Identity, Kind, new_file_mode};
@@ -127,6 +128,8 @@ impl Root {
         probe(&towline)?;
         let temporary = open_or_make(&towline, TEMPORARY_DIRECTORY)?;
         stage::clean(&temporary).map_err(|fault| fault_of(&fault))?;
+        // It is watched from the beginning.
+        open_or_make(&towline, INBOX_DIRECTORY)?;
         let traits = Traits::of(&temporary);
         Ok(Self {
             path: place,

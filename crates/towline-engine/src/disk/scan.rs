@@ -10,6 +10,9 @@
 //! A scan yields a page at a time and holds no thread between pages. It never writes, and never
 //! decides what a difference means. Files that change while they are read are left out and named at
 //! the end as restless.
+//!
+//! Of the marker directory only the conflict inbox is walked, and of that only copies are looked at:
+//! its directories are no entries, and nothing else there is ours to tell of.
 
 mod cursor;
 
@@ -22,12 +25,15 @@ use towline_core::folder::rules::{Rules, Shape};
 use towline_core::io::{Found, HeldBack, HeldReason, PageEnd, RootFault, ScanScope};
 use towline_core::records::OurRow;
 use towline_wire::entry::{Content, SymlinkTarget};
+use towline_wire::rel_path::inbox::may_hold_copies;
 use towline_wire::rel_path::{MARKER_DIRECTORY, RelPath};
 
 use super::handle::{Directory, Kind, Listed, Mark};
 use super::hash::{Reading, SHARED_BYTES_MIN, read_settled, read_settled_shared};
 use super::names;
-use super::parents::{DEPTH_MAX, Missing, Parents, Spelled, proves_absence, spelled};
+use super::parents::{
+    COPY_DEPTH_MAX, DEPTH_MAX, Missing, Parents, Spelled, proves_absence, spelled,
+};
 use super::pool::Pool;
 use super::root::{self, Root};
 use super::rows::KnownRows;
@@ -79,7 +85,7 @@ pub(crate) struct Scan {
 
 /// A directory in the middle of being walked.
 struct Frame {
-    path: Option<RelPath>,
+    place: Arc<Place>,
     directory: Arc<Directory>,
     items: std::vec::IntoIter<Item>,
 }
@@ -87,12 +93,40 @@ struct Frame {
 impl Frame {
     /// Where an item stands in the order of all paths.
     fn full_key(&self, item: &Item) -> Vec<u8> {
-        let mut key = self
-            .path
-            .as_ref()
-            .map_or_else(Vec::new, |path| format!("{path}/").into());
+        let mut key = self.place.0.clone().into_bytes();
         key.extend_from_slice(&item.key);
         key
+    }
+}
+
+/// A directory as text: empty for the root, else with a `/` at its end. The way into the conflict inbox
+/// can be one, which is no path.
+struct Place(String);
+
+impl Place {
+    fn of(directory: Option<&RelPath>) -> Self {
+        Self(directory.map_or_else(String::new, |directory| format!("{directory}/")))
+    }
+
+    /// The entry with this name; `None` when that is no path.
+    fn child(&self, name: &OsString) -> Option<RelPath> {
+        RelPath::parse(format!("{}{}", self.0, name.to_str()?)).ok()
+    }
+
+    /// The directory with this name, if it is on the way into the inbox or within.
+    fn way(&self, name: &OsString) -> Option<Self> {
+        let way = format!("{}{}/", self.0, name.to_str()?);
+        may_hold_copies(&way).then_some(Self(way))
+    }
+
+    fn is_ours(&self) -> bool {
+        self.0
+            .strip_prefix(MARKER_DIRECTORY)
+            .is_some_and(|rest| rest.starts_with('/'))
+    }
+
+    fn depth(&self) -> usize {
+        self.0.split_terminator('/').count()
     }
 }
 
@@ -227,10 +261,10 @@ impl Scan {
                 }
                 Some(item) => {
                     let directory = Arc::clone(&frame.directory);
-                    let parent = frame.path.clone();
+                    let place = Arc::clone(&frame.place);
                     match item.act {
-                        Act::Look => self.look(&directory, parent.as_ref(), &item.name),
-                        Act::Descend => self.descend(&directory, parent.as_ref(), &item.name),
+                        Act::Look => self.look(&directory, &place, &item.name),
+                        Act::Descend => self.descend(&directory, &place, &item.name),
                     }
                 }
             }
@@ -244,11 +278,11 @@ impl Scan {
         let items = list(self.root.top()).map_err(|fault| root::fault_of(&fault))?;
         let items: Vec<Item> = items
             .into_iter()
-            .filter(|item| item.name != MARKER_DIRECTORY)
+            .filter(|item| item.name != MARKER_DIRECTORY || item.act == Act::Descend)
             .collect();
         let directory = Arc::clone(self.root.top());
         self.frames.push(Frame {
-            path: None,
+            place: Arc::new(Place::of(None)),
             directory,
             items: items.into_iter(),
         });
@@ -288,10 +322,15 @@ impl Scan {
                     name,
                     act: Act::Descend,
                 };
+                let items = if path.is_in_inbox() {
+                    vec![look]
+                } else {
+                    vec![look, descend]
+                };
                 self.frames.push(Frame {
-                    path: parent,
+                    place: Arc::new(Place::of(parent.as_ref())),
                     directory,
-                    items: vec![look, descend].into_iter(),
+                    items: items.into_iter(),
                 });
             }
             // Nothing can lie there: what our rows have is left to the end of the target.
@@ -303,6 +342,9 @@ impl Scan {
     /// Directories above a target that we do not know yet are found with it, so that what lies in
     /// them never comes before them.
     fn look_at_ancestors(&mut self, path: &RelPath) {
+        if path.is_in_inbox() {
+            return;
+        }
         let mut unknown = Vec::new();
         let mut above = path.parent();
         while let Some(directory) = above {
@@ -333,9 +375,11 @@ impl Scan {
     }
 
     /// Compares one name with its row.
-    fn look(&mut self, directory: &Arc<Directory>, parent: Option<&RelPath>, name: &OsString) {
-        let Some(path) = child(parent, name) else {
-            self.hold_back(parent, name, HeldReason::Name);
+    fn look(&mut self, directory: &Arc<Directory>, place: &Place, name: &OsString) {
+        let Some(path) = place.child(name) else {
+            if !place.is_ours() {
+                self.hold_back(place, name, HeldReason::Name);
+            }
             return;
         };
         let mark = match directory.mark(path.file_name()) {
@@ -356,6 +400,7 @@ impl Scan {
             return;
         }
         match mark.kind {
+            Kind::Directory if path.is_in_inbox() => self.hold_back_known(&path, HeldReason::Kind),
             Kind::Directory => self.page.found.push(found_directory(path, &mark)),
             Kind::Symlink => self.look_at_link(directory, path, &mark),
             Kind::File => {
@@ -398,9 +443,12 @@ impl Scan {
         }
     }
 
-    fn descend(&mut self, directory: &Directory, parent: Option<&RelPath>, name: &OsString) {
+    fn descend(&mut self, directory: &Directory, place: &Place, name: &OsString) {
+        if let Some(way) = place.way(name) {
+            return self.descend_in_inbox(directory, way, name);
+        }
         // A name that is no path was held back when it was looked at.
-        let Some(path) = child(parent, name) else {
+        let Some(path) = place.child(name).filter(|path| !path.is_in_inbox()) else {
             return;
         };
         if self.rules.ignore_in_place(&path, Shape::Directory) {
@@ -413,13 +461,39 @@ impl Scan {
         let opened = directory.open_directory(path.file_name());
         match opened.and_then(|directory| Ok((list(&directory)?, directory))) {
             Ok((items, directory)) => self.frames.push(Frame {
-                path: Some(path),
+                place: Arc::new(Place::of(Some(&path))),
                 directory: Arc::new(directory),
                 items: items.into_iter(),
             }),
             // No directory (any more): rows below it are not met, and confirmed like any other.
             Err(fault) if proves_absence(&fault) => {}
             Err(_) => self.hold_back_known(&path, HeldReason::Unreadable),
+        }
+    }
+
+    fn descend_in_inbox(&mut self, directory: &Directory, way: Place, name: &OsString) {
+        if way.depth() > COPY_DEPTH_MAX {
+            return;
+        }
+        let opened = name
+            .to_str()
+            .ok_or_else(|| io::Error::from(io::ErrorKind::NotFound))
+            .and_then(|name| directory.open_directory(name));
+        match opened.and_then(|directory| Ok((list(&directory)?, directory))) {
+            Ok((items, directory)) => self.frames.push(Frame {
+                place: Arc::new(way),
+                directory: Arc::new(directory),
+                items: items.into_iter(),
+            }),
+            Err(fault) if proves_absence(&fault) => {}
+            // Unknown, with all copies that lie below it.
+            Err(_) => {
+                self.page.held_back.push(HeldBack {
+                    path: way.0.trim_end_matches('/').to_owned(),
+                    reason: HeldReason::Unreadable,
+                });
+                self.cursor.skip_all_in(&way.0);
+            }
         }
     }
 
@@ -530,9 +604,9 @@ impl Scan {
         self.cursor.skip_below(path);
     }
 
-    fn hold_back(&mut self, parent: Option<&RelPath>, name: &OsString, reason: HeldReason) {
+    fn hold_back(&mut self, place: &Place, name: &OsString, reason: HeldReason) {
         self.page.held_back.push(HeldBack {
-            path: names::escaped(parent, name),
+            path: format!("{}{}", place.0, names::escaped(name)),
             reason,
         });
     }
@@ -590,14 +664,6 @@ fn open_directory(root: &Root, path: &RelPath) -> io::Result<Directory> {
     Parents::new(root)
         .of(path, Missing::Refuse)?
         .open_directory(path.file_name())
-}
-
-fn child(parent: Option<&RelPath>, name: &OsString) -> Option<RelPath> {
-    let name = name.to_str()?;
-    match parent {
-        Some(parent) => parent.join(name).ok(),
-        None => RelPath::parse(name).ok(),
-    }
 }
 
 fn is_listed(root: &Root, parents: &mut Parents<'_>, path: &RelPath) -> io::Result<bool> {

@@ -3,6 +3,7 @@
 mod commit;
 #[cfg(target_os = "linux")]
 mod hostile;
+mod inbox;
 #[cfg(unix)]
 mod kill;
 mod place;

@@ -19,7 +19,7 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 use serde::{Deserialize, Serialize};
 use towline_core::io::{Expected, Step};
 use towline_core::records::DiskStamp;
-use towline_core::versions::{Kept, VersionId, day_of};
+use towline_core::versions::{Kept, NEVER, VersionId, day_of};
 use towline_wire::entry::UnixNanos;
 use towline_wire::rel_path::{MARKER_DIRECTORY, RelPath};
 
@@ -28,10 +28,12 @@ use super::parents::{Parents, proves_absence};
 use super::pool::lock;
 use super::root::Root;
 
+mod decide;
 mod moment;
 mod prune;
 mod restore;
 
+pub(crate) use decide::{Case, Choice};
 pub(crate) use moment::BroughtBack;
 pub(crate) use restore::RestoreFault;
 
@@ -94,7 +96,7 @@ struct Day {
     next: u64,
 }
 
-/// One line of names.
+/// One line of names. A copy in the conflict inbox is a version of the path that it lost.
 #[derive(Debug, Serialize, Deserialize)]
 struct Line {
     number: u64,
@@ -246,11 +248,15 @@ impl State {
         let mut text = Vec::new();
         let mut numbers = BTreeMap::new();
         for (path, stamp) in paths {
+            let (path_kept, since) = match path.conflicted() {
+                Some(conflicted) => (conflicted, NEVER),
+                None => ((*path).clone(), stamp.ctime),
+            };
             let line = Line {
                 number: today.next,
                 kept: kept.0,
-                since: stamp.ctime.0,
-                path: (*path).clone(),
+                since: since.0,
+                path: path_kept,
             };
             serde_json::to_writer(&mut text, &line)?;
             text.push(b'\n');

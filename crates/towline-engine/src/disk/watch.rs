@@ -1,10 +1,10 @@
 //! Listens to the system's file events below one root and turns them into hints.
 //!
 //! A hint is a path in the folder, or "events were lost". What happens in the marker directory is
-//! ours and ignored. Events are never trusted for what happened, only for where to look; when the
-//! system cannot watch (a limit, a network filesystem) the caller looks at everything from time to
-//! time instead. Linux has a leaf file of its own, because there every directory is watched by itself
-//! and has to be followed when it moves.
+//! ours and ignored, but for copies in the conflict inbox. Events are never trusted for what happened,
+//! only for where to look; when the system cannot watch (a limit, a network filesystem) the caller
+//! looks at everything from time to time instead. Linux has a leaf file of its own, because there every
+//! directory is watched by itself and has to be followed when it moves.
 
 #[cfg(target_os = "linux")]
 mod inotify;

@@ -40,9 +40,9 @@ pub struct ConflictView {
 pub struct SideView {
     /// Where its bytes lie in the folder; names it in a choice.
     pub path: String,
-    /// The device that wrote it.
+    /// The device that wrote it; the first characters of its id where nobody knows more.
     pub device: String,
-    /// `file` or `symlink`.
+    /// `file` or `symlink`; of what lies at the path also `directory`.
     pub kind: String,
     /// Length in bytes; 0 for a symlink.
     #[ts(type = "number")]
@@ -58,16 +58,16 @@ pub struct SideView {
 pub enum KeepView {
     /// What lies at the path; the others go to the versions.
     Winner,
-    /// A loser takes the path; the winner goes to the versions, other losers too.
+    /// A loser takes the path; the winner goes to the versions, other losers too. Not for all at once.
     Loser {
         /// Its `path`.
         path: String,
     },
-    /// All: losers become files beside the winner.
+    /// All: losers become files beside the winner, named after their author and bytes.
     All,
 }
 
-/// The beginning of a file's bytes, to look at.
+/// The beginning of a file's bytes, or a symlink's text, to look at.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
 pub struct PreviewView {
     /// `text` (then `text` is there), `image` (then `data_url` is there) or `other`.

@@ -1,5 +1,7 @@
 //! From the core's snapshot to a view, and from a shell's command to the core's.
 
+mod conflicts;
+
 use std::collections::BTreeMap;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
@@ -31,6 +33,8 @@ use super::{
     PathView, PeerView, RestoringView, Secret, ServerStateView, ServerView, StoreCondition,
     SymbolView, TransferView, VersionView, View, ViewError,
 };
+
+pub(crate) use conflicts::{AskedOfInbox, conflict_fault, conflicts, preview};
 
 /// What a view shows that the core does not know.
 #[derive(Debug)]
@@ -107,6 +111,8 @@ pub(crate) enum Asked {
     Device(Command),
     /// The version store of a folder on the disk.
     Past(FolderId, AskedOfPast),
+    /// The conflict inbox of a folder.
+    Inbox(FolderId, AskedOfInbox),
     /// The ignore rules of a folder, on the disk.
     Rules(FolderId, AskedOfRules),
     /// The index of a folder.
@@ -216,6 +222,18 @@ pub(crate) fn command(command: CommandView) -> Result<Asked, ViewError> {
             };
             return Ok(Asked::Past(folder_id(&folder)?, asked));
         }
+        CommandView::Conflicts {
+            folder,
+            after,
+            limit,
+        } => return conflicts::list(&folder, after, limit),
+        CommandView::Resolve { folder, path, keep } => {
+            return conflicts::decide(&folder, path, keep);
+        }
+        CommandView::Preview { folder, path } => {
+            let asked = AskedOfInbox::Preview(rel_path(path)?);
+            return Ok(Asked::Inbox(folder_id(&folder)?, asked));
+        }
         CommandView::Rules { folder } => {
             return Ok(Asked::Rules(folder_id(&folder)?, AskedOfRules::Show));
         }
@@ -257,9 +275,6 @@ pub(crate) fn command(command: CommandView) -> Result<Asked, ViewError> {
             };
             return Ok(Asked::Held(folder_id(&folder)?, asked));
         }
-        CommandView::Conflicts { .. }
-        | CommandView::Resolve { .. }
-        | CommandView::Preview { .. } => return Err(ViewError::new("unsupported")),
         CommandView::NameDevice { name } => Command::NameDevice(name),
         CommandView::StartPairing => Command::StartPairing,
         CommandView::JoinPairing { code } if code.reveal().trim_start().starts_with("towline:") => {
@@ -594,7 +609,7 @@ fn folder(summary: &FolderSummary, around: &Surroundings<'_>) -> FolderView {
         directories: summary.totals.directories,
         bytes: summary.totals.bytes,
         needs: summary.totals.needs,
-        conflicts: summary.conflicts,
+        conflicts: summary.totals.conflicts,
         transfer: around
             .transfers
             .get(&summary.record.id)

@@ -178,6 +178,7 @@ impl World {
             .tree
             .iter()
             .map(|(path, _)| path.clone())
+            .filter(|path| !path.is_in_inbox())
             .collect();
         self.dice.pick(&paths).cloned()
     }
@@ -188,6 +189,7 @@ impl World {
             .tree
             .iter()
             .filter(|(_, node)| matches!(node.kind, Kind::File { .. }))
+            .filter(|(path, _)| !path.is_in_inbox())
             .map(|(path, _)| path.clone())
             .collect();
         self.dice.pick(&paths).cloned()

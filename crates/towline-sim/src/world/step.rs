@@ -401,7 +401,7 @@ fn put_in_place(tree: &mut Tree, step: &Step, made: Option<Kind>, care: &Care) -
 
 /// Makes the directories above a path; `false` when something else lies in the way.
 fn make_parents(tree: &mut Tree, path: &RelPath) -> bool {
-    let Some(parent) = path.parent() else {
+    let Some(parent) = path.parent().filter(|_| !path.is_in_inbox()) else {
         return true;
     };
     match tree.get(&parent) {

@@ -1,6 +1,8 @@
 //! Random requests, to the durable store and the one in memory: every answer must be the same, also
 //! after closing and opening, and readers must see what the rows say.
 
+use std::collections::BTreeMap;
+
 use proptest::collection::{btree_set, vec};
 use proptest::prelude::*;
 use proptest::sample::select;
@@ -8,7 +10,7 @@ use towline_core::folder::rules::RulesMark;
 use towline_core::io::{BatchId, IndexOf, NeedsOf, StoreReply, StoreRequest};
 use towline_core::records::{BrakeRecord, Braking, OurRow, Reach, StoreOp};
 use towline_store::memory::MemoryStore;
-use towline_store::{Opened, Records, Store};
+use towline_store::{Conflict, Opened, Records, Store};
 use towline_wire::entry::{Content, Entry};
 use towline_wire::ids::{DeviceId, FolderId, Incarnation, Sequence};
 use towline_wire::limits::VERSION_COUNTER_MAX;
@@ -109,6 +111,32 @@ fn readers_see_the_rows(store: &Store, model: &MemoryStore, id: FolderId) {
             direct
         );
     }
+    let mut conflicts: BTreeMap<RelPath, Vec<OurRow>> = BTreeMap::new();
+    for row in &live {
+        if let Some(path) = row.entry.path.conflicted() {
+            conflicts.entry(path).or_default().push(row.clone());
+        }
+    }
+    let mut paged: Vec<Conflict> = Vec::new();
+    loop {
+        let after = paged.last().map(|conflict| &conflict.path);
+        let page = reader.conflicts(id, after, 1).unwrap();
+        if page.is_empty() {
+            break;
+        }
+        paged.extend(page);
+    }
+    for conflict in &paged {
+        let there = live.iter().find(|row| row.entry.path == conflict.path);
+        assert_eq!(conflict.winner.as_ref(), there);
+        let found = reader.conflict(id, &conflict.path).unwrap();
+        assert_eq!(found.as_ref(), Some(conflict));
+    }
+    let found: BTreeMap<RelPath, Vec<OurRow>> = paged
+        .into_iter()
+        .map(|conflict| (conflict.path, conflict.copies))
+        .collect();
+    assert_eq!(found, conflicts);
     for number in 0..4 {
         let mut found: Vec<RelPath> = reader
             .paths_with_content(id, hash(number), IndexOf::Everything, 100)
@@ -285,6 +313,10 @@ fn paths() -> impl Strategy<Value = RelPath> {
         "b/ü",
         "z/deep/er",
         "\u{10FFFF}",
+        ".towline/conflicts/a/.conflict-abcdefgh-000001",
+        ".towline/conflicts/a/.conflict-abcdefgh-000002",
+        ".towline/conflicts/a/b/.conflict-abcdefgh-000001",
+        ".towline/conflicts/a-/.conflict-bbcdefgh-000001",
     ];
     select(names).prop_map(path)
 }

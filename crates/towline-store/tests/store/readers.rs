@@ -70,6 +70,55 @@ fn a_directory_lists_only_its_own_live_children() {
 }
 
 #[test]
+fn conflicts_are_listed_by_path_with_all_their_copies() {
+    let (_home, mut store) = new_store();
+    let copy = |at: &str, digits: &str| path(at).in_inbox(device(7), digits).unwrap();
+    let names = ["a", "a/b", "a-b", "gone"];
+    let mut rows: Vec<_> = names[..3]
+        .iter()
+        .zip(1..)
+        .map(|(at, number)| our(entry(at, &[(1, 1)], bytes(1, 1)), number))
+        .collect();
+    for (at, number) in names.iter().zip(10..) {
+        let one = copy(at, "000001");
+        rows.push(our(entry(one.as_str(), &[(1, 1)], bytes(2, 1)), number));
+        let two = copy(at, "000002");
+        rows.push(our(
+            entry(two.as_str(), &[(1, 1)], Content::Absent),
+            number + 10,
+        ));
+    }
+    let other = copy("a", "000003");
+    rows.push(our(entry(other.as_str(), &[(1, 1)], bytes(3, 1)), 50));
+    let sums = persist(
+        &mut store,
+        vec![StoreOp::PutFolder(folder_record(1)), put_ours(rows)],
+    );
+    assert_eq!((sums[0].1.files, sums[0].1.conflicts), (3, 4));
+    let mut reader = store.reader().unwrap();
+    let listed = reader.conflicts(folder(1), None, 9).unwrap();
+    let shown: Vec<_> = listed
+        .iter()
+        .map(|one| (one.path.as_str(), one.winner.is_some(), one.copies.len()))
+        .collect();
+    // In the order of the inbox: what is below a path comes after the path's own copies.
+    let expected = [
+        ("a-b", true, 1),
+        ("a", true, 2),
+        ("a/b", true, 1),
+        ("gone", false, 1),
+    ];
+    assert_eq!(shown, expected);
+    let rest = reader.conflicts(folder(1), Some(&path("a")), 1).unwrap();
+    assert_eq!(rest, listed[2..3]);
+    assert_eq!(
+        reader.conflict(folder(1), &path("a")).unwrap(),
+        Some(listed[1].clone())
+    );
+    assert_eq!(reader.conflict(folder(1), &path("b")).unwrap(), None);
+}
+
+#[test]
 fn a_directory_is_listed_page_by_page_with_what_only_peers_have() {
     let (_home, mut store) = new_store();
     let ours = ["a", "a-b", "a/in", "a0", "c"];

@@ -205,6 +205,7 @@ fn our_rows_come_back_exactly_and_in_the_asked_order() {
             symlinks: 1,
             bytes: 111,
             needs: 0,
+            conflicts: 0,
             local_changes: 0,
         };
         assert_eq!(sums, [(folder(1), all)]);
@@ -242,6 +243,7 @@ fn a_row_put_again_moves_the_sums_and_its_place_in_the_index() {
             symlinks: 1,
             bytes: 12,
             needs: 0,
+            conflicts: 0,
             local_changes: 0,
         };
         assert_eq!(sums, [(folder(1), all)]);

@@ -48,7 +48,7 @@ bytes: number,
  */
 needs: number, 
 /**
- * Conflict copies made since the start.
+ * Paths in conflict: with versions that wait for a decision.
  */
 conflicts: number, 
 /**

@@ -9,11 +9,11 @@ export type SideView = {
  */
 path: string, 
 /**
- * The device that wrote it.
+ * The device that wrote it; the first characters of its id where nobody knows more.
  */
 device: string, 
 /**
- * `file` or `symlink`.
+ * `file` or `symlink`; of what lies at the path also `directory`.
  */
 kind: string, 
 /**

@@ -10,7 +10,9 @@ export type ViewError = {
  * `root_no_access`, `root_read_only`, `code_letter`, `code_length`, `code_host`, `link`,
  * `setting`, `mode`, `paused`, `not_braked`, `id`, `malformed`, `stopping`, `path`, `version`,
  * `unknown_version`, `folder_paused`, `version_directory`, `version_parent`, `version_changing`,
- * `rules_too_long`, `rules_disk_full`, `rules_read_only`, `rules_no_access`, or `version_` and the reason of an entry that is held back.
+ * `rules_too_long`, `rules_disk_full`, `rules_read_only`, `rules_no_access`, `choice`,
+ * `unknown_conflict`, `conflict_directory`, `conflict_parent`, `conflict_changing`, or `version_` or
+ * `conflict_` and the reason of an entry that is held back.
  */
 code: string, 
 /**

@@ -82,7 +82,7 @@ impl Person {
             0 => 200_000 + seed.below(900_000),
             _ => seed.below(5000),
         };
-        let len = usize::try_from(len).expect("small");
+        let len = usize::try_from(len).map_err(io::Error::other)?;
         let bytes = ledger.fresh(len, seed);
         let aside = self.aside();
         fs::write(&aside, &bytes)?;
@@ -126,7 +126,7 @@ impl Person {
         let (mut file, old) = open(path)?;
         let mtime = file.metadata()?.modified()?;
         let mut more = ledger.head();
-        let len = usize::try_from(seed.below(300)).expect("small");
+        let len = usize::try_from(seed.below(300)).map_err(io::Error::other)?;
         more.extend(seed.bytes(len));
         let new = [&old[..], &more].concat();
         ledger.wrote(&new, &self.name, path);

@@ -24,12 +24,19 @@ pub(crate) enum Lying {
     Symlink(PathBuf),
 }
 
-/// Everything below `root` but Towline's own directory, by relative path.
+/// Everything below `root`, by relative path; of Towline's own directory only the copies in the conflict
+/// inbox.
 pub(crate) fn read(root: &Path) -> BTreeMap<PathBuf, Lying> {
     let mut found = BTreeMap::new();
+    read_into(root, Path::new(INBOX), &mut found);
+    // Its directories are no entries.
+    found.retain(|_, lying| *lying != Lying::Directory);
     read_into(root, Path::new(""), &mut found);
     found
 }
+
+/// The conflict inbox of a root.
+pub(crate) const INBOX: &str = ".towline/conflicts";
 
 fn read_into(root: &Path, below: &Path, found: &mut BTreeMap<PathBuf, Lying>) {
     let entries = match fs::read_dir(root.join(below)) {
@@ -68,6 +75,15 @@ fn read_one(path: &Path) -> Option<Lying> {
         executable: metadata.permissions().mode() & 0o100 != 0,
         mtime: metadata.mtime(),
     })
+}
+
+/// What lies there, as text.
+pub(crate) fn text_of(lying: &Lying) -> String {
+    match lying {
+        Lying::File { bytes, .. } => String::from_utf8_lossy(bytes).into_owned(),
+        Lying::Directory => "a directory".to_owned(),
+        Lying::Symlink(target) => target.display().to_string(),
+    }
 }
 
 /// The first difference between two trees, in words.
@@ -227,10 +243,12 @@ pub(crate) fn settle_all(all: &[(&Device, &Path)]) {
     panic!("not equal in time: {last}; {folders:#?}");
 }
 
-/// How many files lie below a root.
+/// How many files lie below a root; copies in the conflict inbox are none.
 pub(crate) fn files_in(root: &Path) -> u64 {
-    let is_file = |lying: &Lying| matches!(lying, Lying::File { .. });
-    read(root).into_values().filter(is_file).count() as u64
+    let files = read(root)
+        .into_iter()
+        .filter(|(path, lying)| !path.starts_with(INBOX) && matches!(lying, Lying::File { .. }));
+    files.count() as u64
 }
 
 /// Files that lie there and are not yet in the device's view.

@@ -57,6 +57,10 @@ pub(crate) fn symlink(text: &str) -> Content {
     }
 }
 
+fn parent_entry(at: &RelPath) -> Option<RelPath> {
+    at.parent().filter(|_| !at.is_in_inbox())
+}
+
 #[derive(Debug, Default)]
 pub(crate) struct Store {
     pub(crate) rows: BTreeMap<RelPath, OurRow>,
@@ -284,9 +288,10 @@ impl Disk {
             .is_some_and(|node| node.content == Content::Directory)
     }
 
-    /// Makes what is missing above a path; `false` where something else is in the way.
+    /// Makes what is missing above a path; `false` where something else is in the way. Directories in
+    /// the conflict inbox are no entries.
     fn make_parents(&mut self, at: &RelPath) -> bool {
-        let Some(parent) = at.parent() else {
+        let Some(parent) = parent_entry(at) else {
             return true;
         };
         if !self.nodes.contains_key(&parent) && self.make_parents(&parent) {
@@ -773,7 +778,7 @@ impl World {
         let target = path(text);
         let disk = &mut self.replicas[at].disk;
         let mut parents: Vec<RelPath> =
-            std::iter::successors(target.parent(), RelPath::parent).collect();
+            std::iter::successors(parent_entry(&target), RelPath::parent).collect();
         parents.reverse();
         for parent in parents {
             if !disk.is_directory(&parent) {

@@ -84,7 +84,18 @@ impl Cursor {
 
     /// Passes over every row below a directory.
     pub(super) fn skip_below(&mut self, directory: &RelPath) {
-        while self.next_below(directory).is_some() {}
+        self.skip_all_in(&format!("{directory}/"));
+    }
+
+    /// Passes over every row whose path begins with a text.
+    pub(super) fn skip_all_in(&mut self, place: &str) {
+        loop {
+            self.fill();
+            match self.ahead.front() {
+                Some(row) if row.entry.path.as_str().starts_with(place) => self.ahead.pop_front(),
+                Some(_) | None => return,
+            };
+        }
     }
 
     fn fill(&mut self) {

@@ -105,6 +105,7 @@ fn give_away(place: &TestRoot) {
             place.directory.path().to_owned(),
             place.at(".towline"),
             place.at(".towline/tmp"),
+            place.at(".towline/conflicts"),
         ];
         for path in all.iter().chain([&place.at(".towline/folder")]) {
             chown(path, Some(NOBODY), None).unwrap();

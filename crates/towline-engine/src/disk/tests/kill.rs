@@ -62,7 +62,7 @@ fn a_process_to_be_killed() {
                 "{path}: {outcome:?}"
             );
         }
-        if round == 0 {
+        if round == 1 {
             eprintln!("begun");
         }
     }

@@ -17,6 +17,7 @@ use std::{fs, io};
 use rustix::event::{EventfdFlags, PollFd, PollFlags, eventfd, poll};
 use rustix::fs::inotify::{self, CreateFlags, ReadFlags, Reader, WatchFlags};
 use rustix::io::Errno;
+use towline_wire::rel_path::inbox::inbox;
 use towline_wire::rel_path::{MARKER_DIRECTORY, RelPath};
 
 use super::{Hint, Stage, WatchFault};
@@ -263,7 +264,11 @@ impl Tree {
             let Some(path) = self.path_of(above) else {
                 continue;
             };
-            let names = directories_in(&path, above == self.root);
+            let mut names = directories_in(&path, above == self.root);
+            if above == self.root {
+                // All that is watched of the marker directory, as if it lay in the root itself.
+                names.insert(inbox().trim_end_matches('/').to_owned());
+            }
             let known = self.nodes.get(&above).map(|node| &node.below);
             let gone: Vec<String> = known
                 .into_iter()

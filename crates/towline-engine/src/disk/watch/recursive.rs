@@ -4,7 +4,7 @@ use std::path::Path;
 
 use notify::event::{AccessKind, AccessMode, EventKind, ModifyKind, RenameMode};
 use notify::{Config, ErrorKind, RecommendedWatcher, RecursiveMode, Watcher as _};
-use towline_wire::rel_path::{MARKER_DIRECTORY, RelPath};
+use towline_wire::rel_path::RelPath;
 
 use super::{Hint, Stage, WatchFault};
 use crate::tasks::Tasks;
@@ -80,9 +80,6 @@ fn hint_at(root: &Path, path: &Path, stage: Stage) -> Option<Hint> {
         let Some(name) = component.as_os_str().to_str() else {
             break;
         };
-        if text.is_empty() && name == MARKER_DIRECTORY {
-            return None;
-        }
         if !text.is_empty() {
             text.push('/');
         }
@@ -95,6 +92,7 @@ fn hint_at(root: &Path, path: &Path, stage: Stage) -> Option<Hint> {
             Hint::Lost
         });
     }
+    // What is no path is ours, or cannot be synced.
     let path = RelPath::parse(text).ok()?;
     Some(Hint::At(path, stage))
 }
@@ -110,6 +108,9 @@ mod tests {
         let path = |text: &str| Some(Hint::At(RelPath::parse(text).unwrap(), Stage::Underway));
         assert_eq!(at("/r/.towline/tmp/new-1"), None);
         assert_eq!(at("/r/.towline"), None);
+        assert_eq!(at("/r/.towline/conflicts/a"), None);
+        let copy = ".towline/conflicts/a/.conflict-abcdefgh-0123ab";
+        assert_eq!(at(&format!("/r/{copy}")), path(copy));
         assert_eq!(at("/r/a/.towline"), path("a/.towline"));
         assert_eq!(at("/r/a/b"), path("a/b"));
         assert_eq!(at("/r"), Some(Hint::Root));

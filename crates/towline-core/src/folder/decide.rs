@@ -147,6 +147,8 @@ impl Folder {
                 continue;
             };
             self.look.step_ended(&path);
+            // What the disk said of an earlier try is no longer so, unless it says it again.
+            self.look.accept(&path);
             if let Some(keep) = &end.planned.step.keep {
                 self.look.step_ended(keep);
             }
@@ -163,9 +165,6 @@ impl Folder {
             self.walk.want();
         }
         self.applied += settled.done.len() as u64;
-        for path in &settled.done {
-            self.look.accept(path);
-        }
         for (path, reason) in settled.refused {
             self.look.refuse(path, reason);
         }

@@ -80,3 +80,24 @@ fn what_a_peer_took_back_is_not_held_back_any_more() {
     world.assert_agreed();
     assert_eq!(held_back(&world), []);
 }
+
+#[test]
+fn what_was_refused_is_not_told_when_it_is_no_longer_why_it_fails() {
+    let mut world = World::new(2, 1);
+    let refuses = &mut world.replicas[1].disk.refuses;
+    refuses.insert(path("a"), HeldReason::Unwritable);
+    world.write(0, "a", file("locked"), 1);
+    while world.step() {}
+    assert_eq!(
+        held_back(&world),
+        [("a".to_owned(), HeldReason::Unwritable)]
+    );
+    world.replicas[1].disk.refuses.clear();
+    // The bytes went, and nobody has seen it yet.
+    world.replicas[0].disk.nodes.remove(&path("a"));
+    let tries = world.replicas[1].disk.steps;
+    world.advance_to(world.now.after(Duration::from_secs(2)));
+    while world.step() {}
+    assert!(world.replicas[1].disk.steps > tries, "it is tried again");
+    assert_eq!(held_back(&world), []);
+}

@@ -57,6 +57,13 @@ enum Brakes {
     Tight,
 }
 
+/// What a person says of what waits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Decision {
+    GoesOn,
+    Undone,
+}
+
 /// Whether somebody undid another's change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Undone {
@@ -89,6 +96,14 @@ const BRAKES_PERCENT: usize = 30;
 
 /// Entries that one device may take away where brakes are tight.
 const TIGHT: u32 = 3;
+
+/// Decisions on what waits that people draw, one after the other: 12. One may bring the next question to
+/// another device.
+const DECISIONS: usize = 12;
+
+/// Rounds in which everybody then says yes to all that waits: 12. A yes is no write of its own, so each
+/// lets what there is go one device further, and a world has five devices at most.
+const ROUNDS_OF_YES: usize = 12;
 
 /// Worlds in a hundred, of those whose people are peers from the beginning, in which the folder goes one
 /// way on a device.
@@ -236,30 +251,55 @@ impl World {
         self.habits.let_go.insert(seat);
     }
 
-    /// Everybody decides what waits: lets it go on, or undoes it.
+    /// Everybody decides what waits: lets it go on, or undoes it. Who undoes what undid a change of his own
+    /// may go on so for ever; in the end everybody says yes.
     pub(super) fn decide_brakes(&mut self) {
         if self.habits.brakes == Brakes::Loose {
             return;
         }
-        // One decision may bring the next question to another device.
-        for _ in 0..12 {
+        for _ in 0..DECISIONS {
             self.become_quiet();
-            let waits: Vec<(usize, DeviceId)> = (0..self.seats.len())
-                .flat_map(|seat| self.braked(seat).into_iter().map(move |peer| (seat, peer)))
-                .collect();
-            let (Some((seat, peer)), Some(folder)) = (waits.first().copied(), self.folder) else {
+            let Some((seat, peer)) = self.all_braked().first().copied() else {
                 return;
             };
-            self.note(format_args!("{seat} decides on {peer:?}"));
-            let command = if self.habits.dice.chance(50) {
-                Command::ReleaseBrake(folder, peer)
+            let decision = if self.habits.dice.chance(50) {
+                Decision::GoesOn
             } else {
+                Decision::Undone
+            };
+            self.decide_brake(seat, peer, decision);
+        }
+        for _ in 0..ROUNDS_OF_YES {
+            self.become_quiet();
+            let waits = self.all_braked();
+            if waits.is_empty() {
+                return;
+            }
+            for (seat, peer) in waits {
+                self.decide_brake(seat, peer, Decision::GoesOn);
+            }
+        }
+    }
+
+    fn decide_brake(&mut self, seat: usize, peer: DeviceId, decision: Decision) {
+        let Some(folder) = self.folder else { return };
+        self.note(format_args!("{seat} decides on {peer:?}"));
+        let command = match decision {
+            Decision::GoesOn => Command::ReleaseBrake(folder, peer),
+            Decision::Undone => {
                 self.habits.undone = Undone::Once;
                 Command::UndoBraked(folder, peer)
-            };
-            self.habits.let_go.extend(0..self.seats.len());
-            self.command(seat, command);
-        }
+            }
+        };
+        self.habits.let_go.extend(0..self.seats.len());
+        self.command(seat, command);
+    }
+
+    /// Who waits for a decision, and on whom.
+    fn all_braked(&self) -> Vec<(usize, DeviceId)> {
+        (0..self.seats.len())
+            .flat_map(|seat| self.braked(seat).into_iter().map(move |peer| (seat, peer)))
+            .collect()
     }
 
     fn braked(&self, seat: usize) -> Vec<DeviceId> {

@@ -285,7 +285,9 @@ fn conflicts_stay(world: &World) -> Option<Broken> {
 fn nothing_strays(world: &World) -> Option<Broken> {
     for (number, seat) in world.seats.iter().enumerate() {
         let tree = &seat.tree;
-        if let Some(left) = tree.temporary.first() {
+        // What a disk cannot hold is tried once after each start, and its bytes may come slowly.
+        let used = seat.used_temporary();
+        if let Some(left) = tree.temporary.iter().find(|left| !used.contains(left)) {
             let what = format!("{number} has the temporary file {left}");
             return Some((Rule::NoLitter, what));
         }

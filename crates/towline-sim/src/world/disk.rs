@@ -141,12 +141,14 @@ impl World {
 impl Seat {
     /// A root that is opened has no temporary files but those of steps under way.
     fn clean(&mut self) {
-        let used: BTreeSet<u64> = self
-            .applying
-            .values()
-            .flat_map(Applying::temporary)
-            .collect();
+        let used = self.used_temporary();
         self.tree.temporary.retain(|number| used.contains(number));
+    }
+
+    /// Temporary files of steps under way.
+    pub(crate) fn used_temporary(&self) -> BTreeSet<u64> {
+        let steps = self.applying.values();
+        steps.flat_map(Applying::temporary).collect()
     }
 }
 

@@ -147,8 +147,9 @@ impl Folder {
                 continue;
             };
             self.look.step_ended(&path);
-            // What the disk said of an earlier try is no longer so, unless it says it again.
-            self.look.accept(&path);
+            if end.was_let() {
+                self.look.accept(&path);
+            }
             if let Some(keep) = &end.planned.step.keep {
                 self.look.step_ended(keep);
             }

@@ -53,6 +53,15 @@ impl Ended {
             Outcome::Stale | Outcome::NoSource | Outcome::NotEmpty | Outcome::Held(_) => true,
         }
     }
+
+    /// Whether the disk let it try, so that an earlier refusal is no longer why it fails. What found other
+    /// bytes there, or had none to write, has not come that far.
+    pub(crate) const fn was_let(&self) -> bool {
+        match self.outcome {
+            Outcome::Done { .. } | Outcome::NotEmpty => true,
+            Outcome::Stale | Outcome::NoSource | Outcome::Held(_) => false,
+        }
+    }
 }
 
 /// The paths whose rows [`settle`] needs for an outcome: its own, and that of what was kept.

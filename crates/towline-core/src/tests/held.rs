@@ -82,16 +82,44 @@ fn what_a_peer_took_back_is_not_held_back_any_more() {
 }
 
 #[test]
-fn what_was_refused_is_not_told_when_it_is_no_longer_why_it_fails() {
+fn a_directory_that_is_not_empty_is_not_told_as_one_that_could_not_be_written() {
+    let mut world = World::new(2, 1);
+    world.write(0, "d/x", file("x"), 1);
+    world.settle();
+    world.replicas[0]
+        .disk
+        .refuses
+        .insert(path("d/Y"), HeldReason::Name);
+    world.write(1, "d/Y", file("y"), 1);
+    world.settle();
+    world.replicas[1]
+        .disk
+        .refuses
+        .insert(path("d"), HeldReason::Unwritable);
+    world.delete(0, "d/x");
+    world.delete(0, "d");
+    while world.step() {}
+    assert_eq!(
+        held_back(&world),
+        [("d".to_owned(), HeldReason::Unwritable)]
+    );
+    world.replicas[1].disk.refuses.clear();
+    let tries = world.replicas[1].disk.steps;
+    world.advance_to(world.now.after(Duration::from_secs(2)));
+    while world.step() {}
+    assert!(world.replicas[1].disk.steps > tries, "it is tried again");
+    assert_eq!(held_back(&world), []);
+}
+
+#[test]
+fn a_try_that_had_no_bytes_to_write_says_nothing_of_the_name() {
     let mut world = World::new(2, 1);
     let refuses = &mut world.replicas[1].disk.refuses;
     refuses.insert(path("a"), HeldReason::Unwritable);
     world.write(0, "a", file("locked"), 1);
     while world.step() {}
-    assert_eq!(
-        held_back(&world),
-        [("a".to_owned(), HeldReason::Unwritable)]
-    );
+    let held = [("a".to_owned(), HeldReason::Unwritable)];
+    assert_eq!(held_back(&world), held);
     world.replicas[1].disk.refuses.clear();
     // The bytes went, and nobody has seen it yet.
     world.replicas[0].disk.nodes.remove(&path("a"));
@@ -99,5 +127,5 @@ fn what_was_refused_is_not_told_when_it_is_no_longer_why_it_fails() {
     world.advance_to(world.now.after(Duration::from_secs(2)));
     while world.step() {}
     assert!(world.replicas[1].disk.steps > tries, "it is tried again");
-    assert_eq!(held_back(&world), []);
+    assert_eq!(held_back(&world), held);
 }

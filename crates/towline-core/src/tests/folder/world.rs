@@ -89,7 +89,7 @@ pub(crate) struct Disk {
     applies: Vec<(ApplyId, VecDeque<Step>)>,
     pub(crate) events: VecDeque<DiskEvent>,
     pub(crate) fault: Option<RootFault>,
-    /// What it does not let anybody make.
+    /// What it does not let anybody make or remove.
     pub(crate) refuses: BTreeMap<RelPath, HeldReason>,
     pub(crate) echo: Echo,
     pub(crate) scans: u64,
@@ -280,9 +280,7 @@ impl Disk {
         if self.is_ignored(&step.path) || self.heeded.ignore(&step.path, made) {
             return Outcome::Held(HeldReason::Ignored);
         }
-        if let Some(reason) = self.refuses.get(&step.path)
-            && step.content != Content::Absent
-        {
+        if let Some(reason) = self.refuses.get(&step.path) {
             return Outcome::Held(*reason);
         }
         let lies = self.nodes.get(&step.path).cloned();

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use towline_core::folder::rules::RulesMark;
 use towline_core::io::{IndexOf, NeedsOf, PageEnd, StoreReply, StoreRequest};
 use towline_core::records::{
-    BrakeRecord, DeviceSettings, Elsewhere, FolderRecord, Need, OurRow, PeerRecord, Reach,
+    BrakeRecord, Contact, DeviceSettings, Elsewhere, FolderRecord, Need, OurRow, PeerRecord, Reach,
     Restored, RestoredFolder, StoreOp, Totals,
 };
 use towline_wire::entry::{Content, Entry};
@@ -36,6 +36,7 @@ struct Folder {
     needs: BTreeSet<RelPath>,
     needs_under: RulesMark,
     brakes: BTreeMap<DeviceId, BrakeRecord>,
+    contacts: BTreeMap<DeviceId, Contact>,
 }
 
 impl MemoryStore {
@@ -123,6 +124,9 @@ impl MemoryStore {
             StoreOp::PutBrakes { folder, brakes } => self.on(folder, |folder| {
                 folder.brakes.extend(brakes);
             }),
+            StoreOp::PutContacts { folder, contacts } => self.on(folder, |folder| {
+                folder.contacts.extend(contacts);
+            }),
             StoreOp::AddNeeds { folder, paths } => self.on(folder, |folder| {
                 folder.needs.extend(paths);
             }),
@@ -162,6 +166,7 @@ impl Folder {
             needs: BTreeSet::new(),
             needs_under: RulesMark(0),
             brakes: BTreeMap::new(),
+            contacts: BTreeMap::new(),
         }
     }
 
@@ -204,6 +209,7 @@ impl Folder {
         let before = said(self);
         self.theirs.retain(|(_, whose), _| *whose != device);
         self.have.remove(&device);
+        self.contacts.remove(&device);
         for path in before.difference(&said(self)) {
             self.needs.remove(path);
         }
@@ -360,6 +366,7 @@ impl Records for MemoryStore {
             needs_under: folder.needs_under,
             totals: folder.totals(),
             brakes: folder.brakes.clone(),
+            contacts: folder.contacts.clone(),
         };
         Ok(Restored {
             name: self.name.clone(),

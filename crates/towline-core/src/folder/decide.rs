@@ -11,13 +11,14 @@ use towline_wire::peer::{Control, IndexPage};
 use towline_wire::rel_path::RelPath;
 
 use crate::clock::Moment;
+use crate::folder::absence::revived_by;
 use crate::folder::brake::{Spent, harm, is_weighed};
 use crate::folder::exchange::{Door, door};
 use crate::folder::gate::Gate;
 use crate::folder::look::Root;
 use crate::folder::observe::{Departures, Draft, Observed, Sighting, disowned, observe};
 use crate::folder::plan::{
-    Action, Phase, Planned, PlannedStep, footing, ground, make_room, plan, rooms,
+    Action, Phase, Planned, PlannedStep, Wait, footing, ground, make_room, plan, rooms,
 };
 use crate::folder::settle::settle;
 use crate::folder::sweep::{After, Sweep};
@@ -309,8 +310,15 @@ impl Folder {
                 mode: self.record.settings.mode,
                 rules: &self.rules,
                 brakes: &self.brakes,
+                absences: &self.absences,
             };
+            let revives = revived_by(need, &planned);
             let mut planned = gate.admit(need, planned);
+            if let (Action::Wait(Wait::Absence), Some(device)) = (&planned.action, revives)
+                && self.walk.phase() == Some(Phase::Files)
+            {
+                self.absences.count(device);
+            }
             let is_chosen = match &mut planned.action {
                 Action::Settled | Action::Adopt { .. } => true,
                 Action::Step(step) => self.walk.chooses(step) && self.pays(now, need, step),
@@ -319,6 +327,9 @@ impl Folder {
             if is_chosen {
                 chosen.push(planned);
             }
+        }
+        if self.walk.has_met_everything() {
+            self.absences.counted();
         }
         let planned = chosen;
         let paths: Vec<RelPath> = footing(&planned).into_iter().collect();

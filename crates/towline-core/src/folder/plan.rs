@@ -110,6 +110,8 @@ pub enum Wait {
     Local,
     /// It belongs to a mass change, which a person decides.
     Brake,
+    /// A device that was away for long would bring back what was deleted here, which a person decides.
+    Absence,
 }
 
 /// Actors that an adopted history may name: half of what a record can hold. Joining two histories

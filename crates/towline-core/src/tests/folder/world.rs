@@ -20,7 +20,7 @@ use crate::io::{
 };
 use crate::outbox::Outbox;
 use crate::records::{
-    BrakeRecord, DiskStamp, Elsewhere, FolderRecord, FolderSettings, Need, OurRow, Reach,
+    BrakeRecord, Contact, DiskStamp, Elsewhere, FolderRecord, FolderSettings, Need, OurRow, Reach,
     RestoredFolder, RootPath, StoreOp, Totals,
 };
 
@@ -526,9 +526,12 @@ impl World {
                 let replica = &mut self.replicas[at];
                 let reply = replica.replies.pop_front().unwrap();
                 if let FolderInput::Persisted(batch) = &reply {
-                    assert!(replica.folder.owns(*batch));
-                    replica.folder.note_totals(replica.store.totals());
                     replica.outbox.release(*batch);
+                    if !replica.folder.owns(*batch) {
+                        // Who was met; nobody waits for that.
+                        return;
+                    }
+                    replica.folder.note_totals(replica.store.totals());
                 }
                 self.input(at, reply);
             }
@@ -804,5 +807,6 @@ pub(crate) fn restored(name: u8, store: &Store) -> RestoredFolder {
         needs_under: store.needs_under,
         totals: store.totals(),
         brakes: store.brakes.clone(),
+        contacts: store.contacts.clone(),
     }
 }

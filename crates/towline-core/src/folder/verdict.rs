@@ -159,7 +159,7 @@ fn fate<'a>(ours: &Entry, winner: &Entry, mut all: impl Iterator<Item = &'a Entr
 
 /// Whether `later` makes `earlier` obsolete: it knows all that it knows and more, or, where each
 /// knows something of its own, only it knows the other's author.
-fn replaces(later: &Entry, earlier: &Entry) -> bool {
+pub(crate) fn replaces(later: &Entry, earlier: &Entry) -> bool {
     match later.version.compare(&earlier.version) {
         Causality::After => true,
         Causality::Before | Causality::Equal => false,

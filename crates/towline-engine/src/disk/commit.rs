@@ -23,6 +23,7 @@ use super::handle::{Directory, Kind, Mark, copy_bytes, new_file_mode, replacing_
 use super::hash::{Reading, read_now};
 use super::names;
 use super::outcome::{held_reason, outcome_of};
+use super::own_writes::Put;
 use super::parents::{
     DEPTH_MAX, Missing, NEW_DIRECTORY_MODE, Parents, Spelled, remove_empty_above, spelled,
 };
@@ -84,21 +85,19 @@ pub(crate) fn commit(root: &Root, batch: Vec<Ready>) -> Vec<(RelPath, Outcome)> 
     }
     if let Err(fault) = run.sync_names() {
         let reason = held_reason(&fault);
-        for (_, outcome) in &mut outcomes {
-            if matches!(outcome, Outcome::Done { .. }) {
+        for (path, outcome) in &mut outcomes {
+            if let Outcome::Done { kept, .. } = outcome {
+                root.own_writes.forget(path);
+                if let Some(kept) = kept {
+                    root.own_writes.forget(&kept.path);
+                }
                 *outcome = Outcome::Held(reason);
             }
         }
     }
     for (path, outcome) in &outcomes {
-        if let Outcome::Done { stamp, kept } = outcome {
-            root.own_writes.add(path.clone(), *stamp);
-            if stamp.is_none() && path.is_in_inbox() {
-                remove_empty_above(root, path);
-            }
-            if let Some(kept) = kept {
-                root.own_writes.add(kept.path.clone(), Some(kept.stamp));
-            }
+        if matches!(outcome, Outcome::Done { stamp: None, .. }) && path.is_in_inbox() {
+            remove_empty_above(root, path);
         }
     }
     outcomes
@@ -379,6 +378,20 @@ impl Target<'_> {
     }
 }
 
+/// The outcome of a step that has put this in its place. It is remembered at once, for a sync takes
+/// longer than the echo.
+fn done(root: &Root, target: &Target<'_>, put: Put, kept: Option<Found>) -> Outcome {
+    root.own_writes.add(target.step.path.clone(), put);
+    if let Some(kept) = &kept {
+        let put = Put::Leaf(kept.stamp);
+        root.own_writes.add(kept.path.clone(), put);
+    }
+    Outcome::Done {
+        stamp: put.stamp(),
+        kept,
+    }
+}
+
 fn place_file(
     root: &Root,
     keeper: &Keeper,
@@ -405,10 +418,8 @@ fn place_file(
     };
     let mark = staged.mark();
     staged.was_moved();
-    Ok(Outcome::Done {
-        stamp: Some(stamp_now(target, &mark)),
-        kept: found_kept(keep_parents, kept),
-    })
+    let put = Put::Leaf(stamp_now(target, &mark));
+    Ok(done(root, target, put, found_kept(keep_parents, kept)))
 }
 
 fn place_link(
@@ -432,11 +443,8 @@ fn place_link(
         .and_then(|mark| Ok((mark, take_place(root, keeper, keep_parents, target, &name)?)));
     match taken {
         Ok((mark, Taken::Yes(kept))) => {
-            let stamp = Some(stamp_now(target, &mark));
-            Ok(Outcome::Done {
-                stamp,
-                kept: found_kept(keep_parents, kept),
-            })
+            let put = Put::Leaf(stamp_now(target, &mark));
+            Ok(done(root, target, put, found_kept(keep_parents, kept)))
         }
         Ok((_, Taken::No(outcome))) => {
             temporary.remove_file(&name)?;
@@ -492,11 +500,12 @@ fn place_directory(
             }
         }
     }
-    let stamp = Some(directory.mark(name)?.stamp);
-    Ok(Outcome::Done {
-        stamp,
-        kept: found_kept(keep_parents, kept),
-    })
+    let stamp = directory.mark(name)?.stamp;
+    let put = match there.map(|mark| mark.kind) {
+        Some(Kind::Directory) => Put::OldDirectory(stamp),
+        Some(Kind::File | Kind::Symlink | Kind::Other) | None => Put::NewDirectory(stamp),
+    };
+    Ok(done(root, target, put, found_kept(keep_parents, kept)))
 }
 
 fn remove(
@@ -530,10 +539,11 @@ fn remove(
             }
         }
     }
-    Ok(Outcome::Done {
-        stamp: None,
-        kept: found_kept(keep_parents, kept),
-    })
+    let put = match there.map(|mark| mark.kind) {
+        Some(Kind::Directory) => Put::NoDirectory,
+        Some(Kind::File | Kind::Symlink | Kind::Other) | None => Put::NoLeaf,
+    };
+    Ok(done(root, target, put, found_kept(keep_parents, kept)))
 }
 
 /// Moves what lies at a target into the version store; `false` when it was something else by then, which

@@ -140,8 +140,12 @@ pub fn judge<'a>(
     })
 }
 
-/// The fate of our bytes. Somebody who has the same bytes and knows more has not replaced them.
-fn fate<'a>(ours: &Entry, winner: &Entry, mut all: impl Iterator<Item = &'a Entry>) -> Fate {
+/// The fate of one's bytes. Somebody who has the same bytes and knows more has not replaced them.
+pub(crate) fn fate<'a>(
+    ours: &Entry,
+    winner: &Entry,
+    mut all: impl Iterator<Item = &'a Entry>,
+) -> Fate {
     if ours.content.same_bytes(&winner.content) {
         return Fate::Stands;
     }

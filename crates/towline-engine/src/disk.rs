@@ -466,12 +466,26 @@ impl Shared {
 
     fn hint(&self, folder: FolderId, hint: Hint) {
         let now = Instant::now();
+        let mut state = lock(&self.state);
+        let due = state.hints.next_due();
         match hint {
-            Hint::At(path, stage) => lock(&self.state).hints.add(folder, path, stage, now),
-            Hint::Lost => lock(&self.state).hints.add_all(folder, now),
-            Hint::Root => return self.doubt(folder),
+            Hint::At(path, stage) => state.hints.add(folder, path, stage, now),
+            Hint::Lost => state.hints.add_all(folder, now),
+            Hint::Root => {
+                drop(state);
+                return self.doubt(folder);
+            }
         }
-        self.wake.notify_all();
+        // Most hints put off what waits: the hint thread finds that out when it wakes by itself.
+        let is_sooner = match (state.hints.next_due(), due) {
+            (Some(now), Some(before)) => now < before,
+            (Some(_), None) => true,
+            (None, _) => false,
+        };
+        drop(state);
+        if is_sooner {
+            self.wake.notify_all();
+        }
     }
 
     fn doubt(&self, folder: FolderId) {

@@ -36,6 +36,15 @@ use super::versions::Keeper;
 /// about as much as a few single ones, but may have to wait for other programs' writes.
 const SYNCED_ALONE_MAX: usize = 4;
 
+/// How something was made durable.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Synced {
+    /// One by one.
+    Alone,
+    /// With all of the filesystem.
+    Together,
+}
+
 /// A step with all that it needs.
 #[derive(Debug)]
 pub(crate) struct Ready {
@@ -79,11 +88,11 @@ pub(crate) fn commit(root: &Root, batch: Vec<Ready>) -> Vec<(RelPath, Outcome)> 
         let path = ready.step.path.clone();
         let outcome = match data {
             Err(reason) if ready.staged.is_some() => Outcome::Held(reason),
-            Ok(()) | Err(_) => run.carry_out(ready),
+            Ok(_) | Err(_) => run.carry_out(ready),
         };
         outcomes.push((path, outcome));
     }
-    if let Err(fault) = run.sync_names() {
+    if let Err(fault) = run.sync_names(data.unwrap_or(Synced::Alone)) {
         let reason = held_reason(&fault);
         for (path, outcome) in &mut outcomes {
             if let Outcome::Done { kept, .. } = outcome {
@@ -116,7 +125,7 @@ fn in_order(batch: Vec<Ready>) -> impl Iterator<Item = Ready> {
     first.into_iter().chain(removed).chain(last)
 }
 
-fn sync_data(root: &Root, batch: &[Ready]) -> io::Result<()> {
+fn sync_data(root: &Root, batch: &[Ready]) -> io::Result<Synced> {
     let staged: Vec<&Staged> = batch
         .iter()
         .filter_map(|ready| ready.staged.as_ref())
@@ -124,13 +133,13 @@ fn sync_data(root: &Root, batch: &[Ready]) -> io::Result<()> {
     if staged.len() > SYNCED_ALONE_MAX {
         match root.temporary().sync_filesystem() {
             Err(fault) if fault.kind() == io::ErrorKind::Unsupported => {}
-            other => return other,
+            other => return other.map(|()| Synced::Together),
         }
     }
     for file in staged {
         root.temporary().open_writable(file.name())?.sync_data()?;
     }
-    Ok(())
+    Ok(Synced::Alone)
 }
 
 /// One batch on its way.
@@ -292,9 +301,11 @@ impl Run<'_> {
         }
     }
 
-    /// Makes the changed names durable.
-    fn sync_names(&mut self) -> io::Result<()> {
-        let mut alone = self.touched.len() <= SYNCED_ALONE_MAX;
+    /// Makes the changed names durable. Right after a sync of the filesystem another one has little to do:
+    /// less than a few directories by themselves, each of which flushes the cache of the disk.
+    fn sync_names(&mut self, data: Synced) -> io::Result<()> {
+        let few = self.touched.len() <= SYNCED_ALONE_MAX;
+        let mut alone = few && data == Synced::Alone;
         if !alone {
             match self.root.top().sync_filesystem() {
                 Err(fault) if fault.kind() == io::ErrorKind::Unsupported => alone = true,

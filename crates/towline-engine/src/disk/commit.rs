@@ -430,7 +430,12 @@ fn place_file(
     let mark = staged.mark();
     staged.was_moved();
     let put = Put::Leaf(stamp_now(target, &mark));
-    Ok(done(root, target, put, found_kept(keep_parents, kept)))
+    Ok(done(
+        root,
+        target,
+        put,
+        found_kept(target.step, keep_parents, kept),
+    ))
 }
 
 fn place_link(
@@ -455,7 +460,12 @@ fn place_link(
     match taken {
         Ok((mark, Taken::Yes(kept))) => {
             let put = Put::Leaf(stamp_now(target, &mark));
-            Ok(done(root, target, put, found_kept(keep_parents, kept)))
+            Ok(done(
+                root,
+                target,
+                put,
+                found_kept(target.step, keep_parents, kept),
+            ))
         }
         Ok((_, Taken::No(outcome))) => {
             temporary.remove_file(&name)?;
@@ -516,7 +526,12 @@ fn place_directory(
         Some(Kind::Directory) => Put::OldDirectory(stamp),
         Some(Kind::File | Kind::Symlink | Kind::Other) | None => Put::NewDirectory(stamp),
     };
-    Ok(done(root, target, put, found_kept(keep_parents, kept)))
+    Ok(done(
+        root,
+        target,
+        put,
+        found_kept(target.step, keep_parents, kept),
+    ))
 }
 
 fn remove(
@@ -554,7 +569,12 @@ fn remove(
         Some(Kind::Directory) => Put::NoDirectory,
         Some(Kind::File | Kind::Symlink | Kind::Other) | None => Put::NoLeaf,
     };
-    Ok(done(root, target, put, found_kept(keep_parents, kept)))
+    Ok(done(
+        root,
+        target,
+        put,
+        found_kept(target.step, keep_parents, kept),
+    ))
 }
 
 /// Moves what lies at a target into the version store; `false` when it was something else by then, which
@@ -810,17 +830,41 @@ fn stamp_now(target: &Target<'_>, ours: &Mark) -> towline_core::records::DiskSta
     }
 }
 
-/// The kept file with the stamp that it has at the end: losing its first name moved its change time.
-fn found_kept(keep_parents: &mut Parents<'_>, kept: Option<Found>) -> Option<Found> {
-    let mut kept = kept?;
-    if let Ok(mark) = keep_parents.mark(&kept.path)
-        && mark.stamp.size == kept.stamp.size
-        && mark.stamp.mtime == kept.stamp.mtime
-        && mark.stamp.file_id == kept.stamp.file_id
-    {
-        kept.stamp = mark.stamp;
-    }
-    Some(kept)
+/// The kept file as it lies there at the end. Losing its first name has moved its change time, but so
+/// has somebody's edit in place, which may have left its length and file time as they were: only its
+/// bytes tell. Where it does not hold still it is told with the marks of before, which the next look
+/// sees to differ.
+pub(super) fn found_kept(
+    step: &Step,
+    keep_parents: &mut Parents<'_>,
+    kept: Option<Found>,
+) -> Option<Found> {
+    let kept = kept?;
+    let now = read_kept(step, keep_parents, &kept.path);
+    Some(now.ok().flatten().unwrap_or(kept))
+}
+
+fn read_kept(
+    step: &Step,
+    keep_parents: &mut Parents<'_>,
+    path: &RelPath,
+) -> io::Result<Option<Found>> {
+    let directory = keep_parents.of(path, Missing::Refuse)?;
+    let name = path.file_name();
+    let before = directory.mark(name)?;
+    let content = read_content(&Target {
+        directory,
+        step,
+        name,
+        there: Some(before),
+    })?;
+    let is_still = directory.mark(name)? == before;
+    Ok(content.filter(|_| is_still).map(|content| Found {
+        path: path.clone(),
+        content,
+        mtime: before.mtime,
+        stamp: before.stamp,
+    }))
 }
 
 pub(super) fn mark_if_any(directory: &Directory, name: &str) -> io::Result<Option<Mark>> {

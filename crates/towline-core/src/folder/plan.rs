@@ -13,7 +13,7 @@ use towline_wire::rel_path::RelPath;
 
 use crate::folder::conflict::conflict_paths;
 use crate::folder::exchange::WRITES_MAX;
-use crate::folder::verdict::{Fate, Judgement, Rest, judge};
+use crate::folder::verdict::{Fate, Judgement, Rest, fate, judge};
 use crate::io::{Expected, Step};
 use crate::records::{ConflictPlace, DiskStamp, Need, OurRow, Reach};
 
@@ -205,11 +205,22 @@ fn giving_way(row: &OurRow, need: &Need, connected: &BTreeSet<DeviceId>) -> Acti
 }
 
 /// What peers have at a path, as if we had nothing, on top of our history there.
+///
+/// Our history knows the write that was changed here, and its bytes have gone from this device. Where
+/// a peer still has them and they lose a conflict, joining that history to the winner's would tell
+/// the peer that they were replaced. So it is they that come back first, and lose the conflict here
+/// as everywhere: kept, in the next plan.
 fn theirs_alone(row: &OurRow, need: &Need) -> Option<(Entry, Rest)> {
     let theirs = need.theirs.iter().map(|(_, entry)| entry);
-    let Judgement {
-        mut becomes, rest, ..
-    } = judge(None, theirs)?;
+    let Judgement { becomes, rest, .. } = judge(None, theirs.clone())?;
+    let before = theirs
+        .clone()
+        .filter(|entry| entry.author == row.entry.author)
+        .find(|entry| fate(entry, &becomes, theirs.clone()) == Fate::Loses);
+    let (mut becomes, rest) = match before {
+        Some(before) => (before.clone(), Rest::PeerYields),
+        None => (becomes, rest),
+    };
     becomes.version = becomes.version.merged(&row.entry.version);
     Some((becomes, rest))
 }

@@ -140,8 +140,12 @@ pub fn judge<'a>(
     })
 }
 
-/// The fate of our bytes. Somebody who has the same bytes and knows more has not replaced them.
-fn fate<'a>(ours: &Entry, winner: &Entry, mut all: impl Iterator<Item = &'a Entry>) -> Fate {
+/// The fate of one's bytes. Somebody who has the same bytes and knows more has not replaced them.
+pub(crate) fn fate<'a>(
+    ours: &Entry,
+    winner: &Entry,
+    mut all: impl Iterator<Item = &'a Entry>,
+) -> Fate {
     if ours.content.same_bytes(&winner.content) {
         return Fate::Stands;
     }
@@ -163,7 +167,7 @@ fn fate<'a>(ours: &Entry, winner: &Entry, mut all: impl Iterator<Item = &'a Entr
 /// Where each knows the other's author, one has beaten the other in a conflict, and that is the one of higher
 /// precedence. So the other one knows of it in the only other way: somebody who saw the winner has
 /// replaced or deleted it since, and that write has lost against these bytes.
-fn replaces(later: &Entry, earlier: &Entry) -> bool {
+pub(crate) fn replaces(later: &Entry, earlier: &Entry) -> bool {
     match later.version.compare(&earlier.version) {
         Causality::After => true,
         Causality::Before => false,

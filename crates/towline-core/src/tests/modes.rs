@@ -2,7 +2,7 @@
 
 use towline_wire::entry::Content;
 
-use super::folder::world::{World, file, symlink};
+use super::folder::world::{World, file, hash, symlink};
 use crate::folder::FolderInput;
 use crate::records::{Activity, FolderSettings, Mode};
 use crate::snapshot::FolderState;
@@ -236,6 +236,44 @@ fn a_revert_undoes_what_was_changed_here() {
         assert_eq!((world.tree(0), world.tree(1)), (before.clone(), before));
         assert_eq!(local_changes(&world, 1), 0);
         assert!(world.replicas.iter().all(|one| one.store.needs.is_empty()));
+    });
+}
+
+#[test]
+fn a_revert_between_two_that_never_meet_keeps_what_loses_their_conflict() {
+    for_seeds(|seed| {
+        let mut world = World::new(3, seed);
+        world.unlink(0, 2);
+        world.unlink(1, 2);
+        world.unlink(0, 1);
+        // Two write the same name, and neither knows of the other's.
+        world.write(0, "plan", file("the elder"), 1);
+        world.write(2, "plan", file("the younger"), 2);
+        // The one between them takes the first, and changes it only here.
+        world.link(0, 1);
+        world.settle();
+        world.configure(1, mode(Mode::ReceiveOnly));
+        world.write(1, "plan", file("changed here"), 3);
+        world.settle();
+        world.link(1, 2);
+        world.settle();
+        world.input(1, FolderInput::Revert);
+        world.settle();
+        world.assert_agreed();
+        let tree = world.tree(0);
+        let younger = &hash("the younger").to_string()[..6];
+        let elder = &hash("the elder").to_string()[..6];
+        assert!(
+            tree.iter()
+                .any(|line| line.starts_with(&format!("plan {younger}"))),
+            "{tree:?}"
+        );
+        assert!(
+            tree.iter()
+                .any(|line| line.contains(".conflict-") && line.contains(elder)),
+            "{tree:?}"
+        );
+        assert_eq!(local_changes(&world, 1), 0);
     });
 }
 

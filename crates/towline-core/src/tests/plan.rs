@@ -254,6 +254,14 @@ fn a_directory_goes_before_a_file_takes_its_name() {
 }
 
 #[test]
+fn one_write_with_unequal_bytes_is_a_conflict() {
+    let ours = entry("x", 1, &[(1, 3)], file("before the rollback"), 1);
+    let theirs = entry("x", 1, &[(1, 3)], file("after it"), 2);
+    assert_eq!(verdict(&ours, &theirs), Verdict::TheirsInConflict);
+    assert_eq!(verdict(&theirs, &ours), Verdict::OursInConflict);
+}
+
+#[test]
 fn a_vast_history_is_not_adopted() {
     let many: Vec<(u8, u64)> = (1..=200).map(|name| (name, 1)).collect();
     let long = vec![(2, 1), (3, 1 << 62)];

@@ -3,7 +3,7 @@
 mod absence;
 mod brake;
 mod device;
-mod folder;
+pub(crate) mod folder;
 mod held;
 mod link;
 mod modes;

@@ -215,7 +215,7 @@ impl Habits {
 impl World {
     /// What a device's clock says of the time for which it was off. Who restarts when all is at rest was
     /// off for a moment: what a disk holds back would be a question to its person, whom nobody answers.
-    pub(super) const fn sleep(&self) -> impl Fn(&mut RestoredFolder) + use<> {
+    pub(super) fn sleep(&self) -> impl Fn(&mut RestoredFolder) + use<> {
         let nights = if self.people.is_busy() {
             self.habits.nights
         } else {

@@ -1,7 +1,7 @@
 //! Who wins where devices say different things of one path.
 //!
 //! Three questions, in this order: has one side *replaced* the other (it knows more, or it knows the
-//! write that made the other's bytes and not the other way round; where both do, see [`replaces`])? If
+//! write that made the other's bytes and not the other way round; where both do, see `replaces`)? If
 //! neither has, are they the same bytes? Then metadata joins. If they are not, it is a conflict and a total order decides: an
 //! edit beats a delete, then the kind's rank, the later mtime, the larger bytes, the larger author.
 //! Every device that sees the same entries comes to the same answer, in whatever order it saw them.

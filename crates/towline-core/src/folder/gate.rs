@@ -81,6 +81,7 @@ impl Gate<'_> {
             return None;
         };
         let device = revives(need, step)?;
-        self.absences.holds(device).then_some(Wait::Absence)
+        let waits = self.absences.holds(device) && !self.absences.has_made_way(&need.path);
+        waits.then_some(Wait::Absence)
     }
 }

@@ -160,6 +160,25 @@ fn an_absence_is_known_over_restarts_and_ends_a_day_after_the_return() {
 }
 
 #[test]
+fn what_takes_the_place_of_a_directory_brings_nothing_back() {
+    for_seeds(|seed| {
+        let mut world = World::new(2, seed);
+        world.write(0, "d/a", file("a"), 1);
+        world.settle();
+        world.unlink(0, 1);
+        world.delete(1, "d");
+        world.write(1, "d", file("a file now"), 5);
+        world.settle();
+        pass(&mut world, DAY * 100);
+        world.link(0, 1);
+        world.settle();
+        world.assert_agreed();
+        assert!(has(&world, 0, "d"));
+        assert_eq!(waiting(&world), []);
+    });
+}
+
+#[test]
 fn who_makes_anew_what_it_knew_to_be_deleted_brings_nothing_back() {
     for_seeds(|seed| {
         let mut world = World::new(2, seed);

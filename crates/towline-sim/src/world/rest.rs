@@ -32,6 +32,7 @@ impl World {
         self.resume_all();
         self.pass(Duration::from_secs(2));
         self.rescan_all();
+        self.decide_brakes();
         self.end_one_way();
         self.decide_brakes();
         if !self.rests() || !self.holds() {

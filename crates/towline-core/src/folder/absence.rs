@@ -14,13 +14,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use towline_wire::entry::Content;
+use towline_wire::entry::{Content, UnixNanos};
 use towline_wire::ids::DeviceId;
-use towline_wire::rel_path::RelPath;
 
 use crate::clock::Moment;
 use crate::folder::plan::{Action, Planned, PlannedStep};
-use crate::folder::verdict::Rest;
 use crate::records::{Contact, Need, Presence, Reach};
 
 /// An absence is long after 60 days: a holiday or a stay in repair is shorter, and who cleans up after
@@ -34,16 +32,14 @@ const REVIEW: Duration = Duration::from_secs(24 * 3600);
 /// How exactly the last contact is kept: to the day, so that a folder at rest costs one write a day.
 const NOTED_EVERY: Duration = Duration::from_secs(24 * 3600);
 
-/// Paths at which a directory has made way: 4096. Beyond that what follows there waits, as what a device
-/// would bring back.
-const WAYS_MAX: usize = 4096;
-
-/// Who would bring back what was deleted here; `None` for most steps.
+/// Who would bring back what was deleted here; `None` for most steps. A person's delete keeps the time of
+/// what went. One without a time is a step of a plan: a directory has made way for what comes now.
 pub(crate) fn revives(need: &Need, planned: &PlannedStep) -> Option<DeviceId> {
     let row = need.ours.as_ref()?;
     let shall = &planned.step.content;
     let was_deleted = row.entry.content == Content::Absent
         && row.reach == Reach::Everyone
+        && row.entry.mtime != UnixNanos::default()
         && row.entry.version.iter().next().is_some();
     if !was_deleted || *shall == Content::Absent {
         return None;
@@ -98,9 +94,6 @@ pub(crate) struct Absences {
     /// What waits, as the last whole walk has met it, and as the present one does.
     waiting: BTreeMap<DeviceId, u64>,
     counting: BTreeMap<DeviceId, u64>,
-    /// Where a directory of ours goes because something else takes its name: our delete there is a step
-    /// on the way and nobody's wish. At most [`WAYS_MAX`].
-    ways: BTreeSet<RelPath>,
 }
 
 impl Absences {
@@ -161,7 +154,6 @@ impl Absences {
             let is_over = known.presence == Presence::Back && waits == 0 && known.until <= now;
             if is_over {
                 known.presence = Presence::Steady;
-                self.ways.clear();
             }
             if is_over || now.since(known.noted) >= NOTED_EVERY {
                 self.note(now, *device);
@@ -172,20 +164,6 @@ impl Absences {
     /// Whether what a device would bring back waits.
     pub(crate) fn holds(&self, device: DeviceId) -> bool {
         self.presence(device) == Presence::Back
-    }
-
-    /// A directory of ours makes way for what a peer has, in a step of its own.
-    pub(crate) fn make_way(&mut self, step: &PlannedStep) {
-        let goes = step.becomes.content == Content::Absent && step.rest == Rest::PeerYields;
-        let is_back = |known: &Known| known.presence == Presence::Back;
-        if goes && self.ways.len() < WAYS_MAX && self.known.values().any(is_back) {
-            self.ways.insert(step.step.path.clone());
-        }
-    }
-
-    /// Whether our delete of a path is only a step on the way.
-    pub(crate) fn has_made_way(&self, path: &RelPath) -> bool {
-        self.ways.contains(path)
     }
 
     /// Whether something of a device waits, as far as is known.

@@ -326,10 +326,7 @@ impl Folder {
             }
             let is_chosen = match &mut planned.action {
                 Action::Settled | Action::Adopt { .. } => true,
-                Action::Step(step) => {
-                    self.absences.make_way(step);
-                    self.walk.chooses(step) && self.pays(now, need, step)
-                }
+                Action::Step(step) => self.walk.chooses(step) && self.pays(now, need, step),
                 Action::Wait(_) => false,
             };
             if is_chosen {

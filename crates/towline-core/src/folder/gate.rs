@@ -81,7 +81,6 @@ impl Gate<'_> {
             return None;
         };
         let device = revives(need, step)?;
-        let waits = self.absences.holds(device) && !self.absences.has_made_way(&need.path);
-        waits.then_some(Wait::Absence)
+        self.absences.holds(device).then_some(Wait::Absence)
     }
 }

@@ -16,7 +16,7 @@
 
 use std::cmp::Ordering;
 
-use towline_wire::entry::{Causality, Content, Dot, Entry};
+use towline_wire::entry::{Causality, Content, Dot, Entry, VersionVector};
 
 /// How two records of one path relate, seen from the left one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -114,11 +114,15 @@ pub fn judge<'a>(
 ) -> Option<Judgement> {
     let all = || ours.into_iter().chain(theirs.clone());
     let standing = || all().filter(|entry| !all().any(|other| replaces(other, entry)));
-    // With lying peers records may replace each other in a circle; then all of them stand.
     let winner = standing().max_by(|left, right| precedence(left, right));
-    let winner = winner.or_else(|| all().max_by(|left, right| precedence(left, right)))?;
-    let nothing = nothing_stands(winner, all());
-    let winner = nothing.as_ref().unwrap_or(winner);
+    let nothing = match winner {
+        Some(_) => None,
+        None => nothing_stands(&all),
+    };
+    // With lying peers records may replace each other in a circle; then all of them stand.
+    let winner = winner
+        .or(nothing.as_ref())
+        .or_else(|| all().max_by(|left, right| precedence(left, right)))?;
 
     let mut becomes = winner.clone();
     for twin in standing().filter(|entry| entry.content.same_bytes(&winner.content)) {
@@ -147,24 +151,25 @@ pub fn judge<'a>(
     })
 }
 
-/// What stands where the winner and others have replaced each other: nothing, as of the last writes of
-/// their authors that are known.
-fn nothing_stands<'a>(
-    winner: &Entry,
-    all: impl Iterator<Item = &'a Entry> + Clone,
-) -> Option<Entry> {
-    let gone = all.filter(|entry| replaces(entry, winner) && replaces(winner, entry));
-    let version = gone.clone().fold(winner.version.clone(), |version, entry| {
+/// What stands where records have replaced each other and no other stands: nothing, as of the last
+/// writes of their authors that are known.
+fn nothing_stands<'a, I: Iterator<Item = &'a Entry>>(all: &impl Fn() -> I) -> Option<Entry> {
+    let is_gone = |entry: &&Entry| {
+        let mut others = all();
+        others.any(|other| replaces(entry, other) && replaces(other, entry))
+    };
+    let gone = || all().filter(is_gone);
+    let version = gone().fold(VersionVector::new(), |version, entry| {
         version.merged(&entry.version)
     });
     let last = |entry: &Entry| Dot {
         actor: entry.author.actor,
         counter: version.counter(entry.author.actor),
     };
-    let author = gone.clone().map(last).max()?.max(last(winner));
-    let mtime = gone.map(|entry| entry.mtime).max()?.max(winner.mtime);
+    let author = gone().map(last).max()?;
+    let mtime = gone().map(|entry| entry.mtime).max()?;
     Some(Entry {
-        path: winner.path.clone(),
+        path: gone().next()?.path.clone(),
         version,
         author,
         content: Content::Absent,

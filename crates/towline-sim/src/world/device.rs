@@ -34,13 +34,11 @@ impl World {
         self.note(format_args!("{seat} starts"));
         let seed: [u8; 32] = self.dice.bytes();
         let now = self.moment(seat);
-        let sleep = self.sleep();
         let place = self.seat_mut(seat);
         place.run += 1;
         place.birth_seed = seed;
         place.answers_until = Duration::ZERO;
-        let mut birth = Self::birth(place, seed);
-        birth.restored.folders.iter_mut().for_each(sleep);
+        let birth = Self::birth(place, seed);
         if place.memory.is_some() {
             place.first_life = Some((now, birth.restored.clone()));
         }

@@ -11,9 +11,6 @@
 //! others: a peer moved the file, and the person here took the bytes from their new name before the device
 //! had seen that, so that it took the old name away as half of a move.
 //!
-//! In a few worlds a device that was off finds that months have passed. What its peers would bring back
-//! then waits for its person, who decides as with the brake.
-//!
 //! On one device the folder may go one way only, for its whole life. A device that only sends is never
 //! given a step; at the end its person has the others follow, and all are as it was. What people do on
 //! a device that only receives is no act in the ledger: nobody else ever sees it, and at the end its
@@ -24,7 +21,7 @@ use std::time::Duration;
 
 use towline_core::command::Command;
 use towline_core::io::DiskRequest;
-use towline_core::records::{Activity, Brake, FolderSettings, Mode, RestoredFolder};
+use towline_core::records::{Activity, Brake, FolderSettings, Mode};
 use towline_wire::entry::Content;
 use towline_wire::ids::{ContentHash, DeviceId, FolderId};
 use towline_wire::rel_path::RelPath;
@@ -50,7 +47,6 @@ pub(super) struct Habits {
     pauses: Pauses,
     one_way: OneWay,
     brakes: Brakes,
-    nights: Nights,
     /// Files whose last bytes went on a seat by what others did, while its brake was never let go.
     taken: BTreeMap<usize, u64>,
     /// Files that people themselves took away from a name on their seats.
@@ -58,14 +54,6 @@ pub(super) struct Habits {
     /// Seats where more may have gone: a person said yes, or the store forgot what was counted.
     let_go: BTreeSet<usize>,
     undone: Undone,
-}
-
-/// How long a device is off when it is off.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Nights {
-    Short,
-    /// Its clock says that months have passed.
-    Long,
 }
 
 /// How brakes are set.
@@ -117,15 +105,6 @@ enum Pauses {
 /// Parts the habits' dice from the world's.
 const HABITS: u64 = 0x6861_6269_7473;
 
-/// Parts the nights' dice from all others.
-const NIGHTS: u64 = 0x6e69_6768_7473;
-
-/// Worlds in a hundred in which devices are off for months.
-const LONG_NIGHTS_PERCENT: usize = 6;
-
-/// How long they are off: 100 days, which is a long absence by any measure.
-const LONG_NIGHT: Duration = Duration::from_secs(100 * 24 * 3600);
-
 /// Worlds in a hundred in which people pause.
 const PAUSES_PERCENT: usize = 25;
 
@@ -164,11 +143,6 @@ impl Habits {
             pauses,
             one_way: OneWay::Nowhere,
             brakes: Brakes::Loose,
-            nights: if Dice::new(seed ^ NIGHTS).chance(LONG_NIGHTS_PERCENT) {
-                Nights::Long
-            } else {
-                Nights::Short
-            },
             taken: BTreeMap::new(),
             taken_by_hand: BTreeSet::new(),
             let_go: BTreeSet::new(),
@@ -213,24 +187,6 @@ impl Habits {
 }
 
 impl World {
-    /// What a device's clock says of the time for which it was off. Who restarts when all is at rest was
-    /// off for a moment: what a disk holds back would be a question to its person, whom nobody answers.
-    pub(super) fn sleep(&self) -> impl Fn(&mut RestoredFolder) + use<> {
-        let nights = if self.people.is_busy() {
-            self.habits.nights
-        } else {
-            Nights::Short
-        };
-        move |folder| match nights {
-            Nights::Short => {}
-            Nights::Long => {
-                for contact in folder.contacts.values_mut() {
-                    contact.silent_for += LONG_NIGHT;
-                }
-            }
-        }
-    }
-
     /// Draws what people set in the time that comes.
     pub(super) fn draw_habits(&mut self, within: Duration) {
         if self.habits.brakes == Brakes::Tight {

@@ -46,7 +46,7 @@ impl World {
         for (path, node) in gone {
             let content = node.kind.content();
             if path.is_in_inbox() {
-                self.ledger.consumed(&content, path, seat);
+                self.ledger.given_up(&content, seat);
             }
         }
     }

@@ -1,4 +1,4 @@
-//! `towline brake`: mass changes of peers that wait for a person.
+//! `towline brake`: what of peers waits for a person, mass changes and what comes back after a long absence.
 
 use std::path::Path;
 

@@ -4,6 +4,8 @@
 //! first. Everything here is idempotent or acknowledged: a connection may be replaced at any
 //! moment, and the next hello continues from what both sides have made durable.
 
+pub mod page;
+
 use std::net::SocketAddr;
 
 use serde::{Deserialize, Serialize};
@@ -66,6 +68,7 @@ pub struct IndexPage {
     /// Inclusive end.
     pub up_to: Sequence,
     /// The latest record of each path that changed in between, ascending by sequence.
+    #[serde(with = "page")]
     pub entries: Vec<Entry>,
 }
 

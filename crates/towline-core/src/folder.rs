@@ -8,8 +8,8 @@
 //!
 //! `look` knows the root and the scans, `observe` what they mean, `exchange` the index pages out and
 //! in, [`verdict`] who wins, [`plan`] what is to be done, `gate` and `brake` what of it may be done now, `walk` when,
-//! `settle` what came of it, `sweep` what a person decides for many paths, [`rules`] and `heed` what is
-//! ignored, and `decide` makes the decisions. This file holds the jobs. Never here: bytes, files,
+//! `settle` what came of it, `sweep` what a person decides for many paths, `quarantine` what a
+//! power cut has taken, [`rules`] and `heed` what is ignored, and `decide` makes the decisions. This file holds the jobs. Never here: bytes, files,
 //! tasks, text for people.
 
 mod brake;
@@ -21,6 +21,7 @@ mod heed;
 mod look;
 mod observe;
 pub mod plan;
+pub(crate) mod quarantine;
 pub mod rules;
 mod settle;
 mod sweep;
@@ -41,6 +42,7 @@ use crate::folder::exchange::Exchange;
 use crate::folder::look::{Breadth, Look, Next, PageOf, Root};
 use crate::folder::observe::{Departures, Gone, Sighting};
 use crate::folder::plan::{Planned, PlannedStep};
+use crate::folder::quarantine::{Company, Quarantine};
 use crate::folder::rules::{RuleSet, Rules, RulesMark};
 use crate::folder::settle::settled_paths;
 use crate::folder::sweep::Sweep;
@@ -51,7 +53,8 @@ use crate::io::{
 };
 use crate::outbox::Outbox;
 use crate::records::{
-    Activity, FolderRecord, FolderSettings, Mode, Need, OurRow, RestoredFolder, StoreOp, Totals,
+    Activity, Doubt, FolderRecord, FolderSettings, Mode, Need, OurRow, RestoredFolder, StoreOp,
+    Totals,
 };
 use crate::snapshot::{FolderPeer, FolderPeerState, FolderState, FolderSummary};
 
@@ -131,6 +134,9 @@ pub struct Folder {
     /// Steps that leave when what they take away is counted for good.
     paid: Vec<PlannedStep>,
     exchange: Exchange,
+    /// Which of our rows a power cut has put in doubt, until all of the root was looked through.
+    doubt: Doubt,
+    quarantine: Quarantine,
     /// What the root remembers of the store's age, as far as we know.
     noted: Option<Age>,
     rules: Rules,
@@ -154,6 +160,8 @@ enum Job {
     RenewNeeds(RulesMark),
     /// What a person has said of the brake is made durable.
     KeepBrakes,
+    /// All that a power cut had put in doubt was looked at.
+    EndDoubt,
     /// What a person has decided for many paths, from after this path on.
     Sweep(Sweep, Option<RelPath>),
 }
@@ -199,6 +207,7 @@ impl Folder {
             needs_under,
             totals,
             brakes,
+            doubt,
         } = restored;
         let id = record.id;
         let rules = Rules {
@@ -226,6 +235,8 @@ impl Folder {
             brakes: Brakes::new(brakes),
             paid: Vec::new(),
             exchange: Exchange::new(id),
+            doubt,
+            quarantine: Quarantine::new(),
             noted: None,
             applied: 0,
         }
@@ -235,6 +246,7 @@ impl Folder {
     pub fn handle(&mut self, now: Moment, input: FolderInput, outbox: &mut Outbox) {
         match input {
             FolderInput::Start => {
+                self.quarantine.heard(now);
                 self.tell_what_was_kept();
                 match self.record.settings.activity {
                     Activity::Running => self.open(outbox),
@@ -264,8 +276,12 @@ impl Folder {
                     .loaded(peer, self.us.incarnation, rows, end, outbox);
             }
             FolderInput::Persisted(batch) => self.handle_persisted(now, batch, outbox),
-            FolderInput::PeerJoined(peer, have) => self.peer_joined(peer, have),
+            FolderInput::PeerJoined(peer, have) => {
+                self.quarantine.heard(now);
+                self.peer_joined(peer, have);
+            }
             FolderInput::PeerLeft(peer) => {
+                self.quarantine.heard(now);
                 self.resuming.remove(&peer);
                 self.peer_left(peer);
             }
@@ -345,6 +361,9 @@ impl Folder {
     pub fn handle_timeout(&mut self, now: Moment, outbox: &mut Outbox) {
         self.look.handle_timeout(now);
         self.walk.handle_timeout(now);
+        if self.quarantine.handle_timeout(now) {
+            self.walk.want();
+        }
         self.advance(now, outbox);
     }
 
@@ -354,6 +373,7 @@ impl Folder {
             .rescan_at()
             .into_iter()
             .chain(self.walk.retry_at())
+            .chain(self.quarantine.due())
             .min()
     }
 
@@ -427,7 +447,8 @@ impl Folder {
             state: self.state(),
             totals: self.totals,
             applied: self.applied,
-            held_back: self.look.held_back(),
+            held_back: self.look.held_back(self.quarantine.held_back()),
+            spoiled: self.quarantine.found(),
             braked: self.brakes.braked(),
             peers: self
                 .record
@@ -492,6 +513,7 @@ impl Folder {
                 scan,
                 found,
                 absent,
+                lost,
                 overlooked,
                 held_back,
                 end,
@@ -501,6 +523,7 @@ impl Folder {
                     let sighting = Sighting {
                         found,
                         absent,
+                        lost,
                         overlooked,
                     };
                     self.jobs
@@ -571,7 +594,8 @@ impl Folder {
             }
         }
         let walk = &self.walk;
-        self.look.start(&|scope| walk.under_way_in(scope), outbox);
+        self.look
+            .start(&|scope| walk.under_way_in(scope), self.doubt, outbox);
         if !self.is_disowning() {
             self.exchange.advance(outbox);
         }
@@ -640,6 +664,14 @@ impl Folder {
                 self.work = Work::ExpectOurIndex(former);
                 true
             }
+            Some(Job::EndDoubt) => {
+                let end = StoreOp::PutDoubt {
+                    folder: self.record.id,
+                    doubt: self.doubt,
+                };
+                self.persist(now, vec![end], Vec::new(), Conclusion::Other, outbox);
+                true
+            }
             Some(Job::KeepBrakes) => {
                 let operations = self.put_brakes().into_iter().collect();
                 self.persist(now, operations, Vec::new(), Conclusion::Other, outbox);
@@ -659,6 +691,17 @@ impl Folder {
                 true
             }
             None => self.begin_plan(outbox),
+        }
+    }
+
+    /// Whether everybody is there who has ever told anything of the folder. A folder that only
+    /// receives decides nothing for others.
+    fn company(&self) -> Company {
+        let mut known = self.have.keys();
+        let are_all_here = known.all(|peer| self.connected.contains(peer));
+        match self.record.settings.mode {
+            Mode::TwoWay | Mode::SendOnly if are_all_here => Company::All,
+            Mode::TwoWay | Mode::SendOnly | Mode::ReceiveOnly => Company::SomeAway,
         }
     }
 
@@ -807,7 +850,13 @@ impl Folder {
                         self.jobs
                             .push_back(Job::Observe(scan, departed, Departures::Now));
                     }
-                    Next::Ended(Breadth::Whole) => self.walk.unshelve(),
+                    Next::Ended(Breadth::Whole) => {
+                        self.walk.unshelve();
+                        if self.doubt != Doubt::Nothing && self.look.has_judged_all() {
+                            self.doubt = Doubt::Nothing;
+                            self.jobs.push_back(Job::EndDoubt);
+                        }
+                    }
                     Next::Ended(Breadth::Part) => {}
                 }
             }
@@ -821,6 +870,7 @@ impl Folder {
                 }
             }
             Conclusion::PageTaken(peer, incarnation, up_to) => {
+                self.quarantine.heard(now);
                 self.have.insert(peer, (incarnation, up_to));
                 self.walk.want();
             }

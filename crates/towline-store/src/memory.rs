@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use towline_core::folder::rules::RulesMark;
 use towline_core::io::{IndexOf, NeedsOf, PageEnd, StoreReply, StoreRequest};
 use towline_core::records::{
-    BrakeRecord, DeviceSettings, Elsewhere, FolderRecord, Need, OurRow, PeerRecord, Reach,
+    BrakeRecord, DeviceSettings, Doubt, Elsewhere, FolderRecord, Need, OurRow, PeerRecord, Reach,
     Restored, RestoredFolder, StoreOp, Totals,
 };
 use towline_wire::entry::{Content, Entry};
@@ -36,6 +36,7 @@ struct Folder {
     needs: BTreeSet<RelPath>,
     needs_under: RulesMark,
     brakes: BTreeMap<DeviceId, BrakeRecord>,
+    doubt: Doubt,
 }
 
 impl MemoryStore {
@@ -134,6 +135,9 @@ impl MemoryStore {
             StoreOp::RenewNeeds { folder, under } => self.on(folder, |folder| {
                 folder.renew(under);
             }),
+            StoreOp::PutDoubt { folder, doubt } => self.on(folder, |folder| {
+                folder.doubt = doubt;
+            }),
             StoreOp::ForgetStamps { folder, paths } => self.on(folder, |folder| {
                 for path in paths {
                     if let Some(row) = folder.ours.get_mut(&path) {
@@ -162,6 +166,7 @@ impl Folder {
             needs: BTreeSet::new(),
             needs_under: RulesMark(0),
             brakes: BTreeMap::new(),
+            doubt: Doubt::Nothing,
         }
     }
 
@@ -196,7 +201,8 @@ impl Folder {
         }
     }
 
-    /// A need at a path where no other peer says anything goes with the peer's row.
+    /// A need at a path where no other peer says anything goes with the peer's row, unless what lies
+    /// there is to give way whoever comes.
     fn forget(&mut self, device: DeviceId) {
         let said = |folder: &Self| -> BTreeSet<RelPath> {
             folder.theirs.keys().map(|(path, _)| path.clone()).collect()
@@ -205,7 +211,10 @@ impl Folder {
         self.theirs.retain(|(_, whose), _| *whose != device);
         self.have.remove(&device);
         for path in before.difference(&said(self)) {
-            self.needs.remove(path);
+            let ours = self.ours.get(path);
+            if ours.is_none_or(|row| row.reach != Reach::Spoiled) {
+                self.needs.remove(path);
+            }
         }
     }
 
@@ -360,6 +369,7 @@ impl Records for MemoryStore {
             needs_under: folder.needs_under,
             totals: folder.totals(),
             brakes: folder.brakes.clone(),
+            doubt: folder.doubt,
         };
         Ok(Restored {
             name: self.name.clone(),

@@ -10,7 +10,7 @@ use towline_core::records::{
 };
 use towline_wire::ids::{DeviceId, FolderId, Incarnation, Sequence};
 
-use crate::columns::{blob, braking_from, decode, device_from};
+use crate::columns::{blob, braking_from, decode, device_from, doubt_from};
 use crate::error::StoreError;
 use crate::{settings, totals};
 
@@ -136,7 +136,7 @@ fn folders(connection: &Connection) -> Result<Vec<RestoredFolder>, StoreError> {
         "SELECT id, folder, label, root,
              (SELECT max(sequence) FROM our_rows WHERE our_rows.folder = folders.id),
              files, directories, symlinks, bytes, needs, local_changes, conflicts, settings,
-             needs_under
+             needs_under, doubt
          FROM folders ORDER BY folder",
     )?;
     let mut found = statement.query([])?;
@@ -157,6 +157,7 @@ fn folders(connection: &Connection) -> Result<Vec<RestoredFolder>, StoreError> {
             needs_under: RulesMark(row.get::<_, i64>(13)?.cast_unsigned()),
             totals: totals::from_row(row, 5)?,
             brakes: brakes(connection, number)?,
+            doubt: doubt_from(row, 14)?,
         });
     }
     Ok(folders)

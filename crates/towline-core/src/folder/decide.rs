@@ -17,8 +17,9 @@ use crate::folder::gate::Gate;
 use crate::folder::look::Root;
 use crate::folder::observe::{Departures, Draft, Observed, Sighting, disowned, observe};
 use crate::folder::plan::{
-    Action, Phase, Planned, PlannedStep, footing, ground, make_room, plan, rooms,
+    Action, Phase, Planned, PlannedStep, Wait, footing, given_up, ground, make_room, plan, rooms,
 };
+use crate::folder::quarantine::{Hope, Suspicion};
 use crate::folder::settle::settle;
 use crate::folder::sweep::{After, Sweep};
 use crate::folder::verdict::Rest;
@@ -82,6 +83,10 @@ impl Folder {
         let sighting = self.without_ignored(sighting, rows);
         self.gone.note(&sighting, rows, &in_flight);
         let overlooked = sighting.overlooked.clone();
+        let suspicion = Suspicion {
+            doubt: self.doubt,
+            up_to: self.first_sequence,
+        };
         let Observed {
             drafts,
             stamps,
@@ -89,14 +94,16 @@ impl Folder {
             departures,
             departed,
             vanished,
+            spoiled,
         } = observe(
             sighting,
             rows,
             &in_flight,
             departures,
             &self.gone,
-            (self.us, self.record.settings.mode),
+            (self.us, self.record.settings.mode, suspicion),
         );
+        self.quarantine.note_found(spoiled);
         for path in again {
             self.look.want_after_step(path);
         }
@@ -305,12 +312,13 @@ impl Folder {
         let planned = plan(&needs, &self.connected, self.us);
         let mut chosen = Vec::with_capacity(planned.len());
         for (need, planned) in needs.iter().zip(planned) {
+            let mut planned = self.after_hope(now, need, planned);
             let gate = Gate {
                 mode: self.record.settings.mode,
                 rules: &self.rules,
                 brakes: &self.brakes,
             };
-            let mut planned = gate.admit(need, planned);
+            planned = gate.admit(need, planned);
             let is_chosen = match &mut planned.action {
                 Action::Settled | Action::Adopt { .. } => true,
                 Action::Step(step) => self.walk.chooses(step) && self.pays(now, need, step),
@@ -324,6 +332,22 @@ impl Folder {
         let paths: Vec<RelPath> = footing(&planned).into_iter().collect();
         // Also a plan that stands on nothing goes this way: it is one path through the code.
         self.ask_rows(paths, Question::Ground(self.us, planned), outbox);
+    }
+
+    /// What is planned where the disk has lost bytes of which nobody has told: it waits, until there is
+    /// no hope that somebody will.
+    fn after_hope(&mut self, now: Moment, need: &Need, planned: Planned) -> Planned {
+        if planned.action != Action::Wait(Wait::Spoiled) {
+            return planned;
+        }
+        let company = self.company();
+        match self.quarantine.wait(now, &need.path, company) {
+            Hope::Left => planned,
+            Hope::Gone => Planned {
+                action: given_up(need, &self.connected, self.us),
+                ..planned
+            },
+        }
     }
 
     /// Takes what a step takes away from its author's budget; `false` when that is used up.
@@ -395,6 +419,7 @@ impl Folder {
             match action {
                 Action::Settled => {
                     self.look.accept(&path);
+                    self.quarantine.end(&path);
                     settled.push(path);
                 }
                 Action::Adopt {
@@ -456,6 +481,7 @@ impl Folder {
         } in drafts
         {
             self.last_sequence = self.last_sequence.next();
+            self.quarantine.end(&entry.path);
             rows.push(OurRow {
                 entry,
                 sequence: self.last_sequence,

@@ -20,6 +20,7 @@ use std::collections::{BTreeMap, VecDeque};
 use towline_wire::entry::{Actor, Content, Dot, Entry};
 use towline_wire::rel_path::RelPath;
 
+use crate::folder::quarantine::{Suspicion, is_lost, is_spoiled, is_spoiled_already, quarantined};
 use crate::io::Found;
 use crate::records::{DiskStamp, Mode, OurRow, Reach, is_coarse_form};
 
@@ -28,17 +29,22 @@ use crate::records::{DiskStamp, Mode, OurRow, Reach, is_coarse_form};
 pub(crate) struct Sighting {
     pub(crate) found: Vec<Found>,
     pub(crate) absent: Vec<RelPath>,
+    /// Absent, and nobody has removed them.
+    pub(crate) lost: Vec<RelPath>,
     /// Rows that are ignored and have a stamp still.
     pub(crate) overlooked: Vec<RelPath>,
 }
 
 impl Sighting {
     pub(crate) fn is_empty(&self) -> bool {
-        self.found.is_empty() && self.absent.is_empty() && self.overlooked.is_empty()
+        self.found.is_empty()
+            && self.absent.is_empty()
+            && self.lost.is_empty()
+            && self.overlooked.is_empty()
     }
 
     pub(crate) fn len(&self) -> usize {
-        self.found.len() + self.absent.len()
+        self.found.len() + self.absent.len() + self.lost.len()
     }
 
     /// The paths whose rows [`observe`] needs.
@@ -47,6 +53,7 @@ impl Sighting {
             .iter()
             .map(|found| found.path.clone())
             .chain(self.absent.clone())
+            .chain(self.lost.clone())
             .collect()
     }
 }
@@ -66,7 +73,7 @@ fn reach_of(mode: Mode, row: Option<&OurRow>, content: &Content) -> Reach {
         Mode::ReceiveOnly => {}
     }
     match (row.map_or(Reach::Added, |row| row.reach), content) {
-        (Reach::Everyone | Reach::Changed, _) => Reach::Changed,
+        (Reach::Everyone | Reach::Changed | Reach::Spoiled, _) => Reach::Changed,
         (Reach::Added | Reach::Yields, Content::Absent) => Reach::Yields,
         (
             Reach::Added | Reach::Yields,
@@ -135,6 +142,8 @@ pub(crate) struct Observed {
     pub(crate) departed: Vec<RelPath>,
     /// Live rows without a stamp where nothing lies: it went while nobody looked.
     pub(crate) vanished: Vec<RelPath>,
+    /// Files whose bytes the disk has lost.
+    pub(crate) spoiled: u64,
 }
 
 /// Compares a page with our rows.
@@ -144,7 +153,7 @@ pub(crate) fn observe(
     in_flight: &dyn Fn(&RelPath) -> bool,
     departures: Departures,
     gone: &Gone,
-    (us, mode): (Actor, Mode),
+    (us, mode, suspicion): (Actor, Mode, Suspicion),
 ) -> Observed {
     let mut observed = Observed::default();
     for found in sighting.found {
@@ -162,10 +171,22 @@ pub(crate) fn observe(
             } else if row.stamp != Some(found.stamp) {
                 observed.stamps.push((found.path, found.stamp));
             }
+        } else if let Some(row) = row.filter(|row| is_spoiled(&found, row, suspicion)) {
+            observed.spoiled += u64::from(!is_spoiled_already(&found, row));
+            observed.drafts.push(quarantined(row, Some(found)));
         } else if departs && departures == Departures::Later {
             observed.departures.found.push(found);
         } else {
             observed.drafts.push(changed(found, row, us, mode));
+        }
+    }
+    for path in sighting.lost {
+        let Some(row) = rows.get(&path) else { continue };
+        if in_flight(&path) {
+            observed.again.push(path);
+        } else if is_lost(row, suspicion) {
+            observed.spoiled += 1;
+            observed.drafts.push(quarantined(row, None));
         }
     }
     for path in sighting.absent.into_iter().rev() {
@@ -176,6 +197,11 @@ pub(crate) fn observe(
         }
         if row.is_unseen() {
             observed.vanished.push(path);
+            continue;
+        }
+        if row.reach == Reach::Spoiled && row.entry.content != Content::Absent {
+            // Who clears away what is left of a file does not delete what it was.
+            observed.drafts.push(quarantined(row, None));
             continue;
         }
         match row.entry.content {
@@ -206,7 +232,7 @@ fn changed(found: Found, row: Option<&OurRow>, us: Actor, mode: Mode) -> Draft {
 pub(crate) fn with_reach(draft: Draft, reach: Reach, row: Option<&OurRow>, us: Actor) -> Draft {
     match reach {
         Reach::Everyone => return draft,
-        Reach::Changed | Reach::Added | Reach::Yields => {}
+        Reach::Changed | Reach::Added | Reach::Yields | Reach::Spoiled => {}
     }
     let nothing = Dot {
         actor: us,

@@ -411,6 +411,7 @@ impl Scan {
         if row.as_ref().is_some_and(|row| is_unchanged(row, &mark)) && !is_doubted {
             return;
         }
+        self.root.own_writes.seen(&path, Some(mark.stamp));
         match mark.kind {
             Kind::Directory if path.is_in_inbox() => self.hold_back_known(&path, HeldReason::Kind),
             Kind::Directory => self.page.found.push(found_directory(path, &mark)),
@@ -564,8 +565,14 @@ impl Scan {
             let is_lost = was_lost(&row, self.doubt, &mut parents);
             let path = row.entry.path;
             match parents.mark(&path) {
-                Err(fault) if proves_absence(&fault) && is_lost => lost.push(path),
-                Err(fault) if proves_absence(&fault) => absent.push(path),
+                Err(fault) if proves_absence(&fault) => {
+                    root.own_writes.seen(&path, None);
+                    if is_lost {
+                        lost.push(path);
+                    } else {
+                        absent.push(path);
+                    }
+                }
                 Err(_) => self.hold_back_known(&path, HeldReason::Unreadable),
                 // A case-blind filesystem answers to another spelling; the exact name decides.
                 Ok(_) => match is_listed(&root, &mut parents, &path) {

@@ -8,10 +8,11 @@
 //!
 //! `look` knows the root and the scans, `observe` what they mean, `exchange` the index pages out and
 //! in, [`verdict`] who wins, [`plan`] what is to be done, `gate` and `brake` what of it may be done now, `walk` when,
-//! `settle` what came of it, `sweep` what a person decides for many paths, `quarantine` what a
-//! power cut has taken, [`rules`] and `heed` what is ignored, and `decide` makes the decisions. This file holds the jobs. Never here: bytes, files,
-//! tasks, text for people.
+//! `settle` what came of it, `sweep` what a person decides for many paths, `quarantine` what a power cut
+//! has taken, [`rules`] and `heed` what is ignored, and `decide` makes the decisions. `summary` is what
+//! people see. This file holds the jobs. Never here: bytes, files, tasks, text for people.
 
+mod absence;
 mod brake;
 pub mod conflict;
 mod decide;
@@ -24,6 +25,7 @@ pub mod plan;
 pub(crate) mod quarantine;
 pub mod rules;
 mod settle;
+mod summary;
 mod sweep;
 pub mod verdict;
 mod walk;
@@ -37,6 +39,7 @@ use towline_wire::peer::IndexPage;
 use towline_wire::rel_path::RelPath;
 
 use crate::clock::Moment;
+use crate::folder::absence::Absences;
 use crate::folder::brake::{Brakes, Measure};
 use crate::folder::exchange::Exchange;
 use crate::folder::look::{Breadth, Look, Next, PageOf, Root};
@@ -49,14 +52,13 @@ use crate::folder::sweep::Sweep;
 use crate::folder::walk::{Ask, NEEDS_PAGE, Walk};
 use crate::io::{
     Age, ApplyId, BatchId, DiskEvent, DiskRequest, IndexOf, NeedsOf, Outcome, Output, PageEnd,
-    ScanId, StoreRequest,
+    ScanId, ScanScope, StoreRequest,
 };
 use crate::outbox::Outbox;
 use crate::records::{
     Activity, Doubt, FolderRecord, FolderSettings, Mode, Need, OurRow, RestoredFolder, StoreOp,
     Totals,
 };
-use crate::snapshot::{FolderPeer, FolderPeerState, FolderState, FolderSummary};
 
 /// What happens to one folder. The device routes these.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -131,6 +133,7 @@ pub struct Folder {
     gone: Gone,
     walk: Walk,
     brakes: Brakes,
+    absences: Absences,
     /// Steps that leave when what they take away is counted for good.
     paid: Vec<PlannedStep>,
     exchange: Exchange,
@@ -208,6 +211,7 @@ impl Folder {
             totals,
             brakes,
             doubt,
+            contacts,
         } = restored;
         let id = record.id;
         let rules = Rules {
@@ -233,6 +237,7 @@ impl Folder {
             gone: Gone::default(),
             walk: Walk::new(),
             brakes: Brakes::new(brakes),
+            absences: Absences::new(contacts),
             paid: Vec::new(),
             exchange: Exchange::new(id),
             doubt,
@@ -247,6 +252,7 @@ impl Folder {
         match input {
             FolderInput::Start => {
                 self.quarantine.heard(now);
+                self.absences.start(now);
                 self.tell_what_was_kept();
                 match self.record.settings.activity {
                     Activity::Running => self.open(outbox),
@@ -259,10 +265,17 @@ impl Folder {
             FolderInput::Release(device) => {
                 self.brakes.release(now, device);
                 self.jobs.push_back(Job::KeepBrakes);
+                self.absences.release(now, device);
+                self.keep_contacts(outbox);
                 self.walk.release_all();
             }
             FolderInput::Undo(device) => {
-                self.jobs.push_back(Job::Sweep(Sweep::Undo(device), None));
+                if self.brakes.holds(device) {
+                    self.jobs.push_back(Job::Sweep(Sweep::Undo(device), None));
+                }
+                if self.absences.holds(device) {
+                    self.jobs.push_back(Job::Sweep(Sweep::Bury(device), None));
+                }
             }
             FolderInput::Revert => self.jobs.push_back(Job::Sweep(Sweep::Revert, None)),
             FolderInput::Disk(event) => self.handle_disk(event, outbox),
@@ -278,7 +291,7 @@ impl Folder {
             FolderInput::Persisted(batch) => self.handle_persisted(now, batch, outbox),
             FolderInput::PeerJoined(peer, have) => {
                 self.quarantine.heard(now);
-                self.peer_joined(peer, have);
+                self.peer_joined(now, (peer, have), outbox);
             }
             FolderInput::PeerLeft(peer) => {
                 self.quarantine.heard(now);
@@ -287,6 +300,7 @@ impl Folder {
             }
             FolderInput::PeerRemoved(peer) => {
                 self.peer_left(peer);
+                self.absences.forget(peer);
                 self.jobs.push_back(Job::Forget(peer));
             }
             FolderInput::PageReceived(peer, page) => self.page_received(peer, page, outbox),
@@ -364,6 +378,8 @@ impl Folder {
         if self.quarantine.handle_timeout(now) {
             self.walk.want();
         }
+        self.absences.present(now, &self.connected);
+        self.keep_contacts(outbox);
         self.advance(now, outbox);
     }
 
@@ -382,9 +398,9 @@ impl Folder {
         &self.record
     }
 
-    /// Whether a mass change of this device waits.
-    pub fn brakes(&self, device: DeviceId) -> bool {
-        self.brakes.holds(device)
+    /// Whether something of this device waits for a person: a mass change, or what it would bring back.
+    pub fn has_waiting(&self, device: DeviceId) -> bool {
+        self.brakes.holds(device) || self.absences.waits(device) > 0
     }
 
     /// Whether a person lets the folder take part.
@@ -438,51 +454,6 @@ impl Folder {
     /// Whether the folder waits for this batch.
     pub fn owns(&self, batch: BatchId) -> bool {
         matches!(self.work, Work::ExpectPersisted(awaited, _) if awaited == batch)
-    }
-
-    /// What a person sees of the folder.
-    pub fn summary(&self) -> FolderSummary {
-        FolderSummary {
-            record: self.record.clone(),
-            state: self.state(),
-            totals: self.totals,
-            applied: self.applied,
-            held_back: self.look.held_back(self.quarantine.held_back()),
-            spoiled: self.quarantine.found(),
-            braked: self.brakes.braked(),
-            peers: self
-                .record
-                .shared_with
-                .iter()
-                .map(|peer| self.peer_summary(*peer))
-                .collect(),
-        }
-    }
-
-    fn state(&self) -> FolderState {
-        match self.look.root() {
-            Root::Closed => FolderState::PausedByPerson,
-            Root::Opening => FolderState::Opening,
-            Root::Paused(fault) => FolderState::Paused(fault),
-            Root::Unseen => FolderState::Scanning,
-            Root::Seen if self.walk.has_steps() => FolderState::Syncing,
-            Root::Seen if self.look.is_scanning_all() => FolderState::Scanning,
-            Root::Seen if !self.walk.is_idle() && self.totals.needs > 0 => FolderState::Syncing,
-            Root::Seen if !self.exchange.is_at_rest() => FolderState::Syncing,
-            Root::Seen if self.totals.needs > 0 => FolderState::Waiting,
-            Root::Seen => FolderState::InSync,
-        }
-    }
-
-    fn peer_summary(&self, id: DeviceId) -> FolderPeer {
-        let state = if self.connected.contains(&id) {
-            FolderPeerState::Connected
-        } else if self.have.contains_key(&id) {
-            FolderPeerState::Away
-        } else {
-            FolderPeerState::Invited
-        };
-        FolderPeer { id, state }
     }
 
     // --- what comes in ---------------------------------------------------------------------------
@@ -541,7 +512,14 @@ impl Folder {
         self.outcomes.extend(awaited);
     }
 
-    fn peer_joined(&mut self, peer: DeviceId, have: Option<(Incarnation, Sequence)>) {
+    fn peer_joined(
+        &mut self,
+        now: Moment,
+        (peer, have): (DeviceId, Option<(Incarnation, Sequence)>),
+        outbox: &mut Outbox,
+    ) {
+        self.absences.joined(now, peer);
+        self.keep_contacts(outbox);
         let known = have.filter(|(incarnation, sequence)| {
             *incarnation == self.us.incarnation && *sequence <= self.last_sequence
         });
@@ -550,6 +528,15 @@ impl Folder {
         self.exchange
             .join(peer, known.map(|(_, sequence)| sequence));
         self.walk.release_all();
+    }
+
+    /// Has who was met made durable; nothing waits for it.
+    fn keep_contacts(&mut self, outbox: &mut Outbox) {
+        let folder = self.record.id;
+        let contacts = self.absences.take_unsaved();
+        if !contacts.is_empty() {
+            outbox.persist(vec![StoreOp::PutContacts { folder, contacts }], Vec::new());
+        }
     }
 
     fn peer_left(&mut self, peer: DeviceId) {
@@ -611,9 +598,9 @@ impl Folder {
             | Work::ExpectNeeds
             | Work::ExpectSwept(_)
             | Work::ExpectOurIndex(_) => {
-                let walk = &self.walk;
-                self.look
-                    .start(&|scope| walk.under_way_in(scope), self.doubt, outbox);
+                let under_way = |scope: &ScanScope| self.walk.under_way_in(scope);
+                let rows = (self.last_sequence, self.doubt);
+                self.look.start(&under_way, rows, outbox);
             }
         }
     }
@@ -745,8 +732,10 @@ impl Folder {
                 false
             }
             Ask::Page(of, after) => {
-                if (of, &after) == (NeedsOf::Ours, &None) {
-                    self.brakes.begin_weighing();
+                match (of, &after) {
+                    (NeedsOf::Ours, None) => self.brakes.begin_weighing(),
+                    (NeedsOf::Everything, None) => self.absences.begin_counting(),
+                    (_, _) => {}
                 }
                 let folder = self.record.id;
                 outbox.store(StoreRequest::LoadNeeds {

@@ -1,8 +1,9 @@
 //! Tests of the machines: data in, data out.
 
+mod absence;
 mod brake;
 mod device;
-mod folder;
+pub(crate) mod folder;
 mod held;
 mod link;
 mod modes;

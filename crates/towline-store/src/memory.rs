@@ -8,8 +8,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use towline_core::folder::rules::RulesMark;
 use towline_core::io::{IndexOf, NeedsOf, PageEnd, StoreReply, StoreRequest};
 use towline_core::records::{
-    BrakeRecord, DeviceSettings, Doubt, Elsewhere, FolderRecord, Need, OurRow, PeerRecord, Reach,
-    Restored, RestoredFolder, StoreOp, Totals,
+    BrakeRecord, Contact, DeviceSettings, Doubt, Elsewhere, FolderRecord, Need, OurRow, PeerRecord,
+    Reach, Restored, RestoredFolder, StoreOp, Totals,
 };
 use towline_wire::entry::{Content, Entry};
 use towline_wire::ids::{ContentHash, DeviceId, FolderId, Incarnation, Sequence};
@@ -37,6 +37,7 @@ struct Folder {
     needs_under: RulesMark,
     brakes: BTreeMap<DeviceId, BrakeRecord>,
     doubt: Doubt,
+    contacts: BTreeMap<DeviceId, Contact>,
 }
 
 impl MemoryStore {
@@ -124,6 +125,9 @@ impl MemoryStore {
             StoreOp::PutBrakes { folder, brakes } => self.on(folder, |folder| {
                 folder.brakes.extend(brakes);
             }),
+            StoreOp::PutContacts { folder, contacts } => self.on(folder, |folder| {
+                folder.contacts.extend(contacts);
+            }),
             StoreOp::AddNeeds { folder, paths } => self.on(folder, |folder| {
                 folder.needs.extend(paths);
             }),
@@ -167,6 +171,7 @@ impl Folder {
             needs_under: RulesMark(0),
             brakes: BTreeMap::new(),
             doubt: Doubt::Nothing,
+            contacts: BTreeMap::new(),
         }
     }
 
@@ -210,6 +215,7 @@ impl Folder {
         let before = said(self);
         self.theirs.retain(|(_, whose), _| *whose != device);
         self.have.remove(&device);
+        self.contacts.remove(&device);
         for path in before.difference(&said(self)) {
             let ours = self.ours.get(path);
             if ours.is_none_or(|row| row.reach != Reach::Spoiled) {
@@ -370,6 +376,7 @@ impl Records for MemoryStore {
             totals: folder.totals(),
             brakes: folder.brakes.clone(),
             doubt: folder.doubt,
+            contacts: folder.contacts.clone(),
         };
         Ok(Restored {
             name: self.name.clone(),

@@ -11,6 +11,7 @@ use towline_wire::peer::{Control, IndexPage};
 use towline_wire::rel_path::RelPath;
 
 use crate::clock::Moment;
+use crate::folder::absence::revived_by;
 use crate::folder::brake::{Spent, harm, is_weighed};
 use crate::folder::exchange::{Door, door};
 use crate::folder::gate::Gate;
@@ -80,13 +81,16 @@ impl Folder {
         };
         let walk = &self.walk;
         let in_flight = |path: &RelPath| walk.is_under_way(path);
-        let sighting = self.without_ignored(sighting, rows);
-        self.gone.note(&sighting, rows, &in_flight);
-        let overlooked = sighting.overlooked.clone();
         let suspicion = Suspicion {
             doubt: self.doubt,
             up_to: self.first_sequence,
         };
+        let sighting = self
+            .without_ignored(sighting, rows)
+            .lost_by(rows, suspicion);
+        let since = self.look.since();
+        self.gone.note(&sighting, rows, &in_flight, since);
+        let overlooked = sighting.overlooked.clone();
         let Observed {
             drafts,
             stamps,
@@ -100,12 +104,16 @@ impl Folder {
             rows,
             &in_flight,
             departures,
-            &self.gone,
+            (&self.gone, since),
             (self.us, self.record.settings.mode, suspicion),
         );
         self.quarantine.note_found(spoiled);
         for path in again {
-            self.look.want_after_step(path);
+            if self.walk.is_under_way(&path) {
+                self.look.want_after_step(path);
+            } else {
+                self.look.want_paths(vec![path]);
+            }
         }
         self.look.put_off(departures);
         self.look.doubt(departed);
@@ -312,13 +320,20 @@ impl Folder {
         let planned = plan(&needs, &self.connected, self.us);
         let mut chosen = Vec::with_capacity(planned.len());
         for (need, planned) in needs.iter().zip(planned) {
-            let mut planned = self.after_hope(now, need, planned);
+            let planned = self.after_hope(now, need, planned);
             let gate = Gate {
                 mode: self.record.settings.mode,
                 rules: &self.rules,
                 brakes: &self.brakes,
+                absences: &self.absences,
             };
-            planned = gate.admit(need, planned);
+            let revives = revived_by(need, &planned);
+            let mut planned = gate.admit(need, planned);
+            if let (Action::Wait(Wait::Absence), Some(device)) = (&planned.action, revives)
+                && self.walk.phase() == Some(Phase::Files)
+            {
+                self.absences.count(device);
+            }
             let is_chosen = match &mut planned.action {
                 Action::Settled | Action::Adopt { .. } => true,
                 Action::Step(step) => self.walk.chooses(step) && self.pays(now, need, step),
@@ -327,6 +342,9 @@ impl Folder {
             if is_chosen {
                 chosen.push(planned);
             }
+        }
+        if self.walk.has_met_everything() {
+            self.absences.counted();
         }
         let planned = chosen;
         let paths: Vec<RelPath> = footing(&planned).into_iter().collect();

@@ -12,6 +12,7 @@
 //! that come back because something below them does are not asked for again: they stand or fall with
 //! what they are made for.
 
+use crate::folder::absence::{Absences, revives};
 use crate::folder::brake::{Brakes, harm};
 use crate::folder::heed::is_ignored;
 use crate::folder::plan::{Action, Planned, Wait};
@@ -27,6 +28,8 @@ pub(crate) struct Gate<'a> {
     pub(crate) rules: &'a Rules,
     /// Whose mass changes wait.
     pub(crate) brakes: &'a Brakes,
+    /// Who is back from a long absence.
+    pub(crate) absences: &'a Absences,
 }
 
 impl Gate<'_> {
@@ -51,10 +54,12 @@ impl Gate<'_> {
     fn reason(self, need: &Need, action: &Action) -> Option<Wait> {
         self.by_mode(need, action)
             .or_else(|| self.by_brake(need, action))
+            .or_else(|| self.by_absence(need, action))
     }
 
     /// A send-only folder changes nothing on this disk for a peer. What lies here already is joined
-    /// all the same, so that equal bytes are no difference; and where its disk has lost something it has nothing to keep.
+    /// all the same, so that equal bytes are no difference; and where its disk has lost something it
+    /// has nothing to keep.
     fn by_mode(self, need: &Need, action: &Action) -> Option<Wait> {
         match (self.mode, action) {
             (Mode::SendOnly, Action::Step(_)) => {
@@ -73,5 +78,14 @@ impl Gate<'_> {
         };
         let (device, _) = harm(need, step)?;
         self.brakes.holds(device).then_some(Wait::Brake)
+    }
+
+    /// What was deleted here does not come back by a device that was away for long.
+    fn by_absence(self, need: &Need, action: &Action) -> Option<Wait> {
+        let Action::Step(step) = action else {
+            return None;
+        };
+        let device = revives(need, step)?;
+        self.absences.holds(device).then_some(Wait::Absence)
     }
 }

@@ -9,7 +9,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use towline_wire::ids::FolderId;
+use towline_wire::ids::{FolderId, Sequence};
 use towline_wire::rel_path::RelPath;
 
 use crate::clock::Moment;
@@ -86,6 +86,8 @@ struct Scan {
     departures: Sighting,
     steps: Steps,
     judged: Judged,
+    /// Our last row when it began: what a row that is younger says may have happened after the look.
+    since: Sequence,
     /// Whether the disk has yielded its last page.
     end: PageEnd,
     /// Pages and departures that wait for their judgement; the disk may yield a page while the one
@@ -213,7 +215,7 @@ impl Look {
     pub(crate) fn start(
         &mut self,
         under_way: &dyn Fn(&ScanScope) -> Vec<RelPath>,
-        doubt: Doubt,
+        (last_sequence, doubt): (Sequence, Doubt),
         outbox: &mut Outbox,
     ) {
         match self.root {
@@ -241,6 +243,7 @@ impl Look {
             departures: Sighting::default(),
             steps,
             judged: Judged::All,
+            since: last_sequence,
             end: PageEnd::More,
             unjudged: 0,
         });
@@ -262,6 +265,11 @@ impl Look {
     /// Whether this scan still counts; a lost root ends it.
     pub(crate) fn is_running(&self, id: ScanId) -> bool {
         self.scan.as_ref().is_some_and(|scan| scan.id == id)
+    }
+
+    /// Our last row when the scan began.
+    pub(crate) fn since(&self) -> Sequence {
+        self.scan.as_ref().map_or(Sequence(0), |scan| scan.since)
     }
 
     /// Room for directories that went.

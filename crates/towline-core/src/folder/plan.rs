@@ -112,6 +112,8 @@ pub enum Wait {
     Brake,
     /// The disk has lost what lay here, and nobody has said yet that they have it.
     Spoiled,
+    /// A device that was away for long would bring back what was deleted here, which a person decides.
+    Absence,
 }
 
 /// Actors that an adopted history may name: half of what a record can hold. Joining two histories

@@ -68,9 +68,12 @@ pub(crate) fn is_spoiled_already(found: &Found, row: &OurRow) -> bool {
     row.reach == Reach::Spoiled && found.content.same_bytes(&row.entry.content)
 }
 
-/// Whether the row is one of a file that may have gone with a power cut.
+/// Whether the row is one of a file or link that may have gone with a power cut.
 pub(crate) fn is_lost(row: &OurRow, suspicion: Suspicion) -> bool {
-    matches!(row.entry.content, Content::File { .. }) && suspicion.falls_on(row).is_some()
+    match row.entry.content {
+        Content::File { .. } | Content::Symlink { .. } => suspicion.falls_on(row).is_some(),
+        Content::Absent | Content::Directory => false,
+    }
 }
 
 /// What was changed only here nobody else can have.

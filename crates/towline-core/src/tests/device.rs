@@ -71,6 +71,7 @@ fn folder() -> RestoredFolder {
         totals: Totals::default(),
         brakes: BTreeMap::new(),
         doubt: Default::default(),
+        contacts: BTreeMap::new(),
     }
 }
 
@@ -207,7 +208,9 @@ fn a_paused_folder_is_not_stated_and_not_readable() {
     device.handle_input(Moment::default(), page(7, 9));
     let taken = outputs(&mut device);
     let batch = taken.into_iter().find_map(|output| {
-        if let Output::Store(StoreRequest::Persist(batch, _)) = output {
+        if let Output::Store(StoreRequest::Persist(batch, operations)) = output
+            && matches!(operations[..], [StoreOp::PutPeerRows { .. }])
+        {
             Some(batch)
         } else {
             None

@@ -157,6 +157,32 @@ fn the_loser_of_a_conflict_waits_and_merges_nothing() {
 }
 
 #[test]
+fn what_was_deleted_wins_against_nothing_that_the_delete_has_lost_to() {
+    // Device 2's edit has lost to device 1's, which device 3 deletes not knowing of it; so it stands.
+    let later = entry("x", 1, &[(1, 1)], file("later"), 9);
+    let edit = entry("x", 2, &[(2, 1)], file("edit"), 1);
+    let deleted = entry("x", 3, &[(1, 1), (3, 1)], Content::Absent, 0);
+    assert_eq!(verdict(&later, &edit), Verdict::OursInConflict);
+    assert_eq!(verdict(&edit, &deleted), Verdict::OursInConflict);
+    // Who holds the edit gives way, who holds the other or its delete takes the edit.
+    let gave_way = Entry {
+        version: history(&[(1, 1), (2, 1)]),
+        ..later.clone()
+    };
+    let by_first = step(action(need(
+        Some(later),
+        &[(2, edit.clone()), (3, deleted.clone())],
+    )));
+    let by_deleter = step(action(need(Some(deleted), &[(2, edit)])));
+    for took in [by_first, by_deleter] {
+        assert_eq!(took.loser, None);
+        assert!(took.becomes.version.knows(gave_way.author));
+        assert_eq!(verdict(&gave_way, &took.becomes), Verdict::Theirs);
+        assert_eq!(verdict(&took.becomes, &gave_way), Verdict::Ours);
+    }
+}
+
+#[test]
 fn bytes_that_lose_are_kept_also_when_another_peer_has_them() {
     let ours = entry("x", 1, &[(1, 1)], file("ours"), 1);
     let mut same = ours.clone();
@@ -225,6 +251,37 @@ fn a_directory_goes_before_a_file_takes_its_name() {
     assert_eq!(step.becomes.content, Content::Absent);
     // Their write wins over our delete, which it does not know.
     assert_eq!(verdict(&step.becomes, &theirs), Verdict::TheirsInConflict);
+}
+
+#[test]
+fn what_both_have_deleted_stays_deleted_though_each_delete_lost_to_the_other_edit() {
+    // Each deleted its own edit, and took the other's while it had not heard of that delete.
+    let ours = entry("x", 2, &[(1, 4), (2, 2)], file("theirs"), 1);
+    let theirs = entry("x", 1, &[(1, 3), (2, 3)], file("ours"), 2);
+    let mut outcomes = Vec::new();
+    for (one, other) in [(&ours, &theirs), (&theirs, &ours)] {
+        assert_eq!(verdict(one, other), Verdict::NeitherStands);
+        let judgement = judge(Some(one), [other].into_iter()).unwrap();
+        assert_eq!(
+            (judgement.fate, judgement.rest),
+            (Fate::Replaced, Rest::Settled)
+        );
+        outcomes.push(judgement.becomes);
+    }
+    assert_eq!(outcomes[0], outcomes[1]);
+    assert_eq!(outcomes[0].content, Content::Absent);
+    assert_eq!(outcomes[0].version, history(&[(1, 4), (2, 3)]));
+    // A third device that sees both holds nothing either.
+    let judgement = judge(None, [&ours, &theirs].into_iter()).unwrap();
+    assert_eq!(judgement.becomes, outcomes[0]);
+}
+
+#[test]
+fn one_write_with_unequal_bytes_is_a_conflict() {
+    let ours = entry("x", 1, &[(1, 3)], file("before the rollback"), 1);
+    let theirs = entry("x", 1, &[(1, 3)], file("after it"), 2);
+    assert_eq!(verdict(&ours, &theirs), Verdict::TheirsInConflict);
+    assert_eq!(verdict(&theirs, &ours), Verdict::OursInConflict);
 }
 
 #[test]
@@ -614,9 +671,69 @@ proptest! {
         if let (Action::Step(step), Some(ours)) = (action, ours)
             && matches!(ours.content, Content::File { .. } | Content::Symlink { .. })
         {
-            let replaced = records.iter().any(|(_, entry)| verdict(&ours, entry) == Verdict::Theirs);
+            let replaced = records.iter().any(|(_, entry)| {
+                matches!(verdict(&ours, entry), Verdict::Theirs | Verdict::NeitherStands)
+            });
             let stands = step.step.content.same_bytes(&ours.content);
             prop_assert!(stands || replaced || step.step.keep.is_some());
+        }
+    }
+
+    #[test]
+    fn a_plan_is_the_same_in_whatever_order_paths_and_peers_come(
+        pages in prop::collection::vec(
+            (prop::option::of(any_entry()), prop::collection::vec(any_entry(), 1..4)),
+            1..4,
+        ),
+    ) {
+        let needs: Vec<Need> = pages
+            .into_iter()
+            .enumerate()
+            .map(|(at, (ours, theirs))| {
+                let records: Vec<(u8, Entry)> = (2..).zip(theirs).collect();
+                let mut need = need(ours, &records);
+                need.path = path(&format!("x{at}"));
+                need
+            })
+            .collect();
+        let connected = BTreeSet::from([device(2), device(3)]);
+        let there = plan(&needs, &connected, actor(1));
+        prop_assert_eq!(&there, &plan(&needs, &connected, actor(1)));
+        let mut turned: Vec<Need> = needs.into_iter().rev().collect();
+        for need in &mut turned {
+            need.theirs.reverse();
+        }
+        let mut back = plan(&turned, &connected, actor(1));
+        back.reverse();
+        prop_assert_eq!(there, back);
+    }
+
+    #[test]
+    fn a_history_is_joined_only_with_our_own_and_with_those_of_the_same_bytes(
+        ours in prop::option::of(any_entry()),
+        theirs in prop::collection::vec(any_entry(), 1..4),
+    ) {
+        let records: Vec<(u8, Entry)> = (2..).zip(theirs).collect();
+        let becomes = match action(need(ours.clone(), &records)) {
+            Action::Adopt { becomes, .. } => becomes,
+            Action::Step(step) => step.becomes,
+            Action::Settled | Action::Wait(_) => return Ok(()),
+        };
+        let known = ours.as_ref().map(|ours| ours.version.clone());
+        let mut allowed = known.unwrap_or_default();
+        for (_, entry) in &records {
+            let is_gone = records
+                .iter()
+                .map(|(_, other)| other)
+                .chain(&ours)
+                .any(|other| verdict(entry, other) == Verdict::NeitherStands);
+            if entry.content.same_bytes(&becomes.content) || is_gone {
+                allowed = allowed.merged(&entry.version);
+            }
+        }
+        // Our own writes are ours to count.
+        for (by, writes) in becomes.version.iter().filter(|(by, _)| *by != actor(1)) {
+            prop_assert!(writes <= allowed.counter(by), "knows {:?} of {:?}", writes, by);
         }
     }
 }

@@ -58,6 +58,7 @@ fn device() -> Device {
             totals: Totals::default(),
             brakes: BTreeMap::new(),
             doubt: Default::default(),
+            contacts: BTreeMap::new(),
         }],
     };
     let birth = Birth {
@@ -83,6 +84,7 @@ fn frame(device: &mut Device, frame: Control) -> Vec<Output> {
     tell(device, Input::Network(received))
 }
 
+/// What is made durable, but who was met.
 fn operations(outputs: &[Output]) -> Vec<StoreOp> {
     let batches = outputs.iter().filter_map(|output| match output {
         Output::Store(StoreRequest::Persist(_, operations)) => Some(operations.clone()),
@@ -92,7 +94,10 @@ fn operations(outputs: &[Output]) -> Vec<StoreOp> {
         | Output::Signal(_)
         | Output::Reply(..) => None,
     });
-    batches.flatten().collect()
+    batches
+        .flatten()
+        .filter(|operation| !matches!(operation, StoreOp::PutContacts { .. }))
+        .collect()
 }
 
 /// Answers for a store without rows and needs until nothing more is asked.

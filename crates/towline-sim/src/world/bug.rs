@@ -176,6 +176,7 @@ impl World {
                 StoreOp::PutDeviceName(_)
                 | StoreOp::PutDeviceSettings(_)
                 | StoreOp::PutBrakes { .. }
+                | StoreOp::PutContacts { .. }
                 | StoreOp::AddNeeds { .. }
                 | StoreOp::RenewNeeds { .. }
                 | StoreOp::ForgetStamps { .. }

@@ -23,6 +23,7 @@ impl World {
                 | StoreOp::RenewNeeds { .. }
                 | StoreOp::ForgetStamps { .. } => true,
                 StoreOp::PutDoubt { .. }
+                | StoreOp::PutContacts { .. }
                 | StoreOp::PutDeviceName(_)
                 | StoreOp::PutDeviceSettings(_)
                 | StoreOp::BeginIncarnation(_)

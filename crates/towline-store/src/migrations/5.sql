@@ -1,11 +1,11 @@
 -- Frozen. A change of the schema is a new file beside this one.
 
--- From which change time on a power cut has put files in doubt; NULL for none.
-ALTER TABLE folders ADD COLUMN doubt INTEGER;
-
--- Whether the disk has lost what a row tells of. Such a row gives way, so its reach is 3, and with this
--- it is 4 to whoever reads it.
-ALTER TABLE our_rows ADD COLUMN spoiled INTEGER NOT NULL DEFAULT 0 CHECK (spoiled IN (0, 1));
-
--- Which boot of the machine the store was last used in; empty for one that nobody knows.
-ALTER TABLE device ADD COLUMN boot TEXT NOT NULL DEFAULT '';
+-- When each device was last met in each folder, to the day: days since 1970. presence: 0 steady, 1 back
+-- from a long absence. Who was met before this table was there counts as met when it is met next.
+CREATE TABLE contacts (
+    folder INTEGER NOT NULL REFERENCES folders,
+    device INTEGER NOT NULL REFERENCES devices,
+    presence INTEGER NOT NULL CHECK (presence BETWEEN 0 AND 1),
+    met INTEGER NOT NULL,
+    PRIMARY KEY (folder, device)
+) STRICT, WITHOUT ROWID;

@@ -8,7 +8,7 @@ use proptest::prelude::*;
 use proptest::sample::select;
 use towline_core::folder::rules::RulesMark;
 use towline_core::io::{BatchId, IndexOf, NeedsOf, StoreReply, StoreRequest};
-use towline_core::records::{BrakeRecord, Braking, Doubt, OurRow, Reach, StoreOp};
+use towline_core::records::{BrakeRecord, Braking, Contact, Doubt, OurRow, Reach, StoreOp};
 use towline_store::memory::MemoryStore;
 use towline_store::{Conflict, Opened, Records, Store};
 use towline_wire::entry::{Content, Entry, UnixNanos};
@@ -271,6 +271,9 @@ fn op() -> impl Strategy<Value = StoreOp> {
         1 => (folders(), devices(), any::<u64>()).prop_map(|(folder, device, carried)| {
             let record = BrakeRecord { braking: Braking::Engaged, carried };
             StoreOp::PutBrakes { folder, brakes: vec![(device, record)] }
+        }),
+        1 => (folders(), devices()).prop_map(|(folder, device)| {
+            StoreOp::PutContacts { folder, contacts: vec![(device, Contact::default())] }
         }),
         2 => (folders(), vec(paths(), 0..4))
             .prop_map(|(folder, paths)| StoreOp::AddNeeds { folder, paths }),

@@ -20,8 +20,8 @@ use crate::io::{
 };
 use crate::outbox::Outbox;
 use crate::records::{
-    BrakeRecord, DiskStamp, Doubt, Elsewhere, FolderRecord, FolderSettings, Need, OurRow, Reach,
-    RestoredFolder, RootPath, StoreOp, Totals,
+    BrakeRecord, Contact, DiskStamp, Doubt, Elsewhere, FolderRecord, FolderSettings, Need, OurRow,
+    Reach, RestoredFolder, RootPath, StoreOp, Totals,
 };
 
 pub(crate) use store::Store;
@@ -576,9 +576,12 @@ impl World {
                 let request = replica.requests.pop_front().unwrap();
                 let reply = perform(&mut replica.store, request);
                 if let FolderInput::Persisted(batch) = &reply {
-                    assert!(replica.folder.owns(*batch));
-                    replica.folder.note_totals(replica.store.totals());
                     replica.outbox.release(*batch);
+                    if !replica.folder.owns(*batch) {
+                        // Who was met; nobody waits for that.
+                        return;
+                    }
+                    replica.folder.note_totals(replica.store.totals());
                 }
                 self.input(at, reply);
             }
@@ -855,5 +858,6 @@ pub(crate) fn restored(name: u8, store: &Store) -> RestoredFolder {
         totals: store.totals(),
         brakes: store.brakes.clone(),
         doubt: store.doubt,
+        contacts: store.contacts.clone(),
     }
 }

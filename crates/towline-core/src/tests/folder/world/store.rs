@@ -13,6 +13,7 @@ pub(crate) struct Store {
     pub(super) needs_under: RulesMark,
     pub(crate) brakes: BTreeMap<DeviceId, BrakeRecord>,
     pub(crate) doubt: Doubt,
+    pub(crate) contacts: BTreeMap<DeviceId, Contact>,
 }
 
 impl Store {
@@ -68,6 +69,7 @@ impl Store {
             }
             StoreOp::ForgetPeerRows { device, .. } => self.forget(device),
             StoreOp::PutBrakes { brakes, .. } => self.brakes.extend(brakes),
+            StoreOp::PutContacts { contacts, .. } => self.contacts.extend(contacts),
             StoreOp::AddNeeds { paths, .. } => self.needs.extend(paths),
             StoreOp::SettleNeeds { paths, .. } => {
                 for path in paths {

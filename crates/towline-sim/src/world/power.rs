@@ -1,8 +1,10 @@
 //! Power cuts: a machine goes down, and its disk has not kept what was written last.
 //!
 //! Files of which a peer has the bytes come back zeroed or shorter, with marks that say that nobody has
-//! written since. The store is whole: it syncs. How many cuts come is drawn beside everything else, so
-//! worlds without one are as they would be if there were none.
+//! written since. The store is whole: it syncs. Two devices never lose the same bytes at the same path:
+//! what a step has written is synced, so only who wrote them can, and two that do would each wait for
+//! what the other has told. How many cuts come is drawn beside everything else, so worlds without one
+//! are as they would be if there were none.
 
 use std::time::Duration;
 
@@ -109,9 +111,19 @@ impl World {
             .collect();
         known.retain(|row| {
             let mut rows = theirs.iter().flatten();
-            rows.any(|other| other.entry == row.entry)
+            rows.any(|other| other.entry == row.entry) && !self.is_lost_elsewhere(seat, row)
         });
         known.into_iter().map(|row| row.entry.path).collect()
+    }
+
+    /// Whether a power cut has taken these bytes at this path from another seat.
+    fn is_lost_elsewhere(&self, seat: usize, row: &OurRow) -> bool {
+        let others = self.seats.iter().enumerate();
+        let mut others = others.filter(|(other, _)| *other != seat);
+        others.any(|(_, other)| {
+            let spoiled = other.spoiled.get(&row.entry.path);
+            spoiled.is_some_and(|spoiled| spoiled.lay.same_bytes(&row.entry.content))
+        })
     }
 
     /// Rows of files that lie on the disk as they say.
@@ -170,11 +182,12 @@ impl World {
         spoiled.is_some_and(|spoiled| spoiled.lies.same_bytes(content))
     }
 
-    /// Whether what a power cut has left lies anywhere at a seat.
-    pub(super) fn has_spoiled(&self, seat: usize) -> bool {
-        let paths = self.seat(seat).spoiled.keys();
-        let mut paths = paths.filter(|path| self.is_spoiled(seat, path));
-        paths.next().is_some()
+    /// Whether what a power cut has left lies anywhere.
+    pub(super) fn is_anything_spoiled(&self) -> bool {
+        (0..self.seats.len()).any(|seat| {
+            let mut paths = self.seat(seat).spoiled.keys();
+            paths.any(|path| self.is_spoiled(seat, path))
+        })
     }
 
     /// A person takes away or replaces what a power cut has left: what lay there may go with it, or come

@@ -75,6 +75,10 @@ impl World {
         }
         if is_write {
             self.ledger.born(content, path, seat);
+            if is_spoiled {
+                // The same bytes as the cut has left there: they still count as what it left.
+                self.ledger.doubted(content, path, seat);
+            }
         } else {
             self.ledger.touched(content, path);
         }

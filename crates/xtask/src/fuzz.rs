@@ -1,11 +1,14 @@
 //! `cargo xtask fuzz`: bytes at every decoder, for minutes.
 //!
-//! The targets are the package in `crates/fuzz`, a workspace of its own, built by cargo-fuzz with
-//! libFuzzer. The toolchain is the pinned stable one: coverage needs no sanitizer, and our code has no
+//! The targets are the package in `crates/fuzz`, a workspace of its own, with libFuzzer. Only our own
+//! crates are built with counters: what they stand on is not what is tried, and SQLite's and the
+//! ciphers' build scripts stay out of it. cargo-fuzz gives its flags to everything, so cargo is asked
+//! itself. The toolchain is the pinned stable one: coverage needs no sanitizer, and our code has no
 //! unsafe blocks that one would watch. What is found stays in `crates/fuzz/artifacts`, what covers more
 //! in `crates/fuzz/corpus`; neither is committed: a finding becomes a test.
 
 use std::fs;
+use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 use clap::Args;
@@ -13,7 +16,6 @@ use clap::Args;
 use crate::repo::Repo;
 use crate::report::say;
 use crate::run;
-use crate::system::has_program;
 
 /// Options of `cargo xtask fuzz`.
 #[derive(Debug, Args)]
@@ -27,10 +29,6 @@ pub(crate) struct FuzzArgs {
 
 /// Runs the chore.
 pub(crate) fn fuzz(repo: &Repo, args: &FuzzArgs) -> Result<()> {
-    if !has_program("cargo-fuzz") {
-        say("   cargo-fuzz is missing and installed");
-        run::run(repo.cargo().args(["install", "--locked", CARGO_FUZZ]))?;
-    }
     let all = targets(repo)?;
     let chosen: Vec<&String> = match &args.target {
         Some(target) => all.iter().filter(|name| *name == target).collect(),
@@ -39,26 +37,21 @@ pub(crate) fn fuzz(repo: &Repo, args: &FuzzArgs) -> Result<()> {
     if chosen.is_empty() {
         bail!("the targets are {}", all.join(", "));
     }
-    let seeds = repo.root().join(FUZZ).join("corpus");
-    let seeds = seeds.to_string_lossy().into_owned();
-    let mut write = repo.cargo();
-    write.args([
-        "run",
-        "--quiet",
-        "--manifest-path",
-        "crates/fuzz/Cargo.toml",
-    ]);
-    write.args(["--target-dir", TARGET, "--bin", "seeds", "--", &seeds]);
-    run::run(write.env("RUSTFLAGS", "--cfg fuzzing"))?;
+    say("   building the targets");
+    run::run(&mut build(repo))?;
+    let place = repo.root().join(FUZZ);
+    let corpus = place.join("corpus");
+    let programs = repo.root().join(TARGET).join("release");
+    run::run(Command::new(programs.join("seeds")).arg(&corpus))?;
     let seconds = format!("-max_total_time={:.0}", args.minutes * 60.0);
     let mut findings = Vec::new();
     for name in chosen {
-        let mut command = repo.cargo();
-        command.args(["fuzz", "run", "--fuzz-dir", FUZZ, "--sanitizer", "none"]);
-        command.args(["--target-dir", TARGET, name, "--", &seconds]);
-        command.args(["-print_final_stats=1", "-rss_limit_mb=512", "-verbosity=0"]);
-        // The coverage counters are flags that only an unstable compiler admits to know.
-        command.env("RUSTC_BOOTSTRAP", "1");
+        let artifacts = place.join("artifacts").join(name);
+        fs::create_dir_all(&artifacts).context("making a place for findings")?;
+        let mut command = Command::new(programs.join(name));
+        command.arg(format!("-artifact_prefix={}/", artifacts.display()));
+        command.args([&seconds, "-print_final_stats=1", "-rss_limit_mb=512"]);
+        command.arg(corpus.join(name));
         let (closing, verdict) = run::keeping(&mut command, is_closing)?;
         say(format!("   {name}: {}", closing.join("; ")));
         if verdict.is_err() {
@@ -72,6 +65,23 @@ pub(crate) fn fuzz(repo: &Repo, args: &FuzzArgs) -> Result<()> {
         "found something in {}; see {FUZZ}/artifacts",
         findings.join(", ")
     )
+}
+
+/// What builds all targets, with counters in our own crates.
+fn build(repo: &Repo) -> Command {
+    let mut command = repo.cargo();
+    command.args(["build", "--quiet", "--release", "--bins"]);
+    command.args(["--manifest-path", "crates/fuzz/Cargo.toml"]);
+    command.args(["--target-dir", TARGET, "-Zprofile-rustflags"]);
+    let flags: Vec<String> = COUNTERS.iter().map(|flag| format!("\"{flag}\"")).collect();
+    for own in OWN {
+        let flags = flags.join(",");
+        command.arg("--config");
+        command.arg(format!("profile.release.package.{own}.rustflags=[{flags}]"));
+    }
+    // Flags for single packages are something that only an unstable cargo admits to know.
+    command.env("RUSTC_BOOTSTRAP", "1");
+    command
 }
 
 /// The names of the targets, as their files say.
@@ -91,7 +101,9 @@ fn targets(repo: &Repo) -> Result<Vec<String>> {
 }
 
 fn is_closing(line: &str) -> bool {
-    line.starts_with("stat::number_of_executed_units") || line.starts_with("stat::peak_rss_mb")
+    line.starts_with("stat::number_of_executed_units")
+        || line.starts_with("stat::peak_rss_mb")
+        || line.contains(" DONE ")
 }
 
 /// Where the package lies.
@@ -100,5 +112,23 @@ const FUZZ: &str = "crates/fuzz";
 /// Where it is built: apart from everything else, because its flags are.
 const TARGET: &str = "target/fuzz";
 
-/// What builds and runs the targets.
-const CARGO_FUZZ: &str = "cargo-fuzz@0.13.2";
+/// The crates that have doors, and the one behind them.
+const OWN: [&str; 4] = [
+    "towline-wire",
+    "towline-core",
+    "towline-store",
+    "towline-engine",
+];
+
+/// What makes a compiler count for libFuzzer, as cargo-fuzz 0.13 has it without a sanitizer; and what
+/// lets the doors in.
+const COUNTERS: [&str; 8] = [
+    "--cfg",
+    "fuzzing",
+    "-Cpasses=sancov-module",
+    "-Cllvm-args=-sanitizer-coverage-level=4",
+    "-Cllvm-args=-sanitizer-coverage-inline-8bit-counters",
+    "-Cllvm-args=-sanitizer-coverage-pc-table",
+    "-Cllvm-args=-sanitizer-coverage-trace-compares",
+    "-Cllvm-args=-simplifycfg-branch-fold-threshold=0",
+];

@@ -4,7 +4,7 @@
 //! crates are built with counters: what they stand on is not what is tried, and SQLite's and the
 //! ciphers' build scripts stay out of it. cargo-fuzz gives its flags to everything, so cargo is asked
 //! itself. The toolchain is the pinned stable one: coverage needs no sanitizer, and our code has no
-//! unsafe blocks that one would watch. What is found stays in `crates/fuzz/artifacts`, what covers more
+//! unsafe blocks that one would watch. What is found stays in `crates/fuzz/artifacts` beside a log, what covers more
 //! in `crates/fuzz/corpus`; neither is committed: a finding becomes a test.
 
 use std::fs;
@@ -52,7 +52,10 @@ pub(crate) fn fuzz(repo: &Repo, args: &FuzzArgs) -> Result<()> {
         command.arg(format!("-artifact_prefix={}/", artifacts.display()));
         command.args([&seconds, "-print_final_stats=1", "-rss_limit_mb=512"]);
         command.arg(corpus.join(name));
-        let (closing, verdict) = run::keeping(&mut command, is_closing)?;
+        let log = artifacts.with_extension("log");
+        let verdict = run::logged(&mut command, &format!("   {name}"), &log);
+        let told = fs::read_to_string(&log).context("reading what libFuzzer told")?;
+        let closing: Vec<&str> = told.lines().filter(|line| is_closing(line)).collect();
         say(format!("   {name}: {}", closing.join("; ")));
         if verdict.is_err() {
             findings.push(name.as_str());
@@ -101,9 +104,7 @@ fn targets(repo: &Repo) -> Result<Vec<String>> {
 }
 
 fn is_closing(line: &str) -> bool {
-    line.starts_with("stat::number_of_executed_units")
-        || line.starts_with("stat::peak_rss_mb")
-        || line.contains(" DONE ")
+    line.starts_with("Done ") || line.starts_with("stat::peak_rss_mb") || line.contains(" DONE ")
 }
 
 /// Where the package lies.

@@ -8,7 +8,7 @@
 //!
 //! `look` knows the root and the scans, `observe` what they mean, `exchange` the index pages out and
 //! in, [`verdict`] who wins, [`plan`] what is to be done, `gate` and `brake` what of it may be done now, `walk` when,
-//! `settle` what came of it, `sweep` what a person decides for many paths, [`rules`] and `heed` what is
+//! `settle` what came of it, `moves` what follows a moved file, `sweep` what a person decides for many paths, [`rules`] and `heed` what is
 //! ignored, and `decide` makes the decisions. This file holds the jobs. Never here: bytes, files,
 //! tasks, text for people.
 
@@ -19,6 +19,7 @@ mod exchange;
 mod gate;
 mod heed;
 mod look;
+mod moves;
 mod observe;
 pub mod plan;
 pub mod rules;
@@ -38,7 +39,7 @@ use towline_wire::rel_path::RelPath;
 use crate::clock::Moment;
 use crate::folder::brake::{Brakes, Measure};
 use crate::folder::exchange::Exchange;
-use crate::folder::look::{Breadth, Look, Next, PageOf, Root};
+use crate::folder::look::{Awaited, Breadth, Look, Next, PageOf, Root};
 use crate::folder::observe::{Departures, Gone, Sighting};
 use crate::folder::plan::{Planned, PlannedStep};
 use crate::folder::rules::{RuleSet, Rules, RulesMark};
@@ -807,8 +808,15 @@ impl Folder {
                         self.jobs
                             .push_back(Job::Observe(scan, departed, Departures::Now));
                     }
-                    Next::Ended(Breadth::Whole) => self.walk.unshelve(),
-                    Next::Ended(Breadth::Part) => {}
+                    Next::Ended(breadth) => {
+                        match breadth {
+                            Breadth::Whole => self.walk.unshelve(),
+                            Breadth::Part => {}
+                        }
+                        if self.look.take_awaited() == Awaited::Yes {
+                            self.walk.want();
+                        }
+                    }
                 }
             }
             Conclusion::Observed(_) | Conclusion::Other => {}

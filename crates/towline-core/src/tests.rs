@@ -6,6 +6,7 @@ mod folder;
 mod held;
 mod link;
 mod modes;
+mod moves;
 mod newcomer;
 mod pairing;
 mod plan;

@@ -53,6 +53,8 @@ mutations! {
     CopyNotTold = "conflict copy not told",
     /// Deletes are forgotten after they were told.
     DeleteForgotten = "delete forgotten",
+    /// The old name of a moved file goes though a peer's edit of it was not kept under the new one.
+    EditDropped = "edit under an old name dropped",
     // --- scans
     /// A scan reports a path as absent that it did not look at.
     InventedAbsence = "invented absence",

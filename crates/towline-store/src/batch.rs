@@ -15,12 +15,12 @@ use towline_wire::ids::{DeviceId, FolderId, Incarnation, Sequence};
 use towline_wire::rel_path::RelPath;
 
 use crate::columns::{
-    Actors, EntryColumns, braking_column, device_number, encode, folder_number, known_device,
-    reach_column, stamp_columns,
+    Actors, EntryColumns, KIND_ABSENT, braking_column, device_number, encode, folder_number,
+    known_device, reach_column, stamp_columns,
 };
 use crate::error::StoreError;
 use crate::totals::{Counts, RowColumns};
-use crate::{load, restore, settings, totals};
+use crate::{departures, load, restore, settings, totals};
 
 /// A batch that is being carried out.
 pub(crate) struct Batch<'store> {
@@ -76,6 +76,12 @@ impl<'store> Batch<'store> {
             } => self.put_peer_rows(folder, device, (incarnation, up_to), &entries),
             StoreOp::ForgetPeerRows { folder, device } => self.forget_peer_rows(folder, device),
             StoreOp::PutBrakes { folder, brakes } => self.put_brakes(folder, &brakes),
+            StoreOp::PutDepartures { folder, departures } => {
+                let Some(number) = self.touch(folder)? else {
+                    return Ok(());
+                };
+                departures::put(self.connection, self.actors, number, &departures)
+            }
             StoreOp::AddNeeds { folder, paths } => self.add_needs(folder, &paths),
             StoreOp::SettleNeeds { folder, paths } => self.settle_needs(folder, &paths),
             StoreOp::RenewNeeds { folder, under } => self.renew_needs(folder, under),
@@ -182,6 +188,7 @@ impl<'store> Batch<'store> {
             "DELETE FROM our_rows WHERE folder = ?1",
             "DELETE FROM shared_with WHERE folder = ?1",
             "DELETE FROM brakes WHERE folder = ?1",
+            "DELETE FROM departures WHERE folder = ?1",
             "DELETE FROM folders WHERE id = ?1",
         ] {
             self.connection.execute(delete, [folder])?;
@@ -252,6 +259,9 @@ impl<'store> Batch<'store> {
             }
             statement.raw_execute()?;
             let now = RowColumns(entry.kind, entry.size, reach);
+            if now.lies() && old.is_some_and(|(_, kind, ..)| kind == KIND_ABSENT) {
+                departures::forget(self.connection, folder, entry.path)?;
+            }
             let before = old.map(|(_, kind, size, reach)| RowColumns(kind, size, reach));
             if let Some(conflicted) = path.conflicted() {
                 let counts = if before.as_ref().is_some_and(RowColumns::lies) != now.lies()

@@ -48,7 +48,11 @@ impl Actors {
         self.actors.clear();
     }
 
-    fn number(&mut self, connection: &Connection, actor: Actor) -> Result<i64, StoreError> {
+    pub(crate) fn number(
+        &mut self,
+        connection: &Connection,
+        actor: Actor,
+    ) -> Result<i64, StoreError> {
         if let Some(number) = self.numbers.get(&actor) {
             return Ok(*number);
         }
@@ -68,7 +72,11 @@ impl Actors {
         Ok(number)
     }
 
-    fn actor(&mut self, connection: &Connection, number: i64) -> Result<Actor, StoreError> {
+    pub(crate) fn actor(
+        &mut self,
+        connection: &Connection,
+        number: i64,
+    ) -> Result<Actor, StoreError> {
         if let Some(actor) = self.actors.get(&number) {
             return Ok(*actor);
         }

@@ -17,6 +17,7 @@ use crate::columns::{
     Actors, device_from, entry_columns, entry_from, folder_number, our_columns, our_row_from,
     path_from,
 };
+use crate::departures;
 use crate::error::StoreError;
 
 /// Answers `LoadRows`.
@@ -67,8 +68,10 @@ pub(crate) fn needs(
         }
         NeedsOf::Ours => {
             "SELECT path FROM needs WHERE folder = ?1 AND path > ?2
-             AND EXISTS (SELECT 1 FROM our_rows WHERE our_rows.folder = ?1
-                 AND our_rows.path = needs.path AND kind <> 0)
+             AND (EXISTS (SELECT 1 FROM our_rows WHERE our_rows.folder = ?1
+                     AND our_rows.path = needs.path AND kind <> 0)
+                 OR EXISTS (SELECT 1 FROM departures WHERE departures.folder = ?1
+                     AND departures.path = needs.path))
              ORDER BY path LIMIT ?3"
         }
         // As `Reach::is_local` has it: 3 gives way, and of that only what lies here counts.
@@ -91,12 +94,14 @@ pub(crate) fn needs(
         let theirs = peer_rows(connection, actors, number, &path)?;
         let held = held(connection, number, &theirs)?;
         let elsewhere = elsewhere(connection, number, ours.as_ref(), &theirs)?;
+        let moved = departures::moved(connection, actors, number, ours.as_ref())?;
         needs.push(Need {
             path,
             ours,
             theirs,
             held,
             elsewhere,
+            moved,
         });
     }
     Ok(StoreReply::Needs { folder, needs, end })

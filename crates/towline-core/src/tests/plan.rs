@@ -72,6 +72,7 @@ fn need(ours: Option<Entry>, theirs: &[(u8, Entry)]) -> Need {
         theirs,
         held: BTreeSet::new(),
         elsewhere: Elsewhere::Nowhere,
+        moved: None,
     }
 }
 

@@ -78,6 +78,7 @@ impl World {
                 }
             }
             (Mutation::DeleteForgotten, Input::Store(reply)) => hide_tombstones(reply),
+            (Mutation::EditDropped, Input::Store(reply)) => pretend_followed(reply),
             (_, _) => {}
         }
         input
@@ -170,6 +171,7 @@ impl World {
                 StoreOp::PutDeviceName(_)
                 | StoreOp::PutDeviceSettings(_)
                 | StoreOp::PutBrakes { .. }
+                | StoreOp::PutDepartures { .. }
                 | StoreOp::AddNeeds { .. }
                 | StoreOp::RenewNeeds { .. }
                 | StoreOp::ForgetStamps { .. }
@@ -325,5 +327,21 @@ fn forget_counter(entry: &mut Entry) {
     if let Ok(version) = counters.try_into() {
         entry.version = version;
         entry.author.counter -= 1;
+    }
+}
+
+/// Wherever a file was moved, it seems to hold already what a peer has under its former name.
+fn pretend_followed(reply: &mut StoreReply) {
+    let StoreReply::Needs { needs, .. } = reply else {
+        return;
+    };
+    for need in needs {
+        let place = need.moved.as_mut().and_then(|moved| moved.place.as_mut());
+        let mut theirs = need.theirs.iter().map(|(_, entry)| entry);
+        let edit = theirs.find(|entry| matches!(entry.content, Content::File { .. }));
+        if let (Some(place), Some(edit)) = (place, edit) {
+            place.ours.entry.content = edit.content.clone();
+            place.ours.entry.mtime = edit.mtime;
+        }
     }
 }

@@ -20,6 +20,7 @@ impl World {
                 | StoreOp::ForgetPeerRows { .. }
                 | StoreOp::AddNeeds { .. }
                 | StoreOp::PutBrakes { .. }
+                | StoreOp::PutDepartures { .. }
                 | StoreOp::SettleNeeds { .. }
                 | StoreOp::RenewNeeds { .. }
                 | StoreOp::ForgetStamps { .. } => true,

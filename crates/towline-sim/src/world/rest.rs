@@ -3,6 +3,8 @@
 use std::time::Duration;
 
 use towline_core::command::Command;
+use towline_wire::entry::Content;
+use towline_wire::rel_path::RelPath;
 
 use super::person::Mood;
 use super::{Work, World};
@@ -40,6 +42,66 @@ impl World {
         if self.violations.is_empty() && self.holds() {
             self.come_back();
         }
+        if self.violations.is_empty() && self.may_move() {
+            self.edit_follows_rename();
+        }
+    }
+
+    /// Two devices are off. A file is renamed on one and written to on the other; when both are on again,
+    /// and nobody else, the edit lies under the new name on both, and nothing under the old one.
+    fn edit_follows_rename(&mut self) {
+        let Some((mover, writer, from, to)) = self.choose_move() else {
+            return;
+        };
+        for seat in 0..self.seats.len() {
+            self.crash(seat);
+        }
+        self.rename(mover, &from, &to);
+        self.write(writer, &from);
+        let edit = |world: &Self, seat: usize, path: &RelPath| {
+            let node = world.seat(seat).tree.get(path);
+            node.map(|node| node.kind.content())
+        };
+        let written = edit(self, writer, &from);
+        self.pass(Duration::from_secs(1));
+        self.start(mover);
+        self.start(writer);
+        let is_there = |world: &mut Self| {
+            [mover, writer]
+                .into_iter()
+                .all(|seat| edit(world, seat, &to) == written && edit(world, seat, &from).is_none())
+        };
+        if !self.pass_until(REST_WITHIN, is_there) {
+            let what = format!("{from} was moved to {to} by {mover} and written to by {writer}");
+            return self.violate(Rule::EditFollows, what);
+        }
+        for seat in (0..self.seats.len()).filter(|seat| ![mover, writer].contains(seat)) {
+            self.start(seat);
+        }
+        if self.rests() {
+            self.holds();
+        }
+    }
+
+    /// Two devices that share the folder, and a file of both with a name that is free on all.
+    fn choose_move(&mut self) -> Option<(usize, usize, RelPath, RelPath)> {
+        if oracle::something_is_held_back(self) {
+            return None;
+        }
+        let edge = self.edges.iter().find(|edge| edge.is_shared())?;
+        let (mover, writer) = (edge.one, edge.other);
+        let files: Vec<RelPath> = self
+            .seat(mover)
+            .tree
+            .iter()
+            .filter(|(path, node)| !node.is_directory() && !path.is_in_inbox())
+            .filter(|(_, node)| matches!(node.kind.content(), Content::File { .. }))
+            .map(|(path, _)| path.clone())
+            .collect();
+        let from = self.dice.pick(&files)?.clone();
+        let to = from.with_file_name("moved at the end").ok()?;
+        let is_free = self.seats.iter().all(|seat| seat.tree.get(&to).is_none());
+        is_free.then_some((mover, writer, from, to))
     }
 
     /// Whether the oracle finds nothing.

@@ -8,7 +8,7 @@ use proptest::prelude::*;
 use proptest::sample::select;
 use towline_core::folder::rules::RulesMark;
 use towline_core::io::{BatchId, IndexOf, NeedsOf, StoreReply, StoreRequest};
-use towline_core::records::{BrakeRecord, Braking, OurRow, Reach, StoreOp};
+use towline_core::records::{BrakeRecord, Braking, Departure, OurRow, Reach, StoreOp};
 use towline_store::memory::MemoryStore;
 use towline_store::{Conflict, Opened, Records, Store};
 use towline_wire::entry::{Content, Entry};
@@ -17,8 +17,8 @@ use towline_wire::limits::VERSION_COUNTER_MAX;
 use towline_wire::rel_path::RelPath;
 
 use crate::sample::{
-    FRESH, bytes, device, entry, folder, folder_record, hash, new_store, our, path, peer_record,
-    stamp, symlink,
+    FRESH, bytes, departure, device, entry, folder, folder_record, hash, new_store, our, path,
+    peer_record, stamp, symlink,
 };
 
 #[derive(Debug, Clone)]
@@ -273,6 +273,10 @@ fn op() -> impl Strategy<Value = StoreOp> {
         1 => (folders(), devices(), any::<u64>()).prop_map(|(folder, device, carried)| {
             let record = BrakeRecord { braking: Braking::Engaged, carried };
             StoreOp::PutBrakes { folder, brakes: vec![(device, record)] }
+        }),
+        2 => (folders(), vec((paths(), 0_u8..4, 0_u64..50), 0..4)).prop_map(|(folder, went)| {
+            let departures: Vec<Departure> = went.into_iter().map(|(path, hash, mark)| departure(path.as_str(), hash, mark)).collect();
+            StoreOp::PutDepartures { folder, departures }
         }),
         2 => (folders(), vec(paths(), 0..4))
             .prop_map(|(folder, paths)| StoreOp::AddNeeds { folder, paths }),

@@ -5,7 +5,8 @@ use std::collections::BTreeSet;
 use tempfile::TempDir;
 use towline_core::io::{BatchId, StoreReply, StoreRequest};
 use towline_core::records::{
-    DiskStamp, FolderRecord, OurRow, PeerRecord, Reach, RootPath, StoreOp, Totals, Verification,
+    Departure, DiskStamp, FolderRecord, OurRow, PeerRecord, Reach, RootPath, StoreOp, Totals,
+    Verification,
 };
 use towline_store::{Opened, Records, Store};
 use towline_wire::entry::{Actor, Content, Dot, Entry, SymlinkTarget, UnixNanos, VersionVector};
@@ -86,6 +87,22 @@ pub(crate) fn our(entry: Entry, sequence: u64) -> OurRow {
         sequence: Sequence(sequence),
         stamp,
         reach: Reach::Everyone,
+    }
+}
+
+/// A file with these bytes that went when it had the marks of [`stamp`].
+pub(crate) fn departure(from: &str, bytes: u8, mark: u64) -> Departure {
+    let stamp = stamp(mark);
+    Departure {
+        path: path(from),
+        author: Dot {
+            actor: actor(1),
+            counter: 1,
+        },
+        hash: hash(bytes),
+        file_id: stamp.file_id,
+        mtime: stamp.mtime,
+        followed: 3,
     }
 }
 

@@ -566,15 +566,32 @@ impl Folder {
 
     /// Does all that can be done now.
     fn advance(&mut self, now: Moment, outbox: &mut Outbox) {
+        self.begin_scan(outbox);
         while let Work::Idle = self.work {
             if !self.begin_job(now, outbox) {
                 break;
             }
         }
-        let walk = &self.walk;
-        self.look.start(&|scope| walk.under_way_in(scope), outbox);
+        self.begin_scan(outbox);
         if !self.is_disowning() {
             self.exchange.advance(outbox);
+        }
+    }
+
+    /// Begins the next scan, but not while a decision is on its way into the store: it may hold rows of
+    /// steps that have ended. Where somebody has taken away since what a step had made, the scan would
+    /// meet neither a row nor anything on the disk, and the row would stay.
+    fn begin_scan(&mut self, outbox: &mut Outbox) {
+        match self.work {
+            Work::ExpectPersisted(..) => {}
+            Work::Idle
+            | Work::ExpectRows(..)
+            | Work::ExpectNeeds
+            | Work::ExpectSwept(_)
+            | Work::ExpectOurIndex(_) => {
+                let walk = &self.walk;
+                self.look.start(&|scope| walk.under_way_in(scope), outbox);
+            }
         }
     }
 

@@ -68,10 +68,9 @@ pub(crate) use versions::{BroughtBack, Case, Choice, Of, RestoreFault, Version};
 use crate::tasks::Tasks;
 
 use hints::Hints;
-use parents::Parents;
+use own_writes::without_own_writes;
 use pool::lock;
 use scan::Scan;
-use traits::Spelling;
 use watch::{Hint, Stage, Watcher};
 
 /// Pages of a scan that may be out without an answer: 2. One is stored while the next is read;
@@ -467,12 +466,26 @@ impl Shared {
 
     fn hint(&self, folder: FolderId, hint: Hint) {
         let now = Instant::now();
+        let mut state = lock(&self.state);
+        let due = state.hints.next_due();
         match hint {
-            Hint::At(path, stage) => lock(&self.state).hints.add(folder, path, stage, now),
-            Hint::Lost => lock(&self.state).hints.add_all(folder, now),
-            Hint::Root => return self.doubt(folder),
+            Hint::At(path, stage) => state.hints.add(folder, path, stage, now),
+            Hint::Lost => state.hints.add_all(folder, now),
+            Hint::Root => {
+                drop(state);
+                return self.doubt(folder);
+            }
         }
-        self.wake.notify_all();
+        // Most hints put off what waits: the hint thread finds that out when it wakes by itself.
+        let is_sooner = match (state.hints.next_due(), due) {
+            (Some(now), Some(before)) => now < before,
+            (Some(_), None) => true,
+            (None, _) => false,
+        };
+        drop(state);
+        if is_sooner {
+            self.wake.notify_all();
+        }
     }
 
     fn doubt(&self, folder: FolderId) {
@@ -490,7 +503,9 @@ impl Shared {
                 Err(fault) => return self.lose(folder, opening, fault),
             };
             for found in &page.found {
-                scan.root().own_writes.forget(&found.path);
+                // It may be another than the one that was looked at before it was read.
+                let own_writes = &scan.root().own_writes;
+                own_writes.seen(&found.path, Some(found.stamp));
             }
             let mut state = lock(&self.state);
             let Some(place) = state
@@ -726,31 +741,4 @@ fn covers_rules(scope: &ScanScope) -> bool {
 fn without_ignored(rules: &Rules, mut paths: BTreeSet<RelPath>) -> BTreeSet<RelPath> {
     paths.retain(|path| !rules.ignore(path, Shape::Other) || !rules.ignore(path, Shape::Directory));
     paths
-}
-
-/// Drops paths where exactly what we wrote there still lies, and forgets what we wrote elsewhere: who
-/// removes what somebody made where we had removed something must be seen.
-fn without_own_writes(root: &Root, paths: BTreeSet<RelPath>) -> BTreeSet<RelPath> {
-    if root.traits.spelling == Spelling::Blind {
-        // What lies there may be ours under another spelling, which a person has just given it.
-        return paths;
-    }
-    let mut parents = Parents::new(root);
-    let is_ours = |path: &RelPath, parents: &mut Parents<'_>| {
-        let Some(left) = root.own_writes.left_at(path) else {
-            return false;
-        };
-        let is_ours = match parents.mark(path) {
-            Ok(mark) => left == Some(mark.stamp),
-            Err(fault) => left.is_none() && parents::proves_absence(&fault),
-        };
-        if !is_ours {
-            root.own_writes.forget(path);
-        }
-        is_ours
-    };
-    paths
-        .into_iter()
-        .filter(|path| !is_ours(path, &mut parents))
-        .collect()
 }

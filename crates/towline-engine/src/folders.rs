@@ -20,7 +20,7 @@ use towline_core::io::{
 };
 use towline_core::records::{DiskStamp, InForce, OurRow};
 use towline_core::snapshot::{FolderSummary, Snapshot};
-use towline_store::{Reader, StoreError};
+use towline_store::{HeldFile, Reader, StoreError};
 use towline_wire::entry::Content;
 use towline_wire::ids::{ContentHash, DeviceId, FolderId};
 use towline_wire::rel_path::RelPath;
@@ -461,18 +461,21 @@ impl transfer::Folders for Library {
         self.disk.root(folder)
     }
 
-    fn with_content(
+    fn with_contents(
         &self,
         folder: FolderId,
-        hash: ContentHash,
+        hashes: &[ContentHash],
         of: IndexOf,
-    ) -> Vec<(RelPath, DiskStamp)> {
+    ) -> Vec<Vec<(RelPath, DiskStamp)>> {
         let held = self
             .index
-            .read(|reader| reader.paths_with_content(folder, hash, of, PLACES_TRIED));
-        let stamped = held.unwrap_or_default().into_iter();
-        stamped
-            .filter_map(|file| Some((file.path, file.stamp?)))
+            .read(|reader| reader.paths_with_contents(folder, hashes, of, PLACES_TRIED));
+        let Some(held) = held else {
+            return hashes.iter().map(|_| Vec::new()).collect();
+        };
+        let stamped = |file: HeldFile| Some((file.path, file.stamp?));
+        held.into_iter()
+            .map(|files| files.into_iter().filter_map(stamped).collect())
             .collect()
     }
 

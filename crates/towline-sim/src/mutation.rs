@@ -51,6 +51,10 @@ mutations! {
     NeedForgotten = "need forgotten",
     /// The store does not keep rows of conflict copies.
     CopyNotTold = "conflict copy not told",
+    /// What the brake has counted is not kept: a restart gives a budget anew.
+    BudgetNotKept = "brake's budget not kept",
+    /// Whatever a peer has deleted is said to lie under another name, too.
+    MoveInvented = "delete taken for a move",
     /// Deletes are forgotten after they were told.
     DeleteForgotten = "delete forgotten",
     /// The old name of a moved file goes though a peer's edit of it was not kept under the new one.

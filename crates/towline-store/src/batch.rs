@@ -19,6 +19,7 @@ use crate::columns::{
     known_device, reach_column, stamp_columns,
 };
 use crate::error::StoreError;
+use crate::load::Lookup;
 use crate::totals::{Counts, RowColumns};
 use crate::{departures, load, restore, settings, totals};
 
@@ -334,40 +335,32 @@ impl<'store> Batch<'store> {
             ])?;
 
         let mut sums = totals::load(self.connection, folder)?;
-        let mut need = self.connection.prepare_cached(INSERT_NEED)?;
+        let connection = self.connection;
+        let mut put = connection.prepare_cached(PUT_PEER_ROW)?;
+        let mut look = Lookup::prepare(connection, folder, load::OUR_ROW)?;
+        let mut need = connection.prepare_cached(INSERT_NEED)?;
         for entry in entries {
-            self.put_peer_row(folder, number, entry)?;
-            let ours = load::our_row(self.connection, self.actors, folder, &entry.path)?;
+            let columns = EntryColumns::of(entry, connection, self.actors)?;
+            put.execute(params![
+                folder,
+                number,
+                columns.path,
+                columns.version,
+                columns.author_actor,
+                columns.author_counter,
+                columns.kind,
+                columns.size,
+                columns.hash,
+                columns.executable,
+                columns.target,
+                columns.mtime,
+            ])?;
+            let ours = look.our_row(self.actors, &entry.path)?;
             if ours.is_none_or(|ours| ours.entry != *entry) {
                 sums.needs += changed(need.execute(params![folder, entry.path.as_str()])?);
             }
         }
         totals::save(self.connection, folder, &sums)
-    }
-
-    fn put_peer_row(&mut self, folder: i64, device: i64, entry: &Entry) -> Result<(), StoreError> {
-        let entry = EntryColumns::of(entry, self.connection, self.actors)?;
-        self.connection
-            .prepare_cached(
-                "INSERT OR REPLACE INTO peer_rows (folder, device, path, version, author_actor,
-                     author_counter, kind, size, hash, executable, target, mtime)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
-            )?
-            .execute(params![
-                folder,
-                device,
-                entry.path,
-                entry.version,
-                entry.author_actor,
-                entry.author_counter,
-                entry.kind,
-                entry.size,
-                entry.hash,
-                entry.executable,
-                entry.target,
-                entry.mtime,
-            ])?;
-        Ok(())
     }
 
     /// A need at a path where no other peer says anything goes with the peer's row.
@@ -504,6 +497,10 @@ impl<'store> Batch<'store> {
         folder_number(self.connection, folder)
     }
 }
+
+const PUT_PEER_ROW: &str = "INSERT OR REPLACE INTO peer_rows (folder, device, path, version,
+     author_actor, author_counter, kind, size, hash, executable, target, mtime)
+     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)";
 
 const INSERT_NEED: &str = "INSERT INTO needs (folder, path) VALUES (?1, ?2) ON CONFLICT DO NOTHING";
 

@@ -2,11 +2,12 @@
 //!
 //! A folder without a record has no rows. A page asks for one row more than its limit, to know
 //! whether it is the last. Answers of many statements run in one read transaction: without it each
-//! statement would take and give back the locks of the database file (three times slower).
+//! statement would take and give back the locks of the database file (three times slower). What is asked
+//! for many paths is prepared once for all of them ([`Lookup`]).
 
 use std::collections::BTreeSet;
 
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{CachedStatement, Connection, OptionalExtension, params};
 use towline_core::io::{IndexOf, NeedsOf, PageEnd, StoreReply};
 use towline_core::records::{Elsewhere, Need, OurRow};
 use towline_wire::entry::{Content, Entry};
@@ -30,11 +31,14 @@ pub(crate) fn rows(
     let _snapshot = connection.unchecked_transaction()?;
     let number = folder_number(connection, folder)?;
     let mut found = Vec::with_capacity(paths.len());
-    for path in paths {
-        found.push(match number {
-            Some(number) => our_row(connection, actors, number, path)?,
-            None => None,
-        });
+    match number {
+        Some(number) => {
+            let mut ours = Lookup::prepare(connection, number, OUR_ROW)?;
+            for path in paths {
+                found.push(ours.our_row(actors, path)?);
+            }
+        }
+        None => found.resize(paths.len(), None),
     }
     Ok(StoreReply::Rows(folder, found))
 }
@@ -89,10 +93,13 @@ pub(crate) fn needs(
     }
     let end = cut(&mut paths, limit);
     let mut needs = Vec::with_capacity(paths.len());
+    let mut look_at_ours = Lookup::prepare(connection, number, OUR_ROW)?;
+    let mut look_at_theirs = Lookup::prepare(connection, number, PEER_ROWS)?;
+    let mut look_for_bytes = Lookup::prepare(connection, number, HELD)?;
     for path in paths {
-        let ours = our_row(connection, actors, number, &path)?;
-        let theirs = peer_rows(connection, actors, number, &path)?;
-        let held = held(connection, number, &theirs)?;
+        let ours = look_at_ours.our_row(actors, &path)?;
+        let theirs = look_at_theirs.peer_rows(actors, &path)?;
+        let held = look_for_bytes.held(&theirs)?;
         let elsewhere = elsewhere(connection, number, ours.as_ref(), &theirs)?;
         let moved = departures::moved(connection, actors, number, ours.as_ref())?;
         needs.push(Need {
@@ -165,15 +172,102 @@ pub(crate) fn our_row(
     folder: i64,
     path: &RelPath,
 ) -> Result<Option<OurRow>, StoreError> {
-    let mut statement = connection.prepare_cached(concat!(
-        "SELECT ",
-        our_columns!(),
-        " FROM our_rows WHERE folder = ?1 AND path = ?2"
-    ))?;
-    let mut found = statement.query(params![folder, path.as_str()])?;
-    match found.next()? {
-        Some(row) => Ok(Some(our_row_from(row, connection, actors)?)),
-        None => Ok(None),
+    Lookup::prepare(connection, folder, OUR_ROW)?.our_row(actors, path)
+}
+
+/// What each peer says of a path, ascending by device.
+pub(crate) fn peer_rows(
+    connection: &Connection,
+    actors: &mut Actors,
+    folder: i64,
+    path: &RelPath,
+) -> Result<Vec<(DeviceId, Entry)>, StoreError> {
+    Lookup::prepare(connection, folder, PEER_ROWS)?.peer_rows(actors, path)
+}
+
+/// A question about one folder, prepared once and asked for many paths.
+pub(crate) struct Lookup<'connection> {
+    connection: &'connection Connection,
+    folder: i64,
+    statement: CachedStatement<'connection>,
+}
+
+/// Our row at a path: [`Lookup::our_row`].
+pub(crate) const OUR_ROW: &str = concat!(
+    "SELECT ",
+    our_columns!(),
+    " FROM our_rows WHERE folder = ?1 AND path = ?2"
+);
+
+/// What each peer says of a path: [`Lookup::peer_rows`]. The cross join keeps SQLite from walking all
+/// devices for each path.
+const PEER_ROWS: &str = concat!(
+    "SELECT ",
+    entry_columns!(),
+    ", key FROM peer_rows CROSS JOIN devices ON devices.id = device
+     WHERE folder = ?1 AND path = ?2"
+);
+
+/// Whether we hold a content: [`Lookup::held`].
+const HELD: &str = "SELECT 1 FROM our_rows WHERE folder = ?1 AND hash = ?2
+     AND stamp_size IS NOT NULL LIMIT 1";
+
+impl<'connection> Lookup<'connection> {
+    /// Prepares one of the questions above.
+    pub(crate) fn prepare(
+        connection: &'connection Connection,
+        folder: i64,
+        question: &str,
+    ) -> Result<Self, StoreError> {
+        Ok(Self {
+            connection,
+            folder,
+            statement: connection.prepare_cached(question)?,
+        })
+    }
+
+    /// Answers [`OUR_ROW`].
+    pub(crate) fn our_row(
+        &mut self,
+        actors: &mut Actors,
+        path: &RelPath,
+    ) -> Result<Option<OurRow>, StoreError> {
+        let mut found = self.statement.query(params![self.folder, path.as_str()])?;
+        match found.next()? {
+            Some(row) => Ok(Some(our_row_from(row, self.connection, actors)?)),
+            None => Ok(None),
+        }
+    }
+
+    fn peer_rows(
+        &mut self,
+        actors: &mut Actors,
+        path: &RelPath,
+    ) -> Result<Vec<(DeviceId, Entry)>, StoreError> {
+        let mut found = self.statement.query(params![self.folder, path.as_str()])?;
+        let mut theirs = Vec::new();
+        while let Some(row) = found.next()? {
+            let entry = entry_from(row, self.connection, actors)?;
+            theirs.push((device_from(row, 10)?, entry));
+        }
+        // They lie ascending by number of the device, not by its key.
+        theirs.sort_unstable_by_key(|(device, _)| *device);
+        Ok(theirs)
+    }
+
+    /// The contents that we hold under some path already, as far as we know.
+    fn held(&mut self, theirs: &[(DeviceId, Entry)]) -> Result<BTreeSet<ContentHash>, StoreError> {
+        let mut held = BTreeSet::new();
+        for (_, entry) in theirs {
+            if let Content::File { hash, .. } = entry.content
+                && self
+                    .statement
+                    .exists(params![self.folder, hash.as_bytes()])?
+            {
+                held.insert(hash);
+            }
+        }
+        Ok(held)
     }
 }
 
@@ -191,54 +285,6 @@ pub(crate) fn every_row(connection: &Connection) -> Result<(), StoreError> {
         entry_from(row, connection, &mut actors)?;
     }
     Ok(())
-}
-
-/// What each peer says of a path, ascending by device. The cross join keeps SQLite from walking all
-/// devices for each path.
-pub(crate) fn peer_rows(
-    connection: &Connection,
-    actors: &mut Actors,
-    folder: i64,
-    path: &RelPath,
-) -> Result<Vec<(DeviceId, Entry)>, StoreError> {
-    let mut statement = connection.prepare_cached(concat!(
-        "SELECT ",
-        entry_columns!(),
-        ", key FROM peer_rows CROSS JOIN devices ON devices.id = device
-         WHERE folder = ?1 AND path = ?2"
-    ))?;
-    let mut found = statement.query(params![folder, path.as_str()])?;
-    let mut theirs = Vec::new();
-    while let Some(row) = found.next()? {
-        theirs.push((device_from(row, 10)?, entry_from(row, connection, actors)?));
-    }
-    // They lie ascending by number of the device, not by its key.
-    theirs.sort_unstable_by_key(|(device, _)| *device);
-    Ok(theirs)
-}
-
-/// The contents that we hold under some path already, as far as we know.
-fn held(
-    connection: &Connection,
-    folder: i64,
-    theirs: &[(DeviceId, Entry)],
-) -> Result<BTreeSet<ContentHash>, StoreError> {
-    let mut statement = connection.prepare_cached(
-        "SELECT 1 FROM our_rows WHERE folder = ?1 AND hash = ?2 AND stamp_size IS NOT NULL
-             LIMIT 1",
-    )?;
-    let mut held = BTreeSet::new();
-    for (_, entry) in theirs {
-        if let Content::File { hash, .. } = entry.content
-            && statement
-                .query_row(params![folder, hash.as_bytes()], |_| Ok(()))
-                .optional()?
-                .is_some()
-        {
-            held.insert(hash);
-        }
-    }
-    Ok(held)
 }
 
 /// Whether the bytes of a file of ours that is gone at a peer lie under another name that stays.

@@ -107,16 +107,16 @@ impl Reader {
         self.home.note(page)
     }
 
-    /// Our live files with these bytes, at most `limit`, in no particular order: all, or only those that
-    /// peers are told of.
-    pub fn paths_with_content(
+    /// Our live files with the bytes of each hash, at most `limit` of each, in no particular order: all, or
+    /// only those that peers are told of. Many hashes are looked up at little more than the price of one.
+    pub fn paths_with_contents(
         &mut self,
         folder: FolderId,
-        hash: ContentHash,
+        hashes: &[ContentHash],
         of: IndexOf,
         limit: usize,
-    ) -> Result<Vec<HeldFile>, StoreError> {
-        let files = self.find_content(folder, hash, of, limit);
+    ) -> Result<Vec<Vec<HeldFile>>, StoreError> {
+        let files = self.find_contents(folder, hashes, of, limit);
         self.home.note(files)
     }
 
@@ -211,16 +211,17 @@ impl Reader {
         Ok(rows)
     }
 
-    fn find_content(
+    fn find_contents(
         &mut self,
         folder: FolderId,
-        hash: ContentHash,
+        hashes: &[ContentHash],
         of: IndexOf,
         limit: usize,
-    ) -> Result<Vec<HeldFile>, StoreError> {
-        let mut files = Vec::new();
+    ) -> Result<Vec<Vec<HeldFile>>, StoreError> {
+        // Without it each statement would take and give back the locks of the database file.
+        let _snapshot = self.connection.unchecked_transaction()?;
         let Some(number) = folder_number(&self.connection, folder)? else {
-            return Ok(files);
+            return Ok(hashes.iter().map(|_| Vec::new()).collect());
         };
         let mut statement = self.connection.prepare_cached(match of {
             IndexOf::Everything => {
@@ -233,15 +234,20 @@ impl Reader {
             }
         })?;
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-        let mut found = statement.query(params![number, hash.as_bytes(), limit])?;
-        while let Some(row) = found.next()? {
-            files.push(HeldFile {
-                path: path_from(row, 0)?,
-                size: row.get::<_, i64>(1)?.cast_unsigned(),
-                stamp: stamp_from(row, 2)?,
-            });
+        let mut all = Vec::with_capacity(hashes.len());
+        for hash in hashes {
+            let mut files = Vec::new();
+            let mut found = statement.query(params![number, hash.as_bytes(), limit])?;
+            while let Some(row) = found.next()? {
+                files.push(HeldFile {
+                    path: path_from(row, 0)?,
+                    size: row.get::<_, i64>(1)?.cast_unsigned(),
+                    stamp: stamp_from(row, 2)?,
+                });
+            }
+            all.push(files);
         }
-        Ok(files)
+        Ok(all)
     }
 
     fn find_peers(

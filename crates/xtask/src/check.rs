@@ -6,6 +6,7 @@
 //! the same `ignored` lists, so both tools stay usable for whoever has them.
 
 mod licences;
+mod promises;
 mod tidy;
 mod unused;
 mod walls;
@@ -47,6 +48,7 @@ pub(crate) fn add_steps(repo: &Repo, steps: &mut Steps) -> Result<()> {
         Ok(passed("as `cargo fmt` would have it"))
     })?;
     steps.run("tidy", || verdict(tidy::complaints(repo)?))?;
+    steps.run("promises", || verdict(promises::complaints(repo)?))?;
     steps.run("walls", || verdict(walls::complaints(repo)?))?;
     steps.run("banned words", || verdict(words::complaints(repo)?))?;
     steps.run("licences", || verdict(licences::complaints(repo)?))?;

@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 
 use crate::support::ledger::Ledger;
+use crate::support::listing::misjudged;
 use crate::support::person::Person;
 use crate::support::tree::{difference, files_in, temporary_files};
 use crate::support::{Device, PATIENCE, Seed, Server, Watch, World, number};
@@ -210,9 +211,29 @@ impl Trio {
             };
             match unrest {
                 None => return,
-                Some(unrest) => assert!(Instant::now() < deadline, "no rest: {unrest}"),
+                Some(unrest) if Instant::now() < deadline => drop(unrest),
+                Some(unrest) => panic!("no rest: {unrest}\n{}", self.misjudged()),
             }
         }
+    }
+
+    /// What each engine knows otherwise than it lies there.
+    fn misjudged(&self) -> String {
+        let mut said = Vec::new();
+        for Folder { id, roots } in &self.folders {
+            for (seat, root) in roots {
+                let device = &self.devices[*seat];
+                let misjudged = misjudged(device, id, root);
+                if !misjudged.is_empty() {
+                    said.push(format!(
+                        "{} in {}:\n{misjudged}",
+                        device.name,
+                        root.display()
+                    ));
+                }
+            }
+        }
+        said.join("\n")
     }
 
     /// Why this is not the end yet.

@@ -4,6 +4,8 @@ pub(crate) mod device;
 #[cfg(target_os = "linux")]
 pub(crate) mod ledger;
 #[cfg(target_os = "linux")]
+pub(crate) mod listing;
+#[cfg(target_os = "linux")]
 pub(crate) mod person;
 #[cfg(target_os = "linux")]
 pub(crate) mod power;

@@ -13,12 +13,13 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use towline_wire::entry::Content;
+use towline_wire::entry::{Actor, Content, Entry};
 use towline_wire::ids::DeviceId;
 
 use crate::clock::Moment;
 use crate::folder::plan::{Phase, PlannedStep};
-use crate::records::{Brake, BrakeRecord, Braking, Elsewhere, Need, Reach};
+use crate::folder::verdict::replaces;
+use crate::records::{Brake, BrakeRecord, Braking, Elsewhere, Need, OurRow, Reach};
 use crate::snapshot::Braked;
 
 /// How long a budget holds: 10 minutes. A mass change by a wrong command or a thief of files takes
@@ -66,7 +67,31 @@ pub(crate) fn harm(need: &Need, planned: &PlannedStep) -> Option<(DeviceId, Harm
             Content::Directory | Content::File { .. } | Content::Symlink { .. },
         ) => Harm::Overwrites,
     };
-    Some((planned.becomes.author.actor.device, harm))
+    Some((taker(row, need, &planned.becomes), harm))
+}
+
+/// Who wrote that what lies here shall go: the author of what replaces it, which need not be what comes
+/// in its place. A write that our row knows of already, perhaps one of our own, takes nothing away: it comes
+/// back because somebody took away what it had given way to.
+fn taker(row: &OurRow, need: &Need, becomes: &Entry) -> DeviceId {
+    let ours = &row.entry;
+    let replacing = || {
+        need.theirs
+            .iter()
+            .map(|(_, entry)| entry)
+            .filter(|entry| !entry.content.same_bytes(&ours.content) && replaces(entry, ours))
+    };
+    let comes = replacing().find(|entry| entry.content.same_bytes(&becomes.content));
+    let taking = comes.or_else(|| replacing().next()).unwrap_or(becomes);
+    let author = taking.author.actor;
+    if !ours.version.knows(taking.author) {
+        return author.device;
+    }
+    let mut writes = taking.version.iter();
+    let is_news = |(actor, count): &(Actor, u64)| *count > ours.version.counter(*actor);
+    writes
+        .find(is_news)
+        .map_or(author.device, |(actor, _)| actor.device)
 }
 
 /// Whether something is to be weighed before a phase. Before files are made nobody can tell what was

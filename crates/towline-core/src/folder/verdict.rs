@@ -163,7 +163,7 @@ pub(crate) fn fate<'a>(
 
 /// Whether `later` makes `earlier` obsolete: it knows all that it knows and more, or, where each
 /// knows something of its own, only it knows the other's author.
-fn replaces(later: &Entry, earlier: &Entry) -> bool {
+pub(crate) fn replaces(later: &Entry, earlier: &Entry) -> bool {
     match later.version.compare(&earlier.version) {
         Causality::After => true,
         Causality::Before | Causality::Equal => false,

@@ -222,3 +222,69 @@ fn who_takes_back_the_mass_change_takes_the_question_with_it() {
         assert_eq!(braked(&world), []);
     });
 }
+
+/// The second device's edits lose against the first one's, which the first one deletes before it hears of
+/// that: there the lost ones come back, and so they do on the second device, over what had won.
+#[test]
+fn who_brings_back_an_edit_by_a_delete_is_the_one_who_takes_away() {
+    /// The one who told the first device of the second one's edits, and the other way round.
+    const RELAYS: [usize; 2] = [2, 3];
+    for_seeds(|seed| {
+        let mut world = World::new(4, seed);
+        let meet = |world: &mut World, one: usize, other: usize| {
+            world.link(one, other);
+            world.settle();
+            world.unlink(one, other);
+            world.settle();
+        };
+        for (one, other) in world.pairs() {
+            world.unlink(one, other);
+        }
+        world.configure(1, |settings| {
+            settings.brake = Brake::At {
+                entries_max: 5,
+                percent_max: 100,
+            };
+        });
+        for number in 0..FILES {
+            world.write(1, &name(number), file(&format!("mine {number}")), 5);
+            world.write(0, &name(number), file(&format!("theirs {number}")), 9);
+        }
+        meet(&mut world, 1, RELAYS[0]);
+        meet(&mut world, 0, RELAYS[1]);
+        meet(&mut world, 1, RELAYS[1]);
+        delete_all(&mut world);
+        meet(&mut world, 0, RELAYS[0]);
+        let theirs = |world: &World| {
+            let tree = world.tree(1);
+            tree.iter().filter(|line| line.ends_with(" 9")).count()
+        };
+        assert_eq!(theirs(&world), FILES);
+        world.link(0, 1);
+        world.settle();
+        let left = theirs(&world);
+        assert!(left >= FILES - 5, "{left} of {FILES} are left");
+        let [
+            Braked {
+                peer, overwrites, ..
+            },
+        ] = braked(&world)[..]
+        else {
+            panic!("nothing waits: {:?}", braked(&world))
+        };
+        assert_eq!(
+            (peer, usize::try_from(overwrites).unwrap()),
+            (device(1), left)
+        );
+        world.input(1, FolderInput::Undo(device(1)));
+        world.settle();
+        for (one, other) in world.pairs() {
+            world.unlink(one, other);
+            world.link(one, other);
+        }
+        world.settle();
+        world.assert_agreed();
+        assert_eq!(theirs(&world), left);
+        assert_eq!(braked(&world), []);
+    });
+}

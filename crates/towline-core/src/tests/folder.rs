@@ -473,6 +473,23 @@ fn a_directory_that_a_step_makes_again_while_its_going_is_judged_is_seen() {
 }
 
 #[test]
+fn what_goes_before_the_row_of_its_step_is_durable_is_seen_to_go() {
+    for_seeds(|seed| {
+        let mut world = World::new(2, seed);
+        world.replicas[1].disk.echo = Echo::Silent;
+        world.write(0, "d/f", file("bytes"), 1);
+        while !world.makes_durable(1, "d/f") {
+            assert!(world.step(), "the step is done");
+        }
+        world.delete(1, "d");
+        world.hear(1);
+        world.settle();
+        world.assert_agreed();
+        assert!(world.tree(1).is_empty());
+    });
+}
+
+#[test]
 fn the_index_goes_on_where_it_was_after_a_restart() {
     for_seeds(|seed| {
         let mut world = two(seed);

@@ -23,6 +23,7 @@ use super::handle::{Directory, Kind, Mark, copy_bytes, new_file_mode, replacing_
 use super::hash::{Reading, read_now};
 use super::names;
 use super::outcome::{held_reason, outcome_of};
+use super::own_writes::Put;
 use super::parents::{
     DEPTH_MAX, Missing, NEW_DIRECTORY_MODE, Parents, Spelled, remove_empty_above, spelled,
 };
@@ -34,6 +35,15 @@ use super::versions::Keeper;
 /// Files or directories up to which each is synced alone: 4. A sync of the whole filesystem costs
 /// about as much as a few single ones, but may have to wait for other programs' writes.
 const SYNCED_ALONE_MAX: usize = 4;
+
+/// How something was made durable.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Synced {
+    /// One by one.
+    Alone,
+    /// With all of the filesystem.
+    Together,
+}
 
 /// A step with all that it needs.
 #[derive(Debug)]
@@ -78,27 +88,25 @@ pub(crate) fn commit(root: &Root, batch: Vec<Ready>) -> Vec<(RelPath, Outcome)> 
         let path = ready.step.path.clone();
         let outcome = match data {
             Err(reason) if ready.staged.is_some() => Outcome::Held(reason),
-            Ok(()) | Err(_) => run.carry_out(ready),
+            Ok(_) | Err(_) => run.carry_out(ready),
         };
         outcomes.push((path, outcome));
     }
-    if let Err(fault) = run.sync_names() {
+    if let Err(fault) = run.sync_names(data.unwrap_or(Synced::Alone)) {
         let reason = held_reason(&fault);
-        for (_, outcome) in &mut outcomes {
-            if matches!(outcome, Outcome::Done { .. }) {
+        for (path, outcome) in &mut outcomes {
+            if let Outcome::Done { kept, .. } = outcome {
+                root.own_writes.forget(path);
+                if let Some(kept) = kept {
+                    root.own_writes.forget(&kept.path);
+                }
                 *outcome = Outcome::Held(reason);
             }
         }
     }
     for (path, outcome) in &outcomes {
-        if let Outcome::Done { stamp, kept } = outcome {
-            root.own_writes.add(path.clone(), *stamp);
-            if stamp.is_none() && path.is_in_inbox() {
-                remove_empty_above(root, path);
-            }
-            if let Some(kept) = kept {
-                root.own_writes.add(kept.path.clone(), Some(kept.stamp));
-            }
+        if matches!(outcome, Outcome::Done { stamp: None, .. }) && path.is_in_inbox() {
+            remove_empty_above(root, path);
         }
     }
     outcomes
@@ -117,7 +125,7 @@ fn in_order(batch: Vec<Ready>) -> impl Iterator<Item = Ready> {
     first.into_iter().chain(removed).chain(last)
 }
 
-fn sync_data(root: &Root, batch: &[Ready]) -> io::Result<()> {
+fn sync_data(root: &Root, batch: &[Ready]) -> io::Result<Synced> {
     let staged: Vec<&Staged> = batch
         .iter()
         .filter_map(|ready| ready.staged.as_ref())
@@ -125,13 +133,13 @@ fn sync_data(root: &Root, batch: &[Ready]) -> io::Result<()> {
     if staged.len() > SYNCED_ALONE_MAX {
         match root.temporary().sync_filesystem() {
             Err(fault) if fault.kind() == io::ErrorKind::Unsupported => {}
-            other => return other,
+            other => return other.map(|()| Synced::Together),
         }
     }
     for file in staged {
         root.temporary().open_writable(file.name())?.sync_data()?;
     }
-    Ok(())
+    Ok(Synced::Alone)
 }
 
 /// One batch on its way.
@@ -293,9 +301,11 @@ impl Run<'_> {
         }
     }
 
-    /// Makes the changed names durable.
-    fn sync_names(&mut self) -> io::Result<()> {
-        let mut alone = self.touched.len() <= SYNCED_ALONE_MAX;
+    /// Makes the changed names durable. Right after a sync of the filesystem another one has little to do:
+    /// less than a few directories by themselves, each of which flushes the cache of the disk.
+    fn sync_names(&mut self, data: Synced) -> io::Result<()> {
+        let few = self.touched.len() <= SYNCED_ALONE_MAX;
+        let mut alone = few && data == Synced::Alone;
         if !alone {
             match self.root.top().sync_filesystem() {
                 Err(fault) if fault.kind() == io::ErrorKind::Unsupported => alone = true,
@@ -379,6 +389,20 @@ impl Target<'_> {
     }
 }
 
+/// The outcome of a step that has put this in its place. It is remembered at once, for a sync takes
+/// longer than the echo.
+fn done(root: &Root, target: &Target<'_>, put: Put, kept: Option<Found>) -> Outcome {
+    root.own_writes.add(target.step.path.clone(), put);
+    if let Some(kept) = &kept {
+        let put = Put::Leaf(kept.stamp);
+        root.own_writes.add(kept.path.clone(), put);
+    }
+    Outcome::Done {
+        stamp: put.stamp(),
+        kept,
+    }
+}
+
 fn place_file(
     root: &Root,
     keeper: &Keeper,
@@ -405,10 +429,13 @@ fn place_file(
     };
     let mark = staged.mark();
     staged.was_moved();
-    Ok(Outcome::Done {
-        stamp: Some(stamp_now(target, &mark)),
-        kept: found_kept(keep_parents, kept),
-    })
+    let put = Put::Leaf(stamp_now(target, &mark));
+    Ok(done(
+        root,
+        target,
+        put,
+        found_kept(target.step, keep_parents, kept),
+    ))
 }
 
 fn place_link(
@@ -432,11 +459,13 @@ fn place_link(
         .and_then(|mark| Ok((mark, take_place(root, keeper, keep_parents, target, &name)?)));
     match taken {
         Ok((mark, Taken::Yes(kept))) => {
-            let stamp = Some(stamp_now(target, &mark));
-            Ok(Outcome::Done {
-                stamp,
-                kept: found_kept(keep_parents, kept),
-            })
+            let put = Put::Leaf(stamp_now(target, &mark));
+            Ok(done(
+                root,
+                target,
+                put,
+                found_kept(target.step, keep_parents, kept),
+            ))
         }
         Ok((_, Taken::No(outcome))) => {
             temporary.remove_file(&name)?;
@@ -492,11 +521,17 @@ fn place_directory(
             }
         }
     }
-    let stamp = Some(directory.mark(name)?.stamp);
-    Ok(Outcome::Done {
-        stamp,
-        kept: found_kept(keep_parents, kept),
-    })
+    let stamp = directory.mark(name)?.stamp;
+    let put = match there.map(|mark| mark.kind) {
+        Some(Kind::Directory) => Put::OldDirectory(stamp),
+        Some(Kind::File | Kind::Symlink | Kind::Other) | None => Put::NewDirectory(stamp),
+    };
+    Ok(done(
+        root,
+        target,
+        put,
+        found_kept(target.step, keep_parents, kept),
+    ))
 }
 
 fn remove(
@@ -530,10 +565,16 @@ fn remove(
             }
         }
     }
-    Ok(Outcome::Done {
-        stamp: None,
-        kept: found_kept(keep_parents, kept),
-    })
+    let put = match there.map(|mark| mark.kind) {
+        Some(Kind::Directory) => Put::NoDirectory,
+        Some(Kind::File | Kind::Symlink | Kind::Other) | None => Put::NoLeaf,
+    };
+    Ok(done(
+        root,
+        target,
+        put,
+        found_kept(target.step, keep_parents, kept),
+    ))
 }
 
 /// Moves what lies at a target into the version store; `false` when it was something else by then, which
@@ -789,17 +830,41 @@ fn stamp_now(target: &Target<'_>, ours: &Mark) -> towline_core::records::DiskSta
     }
 }
 
-/// The kept file with the stamp that it has at the end: losing its first name moved its change time.
-fn found_kept(keep_parents: &mut Parents<'_>, kept: Option<Found>) -> Option<Found> {
-    let mut kept = kept?;
-    if let Ok(mark) = keep_parents.mark(&kept.path)
-        && mark.stamp.size == kept.stamp.size
-        && mark.stamp.mtime == kept.stamp.mtime
-        && mark.stamp.file_id == kept.stamp.file_id
-    {
-        kept.stamp = mark.stamp;
-    }
-    Some(kept)
+/// The kept file as it lies there at the end. Losing its first name has moved its change time, but so
+/// has somebody's edit in place, which may have left its length and file time as they were: only its
+/// bytes tell. Where it does not hold still it is told with the marks of before, which the next look
+/// sees to differ.
+pub(super) fn found_kept(
+    step: &Step,
+    keep_parents: &mut Parents<'_>,
+    kept: Option<Found>,
+) -> Option<Found> {
+    let kept = kept?;
+    let now = read_kept(step, keep_parents, &kept.path);
+    Some(now.ok().flatten().unwrap_or(kept))
+}
+
+fn read_kept(
+    step: &Step,
+    keep_parents: &mut Parents<'_>,
+    path: &RelPath,
+) -> io::Result<Option<Found>> {
+    let directory = keep_parents.of(path, Missing::Refuse)?;
+    let name = path.file_name();
+    let before = directory.mark(name)?;
+    let content = read_content(&Target {
+        directory,
+        step,
+        name,
+        there: Some(before),
+    })?;
+    let is_still = directory.mark(name)? == before;
+    Ok(content.filter(|_| is_still).map(|content| Found {
+        path: path.clone(),
+        content,
+        mtime: before.mtime,
+        stamp: before.stamp,
+    }))
 }
 
 pub(super) fn mark_if_any(directory: &Directory, name: &str) -> io::Result<Option<Mark>> {

@@ -188,6 +188,10 @@ pub(super) fn hash_from(
         }
         hasher.update(buffer.get(..read).unwrap_or_default());
         offset += read as u64;
+        if offset == size && read < buffer.len() {
+            // It ended there just now; whether it has grown since, its marks tell.
+            break;
+        }
     }
     Ok(offset)
 }

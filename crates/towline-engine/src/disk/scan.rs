@@ -399,6 +399,7 @@ impl Scan {
         if row.as_ref().is_some_and(|row| is_unchanged(row, &mark)) {
             return;
         }
+        self.root.own_writes.seen(&path, Some(mark.stamp));
         match mark.kind {
             Kind::Directory if path.is_in_inbox() => self.hold_back_known(&path, HeldReason::Kind),
             Kind::Directory => self.page.found.push(found_directory(path, &mark)),
@@ -551,7 +552,10 @@ impl Scan {
             }
             let path = row.entry.path;
             match parents.mark(&path) {
-                Err(fault) if proves_absence(&fault) => absent.push(path),
+                Err(fault) if proves_absence(&fault) => {
+                    root.own_writes.seen(&path, None);
+                    absent.push(path);
+                }
                 Err(_) => self.hold_back_known(&path, HeldReason::Unreadable),
                 // A case-blind filesystem answers to another spelling; the exact name decides.
                 Ok(_) => match is_listed(&root, &mut parents, &path) {

@@ -8,6 +8,7 @@
 use std::fs::File;
 use std::io;
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -128,6 +129,8 @@ struct Place {
     kept: Option<ContentHash>,
     /// Whether dropping removes the file.
     on_drop: OnDrop,
+    /// Whether there is anything in it that a later run could go on with.
+    begun: AtomicBool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -146,12 +149,14 @@ impl StagedFile {
                 name: format!("{KEPT_PREFIX}{}", shape.hash),
                 kept: Some(shape.hash),
                 on_drop: OnDrop::Leave,
+                begun: AtomicBool::new(false),
             };
             let opened = place.open_or_create(shape);
             if opened.is_err() {
                 place.on_drop = OnDrop::Remove;
             }
             let (file, resumed) = opened.map_err(|fault| held(&fault))?;
+            place.begun.store(resumed, Ordering::Relaxed);
             (place, file, resumed)
         } else {
             let (place, file) = Place::numbered(root, shape).map_err(|fault| held(&fault))?;
@@ -189,6 +194,7 @@ impl StagedFile {
         if end > self.shape.size {
             return Err(StageFault::WrongBytes);
         }
+        self.place.begun.store(true, Ordering::Relaxed);
         if bytes.len() >= HOLE_BYTES_MIN && is_zero(bytes) {
             return make_hole(&self.file, offset, bytes.len() as u64).map_err(|fault| held(&fault));
         }
@@ -351,6 +357,7 @@ impl Place {
                         name,
                         kept: None,
                         on_drop: OnDrop::Remove,
+                        begun: AtomicBool::new(false),
                     };
                     return Ok((place, file));
                 }
@@ -379,7 +386,8 @@ impl Place {
 
 impl Drop for Place {
     fn drop(&mut self) {
-        if self.on_drop == OnDrop::Remove {
+        let is_empty = self.kept.is_some() && !self.begun.load(Ordering::Relaxed);
+        if self.on_drop == OnDrop::Remove || is_empty {
             // What cannot be removed now is removed when the root is opened again.
             let _ = self.root.temporary().remove_file(&self.name);
         }

@@ -6,6 +6,8 @@ mod hostile;
 mod inbox;
 #[cfg(unix)]
 mod kill;
+#[cfg(target_os = "linux")]
+mod own_writes;
 mod place;
 mod rules;
 mod scan;

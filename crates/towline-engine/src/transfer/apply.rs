@@ -157,11 +157,10 @@ impl<F: Folders, P: Peers> Transfer<F, P> {
         let (folders, progress) = (self.folders.clone(), self.progress.clone());
         self.work
             .run(move || {
-                for group in groups {
-                    let held = match group.size {
-                        0 => Vec::new(),
-                        _ => folders.with_content(folder, group.hash, IndexOf::Everything),
-                    };
+                // All at once: steps are as many as a page of needs.
+                let hashes: Vec<ContentHash> = groups.iter().map(|group| group.hash).collect();
+                let held = folders.with_contents(folder, &hashes, IndexOf::Everything);
+                for (group, held) in groups.into_iter().zip(held) {
                     sorted.place(&root, &held, &progress, group);
                 }
                 sorted

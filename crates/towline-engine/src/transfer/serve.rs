@@ -10,7 +10,7 @@
 //! [`Allowance`], ends its streams, and touches nothing else. A chunk list that waits for its reader
 //! holds an open file and a place in it, no buffer.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fs::File;
 use std::future::Future;
 use std::io::{self, Read, Seek, SeekFrom};
@@ -45,14 +45,14 @@ pub(crate) trait Folders: Send + Sync + 'static {
     /// The open root of a folder; `None` while it is not usable.
     fn root(&self, folder: FolderId) -> Option<Arc<Root>>;
 
-    /// Live files of ours with these bytes, and the stamps that their rows have: all, or only those
-    /// that peers are told of.
-    fn with_content(
+    /// Live files of ours with the bytes of each hash, and the stamps that their rows have: all, or only
+    /// those that peers are told of. One answer for each hash, in their order.
+    fn with_contents(
         &self,
         folder: FolderId,
-        hash: ContentHash,
+        hashes: &[ContentHash],
         of: IndexOf,
-    ) -> Vec<(RelPath, DiskStamp)>;
+    ) -> Vec<Vec<(RelPath, DiskStamp)>>;
 
     /// Peers whose index says now that they have these bytes at this path.
     fn peers_with(&self, folder: FolderId, path: &RelPath, hash: ContentHash) -> Vec<DeviceId>;
@@ -65,21 +65,17 @@ struct OpenContent {
     holes: Holes,
 }
 
-/// Opens any file with this content that still is what its row says.
-fn open_content(
-    folders: &impl Folders,
-    folder: FolderId,
-    hash: ContentHash,
-    opener: &mut Opener<'_>,
-) -> Option<OpenContent> {
-    folders
-        .with_content(folder, hash, IndexOf::Told)
-        .into_iter()
-        .find_map(|(path, stamp)| {
-            let file = opener.open(&path, stamp).ok()?;
-            let holes = Holes::of(&file).ok()?;
-            Some(OpenContent { file, stamp, holes })
+/// Opens the first of these files that still is what its row says.
+fn open_any(places: &[(RelPath, DiskStamp)], opener: &mut Opener<'_>) -> Option<OpenContent> {
+    places.iter().find_map(|(path, stamp)| {
+        let file = opener.open(path, *stamp).ok()?;
+        let holes = Holes::of(&file).ok()?;
+        Some(OpenContent {
+            file,
+            stamp: *stamp,
+            holes,
         })
+    })
 }
 
 /// What a peer did wrong on a stream. The stream is reset; the caller decides what else follows.
@@ -289,6 +285,7 @@ impl<F: Folders> Session<'_, F> {
                     folder,
                     opener: root.as_deref().map(Opener::of),
                     opened,
+                    places_by_hash: BTreeMap::new(),
                     out: Vec::new(),
                 };
                 let mut rest = requests;
@@ -299,6 +296,7 @@ impl<F: Folders> Session<'_, F> {
                     )
                     && let Some(request) = rest.pop_front()
                 {
+                    desk.look_up(request, &rest);
                     desk.answer(request);
                 }
                 if let Some(held) = &mut held {
@@ -331,7 +329,10 @@ impl<F: Folders> Session<'_, F> {
             .work
             .run(move || {
                 let root = folders.root(folder).filter(|_| granted)?;
-                open_content(&*folders, folder, hash, &mut Opener::of(&root))
+                let places = folders
+                    .with_contents(folder, &[hash], IndexOf::Told)
+                    .pop()?;
+                open_any(&places, &mut Opener::of(&root))
             })
             .await;
         let Some(mut list) = opened.and_then(|content| List::of(content, piece)) else {
@@ -401,10 +402,39 @@ struct Desk<'a, F> {
     /// `None` when the peer may not read the folder, or nobody can now.
     opener: Option<Opener<'a>>,
     opened: Option<(ContentHash, OpenContent)>,
+    /// Where the index had the contents that were looked up for this burst.
+    places_by_hash: BTreeMap<ContentHash, Vec<(RelPath, DiskStamp)>>,
     out: Vec<u8>,
 }
 
 impl<F: Folders> Desk<'_, F> {
+    /// Looks up where the content of a request lies, and of the next ones with it: each look alone would
+    /// take and give back the locks of the index.
+    fn look_up(&mut self, request: Request, next: &VecDeque<Request>) {
+        let is_known = |hash: &ContentHash| {
+            self.places_by_hash.contains_key(hash)
+                || self
+                    .opened
+                    .as_ref()
+                    .is_some_and(|(opened, _)| opened == hash)
+        };
+        let Some(wanted) = content_of(request).filter(|hash| !is_known(hash)) else {
+            return;
+        };
+        if self.opener.is_none() {
+            return;
+        }
+        let next = next.iter().map_while(|request| content_of(*request));
+        let hashes: BTreeSet<ContentHash> = std::iter::once(wanted)
+            .chain(next.take(LOOKED_UP_AHEAD).filter(|hash| !is_known(hash)))
+            .collect();
+        let hashes: Vec<ContentHash> = hashes.into_iter().collect();
+        let places = self
+            .folders
+            .with_contents(self.folder, &hashes, IndexOf::Told);
+        self.places_by_hash.extend(hashes.into_iter().zip(places));
+    }
+
     fn answer(&mut self, request: Request) {
         let before = self.out.len();
         let answered = match request {
@@ -427,7 +457,7 @@ impl<F: Folders> Desk<'_, F> {
         let kept = self.opened.take().filter(|(opened, _)| *opened == hash);
         let mut content = match kept {
             Some((_, content)) => content,
-            None => open_content(self.folders, self.folder, hash, opener)?,
+            None => open_any(self.places_by_hash.get(&hash)?, opener)?,
         };
         let size = content.stamp.size;
         let (offset, len) = match part {
@@ -460,6 +490,14 @@ impl<F: Folders> Desk<'_, F> {
         }
         self.opened = Some((hash, content));
         Some(())
+    }
+}
+
+/// Whose bytes a request of a burst asks for.
+const fn content_of(request: Request) -> Option<ContentHash> {
+    match request {
+        Request::File { hash } | Request::Range { hash, .. } => Some(hash),
+        Request::Chunks { .. } | Request::Parts { .. } => None,
     }
 }
 
@@ -577,6 +615,10 @@ fn reset(send: &mut SendStream) {
 /// Bytes after which a burst leaves: 1 MiB. Smaller bursts pay more for hopping to the disk pool,
 /// larger ones hold more memory per stream. A burst exceeds it by at most one range (4 MiB).
 const BURST_BYTES: usize = 1024 * 1024;
+
+/// Contents that are looked up ahead: 63, about half a burst of files of 8 KiB. More would be looked up
+/// again when the burst is full.
+const LOOKED_UP_AHEAD: usize = 63;
 
 /// Bytes of a frame before the bytes of a file: length, variant, and a number of five bytes at most.
 const ANSWER_HEAD_BYTES_MAX: usize = 10;

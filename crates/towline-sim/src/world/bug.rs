@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use towline_core::device::{Birth, Device};
 use towline_core::io::{DiskEvent, Input, NetworkEvent, Outcome, StoreReply, StoreRequest};
-use towline_core::records::{OurRow, StoreOp};
+use towline_core::records::{Elsewhere, OurRow, StoreOp};
 use towline_wire::entry::{Content, Entry, UnixNanos};
 use towline_wire::ids::{DeviceId, Sequence};
 use towline_wire::peer::{Control, FolderStatement, IndexPage};
@@ -79,6 +79,11 @@ impl World {
             }
             (Mutation::DeleteForgotten, Input::Store(reply)) => hide_tombstones(reply),
             (Mutation::EditDropped, Input::Store(reply)) => pretend_followed(reply),
+            (Mutation::MoveInvented, Input::Store(StoreReply::Needs { needs, .. })) => {
+                for need in needs {
+                    need.elsewhere = Elsewhere::Stays;
+                }
+            }
             (_, _) => {}
         }
         input
@@ -129,6 +134,7 @@ impl World {
                         forget_counter(&mut row.entry);
                     }
                 }
+                (Mutation::BudgetNotKept, StoreOp::PutBrakes { brakes, .. }) => brakes.clear(),
                 (Mutation::CopyNotTold, StoreOp::PutOurRows { rows, .. }) => {
                     rows.retain(|row| !row.entry.path.as_str().contains(".conflict-"));
                 }

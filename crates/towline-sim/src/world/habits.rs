@@ -5,7 +5,11 @@
 //! disk and peers alone; what happens meanwhile is found afterwards.
 //!
 //! In some worlds brakes hold beyond a few entries, and one person clears the whole folder. No more than
-//! the bound may be gone on another device before its person says yes or has it undone.
+//! the bound may be gone on another device before its person says yes or has it undone. What counts is a
+//! file whose last bytes there a step takes away. It counts for whoever wrote that it shall go, never for
+//! the device where it goes, and a budget holds for longer than people are busy. One thing is no loss by
+//! others: a peer moved the file, and the person here took the bytes from their new name before the device
+//! had seen that, so that it took the old name away as half of a move.
 //!
 //! On one device the folder may go one way only, for its whole life. A device that only sends is never
 //! given a step; at the end its person has the others follow, and all are as it was. What people do on
@@ -17,8 +21,10 @@ use std::time::Duration;
 
 use towline_core::command::Command;
 use towline_core::io::DiskRequest;
-use towline_core::records::{Activity, Brake, BrakeRecord, Braking, FolderSettings, Mode, StoreOp};
-use towline_wire::ids::DeviceId;
+use towline_core::records::{Activity, Brake, FolderSettings, Mode};
+use towline_wire::entry::Content;
+use towline_wire::ids::{ContentHash, DeviceId, FolderId};
+use towline_wire::rel_path::RelPath;
 
 use super::{Event, World};
 use crate::dice::Dice;
@@ -43,6 +49,8 @@ pub(super) struct Habits {
     brakes: Brakes,
     /// Files whose last bytes went on a seat by what others did, while its brake was never let go.
     taken: BTreeMap<usize, u64>,
+    /// Files that people themselves took away from a name on their seats.
+    taken_by_hand: BTreeSet<(usize, ContentHash)>,
     /// Seats where more may have gone: a person said yes, or the store forgot what was counted.
     let_go: BTreeSet<usize>,
     undone: Undone,
@@ -62,6 +70,15 @@ enum Brakes {
 enum Decision {
     GoesOn,
     Undone,
+}
+
+/// Whether a file that a step takes away is half of a move, as far as its device knows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Parting {
+    /// The bytes lie nowhere else.
+    Whole,
+    /// Its rows have the same bytes under another name.
+    Half,
 }
 
 /// Whether somebody undid another's change.
@@ -97,6 +114,10 @@ const BRAKES_PERCENT: usize = 30;
 /// Entries that one device may take away where brakes are tight.
 const TIGHT: u32 = 3;
 
+/// How long a device's budget holds at least: 10 minutes, counted from what it took first. People are
+/// busy for a minute and a half, and then decide.
+const BUDGET_HOLDS: Duration = Duration::from_secs(600);
+
 /// Decisions on what waits that people draw, one after the other: 12. One may bring the next question to
 /// another device.
 const DECISIONS: usize = 12;
@@ -126,6 +147,7 @@ impl Habits {
             one_way: OneWay::Nowhere,
             brakes: Brakes::Loose,
             taken: BTreeMap::new(),
+            taken_by_hand: BTreeSet::new(),
             let_go: BTreeSet::new(),
             undone: Undone::Never,
         }
@@ -228,9 +250,15 @@ impl World {
         undone || matches!(self.habits.one_way, OneWay::On(_, Mode::SendOnly))
     }
 
-    /// The last bytes of a file are gone on a device by what others did.
-    pub(super) fn note_taken(&mut self, seat: usize) {
-        if self.habits.brakes == Brakes::Loose || self.habits.let_go.contains(&seat) {
+    /// The last bytes of a file are gone on a device by a step.
+    pub(super) fn note_taken(&mut self, seat: usize, hash: ContentHash, parting: Parting) {
+        if self.habits.brakes == Brakes::Loose
+            || self.habits.let_go.contains(&seat)
+            || self.now >= BUDGET_HOLDS
+        {
+            return;
+        }
+        if parting == Parting::Half && self.habits.taken_by_hand.contains(&(seat, hash)) {
             return;
         }
         let taken = self.habits.taken.entry(seat).or_default();
@@ -242,17 +270,31 @@ impl World {
         }
     }
 
-    /// A brake that held counts anew on a device: what it held was taken back by who did it.
-    pub(super) fn watch_brakes(&mut self, seat: usize, operations: &[StoreOp]) {
-        let begins =
-            |record: &BrakeRecord| record.braking == Braking::Counting && record.carried == 0;
-        for operation in operations {
-            if let StoreOp::PutBrakes { brakes, .. } = operation
-                && brakes.iter().any(|(_, record)| begins(record))
-            {
-                self.habits.taken.remove(&seat);
-            }
+    /// The person at a seat takes a file away from one of its names.
+    pub(super) fn note_taken_by_hand(&mut self, seat: usize, content: &Content) {
+        if let (Brakes::Tight, Content::File { hash, .. }) = (self.habits.brakes, content) {
+            self.habits.taken_by_hand.insert((seat, *hash));
         }
+    }
+
+    /// What a device knows of a file that it has just asked to be taken away.
+    pub(super) fn parting(&mut self, seat: usize, folder: FolderId, path: &RelPath) -> Parting {
+        if self.habits.brakes == Brakes::Loose {
+            return Parting::Whole;
+        }
+        let hash_of = |content: &Content| match content {
+            Content::File { hash, .. } => Some(*hash),
+            Content::Absent | Content::Directory | Content::Symlink { .. } => None,
+        };
+        self.seat_mut(seat).shelf.with_rows(folder, |rows| {
+            let goes = rows.get(path).and_then(|row| hash_of(&row.entry.content));
+            let mut others = rows.iter().filter(|(other, _)| *other != path);
+            if goes.is_some() && others.any(|(_, row)| hash_of(&row.entry.content) == goes) {
+                Parting::Half
+            } else {
+                Parting::Whole
+            }
+        })
     }
 
     /// What was counted on a device is forgotten, or will be.

@@ -12,7 +12,6 @@ impl World {
     pub(super) fn store_asked(&mut self, seat: usize, request: StoreRequest) {
         let request = self.forged(request);
         if let StoreRequest::Persist(_, operations) = &request {
-            self.watch_brakes(seat, operations);
             let touches = |operation: &StoreOp| match operation {
                 StoreOp::PutOurRows { .. }
                 | StoreOp::PutStamps { .. }

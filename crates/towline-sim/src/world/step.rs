@@ -9,6 +9,7 @@ use towline_wire::ids::{ContentHash, FolderId};
 use towline_wire::rel_path::RelPath;
 
 use super::fetch::Fetching;
+use super::habits::Parting;
 use super::{Event, World};
 use crate::mutation::Mutation;
 use crate::tree::{Kind, Node, Presence, Tree};
@@ -26,6 +27,7 @@ struct OneStep {
     step: Step,
     fetching: Fetching,
     bytes: Bytes,
+    parting: Parting,
 }
 
 /// Whether the bytes of a step are there.
@@ -66,10 +68,17 @@ impl World {
         let steps = steps
             .into_iter()
             .map(|step| {
+                let parting = match step.content {
+                    Content::Absent => self.parting(seat, folder, &step.path),
+                    Content::Directory | Content::File { .. } | Content::Symlink { .. } => {
+                        Parting::Whole
+                    }
+                };
                 Some(OneStep {
                     step,
                     fetching: Fetching::default(),
                     bytes: Bytes::NotYet,
+                    parting,
                 })
             })
             .collect();
@@ -153,13 +162,14 @@ impl World {
             step,
             fetching,
             bytes,
+            parting,
         } = one;
         let lay = self.lies(seat, &step.path);
         let outcome = how(self, seat, &step, bytes);
         if let (Outcome::Done { .. }, Some(hash)) = (&outcome, lay)
             && !self.seat(seat).tree.holds(hash)
         {
-            self.note_taken(seat);
+            self.note_taken(seat, hash, parting);
         }
         let litters = self.has(Mutation::LitterLeft) && !matches!(outcome, Outcome::Done { .. });
         let tree = &mut self.seat_mut(seat).tree;

@@ -138,12 +138,9 @@ fn readers_see_the_rows(store: &Store, model: &MemoryStore, id: FolderId) {
         .collect();
     assert_eq!(found, conflicts);
     for number in 0..4 {
-        let mut found: Vec<RelPath> = reader
-            .paths_with_content(id, hash(number), IndexOf::Everything, 100)
-            .unwrap()
-            .into_iter()
-            .map(|file| file.path)
-            .collect();
+        let found = reader.paths_with_contents(id, &[hash(number)], IndexOf::Everything, 100);
+        let found = found.unwrap().into_iter().flatten();
+        let mut found: Vec<RelPath> = found.map(|file| file.path).collect();
         found.sort();
         let holds = |content: &Content| matches!(content, Content::File { hash: held, .. } if *held == hash(number));
         let rows = live.iter().filter(|row| holds(&row.entry.content));

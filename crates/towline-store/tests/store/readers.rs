@@ -6,6 +6,7 @@ use towline_core::io::{IndexOf, PageEnd};
 use towline_core::records::{OurRow, Reach, StoreOp, Totals};
 use towline_store::HeldFile;
 use towline_wire::entry::Content;
+use towline_wire::ids::ContentHash;
 
 use crate::sample::{
     bytes, device, entry, folder, folder_record, hash, new_store, our, path, persist, put_ours,
@@ -200,30 +201,26 @@ fn content_is_found_by_hash_with_its_stamp_and_not_beyond_the_limit() {
         vec![StoreOp::PutFolder(folder_record(1)), put_ours(rows)],
     );
     let mut reader = store.reader().unwrap();
-    let found = reader
-        .paths_with_content(folder(1), hash(2), IndexOf::Everything, 9)
-        .unwrap();
+    let mut find = |number, hashes: &[ContentHash], limit| {
+        let found = reader.paths_with_contents(folder(number), hashes, IndexOf::Everything, limit);
+        found.unwrap()
+    };
+    let of_two = HeldFile {
+        path: path("c"),
+        size: 5,
+        stamp: Some(stamp(3)),
+    };
+    // One answer for each hash, in their order.
+    let found = find(1, &[hash(2), hash(9), hash(1), hash(2)], 9);
+    let counts: Vec<usize> = found.iter().map(Vec::len).collect();
+    assert_eq!(counts, [1, 0, 2, 1]);
     assert_eq!(
-        found,
-        [HeldFile {
-            path: path("c"),
-            size: 5,
-            stamp: Some(stamp(3))
-        }]
+        (&found[0], &found[3]),
+        (&vec![of_two.clone()], &vec![of_two])
     );
-    assert_eq!(
-        reader
-            .paths_with_content(folder(1), hash(1), IndexOf::Everything, 1)
-            .unwrap()
-            .len(),
-        1
-    );
-    assert!(
-        reader
-            .paths_with_content(folder(2), hash(1), IndexOf::Everything, 9)
-            .unwrap()
-            .is_empty()
-    );
+    assert_eq!(find(1, &[hash(1)], 1)[0].len(), 1);
+    let none: Vec<Vec<HeldFile>> = vec![Vec::new(), Vec::new()];
+    assert_eq!(find(2, &[hash(1), hash(2)], 9), none);
 }
 
 #[test]
@@ -262,8 +259,8 @@ fn bytes_that_nobody_is_told_of_are_not_among_those_for_peers() {
     );
     let mut reader = store.reader().unwrap();
     let mut count = |of| {
-        let found = reader.paths_with_content(folder(1), hash(1), of, 9);
-        found.unwrap().len()
+        let found = reader.paths_with_contents(folder(1), &[hash(1)], of, 9);
+        found.unwrap()[0].len()
     };
     assert_eq!((count(IndexOf::Everything), count(IndexOf::Told)), (1, 0));
 }

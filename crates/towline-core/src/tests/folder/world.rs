@@ -352,7 +352,8 @@ pub(crate) struct Replica {
     pub(crate) store: Store,
     pub(crate) disk: Disk,
     outbox: Outbox,
-    replies: VecDeque<FolderInput>,
+    /// What the store has not done yet.
+    requests: VecDeque<StoreRequest>,
 }
 
 #[derive(Debug)]
@@ -473,10 +474,7 @@ impl World {
         self.hangups += replica.outbox.take_blamed().len() as u64;
         while let Some(output) = replica.outbox.pop() {
             match output {
-                Output::Store(request) => {
-                    let reply = perform(&mut replica.store, request);
-                    replica.replies.push_back(reply);
-                }
+                Output::Store(request) => replica.requests.push_back(request),
                 Output::Disk(_, request) => {
                     replica.disk.request(request, &replica.store.rows);
                 }
@@ -497,8 +495,8 @@ impl World {
     pub(crate) fn step(&mut self) -> bool {
         let mut choices = Vec::new();
         for (at, replica) in self.replicas.iter().enumerate() {
-            if !replica.replies.is_empty() {
-                choices.push(Choice::Reply(at));
+            if !replica.requests.is_empty() {
+                choices.push(Choice::Store(at));
             }
             if !replica.disk.events.is_empty() {
                 choices.push(Choice::Event(at));
@@ -520,11 +518,36 @@ impl World {
         true
     }
 
+    /// Whether our row of a path is the next that the store is to write.
+    pub(crate) fn makes_durable(&self, at: usize, text: &str) -> bool {
+        let puts = |operation: &StoreOp| {
+            let is_it = |row: &OurRow| row.entry.path == path(text);
+            matches!(operation, StoreOp::PutOurRows { rows, .. } if rows.iter().any(is_it))
+        };
+        match self.replicas[at].requests.front() {
+            Some(StoreRequest::Persist(_, operations)) => operations.iter().any(puts),
+            Some(
+                StoreRequest::LoadRows(..)
+                | StoreRequest::LoadNeeds { .. }
+                | StoreRequest::LoadIndex { .. },
+            )
+            | None => false,
+        }
+    }
+
+    /// A device hears everything from its disk, before its store does anything more.
+    pub(crate) fn hear(&mut self, at: usize) {
+        while !self.replicas[at].disk.events.is_empty() {
+            self.happen(Choice::Event(at));
+        }
+    }
+
     fn happen(&mut self, choice: Choice) {
         match choice {
-            Choice::Reply(at) => {
+            Choice::Store(at) => {
                 let replica = &mut self.replicas[at];
-                let reply = replica.replies.pop_front().unwrap();
+                let request = replica.requests.pop_front().unwrap();
+                let reply = perform(&mut replica.store, request);
                 if let FolderInput::Persisted(batch) = &reply {
                     assert!(replica.folder.owns(*batch));
                     replica.folder.note_totals(replica.store.totals());
@@ -781,7 +804,7 @@ impl World {
 }
 
 enum Choice {
-    Reply(usize),
+    Store(usize),
     Event(usize),
     Apply(usize, usize),
     Frame(usize, usize),
@@ -798,7 +821,7 @@ fn replica(name: u8, have: &BTreeMap<DeviceId, (Incarnation, Sequence)>) -> Repl
         store,
         disk: Disk::default(),
         outbox: Outbox::default(),
-        replies: VecDeque::new(),
+        requests: VecDeque::new(),
     }
 }
 

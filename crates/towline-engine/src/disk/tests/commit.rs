@@ -3,6 +3,7 @@
 #[cfg(unix)]
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 
+use super::super::commit::found_kept;
 use super::*;
 
 #[cfg(unix)]
@@ -305,4 +306,34 @@ fn a_lost_root_makes_every_step_stale() {
     fs::remove_file(place.at(".towline/folder")).unwrap();
     assert_eq!(place.commit_one(ready), Outcome::Stale);
     assert!(!place.exists("f"));
+}
+
+#[cfg(unix)]
+#[test]
+fn who_edits_a_kept_file_before_it_is_told_is_told() {
+    let place = TestRoot::new();
+    place.write("kept", "one");
+    let before = fs::metadata(place.at("kept")).unwrap();
+    let kept = Found {
+        path: rel("kept"),
+        content: file_content("one"),
+        mtime: place.stamp("kept").mtime,
+        stamp: place.stamp("kept"),
+    };
+    let step = step("f", Expected::Nothing, file_content("three"));
+    let tell = || {
+        let mut parents = super::super::parents::Parents::new(&place.root);
+        found_kept(&step, &mut parents, Some(kept.clone())).unwrap()
+    };
+    assert_eq!(tell(), kept);
+    fs::write(place.at("kept"), "two").unwrap();
+    let file = fs::File::options().write(true).open(place.at("kept"));
+    file.unwrap()
+        .set_modified(before.modified().unwrap())
+        .unwrap();
+    let told = tell();
+    assert_eq!(told.content, file_content("two"));
+    assert_eq!(told.stamp, place.stamp("kept"));
+    fs::remove_file(place.at("kept")).unwrap();
+    assert_eq!(tell(), kept, "the next look sees that it is gone");
 }

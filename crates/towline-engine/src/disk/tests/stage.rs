@@ -91,6 +91,20 @@ fn a_large_partial_file_is_found_again_after_a_restart() {
 }
 
 #[test]
+fn a_large_file_that_was_never_begun_leaves_nothing() {
+    let place = TestRoot::new();
+    let big = vec![1; 2 * 1024 * 1024];
+    drop(StagedFile::begin(&place.root, shape(&big)).unwrap());
+    assert!(place.litter().is_empty());
+    let staged = StagedFile::begin(&place.root, shape(&big)).unwrap();
+    staged.write_at(0, &big[..1000]).unwrap();
+    drop(staged);
+    assert_eq!(place.litter().len(), 1);
+    drop(StagedFile::begin(&place.root, shape(&big)).unwrap());
+    assert_eq!(place.litter().len(), 1, "a later run may go on with it");
+}
+
+#[test]
 fn what_nobody_wants_is_cleaned_at_open() {
     let TestRoot { directory, root } = TestRoot::new();
     let temporary = directory.path().join(".towline/tmp");

@@ -49,13 +49,25 @@ impl Running {
         }
     }
 
-    /// Waits for hints until one covers `path`.
+    /// Waits for hints until one tells of `path`.
     async fn disturbed_at(&mut self, path: &str) {
+        self.disturbed(|told| *told == rel(path)).await;
+    }
+
+    /// Waits for hints until a look at what they tell of looks at `path`.
+    #[cfg(target_os = "linux")]
+    async fn disturbed_over(&mut self, path: &str) {
+        let path = rel(path);
+        self.disturbed(|told| path == *told || path.is_below(told))
+            .await;
+    }
+
+    async fn disturbed(&mut self, is_it: impl Fn(&RelPath) -> bool) {
         loop {
             match self.next().await {
                 DiskEvent::Disturbed(ScanScope::All) => return,
                 DiskEvent::Disturbed(ScanScope::Paths(paths)) => {
-                    if paths.contains(&rel(path)) {
+                    if paths.iter().any(&is_it) {
                         return;
                     }
                 }
@@ -186,6 +198,34 @@ async fn own_writes_and_temporary_files_do_not_disturb() {
         panic!()
     };
     assert_eq!(scope, ScanScope::Paths([rel("theirs")].into()));
+    running.end().await;
+}
+
+// Elsewhere a watcher watches a whole tree at once.
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn who_fills_a_directory_as_soon_as_we_have_made_it_is_seen() {
+    let place = TestRoot::new();
+    let mut running = Running::start();
+    running.disk.open(FOLDER, root_path(place.directory.path()));
+    assert_eq!(running.next().await, DiskEvent::Root(Ok(None)));
+    let root = running.disk.root(FOLDER).unwrap();
+    for number in 0..20 {
+        let directories = ["", "/a", "/a/b", "/a/b/c"].map(|below| format!("{number}{below}"));
+        let theirs = format!("{number}/a/b/c/theirs");
+        let somebody = std::thread::spawn({
+            let theirs = place.at(&theirs);
+            move || while fs::write(&theirs, "theirs").is_err() {}
+        });
+        let batch = directories
+            .iter()
+            .map(|path| without_bytes(path, Expected::Nothing, Content::Directory))
+            .collect();
+        let outcomes = commit_batch(&root, batch);
+        assert!(outcomes.iter().all(|(_, outcome)| is_done(outcome)));
+        running.disturbed_over(&theirs).await;
+        somebody.join().unwrap();
+    }
     running.end().await;
 }
 

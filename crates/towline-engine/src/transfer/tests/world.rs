@@ -167,17 +167,17 @@ impl Folders for Shelf {
         (folder == FOLDER).then(|| self.root_now())
     }
 
-    fn with_content(
+    fn with_contents(
         &self,
         folder: FolderId,
-        hash: ContentHash,
+        hashes: &[ContentHash],
         _of: IndexOf,
-    ) -> Vec<(RelPath, DiskStamp)> {
+    ) -> Vec<Vec<(RelPath, DiskStamp)>> {
         let rows = self.rows.lock().unwrap();
-        rows.get(&hash)
-            .filter(|_| folder == FOLDER)
-            .cloned()
-            .into_iter()
+        let held = |hash| rows.get(hash).filter(|_| folder == FOLDER).cloned();
+        hashes
+            .iter()
+            .map(|hash| held(hash).into_iter().collect())
             .collect()
     }
 

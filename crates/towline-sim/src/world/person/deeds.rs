@@ -33,7 +33,9 @@ impl World {
             return;
         }
         for (path, node) in gone {
-            self.ledger.consumed(&node.kind.content(), &path, seat);
+            let content = node.kind.content();
+            self.note_taken_by_hand(seat, &content);
+            self.ledger.consumed(&content, &path, seat);
         }
     }
 

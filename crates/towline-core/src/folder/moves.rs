@@ -83,14 +83,13 @@ pub(crate) fn follow(need: &Need, connected: &BTreeSet<DeviceId>, us: Actor) -> 
         mtime: edit.mtime,
         ..written(&ours.entry.path, known.clone(), edit.content.clone(), us)
     };
-    if moved.departure.followed == 0 && !is_free(moved, place) {
-        return None;
-    }
-    if is_on_disk(Some(ours), &becomes) {
+    let followed_before = moved.departure.followed;
+    let is_free = is_free(moved, place);
+    if is_on_disk(Some(ours), &becomes) && (is_free || followed_before > 0) {
         let tombstone = written(&need.path, version, Content::Absent, us);
         return Some(given_up(need, &edit, tombstone));
     }
-    if moved.departure.followed >= FOLLOWED_MAX || !is_free(moved, place) {
+    if !is_free || followed_before >= FOLLOWED_MAX {
         return None;
     }
     let sources = sources(need, &edit.content, connected);

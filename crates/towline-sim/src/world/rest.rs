@@ -96,6 +96,7 @@ impl World {
             .iter()
             .filter(|(path, node)| !node.is_directory() && !path.is_in_inbox())
             .filter(|(_, node)| matches!(node.kind.content(), Content::File { .. }))
+            .filter(|(path, _)| self.seat(writer).tree.get(path).is_some())
             .map(|(path, _)| path.clone())
             .collect();
         let from = self.dice.pick(&files)?.clone();

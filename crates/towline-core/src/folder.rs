@@ -48,7 +48,7 @@ use crate::folder::sweep::Sweep;
 use crate::folder::walk::{Ask, NEEDS_PAGE, Walk};
 use crate::io::{
     Age, ApplyId, BatchId, DiskEvent, DiskRequest, IndexOf, NeedsOf, Outcome, Output, PageEnd,
-    ScanId, StoreRequest,
+    ScanId, ScanScope, StoreRequest,
 };
 use crate::outbox::Outbox;
 use crate::records::{
@@ -589,8 +589,8 @@ impl Folder {
             | Work::ExpectNeeds
             | Work::ExpectSwept(_)
             | Work::ExpectOurIndex(_) => {
-                let walk = &self.walk;
-                self.look.start(&|scope| walk.under_way_in(scope), outbox);
+                let under_way = |scope: &ScanScope| self.walk.under_way_in(scope);
+                self.look.start(&under_way, self.last_sequence, outbox);
             }
         }
     }

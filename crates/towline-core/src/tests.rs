@@ -2,7 +2,7 @@
 
 mod brake;
 mod device;
-mod folder;
+pub(crate) mod folder;
 mod held;
 mod link;
 mod modes;

@@ -81,7 +81,8 @@ impl Folder {
         let walk = &self.walk;
         let in_flight = |path: &RelPath| walk.is_under_way(path);
         let sighting = self.without_ignored(sighting, rows);
-        self.gone.note(&sighting, rows, &in_flight);
+        let since = self.look.since();
+        self.gone.note(&sighting, rows, &in_flight, since);
         let overlooked = sighting.overlooked.clone();
         let Observed {
             drafts,
@@ -95,11 +96,15 @@ impl Folder {
             rows,
             &in_flight,
             departures,
-            &self.gone,
+            (&self.gone, since),
             (self.us, self.record.settings.mode),
         );
         for path in again {
-            self.look.want_after_step(path);
+            if self.walk.is_under_way(&path) {
+                self.look.want_after_step(path);
+            } else {
+                self.look.want_paths(vec![path]);
+            }
         }
         self.look.put_off(departures);
         self.look.doubt(departed);

@@ -9,7 +9,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use towline_wire::ids::FolderId;
+use towline_wire::ids::{FolderId, Sequence};
 use towline_wire::rel_path::RelPath;
 
 use crate::clock::Moment;
@@ -83,6 +83,8 @@ struct Scan {
     held_back: BTreeSet<HeldBack>,
     departures: Sighting,
     steps: Steps,
+    /// Our last row when it began: what a row that is younger says may have happened after the look.
+    since: Sequence,
     /// Whether the disk has yielded its last page.
     end: PageEnd,
     /// Pages and departures that wait for their judgement; the disk may yield a page while the one
@@ -207,6 +209,7 @@ impl Look {
     pub(crate) fn start(
         &mut self,
         under_way: &dyn Fn(&ScanScope) -> Vec<RelPath>,
+        last_sequence: Sequence,
         outbox: &mut Outbox,
     ) {
         match self.root {
@@ -233,6 +236,7 @@ impl Look {
             held_back: BTreeSet::new(),
             departures: Sighting::default(),
             steps,
+            since: last_sequence,
             end: PageEnd::More,
             unjudged: 0,
         });
@@ -254,6 +258,11 @@ impl Look {
     /// Whether this scan still counts; a lost root ends it.
     pub(crate) fn is_running(&self, id: ScanId) -> bool {
         self.scan.as_ref().is_some_and(|scan| scan.id == id)
+    }
+
+    /// Our last row when the scan began.
+    pub(crate) fn since(&self) -> Sequence {
+        self.scan.as_ref().map_or(Sequence(0), |scan| scan.since)
     }
 
     /// Room for directories that went.

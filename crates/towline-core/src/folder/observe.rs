@@ -2,7 +2,9 @@
 //!
 //! The same bytes with the same metadata only refresh a stamp. Other bytes or other metadata are a
 //! new version, nothing where a live row was is a tombstone: writes of our own, on top of all that
-//! the row's history knows. Paths with a step under way are not judged; they are looked at again.
+//! the row's history knows. Paths with a step under way are not judged; they are looked at again. So
+//! are those whose row is younger than the scan: a page that waits for its judgement may tell what lay
+//! there before a step that has ended meanwhile.
 //!
 //! Known bytes in another file, where the same bytes have just gone from another path, are a move over
 //! an equal file. It is a person's act as any other, and a new version: what is on its way to that
@@ -18,6 +20,7 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use towline_wire::entry::{Actor, Content, Dot, Entry};
+use towline_wire::ids::Sequence;
 use towline_wire::rel_path::RelPath;
 
 use crate::io::Found;
@@ -90,9 +93,11 @@ impl Gone {
         sighting: &Sighting,
         rows: &BTreeMap<RelPath, OurRow>,
         in_flight: &dyn Fn(&RelPath) -> bool,
+        since: Sequence,
     ) {
         let absent = sighting.absent.iter().filter(|path| !in_flight(path));
-        for row in absent.filter_map(|path| rows.get(path)) {
+        let rows = absent.filter_map(|path| rows.get(path));
+        for row in rows.filter(|row| row.sequence <= since) {
             match &row.entry.content {
                 Content::Absent | Content::Directory => {}
                 content @ (Content::File { .. } | Content::Symlink { .. }) => {
@@ -126,7 +131,7 @@ pub(crate) struct Observed {
     pub(crate) drafts: Vec<Draft>,
     /// The same as we know, with other marks.
     pub(crate) stamps: Vec<(RelPath, DiskStamp)>,
-    /// A step is under way there: to be looked at when it has ended.
+    /// A step is under way there, or has ended since the scan began: to be looked at once more.
     pub(crate) again: Vec<RelPath>,
     /// Directories that are gone or replaced and known bytes in another file, for the end of the
     /// scan.
@@ -143,7 +148,7 @@ pub(crate) fn observe(
     rows: &BTreeMap<RelPath, OurRow>,
     in_flight: &dyn Fn(&RelPath) -> bool,
     departures: Departures,
-    gone: &Gone,
+    (gone, since): (&Gone, Sequence),
     (us, mode): (Actor, Mode),
 ) -> Observed {
     let mut observed = Observed::default();
@@ -151,7 +156,9 @@ pub(crate) fn observe(
         let row = rows.get(&found.path);
         let departs = row.is_some_and(|row| row.entry.content == Content::Directory)
             && found.content != Content::Directory;
-        if in_flight(&found.path) {
+        let is_known = |row: &OurRow| row.stamp == Some(found.stamp) && is_unchanged(&found, row);
+        let is_old = row.is_some_and(|row| row.sequence > since && !is_known(row));
+        if in_flight(&found.path) || is_old {
             observed.again.push(found.path);
         } else if let Some(row) = row.filter(|row| is_unchanged(&found, row)) {
             let moved = is_another_file(&found, row);
@@ -170,7 +177,8 @@ pub(crate) fn observe(
     }
     for path in sighting.absent.into_iter().rev() {
         let Some(row) = rows.get(&path) else { continue };
-        if in_flight(&path) {
+        let is_old = row.sequence > since && row.entry.content != Content::Absent;
+        if in_flight(&path) || is_old {
             observed.again.push(path);
             continue;
         }
@@ -314,3 +322,6 @@ fn is_unchanged(found: &Found, row: &OurRow) -> bool {
         (found, known) => *found != Content::Absent && found.same_bytes(known),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,8 +1,8 @@
 //! Who wins where devices say different things of one path.
 //!
 //! Three questions, in this order: has one side *replaced* the other (it knows more, or it knows the
-//! write that made the other's bytes and not the other way round)? If neither has, are they the
-//! same bytes? Then metadata joins. If they are not, it is a conflict and a total order decides: an
+//! write that made the other's bytes and not the other way round; where both do, see [`replaces`])? If
+//! neither has, are they the same bytes? Then metadata joins. If they are not, it is a conflict and a total order decides: an
 //! edit beats a delete, then the kind's rank, the later mtime, the larger bytes, the larger author.
 //! Every device that sees the same entries comes to the same answer, in whatever order it saw them.
 //!
@@ -163,12 +163,19 @@ pub(crate) fn fate<'a>(
 
 /// Whether `later` makes `earlier` obsolete: it knows all that it knows and more, or, where each
 /// knows something of its own, only it knows the other's author.
+///
+/// Where each knows the other's author, one has beaten the other in a conflict, and that is the one of higher
+/// precedence. So the other one knows of it in the only other way: somebody who saw the winner has
+/// replaced or deleted it since, and that write has lost against these bytes.
 pub(crate) fn replaces(later: &Entry, earlier: &Entry) -> bool {
     match later.version.compare(&earlier.version) {
         Causality::After => true,
-        Causality::Before | Causality::Equal => false,
-        Causality::Concurrent => {
-            later.version.knows(earlier.author) && !earlier.version.knows(later.author)
+        Causality::Before => false,
+        Causality::Equal | Causality::Concurrent => {
+            let was_replaced = !earlier.version.knows(later.author)
+                || (!later.content.same_bytes(&earlier.content)
+                    && precedence(later, earlier) == Ordering::Less);
+            later.version.knows(earlier.author) && was_replaced
         }
     }
 }

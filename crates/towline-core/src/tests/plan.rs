@@ -158,6 +158,32 @@ fn the_loser_of_a_conflict_waits_and_merges_nothing() {
 }
 
 #[test]
+fn what_was_deleted_wins_against_nothing_that_the_delete_has_lost_to() {
+    // Device 2's edit has lost to device 1's, which device 3 deletes not knowing of it; so it stands.
+    let later = entry("x", 1, &[(1, 1)], file("later"), 9);
+    let edit = entry("x", 2, &[(2, 1)], file("edit"), 1);
+    let deleted = entry("x", 3, &[(1, 1), (3, 1)], Content::Absent, 0);
+    assert_eq!(verdict(&later, &edit), Verdict::OursInConflict);
+    assert_eq!(verdict(&edit, &deleted), Verdict::OursInConflict);
+    // Who holds the edit gives way, who holds the other or its delete takes the edit.
+    let gave_way = Entry {
+        version: history(&[(1, 1), (2, 1)]),
+        ..later.clone()
+    };
+    let by_first = step(action(need(
+        Some(later),
+        &[(2, edit.clone()), (3, deleted.clone())],
+    )));
+    let by_deleter = step(action(need(Some(deleted), &[(2, edit)])));
+    for took in [by_first, by_deleter] {
+        assert_eq!(took.loser, None);
+        assert!(took.becomes.version.knows(gave_way.author));
+        assert_eq!(verdict(&gave_way, &took.becomes), Verdict::Theirs);
+        assert_eq!(verdict(&took.becomes, &gave_way), Verdict::Ours);
+    }
+}
+
+#[test]
 fn bytes_that_lose_are_kept_also_when_another_peer_has_them() {
     let ours = entry("x", 1, &[(1, 1)], file("ours"), 1);
     let mut same = ours.clone();

@@ -130,9 +130,14 @@ fn edit(need: &Need, gone: &Entry, departure: &Departure) -> Option<Entry> {
     }
     let is_twin = |entry: &&Entry| entry.content.same_bytes(&winner.content);
     let twins = || theirs.clone().filter(is_twin);
-    // Who has joined the edit with our delete already knows both; the edit itself was made without.
-    let unaware = |twin: &Entry| {
-        twins().any(|other| other.author == twin.author && !other.version.knows(gone.author))
+    // Who has joined the edit with our delete already knows all that both know. So it is the edit itself that
+    // must know what went, and not the delete.
+    let is_edit = |twin: &Entry| {
+        twins().any(|other| {
+            other.author == twin.author
+                && !other.version.knows(gone.author)
+                && other.version.knows(departure.author)
+        })
     };
     let version = twins().fold(VersionVector::default(), |known, twin| {
         known.merged(&twin.version)
@@ -141,8 +146,7 @@ fn edit(need: &Need, gone: &Entry, departure: &Departure) -> Option<Entry> {
         .clone()
         .filter(|entry| entry.content != Content::Absent)
         .all(|entry| is_twin(&entry) || version.knows(entry.author));
-    let follows = twins().all(unaware) && version.knows(departure.author) && stands_alone;
-    follows.then_some(Entry { version, ..winner })
+    (twins().all(is_edit) && stands_alone).then_some(Entry { version, ..winner })
 }
 
 /// The former path when the edit lies at the new one.

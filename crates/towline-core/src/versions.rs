@@ -228,12 +228,112 @@ const KEPT_AT_LEAST: Duration = Duration::from_secs(60);
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     const NOW: UnixNanos = UnixNanos(1_790_000_000_000_000_000);
 
     fn before(seconds: i64) -> UnixNanos {
         UnixNanos(NOW.0 - seconds * 1_000_000_000)
+    }
+
+    /// What stays of the versions of one path, oldest first.
+    fn thin(keep: Retention, versions: &[i64], now: UnixNanos) -> Vec<i64> {
+        let mut last = None;
+        let stays = |kept: &&i64| {
+            let slot = keep.slot(UnixNanos(**kept), now);
+            let goes = slot.is_some() && slot == last;
+            last = slot;
+            !goes
+        };
+        versions.iter().filter(stays).copied().collect()
+    }
+
+    fn retention() -> impl Strategy<Value = Retention> {
+        let policy = prop_oneof![1 => Just(Policy::Trash), 4 => Just(Policy::Staggered)];
+        let days = prop_oneof![Just(0), 0..400_u64, any::<u64>()];
+        (policy, days, any::<u64>(), 0..200_u64).prop_map(|(policy, seconds, bytes, percent)| {
+            Retention {
+                policy,
+                age_max: Duration::from_secs(seconds),
+                bytes_max: bytes,
+                disk_percent_max: percent,
+            }
+        })
+    }
+
+    /// Moments of a hundred days before [`NOW`], close together and far apart, in their order.
+    fn moments() -> impl Strategy<Value = Vec<i64>> {
+        let second = prop_oneof![0..200_i64, 0..200_000_i64, 0..8_640_000_i64];
+        prop::collection::btree_set(second, 0..40).prop_map(|seconds| {
+            let all = seconds.into_iter().rev();
+            all.map(|second| before(second).0).collect()
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn thinning_again_or_in_between_takes_nothing_else(
+            keep in retention(),
+            all in moments(),
+            between in 0..8_640_000_i64,
+        ) {
+            let end = thin(keep, &all, NOW);
+            prop_assert_eq!(&thin(keep, &end, NOW), &end);
+            if keep.policy == Policy::Trash {
+                prop_assert_eq!(&end, &all);
+            }
+            let between = before(between);
+            let (early, late): (Vec<i64>, Vec<i64>) =
+                all.iter().partition(|kept| **kept <= between.0);
+            let looked_at = [thin(keep, &early, between), late].concat();
+            prop_assert_eq!(&thin(keep, &looked_at, NOW), &end);
+            prop_assert_eq!(all.first(), end.first(), "the oldest stays");
+        }
+
+        #[test]
+        fn what_is_too_old_stays_so_and_nothing_goes_in_its_first_minute(
+            keep in retention(),
+            kept in any::<i64>(),
+            now in any::<i64>(),
+            later in 0..=i64::MAX,
+            young in 0..=60_000_000_000_i64,
+        ) {
+            let (kept, now) = (UnixNanos(kept), UnixNanos(now));
+            let later = UnixNanos(now.0.saturating_add(later));
+            if keep.is_too_old(kept, now) {
+                prop_assert!(keep.is_too_old(kept, later));
+            }
+            let soon = UnixNanos(kept.0.saturating_add(young));
+            for (kept, now) in [(kept, soon), (soon, kept)] {
+                prop_assert!(!may_go(kept, now) && !keep.is_too_old(kept, now));
+                prop_assert_eq!(keep.slot(kept, now), None);
+            }
+        }
+
+        #[test]
+        fn room_is_never_more_than_either_bound_and_grows_with_the_disk(
+            keep in retention(),
+            small in any::<u64>(),
+            more in any::<u64>(),
+        ) {
+            let room = keep.bytes_max(small);
+            prop_assert!(room <= keep.bytes_max && room <= small);
+            prop_assert!(u128::from(room) * 100 <= u128::from(small) * u128::from(keep.disk_percent_max));
+            prop_assert!(room <= keep.bytes_max(small.saturating_add(more)));
+        }
+
+        #[test]
+        fn a_name_is_read_again_whatever_is_read_is_printed_alike(
+            day in any::<u64>(), number in any::<u64>(), text in "[-+0-9a ]{0,8}",
+        ) {
+            let id = VersionId { day, number };
+            prop_assert_eq!(id.to_string().parse(), Ok(id));
+            if let Ok(id) = text.parse::<VersionId>() {
+                prop_assert_eq!(id.to_string(), text);
+            }
+        }
     }
 
     #[test]
@@ -284,16 +384,7 @@ mod tests {
         // One version every five hours, for 200 days.
         let all: Vec<i64> = (0..960).map(|at| NOW.0 + at * 18_000_000_000_000).collect();
         let end = UnixNanos(all[959] + 1);
-        let thin = |versions: &[i64], now: UnixNanos| {
-            let mut last = None;
-            let stays = |kept: &&i64| {
-                let slot = keep.slot(UnixNanos(**kept), now);
-                let goes = slot.is_some() && slot == last;
-                last = slot;
-                !goes
-            };
-            versions.iter().filter(stays).copied().collect::<Vec<_>>()
-        };
+        let thin = |versions: &[i64], now: UnixNanos| thin(keep, versions, now);
         let mut daily = Vec::new();
         for (at, kept) in all.iter().enumerate() {
             daily.push(*kept);

@@ -303,6 +303,66 @@ mod tests {
         }
     }
 
+    /// Lengths that a list for a file of `len` bytes may have, as the draws say.
+    fn legal_lens(len: u64, draws: &[u32]) -> Vec<u32> {
+        let ChunkSizes { min, max, .. } = ChunkSizes::of_file(len);
+        let mut rest = u32::try_from(len).unwrap();
+        let mut draws = draws.iter().cycle();
+        let mut lens = Vec::new();
+        while rest > 0 {
+            let drawn = draws.next().unwrap() % (max - min + 1);
+            let taken = rest.min(min + drawn);
+            lens.push(taken);
+            rest -= taken;
+        }
+        lens
+    }
+
+    /// Where each page of a list begins, when it comes in pages of the given number of chunks.
+    fn in_pages(len: u64, lens: &[u32], of: usize) -> Result<Vec<u64>, ChunkListError> {
+        let mut check = ChunkListCheck::new(len);
+        let pages: Vec<Vec<Chunk>> = lens.chunks(of).map(list).collect();
+        let last = pages.len().saturating_sub(1);
+        let end = |at| match at == last {
+            true => ListEnd::End,
+            false => ListEnd::More,
+        };
+        let page = |(at, page): (usize, &Vec<Chunk>)| check.page(page, end(at));
+        pages.iter().enumerate().map(page).collect()
+    }
+
+    proptest! {
+        #[test]
+        fn a_list_is_taken_only_if_it_covers_the_file_without_gap_or_overlap(
+            len in 1_u64..8_000_000,
+            draws in prop::collection::vec(any::<u32>(), 1..20),
+            of in 1..20_usize,
+            place in any::<prop::sample::Index>(),
+            by in 1..70_000_u32,
+        ) {
+            let lens = legal_lens(len, &draws);
+            let begins: Vec<u64> = (0..lens.len())
+                .step_by(of)
+                .map(|at| lens[..at].iter().map(|len| u64::from(*len)).sum())
+                .collect();
+            prop_assert_eq!(in_pages(len, &lens, of), Ok(begins));
+            let at = place.index(lens.len());
+            let mut longer = lens.clone();
+            longer[at] += by;
+            let mut shorter = lens.clone();
+            shorter[at] = shorter[at].saturating_sub(by);
+            let mut twice = lens.clone();
+            twice.insert(at, lens[at]);
+            let mut gap = lens.clone();
+            gap.remove(at);
+            for wrong in [longer, shorter, twice, gap] {
+                // A list without chunks is no page, hence never comes to its end.
+                let is_refused = wrong.is_empty() || in_pages(len, &wrong, of).is_err();
+                prop_assert!(is_refused, "{:?}", wrong);
+            }
+        }
+    }
+
     fn list(lens: &[u32]) -> Vec<Chunk> {
         let hash = ContentHash::from_bytes([7; 32]);
         lens.iter().map(|&len| Chunk { len, hash }).collect()

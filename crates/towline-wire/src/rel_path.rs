@@ -146,7 +146,70 @@ impl fmt::Debug for RelPath {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+    use crate::frame;
+
+    /// Texts that come close to what is refused, and any others.
+    fn text() -> impl Strategy<Value = String> {
+        let component = prop_oneof![
+            4 => "[a-c.ä]{1,3}",
+            1 => any::<String>(),
+            1 => prop::sample::select(vec![
+                "", ".", "..", "...", "\0", ".towline", ".TowLine", "conflicts",
+                ".conflict-abcdefgh-0123ab", ".conflict-abcdefgh-0123ab.txt", "a.txt",
+            ])
+            .prop_map(str::to_owned),
+            1 => (250..260_usize).prop_map(|len| "x".repeat(len)),
+        ];
+        let copy = "[a-c]{1,2}(/[a-c]{1,2}){0,2}"
+            .prop_map(|path| format!(".towline/conflicts/{path}/.conflict-abcdefgh-0123ab"));
+        prop_oneof![
+            8 => prop::collection::vec(component, 1..6).prop_map(|parts| parts.join("/")),
+            1 => copy,
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_is_parsed_stays_below_the_root_and_is_printed_as_it_came(text in text()) {
+            let bytes = frame::encode(&text, usize::MAX).unwrap();
+            let decoded = frame::decode::<RelPath>(&bytes[frame::PREFIX_BYTES..]);
+            let Ok(path) = RelPath::parse(text.as_str()) else {
+                prop_assert!(decoded.is_err(), "the door takes what the parser refuses");
+                return Ok(());
+            };
+            prop_assert_eq!(decoded.as_ref(), Ok(&path));
+            prop_assert_eq!(path.as_str(), &text);
+            prop_assert!(!text.starts_with('/') && !text.contains('\0'));
+            prop_assert!(text.len() <= PATH_BYTES_MAX);
+            for component in path.components() {
+                prop_assert!(!matches!(component, "" | "." | ".."));
+                prop_assert!(component.len() <= PATH_COMPONENT_BYTES_MAX);
+            }
+            let first = path.components().next().unwrap();
+            prop_assert!(!first.eq_ignore_ascii_case(MARKER_DIRECTORY) || path.is_in_inbox());
+        }
+
+        #[test]
+        fn a_path_is_the_child_of_its_parent_by_its_last_name(text in text()) {
+            let Ok(path) = RelPath::parse(text) else {
+                return Ok(());
+            };
+            prop_assert_eq!(path.with_file_name(path.file_name()), Ok(path.clone()));
+            prop_assert!(!path.is_below(&path));
+            let Some(parent) = path.parent() else {
+                prop_assert_eq!((path.depth(), path.file_name()), (1, path.as_str()));
+                return Ok(());
+            };
+            prop_assert_eq!(parent.join(path.file_name()), Ok(path.clone()));
+            prop_assert!(path.is_below(&parent) && !parent.is_below(&path) && parent < path);
+            prop_assert_eq!(parent.depth() + 1, path.depth());
+            // What holds a copy in the inbox is no entry.
+            prop_assert_eq!(RelPath::parse(parent.as_str()).is_ok(), !path.is_in_inbox());
+        }
+    }
 
     #[test]
     fn the_marker_directory_is_refused_in_any_case_and_only_at_the_top() {

@@ -166,14 +166,16 @@ pub(crate) fn fate<'a>(
 ///
 /// Where each knows the other's author, one has beaten the other in a conflict, and that is the one of higher
 /// precedence. So the other one knows of it in the only other way: somebody who saw the winner has
-/// replaced or deleted it since, and that write has lost against these bytes.
+/// replaced or deleted it since, and that write has lost against these bytes. Two records of one author
+/// with unequal bytes come from a store that was rolled back: neither replaces the other.
 pub(crate) fn replaces(later: &Entry, earlier: &Entry) -> bool {
     match later.version.compare(&earlier.version) {
         Causality::After => true,
         Causality::Before => false,
         Causality::Equal | Causality::Concurrent => {
             let was_replaced = !earlier.version.knows(later.author)
-                || (!later.content.same_bytes(&earlier.content)
+                || (later.author != earlier.author
+                    && !later.content.same_bytes(&earlier.content)
                     && precedence(later, earlier) == Ordering::Less);
             later.version.knows(earlier.author) && was_replaced
         }

@@ -255,6 +255,14 @@ fn a_directory_goes_before_a_file_takes_its_name() {
 }
 
 #[test]
+fn one_write_with_unequal_bytes_is_a_conflict() {
+    let ours = entry("x", 1, &[(1, 3)], file("before the rollback"), 1);
+    let theirs = entry("x", 1, &[(1, 3)], file("after it"), 2);
+    assert_eq!(verdict(&ours, &theirs), Verdict::TheirsInConflict);
+    assert_eq!(verdict(&theirs, &ours), Verdict::OursInConflict);
+}
+
+#[test]
 fn a_vast_history_is_not_adopted() {
     let many: Vec<(u8, u64)> = (1..=200).map(|name| (name, 1)).collect();
     let long = vec![(2, 1), (3, 1 << 62)];
@@ -644,6 +652,58 @@ proptest! {
             let replaced = records.iter().any(|(_, entry)| verdict(&ours, entry) == Verdict::Theirs);
             let stands = step.step.content.same_bytes(&ours.content);
             prop_assert!(stands || replaced || step.step.keep.is_some());
+        }
+    }
+
+    #[test]
+    fn a_plan_is_the_same_in_whatever_order_paths_and_peers_come(
+        pages in prop::collection::vec(
+            (prop::option::of(any_entry()), prop::collection::vec(any_entry(), 1..4)),
+            1..4,
+        ),
+    ) {
+        let needs: Vec<Need> = pages
+            .into_iter()
+            .enumerate()
+            .map(|(at, (ours, theirs))| {
+                let records: Vec<(u8, Entry)> = (2..).zip(theirs).collect();
+                let mut need = need(ours, &records);
+                need.path = path(&format!("x{at}"));
+                need
+            })
+            .collect();
+        let connected = BTreeSet::from([device(2), device(3)]);
+        let there = plan(&needs, &connected, actor(1));
+        prop_assert_eq!(&there, &plan(&needs, &connected, actor(1)));
+        let mut turned: Vec<Need> = needs.into_iter().rev().collect();
+        for need in &mut turned {
+            need.theirs.reverse();
+        }
+        let mut back = plan(&turned, &connected, actor(1));
+        back.reverse();
+        prop_assert_eq!(there, back);
+    }
+
+    #[test]
+    fn a_history_is_joined_only_with_our_own_and_with_those_of_the_same_bytes(
+        ours in prop::option::of(any_entry()),
+        theirs in prop::collection::vec(any_entry(), 1..4),
+    ) {
+        let records: Vec<(u8, Entry)> = (2..).zip(theirs).collect();
+        let becomes = match action(need(ours.clone(), &records)) {
+            Action::Adopt { becomes, .. } => becomes,
+            Action::Step(step) => step.becomes,
+            Action::Settled | Action::Wait(_) => return Ok(()),
+        };
+        let mut allowed = ours.map(|ours| ours.version).unwrap_or_default();
+        for (_, entry) in &records {
+            if entry.content.same_bytes(&becomes.content) {
+                allowed = allowed.merged(&entry.version);
+            }
+        }
+        // Our own writes are ours to count.
+        for (by, writes) in becomes.version.iter().filter(|(by, _)| *by != actor(1)) {
+            prop_assert!(writes <= allowed.counter(by), "knows {:?} of {:?}", writes, by);
         }
     }
 }

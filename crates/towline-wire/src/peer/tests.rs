@@ -137,7 +137,108 @@ fn every_control_frame_has_its_golden_bytes() {
     );
 }
 
+fn any_version() -> impl Strategy<Value = VersionVector> {
+    prop::collection::btree_map(any::<u8>(), 1..=VERSION_COUNTER_MAX, 0..4).prop_map(|counters| {
+        let mut counters: Vec<_> = counters
+            .into_iter()
+            .map(|(name, counter)| (actor(name), counter))
+            .collect();
+        counters.sort();
+        VersionVector::try_from(counters).unwrap()
+    })
+}
+
+fn any_entry() -> impl Strategy<Value = Entry> {
+    let file =
+        (any::<u64>(), any::<[u8; 32]>(), any::<bool>()).prop_map(|(size, hash, executable)| {
+            Content::File {
+                size,
+                hash: ContentHash::from_bytes(hash),
+                executable,
+            }
+        });
+    let symlink = "[a-z./ü]{1,20}".prop_map(|target| Content::Symlink {
+        target: SymlinkTarget::parse(target).unwrap(),
+    });
+    let content = prop_oneof![
+        Just(Content::Absent),
+        Just(Content::Directory),
+        file,
+        symlink,
+    ];
+    let author = (any::<u8>(), any::<u64>()).prop_map(|(name, counter)| Dot {
+        actor: actor(name),
+        counter,
+    });
+    let path = "[a-zü ]{1,9}(/[a-zü ]{1,9}){0,3}".prop_map(|text| RelPath::parse(text).unwrap());
+    (path, any_version(), author, content, any::<i64>()).prop_map(
+        |(path, version, author, content, mtime)| Entry {
+            path,
+            version,
+            author,
+            content,
+            mtime: UnixNanos(mtime),
+        },
+    )
+}
+
+fn any_control() -> impl Strategy<Value = Control> {
+    let folder = || any::<[u8; 16]>().prop_map(FolderId::from_bytes);
+    let position =
+        || (any::<u64>(), any::<u64>()).prop_map(|(of, at)| (Incarnation(of), Sequence(at)));
+    let statement = (folder(), any::<String>(), prop::option::of(position())).prop_map(
+        |(folder, label, have)| FolderStatement {
+            folder,
+            label,
+            have,
+        },
+    );
+    let entries = prop::collection::vec(any_entry(), 0..4);
+    prop_oneof![
+        (any::<u16>(), any::<u16>()).prop_map(|(oldest, newest)| {
+            Control::Hello(Hello {
+                versions: VersionRange { oldest, newest },
+            })
+        }),
+        prop::collection::vec(statement, 0..4).prop_map(Control::Folders),
+        (folder(), position(), any::<u64>(), entries).prop_map(
+            |(folder, (incarnation, after), up_to, entries)| {
+                Control::Index(IndexPage {
+                    folder,
+                    incarnation,
+                    after,
+                    up_to: Sequence(up_to),
+                    entries,
+                })
+            }
+        ),
+        (folder(), position()).prop_map(|(folder, (incarnation, up_to))| Control::IndexAck {
+            folder,
+            incarnation,
+            up_to,
+        }),
+        prop::collection::vec(any::<std::net::SocketAddrV4>(), 0..4)
+            .prop_map(|addrs| Control::Addresses(addrs.into_iter().map(Into::into).collect())),
+    ]
+}
+
 proptest! {
+    #[test]
+    fn every_frame_comes_out_as_it_went_in_and_nothing_of_it_is_one(
+        control in any_control(),
+        cut in any::<prop::sample::Index>(),
+    ) {
+        let bytes = frame::encode(&control, CONTROL_FRAME_BYTES_MAX).unwrap();
+        let prefix = bytes[..frame::PREFIX_BYTES].try_into().unwrap();
+        let payload = &bytes[frame::PREFIX_BYTES..];
+        prop_assert_eq!(frame::length(prefix, CONTROL_FRAME_BYTES_MAX), Ok(payload.len()));
+        let part = &payload[..cut.index(payload.len())];
+        prop_assert!(frame::decode::<Control>(part).is_err());
+        let longer = [payload, &[0]].concat();
+        prop_assert!(frame::decode::<Control>(&longer).is_err());
+        prop_assert_eq!(frame::decode::<Control>(payload), Ok(control));
+    }
+
     #[test]
     fn junk_never_panics_and_what_decodes_round_trips(
         at in 0..11_usize,

@@ -135,7 +135,7 @@ journey("a mass change is let through after a second look", "Backup", "Files", a
 
 journey("a mass change is undone by one click", "Backup", "Files", async (page) => {
   await press(page, "Undo it everywhere");
-  await see(page, "Your files stay, and come back on every device");
+  await see(page, "What is here stays as it is, on every device");
   await gone(page, "Anna's ThinkPad wants to delete 1,204 files.");
 });
 

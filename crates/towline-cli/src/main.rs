@@ -72,7 +72,8 @@ enum Command {
         /// The folder's label, or the beginning of its id.
         folder: String,
     },
-    /// List mass changes of peers that wait for a yes, let one go on, undo it, or choose when one waits.
+    /// List what waits for a yes, mass changes and what long absent peers would bring back; let it go on, undo it,
+    /// or choose when a mass change waits.
     #[command(args_conflicts_with_subcommands = true, arg_required_else_help = true)]
     Brake {
         /// The folder's label, or the beginning of its id.
@@ -259,14 +260,14 @@ struct Choice {
 
 #[derive(Debug, Subcommand)]
 enum BrakeAction {
-    /// Let a peer's mass change go on.
+    /// Let what waits of a peer go on.
     Release {
         /// The folder's label, or the beginning of its id.
         folder: String,
         /// The peer's name, or the beginning of its id.
         peer: String,
     },
-    /// Undo a peer's mass change, here and everywhere.
+    /// Undo what waits of a peer, here and everywhere.
     Undo {
         /// The folder's label, or the beginning of its id.
         folder: String,

@@ -12,6 +12,7 @@
 //! ignored, and `decide` makes the decisions. This file holds the jobs. Never here: bytes, files,
 //! tasks, text for people.
 
+mod absence;
 mod brake;
 pub mod conflict;
 mod decide;
@@ -37,6 +38,7 @@ use towline_wire::peer::IndexPage;
 use towline_wire::rel_path::RelPath;
 
 use crate::clock::Moment;
+use crate::folder::absence::Absences;
 use crate::folder::brake::{Brakes, Measure};
 use crate::folder::exchange::Exchange;
 use crate::folder::look::{Awaited, Breadth, Look, Next, PageOf, Root};
@@ -54,7 +56,7 @@ use crate::outbox::Outbox;
 use crate::records::{
     Activity, FolderRecord, FolderSettings, Mode, Need, OurRow, RestoredFolder, StoreOp, Totals,
 };
-use crate::snapshot::{FolderPeer, FolderPeerState, FolderState, FolderSummary};
+use crate::snapshot::{Braked, FolderPeer, FolderPeerState, FolderState, FolderSummary};
 
 /// What happens to one folder. The device routes these.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -129,6 +131,7 @@ pub struct Folder {
     gone: Gone,
     walk: Walk,
     brakes: Brakes,
+    absences: Absences,
     /// Steps that leave when what they take away is counted for good.
     paid: Vec<PlannedStep>,
     exchange: Exchange,
@@ -200,6 +203,7 @@ impl Folder {
             needs_under,
             totals,
             brakes,
+            contacts,
         } = restored;
         let id = record.id;
         let rules = Rules {
@@ -225,6 +229,7 @@ impl Folder {
             gone: Gone::default(),
             walk: Walk::new(),
             brakes: Brakes::new(brakes),
+            absences: Absences::new(contacts),
             paid: Vec::new(),
             exchange: Exchange::new(id),
             noted: None,
@@ -236,6 +241,7 @@ impl Folder {
     pub fn handle(&mut self, now: Moment, input: FolderInput, outbox: &mut Outbox) {
         match input {
             FolderInput::Start => {
+                self.absences.start(now);
                 self.tell_what_was_kept();
                 match self.record.settings.activity {
                     Activity::Running => self.open(outbox),
@@ -248,10 +254,17 @@ impl Folder {
             FolderInput::Release(device) => {
                 self.brakes.release(now, device);
                 self.jobs.push_back(Job::KeepBrakes);
+                self.absences.release(now, device);
+                self.keep_contacts(outbox);
                 self.walk.release_all();
             }
             FolderInput::Undo(device) => {
-                self.jobs.push_back(Job::Sweep(Sweep::Undo(device), None));
+                if self.brakes.holds(device) {
+                    self.jobs.push_back(Job::Sweep(Sweep::Undo(device), None));
+                }
+                if self.absences.holds(device) {
+                    self.jobs.push_back(Job::Sweep(Sweep::Bury(device), None));
+                }
             }
             FolderInput::Revert => self.jobs.push_back(Job::Sweep(Sweep::Revert, None)),
             FolderInput::Disk(event) => self.handle_disk(event, outbox),
@@ -265,13 +278,14 @@ impl Folder {
                     .loaded(peer, self.us.incarnation, rows, end, outbox);
             }
             FolderInput::Persisted(batch) => self.handle_persisted(now, batch, outbox),
-            FolderInput::PeerJoined(peer, have) => self.peer_joined(peer, have),
+            FolderInput::PeerJoined(peer, have) => self.peer_joined(now, (peer, have), outbox),
             FolderInput::PeerLeft(peer) => {
                 self.resuming.remove(&peer);
                 self.peer_left(peer);
             }
             FolderInput::PeerRemoved(peer) => {
                 self.peer_left(peer);
+                self.absences.forget(peer);
                 self.jobs.push_back(Job::Forget(peer));
             }
             FolderInput::PageReceived(peer, page) => self.page_received(peer, page, outbox),
@@ -346,6 +360,8 @@ impl Folder {
     pub fn handle_timeout(&mut self, now: Moment, outbox: &mut Outbox) {
         self.look.handle_timeout(now);
         self.walk.handle_timeout(now);
+        self.absences.present(now, &self.connected);
+        self.keep_contacts(outbox);
         self.advance(now, outbox);
     }
 
@@ -363,9 +379,9 @@ impl Folder {
         &self.record
     }
 
-    /// Whether a mass change of this device waits.
-    pub fn brakes(&self, device: DeviceId) -> bool {
-        self.brakes.holds(device)
+    /// Whether something of this device waits for a person: a mass change, or what it would bring back.
+    pub fn has_waiting(&self, device: DeviceId) -> bool {
+        self.brakes.holds(device) || self.absences.waits(device) > 0
     }
 
     /// Whether a person lets the folder take part.
@@ -429,7 +445,7 @@ impl Folder {
             totals: self.totals,
             applied: self.applied,
             held_back: self.look.held_back(),
-            braked: self.brakes.braked(),
+            braked: self.braked(),
             peers: self
                 .record
                 .shared_with
@@ -437,6 +453,24 @@ impl Folder {
                 .map(|peer| self.peer_summary(*peer))
                 .collect(),
         }
+    }
+
+    /// What a person has to decide, by who did it.
+    fn braked(&self) -> Vec<Braked> {
+        let mut all = self.brakes.braked();
+        for device in self.absences.waiting() {
+            let revives = self.absences.waits(device);
+            match all.iter_mut().find(|braked| braked.peer == device) {
+                Some(braked) => braked.revives = revives,
+                None => all.push(Braked {
+                    peer: device,
+                    deletes: 0,
+                    overwrites: 0,
+                    revives,
+                }),
+            }
+        }
+        all
     }
 
     fn state(&self) -> FolderState {
@@ -519,7 +553,14 @@ impl Folder {
         self.outcomes.extend(awaited);
     }
 
-    fn peer_joined(&mut self, peer: DeviceId, have: Option<(Incarnation, Sequence)>) {
+    fn peer_joined(
+        &mut self,
+        now: Moment,
+        (peer, have): (DeviceId, Option<(Incarnation, Sequence)>),
+        outbox: &mut Outbox,
+    ) {
+        self.absences.joined(now, peer);
+        self.keep_contacts(outbox);
         let known = have.filter(|(incarnation, sequence)| {
             *incarnation == self.us.incarnation && *sequence <= self.last_sequence
         });
@@ -528,6 +569,15 @@ impl Folder {
         self.exchange
             .join(peer, known.map(|(_, sequence)| sequence));
         self.walk.release_all();
+    }
+
+    /// Has who was met made durable; nothing waits for it.
+    fn keep_contacts(&mut self, outbox: &mut Outbox) {
+        let folder = self.record.id;
+        let contacts = self.absences.take_unsaved();
+        if !contacts.is_empty() {
+            outbox.persist(vec![StoreOp::PutContacts { folder, contacts }], Vec::new());
+        }
     }
 
     fn peer_left(&mut self, peer: DeviceId) {
@@ -703,8 +753,10 @@ impl Folder {
                 false
             }
             Ask::Page(of, after) => {
-                if (of, &after) == (NeedsOf::Ours, &None) {
-                    self.brakes.begin_weighing();
+                match (of, &after) {
+                    (NeedsOf::Ours, None) => self.brakes.begin_weighing(),
+                    (NeedsOf::Everything, None) => self.absences.begin_counting(),
+                    (_, _) => {}
                 }
                 let folder = self.record.id;
                 outbox.store(StoreRequest::LoadNeeds {

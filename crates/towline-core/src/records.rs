@@ -5,6 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use towline_wire::entry::{Content, Entry, UnixNanos};
 use towline_wire::ids::{DeviceId, FolderId, Incarnation, Sequence};
@@ -193,6 +194,25 @@ pub enum Braking {
     Released,
 }
 
+/// What is kept of one device's presence in one folder.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Contact {
+    /// Whether it is back from a long absence.
+    pub presence: Presence,
+    /// How long ago it was last met when the store was opened; what is told to a store is met now.
+    pub silent_for: Duration,
+}
+
+/// Whether a device is back from a long absence.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Presence {
+    /// It was here of late.
+    #[default]
+    Steady,
+    /// It was away for long, and what it would bring back here waits.
+    Back,
+}
+
 /// Sums over our own rows of one folder, and over its needs. Copies in the conflict inbox are counted as
 /// conflicts and nowhere else: nobody has made them as files.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -281,6 +301,13 @@ pub enum StoreOp {
         /// What went.
         departures: Vec<Departure>,
     },
+    /// Adds or replaces what is kept of devices' presence, by device: they are there now.
+    PutContacts {
+        /// Which folder.
+        folder: FolderId,
+        /// The records.
+        contacts: Vec<(DeviceId, Contact)>,
+    },
     /// Puts paths onto the list of needs, whatever peers say of them.
     AddNeeds {
         /// Which folder.
@@ -342,4 +369,6 @@ pub struct RestoredFolder {
     pub totals: Totals,
     /// What is kept of the mass change brake.
     pub brakes: BTreeMap<DeviceId, BrakeRecord>,
+    /// When peers were last met.
+    pub contacts: BTreeMap<DeviceId, Contact>,
 }

@@ -168,7 +168,7 @@ pub struct FolderSummary {
     pub peers: Vec<FolderPeer>,
 }
 
-/// A mass change that waits for a person.
+/// What of a device waits for a person: a mass change, or what it would bring back after a long absence.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Braked {
     /// Who made it.
@@ -177,6 +177,8 @@ pub struct Braked {
     pub deletes: u64,
     /// Files that it overwrites, as far as is known.
     pub overwrites: u64,
+    /// Entries that were deleted here and would come back, as far as is known.
+    pub revives: u64,
 }
 
 /// What a folder is doing.

@@ -1,5 +1,6 @@
 //! Tests of the machines: data in, data out.
 
+mod absence;
 mod brake;
 mod device;
 pub(crate) mod folder;

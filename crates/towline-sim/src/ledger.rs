@@ -187,6 +187,17 @@ impl Ledger {
         })
     }
 
+    /// A person took away what may be the last of these bytes, where that is told to nobody: they need not
+    /// live anywhere, and may.
+    pub(crate) fn given_up(&mut self, content: &Content, seat: usize) {
+        let Some(key) = Key::of(content) else { return };
+        for at in self.by_key.get(&key).into_iter().flatten() {
+            if let Some(birth) = self.births.get_mut(*at) {
+                birth.consumed_by.insert(seat);
+            }
+        }
+    }
+
     /// A person changed what is beside the bytes: whoever takes them away elsewhere, not knowing of it,
     /// may find them there again.
     pub(crate) fn touched(&mut self, content: &Content, path: &RelPath) {

@@ -8,7 +8,8 @@ use std::collections::BTreeSet;
 use rusqlite::{Connection, OptionalExtension, params};
 use towline_core::folder::rules::RulesMark;
 use towline_core::records::{
-    BrakeRecord, DiskStamp, FolderRecord, OurRow, PeerRecord, StoreOp, Totals, Verification,
+    BrakeRecord, Contact, DiskStamp, FolderRecord, OurRow, PeerRecord, StoreOp, Totals,
+    Verification,
 };
 use towline_wire::entry::Entry;
 use towline_wire::ids::{DeviceId, FolderId, Incarnation, Sequence};
@@ -16,7 +17,7 @@ use towline_wire::rel_path::RelPath;
 
 use crate::columns::{
     Actors, EntryColumns, KIND_ABSENT, braking_column, device_number, encode, folder_number,
-    known_device, reach_column, stamp_columns,
+    known_device, presence_column, reach_column, stamp_columns, today,
 };
 use crate::error::StoreError;
 use crate::load::Lookup;
@@ -83,6 +84,7 @@ impl<'store> Batch<'store> {
                 };
                 departures::put(self.connection, self.actors, number, &departures)
             }
+            StoreOp::PutContacts { folder, contacts } => self.put_contacts(folder, &contacts),
             StoreOp::AddNeeds { folder, paths } => self.add_needs(folder, &paths),
             StoreOp::SettleNeeds { folder, paths } => self.settle_needs(folder, &paths),
             StoreOp::RenewNeeds { folder, under } => self.renew_needs(folder, under),
@@ -190,6 +192,7 @@ impl<'store> Batch<'store> {
             "DELETE FROM shared_with WHERE folder = ?1",
             "DELETE FROM brakes WHERE folder = ?1",
             "DELETE FROM departures WHERE folder = ?1",
+            "DELETE FROM contacts WHERE folder = ?1",
             "DELETE FROM folders WHERE id = ?1",
         ] {
             self.connection.execute(delete, [folder])?;
@@ -390,6 +393,9 @@ impl<'store> Batch<'store> {
         self.connection
             .prepare_cached("DELETE FROM positions WHERE folder = ?1 AND device = ?2")?
             .execute([folder, device])?;
+        self.connection
+            .prepare_cached("DELETE FROM contacts WHERE folder = ?1 AND device = ?2")?
+            .execute([folder, device])?;
         Ok(())
     }
 
@@ -412,6 +418,31 @@ impl<'store> Batch<'store> {
                     device_number(self.connection, *device)?,
                     braking_column(*braking),
                     carried.cast_signed(),
+                ])?;
+        }
+        Ok(())
+    }
+
+    fn put_contacts(
+        &mut self,
+        id: FolderId,
+        contacts: &[(DeviceId, Contact)],
+    ) -> Result<(), StoreError> {
+        let Some(folder) = self.touch(id)? else {
+            return Ok(());
+        };
+        let today = today();
+        for (device, contact) in contacts {
+            self.connection
+                .prepare_cached(
+                    "INSERT OR REPLACE INTO contacts (folder, device, presence, met)
+                     VALUES (?1, ?2, ?3, ?4)",
+                )?
+                .execute([
+                    folder,
+                    device_number(self.connection, *device)?,
+                    presence_column(contact.presence),
+                    today,
                 ])?;
         }
         Ok(())

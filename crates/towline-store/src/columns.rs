@@ -5,10 +5,11 @@
 //! is damage of the file, never a panic.
 
 use std::collections::BTreeMap;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use rusqlite::types::Type;
 use rusqlite::{Connection, OptionalExtension, Row, params};
-use towline_core::records::{Braking, DiskStamp, OurRow, Reach};
+use towline_core::records::{Braking, DiskStamp, OurRow, Presence, Reach};
 use towline_wire::entry::{Actor, Content, Dot, Entry, SymlinkTarget, UnixNanos, VersionVector};
 use towline_wire::ids::{ContentHash, DeviceId, FolderId, Incarnation, Sequence};
 use towline_wire::rel_path::RelPath;
@@ -262,6 +263,32 @@ pub(crate) fn braking_from(row: &Row<'_>, column: usize) -> Result<Braking, Stor
         _ => Err(StoreError::Impossible("brake")),
     }
 }
+
+/// A presence as its column.
+pub(crate) const fn presence_column(presence: Presence) -> i64 {
+    match presence {
+        Presence::Steady => 0,
+        Presence::Back => 1,
+    }
+}
+
+/// Reads a presence.
+pub(crate) fn presence_from(row: &Row<'_>, column: usize) -> Result<Presence, StoreError> {
+    match row.get(column)? {
+        0 => Ok(Presence::Steady),
+        1 => Ok(Presence::Back),
+        _ => Err(StoreError::Impossible("presence")),
+    }
+}
+
+/// Today by the wall clock: days since 1970, 0 before.
+pub(crate) fn today() -> i64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH);
+    since.map_or(0, |since| (since.as_secs() / DAY_SECONDS).cast_signed())
+}
+
+/// Seconds in a day.
+pub(crate) const DAY_SECONDS: u64 = 24 * 3600;
 
 /// Reads a reach.
 pub(crate) fn reach_from(row: &Row<'_>, column: usize) -> Result<Reach, StoreError> {

@@ -8,8 +8,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use towline_core::folder::rules::RulesMark;
 use towline_core::io::{IndexOf, NeedsOf, PageEnd, StoreReply, StoreRequest};
 use towline_core::records::{
-    BrakeRecord, Departure, DeviceSettings, DiskStamp, Elsewhere, FolderRecord, Moved, Need,
-    OurRow, PeerRecord, Place, Reach, Restored, RestoredFolder, StoreOp, Totals,
+    BrakeRecord, Contact, Departure, DeviceSettings, DiskStamp, Elsewhere, FolderRecord, Moved,
+    Need, OurRow, PeerRecord, Place, Reach, Restored, RestoredFolder, StoreOp, Totals,
 };
 use towline_wire::entry::{Content, Entry};
 use towline_wire::ids::{ContentHash, DeviceId, FolderId, Incarnation, Sequence};
@@ -38,6 +38,7 @@ struct Folder {
     brakes: BTreeMap<DeviceId, BrakeRecord>,
     /// None is ever forgotten for its age: worlds in memory are small.
     departures: BTreeMap<RelPath, Departure>,
+    contacts: BTreeMap<DeviceId, Contact>,
 }
 
 impl MemoryStore {
@@ -135,6 +136,9 @@ impl MemoryStore {
                 let by_path = departures.into_iter().map(|one| (one.path.clone(), one));
                 folder.departures.extend(by_path);
             }),
+            StoreOp::PutContacts { folder, contacts } => self.on(folder, |folder| {
+                folder.contacts.extend(contacts);
+            }),
             StoreOp::AddNeeds { folder, paths } => self.on(folder, |folder| {
                 folder.needs.extend(paths);
             }),
@@ -175,6 +179,7 @@ impl Folder {
             needs_under: RulesMark(0),
             brakes: BTreeMap::new(),
             departures: BTreeMap::new(),
+            contacts: BTreeMap::new(),
         }
     }
 
@@ -217,6 +222,7 @@ impl Folder {
         let before = said(self);
         self.theirs.retain(|(_, whose), _| *whose != device);
         self.have.remove(&device);
+        self.contacts.remove(&device);
         for path in before.difference(&said(self)) {
             self.needs.remove(path);
         }
@@ -404,6 +410,7 @@ impl Records for MemoryStore {
             needs_under: folder.needs_under,
             totals: folder.totals(),
             brakes: folder.brakes.clone(),
+            contacts: folder.contacts.clone(),
         };
         Ok(Restored {
             name: self.name.clone(),

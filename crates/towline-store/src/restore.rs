@@ -1,16 +1,17 @@
 //! What a device finds when it starts: itself, its peers, its folders. No rows.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use rusqlite::{Connection, Row};
 use towline_core::folder::rules::RulesMark;
 use towline_core::records::{
-    Activity, BrakeRecord, DeviceSettings, FolderRecord, FolderSettings, PeerRecord, Restored,
-    RestoredFolder, RootPath, Verification,
+    Activity, BrakeRecord, Contact, DeviceSettings, FolderRecord, FolderSettings, PeerRecord,
+    Restored, RestoredFolder, RootPath, Verification,
 };
 use towline_wire::ids::{DeviceId, FolderId, Incarnation, Sequence};
 
-use crate::columns::{blob, braking_from, decode, device_from};
+use crate::columns::{DAY_SECONDS, blob, braking_from, decode, device_from, presence_from, today};
 use crate::error::StoreError;
 use crate::{settings, totals};
 
@@ -157,6 +158,7 @@ fn folders(connection: &Connection) -> Result<Vec<RestoredFolder>, StoreError> {
             needs_under: RulesMark(row.get::<_, i64>(13)?.cast_unsigned()),
             totals: totals::from_row(row, 5)?,
             brakes: brakes(connection, number)?,
+            contacts: contacts(connection, number)?,
         });
     }
     Ok(folders)
@@ -180,6 +182,29 @@ fn brakes(
         brakes.insert(device_from(row, 0)?, record);
     }
     Ok(brakes)
+}
+
+fn contacts(
+    connection: &Connection,
+    folder: i64,
+) -> Result<BTreeMap<DeviceId, Contact>, StoreError> {
+    let mut statement = connection.prepare_cached(
+        "SELECT key, presence, met FROM contacts JOIN devices ON devices.id = device
+         WHERE folder = ?1",
+    )?;
+    let today = today();
+    let mut found = statement.query([folder])?;
+    let mut contacts = BTreeMap::new();
+    while let Some(row) = found.next()? {
+        // A clock that went back has met nobody in the future.
+        let days = today.saturating_sub(row.get(2)?).max(0).unsigned_abs();
+        let contact = Contact {
+            presence: presence_from(row, 1)?,
+            silent_for: Duration::from_secs(days.saturating_mul(DAY_SECONDS)),
+        };
+        contacts.insert(device_from(row, 0)?, contact);
+    }
+    Ok(contacts)
 }
 
 fn shared_with(connection: &Connection, folder: i64) -> Result<BTreeSet<DeviceId>, StoreError> {

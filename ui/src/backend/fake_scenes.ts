@@ -187,7 +187,7 @@ function full(paired: View): View {
   const backup: FolderView = {
     ...folder("backup", "Backup", "/home/ada/Backup"),
     ...shared,
-    braked: [{ peer: "anna", deletes: 1204, overwrites: 0 }],
+    braked: [{ peer: "anna", deletes: 1204, overwrites: 0, revives: 0 }],
   };
   const music: FolderView = {
     ...folder("music", "Music", "/home/ada/Music"),

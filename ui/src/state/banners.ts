@@ -2,6 +2,7 @@
  * What in a folder needs its person or should be known, the gravest first; each has an action that
  * solves it. Told above the folder's tabs until it is solved.
  */
+import type { BrakedView } from "../backend/generated/BrakedView";
 import type { FolderView } from "../backend/generated/FolderView";
 import type { View } from "../backend/generated/View";
 
@@ -9,7 +10,7 @@ import type { View } from "../backend/generated/View";
 export type Banner =
   | { kind: "root"; fault: string }
   | { kind: "disk_full" }
-  | { kind: "braked"; peer: string; name: string | null; deletes: number; overwrites: number }
+  | ({ kind: "braked"; name: string | null } & BrakedView)
   | { kind: "conflicts"; count: number }
   | { kind: "local_changes"; count: number }
   | { kind: "differing"; count: number }
@@ -24,9 +25,9 @@ export function banners(folder: FolderView, view: View): Banner[] {
   const { state, settings, held_back } = folder;
   if (state.state === "paused") found.push({ kind: "root", fault: state.fault });
   if (held_back.some(({ reason }) => reason === "disk_full")) found.push({ kind: "disk_full" });
-  for (const { peer, deletes, overwrites } of folder.braked) {
-    const name = view.peers.find(({ id }) => id === peer)?.name ?? null;
-    found.push({ kind: "braked", peer, name, deletes, overwrites });
+  for (const braked of folder.braked) {
+    const name = view.peers.find(({ id }) => id === braked.peer)?.name ?? null;
+    found.push({ kind: "braked", name, ...braked });
   }
   if (folder.conflicts > 0) found.push({ kind: "conflicts", count: folder.conflicts });
   if (settings.mode === "receive_only" && folder.local_changes > 0) {

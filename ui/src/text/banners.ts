@@ -16,7 +16,7 @@ export function bannerText(banner: Banner): Advice {
     case "disk_full":
       return said.diskFull;
     case "braked":
-      return said.braked(plain(banner.name ?? words.unknownDevice), banner.deletes, banner.overwrites);
+      return said.braked(plain(banner.name ?? words.unknownDevice), banner);
     case "conflicts":
       return said.conflicts(banner.count);
     case "local_changes":

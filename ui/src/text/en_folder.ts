@@ -1,5 +1,8 @@
 /** The words of one folder's screens, in English. */
+import type { BrakedView } from "../backend/generated/BrakedView";
 import type { Numbers } from "./numbers";
+
+type Braked = Pick<BrakedView, "deletes" | "overwrites" | "revives">;
 
 /** The words, for the numbers of one locale. */
 export function englishFolder(numbers: Numbers) {
@@ -7,10 +10,13 @@ export function englishFolder(numbers: Numbers) {
     `${numbers.count(count)} ${count === 1 ? one : many}`;
   const files = (count: number) => n(count, "file", "files");
   const entries = (count: number) => n(count, "entry", "entries");
-  const change = (deletes: number, overwrites: number) => {
-    if (overwrites === 0) return `delete ${files(deletes)}`;
-    if (deletes === 0) return `overwrite ${files(overwrites)}`;
-    return `delete ${files(deletes)} and overwrite ${numbers.count(overwrites)}`;
+  const change = ({ deletes, overwrites, revives }: Braked) => {
+    const parts = [
+      ...(deletes > 0 ? [`delete ${files(deletes)}`] : []),
+      ...(overwrites > 0 ? [`overwrite ${files(overwrites)}`] : []),
+      ...(revives > 0 ? [`bring back ${entries(revives)} deleted while it was away`] : []),
+    ];
+    return parts.length > 0 ? parts.join(" and ") : "change many files";
   };
 
   return {
@@ -38,17 +44,20 @@ export function englishFolder(numbers: Numbers) {
     banner: {
       label: "What needs you here",
       lookAgain: "Look again",
-      braked: (peer: string, deletes: number, overwrites: number) => ({
-        what: `${peer} wants to ${change(deletes, overwrites)}.`,
-        todo: "That is much at once, so it waits for you. What it changed before that is in the history.",
+      braked: (peer: string, waits: Braked) => ({
+        what: `${peer} wants to ${change(waits)}.`,
+        todo:
+          waits.deletes + waits.overwrites > 0
+            ? "That is much at once, so it waits for you. What it changed before that is in the history."
+            : "It was not seen for long, so that waits for you. Everything else is in sync.",
       }),
       release: "Let it happen",
       releaseTitle: (peer: string) => `Let ${peer} change so much?`,
-      releaseText: (deletes: number, overwrites: number) =>
-        `It will ${change(deletes, overwrites)} here. What goes is kept in the folder's history and can be restored from there.`,
+      releaseText: (waits: Braked) =>
+        `It will ${change(waits)} here. What goes is kept in the folder's history and can be restored from there.`,
       released: "The change goes on",
       undo: "Undo it everywhere",
-      undone: "Your files stay, and come back on every device",
+      undone: "What is here stays as it is, on every device",
       conflicts: (count: number) => ({
         what: `${n(count, "conflict needs", "conflicts need")} you.`,
         todo: "Files were changed on two devices at once. Every version is kept until you choose.",

@@ -1,4 +1,4 @@
-//! `towline brake`: mass changes of peers that wait for a person.
+//! `towline brake`: what of peers waits for a person, mass changes and what comes back after a long absence.
 
 use std::path::Path;
 
@@ -44,7 +44,7 @@ pub(crate) async fn run(
             let (folder, peer) = named(&view, &folder, &peer)?;
             (
                 CommandView::UndoBraked { folder, peer },
-                "What waited stays, and comes back on every device.",
+                "What is here stays as it is, on every device.",
             )
         }
         Some(BrakeAction::Set {
@@ -76,9 +76,17 @@ pub(crate) fn lines(view: &View, folder: &FolderView) -> Vec<String> {
             peer,
             deletes,
             overwrites,
+            revives,
         } = braked;
+        let change = match (deletes + overwrites, *revives) {
+            (_, 0) => format!("deletes {deletes} and overwrites {overwrites}"),
+            (0, _) => format!("was away for long and brings back {revives} that were deleted"),
+            (_, _) => format!(
+                "deletes {deletes}, overwrites {overwrites} and brings back {revives} that were deleted"
+            ),
+        };
         format!(
-            "{} deletes {deletes} and overwrites {overwrites}; `towline brake release {} {}` lets it go on, `towline brake undo ...` brings all back",
+            "{} {change}; `towline brake release {} {}` lets it go on, `towline brake undo ...` keeps here what is here, everywhere",
             name(view, peer),
             short(&folder.id),
             short(peer)

@@ -101,6 +101,7 @@ impl Device {
             needs_under: RulesMark::default(),
             totals: Totals::default(),
             brakes: BTreeMap::new(),
+            contacts: BTreeMap::new(),
         };
         self.folders
             .insert(folder, Folder::new(restored, self.actor()));
@@ -337,7 +338,7 @@ impl Device {
         if folder.activity() == Activity::Paused {
             return Err(Refusal::Paused);
         }
-        if !folder.brakes(device) {
+        if !folder.has_waiting(device) {
             return Err(Refusal::NotBraked);
         }
         self.folder(now, id, input);

@@ -287,6 +287,7 @@ impl Brakes {
                     peer: *device,
                     deletes: weight.deletes,
                     overwrites: weight.overwrites,
+                    revives: 0,
                 }
             })
             .collect()

@@ -11,6 +11,7 @@ use towline_wire::peer::{Control, IndexPage};
 use towline_wire::rel_path::RelPath;
 
 use crate::clock::Moment;
+use crate::folder::absence::revived_by;
 use crate::folder::brake::{Spent, harm, is_weighed};
 use crate::folder::exchange::{Door, door};
 use crate::folder::gate::{Eyes, Gate};
@@ -325,8 +326,15 @@ impl Folder {
                 rules: &self.rules,
                 brakes: &self.brakes,
                 eyes,
+                absences: &self.absences,
             };
+            let revives = revived_by(need, &planned);
             let mut planned = gate.admit(need, planned);
+            if let (Action::Wait(Wait::Absence), Some(device)) = (&planned.action, revives)
+                && self.walk.phase() == Some(Phase::Files)
+            {
+                self.absences.count(device);
+            }
             let is_chosen = match &mut planned.action {
                 Action::Settled | Action::Adopt { .. } => true,
                 Action::Step(step) if step.follows.is_some() => {
@@ -355,6 +363,9 @@ impl Folder {
                 followed.insert(planned.path.clone());
             }
             chosen.push(planned);
+        }
+        if self.walk.has_met_everything() {
+            self.absences.counted();
         }
         let planned = chosen;
         let paths: Vec<RelPath> = footing(&planned).into_iter().collect();

@@ -12,6 +12,7 @@
 //! that come back because something below them does are not asked for again: they stand or fall with
 //! what they are made for.
 
+use crate::folder::absence::{Absences, revives};
 use crate::folder::brake::{Brakes, harm};
 use crate::folder::heed::is_ignored;
 use crate::folder::plan::{Action, Planned, Wait};
@@ -29,6 +30,8 @@ pub(crate) struct Gate<'a> {
     pub(crate) brakes: &'a Brakes,
     /// Whether somebody is looking at what lies here.
     pub(crate) eyes: Eyes,
+    /// Who is back from a long absence.
+    pub(crate) absences: &'a Absences,
 }
 
 /// Whether something in the root is being looked at, or about to be.
@@ -61,6 +64,7 @@ impl Gate<'_> {
         self.by_mode(action)
             .or_else(|| self.by_look(need, action))
             .or_else(|| self.by_brake(need, action))
+            .or_else(|| self.by_absence(need, action))
     }
 
     /// A file that went and is not found elsewhere may have been moved all the same, to where nobody has
@@ -92,5 +96,14 @@ impl Gate<'_> {
         };
         let (device, _) = harm(need, step)?;
         self.brakes.holds(device).then_some(Wait::Brake)
+    }
+
+    /// What was deleted here does not come back by a device that was away for long.
+    fn by_absence(self, need: &Need, action: &Action) -> Option<Wait> {
+        let Action::Step(step) = action else {
+            return None;
+        };
+        let device = revives(need, step)?;
+        self.absences.holds(device).then_some(Wait::Absence)
     }
 }

@@ -115,6 +115,8 @@ pub enum Wait {
     Brake,
     /// What went from there may have been moved; the scan that runs will tell.
     Look,
+    /// A device that was away for long would bring back what was deleted here, which a person decides.
+    Absence,
 }
 
 /// Actors that an adopted history may name: half of what a record can hold. Joining two histories

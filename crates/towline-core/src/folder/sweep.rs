@@ -8,14 +8,15 @@
 //! Every page is one durable batch that is right by itself, so a sweep that is cut short by a crash has
 //! done a part of what was asked and nothing else. Telling goes on by itself when the device starts
 //! again; the others show what is left, and a person asks once more. *Undo* is an override of what a mass
-//! change would take away here, and nothing else.
+//! change would take away here, and nothing else; *bury* is one of what a device would bring back.
 
 use towline_wire::entry::{Actor, Content, Entry, UnixNanos};
 use towline_wire::ids::DeviceId;
 
+use crate::folder::absence::revives;
 use crate::folder::brake::harm;
 use crate::folder::observe::Draft;
-use crate::folder::plan::{Action, is_adoptable, is_on_disk, plan, written};
+use crate::folder::plan::{Action, PlannedStep, is_adoptable, is_on_disk, plan, written};
 use crate::io::NeedsOf;
 use crate::records::{Need, OurRow, Reach};
 
@@ -30,6 +31,8 @@ pub(crate) enum Sweep {
     Tell,
     /// What a device's mass change would take away here stays, and comes back everywhere.
     Undo(DeviceId),
+    /// What a device would bring back here stays deleted, and goes everywhere.
+    Bury(DeviceId),
 }
 
 /// What becomes of a path's need when it was swept.
@@ -45,7 +48,7 @@ impl Sweep {
     /// Which paths are swept.
     pub(crate) const fn over(self) -> NeedsOf {
         match self {
-            Self::Override => NeedsOf::Everything,
+            Self::Override | Self::Bury(_) => NeedsOf::Everything,
             Self::Revert | Self::Tell => NeedsOf::Local,
             Self::Undo(_) => NeedsOf::Ours,
         }
@@ -59,6 +62,10 @@ impl Sweep {
                 overriding(need, us).map(|draft| (draft, After::Settled))
             }
             Self::Undo(_) => None,
+            Self::Bury(device) if would_revive(need, us) == Some(device) => {
+                overriding(need, us).map(|draft| (draft, After::Settled))
+            }
+            Self::Bury(_) => None,
             Self::Revert => reverting(need).map(|draft| (draft, After::Planned)),
             Self::Tell => telling(need, us).map(|draft| (draft, After::Planned)),
         }
@@ -96,12 +103,26 @@ pub(crate) fn overriding(need: &Need, us: Actor) -> Option<Draft> {
 
 /// Who wrote that what lies here shall go, whether somebody is connected who has what shall come or not.
 pub(crate) fn would_take(need: &Need, us: Actor) -> Option<DeviceId> {
+    planned_by_all(need, us, |step| harm(need, step).map(|(device, _)| device))
+}
+
+/// Who would bring back what was deleted here, whether it is connected or not.
+fn would_revive(need: &Need, us: Actor) -> Option<DeviceId> {
+    planned_by_all(need, us, |step| revives(need, step))
+}
+
+/// What a step would do if everybody were connected, if there is one.
+fn planned_by_all(
+    need: &Need,
+    us: Actor,
+    by: impl Fn(&PlannedStep) -> Option<DeviceId>,
+) -> Option<DeviceId> {
     let everybody = need.theirs.iter().map(|(device, _)| *device).collect();
     let planned = plan(std::slice::from_ref(need), &everybody, us);
     planned
         .into_iter()
         .find_map(|planned| match planned.action {
-            Action::Step(step) => harm(need, &step).map(|(device, _)| device),
+            Action::Step(step) => by(&step),
             Action::Settled | Action::Adopt { .. } | Action::Wait(_) => None,
         })
 }

@@ -1,7 +1,7 @@
 //! Who wins where devices say different things of one path.
 //!
 //! Three questions, in this order: has one side *replaced* the other (it knows more, or it knows the
-//! write that made the other's bytes and not the other way round; where both do, see [`replaces`])? If
+//! write that made the other's bytes and not the other way round; where both do, see `replaces`)? If
 //! neither has, are they the same bytes? Then metadata joins. If they are not, it is a conflict and a total order decides: an
 //! edit beats a delete, then the kind's rank, the later mtime, the larger bytes, the larger author.
 //! Every device that sees the same entries comes to the same answer, in whatever order it saw them.
@@ -16,7 +16,7 @@
 
 use std::cmp::Ordering;
 
-use towline_wire::entry::{Causality, Content, Entry};
+use towline_wire::entry::{Causality, Content, Dot, Entry, VersionVector};
 
 /// How two records of one path relate, seen from the left one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,6 +33,8 @@ pub enum Verdict {
     OursInConflict,
     /// Both were written without knowing of the other; theirs keeps the name.
     TheirsInConflict,
+    /// Each was replaced, as the other knows.
+    NeitherStands,
 }
 
 impl Verdict {
@@ -46,6 +48,7 @@ impl Verdict {
             Self::Theirs => Self::Ours,
             Self::OursInConflict => Self::TheirsInConflict,
             Self::TheirsInConflict => Self::OursInConflict,
+            Self::NeitherStands => Self::NeitherStands,
         }
     }
 }
@@ -54,6 +57,8 @@ impl Verdict {
 pub fn verdict(ours: &Entry, theirs: &Entry) -> Verdict {
     if ours == theirs {
         Verdict::Same
+    } else if replaces(ours, theirs) && replaces(theirs, ours) {
+        Verdict::NeitherStands
     } else if replaces(ours, theirs) {
         Verdict::Ours
     } else if replaces(theirs, ours) {
@@ -109,9 +114,15 @@ pub fn judge<'a>(
 ) -> Option<Judgement> {
     let all = || ours.into_iter().chain(theirs.clone());
     let standing = || all().filter(|entry| !all().any(|other| replaces(other, entry)));
-    // With lying peers records may replace each other in a circle; then all of them stand.
     let winner = standing().max_by(|left, right| precedence(left, right));
-    let winner = winner.or_else(|| all().max_by(|left, right| precedence(left, right)))?;
+    let nothing = match winner {
+        Some(_) => None,
+        None => nothing_stands(&all),
+    };
+    // With lying peers records may replace each other in a circle; then all of them stand.
+    let winner = winner
+        .or(nothing.as_ref())
+        .or_else(|| all().max_by(|left, right| precedence(left, right)))?;
 
     let mut becomes = winner.clone();
     for twin in standing().filter(|entry| entry.content.same_bytes(&winner.content)) {
@@ -140,6 +151,32 @@ pub fn judge<'a>(
     })
 }
 
+/// What stands where records have replaced each other and no other stands: nothing, as of the last
+/// writes of their authors that are known.
+fn nothing_stands<'a, I: Iterator<Item = &'a Entry>>(all: &impl Fn() -> I) -> Option<Entry> {
+    let is_gone = |entry: &&Entry| {
+        let mut others = all();
+        others.any(|other| replaces(entry, other) && replaces(other, entry))
+    };
+    let gone = || all().filter(is_gone);
+    let version = gone().fold(VersionVector::new(), |version, entry| {
+        version.merged(&entry.version)
+    });
+    let last = |entry: &Entry| Dot {
+        actor: entry.author.actor,
+        counter: version.counter(entry.author.actor),
+    };
+    let author = gone().map(last).max()?;
+    let mtime = gone().map(|entry| entry.mtime).max()?;
+    Some(Entry {
+        path: gone().next()?.path.clone(),
+        version,
+        author,
+        content: Content::Absent,
+        mtime,
+    })
+}
+
 /// The fate of one's bytes. Somebody who has the same bytes and knows more has not replaced them.
 pub(crate) fn fate<'a>(
     ours: &Entry,
@@ -162,24 +199,43 @@ pub(crate) fn fate<'a>(
 }
 
 /// Whether `later` makes `earlier` obsolete: it knows all that it knows and more, or, where each
-/// knows something of its own, only it knows the other's author.
-///
-/// Where each knows the other's author, one has beaten the other in a conflict, and that is the one of higher
-/// precedence. So the other one knows of it in the only other way: somebody who saw the winner has
-/// replaced or deleted it since, and that write has lost against these bytes. Two records of one author
-/// with unequal bytes come from a store that was rolled back: neither replaces the other.
+/// knows something of its own, only it knows the other's author, or each does and this is why: see
+/// [`was_replaced`].
 pub(crate) fn replaces(later: &Entry, earlier: &Entry) -> bool {
     match later.version.compare(&earlier.version) {
         Causality::After => true,
         Causality::Before => false,
         Causality::Equal | Causality::Concurrent => {
-            let was_replaced = !earlier.version.knows(later.author)
-                || (later.author != earlier.author
-                    && !later.content.same_bytes(&earlier.content)
-                    && precedence(later, earlier) == Ordering::Less);
-            later.version.knows(earlier.author) && was_replaced
+            later.version.knows(earlier.author)
+                && (!earlier.version.knows(later.author) || was_replaced(earlier, later))
         }
     }
+}
+
+/// Of two that know each other's author, whether the one was replaced as the other one knows.
+///
+/// Whoever wrote something and wrote there again has replaced it: who knows of the second write knows that.
+/// Both can have been replaced so, where deletes of both have lost against the other's bytes meanwhile.
+/// Where neither was, one has beaten the other in a conflict, and that is the one of higher precedence.
+/// So the other one knows of it in the only other way: somebody who saw the winner has replaced or
+/// deleted it since, and that write has lost against these bytes.
+///
+/// Two records of one author with unequal bytes come from a store that was rolled back: neither replaces
+/// the other.
+fn was_replaced(entry: &Entry, other: &Entry) -> bool {
+    if entry.author == other.author || entry.content.same_bytes(&other.content) {
+        return false;
+    }
+    match (is_outlived(entry, other), is_outlived(other, entry)) {
+        (true, _) => true,
+        (false, true) => false,
+        (false, false) => precedence(other, entry) == Ordering::Less,
+    }
+}
+
+/// Whether another record knows a later write by the author of this one.
+fn is_outlived(entry: &Entry, other: &Entry) -> bool {
+    other.version.counter(entry.author.actor) > entry.author.counter
 }
 
 /// The total order among records of which none has replaced the other; the greatest keeps the name.

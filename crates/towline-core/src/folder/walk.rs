@@ -271,6 +271,19 @@ impl Walk {
         step.phase() == *phase
     }
 
+    /// What is being carried out.
+    pub(crate) const fn phase(&self) -> Option<Phase> {
+        match &self.state {
+            State::Walking(phase, _) | State::Draining(phase) => Some(*phase),
+            State::Resting | State::Weighing(_, _) => None,
+        }
+    }
+
+    /// Whether the pages of files are over, which hold every need.
+    pub(crate) fn has_met_everything(&self) -> bool {
+        self.state == State::Draining(Phase::Files)
+    }
+
     /// Whether this walk has seen all that came in.
     pub(crate) fn sight(&self) -> Sight {
         match self.due {

@@ -70,6 +70,7 @@ fn folder() -> RestoredFolder {
         needs_under: Default::default(),
         totals: Totals::default(),
         brakes: BTreeMap::new(),
+        contacts: BTreeMap::new(),
     }
 }
 
@@ -206,7 +207,9 @@ fn a_paused_folder_is_not_stated_and_not_readable() {
     device.handle_input(Moment::default(), page(7, 9));
     let taken = outputs(&mut device);
     let batch = taken.into_iter().find_map(|output| {
-        if let Output::Store(StoreRequest::Persist(batch, _)) = output {
+        if let Output::Store(StoreRequest::Persist(batch, operations)) = output
+            && matches!(operations[..], [StoreOp::PutPeerRows { .. }])
+        {
             Some(batch)
         } else {
             None

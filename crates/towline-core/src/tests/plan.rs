@@ -255,6 +255,29 @@ fn a_directory_goes_before_a_file_takes_its_name() {
 }
 
 #[test]
+fn what_both_have_deleted_stays_deleted_though_each_delete_lost_to_the_other_edit() {
+    // Each deleted its own edit, and took the other's while it had not heard of that delete.
+    let ours = entry("x", 2, &[(1, 4), (2, 2)], file("theirs"), 1);
+    let theirs = entry("x", 1, &[(1, 3), (2, 3)], file("ours"), 2);
+    let mut outcomes = Vec::new();
+    for (one, other) in [(&ours, &theirs), (&theirs, &ours)] {
+        assert_eq!(verdict(one, other), Verdict::NeitherStands);
+        let judgement = judge(Some(one), [other].into_iter()).unwrap();
+        assert_eq!(
+            (judgement.fate, judgement.rest),
+            (Fate::Replaced, Rest::Settled)
+        );
+        outcomes.push(judgement.becomes);
+    }
+    assert_eq!(outcomes[0], outcomes[1]);
+    assert_eq!(outcomes[0].content, Content::Absent);
+    assert_eq!(outcomes[0].version, history(&[(1, 4), (2, 3)]));
+    // A third device that sees both holds nothing either.
+    let judgement = judge(None, [&ours, &theirs].into_iter()).unwrap();
+    assert_eq!(judgement.becomes, outcomes[0]);
+}
+
+#[test]
 fn one_write_with_unequal_bytes_is_a_conflict() {
     let ours = entry("x", 1, &[(1, 3)], file("before the rollback"), 1);
     let theirs = entry("x", 1, &[(1, 3)], file("after it"), 2);
@@ -649,7 +672,9 @@ proptest! {
         if let (Action::Step(step), Some(ours)) = (action, ours)
             && matches!(ours.content, Content::File { .. } | Content::Symlink { .. })
         {
-            let replaced = records.iter().any(|(_, entry)| verdict(&ours, entry) == Verdict::Theirs);
+            let replaced = records.iter().any(|(_, entry)| {
+                matches!(verdict(&ours, entry), Verdict::Theirs | Verdict::NeitherStands)
+            });
             let stands = step.step.content.same_bytes(&ours.content);
             prop_assert!(stands || replaced || step.step.keep.is_some());
         }
@@ -695,9 +720,15 @@ proptest! {
             Action::Step(step) => step.becomes,
             Action::Settled | Action::Wait(_) => return Ok(()),
         };
-        let mut allowed = ours.map(|ours| ours.version).unwrap_or_default();
+        let known = ours.as_ref().map(|ours| ours.version.clone());
+        let mut allowed = known.unwrap_or_default();
         for (_, entry) in &records {
-            if entry.content.same_bytes(&becomes.content) {
+            let is_gone = records
+                .iter()
+                .map(|(_, other)| other)
+                .chain(&ours)
+                .any(|other| verdict(entry, other) == Verdict::NeitherStands);
+            if entry.content.same_bytes(&becomes.content) || is_gone {
                 allowed = allowed.merged(&entry.version);
             }
         }

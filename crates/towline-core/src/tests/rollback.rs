@@ -57,6 +57,7 @@ fn device() -> Device {
             needs_under: Default::default(),
             totals: Totals::default(),
             brakes: BTreeMap::new(),
+            contacts: BTreeMap::new(),
         }],
     };
     let birth = Birth {
@@ -82,6 +83,7 @@ fn frame(device: &mut Device, frame: Control) -> Vec<Output> {
     tell(device, Input::Network(received))
 }
 
+/// What is made durable, but who was met.
 fn operations(outputs: &[Output]) -> Vec<StoreOp> {
     let batches = outputs.iter().filter_map(|output| match output {
         Output::Store(StoreRequest::Persist(_, operations)) => Some(operations.clone()),
@@ -91,7 +93,10 @@ fn operations(outputs: &[Output]) -> Vec<StoreOp> {
         | Output::Signal(_)
         | Output::Reply(..) => None,
     });
-    batches.flatten().collect()
+    batches
+        .flatten()
+        .filter(|operation| !matches!(operation, StoreOp::PutContacts { .. }))
+        .collect()
 }
 
 /// Answers for a store without rows and needs until nothing more is asked.

@@ -429,13 +429,19 @@ fn place_file(
     };
     let mark = staged.mark();
     staged.was_moved();
-    let put = Put::Leaf(stamp_now(target, &mark));
-    Ok(done(
-        root,
-        target,
-        put,
-        found_kept(target.step, keep_parents, kept),
-    ))
+    Ok(placed(root, target, &mark, (keep_parents, kept)))
+}
+
+/// What became of a temporary file or link that lies in its place now, and of what it has replaced.
+fn placed(
+    root: &Root,
+    target: &Target<'_>,
+    mark: &Mark,
+    (keep_parents, kept): (&mut Parents<'_>, Option<Found>),
+) -> Outcome {
+    let put = Put::Leaf(stamp_now(target, mark));
+    let kept = found_kept(target.step, keep_parents, kept);
+    done(root, target, put, kept)
 }
 
 fn place_link(
@@ -458,15 +464,7 @@ fn place_link(
         .mark(&name)
         .and_then(|mark| Ok((mark, take_place(root, keeper, keep_parents, target, &name)?)));
     match taken {
-        Ok((mark, Taken::Yes(kept))) => {
-            let put = Put::Leaf(stamp_now(target, &mark));
-            Ok(done(
-                root,
-                target,
-                put,
-                found_kept(target.step, keep_parents, kept),
-            ))
-        }
+        Ok((mark, Taken::Yes(kept))) => Ok(placed(root, target, &mark, (keep_parents, kept))),
         Ok((_, Taken::No(outcome))) => {
             temporary.remove_file(&name)?;
             Ok(outcome)

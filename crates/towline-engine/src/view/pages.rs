@@ -80,7 +80,7 @@ pub struct PreviewView {
     pub cut: bool,
 }
 
-/// A peer's mass change that waits for a person.
+/// What of a peer waits for a person: a mass change, or what it would bring back after a long absence.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
 pub struct BrakedView {
     /// Whose change.
@@ -91,4 +91,7 @@ pub struct BrakedView {
     /// Files that it overwrites, as far as is known.
     #[ts(type = "number")]
     pub overwrites: u64,
+    /// Entries that were deleted here and would come back, as far as is known.
+    #[ts(type = "number")]
+    pub revives: u64,
 }

@@ -632,6 +632,7 @@ fn folder(summary: &FolderSummary, around: &Surroundings<'_>) -> FolderView {
                 peer: braked.peer.to_string(),
                 deletes: braked.deletes,
                 overwrites: braked.overwrites,
+                revives: braked.revives,
             })
             .collect(),
         peers: summary

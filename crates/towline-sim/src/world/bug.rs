@@ -178,6 +178,7 @@ impl World {
                 | StoreOp::PutDeviceSettings(_)
                 | StoreOp::PutBrakes { .. }
                 | StoreOp::PutDepartures { .. }
+                | StoreOp::PutContacts { .. }
                 | StoreOp::AddNeeds { .. }
                 | StoreOp::RenewNeeds { .. }
                 | StoreOp::ForgetStamps { .. }

@@ -305,9 +305,6 @@ impl World {
     /// Everybody decides what waits: lets it go on, or undoes it. Who undoes what undid a change of his own
     /// may go on so for ever; in the end everybody says yes.
     pub(super) fn decide_brakes(&mut self) {
-        if self.habits.brakes == Brakes::Loose {
-            return;
-        }
         for _ in 0..DECISIONS {
             self.become_quiet();
             let Some((seat, peer)) = self.all_braked().first().copied() else {

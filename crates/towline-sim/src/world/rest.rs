@@ -22,6 +22,11 @@ const WATCHED_FOR: Duration = Duration::from_secs(150);
 /// its former life, and some round trips. By silence alone it would be 15 s.
 const BACK_WITHIN: Duration = Duration::from_secs(5);
 
+/// Within this time a device that starts anew has found out again what it holds back: 6 minutes. It tries
+/// each name once more, for which the bytes are fetched, and where a third of all fetches fail there are
+/// worlds that need half a dozen tries, each pause between them twice the one before.
+const HELD_AGAIN_WITHIN: Duration = Duration::from_secs(6 * 60);
+
 impl World {
     pub(super) fn come_to_rest(&mut self) {
         self.people.mood = Mood::Quiet;
@@ -29,6 +34,7 @@ impl World {
         self.resume_all();
         self.pass(Duration::from_secs(2));
         self.rescan_all();
+        self.decide_brakes();
         self.end_one_way();
         self.decide_brakes();
         if !self.rests() || !self.holds() {
@@ -135,6 +141,11 @@ impl World {
     /// All devices start anew and look through everything, and find nothing to do.
     fn restarts_in_silence(&mut self) {
         let (before, changes) = (self.of_folders(), self.changes());
+        let found_out_within = if oracle::something_is_held_back(self) {
+            HELD_AGAIN_WITHIN
+        } else {
+            Duration::from_secs(20)
+        };
         for seat in 0..self.seats.len() {
             self.crash(seat);
         }
@@ -144,7 +155,7 @@ impl World {
         }
         self.pass(Duration::from_secs(40));
         self.rescan_all();
-        self.pass(Duration::from_secs(20));
+        self.pass(found_out_within);
         let after = self.of_folders();
         if self.violations.is_empty() && (after, self.changes()) != (before, changes) {
             let what = format!("{before:?} became {after:?}");

@@ -1,16 +1,11 @@
 -- Frozen. A change of the schema is a new file beside this one.
 
--- Files that a person took away, so that they are known again under another name. Ids grow, so the
--- oldest are the least; REPLACE makes a row the youngest.
-CREATE TABLE departures (
-    id INTEGER PRIMARY KEY,
+-- When each device was last met in each folder, to the day: days since 1970. presence: 0 steady, 1 back
+-- from a long absence. Who was met before this table was there counts as met when it is met next.
+CREATE TABLE contacts (
     folder INTEGER NOT NULL REFERENCES folders,
-    path TEXT NOT NULL,
-    author_actor INTEGER NOT NULL REFERENCES actors,
-    author_counter INTEGER NOT NULL,
-    hash BLOB NOT NULL,
-    file_id INTEGER NOT NULL,
-    mtime INTEGER NOT NULL,
-    followed INTEGER NOT NULL,
-    UNIQUE (folder, path)
-) STRICT;
+    device INTEGER NOT NULL REFERENCES devices,
+    presence INTEGER NOT NULL CHECK (presence BETWEEN 0 AND 1),
+    met INTEGER NOT NULL,
+    PRIMARY KEY (folder, device)
+) STRICT, WITHOUT ROWID;

@@ -8,7 +8,7 @@ use proptest::prelude::*;
 use proptest::sample::select;
 use towline_core::folder::rules::RulesMark;
 use towline_core::io::{BatchId, IndexOf, NeedsOf, StoreReply, StoreRequest};
-use towline_core::records::{BrakeRecord, Braking, Departure, OurRow, Reach, StoreOp};
+use towline_core::records::{BrakeRecord, Braking, Contact, Departure, OurRow, Reach, StoreOp};
 use towline_store::memory::MemoryStore;
 use towline_store::{Conflict, Opened, Records, Store};
 use towline_wire::entry::{Content, Entry};
@@ -274,6 +274,9 @@ fn op() -> impl Strategy<Value = StoreOp> {
         2 => (folders(), vec((paths(), 0_u8..4, 0_u64..50), 0..4)).prop_map(|(folder, went)| {
             let departures: Vec<Departure> = went.into_iter().map(|(path, hash, mark)| departure(path.as_str(), hash, mark)).collect();
             StoreOp::PutDepartures { folder, departures }
+        }),
+        1 => (folders(), devices()).prop_map(|(folder, device)| {
+            StoreOp::PutContacts { folder, contacts: vec![(device, Contact::default())] }
         }),
         2 => (folders(), vec(paths(), 0..4))
             .prop_map(|(folder, paths)| StoreOp::AddNeeds { folder, paths }),

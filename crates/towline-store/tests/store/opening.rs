@@ -3,10 +3,11 @@
 use std::fs;
 use std::io::{Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use rusqlite::Connection;
 use towline_core::io::{IndexOf, StoreReply, StoreRequest};
-use towline_core::records::{Restored, StoreOp, Totals};
+use towline_core::records::{Contact, Restored, StoreOp, Totals};
 use towline_store::{NEWEST_VERSION, OpenError, Opened, Records, Store, StoreError};
 use towline_wire::ids::{Incarnation, Sequence};
 
@@ -340,4 +341,34 @@ fn the_database_is_only_for_this_person() {
             assert_eq!(mode & 0o077, 0, "{name} can be read by others");
         }
     }
+}
+
+#[test]
+fn how_long_a_device_was_away_is_told_in_days_when_a_store_is_opened() {
+    let (home, mut store) = new_store();
+    persist(&mut store, vec![StoreOp::PutFolder(folder_record(1))]);
+    let met = |name| {
+        let contacts = vec![(device(name), Contact::default())];
+        let folder = folder(1);
+        StoreOp::PutContacts { folder, contacts }
+    };
+    persist(&mut store, vec![met(2), met(3)]);
+    drop(store);
+    let file = Connection::open(database(home.path())).unwrap();
+    // One was met a hundred days ago, the other in a time that this clock has yet to reach.
+    file.execute_batch(
+        "UPDATE contacts SET met = met - 100 WHERE device = (SELECT min(device) FROM contacts)",
+    )
+    .unwrap();
+    file.execute_batch(
+        "UPDATE contacts SET met = met + 100 WHERE device = (SELECT max(device) FROM contacts)",
+    )
+    .unwrap();
+    drop(file);
+    let (store, _) = Store::open(home.path(), FRESH).unwrap();
+    let contacts = &store.restored().unwrap().folders[0].contacts;
+    let day = Duration::from_secs(24 * 3600);
+    // Midnight may have passed since.
+    assert!([day * 100, day * 101].contains(&contacts[&device(2)].silent_for));
+    assert_eq!(contacts[&device(3)].silent_for, Duration::ZERO);
 }

@@ -1,11 +1,12 @@
 //! The rules of every store, one sentence each, held against both.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use towline_core::io::{IndexOf, NeedsOf, PageEnd, StoreReply, StoreRequest};
 use towline_core::records::{
-    BrakeRecord, Braking, DeviceSettings, Elsewhere, Moved, Need, OurRow, Place, Reach, Restored,
-    StoreOp, Totals,
+    BrakeRecord, Braking, Contact, DeviceSettings, Elsewhere, Moved, Need, OurRow, Place, Presence,
+    Reach, Restored, StoreOp, Totals,
 };
 use towline_store::Records;
 use towline_store::memory::MemoryStore;
@@ -731,5 +732,41 @@ fn what_went_is_found_where_its_file_lies_now() {
         persist(store, vec![put_ours(vec![back])]);
         persist(store, vec![put_ours(vec![again])]);
         assert_eq!(moved(store), None, "it lay there again");
+    });
+}
+
+#[test]
+fn who_was_met_comes_back_and_goes_with_the_peer_and_with_the_folder() {
+    every_store(|store| {
+        share(store);
+        let contact = |presence| Contact {
+            presence,
+            silent_for: Duration::ZERO,
+        };
+        let put = |device: u8, presence| StoreOp::PutContacts {
+            folder: folder(1),
+            contacts: vec![(crate::sample::device(device), contact(presence))],
+        };
+        persist(
+            store,
+            vec![put(2, Presence::Steady), put(3, Presence::Back)],
+        );
+        persist(
+            store,
+            vec![put(2, Presence::Back), put(3, Presence::Steady)],
+        );
+        let restored = |store: &dyn Records| store.restored().unwrap().folders[0].contacts.clone();
+        let expected = [(2, Presence::Back), (3, Presence::Steady)];
+        let expected = expected.map(|(name, presence)| (device(name), contact(presence)));
+        assert_eq!(restored(store), BTreeMap::from(expected));
+        let forget = StoreOp::ForgetPeerRows {
+            folder: folder(1),
+            device: device(2),
+        };
+        persist(store, vec![forget]);
+        assert_eq!(restored(store), BTreeMap::from([expected[1]]));
+        persist(store, vec![StoreOp::RemoveFolder(folder(1))]);
+        share(store);
+        assert!(restored(store).is_empty());
     });
 }

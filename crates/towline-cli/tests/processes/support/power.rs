@@ -138,6 +138,23 @@ impl PowerDisk {
             assert!(Instant::now() < deadline, "{said}");
             thread::yield_now();
         }
+        self.wait_for_detachment(deadline);
+    }
+
+    /// Waits until the kernel has let go of the loop device: a mount that came before would be given the
+    /// same one, and what it remembers of the disk from before the cut.
+    fn wait_for_detachment(&self, deadline: Instant) {
+        let file = self.fuse.join("disk");
+        loop {
+            let attached = root_command(&["losetup", "--associated", text(&file)])
+                .output()
+                .expect("losetup is there");
+            if attached.stdout.is_empty() {
+                break;
+            }
+            assert!(Instant::now() < deadline, "{} is in use", file.display());
+            thread::yield_now();
+        }
     }
 }
 

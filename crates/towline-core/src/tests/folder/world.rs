@@ -20,8 +20,8 @@ use crate::io::{
 };
 use crate::outbox::Outbox;
 use crate::records::{
-    BrakeRecord, Departure, DiskStamp, Elsewhere, FolderRecord, FolderSettings, Moved, Need,
-    OurRow, Place, Reach, RestoredFolder, RootPath, StoreOp, Totals,
+    BrakeRecord, Contact, Departure, DiskStamp, Elsewhere, FolderRecord, FolderSettings, Moved,
+    Need, OurRow, Place, Reach, RestoredFolder, RootPath, StoreOp, Totals,
 };
 
 pub(crate) use store::Store;
@@ -549,9 +549,12 @@ impl World {
                 let request = replica.requests.pop_front().unwrap();
                 let reply = perform(&mut replica.store, request);
                 if let FolderInput::Persisted(batch) = &reply {
-                    assert!(replica.folder.owns(*batch));
-                    replica.folder.note_totals(replica.store.totals());
                     replica.outbox.release(*batch);
+                    if !replica.folder.owns(*batch) {
+                        // Who was met; nobody waits for that.
+                        return;
+                    }
+                    replica.folder.note_totals(replica.store.totals());
                 }
                 self.input(at, reply);
             }
@@ -845,5 +848,6 @@ pub(crate) fn restored(name: u8, store: &Store) -> RestoredFolder {
         needs_under: store.needs_under,
         totals: store.totals(),
         brakes: store.brakes.clone(),
+        contacts: store.contacts.clone(),
     }
 }

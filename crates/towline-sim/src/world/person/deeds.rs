@@ -30,12 +30,24 @@ impl World {
 
     pub(super) fn consumed(&mut self, seat: usize, gone: Gone) {
         if self.keeps_to_itself(seat) {
-            return;
+            return self.consumed_by_a_receiver(seat, &gone);
         }
         for (path, node) in gone {
             let content = node.kind.content();
             self.note_taken_by_hand(seat, &content);
             self.ledger.consumed(&content, &path, seat);
+        }
+    }
+
+    /// What people take away where the folder only receives is no act, but for one thing: a conflict copy
+    /// is made where the loser lay. Until others have it nobody can bring it back, and who had the same
+    /// bytes gives them up because they are kept.
+    fn consumed_by_a_receiver(&mut self, seat: usize, gone: &Gone) {
+        for (path, node) in gone {
+            let content = node.kind.content();
+            if path.is_in_inbox() {
+                self.ledger.given_up(&content, seat);
+            }
         }
     }
 

@@ -13,6 +13,7 @@ pub(crate) struct Store {
     pub(super) needs_under: RulesMark,
     pub(crate) brakes: BTreeMap<DeviceId, BrakeRecord>,
     pub(crate) departures: BTreeMap<RelPath, Departure>,
+    pub(crate) contacts: BTreeMap<DeviceId, Contact>,
 }
 
 impl Store {
@@ -75,6 +76,7 @@ impl Store {
                 let by_path = departures.into_iter().map(|one| (one.path.clone(), one));
                 self.departures.extend(by_path);
             }
+            StoreOp::PutContacts { contacts, .. } => self.contacts.extend(contacts),
             StoreOp::AddNeeds { paths, .. } => self.needs.extend(paths),
             StoreOp::SettleNeeds { paths, .. } => {
                 for path in paths {

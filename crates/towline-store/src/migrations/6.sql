@@ -1,0 +1,16 @@
+-- Frozen. A change of the schema is a new file beside this one.
+
+-- Files that a person took away, so that they are known again under another name. Ids grow, so the
+-- oldest are the least; REPLACE makes a row the youngest.
+CREATE TABLE departures (
+    id INTEGER PRIMARY KEY,
+    folder INTEGER NOT NULL REFERENCES folders,
+    path TEXT NOT NULL,
+    author_actor INTEGER NOT NULL REFERENCES actors,
+    author_counter INTEGER NOT NULL,
+    hash BLOB NOT NULL,
+    file_id INTEGER NOT NULL,
+    mtime INTEGER NOT NULL,
+    followed INTEGER NOT NULL,
+    UNIQUE (folder, path)
+) STRICT;

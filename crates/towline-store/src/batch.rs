@@ -210,15 +210,16 @@ impl<'store> Batch<'store> {
         let mut insert = self.connection.prepare_cached(
             "INSERT INTO our_rows (version, author_actor, author_counter, kind, size, hash,
                  executable, target, mtime, sequence, stamp_size, stamp_mtime, stamp_ctime,
-                 stamp_file_id, reach, folder, path)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)",
+                 stamp_file_id, reach, descent, folder, path)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17,
+                 ?18)",
         )?;
         let mut update = self.connection.prepare_cached(
             "UPDATE our_rows SET version = ?1, author_actor = ?2, author_counter = ?3, kind = ?4,
                  size = ?5, hash = ?6, executable = ?7, target = ?8, mtime = ?9, sequence = ?10,
                  stamp_size = ?11, stamp_mtime = ?12, stamp_ctime = ?13, stamp_file_id = ?14,
-                 reach = ?15
-             WHERE id = ?16",
+                 reach = ?15, descent = ?16
+             WHERE id = ?17",
         )?;
         let mut sums = totals::load(self.connection, folder)?;
         for OurRow {
@@ -255,11 +256,12 @@ impl<'store> Batch<'store> {
             statement.raw_bind_parameter(14, stamp_file_id)?;
             let reach = reach_column(*reach);
             statement.raw_bind_parameter(15, reach)?;
+            statement.raw_bind_parameter(16, &entry.descent)?;
             if let Some((number, ..)) = old {
-                statement.raw_bind_parameter(16, number)?;
+                statement.raw_bind_parameter(17, number)?;
             } else {
-                statement.raw_bind_parameter(16, folder)?;
-                statement.raw_bind_parameter(17, entry.path)?;
+                statement.raw_bind_parameter(17, folder)?;
+                statement.raw_bind_parameter(18, entry.path)?;
             }
             statement.raw_execute()?;
             let now = RowColumns(entry.kind, entry.size, reach);
@@ -357,6 +359,7 @@ impl<'store> Batch<'store> {
                 columns.executable,
                 columns.target,
                 columns.mtime,
+                columns.descent,
             ])?;
             let ours = look.our_row(self.actors, &entry.path)?;
             if ours.is_none_or(|ours| ours.entry != *entry) {
@@ -530,8 +533,8 @@ impl<'store> Batch<'store> {
 }
 
 const PUT_PEER_ROW: &str = "INSERT OR REPLACE INTO peer_rows (folder, device, path, version,
-     author_actor, author_counter, kind, size, hash, executable, target, mtime)
-     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)";
+     author_actor, author_counter, kind, size, hash, executable, target, mtime, descent)
+     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)";
 
 const INSERT_NEED: &str = "INSERT INTO needs (folder, path) VALUES (?1, ?2) ON CONFLICT DO NOTHING";
 

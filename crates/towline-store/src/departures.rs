@@ -1,6 +1,6 @@
 //! Files that went by what people did, and where they lie now.
 //!
-//! The youngest [`KEPT_MAX`] of a store are kept. Where a file lies now is no column: it is asked of our
+//! The youngest [`KEPT_MAX`] of a store are kept, for [`KEPT_DAYS`] at most. Where a file lies now is no column: it is asked of our
 //! rows when somebody needs the path, so it is true however the file has come there.
 
 use rusqlite::{Connection, OptionalExtension, params};
@@ -9,13 +9,18 @@ use towline_wire::entry::{Content, Dot, UnixNanos};
 use towline_wire::ids::ContentHash;
 use towline_wire::rel_path::RelPath;
 
-use crate::columns::{Actors, our_columns, our_row_from};
+use crate::columns::{Actors, our_columns, our_row_from, today};
 use crate::error::StoreError;
 use crate::load::peer_rows;
 
 /// Departures that a store keeps: 50,000, at most about 10 MiB. A directory of as many files may be
 /// renamed and every one of them be edited elsewhere; what is forgotten comes back under its former name.
 const KEPT_MAX: i64 = 50_000;
+
+/// How long a departure is kept: 60 days. A peer that was away for longer is one whose edits a person looks
+/// through before they bring anything back; an edit of something that was moved so long ago is found better
+/// where it was written.
+const KEPT_DAYS: i64 = 60;
 
 /// Author's actor and counter, hash, file id, mtime, and how many edits have followed.
 type Columns = (i64, i64, [u8; 32], i64, i64, u32);
@@ -29,8 +34,8 @@ pub(crate) fn put(
 ) -> Result<(), StoreError> {
     let mut insert = connection.prepare_cached(
         "INSERT OR REPLACE INTO departures (folder, path, author_actor, author_counter, hash,
-             file_id, mtime, followed)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+             file_id, mtime, followed, went)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
     )?;
     for departure in departures {
         insert.execute(params![
@@ -42,8 +47,12 @@ pub(crate) fn put(
             departure.file_id.cast_signed(),
             departure.mtime.0,
             departure.followed,
+            today(),
         ])?;
     }
+    connection
+        .prepare_cached("DELETE FROM departures WHERE went < ?1")?
+        .execute([today().saturating_sub(KEPT_DAYS)])?;
     connection
         .prepare_cached("DELETE FROM departures WHERE id <= (SELECT max(id) FROM departures) - ?1")?
         .execute([KEPT_MAX])?;
@@ -84,9 +93,12 @@ fn departure(
     let columns = connection
         .prepare_cached(
             "SELECT author_actor, author_counter, hash, file_id, mtime, followed FROM departures
-             WHERE folder = ?1 AND path = ?2",
+             WHERE folder = ?1 AND path = ?2 AND went >= ?3",
         )?
-        .query_row(params![folder, path.as_str()], |row| row.try_into())
+        .query_row(
+            params![folder, path.as_str(), today().saturating_sub(KEPT_DAYS)],
+            |row| row.try_into(),
+        )
         .optional()?;
     let Some((actor, counter, hash, file_id, mtime, followed)): Option<Columns> = columns else {
         return Ok(None);

@@ -4,15 +4,20 @@
 //! rolled-back store can never reuse a counter. Beside the vector an entry names its *author*: the
 //! dot (actor, counter) of the write that made these bytes. A vector may know more than the bytes
 //! descend from, because a device that gave way in a conflict merges vectors; the dot tells whose
-//! bytes they are, and so whether another entry has causally replaced them.
+//! bytes they are, and so whether another entry has causally replaced them; its [`Descent`] tells over
+//! whose bytes they were written.
+
+mod descent;
 
 use std::cmp::Ordering;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 
 use crate::ids::{ContentHash, DeviceId, Incarnation};
 use crate::limits::{SYMLINK_TARGET_BYTES_MAX, VERSION_ACTORS_MAX, VERSION_COUNTER_MAX};
 use crate::rel_path::RelPath;
+
+pub use descent::{Descent, DescentError, RUNS_MAX, Run};
 
 /// One device in one store incarnation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -281,7 +286,8 @@ impl Content {
 pub struct UnixNanos(pub i64);
 
 /// One record of an index: what a device has (or no longer has) at a path.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Deserialize)]
+#[serde(try_from = "Heard")]
 pub struct Entry {
     /// Where.
     pub path: RelPath,
@@ -293,6 +299,68 @@ pub struct Entry {
     pub content: Content,
     /// Modification time of a file; display and tie-breaks for everything else.
     pub mtime: UnixNanos,
+    /// Over whose bytes the author wrote these; none for what is no file.
+    pub descent: Descent,
+}
+
+/// An entry as it is told: the descent names actors by their places in the vector.
+#[derive(Serialize)]
+struct Told<'entry> {
+    path: &'entry RelPath,
+    version: &'entry VersionVector,
+    author: Dot,
+    content: &'entry Content,
+    mtime: UnixNanos,
+    descent: Vec<descent::ToldRun>,
+}
+
+/// An entry as it was told.
+#[derive(Deserialize)]
+struct Heard {
+    path: RelPath,
+    version: VersionVector,
+    author: Dot,
+    content: Content,
+    mtime: UnixNanos,
+    descent: Vec<descent::ToldRun>,
+}
+
+impl Serialize for Entry {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let Self {
+            path,
+            version,
+            author,
+            content,
+            mtime,
+            descent,
+        } = self;
+        let told = Told {
+            path,
+            version,
+            author: *author,
+            content,
+            mtime: *mtime,
+            descent: descent.told(version),
+        };
+        told.serialize(serializer)
+    }
+}
+
+impl TryFrom<Heard> for Entry {
+    type Error = DescentError;
+
+    fn try_from(heard: Heard) -> Result<Self, DescentError> {
+        let descent = Descent::heard(heard.descent, &heard.version)?;
+        Ok(Self {
+            path: heard.path,
+            version: heard.version,
+            author: heard.author,
+            content: heard.content,
+            mtime: heard.mtime,
+            descent,
+        })
+    }
 }
 
 #[cfg(test)]

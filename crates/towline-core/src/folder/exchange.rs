@@ -222,7 +222,7 @@ fn within_a_frame(mut rows: Vec<(Sequence, Entry)>) -> Vec<(Sequence, Entry)> {
 }
 
 /// An upper bound of an entry's encoded length: lengths and numbers take at most 10 bytes each, an
-/// actor 32 and 10, a counter 10.
+/// actor 32 and 10, a counter 10, a run of a descent three numbers.
 fn encoded_bytes_max(entry: &Entry) -> usize {
     const NUMBER: usize = 10;
     const DOT: usize = 32 + 2 * NUMBER;
@@ -231,7 +231,8 @@ fn encoded_bytes_max(entry: &Entry) -> usize {
         Content::Symlink { target } => target.as_str().len() + NUMBER,
         Content::File { .. } => 32 + NUMBER + 1,
     };
-    entry.path.as_str().len() + entry.version.iter().count() * DOT + DOT + content + 4 * NUMBER
+    let history = entry.version.iter().count() * DOT + entry.descent.runs().len() * 3 * NUMBER;
+    entry.path.as_str().len() + history + DOT + content + 5 * NUMBER
 }
 
 // --- pages that come in --------------------------------------------------------------------------

@@ -6,7 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use towline_wire::entry::{Actor, Content, Entry, UnixNanos, VersionVector};
+use towline_wire::entry::{Actor, Content, Descent, Entry, UnixNanos, VersionVector};
 use towline_wire::ids::{DeviceId, Sequence};
 use towline_wire::limits::VERSION_ACTORS_MAX;
 use towline_wire::rel_path::RelPath;
@@ -173,6 +173,7 @@ fn giving_way(row: &OurRow, need: &Need, connected: &BTreeSet<DeviceId>) -> Acti
     let gone = |rest| {
         let gone = Entry {
             content: Content::Absent,
+            descent: Descent::none(),
             ..row.entry.clone()
         };
         step(Some(row), gone, rest, None, BTreeSet::new()).of_reach(Reach::Yields)
@@ -438,6 +439,7 @@ pub(crate) fn written(
         author,
         content,
         mtime: UnixNanos::default(),
+        descent: Descent::none(),
     }
 }
 

@@ -8,7 +8,7 @@
 
 use std::collections::BTreeMap;
 
-use towline_wire::entry::{Actor, Entry};
+use towline_wire::entry::{Actor, Descent, Entry};
 use towline_wire::rel_path::RelPath;
 
 use crate::folder::conflict::conflict_paths;
@@ -184,6 +184,7 @@ fn overtaken(becomes: Entry, stamp: Option<DiskStamp>, row: Option<&OurRow>, us:
     let mut entry = becomes;
     entry.version = row.map(|row| row.entry.version.clone()).unwrap_or_default();
     entry.author = entry.version.bump(us);
+    entry.descent = Descent::none();
     // What was kept from peers is not told because a step met it; the plan sees that it is theirs.
     let reach = row.map_or(Reach::Everyone, |row| match row.reach {
         Reach::Everyone => Reach::Everyone,

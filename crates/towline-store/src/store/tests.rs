@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use towline_core::records::{FolderRecord, OurRow, Reach, RootPath};
-use towline_wire::entry::{Actor, Content, Dot, Entry, UnixNanos, VersionVector};
+use towline_wire::entry::{Actor, Content, Descent, Dot, Entry, UnixNanos, VersionVector};
 use towline_wire::ids::{DeviceId, FolderId, Sequence};
 use towline_wire::rel_path::RelPath;
 
@@ -75,6 +75,7 @@ fn many_rows() -> StoreOp {
             author: Dot { actor, counter: 1 },
             content: Content::Directory,
             mtime: UnixNanos(0),
+            descent: Descent::none(),
         },
         sequence: Sequence(number),
         stamp: None,

@@ -9,7 +9,9 @@ use towline_core::records::{
     Verification,
 };
 use towline_store::{Opened, Records, Store};
-use towline_wire::entry::{Actor, Content, Dot, Entry, SymlinkTarget, UnixNanos, VersionVector};
+use towline_wire::entry::{
+    Actor, Content, Descent, Dot, Entry, SymlinkTarget, UnixNanos, VersionVector,
+};
 use towline_wire::ids::{ContentHash, DeviceId, FolderId, Incarnation, Sequence};
 use towline_wire::rel_path::RelPath;
 
@@ -53,6 +55,7 @@ pub(crate) fn entry(at: &str, counters: &[(u8, u64)], content: Content) -> Entry
         },
         content,
         mtime: UnixNanos(-1_000_000_007),
+        descent: Descent::none(),
     }
 }
 

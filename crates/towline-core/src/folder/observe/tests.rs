@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use towline_wire::entry::{Content, Entry, UnixNanos, VersionVector};
+use towline_wire::entry::{Content, Descent, Entry, UnixNanos, VersionVector};
 use towline_wire::ids::Sequence;
 use towline_wire::rel_path::RelPath;
 
@@ -30,6 +30,7 @@ fn row(content: Content) -> (RelPath, OurRow) {
         author,
         content,
         mtime: UnixNanos(1),
+        descent: Descent::none(),
     };
     let row = OurRow {
         entry,

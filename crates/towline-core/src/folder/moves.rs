@@ -1,9 +1,12 @@
 //! Moves: a peer's edit under a name that a person here has given up follows to the new one.
 //!
 //! Only the device on which a file was moved knows of it, so it is the one that resolves; all others
-//! see ordinary writes. What it keeps is what went ([`Departure`]), beside the tombstone. Where a live
-//! file of a peer and that tombstone were written without knowing of each other, and the peer's write
-//! knows the write whose bytes went, it is an edit of them, and two things happen in this order:
+//! see ordinary writes. What it keeps is what went ([`Departure`]), beside the tombstone. A peer's file
+//! under the former name is an edit of that when its descent names the write whose bytes went: then somebody
+//! had these very bytes before them under that name and wrote over them. That a history knows the write is not enough.
+//! Histories join where somebody gives way or a delete loses, and the bytes that went may live nowhere but
+//! where they were moved to. Nor does it matter whether the history knows our delete: a device in between
+//! has joined them. Who wrote there having seen the delete wrote over nothing. Two things happen, in this order:
 //!
 //! 1. Where the moved file lies now, unchanged, the edit's bytes take its place, as a write of ours on
 //!    top of what we know of that path. With it is kept, in the same batch, that what went is now there
@@ -11,10 +14,13 @@
 //! 2. Then the former path becomes a tombstone of ours on top of the edit: its bytes are kept.
 //!
 //! After a crash in between the second follows from what is kept. What is not that plain stays with the
-//! rule that an edit beats a delete, and the former path comes back: the file has been changed or deleted at its
-//! new path, or was moved to a name that had been in use before, or a peer has a say there; several versions stand at the former one; somebody has written
-//! there who knew of the delete. Each file is followed a bounded number of times, so that two devices
-//! that move files over each other's never chase them for ever.
+//! rule that an edit beats a delete, and the former path comes back: the file has been changed or deleted
+//! at its new path, or was moved over another one, or a peer has a say there; several versions stand at the
+//! former one; somebody has written there who saw the delete.
+//!
+//! Nobody chases anybody: a move writes over nothing, so what follows it comes from nothing that
+//! lay at its path before, and a circle of moves ends where it was closed. A bound on how often each file is followed
+//! holds also against peers that lie.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -32,8 +38,8 @@ use crate::io::Outcome;
 use crate::records::{Departure, Moved, Need, OurRow, Place, Reach};
 
 /// Edits that follow one departure: 8. Who goes on writing under the former name writes a few times
-/// until the tombstone arrives. Each edit that follows is new to others, and may be an edit of something
-/// that they have moved; fewer would leave quick writers behind, and without a bound it might not end.
+/// until the tombstone arrives. Fewer would leave quick writers behind; without a bound a peer could keep
+/// us at work for ever.
 const FOLLOWED_MAX: u32 = 8;
 
 /// What went by these drafts and can be known again.
@@ -76,15 +82,17 @@ pub(crate) fn follow(need: &Need, connected: &BTreeSet<DeviceId>, us: Actor) -> 
     let edit = edit(need, &gone.entry, &moved.departure)?;
     let version = gone.entry.version.merged(&edit.version);
     let known = &ours.entry.version;
-    if ours.entry.path.is_in_inbox() || !is_adoptable(&version) || !is_adoptable(known) {
+    // Others may rely on what a conflict copy keeps.
+    if is_copy(&ours.entry.path) || !is_adoptable(&version) || !is_adoptable(known) {
         return None;
     }
     let becomes = Entry {
         mtime: edit.mtime,
+        descent: ours.entry.descent.through(ours.entry.author),
         ..written(&ours.entry.path, known.clone(), edit.content.clone(), us)
     };
     let followed_before = moved.departure.followed;
-    let is_free = is_free(moved, place);
+    let is_free = is_free(moved, place, us);
     if is_on_disk(Some(ours), &becomes) && (is_free || followed_before > 0) {
         let tombstone = written(&need.path, version, Content::Absent, us);
         return Some(given_up(need, &edit, tombstone));
@@ -102,21 +110,17 @@ pub(crate) fn follow(need: &Need, connected: &BTreeSet<DeviceId>, us: Actor) -> 
     Some(action.following(follows))
 }
 
-/// Whether the new path is this device's alone: nothing was ever there but the moved file and the edits that
-/// followed it, and no peer says anything there that we do not know.
+/// Whether the new path is this device's alone: the moved file was put where nothing lay, nothing but edits
+/// that followed it was written over it, and no peer says anything there that we do not know.
 ///
 /// Where the file was moved over another one, what a peer has at the former path may be that other file, moved
-/// the other way. That is no edit, and following it would lose the moved file.
-fn is_free(moved: &Moved, place: &Place) -> bool {
-    let known = &place.ours.entry.version;
-    let writes = known
-        .iter()
-        .fold(0, |sum: u64, (_, writes)| sum.saturating_add(writes));
-    writes == 1 + u64::from(moved.departure.followed)
-        && place
-            .theirs
-            .iter()
-            .all(|(_, theirs)| known.knows(theirs.author))
+/// the other way. That was written over what went and is no edit of it, and following it would swap them for ever.
+fn is_free(moved: &Moved, place: &Place, us: Actor) -> bool {
+    let lies = &place.ours.entry;
+    let is_known = |theirs: &Entry| lies.version.knows(theirs.author);
+    lies.author.actor.device == us.device
+        && lies.descent.count() == u64::from(moved.departure.followed)
+        && place.theirs.iter().all(|(_, theirs)| is_known(theirs))
 }
 
 /// The one edit that peers have of what went, with all that is known of it; `None` where it is none, or
@@ -130,15 +134,10 @@ fn edit(need: &Need, gone: &Entry, departure: &Departure) -> Option<Entry> {
     }
     let is_twin = |entry: &&Entry| entry.content.same_bytes(&winner.content);
     let twins = || theirs.clone().filter(is_twin);
-    // Who has joined the edit with our delete already knows all that both know. So it is the edit itself that
-    // must know what went, and not the delete.
-    let is_edit = |twin: &Entry| {
-        twins().any(|other| {
-            other.author == twin.author
-                && !other.version.knows(gone.author)
-                && other.version.knows(departure.author)
-        })
-    };
+    let has_followed = |entry: &Entry| departure.followed > 0 && entry.author == departure.author;
+    if !twins().any(|twin| twin.descent.names(departure.author) || has_followed(twin)) {
+        return None;
+    }
     let version = twins().fold(VersionVector::default(), |known, twin| {
         known.merged(&twin.version)
     });
@@ -146,7 +145,7 @@ fn edit(need: &Need, gone: &Entry, departure: &Departure) -> Option<Entry> {
         .clone()
         .filter(|entry| entry.content != Content::Absent)
         .all(|entry| is_twin(&entry) || version.knows(entry.author));
-    (twins().all(is_edit) && stands_alone).then_some(Entry { version, ..winner })
+    stands_alone.then_some(Entry { version, ..winner })
 }
 
 /// The former path when the edit lies at the new one.

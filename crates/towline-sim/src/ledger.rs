@@ -5,8 +5,8 @@
 //! must live somewhere at the end; what lives at the end must have been born.
 //!
 //! Who moves a file writes nothing new. So bytes that a person moved count as taken away, too, when somebody
-//! else takes them away under a name that they had before and writes a file there: that is an edit, and
-//! it follows to where they lie now. What was born at a name from which somebody moved a file may lie there.
+//! else takes them away under a name that they had before and writes a file there themselves: that is an edit,
+//! and it follows to where they lie now. What was born at a name from which somebody moved a file may lie there.
 //!
 //! Who takes something away and brings the same back to the same place, perhaps while nobody looks,
 //! takes back only what they did themselves: another person's delete in between stands.
@@ -30,6 +30,8 @@ pub(crate) enum Key {
 pub(crate) struct Birth {
     pub(crate) key: Key,
     pub(crate) path: RelPath,
+    /// The seats whose people have written it.
+    by: BTreeSet<usize>,
     /// The seats whose people have taken it away.
     consumed_by: BTreeSet<usize>,
     end: End,
@@ -80,6 +82,7 @@ impl Ledger {
             if let Some(birth) = self.births.get_mut(*at)
                 && birth.path == *path
             {
+                birth.by.insert(seat);
                 birth.consumed_by.remove(&seat);
                 birth.end = End::Doubtful;
                 return;
@@ -100,6 +103,7 @@ impl Ledger {
         self.births.push(Birth {
             key,
             path,
+            by: BTreeSet::from([seat]),
             consumed_by,
             end: End::Open,
         });
@@ -167,22 +171,25 @@ impl Ledger {
         self.places_after(from).contains(to)
     }
 
-    /// Whether these moved bytes were replaced by somebody else under a name that they had before.
+    /// Whether these moved bytes were replaced by somebody who had not moved them under a name that they had
+    /// before.
     fn is_overtaken(&self, birth: &Birth) -> bool {
         let Some(movers) = self.moved.get(&(birth.key.clone(), birth.path.clone())) else {
             return false;
         };
         let of_key = self.by_key.get(&birth.key).into_iter().flatten();
         of_key.filter_map(|at| self.births.get(*at)).any(|former| {
-            let by_another = former.consumed_by.iter().any(|seat| !movers.contains(seat));
-            by_another && self.leads(&former.path, &birth.path) && self.was_rewritten(former)
+            let mut others = former.consumed_by.difference(movers);
+            self.leads(&former.path, &birth.path)
+                && others.any(|seat| self.was_rewritten(former, *seat))
         })
     }
 
-    fn was_rewritten(&self, former: &Birth) -> bool {
+    fn was_rewritten(&self, former: &Birth, seat: usize) -> bool {
         self.births.iter().any(|other| {
             other.path == former.path
                 && other.key != former.key
+                && other.by.contains(&seat)
                 && matches!(other.key, Key::File(_))
         })
     }

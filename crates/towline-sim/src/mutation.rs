@@ -38,6 +38,8 @@ mutations! {
     AckBeforeDurable = "ack before durable",
     /// A peer's record with an older file time than ours is dropped: the clock decides.
     ClockDecides = "the clock decides",
+    /// A file is said to come from all that its history knows.
+    DescentInvented = "history taken for descent",
     // --- stores
     /// A write is told under the counter of the write before.
     ForgottenCounter = "forgotten counter",

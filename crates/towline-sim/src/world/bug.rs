@@ -10,7 +10,7 @@ use std::time::Duration;
 use towline_core::device::{Birth, Device};
 use towline_core::io::{DiskEvent, Input, NetworkEvent, Outcome, StoreReply, StoreRequest};
 use towline_core::records::{Elsewhere, OurRow, StoreOp};
-use towline_wire::entry::{Content, Entry, UnixNanos};
+use towline_wire::entry::{Content, Descent, Entry, RUNS_MAX, Run, UnixNanos};
 use towline_wire::ids::{DeviceId, Sequence};
 use towline_wire::peer::{Control, FolderStatement, IndexPage};
 use towline_wire::rel_path::RelPath;
@@ -207,6 +207,9 @@ impl World {
                 page.entries
                     .retain(|entry| entry.content != Content::Absent);
             }
+            if self.has(Mutation::DescentInvented) {
+                page.entries.iter_mut().for_each(invent_descent);
+            }
             if self.has(Mutation::LostPage) {
                 let lost = self.seat_mut(seat).lost_pages.remove(&peer);
                 page.after = lost.unwrap_or(page.after);
@@ -334,6 +337,22 @@ fn forget_counter(entry: &mut Entry) {
     if let Ok(version) = counters.try_into() {
         entry.version = version;
         entry.author.counter -= 1;
+    }
+}
+
+/// The bytes of a file seem to come from all writes that its history knows.
+fn invent_descent(entry: &mut Entry) {
+    if !matches!(entry.content, Content::File { .. }) {
+        return;
+    }
+    let run = |(actor, last)| Run {
+        actor,
+        first: 1,
+        last,
+    };
+    let runs = entry.version.iter().map(run).take(RUNS_MAX).collect();
+    if let Ok(descent) = Descent::of_history(runs, &entry.version) {
+        entry.descent = descent;
     }
 }
 

@@ -11,7 +11,7 @@ use towline_core::io::{BatchId, IndexOf, NeedsOf, StoreReply, StoreRequest};
 use towline_core::records::{BrakeRecord, Braking, Contact, Departure, OurRow, Reach, StoreOp};
 use towline_store::memory::MemoryStore;
 use towline_store::{Conflict, Opened, Records, Store};
-use towline_wire::entry::{Content, Entry};
+use towline_wire::entry::{Content, Descent, Entry, Run};
 use towline_wire::ids::{DeviceId, FolderId, Incarnation, Sequence};
 use towline_wire::limits::VERSION_COUNTER_MAX;
 use towline_wire::rel_path::RelPath;
@@ -298,8 +298,17 @@ fn entries() -> impl Strategy<Value = Entry> {
         (0_u8..4, prop_oneof![0_u64..9, Just(u64::MAX)])
             .prop_map(|(number, size)| bytes(number, size)),
     ];
-    (paths(), versions, contents)
-        .prop_map(|(path, version, content)| entry(path.as_str(), &version, content))
+    (paths(), versions, contents, 0_usize..3).prop_map(|(path, version, content, runs)| {
+        let entry = entry(path.as_str(), &version, content);
+        let run = |(actor, last)| Run {
+            actor,
+            first: 1,
+            last,
+        };
+        let runs = entry.version.iter().map(run).take(runs).collect();
+        let descent = Descent::of_history(runs, &entry.version).unwrap();
+        Entry { descent, ..entry }
+    })
 }
 
 fn paths() -> impl Strategy<Value = RelPath> {

@@ -38,8 +38,6 @@ mutations! {
     AckBeforeDurable = "ack before durable",
     /// A peer's record with an older file time than ours is dropped: the clock decides.
     ClockDecides = "the clock decides",
-    /// A file is said to come from all that its history knows.
-    DescentInvented = "history taken for descent",
     // --- stores
     /// A write is told under the counter of the write before.
     ForgottenCounter = "forgotten counter",
@@ -61,6 +59,8 @@ mutations! {
     DeleteForgotten = "delete forgotten",
     /// The old name of a moved file goes though a peer's edit of it was not kept under the new one.
     EditDropped = "edit under an old name dropped",
+    /// What a peer has under the old name of a moved file is said to come from all that its history knows.
+    DescentInvented = "history taken for descent",
     // --- scans
     /// A scan reports a path as absent that it did not look at.
     InventedAbsence = "invented absence",

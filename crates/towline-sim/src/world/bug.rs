@@ -79,6 +79,11 @@ impl World {
             }
             (Mutation::DeleteForgotten, Input::Store(reply)) => hide_tombstones(reply),
             (Mutation::EditDropped, Input::Store(reply)) => pretend_followed(reply),
+            (Mutation::DescentInvented, Input::Store(StoreReply::Needs { needs, .. })) => {
+                let moved = needs.iter_mut().filter(|need| need.moved.is_some());
+                let theirs = moved.flat_map(|need| &mut need.theirs);
+                theirs.for_each(|(_, entry)| invent_descent(entry));
+            }
             (Mutation::MoveInvented, Input::Store(StoreReply::Needs { needs, .. })) => {
                 for need in needs {
                     need.elsewhere = Elsewhere::Stays;
@@ -206,9 +211,6 @@ impl World {
             if self.has(Mutation::LostTombstone) {
                 page.entries
                     .retain(|entry| entry.content != Content::Absent);
-            }
-            if self.has(Mutation::DescentInvented) {
-                page.entries.iter_mut().for_each(invent_descent);
             }
             if self.has(Mutation::LostPage) {
                 let lost = self.seat_mut(seat).lost_pages.remove(&peer);

@@ -307,3 +307,164 @@ fn a_crash_between_the_two_steps_changes_nothing() {
         expect(&world, &["edit"], &[("y", "edit")]);
     });
 }
+
+#[test]
+fn an_edit_follows_through_a_third_device_whichever_it_hears_of_first() {
+    for_seeds(|seed| {
+        for first in [0, 2] {
+            let mut world = apart(3, seed, &["x", "other"]);
+            world.rename(0, "x", "y");
+            world.write(2, "x", file("edit"), 5);
+            world.settle();
+            world.link(first, 1);
+            world.settle();
+            world.link(2 - first, 1);
+            world.settle();
+            world.assert_agreed();
+            let expected = [("other", "other"), ("y", "edit")];
+            expect(&world, &["edit", "other"], &expected);
+        }
+    });
+}
+
+#[test]
+fn an_edit_deep_inside_follows_a_renamed_directory_through_a_third_device() {
+    for_seeds(|seed| {
+        for first in [0, 2] {
+            let mut world = apart(3, seed, &["d/in/a", "d/in/b"]);
+            world.rename(0, "d", "renamed");
+            world.write(2, "d/in/b", file("edit"), 5);
+            world.settle();
+            world.link(first, 1);
+            world.settle();
+            world.link(2 - first, 1);
+            world.settle();
+            world.assert_agreed();
+            let expected = [("renamed/in/a", "d/in/a"), ("renamed/in/b", "edit")];
+            expect(&world, &["d/in/a", "edit"], &expected);
+        }
+    });
+}
+
+#[test]
+fn an_edit_of_an_edit_by_somebody_else_follows() {
+    for_seeds(|seed| {
+        let mut world = apart(3, seed, &["x"]);
+        world.rename(0, "x", "y");
+        world.write(1, "x", file("first"), 5);
+        world.settle();
+        world.link(1, 2);
+        world.settle();
+        world.write(2, "x", file("second"), 6);
+        world.settle();
+        world.unlink(1, 2);
+        world.link(2, 0);
+        world.settle();
+        expect(&world, &["second"], &[("y", "second")]);
+        together(&mut world);
+        expect(&world, &["second"], &[("y", "second")]);
+    });
+}
+
+#[test]
+fn an_edit_that_was_saved_again_and_again_follows() {
+    for_seeds(|seed| {
+        let mut world = apart(2, seed, &["x"]);
+        world.rename(0, "x", "y");
+        for save in 0..20 {
+            world.write(1, "x", file(&format!("save {save}")), 5 + save);
+            world.settle();
+        }
+        together(&mut world);
+        expect(&world, &["save 19"], &[("y", "save 19")]);
+    });
+}
+
+#[test]
+fn what_knows_of_a_moved_file_and_was_not_made_of_it_stays() {
+    for_seeds(|seed| {
+        let mut world = apart(3, seed, &[]);
+        world.write(0, "x", file("moved"), 5);
+        world.settle();
+        world.link(0, 1);
+        world.settle();
+        world.unlink(0, 1);
+        world.write(2, "x", file("other"), 1);
+        // The delete knows the moved file, and loses to the other one, which knows it then.
+        world.delete(1, "x");
+        world.rename(0, "x", "y");
+        world.settle();
+        world.link(1, 2);
+        world.settle();
+        together(&mut world);
+        let expected = [("x", "other"), ("y", "moved")];
+        expect(&world, &["moved", "other"], &expected);
+    });
+}
+
+#[test]
+fn what_is_written_anew_where_it_was_moved_from_too_stays() {
+    for_seeds(|seed| {
+        let mut world = apart(2, seed, &["x"]);
+        world.rename(0, "x", "y");
+        world.rename(1, "x", "z");
+        world.settle();
+        world.write(1, "x", file("new"), 5);
+        together(&mut world);
+        let expected = [("x", "new"), ("y", "x"), ("z", "x")];
+        expect(&world, &["x", "new"], &expected);
+    });
+}
+
+#[test]
+fn an_edit_follows_to_every_name_that_its_file_was_given() {
+    for_seeds(|seed| {
+        let mut world = apart(3, seed, &["x"]);
+        world.rename(0, "x", "y");
+        world.rename(1, "x", "z");
+        world.write(2, "x", file("edit"), 5);
+        world.settle();
+        world.link(0, 2);
+        world.settle();
+        let expected = [("y", "edit")];
+        expect(&world, &["edit"], &expected);
+        together(&mut world);
+        assert!(is_somewhere(&world, "edit"), "{:?}", world.tree(0));
+    });
+}
+
+#[test]
+fn an_edit_follows_on_to_where_the_moved_file_was_moved_by_another() {
+    for_seeds(|seed| {
+        let mut world = apart(3, seed, &["x"]);
+        world.rename(0, "x", "y");
+        world.settle();
+        world.link(0, 1);
+        world.settle();
+        world.unlink(0, 1);
+        world.rename(1, "y", "z");
+        world.write(2, "x", file("edit"), 5);
+        world.settle();
+        world.link(0, 2);
+        world.settle();
+        expect(&world, &["edit"], &[("y", "edit")]);
+        together(&mut world);
+        expect(&world, &["edit"], &[("z", "edit")]);
+    });
+}
+
+#[test]
+fn a_file_that_two_move_round_while_a_third_writes_to_it_comes_to_rest() {
+    for_seeds(|seed| {
+        let mut world = apart(3, seed, &["x"]);
+        world.rename(0, "x", "y");
+        world.settle();
+        world.link(0, 1);
+        world.settle();
+        world.unlink(0, 1);
+        world.rename(1, "y", "x");
+        world.write(2, "x", file("edit"), 5);
+        together(&mut world);
+        assert!(is_somewhere(&world, "edit"), "{:?}", world.tree(0));
+    });
+}

@@ -11,6 +11,7 @@ mod moves;
 mod newcomer;
 mod pairing;
 mod plan;
+mod quarantine;
 mod rollback;
 mod rules;
 mod session;

@@ -8,8 +8,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use towline_core::folder::rules::RulesMark;
 use towline_core::io::{IndexOf, NeedsOf, PageEnd, StoreReply, StoreRequest};
 use towline_core::records::{
-    BrakeRecord, Contact, Departure, DeviceSettings, DiskStamp, Elsewhere, FolderRecord, Moved,
-    Need, OurRow, PeerRecord, Place, Reach, Restored, RestoredFolder, StoreOp, Totals,
+    BrakeRecord, Contact, Departure, DeviceSettings, DiskStamp, Doubt, Elsewhere, FolderRecord,
+    Moved, Need, OurRow, PeerRecord, Place, Reach, Restored, RestoredFolder, StoreOp, Totals,
 };
 use towline_wire::entry::{Content, Entry};
 use towline_wire::ids::{ContentHash, DeviceId, FolderId, Incarnation, Sequence};
@@ -38,6 +38,7 @@ struct Folder {
     brakes: BTreeMap<DeviceId, BrakeRecord>,
     /// None is ever forgotten for its age: worlds in memory are small.
     departures: BTreeMap<RelPath, Departure>,
+    doubt: Doubt,
     contacts: BTreeMap<DeviceId, Contact>,
 }
 
@@ -150,6 +151,9 @@ impl MemoryStore {
             StoreOp::RenewNeeds { folder, under } => self.on(folder, |folder| {
                 folder.renew(under);
             }),
+            StoreOp::PutDoubt { folder, doubt } => self.on(folder, |folder| {
+                folder.doubt = doubt;
+            }),
             StoreOp::ForgetStamps { folder, paths } => self.on(folder, |folder| {
                 for path in paths {
                     if let Some(row) = folder.ours.get_mut(&path) {
@@ -179,6 +183,7 @@ impl Folder {
             needs_under: RulesMark(0),
             brakes: BTreeMap::new(),
             departures: BTreeMap::new(),
+            doubt: Doubt::Nothing,
             contacts: BTreeMap::new(),
         }
     }
@@ -214,7 +219,8 @@ impl Folder {
         }
     }
 
-    /// A need at a path where no other peer says anything goes with the peer's row.
+    /// A need at a path where no other peer says anything goes with the peer's row, unless what lies
+    /// there is to give way whoever comes.
     fn forget(&mut self, device: DeviceId) {
         let said = |folder: &Self| -> BTreeSet<RelPath> {
             folder.theirs.keys().map(|(path, _)| path.clone()).collect()
@@ -224,7 +230,10 @@ impl Folder {
         self.have.remove(&device);
         self.contacts.remove(&device);
         for path in before.difference(&said(self)) {
-            self.needs.remove(path);
+            let ours = self.ours.get(path);
+            if ours.is_none_or(|row| row.reach != Reach::Spoiled) {
+                self.needs.remove(path);
+            }
         }
     }
 
@@ -410,6 +419,7 @@ impl Records for MemoryStore {
             needs_under: folder.needs_under,
             totals: folder.totals(),
             brakes: folder.brakes.clone(),
+            doubt: folder.doubt,
             contacts: folder.contacts.clone(),
         };
         Ok(Restored {

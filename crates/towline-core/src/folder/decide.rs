@@ -19,8 +19,9 @@ use crate::folder::look::Root;
 use crate::folder::moves;
 use crate::folder::observe::{Departures, Draft, Observed, Sighting, disowned, observe};
 use crate::folder::plan::{
-    Action, Phase, Planned, PlannedStep, Wait, footing, ground, make_room, plan, rooms,
+    Action, Phase, Planned, PlannedStep, Wait, footing, given_up, ground, make_room, plan, rooms,
 };
+use crate::folder::quarantine::{Hope, Suspicion};
 use crate::folder::settle::settle;
 use crate::folder::sweep::{After, Sweep};
 use crate::folder::verdict::Rest;
@@ -81,7 +82,13 @@ impl Folder {
         };
         let walk = &self.walk;
         let in_flight = |path: &RelPath| walk.is_under_way(path);
-        let sighting = self.without_ignored(sighting, rows);
+        let suspicion = Suspicion {
+            doubt: self.doubt,
+            up_to: self.first_sequence,
+        };
+        let sighting = self
+            .without_ignored(sighting, rows)
+            .lost_by(rows, suspicion);
         let since = self.look.since();
         self.gone.note(&sighting, rows, &in_flight, since);
         let overlooked = sighting.overlooked.clone();
@@ -92,14 +99,16 @@ impl Folder {
             departures,
             departed,
             vanished,
+            spoiled,
         } = observe(
             sighting,
             rows,
             &in_flight,
             departures,
             (&self.gone, since),
-            (self.us, self.record.settings.mode),
+            (self.us, self.record.settings.mode, suspicion),
         );
+        self.quarantine.note_found(spoiled);
         for path in again {
             if self.walk.is_under_way(&path) {
                 self.look.want_after_step(path);
@@ -321,6 +330,7 @@ impl Folder {
             Eyes::AtRest
         };
         for (need, planned) in needs.iter().zip(planned) {
+            let planned = self.after_hope(now, need, planned);
             let gate = Gate {
                 mode: self.record.settings.mode,
                 rules: &self.rules,
@@ -371,6 +381,22 @@ impl Folder {
         let paths: Vec<RelPath> = footing(&planned).into_iter().collect();
         // Also a plan that stands on nothing goes this way: it is one path through the code.
         self.ask_rows(paths, Question::Ground(self.us, planned), outbox);
+    }
+
+    /// What is planned where the disk has lost bytes of which nobody has told: it waits, until there is
+    /// no hope that somebody will.
+    fn after_hope(&mut self, now: Moment, need: &Need, planned: Planned) -> Planned {
+        if planned.action != Action::Wait(Wait::Spoiled) {
+            return planned;
+        }
+        let company = self.company();
+        match self.quarantine.wait(now, &need.path, company) {
+            Hope::Left => planned,
+            Hope::Gone => Planned {
+                action: given_up(need, &self.connected, self.us),
+                ..planned
+            },
+        }
     }
 
     /// Takes what a step takes away from its author's budget; `false` when that is used up.
@@ -442,6 +468,7 @@ impl Folder {
             match action {
                 Action::Settled => {
                     self.look.accept(&path);
+                    self.quarantine.end(&path);
                     settled.push(path);
                 }
                 Action::Adopt {
@@ -503,6 +530,7 @@ impl Folder {
         } in drafts
         {
             self.last_sequence = self.last_sequence.next();
+            self.quarantine.end(&entry.path);
             rows.push(OurRow {
                 entry,
                 sequence: self.last_sequence,

@@ -52,7 +52,8 @@ pub(crate) fn departures(drafts: &[Draft], rows: &BTreeMap<RelPath, OurRow>) -> 
 }
 
 fn departure(row: &OurRow) -> Option<Departure> {
-    let stamp = row.stamp.filter(|stamp| stamp.file_id != 0)?;
+    let told = Some(row).filter(|row| row.reach == Reach::Everyone)?;
+    let stamp = told.stamp.filter(|stamp| stamp.file_id != 0)?;
     // Who keeps a copy again does not edit it, and others rely on its name.
     if is_copy(&row.entry.path) {
         return None;

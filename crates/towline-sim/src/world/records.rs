@@ -23,7 +23,8 @@ impl World {
                 | StoreOp::SettleNeeds { .. }
                 | StoreOp::RenewNeeds { .. }
                 | StoreOp::ForgetStamps { .. } => true,
-                StoreOp::PutContacts { .. }
+                StoreOp::PutDoubt { .. }
+                | StoreOp::PutContacts { .. }
                 | StoreOp::PutDeviceName(_)
                 | StoreOp::PutDeviceSettings(_)
                 | StoreOp::BeginIncarnation(_)

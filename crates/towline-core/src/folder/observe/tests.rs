@@ -7,8 +7,9 @@ use towline_wire::ids::Sequence;
 use towline_wire::rel_path::RelPath;
 
 use super::{Departures, Gone, Observed, Sighting, observe};
+use crate::folder::quarantine::Suspicion;
 use crate::io::Found;
-use crate::records::{DiskStamp, Mode, OurRow, Reach};
+use crate::records::{DiskStamp, Doubt, Mode, OurRow, Reach};
 use crate::tests::folder::world::{actor, file, path};
 
 fn stamp(ctime: i64) -> DiskStamp {
@@ -56,13 +57,17 @@ fn found(content: Content, ctime: i64) -> Sighting {
 
 fn observed(sighting: Sighting, since: u64) -> Observed {
     let rows = BTreeMap::from([row(file("new"))]);
+    let nothing_in_doubt = Suspicion {
+        doubt: Doubt::Nothing,
+        up_to: Sequence(0),
+    };
     observe(
         sighting,
         &rows,
         &|_| false,
         Departures::Now,
         (&Gone::default(), Sequence(since)),
-        (actor(1), Mode::TwoWay),
+        (actor(1), Mode::TwoWay, nothing_in_doubt),
     )
 }
 

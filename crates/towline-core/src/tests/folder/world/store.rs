@@ -13,6 +13,7 @@ pub(crate) struct Store {
     pub(super) needs_under: RulesMark,
     pub(crate) brakes: BTreeMap<DeviceId, BrakeRecord>,
     pub(crate) departures: BTreeMap<RelPath, Departure>,
+    pub(crate) doubt: Doubt,
     pub(crate) contacts: BTreeMap<DeviceId, Contact>,
 }
 
@@ -92,6 +93,7 @@ impl Store {
                     }
                 }
             }
+            StoreOp::PutDoubt { doubt, .. } => self.doubt = doubt,
             StoreOp::ForgetStamps { paths, .. } => {
                 for path in paths {
                     self.rows.get_mut(&path).unwrap().stamp = None;

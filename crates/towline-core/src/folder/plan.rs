@@ -29,6 +29,10 @@ pub struct Planned {
 
 /// What is to be done at a path.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "a plan has a thousand of them and lives for one batch"
+)]
 pub enum Action {
     /// Nothing, until a row changes: off the list of needs.
     Settled,

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use towline_wire::entry::{Content, Descent, Entry, UnixNanos, VersionVector};
+use towline_wire::entry::{Content, Descent, Entry, SymlinkTarget, UnixNanos, VersionVector};
 use towline_wire::ids::Sequence;
 use towline_wire::rel_path::RelPath;
 
@@ -93,4 +93,27 @@ fn what_was_seen_before_a_step_that_has_ended_is_looked_at_again() {
 #[test]
 fn what_is_as_the_younger_row_says_needs_no_other_look() {
     assert_eq!(observed(found(file("new"), 2), 4), Observed::default());
+}
+
+#[test]
+fn what_the_disk_calls_lost_is_merely_absent_where_no_power_cut_can_have_taken_it() {
+    let link = Content::Symlink {
+        target: SymlinkTarget::parse("elsewhere").unwrap(),
+    };
+    for content in [file("new"), link] {
+        let rows = BTreeMap::from([row(content)]);
+        let judged = |doubt, up_to| {
+            let sighting = Sighting {
+                lost: vec![path("a")],
+                ..Sighting::default()
+            };
+            let up_to = Sequence(up_to);
+            let sighting = sighting.lost_by(&rows, Suspicion { doubt, up_to });
+            (sighting.lost.len(), sighting.absent.len())
+        };
+        let doubt = Doubt::Since(UnixNanos(0));
+        assert_eq!(judged(doubt, 5), (1, 0));
+        assert_eq!(judged(doubt, 4), (0, 1), "seen since the start");
+        assert_eq!(judged(Doubt::Nothing, 5), (0, 1));
+    }
 }

@@ -8,9 +8,10 @@
 //!
 //! `look` knows the root and the scans, `observe` what they mean, `exchange` the index pages out and
 //! in, [`verdict`] who wins, [`plan`] what is to be done, `gate` and `brake` what of it may be done now, `walk` when,
-//! `settle` what came of it, `sweep` what a person decides for many paths, `quarantine` what a power cut
-//! has taken, [`rules`] and `heed` what is ignored, and `decide` makes the decisions. `summary` is what
-//! people see. This file holds the jobs. Never here: bytes, files, tasks, text for people.
+//! `settle` what came of it, `moves` what follows a moved file, `sweep` what a person decides for many paths,
+//! `quarantine` what a power cut has taken, [`rules`] and `heed` what is ignored, and `decide` makes the
+//! decisions. `summary` is what people see. This file holds the jobs. Never here: bytes, files, tasks, text
+//! for people.
 
 mod absence;
 mod brake;
@@ -20,6 +21,7 @@ mod exchange;
 mod gate;
 mod heed;
 mod look;
+mod moves;
 mod observe;
 pub mod plan;
 pub(crate) mod quarantine;
@@ -42,7 +44,7 @@ use crate::clock::Moment;
 use crate::folder::absence::Absences;
 use crate::folder::brake::{Brakes, Measure};
 use crate::folder::exchange::Exchange;
-use crate::folder::look::{Breadth, Look, Next, PageOf, Root};
+use crate::folder::look::{Awaited, Breadth, Look, Next, PageOf, Root};
 use crate::folder::observe::{Departures, Gone, Sighting};
 use crate::folder::plan::{Planned, PlannedStep};
 use crate::folder::quarantine::{Company, Quarantine};
@@ -856,14 +858,21 @@ impl Folder {
                         self.jobs
                             .push_back(Job::Observe(scan, departed, Departures::Now));
                     }
-                    Next::Ended(Breadth::Whole) => {
-                        self.walk.unshelve();
-                        if self.doubt != Doubt::Nothing && self.look.has_judged_all() {
-                            self.doubt = Doubt::Nothing;
-                            self.jobs.push_back(Job::EndDoubt);
+                    Next::Ended(breadth) => {
+                        match breadth {
+                            Breadth::Whole => {
+                                self.walk.unshelve();
+                                if self.doubt != Doubt::Nothing && self.look.has_judged_all() {
+                                    self.doubt = Doubt::Nothing;
+                                    self.jobs.push_back(Job::EndDoubt);
+                                }
+                            }
+                            Breadth::Part => {}
+                        }
+                        if self.look.take_awaited() == Awaited::Yes {
+                            self.walk.want();
                         }
                     }
-                    Next::Ended(Breadth::Part) => {}
                 }
             }
             Conclusion::Observed(_) | Conclusion::Other => {}

@@ -62,7 +62,7 @@ pub enum NeedsOf {
     Everything,
     /// Those at which a peer has a directory.
     Directories,
-    /// Those at which something of ours lies.
+    /// Those at which something of ours lies, or from which something of ours went.
     Ours,
     /// Not the list of needs, but every path where our row is a change that is only here, as if it
     /// were one.

@@ -14,9 +14,11 @@ use towline_wire::rel_path::RelPath;
 
 use crate::folder::rules::RulesMark;
 
+mod departure;
 pub mod settings;
 mod traffic;
 
+pub use departure::{Departure, Moved, Place};
 pub use settings::{
     Activity, Brake, ConflictPlace, DeviceSettings, FolderSettings, Limits, Metered,
     MeteredNetwork, Mode, TrafficRule, Window,
@@ -182,6 +184,8 @@ pub struct Need {
     pub held: BTreeSet<towline_wire::ids::ContentHash>,
     /// Whether the bytes of our file lie under another name, too.
     pub elsewhere: Elsewhere,
+    /// What went from here by what a person did, where we have a tombstone.
+    pub moved: Option<Moved>,
 }
 
 /// Whether a file's bytes lie under another name of the folder that is not on the list of needs itself.
@@ -313,6 +317,14 @@ pub enum StoreOp {
         folder: FolderId,
         /// The records.
         brakes: Vec<(DeviceId, BrakeRecord)>,
+    },
+    /// Adds or replaces what is kept of files that went, by path. It is forgotten when something of ours
+    /// lies there again, and the oldest when there are very many.
+    PutDepartures {
+        /// Which folder.
+        folder: FolderId,
+        /// What went.
+        departures: Vec<Departure>,
     },
     /// Adds or replaces what is kept of devices' presence, by device: they are there now.
     PutContacts {

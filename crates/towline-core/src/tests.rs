@@ -7,6 +7,7 @@ pub(crate) mod folder;
 mod held;
 mod link;
 mod modes;
+mod moves;
 mod newcomer;
 mod pairing;
 mod plan;

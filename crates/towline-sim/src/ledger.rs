@@ -4,6 +4,10 @@
 //! those bytes on the disk of any device, deletes or replaces them. What was born and not consumed
 //! must live somewhere at the end; what lives at the end must have been born.
 //!
+//! Who moves a file writes nothing new. So bytes that a person moved count as taken away, too, when somebody
+//! else takes them away under a name that they had before and writes a file there themselves: that is an edit,
+//! and it follows to where they lie now. What was born at a name from which somebody moved a file may lie there.
+//!
 //! Who takes something away and brings the same back to the same place, perhaps while nobody looks,
 //! takes back only what they did themselves: another person's delete in between stands.
 
@@ -26,6 +30,8 @@ pub(crate) enum Key {
 pub(crate) struct Birth {
     pub(crate) key: Key,
     pub(crate) path: RelPath,
+    /// The seats whose people have written it.
+    by: BTreeSet<usize>,
     /// The seats whose people have taken it away.
     consumed_by: BTreeSet<usize>,
     end: End,
@@ -51,6 +57,9 @@ pub(crate) struct Ledger {
     /// What a seat's person took away from where nobody had written it, and what counts as consumed
     /// by that.
     taken: BTreeMap<(Key, RelPath, usize), Vec<usize>>,
+    /// From where to where people have moved files, and who has moved what there.
+    moves: BTreeMap<RelPath, BTreeSet<RelPath>>,
+    moved: BTreeMap<(Key, RelPath), BTreeSet<usize>>,
 }
 
 impl Key {
@@ -73,6 +82,7 @@ impl Ledger {
             if let Some(birth) = self.births.get_mut(*at)
                 && birth.path == *path
             {
+                birth.by.insert(seat);
                 birth.consumed_by.remove(&seat);
                 birth.end = End::Doubtful;
                 return;
@@ -93,6 +103,7 @@ impl Ledger {
         self.births.push(Birth {
             key,
             path,
+            by: BTreeSet::from([seat]),
             consumed_by,
             end: End::Open,
         });
@@ -130,6 +141,57 @@ impl Ledger {
         if !here {
             self.taken.insert((key, path.clone(), seat), newly);
         }
+    }
+
+    /// A person moved a file.
+    pub(crate) fn moved(&mut self, content: &Content, from: &RelPath, to: &RelPath, seat: usize) {
+        let Some(key @ Key::File(_)) = Key::of(content) else {
+            return;
+        };
+        let places = self.moves.entry(from.clone()).or_default();
+        places.insert(to.clone());
+        let movers = self.moved.entry((key, to.clone())).or_default();
+        movers.insert(seat);
+    }
+
+    /// Everywhere to where a file may have been moved that lay at a path.
+    fn places_after(&self, path: &RelPath) -> BTreeSet<&RelPath> {
+        let mut places = BTreeSet::new();
+        let mut next: Vec<&RelPath> = self.moves.get(path).into_iter().flatten().collect();
+        while let Some(place) = next.pop() {
+            if places.insert(place) {
+                next.extend(self.moves.get(place).into_iter().flatten());
+            }
+        }
+        places
+    }
+
+    /// Whether what was born at a path may lie at another one because a file was moved from here to there.
+    pub(crate) fn leads(&self, from: &RelPath, to: &RelPath) -> bool {
+        self.places_after(from).contains(to)
+    }
+
+    /// Whether these moved bytes were replaced by somebody who had not moved them under a name that they had
+    /// before.
+    fn is_overtaken(&self, birth: &Birth) -> bool {
+        let Some(movers) = self.moved.get(&(birth.key.clone(), birth.path.clone())) else {
+            return false;
+        };
+        let of_key = self.by_key.get(&birth.key).into_iter().flatten();
+        of_key.filter_map(|at| self.births.get(*at)).any(|former| {
+            let mut others = former.consumed_by.difference(movers);
+            self.leads(&former.path, &birth.path)
+                && others.any(|seat| self.was_rewritten(former, *seat))
+        })
+    }
+
+    fn was_rewritten(&self, former: &Birth, seat: usize) -> bool {
+        self.births.iter().any(|other| {
+            other.path == former.path
+                && other.key != former.key
+                && other.by.contains(&seat)
+                && matches!(other.key, Key::File(_))
+        })
     }
 
     /// A person took away what a power cut had left of this: it may be gone now, or come back.
@@ -194,7 +256,7 @@ impl Ledger {
     pub(crate) fn living(&self) -> impl Iterator<Item = &Birth> {
         self.births
             .iter()
-            .filter(|birth| birth.consumed_by.is_empty())
+            .filter(|birth| birth.consumed_by.is_empty() && !self.is_overtaken(birth))
     }
 
     /// Whether a person ever wrote at this path.

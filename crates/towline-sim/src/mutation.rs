@@ -57,6 +57,10 @@ mutations! {
     MoveInvented = "delete taken for a move",
     /// Deletes are forgotten after they were told.
     DeleteForgotten = "delete forgotten",
+    /// The old name of a moved file goes though a peer's edit of it was not kept under the new one.
+    EditDropped = "edit under an old name dropped",
+    /// What a peer has under the old name of a moved file is said to come from all that its history knows.
+    DescentInvented = "history taken for descent",
     // --- scans
     /// A scan reports a path as absent that it did not look at.
     InventedAbsence = "invented absence",

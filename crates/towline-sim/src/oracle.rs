@@ -198,7 +198,7 @@ pub(crate) fn check(world: &mut World) -> Option<Broken> {
 }
 
 /// What was written and not taken away is there: at its path, as a conflict copy, or somewhere else.
-/// Where it was written, something must lie.
+/// Where it was written, something must lie, or it lies where a file was moved from there.
 fn nothing_lost(world: &World) -> Option<Broken> {
     if world.is_overridden() {
         return None;
@@ -221,7 +221,9 @@ fn nothing_lost(world: &World) -> Option<Broken> {
         let kept = |path: &&RelPath| path.as_str().contains(MARK);
         let copied =
             birth.key != Key::Directory && places.is_some_and(|places| places.iter().any(kept));
-        if !here && !copied {
+        let follows = |place: &&RelPath| world.ledger.leads(&birth.path, place);
+        let followed = places.is_some_and(|places| places.iter().any(follows));
+        if !here && !copied && !followed {
             let what = format!("nobody deleted {:?} at {}", birth.key, birth.path);
             return Some((Rule::NoInventedDelete, what));
         }

@@ -39,6 +39,8 @@ pub enum Rule {
     HeldIsTold,
     /// (11) Who does not share a folder hears nothing of it.
     OnlySharers,
+    /// A peer's edit under the name that a file had before lies under the one that it has now.
+    EditFollows,
     /// More than a bound is gone on a device only after its person said yes.
     MassChangeWaits,
     /// A person can have all others follow.
@@ -89,6 +91,7 @@ impl Rule {
             Self::Durable => "9: nothing is told before it is durable",
             Self::HeldIsTold => "10: what is held back is told with its reason",
             Self::OnlySharers => "11: only who shares a folder hears of it",
+            Self::EditFollows => "an edit follows a renamed file",
             Self::MassChangeWaits => "a mass change waits for a yes",
             Self::OverrideFollows => "an override makes all follow",
             Self::ReceiverTellsNothing => "a receive-only device tells nothing",

@@ -16,13 +16,14 @@ use towline_wire::ids::{DeviceId, FolderId, Incarnation, Sequence};
 use towline_wire::rel_path::RelPath;
 
 use crate::columns::{
-    Actors, EntryColumns, braking_column, device_number, doubt_column, encode, folder_number,
-    known_device, presence_column, reach_column, reach_columns, stamp_columns, today,
+    Actors, EntryColumns, KIND_ABSENT, braking_column, device_number, doubt_column, encode,
+    folder_number, known_device, presence_column, reach_column, reach_columns, stamp_columns,
+    today,
 };
 use crate::error::StoreError;
 use crate::load::Lookup;
 use crate::totals::{Counts, RowColumns};
-use crate::{load, restore, settings, totals};
+use crate::{departures, load, restore, settings, totals};
 
 /// A batch that is being carried out.
 pub(crate) struct Batch<'store> {
@@ -78,6 +79,12 @@ impl<'store> Batch<'store> {
             } => self.put_peer_rows(folder, device, (incarnation, up_to), &entries),
             StoreOp::ForgetPeerRows { folder, device } => self.forget_peer_rows(folder, device),
             StoreOp::PutBrakes { folder, brakes } => self.put_brakes(folder, &brakes),
+            StoreOp::PutDepartures { folder, departures } => {
+                let Some(number) = self.touch(folder)? else {
+                    return Ok(());
+                };
+                departures::put(self.connection, self.actors, number, &departures)
+            }
             StoreOp::PutContacts { folder, contacts } => self.put_contacts(folder, &contacts),
             StoreOp::AddNeeds { folder, paths } => self.add_needs(folder, &paths),
             StoreOp::SettleNeeds { folder, paths } => self.settle_needs(folder, &paths),
@@ -186,6 +193,7 @@ impl<'store> Batch<'store> {
             "DELETE FROM our_rows WHERE folder = ?1",
             "DELETE FROM shared_with WHERE folder = ?1",
             "DELETE FROM brakes WHERE folder = ?1",
+            "DELETE FROM departures WHERE folder = ?1",
             "DELETE FROM contacts WHERE folder = ?1",
             "DELETE FROM folders WHERE id = ?1",
         ] {
@@ -204,16 +212,16 @@ impl<'store> Batch<'store> {
         let mut insert = self.connection.prepare_cached(
             "INSERT INTO our_rows (version, author_actor, author_counter, kind, size, hash,
                  executable, target, mtime, sequence, stamp_size, stamp_mtime, stamp_ctime,
-                 stamp_file_id, reach, spoiled, folder, path)
+                 stamp_file_id, reach, spoiled, descent, folder, path)
              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17,
-                 ?18)",
+                 ?18, ?19)",
         )?;
         let mut update = self.connection.prepare_cached(
             "UPDATE our_rows SET version = ?1, author_actor = ?2, author_counter = ?3, kind = ?4,
                  size = ?5, hash = ?6, executable = ?7, target = ?8, mtime = ?9, sequence = ?10,
                  stamp_size = ?11, stamp_mtime = ?12, stamp_ctime = ?13, stamp_file_id = ?14,
-                 reach = ?15, spoiled = ?16
-             WHERE id = ?17",
+                 reach = ?15, spoiled = ?16, descent = ?17
+             WHERE id = ?18",
         )?;
         let mut sums = totals::load(self.connection, folder)?;
         for OurRow {
@@ -251,14 +259,18 @@ impl<'store> Batch<'store> {
             let (kept_reach, spoiled) = reach_columns(*reach);
             statement.raw_bind_parameter(15, kept_reach)?;
             statement.raw_bind_parameter(16, spoiled)?;
+            statement.raw_bind_parameter(17, &entry.descent)?;
             if let Some((number, ..)) = old {
-                statement.raw_bind_parameter(17, number)?;
+                statement.raw_bind_parameter(18, number)?;
             } else {
-                statement.raw_bind_parameter(17, folder)?;
-                statement.raw_bind_parameter(18, entry.path)?;
+                statement.raw_bind_parameter(18, folder)?;
+                statement.raw_bind_parameter(19, entry.path)?;
             }
             statement.raw_execute()?;
             let now = RowColumns(entry.kind, entry.size, reach_column(*reach));
+            if now.lies() && old.is_some_and(|(_, kind, ..)| kind == KIND_ABSENT) {
+                departures::forget(self.connection, folder, entry.path)?;
+            }
             let before = old.map(|(_, kind, size, reach)| RowColumns(kind, size, reach));
             if let Some(conflicted) = path.conflicted() {
                 let counts = if before.as_ref().is_some_and(RowColumns::lies) != now.lies()
@@ -350,6 +362,7 @@ impl<'store> Batch<'store> {
                 columns.executable,
                 columns.target,
                 columns.mtime,
+                columns.descent,
             ])?;
             let ours = look.our_row(self.actors, &entry.path)?;
             if ours.is_none_or(|ours| ours.entry != *entry) {
@@ -536,8 +549,8 @@ impl<'store> Batch<'store> {
 }
 
 const PUT_PEER_ROW: &str = "INSERT OR REPLACE INTO peer_rows (folder, device, path, version,
-     author_actor, author_counter, kind, size, hash, executable, target, mtime)
-     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)";
+     author_actor, author_counter, kind, size, hash, executable, target, mtime, descent)
+     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)";
 
 const INSERT_NEED: &str = "INSERT INTO needs (folder, path) VALUES (?1, ?2) ON CONFLICT DO NOTHING";
 

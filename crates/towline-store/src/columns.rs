@@ -1,29 +1,32 @@
 //! Entries, rows and actors as columns, both ways.
 //!
 //! Version vectors are blobs of (actor number, counter) pairs in the vector's own order, so equal
-//! vectors are equal blobs. Unsigned numbers are kept as the same 64 bits. What cannot be read back
+//! vectors are equal blobs; descents are blobs of (actor number, first, last), or NULL where there is none.
+//! Unsigned numbers are kept as the same 64 bits. What cannot be read back
 //! is damage of the file, never a panic.
 
 use std::collections::BTreeMap;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use rusqlite::types::Type;
+use rusqlite::types::{Type, ValueRef};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use towline_core::records::{Braking, DiskStamp, Doubt, OurRow, Presence, Reach};
-use towline_wire::entry::{Actor, Content, Dot, Entry, SymlinkTarget, UnixNanos, VersionVector};
+use towline_wire::entry::{
+    Actor, Content, Descent, Dot, Entry, Run, SymlinkTarget, UnixNanos, VersionVector,
+};
 use towline_wire::ids::{ContentHash, DeviceId, FolderId, Incarnation, Sequence};
 use towline_wire::rel_path::RelPath;
 
 use crate::error::StoreError;
 
-/// The columns of an entry, in the order in which [`entry_from`] reads them: 0 to 9.
+/// The columns of an entry, in the order in which [`entry_from`] reads them: 0 to 10.
 macro_rules! entry_columns {
     () => {
-        "path, version, author_actor, author_counter, kind, size, hash, executable, target, mtime"
+        "path, version, author_actor, author_counter, kind, size, hash, executable, target, mtime, descent"
     };
 }
 
-/// The columns of our own rows, in the order in which [`our_row_from`] reads them: 0 to 15.
+/// The columns of our own rows, in the order in which [`our_row_from`] reads them: 0 to 16.
 macro_rules! our_columns {
     () => {
         concat!(
@@ -49,7 +52,11 @@ impl Actors {
         self.actors.clear();
     }
 
-    fn number(&mut self, connection: &Connection, actor: Actor) -> Result<i64, StoreError> {
+    pub(crate) fn number(
+        &mut self,
+        connection: &Connection,
+        actor: Actor,
+    ) -> Result<i64, StoreError> {
         if let Some(number) = self.numbers.get(&actor) {
             return Ok(*number);
         }
@@ -69,7 +76,11 @@ impl Actors {
         Ok(number)
     }
 
-    fn actor(&mut self, connection: &Connection, number: i64) -> Result<Actor, StoreError> {
+    pub(crate) fn actor(
+        &mut self,
+        connection: &Connection,
+        number: i64,
+    ) -> Result<Actor, StoreError> {
         if let Some(actor) = self.actors.get(&number) {
             return Ok(*actor);
         }
@@ -112,6 +123,7 @@ pub(crate) struct EntryColumns<'entry> {
     pub(crate) executable: Option<bool>,
     pub(crate) target: Option<&'entry str>,
     pub(crate) mtime: i64,
+    pub(crate) descent: Option<Vec<u8>>,
 }
 
 impl<'entry> EntryColumns<'entry> {
@@ -125,6 +137,11 @@ impl<'entry> EntryColumns<'entry> {
         for (actor, counter) in entry.version.iter() {
             counters.push((actors.number(connection, actor)?, counter));
         }
+        let mut runs = Vec::new();
+        for Run { actor, first, last } in entry.descent.runs() {
+            runs.push((actors.number(connection, *actor)?, *first, *last));
+        }
+        let descent = (!runs.is_empty()).then(|| encode(&runs)).transpose()?;
         let mut columns = Self {
             path: entry.path.as_str(),
             version: encode(&counters)?,
@@ -136,6 +153,7 @@ impl<'entry> EntryColumns<'entry> {
             executable: None,
             target: None,
             mtime: entry.mtime.0,
+            descent,
         };
         match &entry.content {
             Content::Absent => {}
@@ -170,9 +188,12 @@ pub(crate) fn entry_from(
     for (number, counter) in counters {
         version.push((actors.actor(connection, number)?, counter));
     }
+    let version =
+        VersionVector::try_from(version).map_err(|_| StoreError::Impossible("version"))?;
     Ok(Entry {
         path: path_from(row, 0)?,
-        version: VersionVector::try_from(version).map_err(|_| StoreError::Impossible("version"))?,
+        descent: descent_from(row, &version, connection, actors)?,
+        version,
         author: Dot {
             actor: actors.actor(connection, row.get(2)?)?,
             counter: row.get::<_, i64>(3)?.cast_unsigned(),
@@ -180,6 +201,24 @@ pub(crate) fn entry_from(
         content: content_from(row)?,
         mtime: UnixNanos(row.get(9)?),
     })
+}
+
+fn descent_from(
+    row: &Row<'_>,
+    version: &VersionVector,
+    connection: &Connection,
+    actors: &mut Actors,
+) -> Result<Descent, StoreError> {
+    if row.get_ref(10)? == ValueRef::Null {
+        return Ok(Descent::none());
+    }
+    let told: Vec<(i64, u64, u64)> = decode(blob(row, 10)?, "descent")?;
+    let mut runs = Vec::with_capacity(told.len());
+    for (number, first, last) in told {
+        let actor = actors.actor(connection, number)?;
+        runs.push(Run { actor, first, last });
+    }
+    Descent::of_history(runs, version).map_err(|_| StoreError::Impossible("descent"))
 }
 
 /// Reads [`our_columns`].
@@ -190,9 +229,9 @@ pub(crate) fn our_row_from(
 ) -> Result<OurRow, StoreError> {
     Ok(OurRow {
         entry: entry_from(row, connection, actors)?,
-        sequence: Sequence(row.get::<_, i64>(10)?.cast_unsigned()),
-        stamp: stamp_from(row, 11)?,
-        reach: reach_from(row, 15)?,
+        sequence: Sequence(row.get::<_, i64>(11)?.cast_unsigned()),
+        stamp: stamp_from(row, 12)?,
+        reach: reach_from(row, 16)?,
     })
 }
 

@@ -13,6 +13,7 @@ pub mod memory;
 
 mod batch;
 mod columns;
+mod departures;
 #[cfg(any(test, fuzzing))]
 pub mod doors;
 mod error;

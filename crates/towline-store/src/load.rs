@@ -18,6 +18,7 @@ use crate::columns::{
     Actors, device_from, entry_columns, entry_from, folder_number, our_columns, our_row_from,
     path_from,
 };
+use crate::departures;
 use crate::error::StoreError;
 
 /// Answers `LoadRows`.
@@ -71,8 +72,10 @@ pub(crate) fn needs(
         }
         NeedsOf::Ours => {
             "SELECT path FROM needs WHERE folder = ?1 AND path > ?2
-             AND EXISTS (SELECT 1 FROM our_rows WHERE our_rows.folder = ?1
-                 AND our_rows.path = needs.path AND kind <> 0)
+             AND (EXISTS (SELECT 1 FROM our_rows WHERE our_rows.folder = ?1
+                     AND our_rows.path = needs.path AND kind <> 0)
+                 OR EXISTS (SELECT 1 FROM departures WHERE departures.folder = ?1
+                     AND departures.path = needs.path))
              ORDER BY path LIMIT ?3"
         }
         // As `Reach::is_local` has it: 3 gives way, and of that only what lies here counts.
@@ -98,12 +101,14 @@ pub(crate) fn needs(
         let theirs = look_at_theirs.peer_rows(actors, &path)?;
         let held = look_for_bytes.held(&theirs)?;
         let elsewhere = elsewhere(connection, number, ours.as_ref(), &theirs)?;
+        let moved = departures::moved(connection, actors, number, ours.as_ref())?;
         needs.push(Need {
             path,
             ours,
             theirs,
             held,
             elsewhere,
+            moved,
         });
     }
     Ok(StoreReply::Needs { folder, needs, end })
@@ -243,7 +248,7 @@ impl<'connection> Lookup<'connection> {
         let mut theirs = Vec::new();
         while let Some(row) = found.next()? {
             let entry = entry_from(row, self.connection, actors)?;
-            theirs.push((device_from(row, 10)?, entry));
+            theirs.push((device_from(row, 11)?, entry));
         }
         // They lie ascending by number of the device, not by its key.
         theirs.sort_unstable_by_key(|(device, _)| *device);

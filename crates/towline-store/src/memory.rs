@@ -8,8 +8,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use towline_core::folder::rules::RulesMark;
 use towline_core::io::{IndexOf, NeedsOf, PageEnd, StoreReply, StoreRequest};
 use towline_core::records::{
-    BrakeRecord, Contact, DeviceSettings, Doubt, Elsewhere, FolderRecord, Need, OurRow, PeerRecord,
-    Reach, Restored, RestoredFolder, StoreOp, Totals,
+    BrakeRecord, Contact, Departure, DeviceSettings, DiskStamp, Doubt, Elsewhere, FolderRecord,
+    Moved, Need, OurRow, PeerRecord, Place, Reach, Restored, RestoredFolder, StoreOp, Totals,
 };
 use towline_wire::entry::{Content, Entry};
 use towline_wire::ids::{ContentHash, DeviceId, FolderId, Incarnation, Sequence};
@@ -36,6 +36,8 @@ struct Folder {
     needs: BTreeSet<RelPath>,
     needs_under: RulesMark,
     brakes: BTreeMap<DeviceId, BrakeRecord>,
+    /// None is ever forgotten for its age: worlds in memory are small.
+    departures: BTreeMap<RelPath, Departure>,
     doubt: Doubt,
     contacts: BTreeMap<DeviceId, Contact>,
 }
@@ -100,7 +102,13 @@ impl MemoryStore {
             }
             StoreOp::PutOurRows { folder, rows } => self.on(folder, |folder| {
                 for row in rows {
-                    folder.ours.insert(row.entry.path.clone(), row);
+                    let lies = row.entry.content != Content::Absent;
+                    let path = row.entry.path.clone();
+                    let before = folder.ours.insert(path.clone(), row);
+                    let went = |row: OurRow| row.entry.content == Content::Absent;
+                    if lies && before.is_some_and(went) {
+                        folder.departures.remove(&path);
+                    }
                 }
             }),
             StoreOp::PutStamps { folder, stamps } => self.on(folder, |folder| {
@@ -124,6 +132,10 @@ impl MemoryStore {
             }
             StoreOp::PutBrakes { folder, brakes } => self.on(folder, |folder| {
                 folder.brakes.extend(brakes);
+            }),
+            StoreOp::PutDepartures { folder, departures } => self.on(folder, |folder| {
+                let by_path = departures.into_iter().map(|one| (one.path.clone(), one));
+                folder.departures.extend(by_path);
             }),
             StoreOp::PutContacts { folder, contacts } => self.on(folder, |folder| {
                 folder.contacts.extend(contacts);
@@ -170,6 +182,7 @@ impl Folder {
             needs: BTreeSet::new(),
             needs_under: RulesMark(0),
             brakes: BTreeMap::new(),
+            departures: BTreeMap::new(),
             doubt: Doubt::Nothing,
             contacts: BTreeMap::new(),
         }
@@ -225,12 +238,7 @@ impl Folder {
     }
 
     fn need(&self, path: &RelPath) -> Need {
-        let theirs: Vec<(DeviceId, Entry)> = self
-            .theirs
-            .iter()
-            .filter(|((at, _), _)| at == path)
-            .map(|((_, device), entry)| (*device, entry.clone()))
-            .collect();
+        let theirs = self.said(path);
         let ours: BTreeSet<ContentHash> = self
             .ours
             .values()
@@ -246,6 +254,7 @@ impl Folder {
             path: path.clone(),
             ours: self.ours.get(path).cloned(),
             elsewhere: self.elsewhere(path, &theirs),
+            moved: self.moved(path),
             theirs,
             held,
         }
@@ -266,6 +275,38 @@ impl Folder {
         } else {
             Elsewhere::Nowhere
         }
+    }
+
+    fn moved(&self, path: &RelPath) -> Option<Moved> {
+        let ours = self.ours.get(path);
+        ours.filter(|row| row.entry.content == Content::Absent)?;
+        let departure = self.departures.get(path)?;
+        Some(Moved {
+            departure: departure.clone(),
+            place: self.place(departure),
+        })
+    }
+
+    fn place(&self, departure: &Departure) -> Option<Place> {
+        let marks = |stamp: DiskStamp| (stamp.file_id, stamp.mtime);
+        let mut rows = self.ours.values();
+        let ours = rows.find(|row| {
+            row.reach == Reach::Everyone
+                && hash_of(&row.entry) == Some(departure.hash)
+                && row.stamp.map(marks) == Some((departure.file_id, departure.mtime))
+        })?;
+        Some(Place {
+            theirs: self.said(&ours.entry.path),
+            ours: ours.clone(),
+        })
+    }
+
+    fn said(&self, path: &RelPath) -> Vec<(DeviceId, Entry)> {
+        self.theirs
+            .iter()
+            .filter(|((at, _), _)| at == path)
+            .map(|((_, device), entry)| (*device, entry.clone()))
+            .collect()
     }
 
     fn totals(&self) -> Totals {
@@ -318,6 +359,7 @@ impl Records for MemoryStore {
                 limit,
             } => {
                 let needs = self.folders.get(&folder).map_or_else(Vec::new, |folder| {
+                    let went = |path: &RelPath| folder.departures.contains_key(path);
                     let paths: BTreeSet<&RelPath> = match of {
                         NeedsOf::Everything | NeedsOf::Directories | NeedsOf::Ours => {
                             folder.needs.iter().collect()
@@ -331,7 +373,9 @@ impl Records for MemoryStore {
                         .into_iter()
                         .filter(|path| Some(*path) > after.as_ref());
                     let needs = later.map(|path| folder.need(path));
-                    needs.filter(|need| is_of(need, of)).collect()
+                    needs
+                        .filter(|need| is_of(need, of) || (of == NeedsOf::Ours && went(&need.path)))
+                        .collect()
                 });
                 let (needs, end) = page(needs, limit);
                 StoreReply::Needs { folder, needs, end }

@@ -4,7 +4,10 @@
 //! rolled-back store can never reuse a counter. Beside the vector an entry names its *author*: the
 //! dot (actor, counter) of the write that made these bytes. A vector may know more than the bytes
 //! descend from, because a device that gave way in a conflict merges vectors; the dot tells whose
-//! bytes they are, and so whether another entry has causally replaced them.
+//! bytes they are, and so whether another entry has causally replaced them; its [`Descent`] tells over
+//! whose bytes they were written.
+
+mod descent;
 
 use std::cmp::Ordering;
 
@@ -13,6 +16,8 @@ use serde::{Deserialize, Serialize};
 use crate::ids::{ContentHash, DeviceId, Incarnation};
 use crate::limits::{SYMLINK_TARGET_BYTES_MAX, VERSION_ACTORS_MAX, VERSION_COUNTER_MAX};
 use crate::rel_path::RelPath;
+
+pub use descent::{Descent, DescentError, RUNS_MAX, Run};
 
 /// One device in one store incarnation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -286,7 +291,7 @@ impl Content {
 pub struct UnixNanos(pub i64);
 
 /// One record of an index: what a device has (or no longer has) at a path.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Entry {
     /// Where.
     pub path: RelPath,
@@ -298,6 +303,8 @@ pub struct Entry {
     pub content: Content,
     /// Modification time of a file; display and tie-breaks for everything else.
     pub mtime: UnixNanos,
+    /// Over whose bytes the author wrote these; none for what is no file.
+    pub descent: Descent,
 }
 
 impl Entry {
@@ -312,7 +319,8 @@ impl Entry {
             Content::Symlink { target } => target.as_str().len() + NUMBER,
             Content::File { .. } => 32 + NUMBER + 1,
         };
-        self.path.as_str().len() + self.version.0.len() * DOT + DOT + content + 4 * NUMBER
+        let history = self.version.0.len() * DOT + DOT + self.descent.runs().len() * 3 * NUMBER;
+        self.path.as_str().len() + history + content + 5 * NUMBER
     }
 }
 

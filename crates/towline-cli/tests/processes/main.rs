@@ -15,6 +15,7 @@ mod process_keyring;
 mod process_kill;
 mod process_limits;
 mod process_modes;
+mod process_moves;
 #[cfg(target_os = "linux")]
 mod process_names;
 mod process_pairing;

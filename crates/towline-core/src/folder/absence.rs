@@ -34,7 +34,12 @@ const NOTED_EVERY: Duration = Duration::from_secs(24 * 3600);
 
 /// Who would bring back what was deleted here; `None` for most steps. A person's delete keeps the time of
 /// what went. One without a time is a step of a plan: a directory has made way for what comes now.
+///
+/// What follows a moved file brings nothing back: it is an edit of what lies here under another name.
 pub(crate) fn revives(need: &Need, planned: &PlannedStep) -> Option<DeviceId> {
+    if planned.follows.is_some() {
+        return None;
+    }
     let row = need.ours.as_ref()?;
     let shall = &planned.step.content;
     let was_deleted = row.entry.content == Content::Absent

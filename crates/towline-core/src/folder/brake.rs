@@ -44,8 +44,13 @@ pub(crate) enum Harm {
 
 /// What a step would take away, and who wrote that it shall; `None` for most.
 pub(crate) fn harm(need: &Need, planned: &PlannedStep) -> Option<(DeviceId, Harm)> {
-    let row = need.ours.as_ref()?;
     let shall = &planned.step.content;
+    if let Some(departure) = &planned.follows {
+        let place = need.moved.as_ref().and_then(|moved| moved.place.as_ref());
+        let is_kept = place.is_some_and(|place| place.ours.entry.content.same_bytes(shall));
+        return (!is_kept).then_some((departure.author.actor.device, Harm::Overwrites));
+    }
+    let row = need.ours.as_ref()?;
     let is_kept = planned.loser.is_some() || row.reach != Reach::Everyone;
     if is_kept || row.entry.content.same_bytes(shall) {
         return None;

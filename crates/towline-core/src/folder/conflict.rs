@@ -79,6 +79,11 @@ pub fn beside_of(copy: &RelPath) -> Option<RelPath> {
     beside(&path, mark, Detail::Short)
 }
 
+/// Whether a path is named as a conflict copy, in the inbox or beside its file.
+pub(crate) fn is_copy(path: &RelPath) -> bool {
+    path.is_in_inbox() || path.file_name().contains(MARK)
+}
+
 /// The same copy in the inbox, named by half of its hash.
 pub fn with_long_digits(copy: &RelPath, hash: ContentHash) -> Option<RelPath> {
     let name = copy.file_name();

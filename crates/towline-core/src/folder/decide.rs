@@ -3,7 +3,7 @@
 //! Each begins where the rows that it asked for are there, and ends in one batch, or in none when
 //! nothing changes.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use towline_wire::entry::Content;
 use towline_wire::ids::DeviceId;
@@ -14,8 +14,9 @@ use crate::clock::Moment;
 use crate::folder::absence::revived_by;
 use crate::folder::brake::{Spent, harm, is_weighed};
 use crate::folder::exchange::{Door, door};
-use crate::folder::gate::Gate;
+use crate::folder::gate::{Eyes, Gate};
 use crate::folder::look::Root;
+use crate::folder::moves;
 use crate::folder::observe::{Departures, Draft, Observed, Sighting, disowned, observe};
 use crate::folder::plan::{
     Action, Phase, Planned, PlannedStep, Wait, footing, given_up, ground, make_room, plan, rooms,
@@ -27,7 +28,7 @@ use crate::folder::verdict::Rest;
 use crate::folder::{Conclusion, Folder, Job, Question, Work};
 use crate::io::{DiskRequest, NetworkRequest, Outcome, Output, PageEnd, ScanId};
 use crate::outbox::Outbox;
-use crate::records::{DiskStamp, Need, OurRow, Reach, StoreOp};
+use crate::records::{Departure, DiskStamp, Need, OurRow, Reach, StoreOp};
 
 impl Folder {
     /// Decides a question whose rows are there.
@@ -135,7 +136,9 @@ impl Folder {
         if !kept.is_empty() || (!drafts.is_empty() && self.totals.needs > 0) {
             self.walk.want();
         }
+        let went = moves::departures(&drafts, rows);
         let mut operations = self.put_rows(drafts);
+        operations.extend(self.put_departures(went));
         operations.extend(self.add_needs(kept));
         operations.extend(self.put_stamps(stamps));
         operations.extend(self.add_needs(vanished));
@@ -189,6 +192,7 @@ impl Folder {
         self.walk.shelve(settled.barred, now);
         self.make_way(&settled.drafts);
         let mut operations = self.put_rows(settled.drafts);
+        operations.extend(self.put_departures(settled.departures));
         operations.extend(self.settle_needs(settled.settled));
         self.persist(now, operations, Vec::new(), Conclusion::Other, outbox);
     }
@@ -319,12 +323,19 @@ impl Folder {
         let needs = self.walk.page(needs, end);
         let planned = plan(&needs, &self.connected, self.us);
         let mut chosen = Vec::with_capacity(planned.len());
+        let mut followed = BTreeSet::new();
+        let eyes = if self.look.is_looking() {
+            Eyes::Looking
+        } else {
+            Eyes::AtRest
+        };
         for (need, planned) in needs.iter().zip(planned) {
             let planned = self.after_hope(now, need, planned);
             let gate = Gate {
                 mode: self.record.settings.mode,
                 rules: &self.rules,
                 brakes: &self.brakes,
+                eyes,
                 absences: &self.absences,
             };
             let revives = revived_by(need, &planned);
@@ -336,12 +347,32 @@ impl Folder {
             }
             let is_chosen = match &mut planned.action {
                 Action::Settled | Action::Adopt { .. } => true,
+                Action::Step(step) if step.follows.is_some() => {
+                    // Two departures may lie at one path, and something may be under way there.
+                    let at = &step.step.path;
+                    let is_free = !self.walk.is_pending(at) && !followed.contains(at);
+                    if !is_free {
+                        self.walk.note_waiting();
+                    }
+                    is_free && self.walk.chooses(step) && self.pays(now, need, step)
+                }
                 Action::Step(step) => self.walk.chooses(step) && self.pays(now, need, step),
+                Action::Wait(Wait::Look) => {
+                    self.look.await_end();
+                    false
+                }
                 Action::Wait(_) => false,
             };
-            if is_chosen {
-                chosen.push(planned);
+            if !is_chosen {
+                continue;
             }
+            if let Action::Step(step) = &planned.action
+                && step.follows.is_some()
+            {
+                planned.path = step.step.path.clone();
+                followed.insert(planned.path.clone());
+            }
+            chosen.push(planned);
         }
         if self.walk.has_met_everything() {
             self.absences.counted();
@@ -516,6 +547,11 @@ impl Folder {
     fn put_stamps(&self, stamps: Vec<(RelPath, DiskStamp)>) -> Option<StoreOp> {
         let folder = self.record.id;
         (!stamps.is_empty()).then_some(StoreOp::PutStamps { folder, stamps })
+    }
+
+    fn put_departures(&self, departures: Vec<Departure>) -> Option<StoreOp> {
+        let folder = self.record.id;
+        (!departures.is_empty()).then_some(StoreOp::PutDepartures { folder, departures })
     }
 
     fn forget_stamps(&self, paths: Vec<RelPath>) -> Option<StoreOp> {

@@ -28,8 +28,17 @@ pub(crate) struct Gate<'a> {
     pub(crate) rules: &'a Rules,
     /// Whose mass changes wait.
     pub(crate) brakes: &'a Brakes,
+    /// Whether somebody is looking at what lies here.
+    pub(crate) eyes: Eyes,
     /// Who is back from a long absence.
     pub(crate) absences: &'a Absences,
+}
+
+/// Whether something in the root is being looked at, or about to be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Eyes {
+    AtRest,
+    Looking,
 }
 
 impl Gate<'_> {
@@ -53,8 +62,22 @@ impl Gate<'_> {
 
     fn reason(self, need: &Need, action: &Action) -> Option<Wait> {
         self.by_mode(need, action)
+            .or_else(|| self.by_look(need, action))
             .or_else(|| self.by_brake(need, action))
             .or_else(|| self.by_absence(need, action))
+    }
+
+    /// A file that went and is not found elsewhere may have been moved all the same, to where nobody has
+    /// looked yet. Before an edit brings it back under its former name, the scan ends.
+    fn by_look(self, need: &Need, action: &Action) -> Option<Wait> {
+        let is_missed = need
+            .moved
+            .as_ref()
+            .is_some_and(|moved| moved.place.is_none());
+        match (action, self.eyes) {
+            (Action::Step(_), Eyes::Looking) if is_missed => Some(Wait::Look),
+            (_, Eyes::Looking | Eyes::AtRest) => None,
+        }
     }
 
     /// A send-only folder changes nothing on this disk for a peer. What lies here already is joined

@@ -70,6 +70,13 @@ enum Steps {
     Beside,
 }
 
+/// Whether somebody waits for the end of the scans that run or are wanted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Awaited {
+    No,
+    Yes,
+}
+
 /// Whether all that a scan has met was judged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Judged {
@@ -109,6 +116,7 @@ pub(crate) struct Look {
     held_back: BTreeSet<HeldBack>,
     last_whole: Judged,
     refused: BTreeMap<RelPath, HeldReason>,
+    awaited: Awaited,
 }
 
 /// What follows when a page was judged.
@@ -135,6 +143,7 @@ impl Look {
             held_back: BTreeSet::new(),
             last_whole: Judged::NotAll,
             refused: BTreeMap::new(),
+            awaited: Awaited::No,
         }
     }
 
@@ -386,6 +395,21 @@ impl Look {
         self.scan
             .as_ref()
             .is_some_and(|scan| scan.breadth == Breadth::Whole)
+    }
+
+    /// Whether something is being looked at, or about to be.
+    pub(crate) fn is_looking(&self) -> bool {
+        self.scan.is_some() || self.wanted != Scope::Nothing
+    }
+
+    /// Somebody waits until a scan has ended.
+    pub(crate) const fn await_end(&mut self) {
+        self.awaited = Awaited::Yes;
+    }
+
+    /// Whether somebody has waited for a scan that has ended.
+    pub(crate) const fn take_awaited(&mut self) -> Awaited {
+        std::mem::replace(&mut self.awaited, Awaited::No)
     }
 
     pub(crate) const fn rescan_at(&self) -> Option<Moment> {

@@ -19,7 +19,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use towline_wire::entry::{Actor, Content, Dot, Entry};
+use towline_wire::entry::{Actor, Content, Descent, Dot, Entry};
 use towline_wire::ids::Sequence;
 use towline_wire::rel_path::RelPath;
 
@@ -265,6 +265,7 @@ pub(crate) fn with_reach(draft: Draft, reach: Reach, row: Option<&OurRow>, us: A
     let entry = Entry {
         version: row.map(|row| row.entry.version.clone()).unwrap_or_default(),
         author: row.map_or(nothing, |row| row.entry.author),
+        descent: Descent::none(),
         ..draft.entry
     };
     Draft {
@@ -274,10 +275,11 @@ pub(crate) fn with_reach(draft: Draft, reach: Reach, row: Option<&OurRow>, us: A
     }
 }
 
-/// Our write of what was found, on top of the row's history.
+/// Our write of what was found, on top of the row's history, and over the bytes that lay there.
 pub(crate) fn edited(found: Found, row: Option<&OurRow>, us: Actor) -> Draft {
     let mut version = row.map(|row| row.entry.version.clone()).unwrap_or_default();
     let author = version.bump(us);
+    let descent = row.map_or_else(Descent::none, |row| written_over(row, &found.content));
     let Found {
         path,
         content,
@@ -291,19 +293,33 @@ pub(crate) fn edited(found: Found, row: Option<&OurRow>, us: Actor) -> Draft {
             author,
             content,
             mtime,
+            descent,
         },
         stamp: Some(stamp),
         reach: Reach::Everyone,
     }
 }
 
+/// From which writes a file comes that was found where this row's was. What was told to nobody is no write,
+/// and what went unseen for a while may have been anything meanwhile.
+fn written_over(row: &OurRow, content: &Content) -> Descent {
+    let is_file = |content: &Content| matches!(content, Content::File { .. });
+    let is_edit = is_file(&row.entry.content) && is_file(content);
+    if is_edit && row.reach == Reach::Everyone && !row.is_unseen() {
+        row.entry.descent.through(row.entry.author)
+    } else {
+        Descent::none()
+    }
+}
+
 /// Rows that a rolled-back store cannot rely on, as writes of the present actor. What nobody was told of
-/// bears no count of ours.
+/// bears no count of ours. Counts of the life before may name two writes, so the descent goes.
 pub(crate) fn disowned<'a>(rows: impl Iterator<Item = &'a OurRow>, us: Actor) -> Vec<Draft> {
     let told = rows.filter(|row| row.reach == Reach::Everyone);
     told.map(|row| {
         let mut entry = row.entry.clone();
         entry.author = entry.version.bump(us);
+        entry.descent = Descent::none();
         Draft {
             entry,
             stamp: row.stamp,
@@ -321,6 +337,7 @@ fn deleted(row: &OurRow, us: Actor, mode: Mode) -> Draft {
         version,
         author,
         content: Content::Absent,
+        descent: Descent::none(),
         ..row.entry.clone()
     };
     let reach = reach_of(mode, Some(row), &entry.content);

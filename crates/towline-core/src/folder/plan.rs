@@ -6,21 +6,22 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use towline_wire::entry::{Actor, Content, Entry, UnixNanos, VersionVector};
+use towline_wire::entry::{Actor, Content, Descent, Entry, UnixNanos, VersionVector};
 use towline_wire::ids::{DeviceId, Sequence};
 use towline_wire::limits::VERSION_ACTORS_MAX;
 use towline_wire::rel_path::RelPath;
 
 use crate::folder::conflict::conflict_paths;
 use crate::folder::exchange::WRITES_MAX;
+use crate::folder::moves::follow;
 use crate::folder::verdict::{Fate, Judgement, Rest, fate, judge};
 use crate::io::{Expected, Step};
-use crate::records::{ConflictPlace, DiskStamp, Need, OurRow, Reach};
+use crate::records::{ConflictPlace, Departure, DiskStamp, Need, OurRow, Reach};
 
 /// What is to be done at one path.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Planned {
-    /// Which path.
+    /// Which path. A step that follows a moved file lies at another one.
     pub path: RelPath,
     /// What to do there.
     pub action: Action,
@@ -28,6 +29,10 @@ pub struct Planned {
 
 /// What is to be done at a path.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "a plan has a thousand of them and lives for one batch"
+)]
 pub enum Action {
     /// Nothing, until a row changes: off the list of needs.
     Settled,
@@ -63,6 +68,8 @@ pub struct PlannedStep {
     pub rest: Rest,
     /// Whose budget of the mass change brake it has used.
     pub spent: Option<DeviceId>,
+    /// The departure that this follows: what it will be when the step is done.
+    pub follows: Option<Departure>,
 }
 
 /// Which pass of the walk carries a step out; passes go in this order.
@@ -110,6 +117,8 @@ pub enum Wait {
     Local,
     /// It belongs to a mass change, which a person decides.
     Brake,
+    /// What went from there may have been moved; the scan that runs will tell.
+    Look,
     /// The disk has lost what lay here, and nobody has said yet that they have it.
     Spoiled,
     /// A device that was away for long would bring back what was deleted here, which a person decides.
@@ -171,6 +180,7 @@ fn giving_way(row: &OurRow, need: &Need, connected: &BTreeSet<DeviceId>) -> Acti
     let gone = |rest| {
         let gone = Entry {
             content: Content::Absent,
+            descent: Descent::none(),
             ..row.entry.clone()
         };
         step(Some(row), gone, rest, None, BTreeSet::new()).of_reach(Reach::Yields)
@@ -292,7 +302,12 @@ fn theirs_alone(row: &OurRow, need: &Need) -> Option<(Entry, Rest)> {
 }
 
 /// Whether nobody who is connected has the bytes that shall lie here, nor this device.
-fn lacks_bytes(need: &Need, lies: &Content, shall: &Content, sources: &BTreeSet<DeviceId>) -> bool {
+pub(crate) fn lacks_bytes(
+    need: &Need,
+    lies: &Content,
+    shall: &Content,
+    sources: &BTreeSet<DeviceId>,
+) -> bool {
     matches!(shall, Content::File { .. })
         && sources.is_empty()
         && !lies.same_bytes(shall)
@@ -309,6 +324,9 @@ fn shared(need: &Need, connected: &BTreeSet<DeviceId>, us: Actor) -> Action {
     let theirs = need.theirs.iter().map(|(_, entry)| entry);
     if need.theirs.is_empty() {
         return Action::Settled;
+    }
+    if let Some(action) = follow(need, connected, us) {
+        return action;
     }
     let Some(judgement) = judge(ours.map(|row| &row.entry), theirs) else {
         return Action::Settled;
@@ -452,7 +470,11 @@ pub(crate) fn is_on_disk(ours: Option<&OurRow>, becomes: &Entry) -> bool {
     }
 }
 
-fn sources(need: &Need, content: &Content, connected: &BTreeSet<DeviceId>) -> BTreeSet<DeviceId> {
+pub(crate) fn sources(
+    need: &Need,
+    content: &Content,
+    connected: &BTreeSet<DeviceId>,
+) -> BTreeSet<DeviceId> {
     match content {
         Content::Absent | Content::Directory | Content::Symlink { .. } => BTreeSet::new(),
         Content::File { .. } => need
@@ -485,10 +507,11 @@ pub(crate) fn written(
         author,
         content,
         mtime: UnixNanos::default(),
+        descent: Descent::none(),
     }
 }
 
-fn step(
+pub(crate) fn step(
     ours: Option<&OurRow>,
     becomes: Entry,
     rest: Rest,
@@ -520,6 +543,7 @@ fn step(
         loser,
         rest,
         spent: None,
+        follows: None,
     }))
 }
 
@@ -528,6 +552,17 @@ impl Action {
     fn of_reach(self, reach: Reach) -> Self {
         match self {
             Self::Step(step) => Self::Step(Box::new(PlannedStep { reach, ..*step })),
+            other @ (Self::Settled | Self::Adopt { .. } | Self::Wait(_)) => other,
+        }
+    }
+
+    /// The same, as a step that follows a departure.
+    pub(crate) fn following(self, departure: Departure) -> Self {
+        match self {
+            Self::Step(step) => Self::Step(Box::new(PlannedStep {
+                follows: Some(departure),
+                ..*step
+            })),
             other @ (Self::Settled | Self::Adopt { .. } | Self::Wait(_)) => other,
         }
     }

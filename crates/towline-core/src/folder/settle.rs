@@ -8,15 +8,16 @@
 
 use std::collections::BTreeMap;
 
-use towline_wire::entry::{Actor, Entry};
+use towline_wire::entry::{Actor, Descent, Entry};
 use towline_wire::rel_path::RelPath;
 
 use crate::folder::conflict::conflict_paths;
+use crate::folder::moves::arrived;
 use crate::folder::observe::{Draft, edited, with_reach};
 use crate::folder::plan::PlannedStep;
 use crate::folder::verdict::Rest;
 use crate::io::{Found, HeldReason, Outcome};
-use crate::records::{ConflictPlace, DiskStamp, OurRow, Reach};
+use crate::records::{ConflictPlace, Departure, DiskStamp, OurRow, Reach};
 
 /// What has come in since a step was planned.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -90,6 +91,8 @@ pub(crate) struct Settled {
     pub(crate) barred: Vec<RelPath>,
     /// Paths where something else lies than we know.
     pub(crate) unseen: Vec<RelPath>,
+    /// What went and was followed.
+    pub(crate) departures: Vec<Departure>,
     /// Paths that this disk refuses.
     pub(crate) refused: Vec<(RelPath, HeldReason)>,
 }
@@ -105,6 +108,10 @@ pub(crate) fn settle(ended: Vec<Ended>, rows: &BTreeMap<RelPath, OurRow>, us: Ac
     } in ended
     {
         let path = planned.step.path.clone();
+        let followed = planned.follows.as_ref();
+        settled
+            .departures
+            .extend(followed.and_then(|departure| arrived(departure, &outcome)));
         match outcome {
             Outcome::Done { stamp, kept } => {
                 if let Some(kept) = kept {
@@ -177,6 +184,7 @@ fn overtaken(becomes: Entry, stamp: Option<DiskStamp>, row: Option<&OurRow>, us:
     let mut entry = becomes;
     entry.version = row.map(|row| row.entry.version.clone()).unwrap_or_default();
     entry.author = entry.version.bump(us);
+    entry.descent = Descent::none();
     // What was kept from peers is not told because a step met it; the plan sees that it is theirs.
     let reach = row.map_or(Reach::Everyone, |row| match row.reach {
         Reach::Everyone | Reach::Spoiled => Reach::Everyone,

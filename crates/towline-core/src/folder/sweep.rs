@@ -10,7 +10,7 @@
 //! again; the others show what is left, and a person asks once more. *Undo* is an override of what a mass
 //! change would take away here, and nothing else; *bury* is one of what a device would bring back.
 
-use towline_wire::entry::{Actor, Content, Entry, UnixNanos};
+use towline_wire::entry::{Actor, Content, Descent, Entry, UnixNanos};
 use towline_wire::ids::DeviceId;
 
 use crate::folder::absence::revives;
@@ -145,6 +145,7 @@ fn telling(need: &Need, us: Actor) -> Option<Draft> {
     let row = need.ours.as_ref()?;
     let mut draft = with_reach(row, Reach::Everyone);
     draft.entry.author = draft.entry.version.bump(us);
+    draft.entry.descent = Descent::none();
     row.reach.is_local(&row.entry.content).then_some(draft)
 }
 

@@ -16,7 +16,7 @@
 
 use std::cmp::Ordering;
 
-use towline_wire::entry::{Causality, Content, Dot, Entry, VersionVector};
+use towline_wire::entry::{Causality, Content, Descent, Dot, Entry, VersionVector};
 
 /// How two records of one path relate, seen from the left one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -174,6 +174,7 @@ fn nothing_stands<'a, I: Iterator<Item = &'a Entry>>(all: &impl Fn() -> I) -> Op
         author,
         content: Content::Absent,
         mtime,
+        descent: Descent::none(),
     })
 }
 
@@ -265,7 +266,8 @@ fn bytes(content: &Content) -> &[u8] {
     }
 }
 
-/// Joins what is beside the bytes: executable if either is, the later mtime, the larger author.
+/// Joins what is beside the bytes: executable if either is, the later mtime, the larger author with its
+/// descent.
 /// Commutes and is idempotent, so all devices end with the same.
 fn join_metadata(entry: &mut Entry, twin: &Entry) {
     if let (
@@ -278,5 +280,9 @@ fn join_metadata(entry: &mut Entry, twin: &Entry) {
         *executable |= *twin;
     }
     entry.mtime = entry.mtime.max(twin.mtime);
-    entry.author = entry.author.max(twin.author);
+    let by_twin = (twin.author, &twin.descent);
+    if by_twin > (entry.author, &entry.descent) {
+        entry.author = twin.author;
+        entry.descent = twin.descent.clone();
+    }
 }

@@ -5,7 +5,7 @@ pub(crate) mod world;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use towline_wire::entry::{Content, Dot, Entry, UnixNanos, VersionVector};
+use towline_wire::entry::{Content, Descent, Dot, Entry, UnixNanos, VersionVector};
 use towline_wire::ids::{Incarnation, Sequence};
 use towline_wire::limits::VERSION_COUNTER_MAX;
 use towline_wire::peer::IndexPage;
@@ -556,6 +556,7 @@ fn a_gap_a_lie_and_a_flood_close_the_link() {
         author,
         content: file("lie"),
         mtime: UnixNanos(0),
+        descent: Descent::none(),
     };
     let first = Dot {
         actor: actor(1),

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use proptest::prelude::*;
-use towline_wire::entry::{Content, Dot, Entry, UnixNanos, VersionVector};
+use towline_wire::entry::{Content, Descent, Dot, Entry, UnixNanos, VersionVector};
 use towline_wire::ids::Sequence;
 use towline_wire::limits::{PATH_BYTES_MAX, PATH_COMPONENT_BYTES_MAX};
 use towline_wire::rel_path::RelPath;
@@ -38,6 +38,7 @@ fn entry(at: &str, by: u8, writes: &[(u8, u64)], content: Content, mtime: i64) -
         author,
         content,
         mtime: UnixNanos(mtime),
+        descent: Descent::none(),
     }
 }
 
@@ -72,6 +73,7 @@ fn need(ours: Option<Entry>, theirs: &[(u8, Entry)]) -> Need {
         theirs,
         held: BTreeSet::new(),
         elsewhere: Elsewhere::Nowhere,
+        moved: None,
     }
 }
 
@@ -599,6 +601,7 @@ impl Model {
                     author,
                     content,
                     mtime,
+                    descent: Descent::none(),
                 });
             }
             Act::Hear(at, of) => {

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use towline_wire::entry::{Actor, Content, Entry, UnixNanos, VersionVector};
+use towline_wire::entry::{Actor, Content, Descent, Entry, UnixNanos, VersionVector};
 use towline_wire::ids::{ContentHash, DeviceId, FolderId, Incarnation, Sequence};
 use towline_wire::pairing::CompareString;
 use towline_wire::peer::{Control, FolderStatement, Hello};
@@ -273,6 +273,7 @@ fn old_row(at: &str, sequence: u64, content: Content, actor: Actor) -> OurRow {
             author,
             content,
             mtime: UnixNanos(1),
+            descent: Descent::none(),
         },
         sequence: Sequence(sequence),
         stamp: Some(found(at).stamp),

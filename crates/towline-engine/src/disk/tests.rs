@@ -24,7 +24,7 @@ use std::sync::{Arc, Mutex};
 
 use towline_core::io::{Expected, Found, Outcome, PageEnd, RootFault, ScanScope, Step};
 use towline_core::records::{DiskStamp, Doubt, OurRow, Reach, RootPath};
-use towline_wire::entry::{Actor, Content, Dot, Entry, UnixNanos, VersionVector};
+use towline_wire::entry::{Actor, Content, Descent, Dot, Entry, UnixNanos, VersionVector};
 use towline_wire::ids::{ContentHash, DeviceId, FolderId, Incarnation, Sequence};
 use towline_wire::rel_path::RelPath;
 
@@ -224,6 +224,7 @@ fn row_of(found: &Found) -> OurRow {
         author,
         content: found.content.clone(),
         mtime: found.mtime,
+        descent: Descent::none(),
     };
     OurRow {
         entry,

@@ -88,7 +88,7 @@ fn is_same(one: &Content, other: &Content) -> bool {
 #[cfg(test)]
 mod tests {
     use towline_core::records::{OurRow, Reach};
-    use towline_wire::entry::{Actor, Dot, VersionVector};
+    use towline_wire::entry::{Actor, Descent, Dot, VersionVector};
     use towline_wire::ids::{ContentHash, DeviceId, Incarnation, Sequence};
 
     use super::*;
@@ -104,6 +104,7 @@ mod tests {
             author: Dot { actor, counter: 1 },
             content,
             mtime: UnixNanos(5_000_000),
+            descent: Descent::none(),
         }
     }
 

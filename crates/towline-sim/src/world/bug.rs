@@ -10,7 +10,7 @@ use std::time::Duration;
 use towline_core::device::{Birth, Device};
 use towline_core::io::{DiskEvent, Input, NetworkEvent, Outcome, StoreReply, StoreRequest};
 use towline_core::records::{Elsewhere, OurRow, StoreOp};
-use towline_wire::entry::{Content, Entry, UnixNanos};
+use towline_wire::entry::{Content, Descent, Entry, RUNS_MAX, Run, UnixNanos};
 use towline_wire::ids::{DeviceId, Sequence};
 use towline_wire::peer::{Control, FolderStatement, IndexPage};
 use towline_wire::rel_path::RelPath;
@@ -78,6 +78,12 @@ impl World {
                 }
             }
             (Mutation::DeleteForgotten, Input::Store(reply)) => hide_tombstones(reply),
+            (Mutation::EditDropped, Input::Store(reply)) => pretend_followed(reply),
+            (Mutation::DescentInvented, Input::Store(StoreReply::Needs { needs, .. })) => {
+                let moved = needs.iter_mut().filter(|need| need.moved.is_some());
+                let theirs = moved.flat_map(|need| &mut need.theirs);
+                theirs.for_each(|(_, entry)| invent_descent(entry));
+            }
             (Mutation::MoveInvented, Input::Store(StoreReply::Needs { needs, .. })) => {
                 for need in needs {
                     need.elsewhere = Elsewhere::Stays;
@@ -176,6 +182,7 @@ impl World {
                 StoreOp::PutDeviceName(_)
                 | StoreOp::PutDeviceSettings(_)
                 | StoreOp::PutBrakes { .. }
+                | StoreOp::PutDepartures { .. }
                 | StoreOp::PutContacts { .. }
                 | StoreOp::AddNeeds { .. }
                 | StoreOp::RenewNeeds { .. }
@@ -333,5 +340,37 @@ fn forget_counter(entry: &mut Entry) {
     if let Ok(version) = counters.try_into() {
         entry.version = version;
         entry.author.counter -= 1;
+    }
+}
+
+/// The bytes of a file seem to come from all writes that its history knows.
+fn invent_descent(entry: &mut Entry) {
+    if !matches!(entry.content, Content::File { .. }) {
+        return;
+    }
+    let run = |(actor, last)| Run {
+        actor,
+        first: 1,
+        last,
+    };
+    let runs = entry.version.iter().map(run).take(RUNS_MAX).collect();
+    if let Ok(descent) = Descent::of_history(runs, &entry.version) {
+        entry.descent = descent;
+    }
+}
+
+/// Wherever a file was moved, it seems to hold already what a peer has under its former name.
+fn pretend_followed(reply: &mut StoreReply) {
+    let StoreReply::Needs { needs, .. } = reply else {
+        return;
+    };
+    for need in needs {
+        let place = need.moved.as_mut().and_then(|moved| moved.place.as_mut());
+        let mut theirs = need.theirs.iter().map(|(_, entry)| entry);
+        let edit = theirs.find(|entry| matches!(entry.content, Content::File { .. }));
+        if let (Some(place), Some(edit)) = (place, edit) {
+            place.ours.entry.content = edit.content.clone();
+            place.ours.entry.mtime = edit.mtime;
+        }
     }
 }

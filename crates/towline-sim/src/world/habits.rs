@@ -130,6 +130,9 @@ const ROUNDS_OF_YES: usize = 12;
 /// way on a device.
 const ONE_WAY_PERCENT: usize = 35;
 
+/// Worlds in a hundred, of those in which it may be, in which a file is moved at the end.
+const MOVES_PERCENT: usize = 40;
+
 impl Habits {
     pub(super) fn of(seed: u64) -> Self {
         let mut dice = Dice::new(seed ^ HABITS);
@@ -233,6 +236,12 @@ impl World {
     /// Whether what the person at a seat does is for that seat alone.
     pub(super) fn keeps_to_itself(&self, seat: usize) -> bool {
         self.habits.mode_of(seat) == Mode::ReceiveOnly
+    }
+
+    /// Whether files may be moved at the end: where every device goes both ways and nothing waits for a yes.
+    pub(super) fn may_move(&mut self) -> bool {
+        let plain = self.habits.one_way == OneWay::Nowhere && self.habits.brakes == Brakes::Loose;
+        plain && self.habits.dice.chance(MOVES_PERCENT)
     }
 
     /// Whether a person has made all others follow, so that what they wrote is gone with good reason.

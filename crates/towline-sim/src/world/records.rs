@@ -19,6 +19,7 @@ impl World {
                 | StoreOp::ForgetPeerRows { .. }
                 | StoreOp::AddNeeds { .. }
                 | StoreOp::PutBrakes { .. }
+                | StoreOp::PutDepartures { .. }
                 | StoreOp::SettleNeeds { .. }
                 | StoreOp::RenewNeeds { .. }
                 | StoreOp::ForgetStamps { .. } => true,

@@ -3,6 +3,8 @@
 use std::time::Duration;
 
 use towline_core::command::Command;
+use towline_wire::entry::Content;
+use towline_wire::rel_path::RelPath;
 
 use super::person::Mood;
 use super::{Work, World};
@@ -25,6 +27,17 @@ const BACK_WITHIN: Duration = Duration::from_secs(5);
 /// worlds that need half a dozen tries, each pause between them twice the one before.
 const HELD_AGAIN_WITHIN: Duration = Duration::from_secs(6 * 60);
 
+/// Who moves a file and who writes to it at the same time, and how they meet.
+#[derive(Debug, Clone, Copy)]
+struct Meeting {
+    mover: usize,
+    writer: usize,
+    /// Who knows both, where they meet through somebody else.
+    between: Option<usize>,
+    /// Whose change is heard of first there.
+    first: usize,
+}
+
 impl World {
     pub(super) fn come_to_rest(&mut self) {
         self.people.mood = Mood::Quiet;
@@ -46,6 +59,112 @@ impl World {
         if self.violations.is_empty() && self.holds() {
             self.come_back();
         }
+        if self.violations.is_empty() && self.may_move() {
+            self.edit_follows_rename();
+        }
+    }
+
+    /// All devices are off. A file is renamed on one and written to on another; when both are on again, and
+    /// nobody else but perhaps one that knows both, the edit lies under the new name on all of them, and
+    /// nothing under the old one.
+    fn edit_follows_rename(&mut self) {
+        let Some(meeting) = self.choose_meeting() else {
+            return;
+        };
+        let Some((from, to)) = self.choose_move(meeting) else {
+            return;
+        };
+        let Meeting { mover, writer, .. } = meeting;
+        for seat in 0..self.seats.len() {
+            self.crash(seat);
+        }
+        self.rename(mover, &from, &to);
+        self.write(writer, &from);
+        let lies = |world: &Self, seat: usize, path: &RelPath| {
+            let node = world.seat(seat).tree.get(path);
+            node.map(|node| node.kind.content())
+        };
+        let written = lies(self, writer, &from);
+        self.pass(Duration::from_secs(1));
+        if let Some(between) = meeting.between {
+            self.start(between);
+            self.start(meeting.first);
+            let has_heard = |world: &mut Self| {
+                let heard = lies(world, between, &from) == lies(world, meeting.first, &from);
+                heard && lies(world, between, &to) == lies(world, meeting.first, &to)
+            };
+            self.pass_until(REST_WITHIN, has_heard);
+        }
+        for seat in [mover, writer] {
+            if meeting.between.is_none() || seat != meeting.first {
+                self.start(seat);
+            }
+        }
+        let there: Vec<usize> = [mover, writer].into_iter().chain(meeting.between).collect();
+        let is_there = |world: &mut Self| {
+            there.iter().all(|seat| {
+                lies(world, *seat, &to) == written && lies(world, *seat, &from).is_none()
+            })
+        };
+        if !self.pass_until(REST_WITHIN, is_there) {
+            let what = format!("{from} was moved to {to} and written to: {meeting:?}");
+            return self.violate(Rule::EditFollows, what);
+        }
+        for seat in (0..self.seats.len()).filter(|seat| !there.contains(seat)) {
+            self.start(seat);
+        }
+        if self.rests() {
+            self.holds();
+        }
+    }
+
+    /// Two devices that share the folder with each other, or both with a third one.
+    fn choose_meeting(&mut self) -> Option<Meeting> {
+        if oracle::something_is_held_back(self) {
+            return None;
+        }
+        let shared: Vec<_> = self.edges.iter().filter(|edge| edge.is_shared()).collect();
+        let mut meetings = Vec::new();
+        for (mover, other) in shared.iter().flat_map(|edge| edge.both_ways()) {
+            meetings.push(Meeting {
+                mover,
+                writer: other,
+                between: None,
+                first: mover,
+            });
+            let beyond = shared.iter().filter_map(|edge| edge.from(other));
+            for writer in beyond.filter(|writer| *writer != mover) {
+                meetings.extend([mover, writer].map(|first| Meeting {
+                    mover,
+                    writer,
+                    between: Some(other),
+                    first,
+                }));
+            }
+        }
+        self.dice.pick(&meetings).copied()
+    }
+
+    /// A file that all who meet have, and a name that is free on all.
+    fn choose_move(&mut self, meeting: Meeting) -> Option<(RelPath, RelPath)> {
+        let others = std::iter::once(meeting.writer).chain(meeting.between);
+        let is_everywhere = |path: &RelPath| {
+            let mut others = others.clone();
+            others.all(|seat| self.seat(seat).tree.get(path).is_some())
+        };
+        let files: Vec<RelPath> = self
+            .seat(meeting.mover)
+            .tree
+            .iter()
+            .filter(|(path, node)| !node.is_directory() && !path.is_in_inbox())
+            .filter(|(_, node)| matches!(node.kind.content(), Content::File { .. }))
+            .filter(|(path, _)| is_everywhere(path))
+            .map(|(path, _)| path.clone())
+            .collect();
+        let from = self.dice.pick(&files)?.clone();
+        let to = from.with_file_name("moved at the end").ok()?;
+        let is_free = self.seats.iter().all(|seat| seat.tree.get(&to).is_none());
+        is_free.then_some((from, to))
     }
 
     /// Whether the oracle finds nothing.

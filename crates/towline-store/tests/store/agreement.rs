@@ -8,17 +8,19 @@ use proptest::prelude::*;
 use proptest::sample::select;
 use towline_core::folder::rules::RulesMark;
 use towline_core::io::{BatchId, IndexOf, NeedsOf, StoreReply, StoreRequest};
-use towline_core::records::{BrakeRecord, Braking, Contact, Doubt, OurRow, Reach, StoreOp};
+use towline_core::records::{
+    BrakeRecord, Braking, Contact, Departure, Doubt, OurRow, Reach, StoreOp,
+};
 use towline_store::memory::MemoryStore;
 use towline_store::{Conflict, Opened, Records, Store};
-use towline_wire::entry::{Content, Entry, UnixNanos};
+use towline_wire::entry::{Content, Descent, Entry, Run, UnixNanos};
 use towline_wire::ids::{DeviceId, FolderId, Incarnation, Sequence};
 use towline_wire::limits::VERSION_COUNTER_MAX;
 use towline_wire::rel_path::RelPath;
 
 use crate::sample::{
-    FRESH, bytes, device, entry, folder, folder_record, hash, new_store, our, path, peer_record,
-    stamp, symlink,
+    FRESH, bytes, departure, device, entry, folder, folder_record, hash, new_store, our, path,
+    peer_record, stamp, symlink,
 };
 
 #[derive(Debug, Clone)]
@@ -272,6 +274,10 @@ fn op() -> impl Strategy<Value = StoreOp> {
             let record = BrakeRecord { braking: Braking::Engaged, carried };
             StoreOp::PutBrakes { folder, brakes: vec![(device, record)] }
         }),
+        2 => (folders(), vec((paths(), 0_u8..4, 0_u64..50), 0..4)).prop_map(|(folder, went)| {
+            let departures: Vec<Departure> = went.into_iter().map(|(path, hash, mark)| departure(path.as_str(), hash, mark)).collect();
+            StoreOp::PutDepartures { folder, departures }
+        }),
         1 => (folders(), devices()).prop_map(|(folder, device)| {
             StoreOp::PutContacts { folder, contacts: vec![(device, Contact::default())] }
         }),
@@ -299,8 +305,17 @@ fn entries() -> impl Strategy<Value = Entry> {
         (0_u8..4, prop_oneof![0_u64..9, Just(u64::MAX)])
             .prop_map(|(number, size)| bytes(number, size)),
     ];
-    (paths(), versions, contents)
-        .prop_map(|(path, version, content)| entry(path.as_str(), &version, content))
+    (paths(), versions, contents, 0_usize..3).prop_map(|(path, version, content, runs)| {
+        let entry = entry(path.as_str(), &version, content);
+        let run = |(actor, last)| Run {
+            actor,
+            first: 1,
+            last,
+        };
+        let runs = entry.version.iter().map(run).take(runs).collect();
+        let descent = Descent::of_history(runs, &entry.version).unwrap();
+        Entry { descent, ..entry }
+    })
 }
 
 fn paths() -> impl Strategy<Value = RelPath> {

@@ -5,10 +5,13 @@ use std::collections::BTreeSet;
 use tempfile::TempDir;
 use towline_core::io::{BatchId, StoreReply, StoreRequest};
 use towline_core::records::{
-    DiskStamp, FolderRecord, OurRow, PeerRecord, Reach, RootPath, StoreOp, Totals, Verification,
+    Departure, DiskStamp, FolderRecord, OurRow, PeerRecord, Reach, RootPath, StoreOp, Totals,
+    Verification,
 };
 use towline_store::{Opened, Records, Store};
-use towline_wire::entry::{Actor, Content, Dot, Entry, SymlinkTarget, UnixNanos, VersionVector};
+use towline_wire::entry::{
+    Actor, Content, Descent, Dot, Entry, SymlinkTarget, UnixNanos, VersionVector,
+};
 use towline_wire::ids::{ContentHash, DeviceId, FolderId, Incarnation, Sequence};
 use towline_wire::rel_path::RelPath;
 
@@ -52,6 +55,7 @@ pub(crate) fn entry(at: &str, counters: &[(u8, u64)], content: Content) -> Entry
         },
         content,
         mtime: UnixNanos(-1_000_000_007),
+        descent: Descent::none(),
     }
 }
 
@@ -86,6 +90,22 @@ pub(crate) fn our(entry: Entry, sequence: u64) -> OurRow {
         sequence: Sequence(sequence),
         stamp,
         reach: Reach::Everyone,
+    }
+}
+
+/// A file with these bytes that went when it had the marks of [`stamp`].
+pub(crate) fn departure(from: &str, bytes: u8, mark: u64) -> Departure {
+    let stamp = stamp(mark);
+    Departure {
+        path: path(from),
+        author: Dot {
+            actor: actor(1),
+            counter: 1,
+        },
+        hash: hash(bytes),
+        file_id: stamp.file_id,
+        mtime: stamp.mtime,
+        followed: 3,
     }
 }
 

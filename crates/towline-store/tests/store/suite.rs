@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use towline_core::io::{IndexOf, NeedsOf, PageEnd, StoreReply, StoreRequest};
 use towline_core::records::{
-    BrakeRecord, Braking, Contact, DeviceSettings, Elsewhere, Need, OurRow, Presence, Reach,
-    Restored, StoreOp, Totals,
+    BrakeRecord, Braking, Contact, DeviceSettings, Elsewhere, Moved, Need, OurRow, Place, Presence,
+    Reach, Restored, StoreOp, Totals,
 };
 use towline_store::Records;
 use towline_store::memory::MemoryStore;
@@ -15,8 +15,8 @@ use towline_wire::ids::{Incarnation, Sequence};
 use towline_wire::limits::VERSION_COUNTER_MAX;
 
 use crate::sample::{
-    FRESH, bytes, device, entry, folder, folder_record, hash, new_store, our, path, peer_record,
-    persist, put_ours, put_theirs, stamp, symlink,
+    FRESH, bytes, departure, device, entry, folder, folder_record, hash, new_store, our, path,
+    peer_record, persist, put_ours, put_theirs, stamp, symlink,
 };
 
 /// Holds both stores to a rule.
@@ -320,6 +320,7 @@ fn what_a_peer_says_is_needed_unless_it_is_exactly_ours() {
         let (page, end) = needs(store, None, 10);
         let file = Need {
             elsewhere: Elsewhere::Nowhere,
+            moved: None,
             path: path("a/file"),
             ours: Some(kept[1].clone()),
             theirs: vec![(device(4), newer)],
@@ -327,6 +328,7 @@ fn what_a_peer_says_is_needed_unless_it_is_exactly_ours() {
         };
         let tombstone = Need {
             elsewhere: Elsewhere::Nowhere,
+            moved: None,
             path: path("b"),
             ours: None,
             theirs: vec![(device(4), never_known)],
@@ -686,6 +688,50 @@ fn what_is_kept_of_the_brake_comes_back_and_goes_with_its_folder() {
         persist(store, vec![StoreOp::RemoveFolder(folder(1))]);
         share(store);
         assert!(store.restored().unwrap().folders[0].brakes.is_empty());
+    });
+}
+
+#[test]
+fn what_went_is_found_where_its_file_lies_now() {
+    every_store(|store| {
+        share(store);
+        let gone = our(entry("from", &[(1, 2)], Content::Absent), 2);
+        let there = our(entry("to", &[(1, 3)], bytes(1, 7)), 3);
+        let theirs = entry("from", &[(1, 1), (2, 1)], bytes(2, 8));
+        let went = StoreOp::PutDepartures {
+            folder: folder(1),
+            departures: vec![departure("from", 1, 3)],
+        };
+        persist(
+            store,
+            vec![put_ours(vec![gone.clone(), there.clone()]), went],
+        );
+        persist(store, vec![put_theirs(4, 40, 1, vec![theirs.clone()])]);
+        let moved = |store: &mut dyn Records| needs(store, None, 10).0[0].moved.clone();
+        let place = |theirs| Place {
+            ours: there.clone(),
+            theirs,
+        };
+        let expected = Moved {
+            departure: departure("from", 1, 3),
+            place: Some(place(Vec::new())),
+        };
+        assert_eq!(moved(store), Some(expected));
+
+        let said = entry("to", &[(2, 1)], bytes(2, 8));
+        persist(store, vec![put_theirs(4, 40, 2, vec![said.clone()])]);
+        let found = moved(store).unwrap().place;
+        assert_eq!(found, Some(place(vec![(device(4), said)])));
+
+        let changed = our(entry("to", &[(1, 4)], bytes(3, 7)), 4);
+        persist(store, vec![put_ours(vec![changed])]);
+        assert_eq!(moved(store).unwrap().place, None, "it is another file now");
+
+        let back = our(entry("from", &[(1, 5)], bytes(1, 7)), 5);
+        let again = our(entry("from", &[(1, 6)], Content::Absent), 6);
+        persist(store, vec![put_ours(vec![back])]);
+        persist(store, vec![put_ours(vec![again])]);
+        assert_eq!(moved(store), None, "it lay there again");
     });
 }
 

@@ -1,7 +1,7 @@
 //! How the entries of an index page are written: what many of them share is said once.
 //!
-//! Each entry is told by how it differs from those before it in the same page. Its history (vector
-//! and author) is a reference to an equal one, or follows; so is each actor of it. Its path shares a
+//! Each entry is told by how it differs from those before it in the same page. Its history (vector,
+//! author and descent) is a reference to an equal one, or follows; so is each actor of it. Its path shares a
 //! head and a tail with the path before, its time is the distance from the last time of the same kind.
 //! Entries of one rename, or of one copied tree, cost little more than their hashes.
 //!
@@ -14,7 +14,9 @@ use std::collections::BTreeMap;
 use serde::de::{Error, Visitor};
 use serde::{Deserializer, Serializer};
 
-use crate::entry::{Actor, Content, Dot, Entry, SymlinkTarget, UnixNanos, VersionVector};
+use crate::entry::{
+    Actor, Content, Descent, Dot, Entry, RUNS_MAX, Run, SymlinkTarget, UnixNanos, VersionVector,
+};
 use crate::ids::{ContentHash, DeviceId, Incarnation};
 use crate::limits::{INDEX_PAGE_BYTES_MAX, INDEX_PAGE_ENTRIES_MAX, VERSION_ACTORS_MAX};
 use crate::rel_path::RelPath;
@@ -201,6 +203,7 @@ struct Packer<'a> {
 struct History<'a> {
     counters: &'a [(Actor, u64)],
     author: Dot,
+    descent: &'a Descent,
 }
 
 impl<'a> Packer<'a> {
@@ -210,11 +213,13 @@ impl<'a> Packer<'a> {
         let history = History {
             counters: entry.version.counters(),
             author: entry.author,
+            descent: &entry.descent,
         };
         let number = *self.histories.entry(history).or_insert(next);
         self.number(number * Kind::COUNT as u64 + kind as u64);
         if number == next {
             self.history(&entry.version, entry.author);
+            self.descent(&entry.version, &entry.descent);
         }
         let path = entry.path.as_str().as_bytes();
         let (head, tail) = self.said.shared(entry.path.as_str());
@@ -254,6 +259,18 @@ impl<'a> Packer<'a> {
         }
     }
 
+    /// What the history does not know cannot be told, and is left out.
+    fn descent(&mut self, version: &VersionVector, descent: &Descent) {
+        let placed = |run: &Run| Some((position_of(version, run.actor)?, *run));
+        let runs: Vec<(usize, Run)> = descent.runs().iter().filter_map(placed).collect();
+        self.number(runs.len() as u64);
+        for (place, run) in runs {
+            self.number(place as u64);
+            self.number(run.first);
+            self.number(run.last - run.first);
+        }
+    }
+
     fn actor(&mut self, actor: Actor) {
         let next = self.actors.len() as u64;
         let number = *self.actors.entry(actor).or_insert(next);
@@ -281,11 +298,13 @@ impl<'a> Packer<'a> {
 
 /// Where in the vector the author's actor stands, and by how many writes of it the author is older.
 fn place_of(version: &VersionVector, author: Dot) -> Option<(usize, u64)> {
-    let place = version
-        .iter()
-        .position(|(actor, _)| actor == author.actor)?;
+    let place = position_of(version, author.actor)?;
     let behind = version.counter(author.actor).checked_sub(author.counter)?;
     Some((place, behind))
+}
+
+fn position_of(version: &VersionVector, actor: Actor) -> Option<usize> {
+    version.iter().position(|(known, _)| known == actor)
 }
 
 // --- reading -------------------------------------------------------------------------------------
@@ -293,14 +312,14 @@ fn place_of(version: &VersionVector, author: Dot) -> Option<(usize, u64)> {
 struct Unpacker<'a> {
     rest: &'a [u8],
     said: Said,
-    histories: Vec<(VersionVector, Dot)>,
+    histories: Vec<(VersionVector, Dot, Descent)>,
     actors: Vec<Actor>,
 }
 
 impl<'a> Unpacker<'a> {
     fn entry(&mut self) -> Result<Entry, PageError> {
         let (kind, history) = Kind::split(self.number()?);
-        let (version, author) = self.history_at(history)?;
+        let (version, author, descent) = self.history_at(history)?;
         let path = self.path()?;
         let coded = self.number()?;
         let distance = (coded >> 1).cast_signed() ^ -(coded & 1).cast_signed();
@@ -327,14 +346,16 @@ impl<'a> Unpacker<'a> {
             author,
             content,
             mtime,
+            descent,
         })
     }
 
-    fn history_at(&mut self, number: u64) -> Result<(VersionVector, Dot), PageError> {
+    fn history_at(&mut self, number: u64) -> Result<(VersionVector, Dot, Descent), PageError> {
         let at = usize::try_from(number).map_err(|_| PageError::Reference)?;
         if at == self.histories.len() {
-            let history = self.history()?;
-            self.histories.push(history);
+            let (version, author) = self.history()?;
+            let descent = self.descent(&version)?;
+            self.histories.push((version, author, descent));
         }
         let known = self.histories.get(at);
         known.cloned().ok_or(PageError::Reference)
@@ -368,6 +389,22 @@ impl<'a> Unpacker<'a> {
             }
         };
         Ok((version, author))
+    }
+
+    fn descent(&mut self, version: &VersionVector) -> Result<Descent, PageError> {
+        let count = usize::try_from(self.number()?).unwrap_or(usize::MAX);
+        if count > RUNS_MAX {
+            return Err(PageError::History);
+        }
+        let mut runs = Vec::new();
+        for _ in 0..count {
+            let place = usize::try_from(self.number()?).map_err(|_| PageError::Reference)?;
+            let (actor, _) = version.iter().nth(place).ok_or(PageError::Reference)?;
+            let (first, more) = (self.number()?, self.number()?);
+            let last = first.checked_add(more).ok_or(PageError::History)?;
+            runs.push(Run { actor, first, last });
+        }
+        Descent::of_history(runs, version).map_err(|_| PageError::History)
     }
 
     fn actor(&mut self) -> Result<Actor, PageError> {

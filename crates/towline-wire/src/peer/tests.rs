@@ -5,7 +5,7 @@ use data_encoding::HEXLOWER;
 use proptest::prelude::*;
 
 use super::*;
-use crate::entry::{Actor, Content, Dot, SymlinkTarget, UnixNanos, VersionVector};
+use crate::entry::{Actor, Content, Descent, Dot, Run, SymlinkTarget, UnixNanos, VersionVector};
 use crate::frame;
 use crate::ids::{ContentHash, DeviceId};
 use crate::limits::{CONTROL_FRAME_BYTES_MAX, VERSION_COUNTER_MAX};
@@ -31,6 +31,23 @@ fn entry(path: &str, content: Content, mtime: i64) -> Entry {
         },
         content,
         mtime: UnixNanos(mtime),
+        descent: Descent::none(),
+    }
+}
+
+/// A file that was written over two others.
+fn edited() -> Entry {
+    let [_, _, file, ..] = contents();
+    let entry = entry("a", file, 0);
+    let run = |name, first, last| Run {
+        actor: actor(name),
+        first,
+        last,
+    };
+    let runs = vec![run(2, 300, 301), run(1, 1, 1)];
+    Entry {
+        descent: Descent::of_history(runs, &entry.version).unwrap(),
+        ..entry
     }
 }
 
@@ -95,6 +112,7 @@ fn frames() -> Vec<Control> {
     for (content, mtime) in contents().into_iter().zip(times) {
         frames.push(page(vec![entry("a/b ü", content, mtime)]));
     }
+    frames.push(page(vec![edited()]));
     frames
 }
 
@@ -172,12 +190,21 @@ fn any_entry() -> impl Strategy<Value = Entry> {
     });
     let path = "[a-zü ]{1,9}(/[a-zü ]{1,9}){0,3}".prop_map(|text| RelPath::parse(text).unwrap());
     (path, any_version(), author, content, any::<i64>()).prop_map(
-        |(path, version, author, content, mtime)| Entry {
-            path,
-            version,
-            author,
-            content,
-            mtime: UnixNanos(mtime),
+        |(path, version, author, content, mtime)| {
+            let run = |(actor, last)| Run {
+                actor,
+                first: 1,
+                last,
+            };
+            let runs = version.iter().map(run).collect();
+            Entry {
+                path,
+                author,
+                content,
+                mtime: UnixNanos(mtime),
+                descent: Descent::of_history(runs, &version).unwrap(),
+                version,
+            }
         },
     )
 }

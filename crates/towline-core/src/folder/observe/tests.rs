@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use towline_wire::entry::{Content, Entry, SymlinkTarget, UnixNanos, VersionVector};
+use towline_wire::entry::{Content, Descent, Entry, SymlinkTarget, UnixNanos, VersionVector};
 use towline_wire::ids::Sequence;
 use towline_wire::rel_path::RelPath;
 
@@ -31,6 +31,7 @@ fn row(content: Content) -> (RelPath, OurRow) {
         author,
         content,
         mtime: UnixNanos(1),
+        descent: Descent::none(),
     };
     let row = OurRow {
         entry,

@@ -20,8 +20,8 @@ use crate::io::{
 };
 use crate::outbox::Outbox;
 use crate::records::{
-    BrakeRecord, Contact, DiskStamp, Doubt, Elsewhere, FolderRecord, FolderSettings, Need, OurRow,
-    Reach, RestoredFolder, RootPath, StoreOp, Totals,
+    BrakeRecord, Contact, Departure, DiskStamp, Doubt, Elsewhere, FolderRecord, FolderSettings,
+    Moved, Need, OurRow, Place, Reach, RestoredFolder, RootPath, StoreOp, Totals,
 };
 
 pub(crate) use store::Store;
@@ -705,6 +705,24 @@ impl World {
         let node = disk.nodes.remove(from).unwrap();
         disk.nodes.insert(to.clone(), node);
         let both = BTreeSet::from([from.clone(), to.clone()]);
+        disk.events
+            .push_back(DiskEvent::Disturbed(ScanScope::Paths(both)));
+    }
+
+    /// A person renames something with all below it; the watcher tells of both names at once.
+    pub(crate) fn rename(&mut self, at: usize, from: &str, to: &str) {
+        let (from, to) = (path(from), path(to));
+        let disk = &mut self.replicas[at].disk;
+        disk.remove(&to);
+        let moving: Vec<RelPath> = disk.nodes.keys().cloned().collect();
+        for old in moving {
+            if old == from || old.is_below(&from) {
+                let node = disk.nodes.remove(&old).unwrap();
+                let new = format!("{to}{}", &old.as_str()[from.as_str().len()..]);
+                disk.nodes.insert(path(&new), node);
+            }
+        }
+        let both = BTreeSet::from([from, to]);
         disk.events
             .push_back(DiskEvent::Disturbed(ScanScope::Paths(both)));
     }

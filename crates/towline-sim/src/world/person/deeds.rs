@@ -97,7 +97,7 @@ impl World {
     }
 
     /// Writes a file; in place where there is one, as most editors of small tools do.
-    pub(super) fn write(&mut self, seat: usize, path: &RelPath) {
+    pub(in super::super) fn write(&mut self, seat: usize, path: &RelPath) {
         if !self.can_touch(seat, path) {
             return;
         }
@@ -201,7 +201,7 @@ impl World {
         self.disturb(seat, BTreeSet::from([path.clone()]));
     }
 
-    pub(super) fn rename(&mut self, seat: usize, from: &RelPath, to: &RelPath) {
+    pub(in super::super) fn rename(&mut self, seat: usize, from: &RelPath, to: &RelPath) {
         let there = self.spelled(seat, to);
         // Another spelling of its own name is a new name; any other name is taken as it lies there.
         let to = if there == *from { to } else { &there };
@@ -240,6 +240,7 @@ impl World {
                 self.clears_away(seat, &content, &old);
                 if !self.keeps_to_itself(seat) {
                     self.ledger.consumed(&content, &old, seat);
+                    self.ledger.moved(&content, &old, &new, seat);
                 }
                 self.replaced(seat, gone, &content, &new);
             }

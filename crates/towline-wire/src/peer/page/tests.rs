@@ -28,6 +28,7 @@ fn entry(path: &str, counters: &[(u8, u64)], author: Dot, content: Content) -> E
         author,
         content,
         mtime: UnixNanos(1_700_000_000_123_456_789),
+        descent: Descent::none(),
     }
 }
 
@@ -60,15 +61,29 @@ fn any_entries() -> impl Strategy<Value = Vec<Entry>> {
     ];
     let time = prop_oneof![0..3_i64, Just(i64::MIN), Just(i64::MAX), any::<i64>()];
     let path = "[abäü]{1,3}(/[abü]{1,2}){0,2}";
-    let one = (path, version, author, content, time);
-    let entry = one.prop_map(|(path, counters, author, content, time)| Entry {
-        mtime: UnixNanos(time),
-        ..entry(
-            &path,
-            &counters.into_iter().collect::<Vec<_>>(),
-            author,
-            content,
-        )
+    let runs = prop::collection::vec((any::<Index>(), any::<u64>(), any::<u64>()), 0..=RUNS_MAX);
+    let one = (path, version, author, content, time, runs);
+    let entry = one.prop_map(|(path, counters, author, content, time, runs)| {
+        let counters: Vec<(u8, u64)> = counters.into_iter().collect();
+        let entry = entry(&path, &counters, author, content);
+        let run = |(place, one, other): (Index, u64, u64)| {
+            let (name, known) = place.get(&counters);
+            let (one, other) = (one % known + 1, other % known + 1);
+            Run {
+                actor: actor(*name),
+                first: one.min(other),
+                last: one.max(other),
+            }
+        };
+        let runs = match counters.is_empty() {
+            true => Vec::new(),
+            false => runs.into_iter().map(run).collect(),
+        };
+        Entry {
+            mtime: UnixNanos(time),
+            descent: Descent::of_history(runs, &entry.version).unwrap(),
+            ..entry
+        }
     });
     // Each once or several times, so that histories are said again.
     prop::collection::vec((entry, 1..4_usize), 0..6).prop_map(|entries| {
@@ -161,9 +176,9 @@ fn a_small_page_cannot_grow_large() {
 fn what_is_wrong_with_a_page_is_said() {
     let good = pack(&[entry("ab", &[(1, 5)], dot(1, 4), Content::Absent)]);
     // One entry: kind and history, one actor, its key and life, five writes, the author is one write
-    // older than the first of them, the path, the time.
+    // older than the last of them, no descent, the path, the time.
     let key = [[1; 32].as_slice(), &(1_u64 << 60).to_le_bytes()].concat();
-    let head = [&[1, 0, 1, 0][..], &key, &[5, 1, 1]].concat();
+    let head = [&[1, 0, 1, 0][..], &key, &[5, 1, 1, 0]].concat();
     let tail = &good[head.len() + 5..];
     assert_eq!(good, [&head[..], &[0, 0, 2, b'a', b'b'], tail].concat());
     let with = |at: usize, byte: u8| {
@@ -171,7 +186,7 @@ fn what_is_wrong_with_a_page_is_said() {
         bytes[at] = byte;
         unpack(&bytes).unwrap_err()
     };
-    let (counter, author, behind) = (head.len() - 3, head.len() - 2, head.len() - 1);
+    let [counter, author, behind, descent] = [4, 3, 2, 1].map(|back| head.len() - back);
     assert_eq!(with(0, 0), PageError::LeftOver);
     assert_eq!(with(0, 2), PageError::CutShort);
     assert_eq!(with(1, 5), PageError::Reference, "a history not said");
@@ -179,11 +194,20 @@ fn what_is_wrong_with_a_page_is_said() {
     assert_eq!(with(counter, 0), PageError::History);
     assert_eq!(with(author, 2), PageError::Reference, "beyond the vector");
     assert_eq!(with(behind, 6), PageError::Reference, "before the first");
+    assert_eq!(with(descent, 5), PageError::History, "too many runs");
+    let descended = |run: [u8; 3]| {
+        let bytes = [&head[..descent], &[1], &run, &good[head.len()..]].concat();
+        unpack(&bytes).map(|entries| entries[0].descent.count())
+    };
+    assert_eq!(descended([0, 2, 1]), Ok(2));
+    assert_eq!(descended([1, 2, 1]), Err(PageError::Reference));
+    assert_eq!(descended([0, 0, 1]), Err(PageError::History));
+    assert_eq!(descended([0, 2, 4]), Err(PageError::History), "not known");
     assert_eq!(with(head.len(), 1), PageError::Reference, "a head not said");
     assert_eq!(with(head.len() + 1, 1), PageError::Reference);
     assert_eq!(with(head.len() + 3, 0), PageError::Path);
     assert_eq!(with(head.len() + 3, 0xff), PageError::Path);
-    let lengthy = [&head[..44], &[5, 0, 0, 4], &good[head.len()..]].concat();
+    let lengthy = [&head[..44], &[5, 0, 0, 4, 0], &good[head.len()..]].concat();
     assert_eq!(lengthy.len(), good.len() + 1);
     assert_eq!(unpack(&lengthy), Err(PageError::Lengthy));
     let zeros = [&[0x81, 0x00][..], &good[1..]].concat();

@@ -12,6 +12,7 @@ pub(crate) struct Store {
     pub(crate) settings: FolderSettings,
     pub(super) needs_under: RulesMark,
     pub(crate) brakes: BTreeMap<DeviceId, BrakeRecord>,
+    pub(crate) departures: BTreeMap<RelPath, Departure>,
     pub(crate) doubt: Doubt,
     pub(crate) contacts: BTreeMap<DeviceId, Contact>,
 }
@@ -34,6 +35,9 @@ impl Store {
         match op {
             StoreOp::PutOurRows { rows, .. } => {
                 for row in rows {
+                    if row.entry.content != Content::Absent {
+                        self.departures.remove(&row.entry.path);
+                    }
                     self.rows.insert(row.entry.path.clone(), row);
                 }
             }
@@ -69,6 +73,10 @@ impl Store {
             }
             StoreOp::ForgetPeerRows { device, .. } => self.forget(device),
             StoreOp::PutBrakes { brakes, .. } => self.brakes.extend(brakes),
+            StoreOp::PutDepartures { departures, .. } => {
+                let by_path = departures.into_iter().map(|one| (one.path.clone(), one));
+                self.departures.extend(by_path);
+            }
             StoreOp::PutContacts { contacts, .. } => self.contacts.extend(contacts),
             StoreOp::AddNeeds { paths, .. } => self.needs.extend(paths),
             StoreOp::SettleNeeds { paths, .. } => {
@@ -123,14 +131,38 @@ impl Store {
         }
     }
 
-    pub(super) fn need(&self, path: &RelPath) -> Need {
-        let theirs: Vec<_> = self
-            .theirs
-            .get(path)
-            .into_iter()
-            .flatten()
+    fn moved(&self, path: &RelPath) -> Option<Moved> {
+        let row = self.rows.get(path)?;
+        let departure = self.departures.get(path)?;
+        (row.entry.content == Content::Absent).then(|| Moved {
+            departure: departure.clone(),
+            place: self.place(departure),
+        })
+    }
+
+    fn place(&self, departure: &Departure) -> Option<Place> {
+        let marks = |stamp: DiskStamp| (stamp.file_id, stamp.mtime);
+        let mut rows = self.rows.values();
+        let ours = rows.find(|row| {
+            row.reach == Reach::Everyone
+                && hash_of(&row.entry.content) == Some(departure.hash)
+                && row.stamp.map(marks) == Some((departure.file_id, departure.mtime))
+        })?;
+        Some(Place {
+            theirs: self.said(&ours.entry.path),
+            ours: ours.clone(),
+        })
+    }
+
+    fn said(&self, path: &RelPath) -> Vec<(DeviceId, Entry)> {
+        let theirs = self.theirs.get(path).into_iter().flatten();
+        theirs
             .map(|(device, entry)| (*device, entry.clone()))
-            .collect();
+            .collect()
+    }
+
+    pub(super) fn need(&self, path: &RelPath) -> Need {
+        let theirs = self.said(path);
         let held = self
             .rows
             .values()
@@ -146,6 +178,7 @@ impl Store {
             path: path.clone(),
             ours: self.rows.get(path).cloned(),
             elsewhere: self.elsewhere(path),
+            moved: self.moved(path),
             theirs,
             held,
         }
@@ -188,10 +221,13 @@ pub(super) fn perform(store: &mut Store, request: StoreRequest) -> FolderInput {
             let later = |path: &&RelPath| {
                 let is_of = match of {
                     NeedsOf::Everything | NeedsOf::Local => true,
-                    NeedsOf::Ours => store
-                        .rows
-                        .get(*path)
-                        .is_some_and(|row| row.entry.content != Content::Absent),
+                    NeedsOf::Ours => {
+                        store
+                            .rows
+                            .get(*path)
+                            .is_some_and(|row| row.entry.content != Content::Absent)
+                            || store.departures.contains_key(*path)
+                    }
                     NeedsOf::Directories => store
                         .need(path)
                         .theirs

@@ -13,3 +13,4 @@ mod plan;
 mod rollback;
 mod rules;
 mod session;
+mod twin;

@@ -10,6 +10,7 @@ mod binaries;
 mod check;
 mod demo;
 mod devices;
+mod fuzz;
 mod generated;
 mod processes;
 mod repo;
@@ -45,6 +46,7 @@ fn chore(cli: Cli) -> Result<()> {
         Chore::Bench(args) => bench::bench(&repo, &args),
         Chore::Check(args) => check::check(&repo, &args),
         Chore::Demo(args) => demo::demo(&repo, &args),
+        Chore::Fuzz(args) => fuzz::fuzz(&repo, &args),
         Chore::Gen(args) => generated::generate(&repo, &args),
         Chore::Soak(args) => soak::soak(&repo, &args),
         Chore::System(args) => system::system(&repo, &args),
@@ -68,6 +70,8 @@ enum Chore {
     Check(check::CheckArgs),
     /// Two devices on this computer that pair and keep a folder in sync, told in plain words.
     Demo(demo::DemoArgs),
+    /// Throws bytes at every decoder that meets the network or the store, for minutes.
+    Fuzz(fuzz::FuzzArgs),
     /// Writes the TypeScript types of the view, or checks that they are current.
     Gen(generated::GenArgs),
     /// Runs simulated worlds until stopped and prints the seeds that fail.

@@ -2,6 +2,10 @@
 
 use std::time::Duration;
 
+use proptest::collection::vec;
+use proptest::prelude::{ProptestConfig, Strategy, any, prop_oneof};
+use proptest::{prop_assert, proptest};
+use tokio::runtime::Builder;
 use towline_core::io::{ApplyId, Expected, Outcome, Step};
 use towline_wire::data::ChunkSizes;
 use towline_wire::entry::Content;
@@ -201,4 +205,96 @@ async fn outcomes_are_told_while_others_still_travel() {
     };
     let apply = async move { transfer.apply(ApplyId(1), steps).await };
     tokio::join!(apply, first);
+}
+
+/// What a person does to a large file. Places are fractions of the file's length then, in 65,536ths.
+#[derive(Debug, Clone)]
+enum Edit {
+    /// New bytes come in, from a seed.
+    Insert { at: u16, len: usize, seed: u8 },
+    /// Bytes go.
+    Cut { at: u16, len: usize },
+    /// Bytes become others, from a seed.
+    Overwrite { at: u16, len: usize, seed: u8 },
+    /// Bytes are there once more in another place.
+    Repeat { from: u16, len: usize, at: u16 },
+    /// Bytes become zeros, which travel as a hole.
+    Zero { at: u16, len: usize },
+}
+
+impl Edit {
+    fn any() -> impl Strategy<Value = Self> {
+        let len = prop_oneof![1_usize..64, 1_000_usize..40_000, 200_000_usize..2_000_000];
+        prop_oneof![
+            (any::<u16>(), len.clone(), any::<u8>()).prop_map(|(at, len, seed)| Self::Insert {
+                at,
+                len,
+                seed
+            }),
+            (any::<u16>(), len.clone()).prop_map(|(at, len)| Self::Cut { at, len }),
+            (any::<u16>(), len.clone(), any::<u8>()).prop_map(|(at, len, seed)| Self::Overwrite {
+                at,
+                len,
+                seed
+            }),
+            (any::<u16>(), len.clone(), any::<u16>()).prop_map(|(from, len, at)| Self::Repeat {
+                from,
+                len,
+                at
+            }),
+            (any::<u16>(), len).prop_map(|(at, len)| Self::Zero { at, len }),
+        ]
+    }
+
+    fn apply(&self, bytes: &mut Vec<u8>) {
+        let place = |at: u16| bytes.len() * usize::from(at) / 65_536;
+        let range = |at: u16, len: usize| place(at)..(place(at) + len).min(bytes.len());
+        let (range, new) = match *self {
+            Self::Insert { at, len, seed } => (range(at, 0), noise(len, u64::from(seed))),
+            Self::Cut { at, len } => (range(at, len), Vec::new()),
+            Self::Overwrite { at, len, seed } => {
+                let range = range(at, len);
+                let new = noise(range.len(), u64::from(seed));
+                (range, new)
+            }
+            Self::Repeat { from, len, at } => (range(at, 0), bytes[range(from, len)].to_vec()),
+            Self::Zero { at, len } => {
+                let range = range(at, len);
+                let new = vec![0; range.len()];
+                (range, new)
+            }
+        };
+        bytes.splice(range, new);
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(24))]
+
+    #[test]
+    fn whatever_is_done_to_a_large_file_it_is_put_together_from_the_old_one_and_parts(
+        edits in vec(Edit::any(), 0..5),
+    ) {
+        let old = noise(5_000_000, 1);
+        let mut new = old.clone();
+        for edit in &edits {
+            edit.apply(&mut new);
+        }
+        let runtime = Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
+        runtime.block_on(async {
+            let shelf = Shelf::new();
+            let mut world = World::new();
+            let source = world.source(1, &shelf).await;
+            world.here.add("big", &old);
+            let step = Step {
+                expected: Expected::Stamped(world.here.stamp("big")),
+                ..make("big", shelf.add("big", &new), &[source])
+            };
+            let came = world.apply(vec![step]).await;
+            prop_assert!(came.outcomes.values().all(is_done), "{:?}", came);
+            prop_assert!(world.here.bytes("big") == new, "other bytes");
+            prop_assert!(world.here.temporaries().is_empty());
+            Ok(())
+        })?;
+    }
 }

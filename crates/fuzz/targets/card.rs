@@ -1,0 +1,4 @@
+//! The door `card` of `towline-wire`.
+#![no_main]
+
+towline_fuzz::target!("card");

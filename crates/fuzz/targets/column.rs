@@ -1,0 +1,4 @@
+//! The door `column` of `towline-store`.
+#![no_main]
+
+towline_fuzz::target!("column");

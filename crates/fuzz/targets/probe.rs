@@ -1,0 +1,4 @@
+//! The door `probe` of `towline-engine`.
+#![no_main]
+
+towline_fuzz::target!("probe");

@@ -1,0 +1,4 @@
+//! The door `settings` of `towline-store`.
+#![no_main]
+
+towline_fuzz::target!("settings");

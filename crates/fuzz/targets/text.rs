@@ -1,0 +1,4 @@
+//! The door `text` of `towline-wire`.
+#![no_main]
+
+towline_fuzz::target!("text");

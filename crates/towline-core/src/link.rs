@@ -40,7 +40,7 @@ use crate::outbox::Outbox;
 use crate::records::PeerRecord;
 use crate::snapshot::{LinkState, Oneness};
 
-use elsewhere::Shunned;
+use elsewhere::{Shunned, Whereabouts};
 use paths::Paths;
 use relay::Relay;
 use restart::Restart;
@@ -119,6 +119,7 @@ pub struct Link {
     /// until both are connected again.
     was_refused: bool,
     shunned: Option<Shunned>,
+    whereabouts: Whereabouts,
     oneness: Oneness,
 }
 
@@ -202,6 +203,7 @@ impl Link {
             restart: Restart::default(),
             was_refused: false,
             shunned: None,
+            whereabouts: Whereabouts::default(),
             oneness: Oneness::Single,
         }
     }
@@ -231,6 +233,7 @@ impl Link {
             LinkInput::Offline => self.presence = Presence::Offline,
             LinkInput::Told(bytes) => {
                 if let Some(told) = self.seal.open(&bytes) {
+                    self.whereabouts.told(told.number, told.addresses.clone());
                     self.peer_listens_at(now, told.addresses);
                     if told.run == Run::New {
                         turn.news.push(LinkNews::Heard(told.number));
@@ -450,8 +453,11 @@ impl Link {
                 self.peer_listens_at(turn.now, listenable(addresses));
             }
             Control::Addresses(_) => self.misbehaved(turn),
-            Control::Hello(_)
-            | Control::Folders(_)
+            Control::Hello(hello) => {
+                self.whereabouts.connects(Some(hello.run));
+                turn.news.push(LinkNews::Frame(Control::Hello(hello)));
+            }
+            Control::Folders(_)
             | Control::Index(_)
             | Control::IndexAck { .. }
             | Control::Prove(_)
@@ -509,6 +515,7 @@ impl Link {
             sent_bytes: 0,
         });
         self.was_refused = false;
+        self.whereabouts.connects(None);
         self.restart.disproved();
         turn.news.push(LinkNews::Up(connection));
         if let Some(Path::Direct(addr)) = selected {

@@ -1,10 +1,13 @@
 //! Another computer with the peer's key: how it is looked for, and how a twin stands back.
 //!
 //! The dialer chooses whom it reaches by the path. To see the other one it leaves the connection and
-//! shuns that path for a moment; if nothing else answers, it takes it again. The acceptor is dialled
+//! shuns that path for a moment, and all addresses that the connected run has told; if nothing else
+//! answers, it takes them again. The acceptor is dialled
 //! and need not look. A device that knows itself to be doubled does not fight for a connection that
 //! a newer one has replaced.
 
+use std::collections::VecDeque;
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use super::{Link, LinkNews, Phase, Role, Turn};
@@ -13,11 +16,44 @@ use crate::clock::Moment;
 use crate::io::{LinkFault, NetworkRequest, Path};
 use crate::snapshot::Oneness;
 
-/// A path that is left alone for a while.
-#[derive(Debug, Clone, Copy)]
+/// Paths that are left alone for a while.
+#[derive(Debug)]
 pub(super) struct Shunned {
-    path: Path,
+    paths: Vec<Path>,
     until: Moment,
+}
+
+/// Where each of the latest runs of the peer listens, as it has told.
+#[derive(Debug, Default)]
+pub(super) struct Whereabouts {
+    /// The run that is connected, once it has said so.
+    connected: Option<u64>,
+    /// The latest statement of each run, the oldest run first.
+    addresses_by_run: VecDeque<(u64, Vec<SocketAddr>)>,
+}
+
+impl Whereabouts {
+    /// Another connection stands; its run is told by `run`.
+    pub(super) fn connects(&mut self, run: Option<u64>) {
+        self.connected = run;
+    }
+
+    /// A run says where it listens.
+    pub(super) fn told(&mut self, run: u64, addresses: Vec<SocketAddr>) {
+        self.addresses_by_run.retain(|(known, _)| *known != run);
+        if self.addresses_by_run.len() >= RUNS_MAX {
+            self.addresses_by_run.pop_front();
+        }
+        self.addresses_by_run.push_back((run, addresses));
+    }
+
+    /// Where the connected run listens, as far as it has told.
+    fn of_connected(&self) -> impl Iterator<Item = SocketAddr> {
+        let connected = self.connected;
+        let told = self.addresses_by_run.iter();
+        let theirs = told.filter(move |(run, _)| Some(*run) == connected);
+        theirs.flat_map(|(_, addresses)| addresses.iter().copied())
+    }
 }
 
 impl Link {
@@ -29,8 +65,9 @@ impl Link {
         turn.outbox
             .network(NetworkRequest::Abandon(self.peer, up.connection));
         turn.news.push(LinkNews::Down(up.connection));
-        self.shunned = up.selected.map(|path| Shunned {
-            path,
+        let theirs = self.whereabouts.of_connected().map(Path::Direct);
+        self.shunned = Some(Shunned {
+            paths: up.selected.into_iter().chain(theirs).collect(),
             until: turn.now.after(SHUN),
         });
         self.paths.disprove_all();
@@ -40,19 +77,20 @@ impl Link {
 
     /// Whether the relay is open and not shunned.
     pub(super) fn relay_is_dialable(&self) -> bool {
-        let is_shunned = |shunned: Shunned| shunned.path == Path::Relay;
-        self.relay.is_open() && !self.shunned.is_some_and(is_shunned)
+        let is_shunned = |shunned: &Shunned| shunned.paths.contains(&Path::Relay);
+        self.relay.is_open() && !self.shunned.as_ref().is_some_and(is_shunned)
     }
 
     /// Until when the path is left alone.
     pub(super) fn shunned_until(&self) -> Option<Moment> {
-        self.shunned.map(|shunned| shunned.until)
+        self.shunned.as_ref().map(|shunned| shunned.until)
     }
 
     /// The best direct path to dial now, and whether the relay may be dialled.
     pub(super) fn dialable(&mut self, now: Moment) -> (Option<Path>, Option<Path>) {
-        self.shunned = self.shunned.filter(|shunned| now < shunned.until);
-        let shunned = self.shunned.map(|shunned| shunned.path);
+        self.shunned.take_if(|shunned| now >= shunned.until);
+        let shunned = self.shunned.as_ref();
+        let shunned = shunned.map_or(&[][..], |shunned| &shunned.paths);
         let direct = self.paths.best_but(now, shunned).map(Path::Direct);
         (direct, self.relay_is_dialable().then_some(Path::Relay))
     }
@@ -74,6 +112,9 @@ impl Link {
         }
     }
 }
+
+/// Runs whose addresses are remembered: 4, both twins and a restart of each.
+const RUNS_MAX: usize = 4;
 
 /// How long a path is shunned: 2 s, a burst of probes with two lost, and the relay.
 const SHUN: Duration = Duration::from_secs(2);

@@ -211,13 +211,13 @@ impl Paths {
 
     /// The best address that is alive.
     pub(super) fn best(&self, now: Moment) -> Option<SocketAddr> {
-        self.best_but(now, None)
+        self.best_but(now, &[])
     }
 
-    /// The best address that is alive and not on this path.
-    pub(super) fn best_but(&self, now: Moment, shunned: Option<Path>) -> Option<SocketAddr> {
+    /// The best address that is alive and not on one of these paths.
+    pub(super) fn best_but(&self, now: Moment, shunned: &[Path]) -> Option<SocketAddr> {
         let alive = self.candidates.iter().filter(|(addr, candidate)| {
-            candidate.is_alive(now) && shunned != Some(Path::Direct(**addr))
+            candidate.is_alive(now) && !shunned.contains(&Path::Direct(**addr))
         });
         let rated = alive
             .filter_map(|(addr, candidate)| Some((distance(*addr), candidate.proof?.rtt, *addr)));

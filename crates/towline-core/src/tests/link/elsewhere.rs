@@ -1,5 +1,8 @@
 //! How another computer with the peer's key is looked for, and how a twin stands back.
 
+use towline_wire::peer::{Challenge, Hello};
+use towline_wire::version::VersionRange;
+
 use super::*;
 use crate::snapshot::Oneness;
 
@@ -32,6 +35,35 @@ fn the_dialer_leaves_its_path_alone_and_dials_whoever_else_answers() {
     assert_eq!(world.acts(), []);
     world.answer(other_addr(), 40);
     let dials = dials_on(world.peer, Path::Direct(other_addr()));
+    assert_eq!(world.acts(), dials);
+}
+
+#[test]
+fn every_address_of_the_connected_run_is_left_alone() {
+    let mut world = World::up_on_direct(lan_addr());
+    world.network(NetworkEvent::RelayClosed(world.peer));
+    let [low, high] = pair();
+    let mut theirs = World::life(&high, &low, &[], [1; 32]);
+    theirs.input(LinkInput::Online);
+    let both = vec![lan_addr(), other_addr()];
+    for item in theirs.input(LinkInput::LocalAddresses(both)) {
+        if let LinkNews::Tell(sealed) = item {
+            world.input(LinkInput::Told(sealed));
+        }
+    }
+    let hello = Control::Hello(Hello {
+        versions: VersionRange::OURS,
+        run: theirs.link.run(),
+        challenge: Challenge([0; 32]),
+    });
+    world.network(NetworkEvent::Received(world.peer, FIRST, hello));
+    world.input(LinkInput::LookElsewhere);
+    world.requests();
+    world.answer(lan_addr(), 1);
+    world.answer(other_addr(), 1);
+    assert_eq!(world.acts(), []);
+    world.answer(world_addr(), 40);
+    let dials = dials_on(world.peer, Path::Direct(world_addr()));
     assert_eq!(world.acts(), dials);
 }
 

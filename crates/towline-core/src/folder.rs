@@ -8,9 +8,9 @@
 //!
 //! `look` knows the root and the scans, `observe` what they mean, `exchange` the index pages out and
 //! in, [`verdict`] who wins, [`plan`] what is to be done, `gate` and `brake` what of it may be done now, `walk` when,
-//! `settle` what came of it, `sweep` what a person decides for many paths, [`rules`] and `heed` what is
-//! ignored, and `decide` makes the decisions. This file holds the jobs. Never here: bytes, files,
-//! tasks, text for people.
+//! `settle` what came of it, `sweep` what a person decides for many paths, `quarantine` what a power cut
+//! has taken, [`rules`] and `heed` what is ignored, and `decide` makes the decisions. `summary` is what
+//! people see. This file holds the jobs. Never here: bytes, files, tasks, text for people.
 
 mod absence;
 mod brake;
@@ -22,8 +22,10 @@ mod heed;
 mod look;
 mod observe;
 pub mod plan;
+pub(crate) mod quarantine;
 pub mod rules;
 mod settle;
+mod summary;
 mod sweep;
 pub mod verdict;
 mod walk;
@@ -43,6 +45,7 @@ use crate::folder::exchange::Exchange;
 use crate::folder::look::{Breadth, Look, Next, PageOf, Root};
 use crate::folder::observe::{Departures, Gone, Sighting};
 use crate::folder::plan::{Planned, PlannedStep};
+use crate::folder::quarantine::{Company, Quarantine};
 use crate::folder::rules::{RuleSet, Rules, RulesMark};
 use crate::folder::settle::settled_paths;
 use crate::folder::sweep::Sweep;
@@ -53,9 +56,9 @@ use crate::io::{
 };
 use crate::outbox::Outbox;
 use crate::records::{
-    Activity, FolderRecord, FolderSettings, Mode, Need, OurRow, RestoredFolder, StoreOp, Totals,
+    Activity, Doubt, FolderRecord, FolderSettings, Mode, Need, OurRow, RestoredFolder, StoreOp,
+    Totals,
 };
-use crate::snapshot::{Braked, FolderPeer, FolderPeerState, FolderState, FolderSummary};
 
 /// What happens to one folder. The device routes these.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -134,6 +137,9 @@ pub struct Folder {
     /// Steps that leave when what they take away is counted for good.
     paid: Vec<PlannedStep>,
     exchange: Exchange,
+    /// Which of our rows a power cut has put in doubt, until all of the root was looked through.
+    doubt: Doubt,
+    quarantine: Quarantine,
     /// What the root remembers of the store's age, as far as we know.
     noted: Option<Age>,
     rules: Rules,
@@ -157,6 +163,8 @@ enum Job {
     RenewNeeds(RulesMark),
     /// What a person has said of the brake is made durable.
     KeepBrakes,
+    /// All that a power cut had put in doubt was looked at.
+    EndDoubt,
     /// What a person has decided for many paths, from after this path on.
     Sweep(Sweep, Option<RelPath>),
 }
@@ -202,6 +210,7 @@ impl Folder {
             needs_under,
             totals,
             brakes,
+            doubt,
             contacts,
         } = restored;
         let id = record.id;
@@ -231,6 +240,8 @@ impl Folder {
             absences: Absences::new(contacts),
             paid: Vec::new(),
             exchange: Exchange::new(id),
+            doubt,
+            quarantine: Quarantine::new(),
             noted: None,
             applied: 0,
         }
@@ -240,6 +251,7 @@ impl Folder {
     pub fn handle(&mut self, now: Moment, input: FolderInput, outbox: &mut Outbox) {
         match input {
             FolderInput::Start => {
+                self.quarantine.heard(now);
                 self.absences.start(now);
                 self.tell_what_was_kept();
                 match self.record.settings.activity {
@@ -277,8 +289,12 @@ impl Folder {
                     .loaded(peer, self.us.incarnation, rows, end, outbox);
             }
             FolderInput::Persisted(batch) => self.handle_persisted(now, batch, outbox),
-            FolderInput::PeerJoined(peer, have) => self.peer_joined(now, (peer, have), outbox),
+            FolderInput::PeerJoined(peer, have) => {
+                self.quarantine.heard(now);
+                self.peer_joined(now, (peer, have), outbox);
+            }
             FolderInput::PeerLeft(peer) => {
+                self.quarantine.heard(now);
                 self.resuming.remove(&peer);
                 self.peer_left(peer);
             }
@@ -359,6 +375,9 @@ impl Folder {
     pub fn handle_timeout(&mut self, now: Moment, outbox: &mut Outbox) {
         self.look.handle_timeout(now);
         self.walk.handle_timeout(now);
+        if self.quarantine.handle_timeout(now) {
+            self.walk.want();
+        }
         self.absences.present(now, &self.connected);
         self.keep_contacts(outbox);
         self.advance(now, outbox);
@@ -370,6 +389,7 @@ impl Folder {
             .rescan_at()
             .into_iter()
             .chain(self.walk.retry_at())
+            .chain(self.quarantine.due())
             .min()
     }
 
@@ -436,68 +456,6 @@ impl Folder {
         matches!(self.work, Work::ExpectPersisted(awaited, _) if awaited == batch)
     }
 
-    /// What a person sees of the folder.
-    pub fn summary(&self) -> FolderSummary {
-        FolderSummary {
-            record: self.record.clone(),
-            state: self.state(),
-            totals: self.totals,
-            applied: self.applied,
-            held_back: self.look.held_back(),
-            braked: self.braked(),
-            peers: self
-                .record
-                .shared_with
-                .iter()
-                .map(|peer| self.peer_summary(*peer))
-                .collect(),
-        }
-    }
-
-    /// What a person has to decide, by who did it.
-    fn braked(&self) -> Vec<Braked> {
-        let mut all = self.brakes.braked();
-        for device in self.absences.waiting() {
-            let revives = self.absences.waits(device);
-            match all.iter_mut().find(|braked| braked.peer == device) {
-                Some(braked) => braked.revives = revives,
-                None => all.push(Braked {
-                    peer: device,
-                    deletes: 0,
-                    overwrites: 0,
-                    revives,
-                }),
-            }
-        }
-        all
-    }
-
-    fn state(&self) -> FolderState {
-        match self.look.root() {
-            Root::Closed => FolderState::PausedByPerson,
-            Root::Opening => FolderState::Opening,
-            Root::Paused(fault) => FolderState::Paused(fault),
-            Root::Unseen => FolderState::Scanning,
-            Root::Seen if self.walk.has_steps() => FolderState::Syncing,
-            Root::Seen if self.look.is_scanning_all() => FolderState::Scanning,
-            Root::Seen if !self.walk.is_idle() && self.totals.needs > 0 => FolderState::Syncing,
-            Root::Seen if !self.exchange.is_at_rest() => FolderState::Syncing,
-            Root::Seen if self.totals.needs > 0 => FolderState::Waiting,
-            Root::Seen => FolderState::InSync,
-        }
-    }
-
-    fn peer_summary(&self, id: DeviceId) -> FolderPeer {
-        let state = if self.connected.contains(&id) {
-            FolderPeerState::Connected
-        } else if self.have.contains_key(&id) {
-            FolderPeerState::Away
-        } else {
-            FolderPeerState::Invited
-        };
-        FolderPeer { id, state }
-    }
-
     // --- what comes in ---------------------------------------------------------------------------
 
     fn handle_disk(&mut self, event: DiskEvent, outbox: &mut Outbox) {
@@ -526,6 +484,7 @@ impl Folder {
                 scan,
                 found,
                 absent,
+                lost,
                 overlooked,
                 held_back,
                 end,
@@ -535,6 +494,7 @@ impl Folder {
                     let sighting = Sighting {
                         found,
                         absent,
+                        lost,
                         overlooked,
                     };
                     self.jobs
@@ -639,7 +599,8 @@ impl Folder {
             | Work::ExpectSwept(_)
             | Work::ExpectOurIndex(_) => {
                 let under_way = |scope: &ScanScope| self.walk.under_way_in(scope);
-                self.look.start(&under_way, self.last_sequence, outbox);
+                let rows = (self.last_sequence, self.doubt);
+                self.look.start(&under_way, rows, outbox);
             }
         }
     }
@@ -707,6 +668,14 @@ impl Folder {
                 self.work = Work::ExpectOurIndex(former);
                 true
             }
+            Some(Job::EndDoubt) => {
+                let end = StoreOp::PutDoubt {
+                    folder: self.record.id,
+                    doubt: self.doubt,
+                };
+                self.persist(now, vec![end], Vec::new(), Conclusion::Other, outbox);
+                true
+            }
             Some(Job::KeepBrakes) => {
                 let operations = self.put_brakes().into_iter().collect();
                 self.persist(now, operations, Vec::new(), Conclusion::Other, outbox);
@@ -726,6 +695,17 @@ impl Folder {
                 true
             }
             None => self.begin_plan(outbox),
+        }
+    }
+
+    /// Whether everybody is there who has ever told anything of the folder. A folder that only
+    /// receives decides nothing for others.
+    fn company(&self) -> Company {
+        let mut known = self.have.keys();
+        let are_all_here = known.all(|peer| self.connected.contains(peer));
+        match self.record.settings.mode {
+            Mode::TwoWay | Mode::SendOnly if are_all_here => Company::All,
+            Mode::TwoWay | Mode::SendOnly | Mode::ReceiveOnly => Company::SomeAway,
         }
     }
 
@@ -876,7 +856,13 @@ impl Folder {
                         self.jobs
                             .push_back(Job::Observe(scan, departed, Departures::Now));
                     }
-                    Next::Ended(Breadth::Whole) => self.walk.unshelve(),
+                    Next::Ended(Breadth::Whole) => {
+                        self.walk.unshelve();
+                        if self.doubt != Doubt::Nothing && self.look.has_judged_all() {
+                            self.doubt = Doubt::Nothing;
+                            self.jobs.push_back(Job::EndDoubt);
+                        }
+                    }
                     Next::Ended(Breadth::Part) => {}
                 }
             }
@@ -890,6 +876,7 @@ impl Folder {
                 }
             }
             Conclusion::PageTaken(peer, incarnation, up_to) => {
+                self.quarantine.heard(now);
                 self.have.insert(peer, (incarnation, up_to));
                 self.walk.want();
             }

@@ -17,7 +17,7 @@ use towline_wire::signal::{ClientMessage, ServerMessage};
 
 use crate::command::{Answer, Command, CommandId, Refusal};
 use crate::folder::rules::{RuleSet, Rules};
-use crate::records::{DiskStamp, Need, OurRow, RootPath, StoreOp, Totals};
+use crate::records::{DiskStamp, Doubt, Need, OurRow, RootPath, StoreOp, Totals};
 
 /// Something that happened to the device.
 #[derive(Debug, Clone, PartialEq)]
@@ -187,8 +187,9 @@ pub enum DiskRequest {
     Open(RootPath),
     /// Stops everything below this root and forgets it. Files stay.
     Close,
-    /// Looks for what differs from our rows; answered by `Scanned` pages.
-    Scan(ScanId, ScanScope),
+    /// Looks for what differs from our rows; answered by `Scanned` pages. Files in doubt are read also
+    /// where their marks are the same.
+    Scan(ScanId, ScanScope, Doubt),
     /// The page was taken; the scan may yield the next.
     ContinueScan(ScanId),
     /// Carries out steps, in parallel where they allow it; answered by `Applied` until every step
@@ -271,6 +272,9 @@ pub enum DiskEvent {
         found: Vec<Found>,
         /// Paths of our rows where nothing lies any more, seen without a read error.
         absent: Vec<RelPath>,
+        /// The same of files in doubt in whose directories no name has come or gone since they were
+        /// seen: nobody has removed them.
+        lost: Vec<RelPath>,
         /// Paths of our rows that are ignored, and so were not looked at; those without a stamp are
         /// left out.
         overlooked: Vec<RelPath>,
@@ -327,6 +331,8 @@ pub enum HeldReason {
     ReadOnly,
     /// What must go, or make room, is ignored here or holds what is ignored.
     Ignored,
+    /// The disk has lost its bytes in a power cut, and no peer has said yet that it has them.
+    Spoiled,
 }
 
 impl HeldReason {
@@ -338,7 +344,8 @@ impl HeldReason {
             | Self::Unwritable
             | Self::DiskFull
             | Self::ReadOnly
-            | Self::Ignored => true,
+            | Self::Ignored
+            | Self::Spoiled => true,
             Self::Name | Self::Kind => false,
         }
     }

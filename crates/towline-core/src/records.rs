@@ -94,6 +94,28 @@ pub fn is_coarse_form(shown: UnixNanos, asked: UnixNanos) -> bool {
             .any(|grain| cut(*grain) == Some(shown.0))
 }
 
+/// Which of our rows a power cut has put in doubt: what the disk shows of them may be as it was, and
+/// their bytes not.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Doubt {
+    /// None: equal marks mean equal bytes.
+    #[default]
+    Nothing,
+    /// Those of files that were written at this time or later, by the clock of their disk.
+    Since(UnixNanos),
+}
+
+impl Doubt {
+    /// Whether what bears this stamp may have lost its bytes.
+    pub fn covers(self, stamp: DiskStamp) -> bool {
+        match self {
+            Self::Nothing => false,
+            Self::Since(since) if stamp.ctime == UnixNanos::default() => stamp.mtime >= since,
+            Self::Since(since) => stamp.ctime >= since,
+        }
+    }
+}
+
 /// Our own record of a path.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OurRow {
@@ -124,13 +146,16 @@ pub enum Reach {
     /// Nobody: it gives way to what peers have, or to nothing where they have nothing. A local change
     /// that is being undone, or something new that has gone again before anybody was told.
     Yields,
+    /// Nobody: the disk has lost what the record tells of, and what lies there now nobody wrote. It
+    /// gives way to what peers have.
+    Spoiled,
 }
 
 impl Reach {
     /// Whether a row of this reach with this content counts as a change that is only here.
     pub fn is_local(self, content: &Content) -> bool {
         match self {
-            Self::Everyone => false,
+            Self::Everyone | Self::Spoiled => false,
             Self::Changed | Self::Added => true,
             Self::Yields => *content != Content::Absent,
         }
@@ -318,6 +343,13 @@ pub enum StoreOp {
         /// The rules.
         under: RulesMark,
     },
+    /// Replaces which rows a power cut has put in doubt.
+    PutDoubt {
+        /// Which folder.
+        folder: FolderId,
+        /// Which of its rows.
+        doubt: Doubt,
+    },
     /// Our rows at these paths lose their stamps: nobody knows whether they are still true.
     ForgetStamps {
         /// Which folder.
@@ -357,6 +389,8 @@ pub struct RestoredFolder {
     pub totals: Totals,
     /// What is kept of the mass change brake.
     pub brakes: BTreeMap<DeviceId, BrakeRecord>,
+    /// Which of our rows a power cut has put in doubt.
+    pub doubt: Doubt,
     /// When peers were last met.
     pub contacts: BTreeMap<DeviceId, Contact>,
 }

@@ -174,6 +174,9 @@ pub struct FolderSummary {
     pub totals: Totals,
     /// Steps that were carried out since the device started.
     pub applied: u64,
+    /// Files that a power cut has taken, as far as was seen since the device started. What lay in their
+    /// places is kept as a version.
+    pub spoiled: u64,
     /// Entries that cannot be synced here, the first 100.
     pub held_back: Vec<HeldBack>,
     /// Mass changes that wait for a person.

@@ -10,6 +10,7 @@ mod modes;
 mod newcomer;
 mod pairing;
 mod plan;
+mod quarantine;
 mod rollback;
 mod rules;
 mod session;

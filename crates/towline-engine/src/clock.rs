@@ -3,6 +3,7 @@
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use towline_core::clock::Moment;
+use towline_wire::entry::UnixNanos;
 
 /// A clock that starts when it is made.
 #[derive(Debug, Clone, Copy)]
@@ -32,6 +33,14 @@ impl Clock {
     pub(crate) fn start_unix_ms(&self) -> u64 {
         self.start_unix_ms
     }
+}
+
+/// The wall clock, as file times are told.
+pub(crate) fn wall() -> UnixNanos {
+    let since = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default();
+    UnixNanos(i64::try_from(since.as_nanos()).unwrap_or(i64::MAX))
 }
 
 #[cfg(any(target_os = "linux", target_os = "android"))]

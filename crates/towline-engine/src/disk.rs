@@ -44,7 +44,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
 use towline_core::folder::rules::{RULES_FILE, Rules, Shape};
 use towline_core::io::{AbsentRoot, Age, DiskEvent, PageEnd, RootFault, ScanId, ScanScope};
-use towline_core::records::RootPath;
+use towline_core::records::{Doubt, RootPath};
 use towline_core::versions::Retention;
 use towline_wire::ids::{DeviceId, FolderId};
 use towline_wire::rel_path::RelPath;
@@ -220,7 +220,7 @@ impl Disk {
     }
 
     /// Carries out `DiskRequest::Scan`. A folder that is not open gets no page: its loss was told.
-    pub(crate) fn scan(&self, folder: FolderId, id: ScanId, scope: ScanScope) {
+    pub(crate) fn scan(&self, folder: FolderId, id: ScanId, scope: ScanScope, doubt: Doubt) {
         let mut state = lock(&self.shared.state);
         let Some(place) = state.places.get_mut(&folder) else {
             return;
@@ -240,7 +240,8 @@ impl Disk {
             if covers_rules(&scope) {
                 shared.tell_rules(folder, &root);
             }
-            let scan = Box::new(Scan::new(root, shared.rows.open_rows(folder), scope));
+            let rows = shared.rows.open_rows(folder);
+            let scan = Box::new(Scan::new(root, rows, scope, doubt));
             shared.go_on(folder, opening, id, scan);
         });
     }
@@ -536,6 +537,7 @@ impl Shared {
                     scan: id,
                     found: page.found,
                     absent: page.absent,
+                    lost: page.lost,
                     overlooked: page.overlooked,
                     held_back: page.held_back,
                     end,

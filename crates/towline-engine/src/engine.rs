@@ -23,13 +23,14 @@ use towline_core::identity::Identity;
 use towline_core::io::{Input, Output, StoreReply, StoreRequest};
 use towline_core::records::InForce;
 use towline_core::snapshot::Snapshot;
-use towline_store::{OpenError, Opened, Store};
+use towline_store::{Boot, OpenError, Opened, Store};
 use towline_wire::ids::{DeviceId, FolderId, Incarnation};
 use towline_wire::server_url::{ServerUrl, ServerUrlError};
 use tracing::{error, info};
 use zeroize::Zeroizing;
 
-use crate::clock::Clock;
+use crate::boot;
+use crate::clock::{self, Clock};
 use crate::folders::{Folders, Inbox, Listings};
 use crate::key::{self, KeyError, KeyPreference};
 use crate::ledger::Ledger;
@@ -165,7 +166,12 @@ impl Engine {
         make_home(&settings.home)
             .map_err(|error| StartError::Home(settings.home.clone(), error))?;
         let fresh = Incarnation(u64::from_le_bytes(*random::<8>()?));
-        let (store, opened) = Store::open(&settings.home, fresh)?;
+        let (mut store, opened) = Store::open(&settings.home, fresh)?;
+        let boot = boot::name();
+        let boot = boot.as_deref().map_or(Boot::Unknown, Boot::Named);
+        store
+            .begin_boot(boot, clock::wall())
+            .map_err(OpenError::from)?;
         let (identity, key_place) = load_key(&settings).await?;
         let mut restored = store.restored().map_err(OpenError::from)?;
         if restored.name.is_empty() {

@@ -179,7 +179,7 @@ impl Folders {
                 }
                 disk.close(folder);
             }
-            DiskRequest::Scan(scan, scope) => disk.scan(folder, scan, scope),
+            DiskRequest::Scan(scan, scope, doubt) => disk.scan(folder, scan, scope, doubt),
             DiskRequest::ContinueScan(scan) => disk.continue_scan(folder, scan),
             DiskRequest::Apply(apply, steps) => self.apply(folder, apply, steps),
             DiskRequest::NoteAge(age) => disk.note_age(folder, age),

@@ -5,6 +5,7 @@
 //! `disk` through `transfer` without passing the core. Shells see [`view`] types only, in process or
 //! through the local socket ([`LocalClient`]).
 
+mod boot;
 mod clock;
 mod disk;
 #[cfg(any(test, fuzzing))]

@@ -312,6 +312,10 @@ pub struct FolderView {
     pub restoring: Option<RestoringView>,
     /// Entries that cannot be synced here, the first 100.
     pub held_back: Vec<HeldBackView>,
+    /// Files that a power cut has taken, as far as was seen since the device started. What it left in
+    /// their places is kept as versions, and what peers have comes back.
+    #[ts(type = "number")]
+    pub spoiled: u64,
     /// Entries changed here that are not told, in a receive-only folder.
     #[ts(type = "number")]
     pub local_changes: u64,
@@ -380,7 +384,8 @@ pub struct TransferView {
 pub struct HeldBackView {
     /// The path.
     pub path: String,
-    /// Why: `unreadable`, `unwritable`, `name`, `kind`, `disk_full`, `read_only` or `ignored`.
+    /// Why: `unreadable`, `unwritable`, `name`, `kind`, `disk_full`, `read_only`, `ignored` or
+    /// `spoiled`.
     pub reason: String,
 }
 

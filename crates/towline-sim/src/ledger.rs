@@ -132,6 +132,29 @@ impl Ledger {
         }
     }
 
+    /// A person took away what a power cut had left of this: it may be gone now, or come back.
+    pub(crate) fn doubted(&mut self, content: &Content, path: &RelPath, seat: usize) {
+        let Some(key) = Key::of(content) else { return };
+        let Some(of_key) = self.by_key.get(&key) else {
+            return;
+        };
+        let is_here = |at: &usize| {
+            self.births
+                .get(*at)
+                .is_some_and(|birth| birth.path == *path)
+        };
+        // As with what is consumed: elsewhere than where it was born it may have been the last of it.
+        let here = of_key.iter().any(is_here);
+        for at in of_key {
+            if let Some(birth) = self.births.get_mut(*at)
+                && (birth.path == *path || !here)
+            {
+                birth.consumed_by.insert(seat);
+                birth.end = End::Doubtful;
+            }
+        }
+    }
+
     /// A person took away what may be the last of these bytes, where that is told to nobody: they need not
     /// live anywhere, and may.
     pub(crate) fn given_up(&mut self, content: &Content, seat: usize) {

@@ -95,6 +95,10 @@ mutations! {
     DirectoryTakenWhole = "directory removed with its content",
     /// A step is reported done before its name is durable, and a power cut takes it back.
     UnsyncedDone = "done before synced",
+    /// What a power cut has made of a file bears the marks of a write.
+    SpoiledIsEdit = "a zeroed file is an edit",
+    /// Equal marks are taken for equal bytes after a power cut, too.
+    MarksTrusted = "marks trusted after a power cut",
     /// A full disk is reported as done.
     FullDiskDone = "full disk is done",
     /// Steps go on in the empty mount point of a disk that is gone.

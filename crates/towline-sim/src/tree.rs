@@ -277,6 +277,14 @@ impl Tree {
         vec![(path.clone(), before)]
     }
 
+    /// A file has other bytes, and nobody has written them: its change time goes back, if at all.
+    pub(crate) fn spoil(&mut self, path: &RelPath, kind: Kind, back: u64) {
+        if let Some(node) = self.nodes.get_mut(path) {
+            node.kind = kind;
+            node.ctime = node.ctime.saturating_sub(back);
+        }
+    }
+
     /// Removes a path with all below it.
     pub(crate) fn remove(&mut self, path: &RelPath) -> Gone {
         let mut gone: Gone = Vec::new();

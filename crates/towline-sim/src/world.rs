@@ -14,6 +14,7 @@ mod fetch;
 mod habits;
 mod network;
 pub(crate) mod person;
+mod power;
 mod records;
 mod rest;
 mod scan;
@@ -33,6 +34,7 @@ use towline_core::identity::Identity;
 use towline_core::io::{Input, Path, StoreRequest};
 use towline_core::records::{Restored, StoreOp};
 use towline_wire::ids::{DeviceId, FolderId, Incarnation, Sequence};
+use towline_wire::rel_path::RelPath;
 
 use crate::dice::Dice;
 use crate::faults::Faults;
@@ -48,6 +50,7 @@ use fault::Fault;
 use habits::{Habit, Habits};
 use network::Wires;
 use person::Act;
+use power::{Power, Spoiled};
 use scan::Scanning;
 use server::{Server, ToServer};
 use step::Applying;
@@ -71,6 +74,8 @@ pub(crate) struct Seat {
     /// When the last answer of the store arrives: answers come in order.
     answers_until: Duration,
     pub(crate) tree: Tree,
+    /// What power cuts have made of files.
+    spoiled: BTreeMap<RelPath, Spoiled>,
     eyes: Eyes,
     /// When the last news of the root arrives.
     root_told_until: Duration,
@@ -235,6 +240,7 @@ pub struct World {
     people: person::People,
     weather: fault::Weather,
     habits: Habits,
+    power: Power,
 }
 
 /// Work that devices have given to their stores, disks and peers.
@@ -286,6 +292,7 @@ impl World {
             people: person::People::default(),
             weather: fault::Weather::default(),
             habits: Habits::of(seed),
+            power: Power::of(seed, shape.mutation),
         }
     }
 
@@ -312,6 +319,7 @@ impl World {
             requests: VecDeque::new(),
             answers_until: Duration::ZERO,
             tree: Tree::new(self.faults.disks.get(number).copied().unwrap_or_default()),
+            spoiled: BTreeMap::new(),
             eyes: Eyes::Closed,
             root_told_until: Duration::ZERO,
             scanning: None,

@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use rusqlite::{Connection, OptionalExtension, params};
 use towline_core::folder::rules::RulesMark;
 use towline_core::records::{
-    BrakeRecord, Contact, DiskStamp, FolderRecord, OurRow, PeerRecord, StoreOp, Totals,
+    BrakeRecord, Contact, DiskStamp, Doubt, FolderRecord, OurRow, PeerRecord, StoreOp, Totals,
     Verification,
 };
 use towline_wire::entry::Entry;
@@ -16,8 +16,8 @@ use towline_wire::ids::{DeviceId, FolderId, Incarnation, Sequence};
 use towline_wire::rel_path::RelPath;
 
 use crate::columns::{
-    Actors, EntryColumns, braking_column, device_number, encode, folder_number, known_device,
-    presence_column, reach_column, stamp_columns, today,
+    Actors, EntryColumns, braking_column, device_number, doubt_column, encode, folder_number,
+    known_device, presence_column, reach_column, reach_columns, stamp_columns, today,
 };
 use crate::error::StoreError;
 use crate::load::Lookup;
@@ -82,6 +82,7 @@ impl<'store> Batch<'store> {
             StoreOp::AddNeeds { folder, paths } => self.add_needs(folder, &paths),
             StoreOp::SettleNeeds { folder, paths } => self.settle_needs(folder, &paths),
             StoreOp::RenewNeeds { folder, under } => self.renew_needs(folder, under),
+            StoreOp::PutDoubt { folder, doubt } => self.put_doubt(folder, doubt),
             StoreOp::ForgetStamps { folder, paths } => self.forget_stamps(folder, &paths),
         }
     }
@@ -198,20 +199,21 @@ impl<'store> Batch<'store> {
             return Ok(());
         };
         let mut find = self.connection.prepare_cached(
-            "SELECT id, kind, size, reach FROM our_rows WHERE folder = ?1 AND path = ?2",
+            "SELECT id, kind, size, reach + spoiled FROM our_rows WHERE folder = ?1 AND path = ?2",
         )?;
         let mut insert = self.connection.prepare_cached(
             "INSERT INTO our_rows (version, author_actor, author_counter, kind, size, hash,
                  executable, target, mtime, sequence, stamp_size, stamp_mtime, stamp_ctime,
-                 stamp_file_id, reach, folder, path)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)",
+                 stamp_file_id, reach, spoiled, folder, path)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17,
+                 ?18)",
         )?;
         let mut update = self.connection.prepare_cached(
             "UPDATE our_rows SET version = ?1, author_actor = ?2, author_counter = ?3, kind = ?4,
                  size = ?5, hash = ?6, executable = ?7, target = ?8, mtime = ?9, sequence = ?10,
                  stamp_size = ?11, stamp_mtime = ?12, stamp_ctime = ?13, stamp_file_id = ?14,
-                 reach = ?15
-             WHERE id = ?16",
+                 reach = ?15, spoiled = ?16
+             WHERE id = ?17",
         )?;
         let mut sums = totals::load(self.connection, folder)?;
         for OurRow {
@@ -246,16 +248,17 @@ impl<'store> Batch<'store> {
             statement.raw_bind_parameter(12, stamp_mtime)?;
             statement.raw_bind_parameter(13, stamp_ctime)?;
             statement.raw_bind_parameter(14, stamp_file_id)?;
-            let reach = reach_column(*reach);
-            statement.raw_bind_parameter(15, reach)?;
+            let (kept_reach, spoiled) = reach_columns(*reach);
+            statement.raw_bind_parameter(15, kept_reach)?;
+            statement.raw_bind_parameter(16, spoiled)?;
             if let Some((number, ..)) = old {
-                statement.raw_bind_parameter(16, number)?;
+                statement.raw_bind_parameter(17, number)?;
             } else {
-                statement.raw_bind_parameter(16, folder)?;
-                statement.raw_bind_parameter(17, entry.path)?;
+                statement.raw_bind_parameter(17, folder)?;
+                statement.raw_bind_parameter(18, entry.path)?;
             }
             statement.raw_execute()?;
-            let now = RowColumns(entry.kind, entry.size, reach);
+            let now = RowColumns(entry.kind, entry.size, reach_column(*reach));
             let before = old.map(|(_, kind, size, reach)| RowColumns(kind, size, reach));
             if let Some(conflicted) = path.conflicted() {
                 let counts = if before.as_ref().is_some_and(RowColumns::lies) != now.lies()
@@ -356,7 +359,8 @@ impl<'store> Batch<'store> {
         totals::save(self.connection, folder, &sums)
     }
 
-    /// A need at a path where no other peer says anything goes with the peer's row.
+    /// A need at a path where no other peer says anything goes with the peer's row, unless what lies
+    /// there is to give way whoever comes.
     fn forget_peer_rows(&mut self, id: FolderId, device: DeviceId) -> Result<(), StoreError> {
         let Some(folder) = self.touch(id)? else {
             return Ok(());
@@ -372,7 +376,9 @@ impl<'store> Batch<'store> {
                  AND EXISTS (SELECT 1 FROM peer_rows AS of_peer WHERE of_peer.folder = ?1
                      AND of_peer.path = needs.path AND of_peer.device = ?2)
                  AND NOT EXISTS (SELECT 1 FROM peer_rows AS of_other WHERE of_other.folder = ?1
-                     AND of_other.path = needs.path AND of_other.device <> ?2)",
+                     AND of_other.path = needs.path AND of_other.device <> ?2)
+                 AND NOT EXISTS (SELECT 1 FROM our_rows WHERE our_rows.folder = ?1
+                     AND our_rows.path = needs.path AND spoiled = 1)",
             )?
             .execute([folder, device])?;
         sums.needs = sums.needs.wrapping_sub(changed(gone));
@@ -494,6 +500,16 @@ impl<'store> Batch<'store> {
         self.connection
             .prepare_cached("UPDATE folders SET needs_under = ?2 WHERE id = ?1")?
             .execute([folder, under.0.cast_signed()])?;
+        Ok(())
+    }
+
+    fn put_doubt(&mut self, id: FolderId, doubt: Doubt) -> Result<(), StoreError> {
+        let Some(folder) = self.touch(id)? else {
+            return Ok(());
+        };
+        self.connection
+            .prepare_cached("UPDATE folders SET doubt = ?2 WHERE id = ?1")?
+            .execute(params![folder, doubt_column(doubt)])?;
         Ok(())
     }
 

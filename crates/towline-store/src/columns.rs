@@ -9,7 +9,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use rusqlite::types::Type;
 use rusqlite::{Connection, OptionalExtension, Row, params};
-use towline_core::records::{Braking, DiskStamp, OurRow, Presence, Reach};
+use towline_core::records::{Braking, DiskStamp, Doubt, OurRow, Presence, Reach};
 use towline_wire::entry::{Actor, Content, Dot, Entry, SymlinkTarget, UnixNanos, VersionVector};
 use towline_wire::ids::{ContentHash, DeviceId, FolderId, Incarnation, Sequence};
 use towline_wire::rel_path::RelPath;
@@ -28,7 +28,7 @@ macro_rules! our_columns {
     () => {
         concat!(
             crate::columns::entry_columns!(),
-            ", sequence, stamp_size, stamp_mtime, stamp_ctime, stamp_file_id, reach"
+            ", sequence, stamp_size, stamp_mtime, stamp_ctime, stamp_file_id, reach + spoiled"
         )
     };
 }
@@ -227,14 +227,39 @@ pub(crate) fn stamp_columns(stamp: Option<DiskStamp>) -> [Option<i64>; 4] {
     }
 }
 
-/// A reach as its column.
+/// A reach as its two columns together: `reach + spoiled`.
 pub(crate) const fn reach_column(reach: Reach) -> i64 {
     match reach {
         Reach::Everyone => 0,
         Reach::Changed => 1,
         Reach::Added => 2,
         Reach::Yields => 3,
+        Reach::Spoiled => 4,
     }
+}
+
+/// The two columns of a reach.
+pub(crate) const fn reach_columns(reach: Reach) -> (i64, bool) {
+    match reach {
+        Reach::Spoiled => (reach_column(Reach::Yields), true),
+        Reach::Everyone | Reach::Changed | Reach::Added | Reach::Yields => {
+            (reach_column(reach), false)
+        }
+    }
+}
+
+/// A doubt as its column.
+pub(crate) const fn doubt_column(doubt: Doubt) -> Option<i64> {
+    match doubt {
+        Doubt::Nothing => None,
+        Doubt::Since(since) => Some(since.0),
+    }
+}
+
+/// Reads a doubt.
+pub(crate) fn doubt_from(row: &Row<'_>, column: usize) -> Result<Doubt, StoreError> {
+    let since: Option<i64> = row.get(column)?;
+    Ok(since.map_or(Doubt::Nothing, |since| Doubt::Since(UnixNanos(since))))
 }
 
 /// A brake's state as its column.
@@ -289,6 +314,7 @@ pub(crate) fn reach_from(row: &Row<'_>, column: usize) -> Result<Reach, StoreErr
         1 => Ok(Reach::Changed),
         2 => Ok(Reach::Added),
         3 => Ok(Reach::Yields),
+        4 => Ok(Reach::Spoiled),
         _ => Err(StoreError::Impossible("reach")),
     }
 }

@@ -77,7 +77,7 @@ pub(crate) fn needs(
         }
         // As `Reach::is_local` has it: 3 gives way, and of that only what lies here counts.
         NeedsOf::Local => {
-            "SELECT path FROM our_rows WHERE folder = ?1 AND path > ?2 AND reach <> 0
+            "SELECT path FROM our_rows WHERE folder = ?1 AND path > ?2 AND reach <> 0 AND spoiled = 0
              AND (reach <> 3 OR kind <> 0)
              ORDER BY path LIMIT ?3"
         }

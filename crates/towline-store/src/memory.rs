@@ -8,8 +8,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use towline_core::folder::rules::RulesMark;
 use towline_core::io::{IndexOf, NeedsOf, PageEnd, StoreReply, StoreRequest};
 use towline_core::records::{
-    BrakeRecord, Contact, DeviceSettings, Elsewhere, FolderRecord, Need, OurRow, PeerRecord, Reach,
-    Restored, RestoredFolder, StoreOp, Totals,
+    BrakeRecord, Contact, DeviceSettings, Doubt, Elsewhere, FolderRecord, Need, OurRow, PeerRecord,
+    Reach, Restored, RestoredFolder, StoreOp, Totals,
 };
 use towline_wire::entry::{Content, Entry};
 use towline_wire::ids::{ContentHash, DeviceId, FolderId, Incarnation, Sequence};
@@ -36,6 +36,7 @@ struct Folder {
     needs: BTreeSet<RelPath>,
     needs_under: RulesMark,
     brakes: BTreeMap<DeviceId, BrakeRecord>,
+    doubt: Doubt,
     contacts: BTreeMap<DeviceId, Contact>,
 }
 
@@ -138,6 +139,9 @@ impl MemoryStore {
             StoreOp::RenewNeeds { folder, under } => self.on(folder, |folder| {
                 folder.renew(under);
             }),
+            StoreOp::PutDoubt { folder, doubt } => self.on(folder, |folder| {
+                folder.doubt = doubt;
+            }),
             StoreOp::ForgetStamps { folder, paths } => self.on(folder, |folder| {
                 for path in paths {
                     if let Some(row) = folder.ours.get_mut(&path) {
@@ -166,6 +170,7 @@ impl Folder {
             needs: BTreeSet::new(),
             needs_under: RulesMark(0),
             brakes: BTreeMap::new(),
+            doubt: Doubt::Nothing,
             contacts: BTreeMap::new(),
         }
     }
@@ -201,7 +206,8 @@ impl Folder {
         }
     }
 
-    /// A need at a path where no other peer says anything goes with the peer's row.
+    /// A need at a path where no other peer says anything goes with the peer's row, unless what lies
+    /// there is to give way whoever comes.
     fn forget(&mut self, device: DeviceId) {
         let said = |folder: &Self| -> BTreeSet<RelPath> {
             folder.theirs.keys().map(|(path, _)| path.clone()).collect()
@@ -211,7 +217,10 @@ impl Folder {
         self.have.remove(&device);
         self.contacts.remove(&device);
         for path in before.difference(&said(self)) {
-            self.needs.remove(path);
+            let ours = self.ours.get(path);
+            if ours.is_none_or(|row| row.reach != Reach::Spoiled) {
+                self.needs.remove(path);
+            }
         }
     }
 
@@ -366,6 +375,7 @@ impl Records for MemoryStore {
             needs_under: folder.needs_under,
             totals: folder.totals(),
             brakes: folder.brakes.clone(),
+            doubt: folder.doubt,
             contacts: folder.contacts.clone(),
         };
         Ok(Restored {

@@ -11,7 +11,9 @@ use towline_core::records::{
 };
 use towline_wire::ids::{DeviceId, FolderId, Incarnation, Sequence};
 
-use crate::columns::{DAY_SECONDS, blob, braking_from, decode, device_from, presence_from, today};
+use crate::columns::{
+    DAY_SECONDS, blob, braking_from, decode, device_from, doubt_from, presence_from, today,
+};
 use crate::error::StoreError;
 use crate::{settings, totals};
 
@@ -137,7 +139,7 @@ fn folders(connection: &Connection) -> Result<Vec<RestoredFolder>, StoreError> {
         "SELECT id, folder, label, root,
              (SELECT max(sequence) FROM our_rows WHERE our_rows.folder = folders.id),
              files, directories, symlinks, bytes, needs, local_changes, conflicts, settings,
-             needs_under
+             needs_under, doubt
          FROM folders ORDER BY folder",
     )?;
     let mut found = statement.query([])?;
@@ -158,6 +160,7 @@ fn folders(connection: &Connection) -> Result<Vec<RestoredFolder>, StoreError> {
             needs_under: RulesMark(row.get::<_, i64>(13)?.cast_unsigned()),
             totals: totals::from_row(row, 5)?,
             brakes: brakes(connection, number)?,
+            doubt: doubt_from(row, 14)?,
             contacts: contacts(connection, number)?,
         });
     }

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use rusqlite::{Connection, TransactionBehavior};
 use towline_core::io::{BatchId, StoreReply, StoreRequest};
 use towline_core::records::{Restored, StoreOp};
+use towline_wire::entry::UnixNanos;
 use towline_wire::ids::Incarnation;
 
 use crate::batch::Batch;
@@ -13,7 +14,7 @@ use crate::error::{OpenError, StoreError};
 use crate::home::{Home, HomeLock, LastStop};
 use crate::reader::Reader;
 use crate::schema::{self, Check, FileState};
-use crate::{load, restore};
+use crate::{load, power, restore};
 
 /// Keeps a device's records, and answers for them. What the core and the simulator need of a store.
 pub trait Records {
@@ -45,7 +46,17 @@ pub struct Store {
     connection: Connection,
     actors: Actors,
     home: Home,
+    last_stop: LastStop,
     _lock: HomeLock,
+}
+
+/// A boot of the machine: what one boot wrote and did not sync, the next one may not find.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Boot<'a> {
+    /// This one, by a name that no other boot has.
+    Named(&'a str),
+    /// The system does not tell: it may be any.
+    Unknown,
 }
 
 impl Store {
@@ -60,13 +71,14 @@ impl Store {
     pub fn open(home: &Path, fresh: Incarnation) -> Result<(Self, Opened), OpenError> {
         let home = Home::at(home)?;
         let lock = home.lock()?;
-        let check = match home.last_stop() {
+        let last_stop = home.last_stop();
+        let check = match last_stop {
             LastStop::Clean => Check::Nothing,
             LastStop::Unclean => Check::Quick,
             LastStop::Suspect => Check::Whole,
             LastStop::Torn => {
                 let kept_aside = home.keep_aside()?;
-                return Self::begin_anew(home, lock, fresh, kept_aside);
+                return Self::begin_anew(home, (last_stop, lock), fresh, kept_aside);
             }
         };
         home.touch_database()?;
@@ -77,14 +89,25 @@ impl Store {
                     FileState::New => Opened::New,
                     FileState::Existing => Opened::Existing,
                 };
-                Ok((Self::with(connection, home, lock), opened))
+                Ok((Self::with(connection, home, (last_stop, lock)), opened))
             }
             Err(OpenError::Store(error)) if error.blames_file() => {
                 let kept_aside = home.keep_aside()?;
-                Self::begin_anew(home, lock, fresh, kept_aside)
+                Self::begin_anew(home, (last_stop, lock), fresh, kept_aside)
             }
             Err(error) => Err(error),
         }
+    }
+
+    /// Notes in which boot of the machine the store is used from now on, durably. After a run that did
+    /// not end, in another boot, what was written last before is put in doubt: the machine may have
+    /// lost what was not synced. A run that was killed alone loses nothing. `now` is the wall clock.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
+    pub fn begin_boot(&mut self, boot: Boot<'_>, now: UnixNanos) -> Result<(), StoreError> {
+        let begun = power::begin_boot(&mut self.connection, self.last_stop, boot, now);
+        self.home.note(begun)
     }
 
     /// Everything but rows, for a starting device.
@@ -183,7 +206,7 @@ impl Store {
 
     fn begin_anew(
         home: Home,
-        lock: HomeLock,
+        held: (LastStop, HomeLock),
         fresh: Incarnation,
         kept_aside: PathBuf,
     ) -> Result<(Self, Opened), OpenError> {
@@ -191,7 +214,7 @@ impl Store {
         home.touch_database()?;
         let (connection, _) = schema::open_database(&home.database(), Check::Nothing, fresh)?;
         home.trust()?;
-        let mut store = Self::with(connection, home, lock);
+        let mut store = Self::with(connection, home, held);
         let saved = saved_from(&kept_aside);
         store
             .commit(vec![(BatchId(0), saved)])
@@ -199,11 +222,13 @@ impl Store {
         Ok((store, Opened::Rebuilt { kept_aside }))
     }
 
-    fn with(connection: Connection, home: Home, lock: HomeLock) -> Self {
+    fn with(connection: Connection, home: Home, held: (LastStop, HomeLock)) -> Self {
+        let (last_stop, lock) = held;
         Self {
             connection,
             actors: Actors::default(),
             home,
+            last_stop,
             _lock: lock,
         }
     }

@@ -87,7 +87,7 @@ pub(crate) enum Counts {
 /// Whether a row is a change that is only here, as `Reach::is_local` has it.
 fn is_local(kind: i64, reach: i64) -> bool {
     match reach {
-        EVERYONE => false,
+        EVERYONE | SPOILED => false,
         YIELDS => kind != KIND_ABSENT,
         _ => true,
     }
@@ -95,6 +95,7 @@ fn is_local(kind: i64, reach: i64) -> bool {
 
 const EVERYONE: i64 = reach_column(Reach::Everyone);
 const YIELDS: i64 = reach_column(Reach::Yields);
+const SPOILED: i64 = reach_column(Reach::Spoiled);
 
 /// The kept sums of a folder.
 pub(crate) fn load(connection: &Connection, folder: i64) -> Result<Totals, StoreError> {

@@ -85,6 +85,7 @@ export function folder(id: string, label: string, root: string): FolderView {
     transfer: { fetched_bytes: 0, reused_bytes: 0, files: 0, wanted_bytes: 0, bytes_per_second: 0 },
     restoring: null,
     held_back: [],
+    spoiled: 0,
     local_changes: 0,
     braked: [],
     peers: [],

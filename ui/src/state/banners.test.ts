@@ -31,6 +31,15 @@ describe("what stands in a folder", () => {
     expect(bannerWeight(braked)).toBe("problem");
   });
 
+  test("tells what a power cut has taken", () => {
+    const photos = view.folders.find(({ id }) => id === "photos");
+    if (!photos) throw new Error("no folder");
+    const [taken] = banners({ ...photos, spoiled: 2 }, view);
+    if (!taken) throw new Error("no banner");
+    expect(bannerText(taken).what).toBe("2 files were taken by a power cut.");
+    expect(bannerWeight(taken)).toBe("note");
+  });
+
   test("differs by the folder's direction", () => {
     const both = view.folders.map((folder) => ({
       ...folder,

@@ -14,6 +14,7 @@ export type Banner =
   | { kind: "conflicts"; count: number }
   | { kind: "local_changes"; count: number }
   | { kind: "differing"; count: number }
+  | { kind: "spoiled"; count: number }
   | { kind: "held"; count: number };
 
 /** Entries that a view lists at most; there may be more. */
@@ -36,6 +37,7 @@ export function banners(folder: FolderView, view: View): Banner[] {
   if (settings.mode === "send_only" && folder.needs > 0) {
     found.push({ kind: "differing", count: folder.needs });
   }
+  if (folder.spoiled > 0) found.push({ kind: "spoiled", count: folder.spoiled });
   if (held_back.length > 0) found.push({ kind: "held", count: held_back.length });
   return found;
 }

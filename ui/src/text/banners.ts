@@ -23,6 +23,8 @@ export function bannerText(banner: Banner): Advice {
       return said.local(banner.count);
     case "differing":
       return said.differing(banner.count);
+    case "spoiled":
+      return said.spoiled(banner.count);
     case "held":
       return said.held(banner.count, banner.count >= HELD_SHOWN_MAX);
     default:
@@ -40,6 +42,7 @@ export function bannerWeight(banner: Banner): Weight {
       return "problem";
     case "local_changes":
     case "differing":
+    case "spoiled":
     case "held":
       return "note";
     default:

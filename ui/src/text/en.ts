@@ -406,6 +406,7 @@ export function english(numbers: Numbers) {
         disk_full: { what: "The disk is full.", todo: "Make room; it goes on by itself." },
         read_only: { what: "The disk is read-only.", todo: "Make it writable again." },
         ignored: { what: "A rule leaves it out here, and a change needs its place.", todo: "Change the rule, or move it away." },
+        spoiled: { what: "The disk lost it in a power cut.", todo: "It comes back from whoever has it; or save it anew." },
       },
       start: {
         start_home: { what: "This device's own directory cannot be used.", todo: "Check that you may write there." },

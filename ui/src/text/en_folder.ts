@@ -85,6 +85,10 @@ export function englishFolder(numbers: Numbers) {
         what: "The disk is full.",
         todo: "Make room; it goes on by itself. No file that lies here was harmed.",
       },
+      spoiled: (count: number) => ({
+        what: `${n(count, "file was", "files were")} taken by a power cut.`,
+        todo: "They come back from whoever has them. What the cut left of them is in the folder's history.",
+      }),
       held: (count: number, more: boolean) => ({
         what: `${more ? `More than ${entries(count)}` : entries(count)} cannot be synced here.`,
         todo: "Everything else goes on.",

@@ -100,6 +100,12 @@ pub(crate) fn list(view: &View) -> String {
         if let Some(way) = words::mode(folder.settings.mode) {
             lines.push(format!("    {way}"));
         }
+        if folder.spoiled > 0 {
+            lines.push(format!(
+                "    {} taken by a power cut; what it left is kept, `towline history` shows it",
+                folder.spoiled
+            ));
+        }
         if folder.local_changes > 0 {
             lines.push(format!(
                 "    {} changed here and not told; `towline revert` undoes them",
@@ -220,7 +226,8 @@ mod tests {
             "peers": [{ "id": id, "name": evil, "compare": [], "verified": false,
                 "link": { "state": "away" } }],
             "folders": [{ "id": id, "label": evil, "root": evil, "state": { "state": "in_sync" },
-                "settings": FolderSettingsView::default(), "local_changes": 0, "braked": [],
+                "settings": FolderSettingsView::default(), "spoiled": 0, "local_changes": 0,
+                "braked": [],
                 "files": 0, "directories": 0, "bytes": 0, "needs": 0, "conflicts": 0,
                 "transfer": { "fetched_bytes": 0, "reused_bytes": 0, "files": 0,
                     "wanted_bytes": 0, "bytes_per_second": 0 },

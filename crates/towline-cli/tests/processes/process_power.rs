@@ -15,7 +15,8 @@ use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::Duration;
 
-use crate::support::power::PowerDisk;
+use crate::support::power::{BLOCK, PowerDisk};
+use crate::support::system::is_root;
 use crate::support::tree::{Lying, read, settle, temporary_files};
 use crate::support::{Device, Seed, Server, World, number};
 
@@ -133,6 +134,65 @@ fn a_power_cut_at_a_sender_loses_nothing_that_was_durable() {
         story.learn(&here);
     }
     assert_eq!(temporary_files(&here), Vec::<String>::new());
+}
+
+#[test]
+fn what_a_power_cut_made_of_a_file_is_no_edit() {
+    let world = World::new("powerz");
+    let disk = PowerDisk::new(&world, &world.place("disk"), 64);
+    let server = Server::start(&world);
+    let ada = Device::start_new(&world, "ada", &server);
+    let mut ben = Device::new(&world, "ben", &server.url).behind(&in_boot(&world, "one"));
+    ben.start();
+    ada.pair(&ben);
+    let (here, there) = (world.directory("here"), world.directory("disk/there"));
+    let mut seed = Seed::new(number("TOWLINE_SEED", 13));
+    let bytes = seed.bytes(BLOCK);
+    fs::write(here.join("zeroed"), &bytes).expect("it can be written");
+    fs::write(here.join("edited"), "before").expect("it can be written");
+    ada.share(&here, &ben, &there);
+    settle((&ada, &here), (&ben, &there));
+    disk.cut_after(0);
+    ben.kill_and(|| disk.give_up());
+    let block = bytes.as_slice().try_into().expect("one block");
+    disk.restore_power_without(block, &mut seed);
+    let zeros = vec![0; BLOCK];
+    assert_eq!(
+        fs::read(there.join("zeroed")).expect("it lies there"),
+        zeros
+    );
+    fs::write(there.join("edited"), "after the cut").expect("it can be written");
+    let mut ben = ben.behind(&in_boot(&world, "two"));
+    ben.start();
+    settle((&ada, &here), (&ben, &there));
+    for root in [&here, &there] {
+        assert_eq!(fs::read(root.join("zeroed")).expect("it lies there"), bytes);
+        let edited = fs::read(root.join("edited")).expect("it lies there");
+        assert_eq!(edited, b"after the cut");
+    }
+    let view = ben.view();
+    assert_eq!(view["folders"][0]["spoiled"], 1, "{view}");
+    let history = ben.call(&["history", "here", "zeroed"]);
+    let versions = history["versions"].as_array().expect("versions");
+    assert_eq!(versions.len(), 1, "what the cut had left: {history}");
+    // Killed alone in the same boot nothing is in doubt: what lies there then was written.
+    ben.kill();
+    ben.start();
+    settle((&ada, &here), (&ben, &there));
+    assert_eq!(ben.view()["folders"][0]["spoiled"], 0);
+}
+
+/// Words that run a program as if the machine had this boot. The disks of this world come and go for it
+/// as for everybody.
+fn in_boot(world: &World, name: &str) -> Vec<String> {
+    let id = world.place(&format!("{name}.boot"));
+    fs::write(&id, name).expect("it can be written");
+    let as_whom: &[&str] = if is_root() { &[] } else { &["--map-root-user"] };
+    let mut words: Vec<&str> = vec!["unshare", "--mount", "--propagation", "slave"];
+    words.extend(as_whom);
+    let script = "mount --bind \"$0\" /proc/sys/kernel/random/boot_id && exec \"$@\"";
+    words.extend(["sh", "-c", script, id.to_str().expect("a plain path")]);
+    words.into_iter().map(str::to_owned).collect()
 }
 
 /// Whether a person's programs sync what they write.

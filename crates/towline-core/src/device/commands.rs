@@ -13,7 +13,7 @@ use crate::folder::{Folder, FolderInput};
 use crate::io::{AbsentRoot, DiskRequest, NetworkRequest, Output, RootFault};
 use crate::pairing::{Ourselves, PairingWish};
 use crate::records::{
-    Activity, DeviceSettings, FolderRecord, FolderSettings, Mode, RestoredFolder, RootPath,
+    Activity, DeviceSettings, Doubt, FolderRecord, FolderSettings, Mode, RestoredFolder, RootPath,
     StoreOp, Totals, Verification,
 };
 
@@ -95,6 +95,7 @@ impl Device {
             .persist(vec![StoreOp::PutFolder(record.clone())], vec![reply]);
         let shared: Vec<DeviceId> = record.shared_with.iter().copied().collect();
         let restored = RestoredFolder {
+            doubt: Doubt::Nothing,
             record,
             last_sequence: Sequence::default(),
             have: BTreeMap::new(),

@@ -18,8 +18,9 @@ use crate::folder::gate::Gate;
 use crate::folder::look::Root;
 use crate::folder::observe::{Departures, Draft, Observed, Sighting, disowned, observe};
 use crate::folder::plan::{
-    Action, Phase, Planned, PlannedStep, Wait, footing, ground, make_room, plan, rooms,
+    Action, Phase, Planned, PlannedStep, Wait, footing, given_up, ground, make_room, plan, rooms,
 };
+use crate::folder::quarantine::{Hope, Suspicion};
 use crate::folder::settle::settle;
 use crate::folder::sweep::{After, Sweep};
 use crate::folder::verdict::Rest;
@@ -80,7 +81,13 @@ impl Folder {
         };
         let walk = &self.walk;
         let in_flight = |path: &RelPath| walk.is_under_way(path);
-        let sighting = self.without_ignored(sighting, rows);
+        let suspicion = Suspicion {
+            doubt: self.doubt,
+            up_to: self.first_sequence,
+        };
+        let sighting = self
+            .without_ignored(sighting, rows)
+            .lost_by(rows, suspicion);
         let since = self.look.since();
         self.gone.note(&sighting, rows, &in_flight, since);
         let overlooked = sighting.overlooked.clone();
@@ -91,14 +98,16 @@ impl Folder {
             departures,
             departed,
             vanished,
+            spoiled,
         } = observe(
             sighting,
             rows,
             &in_flight,
             departures,
             (&self.gone, since),
-            (self.us, self.record.settings.mode),
+            (self.us, self.record.settings.mode, suspicion),
         );
+        self.quarantine.note_found(spoiled);
         for path in again {
             if self.walk.is_under_way(&path) {
                 self.look.want_after_step(path);
@@ -311,6 +320,7 @@ impl Folder {
         let planned = plan(&needs, &self.connected, self.us);
         let mut chosen = Vec::with_capacity(planned.len());
         for (need, planned) in needs.iter().zip(planned) {
+            let planned = self.after_hope(now, need, planned);
             let gate = Gate {
                 mode: self.record.settings.mode,
                 rules: &self.rules,
@@ -340,6 +350,22 @@ impl Folder {
         let paths: Vec<RelPath> = footing(&planned).into_iter().collect();
         // Also a plan that stands on nothing goes this way: it is one path through the code.
         self.ask_rows(paths, Question::Ground(self.us, planned), outbox);
+    }
+
+    /// What is planned where the disk has lost bytes of which nobody has told: it waits, until there is
+    /// no hope that somebody will.
+    fn after_hope(&mut self, now: Moment, need: &Need, planned: Planned) -> Planned {
+        if planned.action != Action::Wait(Wait::Spoiled) {
+            return planned;
+        }
+        let company = self.company();
+        match self.quarantine.wait(now, &need.path, company) {
+            Hope::Left => planned,
+            Hope::Gone => Planned {
+                action: given_up(need, &self.connected, self.us),
+                ..planned
+            },
+        }
     }
 
     /// Takes what a step takes away from its author's budget; `false` when that is used up.
@@ -411,6 +437,7 @@ impl Folder {
             match action {
                 Action::Settled => {
                     self.look.accept(&path);
+                    self.quarantine.end(&path);
                     settled.push(path);
                 }
                 Action::Adopt {
@@ -472,6 +499,7 @@ impl Folder {
         } in drafts
         {
             self.last_sequence = self.last_sequence.next();
+            self.quarantine.end(&entry.path);
             rows.push(OurRow {
                 entry,
                 sequence: self.last_sequence,

@@ -17,7 +17,7 @@ use crate::folder::brake::{Brakes, harm};
 use crate::folder::heed::is_ignored;
 use crate::folder::plan::{Action, Planned, Wait};
 use crate::folder::rules::Rules;
-use crate::records::{Mode, Need};
+use crate::records::{Mode, Need, Reach};
 
 /// What the gate goes by. Made anew for each page of needs.
 #[derive(Debug, Clone, Copy)]
@@ -52,16 +52,21 @@ impl Gate<'_> {
     }
 
     fn reason(self, need: &Need, action: &Action) -> Option<Wait> {
-        self.by_mode(action)
+        self.by_mode(need, action)
             .or_else(|| self.by_brake(need, action))
             .or_else(|| self.by_absence(need, action))
     }
 
     /// A send-only folder changes nothing on this disk for a peer. What lies here already is joined
-    /// all the same, so that equal bytes are no difference.
-    fn by_mode(self, action: &Action) -> Option<Wait> {
+    /// all the same, so that equal bytes are no difference; and where its disk has lost something it
+    /// has nothing to keep.
+    fn by_mode(self, need: &Need, action: &Action) -> Option<Wait> {
         match (self.mode, action) {
-            (Mode::SendOnly, Action::Step(_)) => Some(Wait::SendOnly),
+            (Mode::SendOnly, Action::Step(_)) => {
+                let ours = need.ours.as_ref();
+                let is_lost = ours.is_some_and(|row| row.reach == Reach::Spoiled);
+                (!is_lost).then_some(Wait::SendOnly)
+            }
             (Mode::SendOnly | Mode::TwoWay | Mode::ReceiveOnly, _) => None,
         }
     }

@@ -79,10 +79,12 @@ impl Folder {
         sighting
             .found
             .retain(|found| !rules.ignore(&found.path, Shape::of(&found.content)));
-        sighting.absent.retain(|path| {
+        let is_looked_at = |path: &RelPath| {
             let row = rows.get(path).map(|row| Shape::of(&row.entry.content));
             !rules.ignore(path, row.unwrap_or(Shape::Other))
-        });
+        };
+        sighting.absent.retain(is_looked_at);
+        sighting.lost.retain(is_looked_at);
         sighting
     }
 }

@@ -16,6 +16,7 @@ use crate::clock::Moment;
 use crate::folder::observe::Sighting;
 use crate::io::{DiskRequest, HeldBack, HeldReason, PageEnd, RootFault, ScanId, ScanScope};
 use crate::outbox::Outbox;
+use crate::records::Doubt;
 
 /// Time between two looks at the whole root: an hour. Watchers lose events and some filesystems have
 /// none; more often would spin up sleeping disks, less often would hide a lost edit for longer.
@@ -69,6 +70,14 @@ enum Steps {
     Beside,
 }
 
+/// Whether all that a scan has met was judged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Judged {
+    All,
+    /// Something was put off until its step has ended.
+    NotAll,
+}
+
 #[derive(Debug)]
 struct Scan {
     id: ScanId,
@@ -76,6 +85,7 @@ struct Scan {
     held_back: BTreeSet<HeldBack>,
     departures: Sighting,
     steps: Steps,
+    judged: Judged,
     /// Our last row when it began: what a row that is younger says may have happened after the look.
     since: Sequence,
     /// Whether the disk has yielded its last page.
@@ -97,6 +107,7 @@ pub(crate) struct Look {
     waiting: Scope,
     rescan_at: Option<Moment>,
     held_back: BTreeSet<HeldBack>,
+    last_whole: Judged,
     refused: BTreeMap<RelPath, HeldReason>,
 }
 
@@ -122,6 +133,7 @@ impl Look {
             waiting: Scope::Nothing,
             rescan_at: None,
             held_back: BTreeSet::new(),
+            last_whole: Judged::NotAll,
             refused: BTreeMap::new(),
         }
     }
@@ -175,6 +187,9 @@ impl Look {
 
     /// Remembers a path until its step has ended.
     pub(crate) fn want_after_step(&mut self, path: RelPath) {
+        if let Some(scan) = &mut self.scan {
+            scan.judged = Judged::NotAll;
+        }
         self.waiting.add([path]);
     }
 
@@ -200,7 +215,7 @@ impl Look {
     pub(crate) fn start(
         &mut self,
         under_way: &dyn Fn(&ScanScope) -> Vec<RelPath>,
-        last_sequence: Sequence,
+        (last_sequence, doubt): (Sequence, Doubt),
         outbox: &mut Outbox,
     ) {
         match self.root {
@@ -227,11 +242,12 @@ impl Look {
             held_back: BTreeSet::new(),
             departures: Sighting::default(),
             steps,
+            judged: Judged::All,
             since: last_sequence,
             end: PageEnd::More,
             unjudged: 0,
         });
-        outbox.disk(self.folder, DiskRequest::Scan(id, scope));
+        outbox.disk(self.folder, DiskRequest::Scan(id, scope, doubt));
     }
 
     /// Takes the marks of a page.
@@ -313,6 +329,7 @@ impl Look {
         match scan.breadth {
             Breadth::Whole => {
                 self.held_back = scan.held_back;
+                self.last_whole = scan.judged;
                 self.root = Root::Seen;
                 self.rescan_at = Some(now.after(RESCAN_EVERY));
             }
@@ -342,8 +359,8 @@ impl Look {
         self.refused.retain(|path, _| is_wanted(path));
     }
 
-    /// What a person should know of, at most [`HELD_BACK_SHOWN_MAX`].
-    pub(crate) fn held_back(&self) -> Vec<HeldBack> {
+    /// What a person should know of, with what the folder adds, at most [`HELD_BACK_SHOWN_MAX`].
+    pub(crate) fn held_back(&self, more: impl Iterator<Item = HeldBack>) -> Vec<HeldBack> {
         let refused = self.refused.iter().map(|(path, reason)| HeldBack {
             path: path.as_str().to_owned(),
             reason: *reason,
@@ -352,8 +369,16 @@ impl Look {
             .iter()
             .cloned()
             .chain(refused)
+            .chain(more)
             .take(HELD_BACK_SHOWN_MAX)
             .collect()
+    }
+
+    /// Whether everything could be read and was judged when the whole root was looked at last.
+    pub(crate) fn has_judged_all(&self) -> bool {
+        let mut held_back = self.held_back.iter();
+        let is_unread = held_back.any(|held| held.reason == HeldReason::Unreadable);
+        self.last_whole == Judged::All && !is_unread
     }
 
     /// Whether the whole root is being looked at.

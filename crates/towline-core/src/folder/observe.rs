@@ -23,6 +23,7 @@ use towline_wire::entry::{Actor, Content, Dot, Entry};
 use towline_wire::ids::Sequence;
 use towline_wire::rel_path::RelPath;
 
+use crate::folder::quarantine::{Suspicion, is_lost, is_spoiled, is_spoiled_already, quarantined};
 use crate::io::Found;
 use crate::records::{DiskStamp, Mode, OurRow, Reach, is_coarse_form};
 
@@ -31,17 +32,38 @@ use crate::records::{DiskStamp, Mode, OurRow, Reach, is_coarse_form};
 pub(crate) struct Sighting {
     pub(crate) found: Vec<Found>,
     pub(crate) absent: Vec<RelPath>,
+    /// Absent, and nobody has removed them.
+    pub(crate) lost: Vec<RelPath>,
     /// Rows that are ignored and have a stamp still.
     pub(crate) overlooked: Vec<RelPath>,
 }
 
 impl Sighting {
     pub(crate) fn is_empty(&self) -> bool {
-        self.found.is_empty() && self.absent.is_empty() && self.overlooked.is_empty()
+        self.found.is_empty()
+            && self.absent.is_empty()
+            && self.lost.is_empty()
+            && self.overlooked.is_empty()
     }
 
     pub(crate) fn len(&self) -> usize {
-        self.found.len() + self.absent.len()
+        self.found.len() + self.absent.len() + self.lost.len()
+    }
+
+    /// What nobody has removed counts as lost only where a power cut may have taken it.
+    pub(crate) fn lost_by(
+        mut self,
+        rows: &BTreeMap<RelPath, OurRow>,
+        suspicion: Suspicion,
+    ) -> Self {
+        let is_suspected = |path: &RelPath| {
+            let row = rows.get(path);
+            row.is_some_and(|row| is_lost(row, suspicion))
+        };
+        let (lost, absent) = self.lost.into_iter().partition(is_suspected);
+        self.lost = lost;
+        self.absent.extend::<Vec<_>>(absent);
+        self
     }
 
     /// The paths whose rows [`observe`] needs.
@@ -50,6 +72,7 @@ impl Sighting {
             .iter()
             .map(|found| found.path.clone())
             .chain(self.absent.clone())
+            .chain(self.lost.clone())
             .collect()
     }
 }
@@ -69,7 +92,7 @@ fn reach_of(mode: Mode, row: Option<&OurRow>, content: &Content) -> Reach {
         Mode::ReceiveOnly => {}
     }
     match (row.map_or(Reach::Added, |row| row.reach), content) {
-        (Reach::Everyone | Reach::Changed, _) => Reach::Changed,
+        (Reach::Everyone | Reach::Changed | Reach::Spoiled, _) => Reach::Changed,
         (Reach::Added | Reach::Yields, Content::Absent) => Reach::Yields,
         (
             Reach::Added | Reach::Yields,
@@ -140,6 +163,8 @@ pub(crate) struct Observed {
     pub(crate) departed: Vec<RelPath>,
     /// Live rows without a stamp where nothing lies: it went while nobody looked.
     pub(crate) vanished: Vec<RelPath>,
+    /// Files whose bytes the disk has lost.
+    pub(crate) spoiled: u64,
 }
 
 /// Compares a page with our rows.
@@ -149,7 +174,7 @@ pub(crate) fn observe(
     in_flight: &dyn Fn(&RelPath) -> bool,
     departures: Departures,
     (gone, since): (&Gone, Sequence),
-    (us, mode): (Actor, Mode),
+    (us, mode, suspicion): (Actor, Mode, Suspicion),
 ) -> Observed {
     let mut observed = Observed::default();
     for found in sighting.found {
@@ -169,10 +194,22 @@ pub(crate) fn observe(
             } else if row.stamp != Some(found.stamp) {
                 observed.stamps.push((found.path, found.stamp));
             }
+        } else if let Some(row) = row.filter(|row| is_spoiled(&found, row, suspicion)) {
+            observed.spoiled += u64::from(!is_spoiled_already(&found, row));
+            observed.drafts.push(quarantined(row, Some(found)));
         } else if departs && departures == Departures::Later {
             observed.departures.found.push(found);
         } else {
             observed.drafts.push(changed(found, row, us, mode));
+        }
+    }
+    for path in sighting.lost {
+        let Some(row) = rows.get(&path) else { continue };
+        if in_flight(&path) {
+            observed.again.push(path);
+        } else {
+            observed.spoiled += 1;
+            observed.drafts.push(quarantined(row, None));
         }
     }
     for path in sighting.absent.into_iter().rev() {
@@ -184,6 +221,11 @@ pub(crate) fn observe(
         }
         if row.is_unseen() {
             observed.vanished.push(path);
+            continue;
+        }
+        if row.reach == Reach::Spoiled && row.entry.content != Content::Absent {
+            // Who clears away what is left of a file does not delete what it was.
+            observed.drafts.push(quarantined(row, None));
             continue;
         }
         match row.entry.content {
@@ -214,7 +256,7 @@ fn changed(found: Found, row: Option<&OurRow>, us: Actor, mode: Mode) -> Draft {
 pub(crate) fn with_reach(draft: Draft, reach: Reach, row: Option<&OurRow>, us: Actor) -> Draft {
     match reach {
         Reach::Everyone => return draft,
-        Reach::Changed | Reach::Added | Reach::Yields => {}
+        Reach::Changed | Reach::Added | Reach::Yields | Reach::Spoiled => {}
     }
     let nothing = Dot {
         actor: us,

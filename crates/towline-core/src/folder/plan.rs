@@ -110,6 +110,8 @@ pub enum Wait {
     Local,
     /// It belongs to a mass change, which a person decides.
     Brake,
+    /// The disk has lost what lay here, and nobody has said yet that they have it.
+    Spoiled,
     /// A device that was away for long would bring back what was deleted here, which a person decides.
     Absence,
 }
@@ -143,6 +145,7 @@ pub fn plan(needs: &[Need], connected: &BTreeSet<DeviceId>, us: Actor) -> Vec<Pl
 fn action(need: &Need, connected: &BTreeSet<DeviceId>, us: Actor) -> Action {
     match &need.ours {
         Some(row) if row.reach == Reach::Yields => giving_way(row, need, connected),
+        Some(row) if row.reach == Reach::Spoiled => spoiled(row, need, connected),
         Some(row) if row.reach != Reach::Everyone => only_here(row, need),
         Some(_) | None => shared(need, connected, us),
     }
@@ -203,6 +206,67 @@ fn giving_way(row: &OurRow, need: &Need, connected: &BTreeSet<DeviceId>) -> Acti
             Content::Absent | Content::Directory | Content::File { .. } | Content::Symlink { .. },
             _,
         ) => step(Some(row), becomes, rest, None, sources),
+    }
+}
+
+/// What the disk has lost comes back from whoever has it, or what came after it. A record that does not
+/// know the lost write may be older than one that is on its way; so it waits.
+fn spoiled(row: &OurRow, need: &Need, connected: &BTreeSet<DeviceId>) -> Action {
+    let Some((becomes, rest)) = theirs_alone(row, need) else {
+        return Action::Wait(Wait::Spoiled);
+    };
+    let knows_it =
+        |entry: &Entry| entry.author == becomes.author && entry.version.knows(row.entry.author);
+    if !need.theirs.iter().any(|(_, entry)| knows_it(entry)) {
+        return Action::Wait(Wait::Spoiled);
+    }
+    if !is_adoptable(&becomes.version) {
+        return Action::Wait(Wait::History);
+    }
+    if is_on_disk(Some(row), &becomes) {
+        return Action::Adopt {
+            becomes,
+            stamp: row.stamp,
+            rest,
+        };
+    }
+    let sources = sources(need, &becomes.content, connected);
+    if lacks_bytes(need, &row.entry.content, &becomes.content, &sources) {
+        return Action::Wait(Wait::Source);
+    }
+    step(Some(row), becomes, rest, None, sources)
+}
+
+/// What becomes of a path whose bytes the disk has lost and nobody has: what peers have instead, as a
+/// write of ours. What is left here beats no delete; where nobody has deleted it either, it is all that
+/// there is.
+pub(crate) fn given_up(need: &Need, connected: &BTreeSet<DeviceId>, us: Actor) -> Action {
+    let Some(row) = &need.ours else {
+        return Action::Settled;
+    };
+    let theirs = need.theirs.iter().map(|(_, entry)| entry);
+    let best = judge(None, theirs.clone()).map(|judgement| judgement.becomes.content);
+    if best.is_some_and(|best| best != Content::Absent) {
+        return unseen(row, need, connected, us);
+    }
+    let known = &row.entry.version;
+    let is_deleted = theirs.clone().any(|gone| !known.knows(gone.author));
+    let version = theirs.fold(known.clone(), |known, gone| known.merged(&gone.version));
+    if !is_adoptable(&version) {
+        return Action::Wait(Wait::History);
+    }
+    let left = &row.entry.content;
+    if is_deleted && *left != Content::Absent {
+        let gone = written(&row.entry.path, version, Content::Absent, us);
+        return step(Some(row), gone, Rest::Settled, None, BTreeSet::new());
+    }
+    Action::Adopt {
+        becomes: Entry {
+            mtime: row.entry.mtime,
+            ..written(&row.entry.path, version, left.clone(), us)
+        },
+        stamp: row.stamp,
+        rest: Rest::Settled,
     }
 }
 

@@ -179,7 +179,7 @@ fn overtaken(becomes: Entry, stamp: Option<DiskStamp>, row: Option<&OurRow>, us:
     entry.author = entry.version.bump(us);
     // What was kept from peers is not told because a step met it; the plan sees that it is theirs.
     let reach = row.map_or(Reach::Everyone, |row| match row.reach {
-        Reach::Everyone => Reach::Everyone,
+        Reach::Everyone | Reach::Spoiled => Reach::Everyone,
         Reach::Changed => Reach::Changed,
         Reach::Added | Reach::Yields => Reach::Added,
     });

@@ -75,6 +75,10 @@ impl Sweep {
 /// What we have, on top of all that is known of the path; `None` where peers have it already.
 pub(crate) fn overriding(need: &Need, us: Actor) -> Option<Draft> {
     let ours = need.ours.as_ref();
+    if ours.is_some_and(|row| row.reach == Reach::Spoiled) {
+        // Nobody has made what lies here, so nobody means it.
+        return None;
+    }
     let differs = |entry: &Entry| !is_on_disk(ours, entry);
     if !need.theirs.iter().any(|(_, entry)| differs(entry)) {
         return None;
@@ -132,7 +136,7 @@ fn reverting(need: &Need) -> Option<Draft> {
     let row = need.ours.as_ref()?;
     match row.reach {
         Reach::Added | Reach::Changed => Some(with_reach(row, Reach::Yields)),
-        Reach::Everyone | Reach::Yields => None,
+        Reach::Everyone | Reach::Yields | Reach::Spoiled => None,
     }
 }
 

@@ -70,6 +70,7 @@ fn folder() -> RestoredFolder {
         needs_under: Default::default(),
         totals: Totals::default(),
         brakes: BTreeMap::new(),
+        doubt: Default::default(),
         contacts: BTreeMap::new(),
     }
 }

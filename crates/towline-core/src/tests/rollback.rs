@@ -57,6 +57,7 @@ fn device() -> Device {
             needs_under: Default::default(),
             totals: Totals::default(),
             brakes: BTreeMap::new(),
+            doubt: Default::default(),
             contacts: BTreeMap::new(),
         }],
     };
@@ -163,7 +164,7 @@ fn find_three_files(device: &mut Device) -> Vec<OurRow> {
 fn rows_for_three_files(device: &mut Device) -> Vec<Output> {
     outputs(device);
     let opened = tell(device, Input::Disk(FOLDER, DiskEvent::Root(Ok(None))));
-    let Some(Output::Disk(_, DiskRequest::Scan(scan, _))) = opened.last() else {
+    let Some(Output::Disk(_, DiskRequest::Scan(scan, ..))) = opened.last() else {
         panic!("no scan: {opened:?}");
     };
     let page = DiskEvent::Scanned {
@@ -171,6 +172,7 @@ fn rows_for_three_files(device: &mut Device) -> Vec<Output> {
         found: ["a", "b", "c"].map(found).to_vec(),
         overlooked: vec![],
         absent: Vec::new(),
+        lost: Vec::new(),
         held_back: Vec::new(),
         end: PageEnd::End,
     };

@@ -23,7 +23,7 @@ use std::sync::Arc;
 
 use towline_core::folder::rules::{Rules, Shape};
 use towline_core::io::{Found, HeldBack, HeldReason, PageEnd, RootFault, ScanScope};
-use towline_core::records::OurRow;
+use towline_core::records::{Doubt, OurRow};
 use towline_wire::entry::{Content, SymlinkTarget};
 use towline_wire::rel_path::inbox::may_hold_copies;
 use towline_wire::rel_path::{MARKER_DIRECTORY, RelPath};
@@ -56,6 +56,8 @@ pub(crate) struct Page {
     pub(crate) found: Vec<Found>,
     /// Rows where nothing lies any more.
     pub(crate) absent: Vec<RelPath>,
+    /// The same of files in doubt that nobody has removed.
+    pub(crate) lost: Vec<RelPath>,
     /// Rows with a stamp that are ignored.
     pub(crate) overlooked: Vec<RelPath>,
     /// What cannot be read or named.
@@ -67,6 +69,8 @@ pub(crate) struct Scan {
     root: Arc<Root>,
     /// What is ignored, from the beginning of the scan to its end.
     rules: Rules,
+    /// Files that are read whatever their marks say.
+    doubt: Doubt,
     cursor: Cursor,
     /// Places still to be looked at, last first; `None` is the whole folder.
     targets: Vec<Option<RelPath>>,
@@ -155,7 +159,12 @@ struct Unread {
 
 impl Scan {
     /// Begins a scan of a scope.
-    pub(crate) fn new(root: Arc<Root>, rows: Box<dyn KnownRows>, scope: ScanScope) -> Self {
+    pub(crate) fn new(
+        root: Arc<Root>,
+        rows: Box<dyn KnownRows>,
+        scope: ScanScope,
+        doubt: Doubt,
+    ) -> Self {
         let targets = match scope {
             ScanScope::All => vec![None],
             ScanScope::Paths(paths) => {
@@ -171,6 +180,7 @@ impl Scan {
         };
         Self {
             rules: root.rules(),
+            doubt,
             root,
             cursor: Cursor::new(rows),
             targets,
@@ -218,10 +228,11 @@ impl Scan {
         let Page {
             found,
             absent,
+            lost,
             overlooked,
             held_back,
         } = &self.page;
-        found.len() + absent.len() + overlooked.len() + held_back.len()
+        found.len() + absent.len() + lost.len() + overlooked.len() + held_back.len()
     }
 
     fn is_full(&self) -> bool {
@@ -396,7 +407,8 @@ impl Scan {
         if self.rules.ignore_in_place(&path, shape) {
             return self.overlook(row);
         }
-        if row.as_ref().is_some_and(|row| is_unchanged(row, &mark)) {
+        let is_doubted = mark.kind == Kind::File && self.doubt.covers(mark.stamp);
+        if row.as_ref().is_some_and(|row| is_unchanged(row, &mark)) && !is_doubted {
             return;
         }
         self.root.own_writes.seen(&path, Some(mark.stamp));
@@ -541,7 +553,7 @@ impl Scan {
         }
         let root = Arc::clone(&self.root);
         let mut parents = Parents::new(&root);
-        let mut absent = Vec::new();
+        let (mut absent, mut lost) = (Vec::new(), Vec::new());
         for row in std::mem::take(&mut self.missing) {
             if self
                 .rules
@@ -550,11 +562,16 @@ impl Scan {
                 self.overlook(Some(row));
                 continue;
             }
+            let is_lost = was_lost(&row, self.doubt, &mut parents);
             let path = row.entry.path;
             match parents.mark(&path) {
                 Err(fault) if proves_absence(&fault) => {
                     root.own_writes.seen(&path, None);
-                    absent.push(path);
+                    if is_lost {
+                        lost.push(path);
+                    } else {
+                        absent.push(path);
+                    }
                 }
                 Err(_) => self.hold_back_known(&path, HeldReason::Unreadable),
                 // A case-blind filesystem answers to another spelling; the exact name decides.
@@ -565,9 +582,10 @@ impl Scan {
                 },
             }
         }
-        if !absent.is_empty() {
+        if !absent.is_empty() || !lost.is_empty() {
             self.root.check()?;
             self.page.absent.extend(absent);
+            self.page.lost.extend(lost);
         }
         Ok(())
     }
@@ -676,6 +694,18 @@ fn is_listed(root: &Root, parents: &mut Parents<'_>, path: &RelPath) -> io::Resu
     }
     let names = parents.of(path, Missing::Refuse)?.list()?;
     Ok(names.iter().any(|(name, _)| name == path.file_name()))
+}
+
+/// Whether a file in doubt that does not lie there was removed by nobody: no name has come or gone in its
+/// directory since it was seen. A directory that is not there either says nothing.
+fn was_lost(row: &OurRow, doubt: Doubt, parents: &mut Parents<'_>) -> bool {
+    let Some(known) = row.stamp.filter(|stamp| doubt.covers(*stamp)) else {
+        return false;
+    };
+    let directory = parents.of(&row.entry.path, Missing::Refuse);
+    directory
+        .and_then(|directory| directory.mtime())
+        .is_ok_and(|changed| changed < known.ctime)
 }
 
 fn is_unchanged(row: &OurRow, mark: &Mark) -> bool {

@@ -23,7 +23,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
 use towline_core::io::{Expected, Found, Outcome, PageEnd, RootFault, ScanScope, Step};
-use towline_core::records::{DiskStamp, OurRow, Reach, RootPath};
+use towline_core::records::{DiskStamp, Doubt, OurRow, Reach, RootPath};
 use towline_wire::entry::{Actor, Content, Dot, Entry, UnixNanos, VersionVector};
 use towline_wire::ids::{ContentHash, DeviceId, FolderId, Incarnation, Sequence};
 use towline_wire::rel_path::RelPath;
@@ -276,10 +276,20 @@ impl Scanned {
 
 /// Scans and takes every page as the truth.
 fn scan(root: &Arc<Root>, rows: &Rows, scope: ScanScope) -> Result<Scanned, RootFault> {
+    scan_in_doubt(root, rows, scope, Doubt::Nothing)
+}
+
+/// The same after a power cut.
+fn scan_in_doubt(
+    root: &Arc<Root>,
+    rows: &Rows,
+    scope: ScanScope,
+    doubt: Doubt,
+) -> Result<Scanned, RootFault> {
     let Ok(pool) = Pool::start(&Tasks::new()) else {
         panic!("no threads")
     };
-    let mut scan = Scan::new(Arc::clone(root), Box::new(rows.clone()), scope);
+    let mut scan = Scan::new(Arc::clone(root), Box::new(rows.clone()), scope, doubt);
     let mut all = Scanned::default();
     loop {
         let (page, end) = scan.next_page(&pool)?;
@@ -289,6 +299,7 @@ fn scan(root: &Arc<Root>, rows: &Rows, scope: ScanScope) -> Result<Scanned, Root
         all.pages += 1;
         all.page.found.extend(page.found);
         all.page.absent.extend(page.absent);
+        all.page.lost.extend(page.lost);
         all.page.overlooked.extend(page.overlooked);
         all.page.held_back.extend(page.held_back);
         if end == PageEnd::End {

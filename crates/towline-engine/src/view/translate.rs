@@ -633,6 +633,7 @@ fn folder(summary: &FolderSummary, around: &Surroundings<'_>) -> FolderView {
                 reason: held_reason(held.reason).to_owned(),
             })
             .collect(),
+        spoiled: summary.spoiled,
         local_changes: summary.totals.local_changes,
         braked: summary
             .braked
@@ -680,6 +681,7 @@ fn held_reason(reason: HeldReason) -> &'static str {
         HeldReason::DiskFull => "disk_full",
         HeldReason::ReadOnly => "read_only",
         HeldReason::Ignored => "ignored",
+        HeldReason::Spoiled => "spoiled",
     }
 }
 

@@ -180,6 +180,7 @@ impl World {
                 | StoreOp::AddNeeds { .. }
                 | StoreOp::RenewNeeds { .. }
                 | StoreOp::ForgetStamps { .. }
+                | StoreOp::PutDoubt { .. }
                 | StoreOp::BeginIncarnation(_)
                 | StoreOp::PutPeer(_)
                 | StoreOp::RemovePeer(_)

@@ -4,6 +4,8 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use towline_core::io::{Age, DiskEvent, DiskRequest, Input, RootFault, ScanScope};
+use towline_core::records::Doubt;
+
 use towline_wire::ids::FolderId;
 use towline_wire::rel_path::RelPath;
 
@@ -48,11 +50,16 @@ impl World {
                 place.applying.clear();
                 place.clean();
             }
-            DiskRequest::Scan(scan, scope) => {
+            DiskRequest::Scan(scan, scope, doubt) => {
                 let scanning = Scanning {
                     scan,
                     folder,
                     scope,
+                    doubt: if self.has(Mutation::MarksTrusted) {
+                        Doubt::Nothing
+                    } else {
+                        doubt
+                    },
                     after: None,
                     page: Look::default(),
                     restless: BTreeSet::new(),

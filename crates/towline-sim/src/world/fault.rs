@@ -48,6 +48,11 @@ pub(crate) enum Fault {
     Restore(usize),
     /// The store loses the next so many batches, and the device crashes.
     Tear(usize, u32),
+    /// The machine goes down, with what its disk had not yet written.
+    PowerCut {
+        seat: usize,
+        wait: Duration,
+    },
     /// The store is gone; the person adds peers and the folder anew.
     LoseStore(usize),
 }
@@ -79,6 +84,7 @@ impl World {
                 self.after(at + lasts, Event::Fault(ends));
             }
         }
+        self.draw_power_cuts(within);
     }
 
     fn draw_disaster(&mut self, seat: usize, lasts: Duration) -> (Fault, Option<Fault>) {
@@ -158,6 +164,10 @@ impl World {
                 place.backup = place.shelf.copy();
                 place.tears_after = Some(batches);
             }
+            Fault::PowerCut { seat, wait } => self.lose_power(seat, wait),
+            // Without its store nobody can tell what a power cut has left from what people wrote; and
+            // where a peer's has gone with the record of a delete, what is left is all that there is.
+            Fault::LoseStore(_) if self.is_anything_spoiled() => {}
             Fault::LoseStore(seat) => self.lose_store(seat),
         }
     }

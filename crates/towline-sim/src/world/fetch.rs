@@ -175,7 +175,8 @@ fn bytes_of(node: &Node) -> Option<Vec<u8>> {
     }
 }
 
-/// Bytes that lie in a folder as a row says.
+/// Bytes that lie in a folder as a row says. Whoever takes them looks at their hash: what a power cut has
+/// left bears the marks of what lay there.
 fn lying(seat: &mut Seat, folder: FolderId, hash: ContentHash) -> Option<Lying> {
     let tree = &seat.tree;
     let row_of =
@@ -185,7 +186,9 @@ fn lying(seat: &mut Seat, folder: FolderId, hash: ContentHash) -> Option<Lying> 
             .filter(|(_, row)| row_of(row))
             .find_map(|(path, row)| {
                 let node = tree.get(path).filter(|_| tree.lock_of(path).is_none())?;
-                let bytes = bytes_of(node).filter(|_| row.stamp == Some(node.stamp()))?;
+                let is_true = node.kind.content().same_bytes(&row.entry.content);
+                let bytes =
+                    bytes_of(node).filter(|_| is_true && row.stamp == Some(node.stamp()))?;
                 Some(Lying {
                     path: path.clone(),
                     stamp: node.stamp(),

@@ -20,7 +20,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use towline_core::command::Command;
-use towline_core::io::DiskRequest;
+use towline_core::io::{DiskRequest, Step};
 use towline_core::records::{Activity, Brake, FolderSettings, Mode};
 use towline_wire::entry::Content;
 use towline_wire::ids::{ContentHash, DeviceId, FolderId};
@@ -431,7 +431,10 @@ impl World {
             let what = format!("{seat} is paused and asks for {request:?}");
             self.violate(Rule::PausedKeepsBytes, what);
         }
+        // What a power cut has left there nobody has sent.
+        let keeps = |step: &Step| !self.seat(seat).spoiled.contains_key(&step.path);
         if let (DiskRequest::Apply(_, steps), Mode::SendOnly) = (request, self.habits.mode_of(seat))
+            && steps.iter().any(keeps)
         {
             let what = format!("{seat} only sends and is asked for {steps:?}");
             self.violate(Rule::SenderKeepsBytes, what);

@@ -22,7 +22,8 @@ impl World {
                 | StoreOp::SettleNeeds { .. }
                 | StoreOp::RenewNeeds { .. }
                 | StoreOp::ForgetStamps { .. } => true,
-                StoreOp::PutContacts { .. }
+                StoreOp::PutDoubt { .. }
+                | StoreOp::PutContacts { .. }
                 | StoreOp::PutDeviceName(_)
                 | StoreOp::PutDeviceSettings(_)
                 | StoreOp::BeginIncarnation(_)

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
 
 use towline_core::io::{DiskEvent, Found, HeldBack, HeldReason, Input, PageEnd, ScanId, ScanScope};
-use towline_core::records::OurRow;
+use towline_core::records::{Doubt, OurRow};
 use towline_wire::entry::Content;
 use towline_wire::ids::FolderId;
 use towline_wire::rel_path::RelPath;
@@ -20,6 +20,7 @@ pub(super) struct Scanning {
     pub(super) scan: ScanId,
     pub(super) folder: FolderId,
     pub(super) scope: ScanScope,
+    pub(super) doubt: Doubt,
     pub(super) after: Option<RelPath>,
     /// What the present page saw.
     pub(super) page: Look,
@@ -63,7 +64,8 @@ impl World {
         };
         let tree = &place.tree;
         let look = place.shelf.with_rows(scanning.folder, |rows| {
-            let mut look = look(tree, rows, &scanning.scope, scanning.after.as_ref(), most);
+            let (scope, doubt) = (&scanning.scope, scanning.doubt);
+            let mut look = look(tree, rows, (scope, doubt), scanning.after.as_ref(), most);
             bug.bend(&mut look, &scanning.scope, tree, rows, scanning.scan.0);
             look
         });
@@ -126,6 +128,7 @@ impl World {
             scan,
             found,
             absent,
+            lost: Vec::new(),
             overlooked: Vec::new(),
             held_back,
             end,
@@ -142,7 +145,7 @@ impl World {
 fn look(
     tree: &Tree,
     rows: &BTreeMap<RelPath, OurRow>,
-    scope: &ScanScope,
+    (scope, doubt): (&ScanScope, Doubt),
     after: Option<&RelPath>,
     most: usize,
 ) -> Look {
@@ -190,7 +193,7 @@ fn look(
             (None, _) => look.absent.push(path.clone()),
             (Some(node), row) => {
                 let unreadable = !node.is_directory() && tree.lock_of(path).is_some();
-                if !unreadable && !row.is_some_and(|row| is_unchanged(row, node)) {
+                if !unreadable && !row.is_some_and(|row| is_unchanged(row, node, doubt)) {
                     look.found.push(Found {
                         path: path.clone(),
                         content: node.kind.content(),
@@ -204,11 +207,11 @@ fn look(
     look
 }
 
-fn is_unchanged(row: &OurRow, node: &Node) -> bool {
+fn is_unchanged(row: &OurRow, node: &Node, doubt: Doubt) -> bool {
     match (&row.entry.content, &node.kind) {
         (Content::Directory, Kind::Directory) => true,
         (Content::File { .. }, Kind::File { .. }) | (Content::Symlink { .. }, Kind::Symlink(_)) => {
-            row.stamp == Some(node.stamp())
+            row.stamp == Some(node.stamp()) && !doubt.covers(node.stamp())
         }
         (
             Content::Absent | Content::Directory | Content::File { .. } | Content::Symlink { .. },

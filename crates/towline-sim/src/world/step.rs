@@ -164,7 +164,9 @@ impl World {
             bytes,
             parting,
         } = one;
+        // What a power cut has left nobody misses.
         let lay = self.lies(seat, &step.path);
+        let lay = lay.filter(|_| !self.is_spoiled(seat, &step.path));
         let outcome = how(self, seat, &step, bytes);
         if let (Outcome::Done { .. }, Some(hash)) = (&outcome, lay)
             && !self.seat(seat).tree.holds(hash)

@@ -8,10 +8,10 @@ use proptest::prelude::*;
 use proptest::sample::select;
 use towline_core::folder::rules::RulesMark;
 use towline_core::io::{BatchId, IndexOf, NeedsOf, StoreReply, StoreRequest};
-use towline_core::records::{BrakeRecord, Braking, Contact, OurRow, Reach, StoreOp};
+use towline_core::records::{BrakeRecord, Braking, Contact, Doubt, OurRow, Reach, StoreOp};
 use towline_store::memory::MemoryStore;
 use towline_store::{Conflict, Opened, Records, Store};
-use towline_wire::entry::{Content, Entry};
+use towline_wire::entry::{Content, Entry, UnixNanos};
 use towline_wire::ids::{DeviceId, FolderId, Incarnation, Sequence};
 use towline_wire::limits::VERSION_COUNTER_MAX;
 use towline_wire::rel_path::RelPath;
@@ -216,6 +216,7 @@ fn reaches() -> impl Strategy<Value = Reach> {
         Reach::Changed,
         Reach::Added,
         Reach::Yields,
+        Reach::Spoiled,
     ])
 }
 
@@ -276,6 +277,10 @@ fn op() -> impl Strategy<Value = StoreOp> {
         }),
         2 => (folders(), vec(paths(), 0..4))
             .prop_map(|(folder, paths)| StoreOp::AddNeeds { folder, paths }),
+        1 => (folders(), any::<i64>()).prop_map(|(folder, since)| StoreOp::PutDoubt {
+            folder,
+            doubt: Doubt::Since(UnixNanos(since)),
+        }),
     ]
 }
 

@@ -7,8 +7,9 @@ use std::time::Duration;
 
 use rusqlite::Connection;
 use towline_core::io::{IndexOf, StoreReply, StoreRequest};
-use towline_core::records::{Contact, Restored, StoreOp, Totals};
-use towline_store::{NEWEST_VERSION, OpenError, Opened, Records, Store, StoreError};
+use towline_core::records::{Contact, Doubt, Restored, StoreOp, Totals};
+use towline_store::{Boot, NEWEST_VERSION, OpenError, Opened, Records, Store, StoreError};
+use towline_wire::entry::UnixNanos;
 use towline_wire::ids::{Incarnation, Sequence};
 
 use crate::sample::{
@@ -198,6 +199,73 @@ fn a_zeroed_page_is_found_after_an_unclean_stop() {
     // The log that a killed process leaves behind.
     fs::write(home.path().join("towline.db-wal"), b"").unwrap();
     assert_rebuilt(home.path());
+}
+
+#[test]
+fn only_another_boot_after_an_unclean_stop_puts_rows_in_doubt() {
+    let home = filled_home();
+    let minute = 60_000_000_000;
+    let open = |boot, ending| {
+        if ending == Ending::Killed {
+            // The log that a killed process leaves behind.
+            fs::write(home.path().join("towline.db-wal"), b"").unwrap();
+        }
+        let (mut store, _) = Store::open(home.path(), SECOND_LIFE).unwrap();
+        store.begin_boot(boot, UnixNanos(90 * minute)).unwrap();
+        let doubt = store.restored().unwrap().folders[0].doubt;
+        (store, doubt)
+    };
+    let written_at = |store: &mut Store, minutes: u64| {
+        let entry = entry("newest", &[(1, 1)], bytes(1, 3));
+        persist(
+            store,
+            vec![put_ours(vec![our(entry, minutes * minute.cast_unsigned())])],
+        );
+    };
+    let (mut store, doubt) = open(Boot::Named("one"), Ending::Stopped);
+    assert_eq!(doubt, Doubt::Nothing);
+    written_at(&mut store, 60);
+    drop(store);
+    let killed = open(Boot::Named("one"), Ending::Killed);
+    assert_eq!(
+        killed.1,
+        Doubt::Nothing,
+        "killed, but the machine stayed up"
+    );
+    drop(killed);
+    let stopped = open(Boot::Named("two"), Ending::Stopped);
+    assert_eq!(
+        stopped.1,
+        Doubt::Nothing,
+        "it had ended before the machine did"
+    );
+    drop(stopped);
+    let since = Doubt::Since(UnixNanos(50 * minute));
+    assert_eq!(open(Boot::Named("three"), Ending::Killed).1, since);
+    // Killed again before anybody looked: the doubt stays, and reaches as far.
+    let (mut store, doubt) = open(Boot::Named("three"), Ending::Killed);
+    assert_eq!(doubt, since);
+    written_at(&mut store, 80);
+    drop(store);
+    let (mut store, doubt) = open(Boot::Unknown, Ending::Killed);
+    assert_eq!(doubt, since);
+    let end = StoreOp::PutDoubt {
+        folder: folder(1),
+        doubt: Doubt::Nothing,
+    };
+    persist(&mut store, vec![end]);
+    // What bears a time that has not come yet reaches back from now.
+    written_at(&mut store, 500);
+    drop(store);
+    let (_, doubt) = open(Boot::Unknown, Ending::Killed);
+    assert_eq!(doubt, Doubt::Since(UnixNanos(80 * minute)));
+}
+
+/// How a run ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Ending {
+    Stopped,
+    Killed,
 }
 
 #[test]

@@ -64,6 +64,11 @@ restoring: RestoringView | null,
  */
 held_back: Array<HeldBackView>, 
 /**
+ * Files that a power cut has taken, as far as was seen since the device started. What it left in
+ * their places is kept as versions, and what peers have comes back.
+ */
+spoiled: number, 
+/**
  * Entries changed here that are not told, in a receive-only folder.
  */
 local_changes: number, 

@@ -9,6 +9,7 @@ export type HeldBackView = {
  */
 path: string, 
 /**
- * Why: `unreadable`, `unwritable`, `name`, `kind`, `disk_full`, `read_only` or `ignored`.
+ * Why: `unreadable`, `unwritable`, `name`, `kind`, `disk_full`, `read_only`, `ignored` or
+ * `spoiled`.
  */
 reason: string, };

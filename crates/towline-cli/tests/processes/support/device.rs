@@ -107,8 +107,9 @@ impl Device {
 
     /// Runs everything behind these words, such as `ip netns exec NAME`.
     #[must_use]
-    pub(crate) fn behind(mut self, words: &[&str]) -> Self {
-        self.before = words.iter().map(|&word| word.to_owned()).collect();
+    pub(crate) fn behind(mut self, words: &[impl AsRef<str>]) -> Self {
+        let words = words.iter().map(|word| word.as_ref().to_owned());
+        self.before = words.collect();
         self
     }
 

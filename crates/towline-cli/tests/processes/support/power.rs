@@ -30,6 +30,9 @@ use super::device::text;
 use super::system::{as_root, root_command, try_as_root};
 use super::{Seed, World};
 
+/// Bytes of one block of the filesystem.
+pub(crate) const BLOCK: usize = 4096;
+
 /// An ext4 filesystem, mounted while there is power.
 #[derive(Debug)]
 pub(crate) struct PowerDisk {
@@ -113,6 +116,24 @@ impl PowerDisk {
         let lost = self.platter.lock().lose(seed);
         self.mount();
         lost
+    }
+
+    /// The same, and zeros lie wherever these bytes did: what a filesystem shows of a file whose length
+    /// it wrote before its bytes. A whole block, so that it lies in one place.
+    pub(crate) fn restore_power_without(&self, block: &[u8; BLOCK], seed: &mut Seed) {
+        self.unmount();
+        let mut state = self.platter.lock();
+        state.lose(seed);
+        let State { now, flushed, .. } = &mut *state;
+        let mut zeroed = 0;
+        for bytes in now.chunks_mut(BLOCK).filter(|bytes| *bytes == block) {
+            bytes.fill(0);
+            zeroed += 1;
+        }
+        assert!(zeroed > 0, "the bytes are durable");
+        flushed.clone_from(now);
+        drop(state);
+        self.mount();
     }
 
     fn mount(&self) {

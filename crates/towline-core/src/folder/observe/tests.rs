@@ -2,13 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use towline_wire::entry::{Content, Entry, UnixNanos, VersionVector};
+use towline_wire::entry::{Content, Entry, SymlinkTarget, UnixNanos, VersionVector};
 use towline_wire::ids::Sequence;
 use towline_wire::rel_path::RelPath;
 
 use super::{Departures, Gone, Observed, Sighting, observe};
+use crate::folder::quarantine::Suspicion;
 use crate::io::Found;
-use crate::records::{DiskStamp, Mode, OurRow, Reach};
+use crate::records::{DiskStamp, Doubt, Mode, OurRow, Reach};
 use crate::tests::folder::world::{actor, file, path};
 
 fn stamp(ctime: i64) -> DiskStamp {
@@ -55,13 +56,17 @@ fn found(content: Content, ctime: i64) -> Sighting {
 
 fn observed(sighting: Sighting, since: u64) -> Observed {
     let rows = BTreeMap::from([row(file("new"))]);
+    let nothing_in_doubt = Suspicion {
+        doubt: Doubt::Nothing,
+        up_to: Sequence(0),
+    };
     observe(
         sighting,
         &rows,
         &|_| false,
         Departures::Now,
         (&Gone::default(), Sequence(since)),
-        (actor(1), Mode::TwoWay),
+        (actor(1), Mode::TwoWay, nothing_in_doubt),
     )
 }
 
@@ -87,4 +92,27 @@ fn what_was_seen_before_a_step_that_has_ended_is_looked_at_again() {
 #[test]
 fn what_is_as_the_younger_row_says_needs_no_other_look() {
     assert_eq!(observed(found(file("new"), 2), 4), Observed::default());
+}
+
+#[test]
+fn what_the_disk_calls_lost_is_merely_absent_where_no_power_cut_can_have_taken_it() {
+    let link = Content::Symlink {
+        target: SymlinkTarget::parse("elsewhere").unwrap(),
+    };
+    for content in [file("new"), link] {
+        let rows = BTreeMap::from([row(content)]);
+        let judged = |doubt, up_to| {
+            let sighting = Sighting {
+                lost: vec![path("a")],
+                ..Sighting::default()
+            };
+            let up_to = Sequence(up_to);
+            let sighting = sighting.lost_by(&rows, Suspicion { doubt, up_to });
+            (sighting.lost.len(), sighting.absent.len())
+        };
+        let doubt = Doubt::Since(UnixNanos(0));
+        assert_eq!(judged(doubt, 5), (1, 0));
+        assert_eq!(judged(doubt, 4), (0, 1), "seen since the start");
+        assert_eq!(judged(Doubt::Nothing, 5), (0, 1));
+    }
 }

@@ -20,8 +20,8 @@ use crate::io::{
 };
 use crate::outbox::Outbox;
 use crate::records::{
-    BrakeRecord, Contact, DiskStamp, Elsewhere, FolderRecord, FolderSettings, Need, OurRow, Reach,
-    RestoredFolder, RootPath, StoreOp, Totals,
+    BrakeRecord, Contact, DiskStamp, Doubt, Elsewhere, FolderRecord, FolderSettings, Need, OurRow,
+    Reach, RestoredFolder, RootPath, StoreOp, Totals,
 };
 
 pub(crate) use store::Store;
@@ -93,6 +93,9 @@ pub(crate) struct Disk {
     pub(crate) refuses: BTreeMap<RelPath, HeldReason>,
     pub(crate) echo: Echo,
     pub(crate) scans: u64,
+    doubt: Doubt,
+    /// What is absent and was removed by nobody.
+    pub(crate) lost: BTreeSet<RelPath>,
     pub(crate) steps: u64,
     heeded: Rules,
     /// Texts that rules files may have, by hash: nodes know their hash alone.
@@ -157,7 +160,8 @@ impl Disk {
                 self.events
                     .push_back(DiskEvent::Root(self.fault.map_or(Ok(None), Err)));
             }
-            DiskRequest::Scan(id, scope) => {
+            DiskRequest::Scan(id, scope, doubt) => {
+                self.doubt = doubt;
                 self.scans += 1;
                 self.tell_rules();
                 let all = self
@@ -230,6 +234,7 @@ impl Disk {
             return;
         };
         let (mut found, mut absent, mut overlooked) = (Vec::new(), Vec::new(), Vec::new());
+        let mut lost = Vec::new();
         for at in paths.drain(..paths.len().min(4)) {
             let row = rows.get(&at);
             let live = row.is_some_and(|row| row.entry.content != Content::Absent);
@@ -241,9 +246,13 @@ impl Disk {
                 continue;
             }
             match self.nodes.get(&at) {
+                None if live && self.lost.contains(&at) => lost.push(at),
                 None if live => absent.push(at),
                 None => {}
-                Some(node) if live && row.unwrap().stamp == Some(node.stamp) => {}
+                Some(node)
+                    if live
+                        && row.unwrap().stamp == Some(node.stamp)
+                        && !self.doubt.covers(node.stamp) => {}
                 Some(Node {
                     content,
                     mtime,
@@ -265,6 +274,7 @@ impl Disk {
             scan,
             found,
             absent,
+            lost,
             overlooked,
             held_back: vec![],
             end,
@@ -439,11 +449,28 @@ impl World {
         std::mem::swap(&mut again.disk.nodes, &mut self.replicas[at].disk.nodes);
         std::mem::swap(&mut again.disk.texts, &mut self.replicas[at].disk.texts);
         again.disk.writes = self.replicas[at].disk.writes;
+        again.disk.lost = std::mem::take(&mut self.replicas[at].disk.lost);
         again.folder = Folder::new(restored(name, &again.store), actor(name));
         self.replicas[at] = again;
         self.input(at, FolderInput::Start);
         for other in was {
             self.link(at, other);
+        }
+    }
+
+    /// The machine under a device goes down, and its disk comes back with other bytes in one place and
+    /// the same marks. Everything else that was written before is in doubt, too.
+    pub(crate) fn lose_power(&mut self, at: usize, spoiled: &str, left: Content) {
+        let replica = &mut self.replicas[at];
+        replica.store.doubt = Doubt::Since(UnixNanos(0));
+        match left {
+            Content::Absent => {
+                replica.disk.remove(&path(spoiled));
+                replica.disk.lost.insert(path(spoiled));
+            }
+            left @ (Content::Directory | Content::File { .. } | Content::Symlink { .. }) => {
+                replica.disk.nodes.get_mut(&path(spoiled)).unwrap().content = left;
+            }
         }
     }
 
@@ -835,6 +862,7 @@ pub(crate) fn restored(name: u8, store: &Store) -> RestoredFolder {
         needs_under: store.needs_under,
         totals: store.totals(),
         brakes: store.brakes.clone(),
+        doubt: store.doubt,
         contacts: store.contacts.clone(),
     }
 }

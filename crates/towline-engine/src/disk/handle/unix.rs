@@ -101,6 +101,11 @@ impl Directory {
         )?))
     }
 
+    /// When a name last came or went in it.
+    pub(crate) fn mtime(&self) -> io::Result<UnixNanos> {
+        Ok(mark(&fs::fstat(&self.0)?).mtime)
+    }
+
     /// Which directory this is.
     pub(crate) fn identity(&self) -> io::Result<Identity> {
         Ok(mark(&fs::fstat(&self.0)?).identity)

@@ -78,6 +78,11 @@ impl Directory {
         mark(&self.0.symlink_metadata(single(name)?)?)
     }
 
+    /// When a name last came or went in it.
+    pub(crate) fn mtime(&self) -> io::Result<UnixNanos> {
+        Ok(mark(&self.0.dir_metadata()?)?.mtime)
+    }
+
     /// Which directory this is.
     pub(crate) fn identity(&self) -> io::Result<Identity> {
         Ok(identity(&self.0.dir_metadata()?))

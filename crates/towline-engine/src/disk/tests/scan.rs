@@ -253,6 +253,47 @@ fn a_fifo_in_place_of_a_directory_leaves_what_was_there_unknown() {
     assert!(second.absent().is_empty());
 }
 
+#[cfg(unix)]
+#[test]
+fn files_in_doubt_are_read_and_what_nobody_removed_is_told_as_lost() {
+    let place = TestRoot::new();
+    for name in ["d/gone", "d/kept", "e/removed", "old"] {
+        place.write(name, name);
+    }
+    let rows = Rows::default();
+    let first = scan_all(&place.root, &rows);
+    let written = |name: &str| {
+        let found = first.page.found.iter();
+        let mut found = found.filter(|found| found.path.as_str() == name);
+        found.next().unwrap().stamp.ctime
+    };
+    // A directory that is older than the file in it: the disk has taken the file's name back.
+    fs::remove_file(place.at("d/gone")).unwrap();
+    let long_ago = fs::FileTimes::new().set_modified(std::time::UNIX_EPOCH);
+    let directory = fs::File::open(place.at("d")).unwrap();
+    directory.set_times(long_ago).unwrap();
+    fs::remove_file(place.at("e/removed")).unwrap();
+    let all = scan_in_doubt(
+        &place.root,
+        &rows.clone(),
+        ScanScope::All,
+        Doubt::Since(written("d/gone")),
+    )
+    .unwrap();
+    let lost: Vec<_> = all.page.lost.iter().map(RelPath::as_str).collect();
+    assert_eq!((lost, all.absent()), (vec!["d/gone"], vec!["e/removed"]));
+    assert!(
+        all.found().contains(&"d/kept"),
+        "read, whatever its marks say"
+    );
+    let later = Doubt::Since(UnixNanos(written("old").0 + 3_600_000_000_000));
+    let all = scan_in_doubt(&place.root, &rows, ScanScope::All, later).unwrap();
+    assert!(
+        all.found().is_empty(),
+        "written long before the cut: {all:?}"
+    );
+}
+
 #[test]
 fn a_lost_root_yields_a_fault_and_no_absents() {
     let place = TestRoot::new();
@@ -265,6 +306,7 @@ fn a_lost_root_yields_a_fault_and_no_absents() {
         Arc::clone(&place.root),
         Box::new(rows.clone()),
         ScanScope::All,
+        Doubt::Nothing,
     );
     for number in 0..600 {
         place.write(&format!("{number}"), "y");

@@ -82,7 +82,8 @@ impl Running {
 
     /// Scans all, taking every page as the truth.
     async fn scan(&mut self, id: u64) -> Page {
-        self.disk.scan(FOLDER, ScanId(id), ScanScope::All);
+        self.disk
+            .scan(FOLDER, ScanId(id), ScanScope::All, Doubt::Nothing);
         let mut all = Page::default();
         loop {
             match self.next().await {
@@ -90,6 +91,7 @@ impl Running {
                     scan,
                     found,
                     absent,
+                    lost,
                     overlooked,
                     held_back,
                     end,
@@ -98,6 +100,7 @@ impl Running {
                     let page = Page {
                         found,
                         absent,
+                        lost,
                         overlooked,
                         held_back,
                     };
@@ -266,7 +269,9 @@ async fn at_most_two_pages_are_out() {
     let mut running = Running::start();
     running.disk.open(FOLDER, root_path(place.directory.path()));
     assert_eq!(running.next().await, DiskEvent::Root(Ok(None)));
-    running.disk.scan(FOLDER, ScanId(1), ScanScope::All);
+    running
+        .disk
+        .scan(FOLDER, ScanId(1), ScanScope::All, Doubt::Nothing);
     for _ in 0..2 {
         assert!(matches!(
             running.next().await,
@@ -389,7 +394,7 @@ async fn rules_are_told_before_the_root_and_when_they_change() {
     place.write(".towlineignore", "*.log\n");
     running.disturbed_at(".towlineignore").await;
     let scope = ScanScope::Paths([rel(".towlineignore")].into());
-    running.disk.scan(FOLDER, ScanId(1), scope);
+    running.disk.scan(FOLDER, ScanId(1), scope, Doubt::Nothing);
     loop {
         let event = running.next().await;
         if event == told("*.log\n") {

@@ -29,6 +29,9 @@ impl World {
     }
 
     pub(super) fn consumed(&mut self, seat: usize, gone: Gone) {
+        for (path, node) in &gone {
+            self.clears_away(seat, &node.kind.content(), path);
+        }
         if self.keeps_to_itself(seat) {
             return self.consumed_by_a_receiver(seat, &gone);
         }
@@ -61,7 +64,10 @@ impl World {
         path: &RelPath,
     ) {
         let before = gone.len();
-        gone.retain(|(old, node)| old != path || !node.kind.content().same_bytes(content));
+        let is_spoiled = self.has_left(seat, content, path);
+        gone.retain(|(old, node)| {
+            old != path || is_spoiled || !node.kind.content().same_bytes(content)
+        });
         let is_write = gone.len() == before;
         self.consumed(seat, gone);
         if self.keeps_to_itself(seat) {
@@ -69,6 +75,10 @@ impl World {
         }
         if is_write {
             self.ledger.born(content, path, seat);
+            if is_spoiled {
+                // The same bytes as the cut has left there: they still count as what it left.
+                self.ledger.doubted(content, path, seat);
+            }
         } else {
             self.ledger.touched(content, path);
         }
@@ -227,6 +237,7 @@ impl World {
             if let Some(content) = content {
                 let (gone, rest) = over.into_iter().partition(|(path, _)| *path == new);
                 over = rest;
+                self.clears_away(seat, &content, &old);
                 if !self.keeps_to_itself(seat) {
                     self.ledger.consumed(&content, &old, seat);
                 }
@@ -246,6 +257,10 @@ impl World {
     }
 
     pub(super) fn flip_executable(&mut self, seat: usize, path: &RelPath) {
+        // Who touches what a power cut has left makes it theirs, or not, as it was found or not.
+        if self.is_spoiled(seat, path) {
+            return;
+        }
         if let Some(node) = self.seat(seat).tree.get(path).cloned()
             && self.can_touch(seat, path)
             && let content = node.kind.content()
@@ -268,6 +283,9 @@ impl World {
     }
 
     pub(super) fn touch(&mut self, seat: usize, path: &RelPath) {
+        if self.is_spoiled(seat, path) {
+            return;
+        }
         if let Some(node) = self.seat(seat).tree.get(path).cloned()
             && self.can_touch(seat, path)
         {

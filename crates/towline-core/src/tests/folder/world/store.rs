@@ -12,6 +12,7 @@ pub(crate) struct Store {
     pub(crate) settings: FolderSettings,
     pub(super) needs_under: RulesMark,
     pub(crate) brakes: BTreeMap<DeviceId, BrakeRecord>,
+    pub(crate) doubt: Doubt,
     pub(crate) contacts: BTreeMap<DeviceId, Contact>,
 }
 
@@ -84,6 +85,7 @@ impl Store {
                     }
                 }
             }
+            StoreOp::PutDoubt { doubt, .. } => self.doubt = doubt,
             StoreOp::ForgetStamps { paths, .. } => {
                 for path in paths {
                     self.rows.get_mut(&path).unwrap().stamp = None;

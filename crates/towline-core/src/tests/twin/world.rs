@@ -58,6 +58,7 @@ fn device(seed: u8, life: u8, with: &[u8]) -> Device {
         totals: Totals::default(),
         brakes: BTreeMap::new(),
         contacts: BTreeMap::new(),
+        doubt: Default::default(),
     };
     let birth = Birth {
         seed: [life; 32],

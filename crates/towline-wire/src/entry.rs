@@ -147,6 +147,11 @@ impl VersionVector {
         }
     }
 
+    /// The counters as they are kept.
+    pub(crate) fn counters(&self) -> &[(Actor, u64)] {
+        &self.0
+    }
+
     /// The counters, ascending by actor.
     pub fn iter(&self) -> impl Iterator<Item = (Actor, u64)> + '_ {
         self.0.iter().copied()
@@ -293,6 +298,22 @@ pub struct Entry {
     pub content: Content,
     /// Modification time of a file; display and tie-breaks for everything else.
     pub mtime: UnixNanos,
+}
+
+impl Entry {
+    /// What this entry counts against [`crate::limits::INDEX_PAGE_BYTES_MAX`]: an upper bound of its
+    /// length if it were written out by itself, in which lengths, times and numbers take 10 bytes
+    /// each and an actor 42.
+    pub fn full_bytes(&self) -> usize {
+        const NUMBER: usize = 10;
+        const DOT: usize = 32 + 2 * NUMBER;
+        let content = match &self.content {
+            Content::Absent | Content::Directory => 0,
+            Content::Symlink { target } => target.as_str().len() + NUMBER,
+            Content::File { .. } => 32 + NUMBER + 1,
+        };
+        self.path.as_str().len() + self.version.0.len() * DOT + DOT + content + 4 * NUMBER
+    }
 }
 
 #[cfg(test)]

@@ -2,16 +2,17 @@
 //!
 //! Sizes are bytes, counts are items. A receiver refuses what exceeds them before it allocates.
 
-/// Largest control frame between devices: 1 MiB. A page of 1000 index entries with long names is
-/// about 300 KiB; a larger bound would only let a hostile peer hold more of our memory.
+/// Largest control frame between devices: 1 MiB, twice what the entries of a page may come to. A
+/// larger bound would only let a hostile peer hold more of our memory.
 pub const CONTROL_FRAME_BYTES_MAX: usize = 1024 * 1024;
 
 /// Entries in one index page: 1000. Large enough that a page costs far more to store than to
-/// announce, small enough that a page of worst-case names stays below [`CONTROL_FRAME_BYTES_MAX`]
-/// together with [`INDEX_PAGE_BYTES_MAX`].
+/// announce, small enough that one is decided at a time.
 pub const INDEX_PAGE_ENTRIES_MAX: usize = 1000;
 
-/// Encoded bytes after which an index page is closed early: 512 KiB, half of a control frame.
+/// What the entries of one index page may come to when each is written out in full
+/// ([`crate::entry::Entry::full_bytes`]): 512 KiB. On the wire a page says once what its entries
+/// share, so this bounds what a reader must hold, and the largest entry is a twentieth of it.
 pub const INDEX_PAGE_BYTES_MAX: usize = 512 * 1024;
 
 /// Index pages that a sender may have unacknowledged per folder and peer: 4. Hides a round trip

@@ -7,6 +7,8 @@
 //! A run is one life of a device's process towards one peer. By runs a peer tells a device that was
 //! restarted from two computers that have one key: `Prove`, `Vouch` and `Twin` show that both live.
 
+pub mod page;
+
 use std::net::SocketAddr;
 
 use serde::{Deserialize, Serialize};
@@ -117,6 +119,7 @@ pub struct IndexPage {
     /// Inclusive end.
     pub up_to: Sequence,
     /// The latest record of each path that changed in between, ascending by sequence.
+    #[serde(with = "page")]
     pub entries: Vec<Entry>,
 }
 

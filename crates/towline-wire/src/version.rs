@@ -6,10 +6,11 @@
 use serde::{Deserialize, Serialize};
 
 /// The newest device-to-device protocol of this build.
-pub const CURRENT: u16 = 1;
+pub const CURRENT: u16 = 2;
 
-/// The oldest device-to-device protocol that this build still speaks.
-pub const OLDEST: u16 = 1;
+/// The oldest device-to-device protocol that this build still speaks. Version 1, whose pages wrote
+/// every entry out in full, was in no release.
+pub const OLDEST: u16 = 2;
 
 /// ALPN of QUIC connections between peers; the number changes only when hello itself does.
 pub const ALPN: &[u8] = b"towline/1";

@@ -172,7 +172,7 @@ impl Exchange {
             return;
         }
         let loaded = rows.len();
-        let rows = within_a_frame(rows);
+        let rows = within_a_page(rows);
         if rows.len() < loaded || end == PageEnd::More {
             cursor.reach = Reach::Behind;
         }
@@ -207,31 +207,18 @@ impl Exchange {
     }
 }
 
-/// As many rows from the front as surely fit into a frame; at least one.
-fn within_a_frame(mut rows: Vec<(Sequence, Entry)>) -> Vec<(Sequence, Entry)> {
+/// As many rows from the front as fit into a page; at least one.
+fn within_a_page(mut rows: Vec<(Sequence, Entry)>) -> Vec<(Sequence, Entry)> {
     let mut bytes = 0;
     let fitting = rows
         .iter()
         .take_while(|(_, entry)| {
-            bytes += encoded_bytes_max(entry);
+            bytes += entry.full_bytes();
             bytes <= INDEX_PAGE_BYTES_MAX
         })
         .count();
     rows.truncate(fitting.max(1));
     rows
-}
-
-/// An upper bound of an entry's encoded length: lengths and numbers take at most 10 bytes each, an
-/// actor 32 and 10, a counter 10.
-fn encoded_bytes_max(entry: &Entry) -> usize {
-    const NUMBER: usize = 10;
-    const DOT: usize = 32 + 2 * NUMBER;
-    let content = match &entry.content {
-        Content::Absent | Content::Directory => 0,
-        Content::Symlink { target } => target.as_str().len() + NUMBER,
-        Content::File { .. } => 32 + NUMBER + 1,
-    };
-    entry.path.as_str().len() + entry.version.iter().count() * DOT + DOT + content + 4 * NUMBER
 }
 
 // --- pages that come in --------------------------------------------------------------------------

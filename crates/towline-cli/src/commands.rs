@@ -4,6 +4,7 @@ pub(crate) mod brake;
 pub(crate) mod conflicts;
 pub(crate) mod folder;
 pub(crate) mod history;
+pub(crate) mod identity;
 pub(crate) mod limits;
 pub(crate) mod pairing;
 pub(crate) mod peers;

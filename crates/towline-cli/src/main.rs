@@ -132,6 +132,11 @@ enum Command {
         #[command(subcommand)]
         action: Option<LimitsAction>,
     },
+    /// The key by which peers know this device.
+    Identity {
+        #[command(subcommand)]
+        action: IdentityAction,
+    },
     /// Show how this device, its peers and its folders are.
     Status {
         /// Go on showing it after every change, until interrupted.
@@ -203,6 +208,13 @@ struct UpArguments {
     /// Log as JSON instead of text (RUST_LOG chooses what).
     #[arg(long, env = "TOWLINE_LOG_JSON")]
     log_json: bool,
+}
+
+#[derive(Debug, Subcommand)]
+enum IdentityAction {
+    /// Make this computer a new device, where it was copied from another one: a new key, no peers, and
+    /// the same folders in the same places. Towline must not run here meanwhile.
+    New,
 }
 
 #[derive(Debug, Subcommand)]
@@ -539,6 +551,9 @@ fn run(arguments: Arguments, output: &Output) -> Result<(), Failure> {
                 }
             },
             Command::Limits { action } => commands::limits::run(&home, action, output).await,
+            Command::Identity {
+                action: IdentityAction::New,
+            } => commands::identity::renew(&home, output).await,
             Command::Status { watch: true } => commands::status::watch(&home, output).await,
             Command::Status { watch: false } => commands::status::run(&home, output).await,
             Command::Stop => commands::status::stop(&home, output).await,

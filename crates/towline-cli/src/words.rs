@@ -3,7 +3,7 @@
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use towline_engine::view::{
-    FolderStateView, LinkView, ModeView, PathView, PeerView, ServerStateView,
+    FolderStateView, IdentityView, LinkView, ModeView, PathView, PeerView, ServerStateView,
 };
 
 /// The sentence for a refused command.
@@ -150,12 +150,32 @@ pub(crate) fn server(state: &ServerStateView) -> String {
                     "does not accept this device's proof; check that its address names it as it names itself, or ask its administrator"
                 }
                 "replaced" => {
-                    "is used by another copy of this device; stop the other copy, or remove its home and pair it anew"
+                    "is used by another computer with this device's identity; stop Towline on one of both and run `towline identity new` there"
                 }
                 "unacceptable" => "does not accept what this version sends; update Towline",
                 other => other,
             };
             format!("{why} (not tried again by itself; stop and start Towline when that is done)")
+        }
+    }
+}
+
+/// That another computer has this device's key: a line, or nothing.
+pub(crate) const fn own_identity(identity: IdentityView) -> &'static str {
+    match identity {
+        IdentityView::Single => "",
+        IdentityView::Doubled => {
+            "    PAUSED: another computer uses this device's identity, and nothing is synced until that ends. On one of both: `towline stop`, `towline identity new`, and start it again; then stop and start the other one\n"
+        }
+    }
+}
+
+/// That two computers have a peer's key: a line, or nothing.
+pub(crate) const fn identity(identity: IdentityView) -> &'static str {
+    match identity {
+        IdentityView::Single => "",
+        IdentityView::Doubled => {
+            "    PAUSED: two computers use this identity, and nothing is synced with them until that ends. On one of them: `towline stop`, then `towline identity new`\n"
         }
     }
 }

@@ -11,7 +11,7 @@ use rand_chacha::ChaCha20Rng;
 use rand_core::{RngCore, SeedableRng};
 use towline_wire::entry::Actor;
 use towline_wire::ids::{DeviceId, FolderId, Incarnation};
-use towline_wire::peer::{Control, FolderStatement, Hello};
+use towline_wire::peer::{Control, FolderStatement};
 use towline_wire::server_url::ServerUrl;
 use towline_wire::version::VersionRange;
 
@@ -27,9 +27,11 @@ use crate::pairing::{Ourselves, Pairing, PairingNews};
 use crate::records::{DeviceSettings, PeerRecord, Restored, StoreOp};
 use crate::signal::{Session, SessionInput, SessionNews};
 use crate::snapshot::{DeviceSummary, PeerSummary, Snapshot};
+use crate::twin::{Oneself, OurRun, Sightings};
 
 mod commands;
 mod membership;
+mod twins;
 
 /// What a device is born with. The seed stays out of `Debug`.
 pub struct Birth {
@@ -71,6 +73,7 @@ pub struct Device {
     folders: BTreeMap<FolderId, Folder>,
     /// Folders whose root is being prepared for a command.
     preparing: BTreeMap<FolderId, commands::Preparing>,
+    oneself: Oneself,
     revision: u64,
 }
 
@@ -83,6 +86,9 @@ struct Peer {
     connection: Option<(ConnectionId, Greeting)>,
     /// The folders that the peer shares with us, as last stated (kept while it is away).
     statements: BTreeMap<FolderId, FolderStatement>,
+    /// What we say to it of our run, and what we have seen of its runs.
+    run: OurRun,
+    sightings: Sightings,
 }
 
 /// The peer of a pairing, while it is being made durable.
@@ -128,6 +134,7 @@ impl Device {
             peers: BTreeMap::new(),
             folders: BTreeMap::new(),
             preparing: BTreeMap::new(),
+            oneself: Oneself::default(),
             revision: 0,
             identity,
         };
@@ -185,6 +192,7 @@ impl Device {
                 self.link_news(now, id, news);
             }
         }
+        self.twins_timeout(now);
         for folder in self.folders.values_mut() {
             folder.handle_timeout(now, &mut self.outbox);
         }
@@ -207,6 +215,7 @@ impl Device {
             .poll_timeout()
             .into_iter()
             .chain(self.pairing.poll_timeout())
+            .chain(self.twins_due())
             .chain(links)
             .chain(folders)
             .min()
@@ -225,6 +234,7 @@ impl Device {
             .map(|peer| PeerSummary {
                 record: peer.record.clone(),
                 link: peer.link.summary(now),
+                oneness: peer.sightings.oneness(),
             })
             .collect();
         peers.sort_by(|left, right| left.record.name.cmp(&right.record.name));
@@ -239,6 +249,7 @@ impl Device {
                 id: self.identity.id(),
                 name: self.name.clone(),
                 settings: self.settings.clone(),
+                oneness: self.oneself.oneness(),
             },
             server: self.session.summary(),
             pairing: self.pairing.summary(),
@@ -440,6 +451,12 @@ impl Device {
                 LinkNews::Tell(bytes) => self.session(now, SessionInput::Tell(id, bytes)),
                 LinkNews::WantRelay => self.session(now, SessionInput::WantRelay(id)),
                 LinkNews::Addresses(addresses) => self.keep_addresses(id, addresses),
+                LinkNews::Heard(run) => {
+                    if let Some(peer) = self.peers.get_mut(&id) {
+                        peer.sightings.heard(run);
+                    }
+                }
+                LinkNews::Lives => self.peer_lives(now, id),
             }
         }
     }
@@ -450,10 +467,8 @@ impl Device {
             return;
         };
         peer.connection = Some((connection, Greeting::ExpectHello));
-        let hello = Hello {
-            versions: VersionRange::OURS,
-        };
-        self.outbox.send(id, Control::Hello(hello));
+        peer.sightings.connection_changed();
+        self.say_hello(id);
         self.state_folders(id);
     }
 
@@ -466,6 +481,7 @@ impl Device {
             .is_some_and(|(standing, _)| standing == connection)
         {
             peer.connection = None;
+            peer.sightings.connection_changed();
             self.leave_folders(now, id);
         }
     }
@@ -483,6 +499,7 @@ impl Device {
                     return self.misbehaved(now, id);
                 }
                 *greeting = Greeting::Greeted;
+                self.run_met(now, id, &hello);
             }
             (Greeting::Greeted, Control::Folders(statements)) => {
                 self.folders_stated(now, id, statements);
@@ -498,11 +515,19 @@ impl Device {
             ) => {
                 self.folder(now, folder, FolderInput::PageAcked(id, incarnation, up_to));
             }
+            (Greeting::Greeted, Control::Prove(challenge)) => self.prove(now, id, challenge),
+            (Greeting::Greeted, Control::Vouch(signature)) => self.vouched(now, id, signature),
+            (Greeting::Greeted, Control::Twin(proof)) => self.twin_told(now, id, &proof),
             // The link takes these itself, whenever they come.
             (Greeting::ExpectHello | Greeting::Greeted, Control::Addresses(_)) => {}
             (
                 Greeting::ExpectHello,
-                Control::Folders(_) | Control::Index(_) | Control::IndexAck { .. },
+                Control::Folders(_)
+                | Control::Index(_)
+                | Control::IndexAck { .. }
+                | Control::Prove(_)
+                | Control::Vouch(_)
+                | Control::Twin(_),
             )
             | (Greeting::Greeted, Control::Hello(_)) => self.misbehaved(now, id),
         }
@@ -513,6 +538,8 @@ impl Device {
         let id = record.id;
         let link = Link::new(&self.identity, &record, &mut self.rng);
         let peer = Peer {
+            run: OurRun::new(link.run()),
+            sightings: Sightings::default(),
             record,
             link,
             connection: None,

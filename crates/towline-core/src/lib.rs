@@ -3,8 +3,8 @@
 //! [`device::Device`] takes inputs and time and yields outputs; it has no sockets, no clock, no disk
 //! and no async, so a whole world of devices runs from one seed. It only routes; the decisions live
 //! in its machines: [`pairing`] (strangers become peers), [`signal`] (the session with the signal
-//! server), [`link`] (the connection with one peer and the path it uses) and [`folder`] (what must
-//! happen so that all replicas agree).
+//! server), [`link`] (the connection with one peer and the path it uses), [`twin`] (two computers with
+//! one key) and [`folder`] (what must happen so that all replicas agree).
 //!
 //! The contract is [`io`]: `handle_input(now, Input)`, `handle_timeout(now)`,
 //! `poll_output() -> Option<Output>`, `poll_timeout() -> Option<Moment>`. Handling cannot fail; what
@@ -23,6 +23,7 @@ pub mod pairing;
 pub mod records;
 pub mod signal;
 pub mod snapshot;
+pub mod twin;
 pub mod versions;
 
 #[cfg(test)]

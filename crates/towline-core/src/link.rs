@@ -15,6 +15,7 @@
 //! This machine sends no bytes; it asks the network, and tells its peer sealed addresses through
 //! the signal server (`seal`).
 
+mod elsewhere;
 mod paths;
 mod relay;
 mod restart;
@@ -37,12 +38,13 @@ use crate::identity::Identity;
 use crate::io::{ConnectionId, LinkFault, NetworkEvent, NetworkRequest, Path};
 use crate::outbox::Outbox;
 use crate::records::PeerRecord;
-use crate::snapshot::LinkState;
+use crate::snapshot::{LinkState, Oneness};
 
+use elsewhere::{Shunned, Whereabouts};
 use paths::Paths;
 use relay::Relay;
 use restart::Restart;
-use seal::Seal;
+use seal::{Run, Seal};
 use steering::{DIRECT_GRACE, KEEPALIVE};
 
 /// What happens to one link. The device routes these.
@@ -71,6 +73,10 @@ pub enum LinkInput {
     Network(NetworkEvent),
     /// A frame broke the protocol: hang up.
     Misbehaved,
+    /// Somebody else may have the peer's key: see whether another path leads there.
+    LookElsewhere,
+    /// Whether this device is known to have a twin.
+    Oneness(Oneness),
 }
 
 /// What a link tells its device.
@@ -88,6 +94,10 @@ pub enum LinkNews {
     WantRelay,
     /// The addresses by which the peer was reached have changed; keep them.
     Addresses(Vec<SocketAddr>),
+    /// A sealed notice tells of a run of the peer that has told nothing before.
+    Heard(u64),
+    /// The standing connection gave a sign of life after such a notice.
+    Lives,
 }
 
 /// The connection with one peer.
@@ -108,6 +118,9 @@ pub struct Link {
     /// The peer's last word was that it does not trust this device. It is said once, and shown
     /// until both are connected again.
     was_refused: bool,
+    shunned: Option<Shunned>,
+    whereabouts: Whereabouts,
+    oneness: Oneness,
 }
 
 /// Which of both opens the connection and selects its paths.
@@ -189,7 +202,15 @@ impl Link {
             backoff: Backoff::default(),
             restart: Restart::default(),
             was_refused: false,
+            shunned: None,
+            whereabouts: Whereabouts::default(),
+            oneness: Oneness::Single,
         }
+    }
+
+    /// This device's run towards the peer.
+    pub fn run(&self) -> u64 {
+        self.seal.run()
     }
 
     /// Takes what happened.
@@ -212,7 +233,11 @@ impl Link {
             LinkInput::Offline => self.presence = Presence::Offline,
             LinkInput::Told(bytes) => {
                 if let Some(told) = self.seal.open(&bytes) {
+                    self.whereabouts.told(told.number, told.addresses.clone());
                     self.peer_listens_at(now, told.addresses);
+                    if told.run == Run::New {
+                        turn.news.push(LinkNews::Heard(told.number));
+                    }
                     self.run_told(told.run, &mut turn);
                 }
             }
@@ -233,6 +258,8 @@ impl Link {
             LinkInput::LocalAddresses(addresses) => self.local_addresses(addresses, &mut turn),
             LinkInput::Network(event) => self.network(event, &mut turn),
             LinkInput::Misbehaved => self.misbehaved(&mut turn),
+            LinkInput::LookElsewhere => self.look_elsewhere(&mut turn),
+            LinkInput::Oneness(oneness) => self.oneness = oneness,
         }
         self.advance(&mut turn);
         turn.news
@@ -259,8 +286,12 @@ impl Link {
     pub fn poll_timeout(&self) -> Option<Moment> {
         let phase = match self.phase {
             Phase::Idle | Phase::Impostor => return None,
-            Phase::Seeking { since } => (self.role == Role::Dialer && self.relay.is_open())
-                .then_some(since.after(DIRECT_GRACE)),
+            Phase::Seeking { since } => {
+                let is_dialer = self.role == Role::Dialer;
+                let grace = self.relay_is_dialable() && is_dialer;
+                let grace = grace.then_some(since.after(DIRECT_GRACE));
+                grace.into_iter().chain(self.shunned_until()).min()
+            }
             Phase::Dialing { deadline, .. } => Some(deadline),
             Phase::Up(up) => self.path_check_due(&up),
             Phase::Waiting { retry_at, .. } => Some(retry_at),
@@ -394,8 +425,8 @@ impl Link {
                 }
             }
             NetworkEvent::Answered(_, connection) => {
-                if self.connection() == Some(connection) {
-                    self.restart.answered(turn.now);
+                if self.connection() == Some(connection) && self.restart.answered(turn.now) {
+                    turn.news.push(LinkNews::Lives);
                 }
             }
             NetworkEvent::Silent(_, connection) => self.silent(connection, turn),
@@ -422,10 +453,16 @@ impl Link {
                 self.peer_listens_at(turn.now, listenable(addresses));
             }
             Control::Addresses(_) => self.misbehaved(turn),
-            Control::Hello(_)
-            | Control::Folders(_)
+            Control::Hello(hello) => {
+                self.whereabouts.connects(Some(hello.run));
+                turn.news.push(LinkNews::Frame(Control::Hello(hello)));
+            }
+            Control::Folders(_)
             | Control::Index(_)
-            | Control::IndexAck { .. } => {
+            | Control::IndexAck { .. }
+            | Control::Prove(_)
+            | Control::Vouch(_)
+            | Control::Twin(_) => {
                 turn.news.push(LinkNews::Frame(frame));
             }
         }
@@ -478,6 +515,7 @@ impl Link {
             sent_bytes: 0,
         });
         self.was_refused = false;
+        self.whereabouts.connects(None);
         self.restart.disproved();
         turn.news.push(LinkNews::Up(connection));
         if let Some(Path::Direct(addr)) = selected {
@@ -525,10 +563,14 @@ impl Link {
             | LinkFault::Restarted
             | LinkFault::Refused
             | LinkFault::Protocol
-            | LinkFault::Version => Phase::Waiting {
-                fault,
-                retry_at: turn.now.after(self.backoff.next(turn.rng)),
-            },
+            | LinkFault::Version => {
+                let pause = self.twin_pause(fault, turn);
+                let pause = pause.unwrap_or_else(|| self.backoff.next(turn.rng));
+                Phase::Waiting {
+                    fault,
+                    retry_at: turn.now.after(pause),
+                }
+            }
         };
     }
 

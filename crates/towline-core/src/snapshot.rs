@@ -39,6 +39,18 @@ pub struct DeviceSummary {
     pub name: String,
     /// What its person has set for all of it.
     pub settings: DeviceSettings,
+    /// Whether another computer has its key.
+    pub oneness: Oneness,
+}
+
+/// Whether a device is one computer.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Oneness {
+    /// Nothing shows that it is not.
+    #[default]
+    Single,
+    /// Two computers use its key: nothing is synced with it until one of them has a new one.
+    Doubled,
 }
 
 /// The session with the signal server.
@@ -118,6 +130,8 @@ pub struct PeerSummary {
     pub record: PeerRecord,
     /// Whether and how it is connected.
     pub link: LinkState,
+    /// Whether it is one computer.
+    pub oneness: Oneness,
 }
 
 /// Whether and how a peer is connected.

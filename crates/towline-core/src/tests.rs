@@ -15,3 +15,4 @@ mod quarantine;
 mod rollback;
 mod rules;
 mod session;
+mod twin;

@@ -663,7 +663,7 @@ fn host_name() -> String {
     }
 }
 
-fn random<const N: usize>() -> Result<Zeroizing<[u8; N]>, StartError> {
+pub(crate) fn random<const N: usize>() -> Result<Zeroizing<[u8; N]>, StartError> {
     let mut bytes = Zeroizing::new([0; N]);
     getrandom::fill(bytes.as_mut_slice())
         .map_err(|error| StartError::System(io::Error::other(error)))?;

@@ -92,7 +92,41 @@ fn load(path: &Path, text: &str) -> Result<(Identity, KeyPlace), KeyError> {
     Ok((Identity::from_seed(&seed), KeyPlace::File))
 }
 
+/// A key that is not the device's yet.
+pub(crate) struct NewKey {
+    identity: Identity,
+    place: KeyPlace,
+    text: Zeroizing<String>,
+}
+
+impl NewKey {
+    /// Makes it the key of the device at `home`, durably, in place of the one before.
+    pub(crate) fn keep(self, home: &Path) -> Result<Identity, KeyError> {
+        let path = home.join("key");
+        write_private(&path, &self.text).map_err(|error| KeyError::File(path, error))?;
+        Ok(self.identity)
+    }
+}
+
+/// Makes a key that lives where the present one of the device at `home` does. Blocks on the keyring.
+pub(crate) fn make_like(home: &Path) -> Result<NewKey, KeyError> {
+    let path = home.join("key");
+    let text = fs::read_to_string(&path).map(Zeroizing::new);
+    let text = text.map_err(|error| KeyError::File(path, error))?;
+    make(if text.starts_with(IN_FILE) {
+        KeyPreference::FileOnly
+    } else {
+        KeyPreference::KeyringFirst
+    })
+}
+
 fn create(path: &Path, preference: KeyPreference) -> Result<(Identity, KeyPlace), KeyError> {
+    let key = make(preference)?;
+    write_private(path, &key.text).map_err(|error| KeyError::File(path.to_owned(), error))?;
+    Ok((key.identity, key.place))
+}
+
+fn make(preference: KeyPreference) -> Result<NewKey, KeyError> {
     let seed = random::<32>()?;
     let (text, place) = match preference {
         KeyPreference::KeyringFirst => match put_into_keyring(&seed)? {
@@ -101,9 +135,11 @@ fn create(path: &Path, preference: KeyPreference) -> Result<(Identity, KeyPlace)
         },
         KeyPreference::FileOnly => (in_file(&seed), KeyPlace::File),
     };
-    write_private(path, &Zeroizing::new(text))
-        .map_err(|error| KeyError::File(path.to_owned(), error))?;
-    Ok((Identity::from_seed(&seed), place))
+    Ok(NewKey {
+        identity: Identity::from_seed(&seed),
+        place,
+        text: Zeroizing::new(text),
+    })
 }
 
 /// Puts a new key into the keyring and reads it back; `None` when there is no usable keyring.

@@ -91,6 +91,18 @@ pub struct DeviceView {
     pub store: StoreCondition,
     /// This program's version.
     pub version: String,
+    /// Whether another computer has its key.
+    pub identity: IdentityView,
+}
+
+/// Whether a device is one computer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[serde(rename_all = "snake_case")]
+pub enum IdentityView {
+    /// Nothing shows that it is not.
+    Single,
+    /// Two computers use its key; nothing is synced with it until one of them has a new one.
+    Doubled,
 }
 
 /// Where the device key is kept.
@@ -202,6 +214,8 @@ pub struct PeerView {
     pub verified: bool,
     /// Whether and how it is connected.
     pub link: LinkView,
+    /// Whether it is one computer.
+    pub identity: IdentityView,
 }
 
 /// One symbol of a compare string.

@@ -3,6 +3,9 @@
 //! Each side opens one unidirectional control stream right after the handshake and sends `Hello`
 //! first. Everything here is idempotent or acknowledged: a connection may be replaced at any
 //! moment, and the next hello continues from what both sides have made durable.
+//!
+//! A run is one life of a device's process towards one peer. By runs a peer tells a device that was
+//! restarted from two computers that have one key: `Prove`, `Vouch` and `Twin` show that both live.
 
 pub mod page;
 
@@ -11,7 +14,7 @@ use std::net::SocketAddr;
 use serde::{Deserialize, Serialize};
 
 use crate::entry::Entry;
-use crate::ids::{FolderId, Incarnation, Sequence};
+use crate::ids::{DeviceId, FolderId, Incarnation, Sequence};
 use crate::version::VersionRange;
 
 /// A frame on the control stream; at most [`crate::limits::CONTROL_FRAME_BYTES_MAX`] bytes.
@@ -34,6 +37,12 @@ pub enum Control {
     },
     /// The sender's current UDP addresses; replaces the ones before.
     Addresses(Vec<SocketAddr>),
+    /// Asks the receiver's run to show that it lives, by signing this. At most once per connection.
+    Prove(Challenge),
+    /// The answer to `Prove`: the sender's signature, 64 bytes, over [`RunStatement::signed`].
+    Vouch(Vec<u8>),
+    /// Proves to the receiver that another run with its own key has lived since the challenge was made.
+    Twin(TwinProof),
 }
 
 /// The first frame of each side.
@@ -41,6 +50,48 @@ pub enum Control {
 pub struct Hello {
     /// Versions of this protocol that the sender speaks.
     pub versions: VersionRange,
+    /// The sender's run; the one that its sealed notices to the receiver bear.
+    pub run: u64,
+    /// Random, new with every connection: what another run of the sender signs was made after it.
+    pub challenge: Challenge,
+}
+
+/// 32 random bytes that somebody makes so that what is signed over them must be younger.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Challenge(pub [u8; 32]);
+
+/// Another run of the receiver, as it vouched for itself to the sender.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TwinProof {
+    /// The other run.
+    pub run: u64,
+    /// The challenge that the receiver made, and the other run has signed.
+    pub challenge: Challenge,
+    /// The other run's signature, 64 bytes, over [`RunStatement::signed`].
+    pub signature: Vec<u8>,
+}
+
+/// What a device signs to show that one of its runs lives.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RunStatement {
+    /// To whom it is said. Bound, because a device has another run towards every peer: what one peer
+    /// was told must not look like a twin to another.
+    pub to: DeviceId,
+    /// The run.
+    pub run: u64,
+    /// What was asked to be signed.
+    pub challenge: Challenge,
+}
+
+impl RunStatement {
+    /// The bytes that are signed.
+    pub fn signed(&self) -> Vec<u8> {
+        let mut bytes = b"towline run v1\0".to_vec();
+        bytes.extend_from_slice(self.to.as_bytes());
+        bytes.extend_from_slice(&self.challenge.0);
+        bytes.extend_from_slice(&self.run.to_be_bytes());
+        bytes
+    }
 }
 
 /// What the sender says of one folder that it shares with the receiver.

@@ -22,6 +22,7 @@ export const ANNA: PeerView = {
   name: "Anna's ThinkPad",
   compare: COMPARE,
   verified: false,
+  identity: "single",
   link: {
     state: "up",
     path: { kind: "lan", address: "192.168.1.24:51820" },
@@ -36,6 +37,7 @@ const NAS: PeerView = {
   name: "Cellar NAS",
   compare: [...COMPARE].reverse(),
   verified: true,
+  identity: "single",
   link: { state: "up", path: { kind: "relayed" }, rtt_ms: 38, received_bytes: 12_000, sent_bytes: 7_400_000 },
 };
 
@@ -44,6 +46,7 @@ const ATTIC: PeerView = {
   name: "Attic desktop",
   compare: COMPARE,
   verified: true,
+  identity: "single",
   link: { state: "away" },
 };
 
@@ -99,6 +102,7 @@ const EMPTY: View = {
     traffic: { rule: { rule: "limit", send: null, receive: null }, because: "always" },
     store: "whole",
     version: "0.1.0",
+    identity: "single",
   },
   server: { url: "wss://signal.example.org/ws", state: { state: "online" } },
   pairing: { state: "idle" },
@@ -172,6 +176,13 @@ export function scene(name: string, nowMs: number): View {
       return full(paired);
     case "trouble":
       return trouble(paired, nowMs);
+    case "twins":
+      return {
+        ...paired,
+        device: { ...paired.device, identity: "doubled" },
+        peers: [ANNA, { ...NAS, identity: "doubled" }],
+        folders: [NOTES],
+      };
     default:
       return { ...EMPTY, device: { ...EMPTY.device, store: "new" } };
   }

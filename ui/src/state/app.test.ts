@@ -67,6 +67,14 @@ describe("problems", () => {
     expect(kinds).toEqual(["impostor", "paused", "server_offline", "key_file"]);
   });
 
+  test("say that this device, or another one, is two", () => {
+    const found = problems(scene("twins", 0));
+    expect(found).toEqual([
+      { kind: "twin", weight: "problem" },
+      { kind: "twins", weight: "problem", peer: "nas", name: "Cellar NAS" },
+    ]);
+  });
+
   test("stay until they are solved; notes can be dismissed", () => {
     const app = appAt("trouble");
     app.dismiss("key_file");

@@ -7,6 +7,8 @@ export type Weight = "alarm" | "problem" | "note";
 /** A standing problem, or a note. */
 export type Problem =
   | { kind: "impostor"; weight: "alarm"; peer: string; name: string }
+  | { kind: "twin"; weight: "problem" }
+  | { kind: "twins"; weight: "problem"; peer: string; name: string }
   | { kind: "paused"; weight: "problem"; folder: string; label: string; fault: string }
   | { kind: "braked"; weight: "problem"; folder: string; label: string; peer: string; name: string | null }
   | { kind: "server_offline"; weight: "problem"; fault: string; retryAtMs: number }
@@ -23,6 +25,10 @@ export function problems(view: View): Problem[] {
     if (link.state === "impostor" || (link.state === "waiting" && link.fault === "impostor")) {
       found.push({ kind: "impostor", weight: "alarm", peer: peer.id, name: peer.name });
     }
+  }
+  if (view.device.identity === "doubled") found.push({ kind: "twin", weight: "problem" });
+  for (const { id: peer, name, identity } of view.peers) {
+    if (identity === "doubled") found.push({ kind: "twins", weight: "problem", peer, name });
   }
   for (const { id, label, state, braked } of view.folders) {
     if (state.state === "paused") {

@@ -185,6 +185,7 @@ export function english(numbers: Numbers) {
         "It can no longer connect, and shared folders stop following each other. Files stay on both computers. To undo this, pair again.",
       verified: "Compared",
       unverified: "Not compared yet",
+      twins: "Two computers use this identity; nothing is synced with them",
       shares: (labels: string[]) => `Shares ${labels.join(", ")}`,
       sharesNothing: "Shares no folder yet",
       traffic: (received: number, sent: number) =>
@@ -298,6 +299,14 @@ export function english(numbers: Numbers) {
         what: `Another device answered where ${peer} was.`,
         todo: "It is not connected to. If that computer was set up anew, remove it and pair again. Otherwise somebody pretends to be it.",
       }),
+      twin: {
+        what: "Another computer uses this device's identity, so nothing is synced.",
+        todo: "One of them was copied from the other. End Towline on the one that shall be new, run “towline identity new” there and pair it again. Then start Towline anew on the other one.",
+      },
+      twins: (peer: string) => ({
+        what: `Two computers use the identity of ${peer}, so nothing is synced with them.`,
+        todo: "One of them was copied from the other. End Towline on the one that shall be new, run “towline identity new” there and pair it again.",
+      }),
       paused: (label: string) => `“${label}” has stopped.`,
       braked: (label: string, peer: string) => ({
         what: `${peer} wants to delete or overwrite very much in “${label}”.`,
@@ -370,7 +379,7 @@ export function english(numbers: Numbers) {
         closed: { what: "The signal server closed the connection.", todo: "It is tried again by itself." },
         refused: { what: "The signal server does not let this device in.", todo: "Ask its administrator." },
         bad_proof: { what: "The signal server does not accept this device's proof.", todo: "Check the address that Towline was started with, then start Towline again." },
-        replaced: { what: "Another copy of this device is connected to the signal server.", todo: "Stop the other copy, or remove it and pair it anew. Then start Towline here again." },
+        replaced: { what: "Another computer is connected to the signal server with this device's identity.", todo: "End Towline on one of them and run “towline identity new” there. Then start Towline anew on the other one." },
         unacceptable: { what: "The signal server does not accept what this version sends.", todo: "Update Towline." },
       },
       link: {

@@ -40,7 +40,7 @@ pub(crate) async fn run(
     Ok(())
 }
 
-/// All peers, two lines each.
+/// All peers, two lines each, or three.
 pub(crate) fn list(peers: &[PeerView]) -> String {
     if peers.is_empty() {
         return "No peers yet: `towline pair` here, `towline join` on the other device.".to_owned();
@@ -52,9 +52,10 @@ pub(crate) fn list(peers: &[PeerView]) -> String {
             "not verified"
         };
         format!(
-            "{}  ({}, {verified})\n    {}\n    {}",
+            "{}  ({}, {verified})\n{}    {}\n    {}",
             plain(&peer.name),
             short(&peer.id),
+            words::identity(peer.identity),
             words::link(&peer.link),
             words::compare(peer)
         )

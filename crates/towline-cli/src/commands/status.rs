@@ -37,8 +37,9 @@ fn status(view: &View) -> String {
         KeyPlace::Keyring => "in the system keyring",
         KeyPlace::File => "in a 0600 file (no usable keyring)",
     };
+    let twin = words::own_identity(view.device.identity);
     format!(
-        "{}  ({})\n    key {key}\n    signal server {}: {}\n\n{}\n\n{}",
+        "{}  ({})\n{twin}    key {key}\n    signal server {}: {}\n\n{}\n\n{}",
         plain(&view.device.name),
         peers::short(&view.device.id),
         plain(view.server.url.as_deref().unwrap_or("-")),

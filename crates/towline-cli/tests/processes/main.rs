@@ -32,5 +32,6 @@ mod process_stop;
 mod process_store;
 mod process_sync;
 mod process_trust;
+mod process_twins;
 mod process_versions;
 mod support;

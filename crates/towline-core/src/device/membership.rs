@@ -2,7 +2,8 @@
 //!
 //! A peer takes part in a folder when we share the folder with it *and* it states the folder to us.
 //! What it states and we do not have is an invitation. A folder that a person has paused here is not
-//! stated and not readable: to peers it is as if this device were away.
+//! stated and not readable: to peers it is as if this device were away. So are all folders while two
+//! computers have one key (`twins`).
 
 use towline_wire::entry::Actor;
 use towline_wire::ids::{DeviceId, FolderId, Incarnation, Sequence};
@@ -31,7 +32,7 @@ impl Device {
         let statements = self
             .folders
             .values()
-            .filter(|folder| is_open_to(folder, id))
+            .filter(|folder| self.is_open_to(folder, id))
             .take(FOLDERS_PER_PEER_MAX)
             .map(|folder| FolderStatement {
                 folder: folder.record().id,
@@ -47,7 +48,7 @@ impl Device {
         let readable = self
             .folders
             .values()
-            .filter(|folder| is_open_to(folder, id))
+            .filter(|folder| self.is_open_to(folder, id))
             .map(|folder| folder.record().id)
             .collect();
         self.outbox.network(NetworkRequest::Grant(id, readable));
@@ -105,7 +106,7 @@ impl Device {
             let shared = self
                 .folders
                 .get(&folder)
-                .is_some_and(|ours| is_open_to(ours, id));
+                .is_some_and(|ours| self.is_open_to(ours, id));
             if shared {
                 self.folder(now, folder, FolderInput::PeerJoined(id, have));
             }
@@ -195,6 +196,13 @@ impl Device {
         }
     }
 
+    /// Whether a folder is shared with a peer, and neither it nor the exchange with the peer rests.
+    fn is_open_to(&self, folder: &Folder, peer: DeviceId) -> bool {
+        folder.activity() == Activity::Running
+            && folder.record().shared_with.contains(&peer)
+            && self.may_exchange(peer)
+    }
+
     /// Whether a peer has more of our index than we have: our store was rolled back.
     fn is_ahead_of_us(&self, id: DeviceId, statement: &FolderStatement) -> bool {
         let Some((incarnation, sequence)) = statement.have else {
@@ -248,9 +256,4 @@ impl Device {
             self.folder(now, folder, news(actor));
         }
     }
-}
-
-/// Whether a folder is shared with a peer, and not paused.
-fn is_open_to(folder: &Folder, peer: DeviceId) -> bool {
-    folder.activity() == Activity::Running && folder.record().shared_with.contains(&peer)
 }

@@ -11,6 +11,7 @@ use std::time::Duration;
 use towline_wire::card::listenable;
 
 use crate::clock::Moment;
+use crate::io::Path;
 
 /// The direct ways to one peer.
 #[derive(Debug)]
@@ -210,10 +211,14 @@ impl Paths {
 
     /// The best address that is alive.
     pub(super) fn best(&self, now: Moment) -> Option<SocketAddr> {
-        let alive = self
-            .candidates
-            .iter()
-            .filter(|(_, candidate)| candidate.is_alive(now));
+        self.best_but(now, &[])
+    }
+
+    /// The best address that is alive and not on one of these paths.
+    pub(super) fn best_but(&self, now: Moment, shunned: &[Path]) -> Option<SocketAddr> {
+        let alive = self.candidates.iter().filter(|(addr, candidate)| {
+            candidate.is_alive(now) && !shunned.contains(&Path::Direct(**addr))
+        });
         let rated = alive
             .filter_map(|(addr, candidate)| Some((distance(*addr), candidate.proof?.rtt, *addr)));
         rated.min().map(|(_, _, addr)| addr)

@@ -47,13 +47,13 @@ impl Restart {
         self.news = News::None;
     }
 
-    /// The peer gave the sign of life that it was asked for.
-    pub(super) fn answered(&mut self, now: Moment) {
-        if let News::Heard { verdict_at, .. } = self.news
-            && now >= verdict_at
-        {
+    /// The peer gave a sign of life; whether it is the one that it was asked for because of a notice.
+    pub(super) fn answered(&mut self, now: Moment) -> bool {
+        let is_verdict = matches!(self.news, News::Heard { verdict_at, .. } if now >= verdict_at);
+        if is_verdict {
             self.news = News::None;
         }
+        is_verdict
     }
 
     /// Whether the peer is likely to be there at once after this fault. Each piece of news counts

@@ -42,6 +42,8 @@ struct SeenRun {
 pub(super) struct Told {
     pub(super) addresses: Vec<SocketAddr>,
     pub(super) run: Run,
+    /// The run's number.
+    pub(super) number: u64,
 }
 
 /// Which life of the peer's process a notice is of.
@@ -66,6 +68,11 @@ impl Seal {
             count: 0,
             runs: VecDeque::new(),
         }
+    }
+
+    /// Our run.
+    pub(super) const fn run(&self) -> u64 {
+        self.run
     }
 
     /// Seals our addresses as the next notice.
@@ -118,6 +125,7 @@ impl Seal {
         Some(Told {
             addresses: notice.addresses,
             run,
+            number: notice.run,
         })
     }
 

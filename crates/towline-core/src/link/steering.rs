@@ -93,10 +93,10 @@ impl Link {
     }
 
     fn dial_if_possible(&mut self, since: Moment, turn: &mut Turn<'_>) {
-        let path = match self.paths.best(turn.now) {
-            Some(addr) => Path::Direct(addr),
-            None if self.relay.is_open() && turn.now >= since.after(DIRECT_GRACE) => Path::Relay,
-            None => return,
+        let path = match self.dialable(turn.now) {
+            (Some(direct), _) => direct,
+            (None, Some(relay)) if turn.now >= since.after(DIRECT_GRACE) => relay,
+            (None, Some(_) | None) => return,
         };
         turn.outbox.network(NetworkRequest::Select(self.peer, path));
         turn.outbox.network(NetworkRequest::Dial(self.peer));

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use towline_wire::ids::{DeviceId, FolderId, Incarnation, Sequence};
 use towline_wire::pairing::CompareString;
-use towline_wire::peer::{Control, FolderStatement, Hello, IndexPage};
+use towline_wire::peer::{Challenge, Control, FolderStatement, Hello, IndexPage};
 use towline_wire::version::VersionRange;
 
 use crate::clock::Moment;
@@ -99,6 +99,8 @@ fn command(device: &mut Device, command: Command) -> Vec<StoreOp> {
 fn state(device: &mut Device, label: &str, have: Option<(Incarnation, Sequence)>) {
     let hello = Hello {
         versions: VersionRange::OURS,
+        run: 7,
+        challenge: Challenge([7; 32]),
     };
     let statement = FolderStatement {
         folder: FOLDER,

@@ -1,5 +1,6 @@
 //! One link against a network that the test plays, and two links against each other.
 
+mod elsewhere;
 mod restart;
 
 use std::net::SocketAddr;

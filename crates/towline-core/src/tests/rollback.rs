@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use towline_wire::entry::{Actor, Content, Descent, Entry, UnixNanos, VersionVector};
 use towline_wire::ids::{ContentHash, DeviceId, FolderId, Incarnation, Sequence};
 use towline_wire::pairing::CompareString;
-use towline_wire::peer::{Control, FolderStatement, Hello};
+use towline_wire::peer::{Challenge, Control, FolderStatement, Hello};
 use towline_wire::rel_path::RelPath;
 use towline_wire::version::VersionRange;
 
@@ -186,6 +186,8 @@ fn connect(device: &mut Device, have: Sequence) -> Vec<Output> {
     tell(device, Input::Network(connected));
     let hello = Hello {
         versions: VersionRange::OURS,
+        run: 7,
+        challenge: Challenge([7; 32]),
     };
     frame(device, Control::Hello(hello));
     let statement = FolderStatement {

@@ -15,7 +15,7 @@ use towline_core::folder::rules::{RuleSet, Rules};
 use towline_core::io::{HeldReason, LinkFault, Path, RootFault, SignalFault};
 use towline_core::records::{InForce, RootPath, Verification};
 use towline_core::snapshot::{
-    FolderPeerState, FolderState, FolderSummary, LinkState, PairingFault, PairingSummary,
+    FolderPeerState, FolderState, FolderSummary, LinkState, Oneness, PairingFault, PairingSummary,
     PeerSummary, ServerState, Snapshot,
 };
 use towline_core::versions::VersionId;
@@ -29,9 +29,9 @@ use crate::disk::{Of, RestoreFault, Version};
 
 use super::{
     AnswerView, AskedOfFiles, AskedOfHeld, BrakedView, CommandView, DeviceView, FolderPeerView,
-    FolderStateView, FolderView, HeldBackView, InvitationView, KeyPlace, LinkView, PairingView,
-    PathView, PeerView, RestoringView, Secret, ServerStateView, ServerView, StoreCondition,
-    SymbolView, TransferView, VersionView, View, ViewError,
+    FolderStateView, FolderView, HeldBackView, IdentityView, InvitationView, KeyPlace, LinkView,
+    PairingView, PathView, PeerView, RestoringView, Secret, ServerStateView, ServerView,
+    StoreCondition, SymbolView, TransferView, VersionView, View, ViewError,
 };
 
 pub(crate) use conflicts::{AskedOfInbox, conflict_fault, conflicts, preview};
@@ -76,6 +76,7 @@ pub(crate) fn view(snapshot: &Snapshot, around: &Surroundings<'_>) -> View {
             traffic: around.in_force.into(),
             store: around.store,
             version: env!("CARGO_PKG_VERSION").to_owned(),
+            identity: identity(snapshot.device.oneness),
         },
         server: ServerView {
             url: around.server.map(str::to_owned),
@@ -546,6 +547,14 @@ fn peer(summary: &PeerSummary, around: &Surroundings<'_>) -> PeerView {
             .collect(),
         verified: summary.record.verification == Verification::Verified,
         link: link(&summary.link, around),
+        identity: identity(summary.oneness),
+    }
+}
+
+const fn identity(oneness: Oneness) -> IdentityView {
+    match oneness {
+        Oneness::Single => IdentityView::Single,
+        Oneness::Doubled => IdentityView::Doubled,
     }
 }
 

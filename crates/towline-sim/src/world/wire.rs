@@ -202,7 +202,11 @@ impl World {
                     have.is_some_and(|(kept, sequence)| kept == stated.0 && sequence >= stated.1);
                 (!is_kept).then(|| format!("{seat} states {stated:?}, has {have:?}"))
             }),
-            Control::Hello(_) | Control::Addresses(_) => None,
+            Control::Hello(_)
+            | Control::Addresses(_)
+            | Control::Prove(_)
+            | Control::Vouch(_)
+            | Control::Twin(_) => None,
         };
         if let Some(what) = what {
             self.violate(rule, what);

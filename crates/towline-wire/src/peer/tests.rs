@@ -94,6 +94,8 @@ fn frames() -> Vec<Control> {
                 oldest: 1,
                 newest: 300,
             },
+            run: 1 << 40,
+            challenge: Challenge([0xce; 32]),
         }),
         Control::Folders(Vec::new()),
         Control::Folders(vec![statement(None), statement(have)]),
@@ -107,6 +109,13 @@ fn frames() -> Vec<Control> {
             "192.0.2.1:443".parse().unwrap(),
             "[2001:db8::1]:65535".parse().unwrap(),
         ]),
+        Control::Prove(Challenge([0xce; 32])),
+        Control::Vouch(vec![0xa5; 64]),
+        Control::Twin(TwinProof {
+            run: 1 << 40,
+            challenge: Challenge([0xce; 32]),
+            signature: vec![0xa5; 64],
+        }),
     ];
     let times = [0, -1, 1_700_000_000_000_000_000, i64::MIN, i64::MAX];
     for (content, mtime) in contents().into_iter().zip(times) {
@@ -138,6 +147,9 @@ fn name(frame: &Control) -> String {
         }
         Control::IndexAck { .. } => "index-ack".to_owned(),
         Control::Addresses(_) => "addresses".to_owned(),
+        Control::Prove(_) => "prove".to_owned(),
+        Control::Vouch(_) => "vouch".to_owned(),
+        Control::Twin(_) => "twin".to_owned(),
     }
 }
 
@@ -153,6 +165,27 @@ fn every_control_frame_has_its_golden_bytes() {
         table == GOLDEN,
         "the bytes on the wire have changed; if that is meant, this is the new table:\n{table}"
     );
+}
+
+/// What claims to be a signature; of the right length only by chance.
+fn signature() -> impl Strategy<Value = Vec<u8>> {
+    prop::collection::vec(any::<u8>(), 0..80)
+}
+
+#[test]
+fn what_a_run_signs_is_these_bytes() {
+    let statement = RunStatement {
+        to: DeviceId::from_public_key([1; 32]),
+        run: 0x0102,
+        challenge: Challenge([0xce; 32]),
+    };
+    let expected = [
+        &b"towline run v1\0"[..],
+        &[1; 32],
+        &[0xce; 32],
+        &[0, 0, 0, 0, 0, 0, 1, 2],
+    ];
+    assert_eq!(statement.signed(), expected.concat());
 }
 
 fn any_version() -> impl Strategy<Value = VersionVector> {
@@ -222,11 +255,15 @@ fn any_control() -> impl Strategy<Value = Control> {
     );
     let entries = prop::collection::vec(any_entry(), 0..4);
     prop_oneof![
-        (any::<u16>(), any::<u16>()).prop_map(|(oldest, newest)| {
-            Control::Hello(Hello {
-                versions: VersionRange { oldest, newest },
-            })
-        }),
+        (any::<[u16; 2]>(), any::<u64>(), any::<[u8; 32]>()).prop_map(
+            |([oldest, newest], run, challenge)| {
+                Control::Hello(Hello {
+                    versions: VersionRange { oldest, newest },
+                    run,
+                    challenge: Challenge(challenge),
+                })
+            }
+        ),
         prop::collection::vec(statement, 0..4).prop_map(Control::Folders),
         (folder(), position(), any::<u64>(), entries).prop_map(
             |(folder, (incarnation, after), up_to, entries)| {
@@ -246,6 +283,15 @@ fn any_control() -> impl Strategy<Value = Control> {
         }),
         prop::collection::vec(any::<std::net::SocketAddrV4>(), 0..4)
             .prop_map(|addrs| Control::Addresses(addrs.into_iter().map(Into::into).collect())),
+        any::<[u8; 32]>().prop_map(|challenge| Control::Prove(Challenge(challenge))),
+        signature().prop_map(Control::Vouch),
+        (any::<u64>(), any::<[u8; 32]>(), signature()).prop_map(|(run, challenge, signature)| {
+            Control::Twin(TwinProof {
+                run,
+                challenge: Challenge(challenge),
+                signature,
+            })
+        }),
     ]
 }
 

@@ -605,7 +605,12 @@ impl World {
                     } => {
                         self.input(to, FolderInput::PageAcked(peer, incarnation, up_to));
                     }
-                    Control::Hello(_) | Control::Folders(_) | Control::Addresses(_) => {
+                    Control::Hello(_)
+                    | Control::Folders(_)
+                    | Control::Addresses(_)
+                    | Control::Prove(_)
+                    | Control::Vouch(_)
+                    | Control::Twin(_) => {
                         panic!("not a folder's frame")
                     }
                 }

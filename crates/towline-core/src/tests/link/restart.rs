@@ -82,7 +82,8 @@ fn assert_waits(world: &World) {
 #[test]
 fn a_new_run_and_silence_end_the_connection_and_the_peer_is_sought_at_once() {
     let mut world = up_with_first_life();
-    assert_eq!(world.input(acceptors_notice(2)), []);
+    let news = world.input(acceptors_notice(2));
+    assert!(matches!(news[..], [LinkNews::Heard(_)]), "{news:?}");
     assert_eq!(asks(&mut world), [FIRST]);
     world.pass(ms(500));
     world.requests();
@@ -120,7 +121,8 @@ fn a_connection_that_answers_outlives_news_of_a_new_run() {
     world.network(NetworkEvent::Connected(world.peer, SECOND));
     world.input(acceptors_notice(2));
     assert_eq!(asks(&mut world), [SECOND]);
-    says(&mut world, NetworkEvent::Answered, SECOND);
+    let news = says(&mut world, NetworkEvent::Answered, SECOND);
+    assert_eq!(news, [LinkNews::Lives]);
     // Later silence has another cause; the path is looked after elsewhere.
     assert_eq!(says(&mut world, NetworkEvent::Silent, SECOND), []);
     assert_eq!(world.link.connection(), Some(SECOND));
@@ -225,7 +227,10 @@ fn a_peer_that_disowns_again_and_again_is_sought_after_a_while() {
     // A new run is proof that it is worth while.
     world.requests();
     let news = world.input(acceptors_notice(2));
-    assert_eq!(news, [LinkNews::WantRelay]);
+    assert!(
+        matches!(news[..], [LinkNews::Heard(_), LinkNews::WantRelay]),
+        "{news:?}"
+    );
     let close = NetworkRequest::CloseRelay(world.peer);
     assert_eq!(world.outbox.pop(), Some(Output::Network(close)));
     assert_seeks_at_once(&mut world);

@@ -7,28 +7,32 @@
 use std::collections::BTreeMap;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use rusqlite::types::Type;
+use rusqlite::types::{Type, ValueRef};
 use rusqlite::{Connection, OptionalExtension, Row, params};
-use towline_core::records::{Braking, DiskStamp, Doubt, OurRow, Presence, Reach};
-use towline_wire::entry::{Actor, Content, Dot, Entry, SymlinkTarget, UnixNanos, VersionVector};
+use towline_core::records::{Beside, Braking, DiskStamp, Doubt, OurRow, Presence, Reach};
+use towline_wire::entry::{
+    Actor, Attributes, Content, Dot, Entry, SymlinkTarget, UnixNanos, VersionVector,
+};
 use towline_wire::ids::{ContentHash, DeviceId, FolderId, Incarnation, Sequence};
 use towline_wire::rel_path::RelPath;
 
 use crate::error::StoreError;
 
-/// The columns of an entry, in the order in which [`entry_from`] reads them: 0 to 9.
+/// The columns of an entry, in the order in which [`entry_from`] reads them: 0 to 10.
 macro_rules! entry_columns {
     () => {
-        "path, version, author_actor, author_counter, kind, size, hash, executable, target, mtime"
+        "path, version, author_actor, author_counter, kind, size, hash, executable, target, mtime,
+         attributes"
     };
 }
 
-/// The columns of our own rows, in the order in which [`our_row_from`] reads them: 0 to 15.
+/// The columns of our own rows, in the order in which [`our_row_from`] reads them: 0 to 17.
 macro_rules! our_columns {
     () => {
         concat!(
             crate::columns::entry_columns!(),
-            ", sequence, stamp_size, stamp_mtime, stamp_ctime, stamp_file_id, reach + spoiled"
+            ", sequence, stamp_size, stamp_mtime, stamp_ctime, stamp_file_id, reach + spoiled,
+             beside"
         )
     };
 }
@@ -112,6 +116,7 @@ pub(crate) struct EntryColumns<'entry> {
     pub(crate) executable: Option<bool>,
     pub(crate) target: Option<&'entry str>,
     pub(crate) mtime: i64,
+    pub(crate) attributes: Option<Vec<u8>>,
 }
 
 impl<'entry> EntryColumns<'entry> {
@@ -136,6 +141,7 @@ impl<'entry> EntryColumns<'entry> {
             executable: None,
             target: None,
             mtime: entry.mtime.0,
+            attributes: None,
         };
         match &entry.content {
             Content::Absent => {}
@@ -147,11 +153,15 @@ impl<'entry> EntryColumns<'entry> {
                 size,
                 hash,
                 executable,
+                attributes,
             } => {
                 columns.kind = KIND_FILE;
                 columns.size = Some(size.cast_signed());
                 columns.hash = Some(hash.as_bytes());
                 columns.executable = Some(*executable);
+                if !attributes.is_empty() {
+                    columns.attributes = Some(encode(attributes)?);
+                }
             }
             Content::Directory => columns.kind = KIND_DIRECTORY,
         }
@@ -190,13 +200,15 @@ pub(crate) fn our_row_from(
 ) -> Result<OurRow, StoreError> {
     Ok(OurRow {
         entry: entry_from(row, connection, actors)?,
-        sequence: Sequence(row.get::<_, i64>(10)?.cast_unsigned()),
-        stamp: stamp_from(row, 11)?,
-        reach: reach_from(row, 15)?,
+        sequence: Sequence(row.get::<_, i64>(11)?.cast_unsigned()),
+        stamp: stamp_from(row, 12)?
+            .map(|stamp| Ok::<_, StoreError>(stamp.beside(beside_from(row, 17)?)))
+            .transpose()?,
+        reach: reach_from(row, 16)?,
     })
 }
 
-/// Reads the four columns of a stamp from `first` on.
+/// Reads the four columns of a stamp from `first` on, without what is known of attributes.
 pub(crate) fn stamp_from(row: &Row<'_>, first: usize) -> Result<Option<DiskStamp>, StoreError> {
     let Some(size) = row.get::<_, Option<i64>>(first)? else {
         return Ok(None);
@@ -206,6 +218,7 @@ pub(crate) fn stamp_from(row: &Row<'_>, first: usize) -> Result<Option<DiskStamp
         mtime: UnixNanos(row.get(first + 1)?),
         ctime: UnixNanos(row.get(first + 2)?),
         file_id: row.get::<_, i64>(first + 3)?.cast_unsigned(),
+        beside: Beside::default(),
     }))
 }
 
@@ -217,6 +230,7 @@ pub(crate) fn stamp_columns(stamp: Option<DiskStamp>) -> [Option<i64>; 4] {
             mtime,
             ctime,
             file_id,
+            beside: _,
         }) => [
             Some(size.cast_signed()),
             Some(mtime.0),
@@ -224,6 +238,24 @@ pub(crate) fn stamp_columns(stamp: Option<DiskStamp>) -> [Option<i64>; 4] {
             Some(file_id.cast_signed()),
         ],
         None => [None; 4],
+    }
+}
+
+/// What is known of attributes as its column.
+pub(crate) fn beside_column(stamp: Option<DiskStamp>) -> i64 {
+    match stamp.map(|stamp| stamp.beside).unwrap_or_default() {
+        Beside::Unasked => 0,
+        Beside::Shown => 1,
+        Beside::Unheld => 2,
+    }
+}
+
+fn beside_from(row: &Row<'_>, column: usize) -> Result<Beside, StoreError> {
+    match row.get(column)? {
+        0 => Ok(Beside::Unasked),
+        1 => Ok(Beside::Shown),
+        2 => Ok(Beside::Unheld),
+        _ => Err(StoreError::Impossible("attributes")),
     }
 }
 
@@ -393,9 +425,19 @@ fn content_from(row: &Row<'_>) -> Result<Content, StoreError> {
             size: row.get::<_, i64>(5)?.cast_unsigned(),
             hash: ContentHash::from_bytes(row.get(6)?),
             executable: row.get(7)?,
+            attributes: attributes_from(row, 10)?,
         }),
         KIND_DIRECTORY => Ok(Content::Directory),
         _ => Err(StoreError::Impossible("kind")),
+    }
+}
+
+fn attributes_from(row: &Row<'_>, column: usize) -> Result<Attributes, StoreError> {
+    match row.get_ref(column)? {
+        ValueRef::Null => Ok(Attributes::default()),
+        ValueRef::Integer(_) | ValueRef::Real(_) | ValueRef::Text(_) | ValueRef::Blob(_) => {
+            decode(blob(row, column)?, "attributes")
+        }
     }
 }
 

@@ -6,6 +6,8 @@
 //! descend from, because a device that gave way in a conflict merges vectors; the dot tells whose
 //! bytes they are, and so whether another entry has causally replaced them.
 
+mod attributes;
+
 use std::cmp::Ordering;
 
 use serde::{Deserialize, Serialize};
@@ -13,6 +15,8 @@ use serde::{Deserialize, Serialize};
 use crate::ids::{ContentHash, DeviceId, Incarnation};
 use crate::limits::{SYMLINK_TARGET_BYTES_MAX, VERSION_ACTORS_MAX, VERSION_COUNTER_MAX};
 use crate::rel_path::RelPath;
+
+pub use attributes::{Attributes, AttributesError, USERS_PREFIX};
 
 /// One device in one store incarnation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -238,6 +242,7 @@ impl From<SymlinkTarget> for String {
 /// What lies at a path. The order is the rank in a conflict between kinds: what can hold others
 /// comes first, what is gone comes last.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(try_from = "ContentForm", into = "ContentForm")]
 pub enum Content {
     /// Nothing: a tombstone, or a path that was never there.
     Absent,
@@ -254,13 +259,147 @@ pub enum Content {
         hash: ContentHash,
         /// Whether the owner may execute it.
         executable: bool,
+        /// What people and their programs have noted beside its bytes.
+        attributes: Attributes,
     },
     /// A directory.
     Directory,
 }
 
+/// How a content is encoded: a file without attributes, as nearly all are, in the shorter form.
+#[derive(Serialize, Deserialize)]
+enum ContentForm {
+    Absent,
+    Symlink {
+        target: SymlinkTarget,
+    },
+    File {
+        size: u64,
+        hash: ContentHash,
+        executable: bool,
+    },
+    Directory,
+    FileWithAttributes {
+        size: u64,
+        hash: ContentHash,
+        executable: bool,
+        attributes: Attributes,
+    },
+}
+
+impl From<Content> for ContentForm {
+    fn from(content: Content) -> Self {
+        match content {
+            Content::Absent => Self::Absent,
+            Content::Symlink { target } => Self::Symlink { target },
+            Content::Directory => Self::Directory,
+            Content::File {
+                size,
+                hash,
+                executable,
+                attributes,
+            } if attributes.is_empty() => Self::File {
+                size,
+                hash,
+                executable,
+            },
+            Content::File {
+                size,
+                hash,
+                executable,
+                attributes,
+            } => Self::FileWithAttributes {
+                size,
+                hash,
+                executable,
+                attributes,
+            },
+        }
+    }
+}
+
+impl TryFrom<ContentForm> for Content {
+    type Error = AttributesError;
+
+    fn try_from(form: ContentForm) -> Result<Self, AttributesError> {
+        Ok(match form {
+            ContentForm::Absent => Self::Absent,
+            ContentForm::Symlink { target } => Self::Symlink { target },
+            ContentForm::Directory => Self::Directory,
+            ContentForm::File {
+                size,
+                hash,
+                executable,
+            } => Self::File {
+                size,
+                hash,
+                executable,
+                attributes: Attributes::default(),
+            },
+            // One content, one encoding.
+            ContentForm::FileWithAttributes { attributes, .. } if attributes.is_empty() => {
+                return Err(AttributesError::NotCanonical);
+            }
+            ContentForm::FileWithAttributes {
+                size,
+                hash,
+                executable,
+                attributes,
+            } => Self::File {
+                size,
+                hash,
+                executable,
+                attributes,
+            },
+        })
+    }
+}
+
 impl Content {
-    /// Whether both are the same thing with the same bytes; the executable bit is metadata.
+    /// The attributes of a file; `None` for everything else.
+    pub const fn attributes(&self) -> Option<&Attributes> {
+        match self {
+            Self::File { attributes, .. } => Some(attributes),
+            Self::Absent | Self::Symlink { .. } | Self::Directory => None,
+        }
+    }
+
+    /// The same with other attributes, which only a file has.
+    #[must_use]
+    pub fn with_attributes(mut self, other: Attributes) -> Self {
+        match &mut self {
+            Self::File { attributes, .. } => *attributes = other,
+            Self::Absent | Self::Symlink { .. } | Self::Directory => {}
+        }
+        self
+    }
+
+    /// Whether both are the same but for attributes.
+    pub fn same_beside_attributes(&self, other: &Self) -> bool {
+        match (self, other) {
+            (
+                Self::File {
+                    size,
+                    hash,
+                    executable,
+                    attributes: _,
+                },
+                Self::File {
+                    size: other_size,
+                    hash: other_hash,
+                    executable: other_executable,
+                    attributes: _,
+                },
+            ) => size == other_size && hash == other_hash && executable == other_executable,
+            (
+                Self::Absent | Self::Directory | Self::Symlink { .. } | Self::File { .. },
+                Self::Absent | Self::Directory | Self::Symlink { .. } | Self::File { .. },
+            ) => self == other,
+        }
+    }
+
+    /// Whether both are the same thing with the same bytes; the executable bit and attributes are
+    /// metadata.
     pub fn same_bytes(&self, other: &Self) -> bool {
         match (self, other) {
             (Self::Absent, Self::Absent) | (Self::Directory, Self::Directory) => true,

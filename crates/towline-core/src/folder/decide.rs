@@ -98,6 +98,7 @@ impl Folder {
             departures,
             departed,
             vanished,
+            lacking,
             spoiled,
         } = observe(
             sighting,
@@ -135,8 +136,12 @@ impl Folder {
         if !kept.is_empty() || (!drafts.is_empty() && self.totals.needs > 0) {
             self.walk.want();
         }
+        if !lacking.is_empty() {
+            self.walk.want();
+        }
         let mut operations = self.put_rows(drafts);
         operations.extend(self.add_needs(kept));
+        operations.extend(self.add_needs(lacking));
         operations.extend(self.put_stamps(stamps));
         operations.extend(self.add_needs(vanished));
         operations.extend(self.forget_stamps(overlooked));
@@ -317,7 +322,7 @@ impl Folder {
             return self.weigh_page(now, &needs, (phase, end), outbox);
         }
         let needs = self.walk.page(needs, end);
-        let planned = plan(&needs, &self.connected, self.us);
+        let planned = plan(&needs, &self.connected, self.planner());
         let mut chosen = Vec::with_capacity(planned.len());
         for (need, planned) in needs.iter().zip(planned) {
             let planned = self.after_hope(now, need, planned);
@@ -395,7 +400,7 @@ impl Folder {
         (phase, end): (Phase, PageEnd),
         outbox: &mut Outbox,
     ) {
-        let planned = plan(needs, &self.connected, self.us);
+        let planned = plan(needs, &self.connected, self.planner());
         for (need, planned) in needs.iter().zip(planned) {
             let Action::Step(step) = planned.action else {
                 continue;

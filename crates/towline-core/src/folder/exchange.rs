@@ -229,7 +229,10 @@ fn encoded_bytes_max(entry: &Entry) -> usize {
     let content = match &entry.content {
         Content::Absent | Content::Directory => 0,
         Content::Symlink { target } => target.as_str().len() + NUMBER,
-        Content::File { .. } => 32 + NUMBER + 1,
+        Content::File { attributes, .. } => {
+            let lengths = attributes.iter().count() * 2 * NUMBER;
+            32 + NUMBER + 1 + NUMBER + lengths + attributes.size()
+        }
     };
     entry.path.as_str().len() + entry.version.iter().count() * DOT + DOT + content + 4 * NUMBER
 }

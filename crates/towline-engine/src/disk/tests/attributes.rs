@@ -53,7 +53,11 @@ fn stamp_of(outcome: &Outcome) -> DiskStamp {
         Outcome::Done {
             stamp: Some(stamp), ..
         } => *stamp,
-        other => panic!("not made: {other:?}"),
+        other @ (Outcome::Done { stamp: None, .. }
+        | Outcome::Stale
+        | Outcome::NoSource
+        | Outcome::NotEmpty
+        | Outcome::Held(_)) => panic!("not made: {other:?}"),
     }
 }
 

@@ -101,9 +101,11 @@ journey("rules show what they match before they hold", "Notes", "Rules", async (
   await page.waitForFunction(() => [...document.querySelectorAll("textarea")].some((each) => each.value === "*.png"));
 });
 
-journey("a direction, limits and the brake are set", "Photos", "Rules", async (page) => {
+journey("a direction, attributes, limits and the brake are set", "Photos", "Rules", async (page) => {
   await page.getByLabel("Receive only").check();
   await see(page, "Direction: Receive only");
+  await page.getByRole("switch", { name: "Keep them with the files on this device" }).check();
+  await see(page, "Saved");
   await page.getByLabel("Sending, in MB/s").fill("fast");
   await see(page, "A speed like 5 or 0.5");
   await page.getByLabel("Sending, in MB/s").fill("2,5");

@@ -348,6 +348,25 @@ enum FolderAction {
         /// Both ways, from here to the peers only, or from the peers to here only.
         mode: ModeName,
     },
+    /// Choose whether files of a folder keep their extended attributes on this device.
+    ///
+    /// They travel between the devices that keep them: those of users (`user.*` on Linux), of files, at
+    /// most 64 and 16 KiB of a file.
+    Attributes {
+        /// The folder's label, or the beginning of its id.
+        folder: String,
+        /// Keep them with the files, or leave them alone here and only pass on what peers have.
+        keeping: KeepingName,
+    },
+}
+
+/// Whether files keep their extended attributes.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum KeepingName {
+    /// They are told, and come with the files of peers.
+    Keep,
+    /// They are left alone here.
+    Leave,
 }
 
 /// Which way a folder's changes go.

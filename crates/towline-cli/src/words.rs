@@ -261,6 +261,9 @@ pub(crate) fn held_back(reason: &str) -> &str {
         "unwritable" => "this user may not write there; change the directory's permissions",
         "name" => "this disk cannot hold such a name; rename it",
         "kind" => "neither file, directory nor link; such things are not synced",
+        "attributes" => {
+            "its extended attributes are too many or too large for this disk or to travel; remove some"
+        }
         "disk_full" => "the disk is full; make room and it goes on by itself",
         "read_only" => "the disk is read-only",
         "spoiled" => {

@@ -58,8 +58,8 @@ use crate::io::{
 };
 use crate::outbox::Outbox;
 use crate::records::{
-    Activity, Doubt, FolderRecord, FolderSettings, Mode, Need, OurRow, RestoredFolder, StoreOp,
-    Totals,
+    Activity, AttributeKeeping, Doubt, FolderRecord, FolderSettings, Mode, Need, OurRow,
+    RestoredFolder, StoreOp, Totals,
 };
 
 /// What happens to one folder. The device routes these.
@@ -336,6 +336,7 @@ impl Folder {
         }
         // What waited for the former settings may go on, and the other way round.
         self.walk.release_all();
+        self.attributes_chosen(before.attributes, outbox);
         self.local_rules(outbox);
     }
 
@@ -720,6 +721,11 @@ impl Folder {
     }
 
     /// Goes on with the walk over the needs, once everything that lies here has been seen.
+    /// For whom is planned.
+    const fn planner(&self) -> (Actor, AttributeKeeping) {
+        (self.us, self.record.settings.attributes)
+    }
+
     fn begin_plan(&mut self, outbox: &mut Outbox) -> bool {
         if self.look.root() != Root::Seen {
             return false;

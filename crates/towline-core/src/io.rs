@@ -17,7 +17,7 @@ use towline_wire::signal::{ClientMessage, ServerMessage};
 
 use crate::command::{Answer, Command, CommandId, Refusal};
 use crate::folder::rules::{RuleSet, Rules};
-use crate::records::{DiskStamp, Doubt, Need, OurRow, RootPath, StoreOp, Totals};
+use crate::records::{AttributeKeeping, DiskStamp, Doubt, Need, OurRow, RootPath, StoreOp, Totals};
 
 /// Something that happened to the device.
 #[derive(Debug, Clone, PartialEq)]
@@ -201,6 +201,9 @@ pub enum DiskRequest {
     /// From now on, neither scans look at what these rules ignore nor steps touch it. A root that was
     /// just opened heeds none. Not answered.
     Heed(Rules),
+    /// From now on, scans read extended attributes and steps write them, or neither. A root that was
+    /// just opened does neither. Not answered.
+    KeepAttributes(AttributeKeeping),
 }
 
 /// How far our index of one folder has come, as its root remembers it.
@@ -331,6 +334,9 @@ pub enum HeldReason {
     ReadOnly,
     /// What must go, or make room, is ignored here or holds what is ignored.
     Ignored,
+    /// Its extended attributes are more or larger than can travel, not named in UTF-8, or more than
+    /// this filesystem takes.
+    Attributes,
     /// The disk has lost its bytes in a power cut, and no peer has said yet that it has them.
     Spoiled,
 }
@@ -346,7 +352,7 @@ impl HeldReason {
             | Self::ReadOnly
             | Self::Ignored
             | Self::Spoiled => true,
-            Self::Name | Self::Kind => false,
+            Self::Name | Self::Kind | Self::Attributes => false,
         }
     }
 }

@@ -20,8 +20,8 @@ mod traffic;
 
 pub use departure::{Departure, Moved, Place};
 pub use settings::{
-    Activity, Brake, ConflictPlace, DeviceSettings, FolderSettings, Limits, Metered,
-    MeteredNetwork, Mode, TrafficRule, Window,
+    Activity, AttributeKeeping, Brake, ConflictPlace, DeviceSettings, FolderSettings, Limits,
+    Metered, MeteredNetwork, Mode, TrafficRule, Window,
 };
 pub use traffic::{Because, InForce, NetworkCost, WeekTime};
 
@@ -70,8 +70,9 @@ pub struct FolderRecord {
     pub settings: FolderSettings,
 }
 
-/// The marks by which a disk shows that bytes are still the same: compared for equality only.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+/// The marks by which a disk shows that bytes are still the same: compared for equality only. What is
+/// known of attributes lies beside them: stamps are equal when the marks are.
+#[derive(Debug, Clone, Copy)]
 pub struct DiskStamp {
     /// Length in bytes; 0 for what is not a file.
     pub size: u64,
@@ -81,7 +82,43 @@ pub struct DiskStamp {
     pub ctime: UnixNanos,
     /// The inode or file id, where the filesystem has one; else 0.
     pub file_id: u64,
+    /// What was known of a file's extended attributes when it showed these marks.
+    pub beside: Beside,
 }
+
+/// What is known of a file's extended attributes on a disk.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Beside {
+    /// Nothing: they were neither read nor written with its bytes.
+    #[default]
+    Unasked,
+    /// They are those of the record.
+    Shown,
+    /// The filesystem keeps none.
+    Unheld,
+}
+
+impl DiskStamp {
+    /// The same marks, with this known of attributes.
+    #[must_use]
+    pub const fn beside(self, beside: Beside) -> Self {
+        Self { beside, ..self }
+    }
+
+    /// Whether both are equal in what they tell of attributes, too.
+    pub fn is_exactly(&self, other: &Self) -> bool {
+        self == other && self.beside == other.beside
+    }
+}
+
+impl PartialEq for DiskStamp {
+    fn eq(&self, other: &Self) -> bool {
+        let marks = |stamp: &Self| (stamp.size, stamp.mtime, stamp.ctime, stamp.file_id);
+        marks(self) == marks(other)
+    }
+}
+
+impl Eq for DiskStamp {}
 
 /// Steps of file times on filesystems that keep them coarsely: 100 ns, 1 us, 10 ms, 1 s and 2 s (NTFS,
 /// APFS of old, exFAT, ext3 and FAT).

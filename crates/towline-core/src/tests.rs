@@ -1,6 +1,7 @@
 //! Tests of the machines: data in, data out.
 
 mod absence;
+mod attributes;
 mod brake;
 mod device;
 pub(crate) mod folder;

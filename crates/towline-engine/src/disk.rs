@@ -11,6 +11,7 @@
 //! when it is back. Both are told as `DiskEvent::Root`.
 
 mod age;
+mod attributes;
 mod commit;
 mod handle;
 mod hash;
@@ -44,7 +45,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
 use towline_core::folder::rules::{RULES_FILE, Rules, Shape};
 use towline_core::io::{AbsentRoot, Age, DiskEvent, PageEnd, RootFault, ScanId, ScanScope};
-use towline_core::records::{Doubt, RootPath};
+use towline_core::records::{AttributeKeeping, Doubt, RootPath};
 use towline_core::versions::Retention;
 use towline_wire::ids::{DeviceId, FolderId};
 use towline_wire::rel_path::RelPath;
@@ -310,6 +311,13 @@ impl Disk {
     pub(crate) fn heed(&self, folder: FolderId, rules: Rules) {
         if let Some(root) = self.root(folder) {
             root.heed(rules);
+        }
+    }
+
+    /// Carries out `DiskRequest::KeepAttributes`.
+    pub(crate) fn keep_attributes(&self, folder: FolderId, keeping: AttributeKeeping) {
+        if let Some(root) = self.root(folder) {
+            root.keep_attributes(keeping);
         }
     }
 

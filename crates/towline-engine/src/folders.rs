@@ -184,6 +184,7 @@ impl Folders {
             DiskRequest::Apply(apply, steps) => self.apply(folder, apply, steps),
             DiskRequest::NoteAge(age) => disk.note_age(folder, age),
             DiskRequest::Heed(rules) => disk.heed(folder, rules),
+            DiskRequest::KeepAttributes(keeping) => disk.keep_attributes(folder, keeping),
         }
     }
 

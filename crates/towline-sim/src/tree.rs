@@ -9,8 +9,8 @@ use std::ops::Bound;
 use std::sync::Arc;
 
 use towline_core::io::Age;
-use towline_core::records::DiskStamp;
-use towline_wire::entry::{Content, SymlinkTarget, UnixNanos};
+use towline_core::records::{Beside, DiskStamp};
+use towline_wire::entry::{Attributes, Content, SymlinkTarget, UnixNanos};
 use towline_wire::ids::{ContentHash, FolderId};
 use towline_wire::rel_path::RelPath;
 
@@ -93,6 +93,7 @@ impl Kind {
                 size: bytes.len() as u64,
                 hash: *hash,
                 executable: *executable,
+                attributes: Attributes::default(),
             },
             Self::Directory => Content::Directory,
             Self::Symlink(target) => Content::Symlink {
@@ -117,6 +118,7 @@ impl Node {
             mtime: self.mtime,
             ctime: UnixNanos(self.ctime as i64),
             file_id: self.inode,
+            beside: Beside::Unasked,
         }
     }
 }

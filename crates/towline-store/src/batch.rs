@@ -16,9 +16,9 @@ use towline_wire::ids::{DeviceId, FolderId, Incarnation, Sequence};
 use towline_wire::rel_path::RelPath;
 
 use crate::columns::{
-    Actors, EntryColumns, KIND_ABSENT, braking_column, device_number, doubt_column, encode,
-    folder_number, known_device, presence_column, reach_column, reach_columns, stamp_columns,
-    today,
+    Actors, EntryColumns, KIND_ABSENT, beside_column, braking_column, device_number, doubt_column,
+    encode, folder_number, known_device, presence_column, reach_column, reach_columns,
+    stamp_columns, today,
 };
 use crate::error::StoreError;
 use crate::load::Lookup;
@@ -212,16 +212,16 @@ impl<'store> Batch<'store> {
         let mut insert = self.connection.prepare_cached(
             "INSERT INTO our_rows (version, author_actor, author_counter, kind, size, hash,
                  executable, target, mtime, sequence, stamp_size, stamp_mtime, stamp_ctime,
-                 stamp_file_id, reach, spoiled, descent, folder, path)
+                 stamp_file_id, reach, spoiled, descent, attributes, beside, folder, path)
              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17,
-                 ?18, ?19)",
+                 ?18, ?19, ?20, ?21)",
         )?;
         let mut update = self.connection.prepare_cached(
             "UPDATE our_rows SET version = ?1, author_actor = ?2, author_counter = ?3, kind = ?4,
                  size = ?5, hash = ?6, executable = ?7, target = ?8, mtime = ?9, sequence = ?10,
                  stamp_size = ?11, stamp_mtime = ?12, stamp_ctime = ?13, stamp_file_id = ?14,
-                 reach = ?15, spoiled = ?16, descent = ?17
-             WHERE id = ?18",
+                 reach = ?15, spoiled = ?16, descent = ?17, attributes = ?18, beside = ?19
+             WHERE id = ?20",
         )?;
         let mut sums = totals::load(self.connection, folder)?;
         for OurRow {
@@ -260,11 +260,13 @@ impl<'store> Batch<'store> {
             statement.raw_bind_parameter(15, kept_reach)?;
             statement.raw_bind_parameter(16, spoiled)?;
             statement.raw_bind_parameter(17, &entry.descent)?;
+            statement.raw_bind_parameter(18, &entry.attributes)?;
+            statement.raw_bind_parameter(19, beside_column(*stamp))?;
             if let Some((number, ..)) = old {
-                statement.raw_bind_parameter(18, number)?;
+                statement.raw_bind_parameter(20, number)?;
             } else {
-                statement.raw_bind_parameter(18, folder)?;
-                statement.raw_bind_parameter(19, entry.path)?;
+                statement.raw_bind_parameter(20, folder)?;
+                statement.raw_bind_parameter(21, entry.path)?;
             }
             statement.raw_execute()?;
             let now = RowColumns(entry.kind, entry.size, reach_column(*reach));
@@ -301,12 +303,21 @@ impl<'store> Batch<'store> {
         };
         let mut update = self.connection.prepare_cached(
             "UPDATE our_rows SET stamp_size = ?3, stamp_mtime = ?4, stamp_ctime = ?5,
-                 stamp_file_id = ?6
+                 stamp_file_id = ?6, beside = ?7
              WHERE folder = ?1 AND path = ?2",
         )?;
         for (path, stamp) in stamps {
             let [size, mtime, ctime, file_id] = stamp_columns(Some(*stamp));
-            update.execute(params![folder, path.as_str(), size, mtime, ctime, file_id])?;
+            let beside = beside_column(Some(*stamp));
+            update.execute(params![
+                folder,
+                path.as_str(),
+                size,
+                mtime,
+                ctime,
+                file_id,
+                beside
+            ])?;
         }
         Ok(())
     }
@@ -363,6 +374,7 @@ impl<'store> Batch<'store> {
                 columns.target,
                 columns.mtime,
                 columns.descent,
+                columns.attributes,
             ])?;
             let ours = look.our_row(self.actors, &entry.path)?;
             if ours.is_none_or(|ours| ours.entry != *entry) {
@@ -503,7 +515,8 @@ impl<'store> Batch<'store> {
                          OR ours.kind IS NOT theirs.kind OR ours.size IS NOT theirs.size
                          OR ours.hash IS NOT theirs.hash
                          OR ours.executable IS NOT theirs.executable
-                         OR ours.target IS NOT theirs.target OR ours.mtime IS NOT theirs.mtime)
+                         OR ours.target IS NOT theirs.target OR ours.mtime IS NOT theirs.mtime
+                         OR ours.attributes IS NOT theirs.attributes)
                  ON CONFLICT DO NOTHING",
             )?
             .execute([folder])?;
@@ -549,8 +562,8 @@ impl<'store> Batch<'store> {
 }
 
 const PUT_PEER_ROW: &str = "INSERT OR REPLACE INTO peer_rows (folder, device, path, version,
-     author_actor, author_counter, kind, size, hash, executable, target, mtime, descent)
-     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)";
+     author_actor, author_counter, kind, size, hash, executable, target, mtime, descent, attributes)
+     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)";
 
 const INSERT_NEED: &str = "INSERT INTO needs (folder, path) VALUES (?1, ?2) ON CONFLICT DO NOTHING";
 

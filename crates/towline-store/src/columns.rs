@@ -10,28 +10,30 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use rusqlite::types::{Type, ValueRef};
 use rusqlite::{Connection, OptionalExtension, Row, params};
-use towline_core::records::{Braking, DiskStamp, Doubt, OurRow, Presence, Reach};
+use towline_core::records::{Beside, Braking, DiskStamp, Doubt, OurRow, Presence, Reach};
 use towline_wire::entry::{
-    Actor, Content, Descent, Dot, Entry, Run, SymlinkTarget, UnixNanos, VersionVector,
+    Actor, Attributes, Content, Descent, Dot, Entry, Run, SymlinkTarget, UnixNanos, VersionVector,
 };
 use towline_wire::ids::{ContentHash, DeviceId, FolderId, Incarnation, Sequence};
 use towline_wire::rel_path::RelPath;
 
 use crate::error::StoreError;
 
-/// The columns of an entry, in the order in which [`entry_from`] reads them: 0 to 10.
+/// The columns of an entry, in the order in which [`entry_from`] reads them: 0 to 11.
 macro_rules! entry_columns {
     () => {
-        "path, version, author_actor, author_counter, kind, size, hash, executable, target, mtime, descent"
+        "path, version, author_actor, author_counter, kind, size, hash, executable, target, mtime,
+         descent, attributes"
     };
 }
 
-/// The columns of our own rows, in the order in which [`our_row_from`] reads them: 0 to 16.
+/// The columns of our own rows, in the order in which [`our_row_from`] reads them: 0 to 18.
 macro_rules! our_columns {
     () => {
         concat!(
             crate::columns::entry_columns!(),
-            ", sequence, stamp_size, stamp_mtime, stamp_ctime, stamp_file_id, reach + spoiled"
+            ", sequence, stamp_size, stamp_mtime, stamp_ctime, stamp_file_id, reach + spoiled,
+             beside"
         )
     };
 }
@@ -124,6 +126,7 @@ pub(crate) struct EntryColumns<'entry> {
     pub(crate) target: Option<&'entry str>,
     pub(crate) mtime: i64,
     pub(crate) descent: Option<Vec<u8>>,
+    pub(crate) attributes: Option<Vec<u8>>,
 }
 
 impl<'entry> EntryColumns<'entry> {
@@ -154,6 +157,7 @@ impl<'entry> EntryColumns<'entry> {
             target: None,
             mtime: entry.mtime.0,
             descent,
+            attributes: None,
         };
         match &entry.content {
             Content::Absent => {}
@@ -165,11 +169,15 @@ impl<'entry> EntryColumns<'entry> {
                 size,
                 hash,
                 executable,
+                attributes,
             } => {
                 columns.kind = KIND_FILE;
                 columns.size = Some(size.cast_signed());
                 columns.hash = Some(hash.as_bytes());
                 columns.executable = Some(*executable);
+                if !attributes.is_empty() {
+                    columns.attributes = Some(encode(attributes)?);
+                }
             }
             Content::Directory => columns.kind = KIND_DIRECTORY,
         }
@@ -229,13 +237,15 @@ pub(crate) fn our_row_from(
 ) -> Result<OurRow, StoreError> {
     Ok(OurRow {
         entry: entry_from(row, connection, actors)?,
-        sequence: Sequence(row.get::<_, i64>(11)?.cast_unsigned()),
-        stamp: stamp_from(row, 12)?,
-        reach: reach_from(row, 16)?,
+        sequence: Sequence(row.get::<_, i64>(12)?.cast_unsigned()),
+        stamp: stamp_from(row, 13)?
+            .map(|stamp| Ok::<_, StoreError>(stamp.beside(beside_from(row, 18)?)))
+            .transpose()?,
+        reach: reach_from(row, 17)?,
     })
 }
 
-/// Reads the four columns of a stamp from `first` on.
+/// Reads the four columns of a stamp from `first` on, without what is known of attributes.
 pub(crate) fn stamp_from(row: &Row<'_>, first: usize) -> Result<Option<DiskStamp>, StoreError> {
     let Some(size) = row.get::<_, Option<i64>>(first)? else {
         return Ok(None);
@@ -245,6 +255,7 @@ pub(crate) fn stamp_from(row: &Row<'_>, first: usize) -> Result<Option<DiskStamp
         mtime: UnixNanos(row.get(first + 1)?),
         ctime: UnixNanos(row.get(first + 2)?),
         file_id: row.get::<_, i64>(first + 3)?.cast_unsigned(),
+        beside: Beside::default(),
     }))
 }
 
@@ -256,6 +267,7 @@ pub(crate) fn stamp_columns(stamp: Option<DiskStamp>) -> [Option<i64>; 4] {
             mtime,
             ctime,
             file_id,
+            beside: _,
         }) => [
             Some(size.cast_signed()),
             Some(mtime.0),
@@ -263,6 +275,24 @@ pub(crate) fn stamp_columns(stamp: Option<DiskStamp>) -> [Option<i64>; 4] {
             Some(file_id.cast_signed()),
         ],
         None => [None; 4],
+    }
+}
+
+/// What is known of attributes as its column.
+pub(crate) fn beside_column(stamp: Option<DiskStamp>) -> i64 {
+    match stamp.map(|stamp| stamp.beside).unwrap_or_default() {
+        Beside::Unasked => 0,
+        Beside::Shown => 1,
+        Beside::Unheld => 2,
+    }
+}
+
+fn beside_from(row: &Row<'_>, column: usize) -> Result<Beside, StoreError> {
+    match row.get(column)? {
+        0 => Ok(Beside::Unasked),
+        1 => Ok(Beside::Shown),
+        2 => Ok(Beside::Unheld),
+        _ => Err(StoreError::Impossible("attributes")),
     }
 }
 
@@ -432,9 +462,19 @@ fn content_from(row: &Row<'_>) -> Result<Content, StoreError> {
             size: row.get::<_, i64>(5)?.cast_unsigned(),
             hash: ContentHash::from_bytes(row.get(6)?),
             executable: row.get(7)?,
+            attributes: attributes_from(row, 11)?,
         }),
         KIND_DIRECTORY => Ok(Content::Directory),
         _ => Err(StoreError::Impossible("kind")),
+    }
+}
+
+fn attributes_from(row: &Row<'_>, column: usize) -> Result<Attributes, StoreError> {
+    match row.get_ref(column)? {
+        ValueRef::Null => Ok(Attributes::default()),
+        ValueRef::Integer(_) | ValueRef::Real(_) | ValueRef::Text(_) | ValueRef::Blob(_) => {
+            decode(blob(row, column)?, "attributes")
+        }
     }
 }
 

@@ -248,7 +248,7 @@ impl<'connection> Lookup<'connection> {
         let mut theirs = Vec::new();
         while let Some(row) = found.next()? {
             let entry = entry_from(row, self.connection, actors)?;
-            theirs.push((device_from(row, 11)?, entry));
+            theirs.push((device_from(row, 12)?, entry));
         }
         // They lie ascending by number of the device, not by its key.
         theirs.sort_unstable_by_key(|(device, _)| *device);

@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use towline_core::records::{
-    Activity, Brake, ConflictPlace, DeviceSettings, FolderSettings, Limits, Metered,
-    MeteredNetwork, Mode, TrafficRule, Window,
+    Activity, AttributeKeeping, Brake, ConflictPlace, DeviceSettings, FolderSettings, Limits,
+    Metered, MeteredNetwork, Mode, TrafficRule, Window,
 };
 use towline_core::versions::{Policy, Retention};
 
@@ -53,6 +53,7 @@ struct FolderFields {
     local_rules: String,
     limits: LimitFields,
     conflicts_beside: bool,
+    attributes: bool,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -146,6 +147,7 @@ impl From<&FolderSettings> for FolderFields {
             local_rules,
             limits,
             conflicts,
+            attributes,
         } = settings;
         Self {
             mode: match mode {
@@ -168,6 +170,7 @@ impl From<&FolderSettings> for FolderFields {
             local_rules: local_rules.clone(),
             limits: LimitFields::from(*limits),
             conflicts_beside: *conflicts == ConflictPlace::Beside,
+            attributes: *attributes == AttributeKeeping::On,
         }
     }
 }
@@ -199,6 +202,11 @@ impl From<FolderFields> for FolderSettings {
                 ConflictPlace::Beside
             } else {
                 ConflictPlace::Inbox
+            },
+            attributes: if fields.attributes {
+                AttributeKeeping::On
+            } else {
+                AttributeKeeping::Off
             },
         }
     }
@@ -347,6 +355,7 @@ mod tests {
                 receive: NonZeroU64::new(u64::MAX),
             },
             conflicts: ConflictPlace::Beside,
+            attributes: AttributeKeeping::On,
         };
         let text = folder_text(&settings).unwrap();
         assert_eq!(folder_settings(&text).unwrap(), settings);

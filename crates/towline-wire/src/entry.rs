@@ -7,6 +7,7 @@
 //! bytes they are, and so whether another entry has causally replaced them; its [`Descent`] tells over
 //! whose bytes they were written.
 
+mod attributes;
 mod descent;
 
 use std::cmp::Ordering;
@@ -17,6 +18,7 @@ use crate::ids::{ContentHash, DeviceId, Incarnation};
 use crate::limits::{SYMLINK_TARGET_BYTES_MAX, VERSION_ACTORS_MAX, VERSION_COUNTER_MAX};
 use crate::rel_path::RelPath;
 
+pub use attributes::{Attributes, AttributesError, USERS_PREFIX};
 pub use descent::{Descent, DescentError, RUNS_MAX, Run};
 
 /// One device in one store incarnation.
@@ -247,7 +249,7 @@ impl From<SymlinkTarget> for String {
 
 /// What lies at a path. The order is the rank in a conflict between kinds: what can hold others
 /// comes first, what is gone comes last.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Content {
     /// Nothing: a tombstone, or a path that was never there.
     Absent,
@@ -264,13 +266,58 @@ pub enum Content {
         hash: ContentHash,
         /// Whether the owner may execute it.
         executable: bool,
+        /// What people and their programs have noted beside its bytes.
+        attributes: Attributes,
     },
     /// A directory.
     Directory,
 }
 
 impl Content {
-    /// Whether both are the same thing with the same bytes; the executable bit is metadata.
+    /// The attributes of a file; `None` for everything else.
+    pub const fn attributes(&self) -> Option<&Attributes> {
+        match self {
+            Self::File { attributes, .. } => Some(attributes),
+            Self::Absent | Self::Symlink { .. } | Self::Directory => None,
+        }
+    }
+
+    /// The same with other attributes, which only a file has.
+    #[must_use]
+    pub fn with_attributes(mut self, other: Attributes) -> Self {
+        match &mut self {
+            Self::File { attributes, .. } => *attributes = other,
+            Self::Absent | Self::Symlink { .. } | Self::Directory => {}
+        }
+        self
+    }
+
+    /// Whether both are the same but for attributes.
+    pub fn same_beside_attributes(&self, other: &Self) -> bool {
+        match (self, other) {
+            (
+                Self::File {
+                    size,
+                    hash,
+                    executable,
+                    attributes: _,
+                },
+                Self::File {
+                    size: other_size,
+                    hash: other_hash,
+                    executable: other_executable,
+                    attributes: _,
+                },
+            ) => size == other_size && hash == other_hash && executable == other_executable,
+            (
+                Self::Absent | Self::Directory | Self::Symlink { .. } | Self::File { .. },
+                Self::Absent | Self::Directory | Self::Symlink { .. } | Self::File { .. },
+            ) => self == other,
+        }
+    }
+
+    /// Whether both are the same thing with the same bytes; the executable bit and attributes are
+    /// metadata.
     pub fn same_bytes(&self, other: &Self) -> bool {
         match (self, other) {
             (Self::Absent, Self::Absent) | (Self::Directory, Self::Directory) => true,
@@ -317,7 +364,10 @@ impl Entry {
         let content = match &self.content {
             Content::Absent | Content::Directory => 0,
             Content::Symlink { target } => target.as_str().len() + NUMBER,
-            Content::File { .. } => 32 + NUMBER + 1,
+            Content::File { attributes, .. } => {
+                let lengths = attributes.iter().count() * 2 * NUMBER;
+                32 + NUMBER + 1 + NUMBER + lengths + attributes.size()
+            }
         };
         let history = self.version.0.len() * DOT + DOT + self.descent.runs().len() * 3 * NUMBER;
         self.path.as_str().len() + history + content + 5 * NUMBER

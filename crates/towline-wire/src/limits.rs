@@ -31,6 +31,18 @@ pub const PATH_COMPONENT_BYTES_MAX: usize = 255;
 /// Longest symlink target: 4096 bytes, Linux' `PATH_MAX`.
 pub const SYMLINK_TARGET_BYTES_MAX: usize = 4096;
 
+/// Extended attributes of one file: 64. People's programs keep a handful; a file system allows
+/// thousands, which would make an index of what is beside the files.
+pub const ATTRIBUTES_MAX: usize = 64;
+
+/// Bytes of all attributes of one file, names and values: 16 KiB. ext4 holds 4 KiB of them, XFS and
+/// macOS 64 KiB in one; a page of an index must hold many entries, and is closed at
+/// [`INDEX_PAGE_BYTES_MAX`].
+pub const ATTRIBUTES_BYTES_MAX: usize = 16 * 1024;
+
+/// Longest name of an attribute: 255 bytes, the limit of Linux.
+pub const ATTRIBUTE_NAME_BYTES_MAX: usize = 255;
+
 /// Actors in one version vector: 256. A vector grows by one actor per device and store
 /// incarnation that ever changed the entry.
 pub const VERSION_ACTORS_MAX: usize = 256;

@@ -59,6 +59,7 @@ export const FOLDER_SETTINGS: FolderSettingsView = {
   local_rules: "",
   limits: { send: null, receive: null },
   conflicts: "inbox",
+  attributes: false,
 };
 
 /** What is set for a device that nobody has set anything for. */

@@ -405,6 +405,7 @@ export function english(numbers: Numbers) {
         kind: { what: "It is neither file, folder nor link.", todo: "It stays on the device that has it." },
         disk_full: { what: "The disk is full.", todo: "Make room; it goes on by itself." },
         read_only: { what: "The disk is read-only.", todo: "Make it writable again." },
+        attributes: { what: "Its extended attributes are too many or too large to be kept.", todo: "Remove some of them, or do not keep them in this folder." },
         ignored: { what: "A rule leaves it out here, and a change needs its place.", todo: "Change the rule, or move it away." },
         spoiled: { what: "The disk lost it in a power cut.", todo: "It comes back from whoever has it; or save it anew." },
       },
@@ -438,6 +439,7 @@ function ofPlace(kind: string): Record<string, Advice> {
     kind: { what: "What lies in its place is neither file, folder nor link.", todo: "Move it away and try again." },
     disk_full: { what: "The disk is full.", todo: "Make room and try again." },
     read_only: { what: "The disk is read-only.", todo: "Make it writable and try again." },
+    attributes: { what: "Its extended attributes are too many or too large here.", todo: "Remove some of them and try again." },
     ignored: { what: "A rule leaves it out here.", todo: "Change the rule and try again." },
   };
   return Object.fromEntries(Object.entries(told).map(([code, advice]) => [`${kind}_${code}`, advice]));

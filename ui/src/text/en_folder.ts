@@ -278,6 +278,10 @@ export function englishFolder(numbers: Numbers) {
       conflictsTitle: "Where conflicts are kept",
       inbox: { name: "In the inbox", text: "Under Conflicts, out of sight in the folder." },
       beside: { name: "Beside the file", text: "As files with “conflict” in their name." },
+      attributesTitle: "Extended attributes",
+      attributesText:
+        "Tags and notes that programs keep beside a file. Devices that keep them give them to each other; others pass them on.",
+      attributesOn: "Keep them with the files on this device",
       stopTitle: "Stop syncing",
       stopText: "The files stay on this computer and on the others.",
     },

@@ -71,6 +71,9 @@ pub(crate) async fn run(home: &Path, action: FolderAction, output: &Output) -> R
         FolderAction::Mode { folder, mode } => {
             super::settings::with_mode(find_folder(&view, &folder)?, mode)
         }
+        FolderAction::Attributes { folder, keeping } => {
+            super::settings::with_attributes(find_folder(&view, &folder)?, keeping)
+        }
     };
     let answer = client.command(command).await?;
     output.say(&answer, || done.to_owned());
@@ -99,6 +102,9 @@ pub(crate) fn list(view: &View) -> String {
         }
         if let Some(way) = words::mode(folder.settings.mode) {
             lines.push(format!("    {way}"));
+        }
+        if folder.settings.attributes {
+            lines.push("    keeps extended attributes".to_owned());
         }
         if folder.spoiled > 0 {
             lines.push(format!(

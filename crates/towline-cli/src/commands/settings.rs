@@ -1,4 +1,4 @@
-//! `towline pause`, `towline resume`, `towline folder mode`: what a person sets for a folder; and
+//! `towline pause`, `towline resume`, `towline folder mode`, `towline folder attributes`: what a person sets for a folder; and
 //! `towline override`, `towline revert`: what follows where sides differ.
 //!
 //! Settings are replaced as a whole, so each command takes what the view shows and changes one thing.
@@ -9,8 +9,8 @@ use towline_engine::LocalClient;
 use towline_engine::view::{CommandView, FolderSettingsView, FolderView, ModeView};
 
 use super::folder::find_folder;
-use crate::ModeName;
 use crate::output::{Failure, Output};
+use crate::{KeepingName, ModeName};
 
 /// Whether a pause begins or ends.
 #[derive(Debug, Clone, Copy)]
@@ -80,6 +80,25 @@ pub(crate) fn with_mode(folder: &FolderView, mode: ModeName) -> (CommandView, &'
         ),
     };
     (with(folder, |settings| settings.mode = mode), done)
+}
+
+/// Whether a folder's files keep their extended attributes, and what a person is told of it.
+pub(crate) fn with_attributes(
+    folder: &FolderView,
+    keeping: KeepingName,
+) -> (CommandView, &'static str) {
+    let (attributes, done) = match keeping {
+        KeepingName::Keep => (
+            true,
+            "Extended attributes are kept here and told to peers that keep them, too.",
+        ),
+        KeepingName::Leave => (
+            false,
+            "Extended attributes are left alone here; what peers have of them is passed on.",
+        ),
+    };
+    let command = with(folder, |settings| settings.attributes = attributes);
+    (command, done)
 }
 
 /// The command that changes one thing of what is set for a folder.

@@ -6,6 +6,8 @@
 
 #![cfg(unix)]
 
+#[cfg(target_os = "linux")]
+mod process_attributes;
 mod process_conflicts;
 mod process_content;
 #[cfg(target_os = "linux")]

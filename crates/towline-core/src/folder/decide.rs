@@ -99,6 +99,7 @@ impl Folder {
             departures,
             departed,
             vanished,
+            lacking,
             spoiled,
         } = observe(
             sighting,
@@ -136,10 +137,14 @@ impl Folder {
         if !kept.is_empty() || (!drafts.is_empty() && self.totals.needs > 0) {
             self.walk.want();
         }
+        if !lacking.is_empty() {
+            self.walk.want();
+        }
         let went = moves::departures(&drafts, rows);
         let mut operations = self.put_rows(drafts);
         operations.extend(self.put_departures(went));
         operations.extend(self.add_needs(kept));
+        operations.extend(self.add_needs(lacking));
         operations.extend(self.put_stamps(stamps));
         operations.extend(self.add_needs(vanished));
         operations.extend(self.forget_stamps(overlooked));
@@ -321,7 +326,7 @@ impl Folder {
             return self.weigh_page(now, &needs, (phase, end), outbox);
         }
         let needs = self.walk.page(needs, end);
-        let planned = plan(&needs, &self.connected, self.us);
+        let planned = plan(&needs, &self.connected, self.planner());
         let mut chosen = Vec::with_capacity(planned.len());
         let mut followed = BTreeSet::new();
         let eyes = if self.look.is_looking() {
@@ -426,7 +431,7 @@ impl Folder {
         (phase, end): (Phase, PageEnd),
         outbox: &mut Outbox,
     ) {
-        let planned = plan(needs, &self.connected, self.us);
+        let planned = plan(needs, &self.connected, self.planner());
         for (need, planned) in needs.iter().zip(planned) {
             let Action::Step(step) = planned.action else {
                 continue;

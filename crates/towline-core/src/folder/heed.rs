@@ -18,7 +18,7 @@ use crate::folder::rules::{RuleSet, Rules, Shape};
 use crate::folder::{Folder, Job};
 use crate::io::DiskRequest;
 use crate::outbox::Outbox;
-use crate::records::{Need, OurRow};
+use crate::records::{AttributeKeeping, Need, OurRow};
 
 use std::collections::BTreeMap;
 
@@ -43,7 +43,27 @@ impl Folder {
     /// The root is open, and its disk heeds no rules yet.
     pub(super) fn heed_anew(&mut self, outbox: &mut Outbox) {
         self.heeded = Rules::default();
+        self.tell_keeping(outbox);
         self.heed(outbox);
+    }
+
+    /// The settings are others, perhaps with another choice for attributes: then all is looked at again.
+    pub(super) fn attributes_chosen(&mut self, before: AttributeKeeping, outbox: &mut Outbox) {
+        if before == self.record.settings.attributes {
+            return;
+        }
+        match self.look.root() {
+            Root::Unseen | Root::Seen => {
+                self.tell_keeping(outbox);
+                self.look.want_all();
+            }
+            Root::Opening | Root::Paused(_) | Root::Closed => {}
+        }
+    }
+
+    fn tell_keeping(&self, outbox: &mut Outbox) {
+        let keeping = self.record.settings.attributes;
+        outbox.disk(self.record.id, DiskRequest::KeepAttributes(keeping));
     }
 
     /// Has everything follow the rules that hold, once there is a root to follow them.

@@ -35,7 +35,7 @@ use crate::folder::plan::{
 };
 use crate::folder::verdict::{Rest, judge};
 use crate::io::Outcome;
-use crate::records::{Departure, Moved, Need, OurRow, Place, Reach};
+use crate::records::{AttributeKeeping, Departure, Moved, Need, OurRow, Place, Reach};
 
 /// Edits that follow one departure: 8. Who goes on writing under the former name writes a few times
 /// until the tombstone arrives. Fewer would leave quick writers behind; without a bound a peer could keep
@@ -72,7 +72,11 @@ fn departure(row: &OurRow) -> Option<Departure> {
 }
 
 /// What is to be done at a path from where a file was moved, when what a peer has there follows it.
-pub(crate) fn follow(need: &Need, connected: &BTreeSet<DeviceId>, us: Actor) -> Option<Action> {
+pub(crate) fn follow(
+    need: &Need,
+    connected: &BTreeSet<DeviceId>,
+    (us, keeping): (Actor, AttributeKeeping),
+) -> Option<Action> {
     let gone = need
         .ours
         .as_ref()
@@ -94,7 +98,7 @@ pub(crate) fn follow(need: &Need, connected: &BTreeSet<DeviceId>, us: Actor) -> 
     };
     let followed_before = moved.departure.followed;
     let is_free = is_free(moved, place, us);
-    if is_on_disk(Some(ours), &becomes) && (is_free || followed_before > 0) {
+    if is_on_disk(Some(ours), &becomes, keeping) && (is_free || followed_before > 0) {
         let tombstone = written(&need.path, version, Content::Absent, us);
         return Some(given_up(need, &edit, tombstone));
     }

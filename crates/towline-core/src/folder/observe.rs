@@ -11,6 +11,10 @@
 //! path must not take bytes that lie nowhere else any more. Such finds too are judged last, when all
 //! that has gone is known. Another file alone says nothing: some filesystems number theirs anew.
 //!
+//! Where attributes were not looked at, a file has those that its row knows. Where the row knows some
+//! that no look has shown yet, the disk may lack them without anybody having removed them: what is
+//! there and what is known are joined, and the disk gets what it lacks.
+//!
 //! In a receive-only folder all of this stays here: such rows are told to nobody.
 //!
 //! A directory that is gone is judged last and deepest first, after everything else of the scan. So
@@ -25,7 +29,7 @@ use towline_wire::rel_path::RelPath;
 
 use crate::folder::quarantine::{Suspicion, is_lost, is_spoiled, is_spoiled_already, quarantined};
 use crate::io::Found;
-use crate::records::{DiskStamp, Mode, OurRow, Reach, is_coarse_form};
+use crate::records::{Beside, DiskStamp, Mode, OurRow, Reach, is_coarse_form};
 
 /// A page of a scan, or of what a scan has left for its end.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -163,6 +167,8 @@ pub(crate) struct Observed {
     pub(crate) departed: Vec<RelPath>,
     /// Live rows without a stamp where nothing lies: it went while nobody looked.
     pub(crate) vanished: Vec<RelPath>,
+    /// Files that lack attributes which their rows know.
+    pub(crate) lacking: Vec<RelPath>,
     /// Files whose bytes the disk has lost.
     pub(crate) spoiled: u64,
 }
@@ -179,19 +185,28 @@ pub(crate) fn observe(
     let mut observed = Observed::default();
     for found in sighting.found {
         let row = rows.get(&found.path);
+        let (found, attributes) = with_attributes(found, row);
         let departs = row.is_some_and(|row| row.entry.content == Content::Directory)
             && found.content != Content::Directory;
         let is_known = |row: &OurRow| row.stamp == Some(found.stamp) && is_unchanged(&found, row);
         let is_old = row.is_some_and(|row| row.sequence > since && !is_known(row));
         if in_flight(&found.path) || is_old {
             observed.again.push(found.path);
-        } else if let Some(row) = row.filter(|row| is_unchanged(&found, row)) {
+            continue;
+        }
+        if attributes == OnDisk::Lacking {
+            observed.lacking.push(found.path.clone());
+        }
+        if let Some(row) = row.filter(|row| is_unchanged(&found, row)) {
             let moved = is_another_file(&found, row);
             if moved && departures == Departures::Later {
                 observed.departures.found.push(found);
             } else if moved && gone.holds(&found.content) {
                 observed.drafts.push(changed(found, Some(row), us, mode));
-            } else if row.stamp != Some(found.stamp) {
+            } else if !row
+                .stamp
+                .is_some_and(|stamp| stamp.is_exactly(&found.stamp))
+            {
                 observed.stamps.push((found.path, found.stamp));
             }
         } else if let Some(row) = row.filter(|row| is_spoiled(&found, row, suspicion)) {
@@ -243,6 +258,41 @@ pub(crate) fn observe(
         }
     }
     observed
+}
+
+/// Whether a disk has the attributes that a file has by what is known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum OnDisk {
+    AsKnown,
+    Lacking,
+}
+
+/// What was found, with the attributes that it has by what is known.
+fn with_attributes(found: Found, row: Option<&OurRow>) -> (Found, OnDisk) {
+    let known = row.and_then(|row| row.entry.content.attributes());
+    let (Some(seen), Some(known)) = (found.content.attributes(), known) else {
+        return (found, OnDisk::AsKnown);
+    };
+    let was_shown = row
+        .and_then(|row| row.stamp)
+        .is_some_and(|stamp| stamp.beside == Beside::Shown);
+    let (attributes, stamp, on_disk) = match (found.stamp.beside, was_shown) {
+        (Beside::Shown, true) => return (found, OnDisk::AsKnown),
+        (Beside::Unasked | Beside::Unheld, _) => (known.clone(), found.stamp, OnDisk::AsKnown),
+        (Beside::Shown, false) => {
+            let all = known.with_others(seen);
+            if all == *seen {
+                return (found, OnDisk::AsKnown);
+            }
+            (all, found.stamp.beside(Beside::Unasked), OnDisk::Lacking)
+        }
+    };
+    let found = Found {
+        content: found.content.with_attributes(attributes),
+        stamp,
+        ..found
+    };
+    (found, on_disk)
 }
 
 /// A person's write of what was found.
@@ -364,16 +414,21 @@ fn is_unchanged(found: &Found, row: &OurRow) -> bool {
     match (&found.content, &row.entry.content) {
         (
             Content::File {
-                hash, executable, ..
+                hash,
+                executable,
+                attributes,
+                ..
             },
             Content::File {
                 hash: known_hash,
                 executable: known_executable,
+                attributes: known_attributes,
                 ..
             },
         ) => {
             hash == known_hash
                 && executable == known_executable
+                && attributes == known_attributes
                 && (found.mtime == row.entry.mtime
                     || (row.is_unseen() && is_coarse_form(found.mtime, row.entry.mtime))
                     || row.stamp.is_some_and(|stamp| stamp.mtime == found.mtime))

@@ -16,7 +16,9 @@ use crate::folder::exchange::WRITES_MAX;
 use crate::folder::moves::follow;
 use crate::folder::verdict::{Fate, Judgement, Rest, fate, judge};
 use crate::io::{Expected, Step};
-use crate::records::{ConflictPlace, Departure, DiskStamp, Need, OurRow, Reach};
+use crate::records::{
+    AttributeKeeping, Beside, ConflictPlace, Departure, DiskStamp, Need, OurRow, Reach,
+};
 
 /// What is to be done at one path.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -141,31 +143,39 @@ pub(crate) fn is_adoptable(version: &VersionVector) -> bool {
 }
 
 /// Plans each path of a page of needs, in the page's order.
-pub fn plan(needs: &[Need], connected: &BTreeSet<DeviceId>, us: Actor) -> Vec<Planned> {
+pub fn plan(
+    needs: &[Need],
+    connected: &BTreeSet<DeviceId>,
+    (us, keeping): (Actor, AttributeKeeping),
+) -> Vec<Planned> {
     needs
         .iter()
         .map(|need| Planned {
             path: need.path.clone(),
-            action: action(need, connected, us),
+            action: action(need, connected, (us, keeping)),
         })
         .collect()
 }
 
-fn action(need: &Need, connected: &BTreeSet<DeviceId>, us: Actor) -> Action {
+fn action(
+    need: &Need,
+    connected: &BTreeSet<DeviceId>,
+    (us, keeping): (Actor, AttributeKeeping),
+) -> Action {
     match &need.ours {
-        Some(row) if row.reach == Reach::Yields => giving_way(row, need, connected),
-        Some(row) if row.reach == Reach::Spoiled => spoiled(row, need, connected),
-        Some(row) if row.reach != Reach::Everyone => only_here(row, need),
-        Some(_) | None => shared(need, connected, us),
+        Some(row) if row.reach == Reach::Yields => giving_way(row, need, connected, keeping),
+        Some(row) if row.reach == Reach::Spoiled => spoiled(row, need, connected, keeping),
+        Some(row) if row.reach != Reach::Everyone => only_here(row, need, keeping),
+        Some(_) | None => shared(need, connected, (us, keeping)),
     }
 }
 
 /// A change that nobody is told of stays, whatever peers have; unless it is what they have.
-fn only_here(row: &OurRow, need: &Need) -> Action {
+fn only_here(row: &OurRow, need: &Need, keeping: AttributeKeeping) -> Action {
     match theirs_alone(row, need) {
-        Some((becomes, rest)) if is_on_disk(Some(row), &becomes) => Action::Adopt {
+        Some((becomes, rest)) if is_on_disk(Some(row), &becomes, keeping) => Action::Adopt {
+            stamp: stamp_under(row, &becomes),
             becomes,
-            stamp: row.stamp,
             rest,
         },
         Some(_) | None => Action::Settled,
@@ -175,7 +185,12 @@ fn only_here(row: &OurRow, need: &Need) -> Action {
 /// What lies here has no claim: it goes for what peers have, or for nothing. What all knew of the path
 /// before it was changed here is joined: a peer that knows more of our writes than we do would prove
 /// that our store was rolled back.
-fn giving_way(row: &OurRow, need: &Need, connected: &BTreeSet<DeviceId>) -> Action {
+fn giving_way(
+    row: &OurRow,
+    need: &Need,
+    connected: &BTreeSet<DeviceId>,
+    keeping: AttributeKeeping,
+) -> Action {
     let lies = &row.entry.content;
     let gone = |rest| {
         let gone = Entry {
@@ -196,10 +211,10 @@ fn giving_way(row: &OurRow, need: &Need, connected: &BTreeSet<DeviceId>) -> Acti
     if !is_adoptable(&becomes.version) {
         return Action::Wait(Wait::History);
     }
-    if is_on_disk(Some(row), &becomes) {
+    if is_on_disk(Some(row), &becomes, keeping) {
         return Action::Adopt {
+            stamp: stamp_under(row, &becomes),
             becomes,
-            stamp: row.stamp,
             rest,
         };
     }
@@ -221,7 +236,12 @@ fn giving_way(row: &OurRow, need: &Need, connected: &BTreeSet<DeviceId>) -> Acti
 
 /// What the disk has lost comes back from whoever has it, or what came after it. A record that does not
 /// know the lost write may be older than one that is on its way; so it waits.
-fn spoiled(row: &OurRow, need: &Need, connected: &BTreeSet<DeviceId>) -> Action {
+fn spoiled(
+    row: &OurRow,
+    need: &Need,
+    connected: &BTreeSet<DeviceId>,
+    keeping: AttributeKeeping,
+) -> Action {
     let Some((becomes, rest)) = theirs_alone(row, need) else {
         return Action::Wait(Wait::Spoiled);
     };
@@ -233,10 +253,10 @@ fn spoiled(row: &OurRow, need: &Need, connected: &BTreeSet<DeviceId>) -> Action 
     if !is_adoptable(&becomes.version) {
         return Action::Wait(Wait::History);
     }
-    if is_on_disk(Some(row), &becomes) {
+    if is_on_disk(Some(row), &becomes, keeping) {
         return Action::Adopt {
+            stamp: stamp_under(row, &becomes),
             becomes,
-            stamp: row.stamp,
             rest,
         };
     }
@@ -314,7 +334,11 @@ pub(crate) fn lacks_bytes(
         && !is_held(need, shall)
 }
 
-fn shared(need: &Need, connected: &BTreeSet<DeviceId>, us: Actor) -> Action {
+fn shared(
+    need: &Need,
+    connected: &BTreeSet<DeviceId>,
+    (us, keeping): (Actor, AttributeKeeping),
+) -> Action {
     let kept = need.ours.as_ref();
     if let Some(row) = kept.filter(|row| row.is_unseen()) {
         return unseen(row, need, connected, us);
@@ -322,10 +346,12 @@ fn shared(need: &Need, connected: &BTreeSet<DeviceId>, us: Actor) -> Action {
     let remade = kept.and_then(|row| remade(row, need, us));
     let ours = remade.as_ref().or(kept);
     let theirs = need.theirs.iter().map(|(_, entry)| entry);
-    if need.theirs.is_empty() {
+    // What our row knows and the disk does not have yet is a need without anybody's record.
+    let lacks = kept.is_some_and(|row| lacks_attributes(row, &row.entry, keeping));
+    if need.theirs.is_empty() && !lacks {
         return Action::Settled;
     }
-    if let Some(action) = follow(need, connected, us) {
+    if let Some(action) = follow(need, connected, (us, keeping)) {
         return action;
     }
     let Some(judgement) = judge(ours.map(|row| &row.entry), theirs) else {
@@ -339,18 +365,17 @@ fn shared(need: &Need, connected: &BTreeSet<DeviceId>, us: Actor) -> Action {
     if !is_adoptable(&becomes.version) {
         return Action::Wait(Wait::History);
     }
-    if kept.is_some_and(|row| row.entry == becomes) {
+    if kept.is_some_and(|row| row.entry == becomes) && !lacks {
         return match rest {
             Rest::Settled => Action::Settled,
             Rest::PeerYields => Action::Wait(Wait::PeerYields),
         };
     }
     let lies = ours.map_or(&Content::Absent, |row| &row.entry.content);
-    if is_on_disk(ours, &becomes) {
-        let stamp = ours.and_then(|row| row.stamp);
+    if is_on_disk(ours, &becomes, keeping) {
         return Action::Adopt {
+            stamp: ours.and_then(|row| stamp_under(row, &becomes)),
             becomes,
-            stamp,
             rest,
         };
     }
@@ -454,8 +479,13 @@ fn remade(row: &OurRow, need: &Need, us: Actor) -> Option<OurRow> {
 }
 
 /// Whether the disk shows already what shall be: directories and symlinks have nothing beside their
-/// bytes that is synced, files have their mtime and executable bit.
-pub(crate) fn is_on_disk(ours: Option<&OurRow>, becomes: &Entry) -> bool {
+/// bytes that is synced, files have their mtime and executable bit, and their attributes where those are
+/// kept.
+pub(crate) fn is_on_disk(
+    ours: Option<&OurRow>,
+    becomes: &Entry,
+    keeping: AttributeKeeping,
+) -> bool {
     let Some(row) = ours else {
         return becomes.content == Content::Absent;
     };
@@ -466,7 +496,35 @@ pub(crate) fn is_on_disk(ours: Option<&OurRow>, becomes: &Entry) -> bool {
         }
         // Whether a disk keeps only coarse times is not known here: one that does gets the time once
         // more than it needs, and one that does not must get it.
-        Content::File { .. } => entry.content == becomes.content && entry.mtime == becomes.mtime,
+        Content::File { .. } => {
+            let is_same = match keeping {
+                AttributeKeeping::Off => entry.content.same_beside_attributes(&becomes.content),
+                AttributeKeeping::On => entry.content == becomes.content,
+            };
+            is_same && entry.mtime == becomes.mtime && !lacks_attributes(row, becomes, keeping)
+        }
+    }
+}
+
+/// Whether the disk has not shown the attributes that a record asks for, though it keeps such.
+fn lacks_attributes(row: &OurRow, becomes: &Entry, keeping: AttributeKeeping) -> bool {
+    let is_unasked = |stamp: DiskStamp| stamp.beside == Beside::Unasked;
+    match keeping {
+        AttributeKeeping::Off => false,
+        AttributeKeeping::On => {
+            let asked = becomes.content.attributes();
+            asked.is_some_and(|asked| !asked.is_empty()) && row.stamp.is_some_and(is_unasked)
+        }
+    }
+}
+
+/// The stamp of a row that becomes another record without work for the disk: what it has shown of
+/// attributes is nothing for others.
+fn stamp_under(row: &OurRow, becomes: &Entry) -> Option<DiskStamp> {
+    if row.entry.content.attributes() == becomes.content.attributes() {
+        row.stamp
+    } else {
+        row.stamp.map(|stamp| stamp.beside(Beside::Unasked))
     }
 }
 

@@ -17,7 +17,7 @@ use crate::folder::observe::{Draft, edited, with_reach};
 use crate::folder::plan::PlannedStep;
 use crate::folder::verdict::Rest;
 use crate::io::{Found, HeldReason, Outcome};
-use crate::records::{ConflictPlace, Departure, DiskStamp, OurRow, Reach};
+use crate::records::{Beside, ConflictPlace, Departure, DiskStamp, OurRow, Reach};
 
 /// What has come in since a step was planned.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -115,6 +115,7 @@ pub(crate) fn settle(ended: Vec<Ended>, rows: &BTreeMap<RelPath, OurRow>, us: Ac
         match outcome {
             Outcome::Done { stamp, kept } => {
                 if let Some(kept) = kept {
+                    let kept = with_known_attributes(kept, planned.loser.as_ref());
                     settled.keep(kept, rows, us);
                 }
                 settled.done.push(path.clone());
@@ -176,6 +177,18 @@ impl Settled {
     fn keep(&mut self, kept: Found, rows: &BTreeMap<RelPath, OurRow>, us: Actor) {
         let row = rows.get(&kept.path);
         self.drafts.push(edited(kept, row, us));
+    }
+}
+
+/// A copy with the attributes of what lost, where the disk has not looked at them.
+fn with_known_attributes(kept: Found, loser: Option<&Entry>) -> Found {
+    let known = loser.and_then(|loser| loser.content.attributes());
+    match (kept.stamp.beside, known) {
+        (Beside::Unasked | Beside::Unheld, Some(known)) => Found {
+            content: kept.content.with_attributes(known.clone()),
+            ..kept
+        },
+        (Beside::Unasked | Beside::Unheld, None) | (Beside::Shown, _) => kept,
     }
 }
 

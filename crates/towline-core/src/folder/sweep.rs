@@ -18,7 +18,7 @@ use crate::folder::brake::harm;
 use crate::folder::observe::Draft;
 use crate::folder::plan::{Action, PlannedStep, is_adoptable, is_on_disk, plan, written};
 use crate::io::NeedsOf;
-use crate::records::{Need, OurRow, Reach};
+use crate::records::{AttributeKeeping, Need, OurRow, Reach};
 
 /// What is decided for many paths.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -79,7 +79,8 @@ pub(crate) fn overriding(need: &Need, us: Actor) -> Option<Draft> {
         // Nobody has made what lies here, so nobody means it.
         return None;
     }
-    let differs = |entry: &Entry| !is_on_disk(ours, entry);
+    // Also where attributes are not kept: what differs in them differs.
+    let differs = |entry: &Entry| !is_on_disk(ours, entry, AttributeKeeping::On);
     if !need.theirs.iter().any(|(_, entry)| differs(entry)) {
         return None;
     }
@@ -122,7 +123,12 @@ fn planned_by_all(
     by: impl Fn(&PlannedStep) -> Option<DeviceId>,
 ) -> Option<DeviceId> {
     let everybody = need.theirs.iter().map(|(device, _)| *device).collect();
-    let planned = plan(std::slice::from_ref(need), &everybody, us);
+    // Attributes take no bytes away and bring none back.
+    let planned = plan(
+        std::slice::from_ref(need),
+        &everybody,
+        (us, AttributeKeeping::Off),
+    );
     planned
         .into_iter()
         .find_map(|planned| match planned.action {

@@ -266,18 +266,27 @@ fn bytes(content: &Content) -> &[u8] {
     }
 }
 
-/// Joins what is beside the bytes: executable if either is, the later mtime, the larger author with its
-/// descent.
+/// Joins what is beside the bytes: executable if either is, the attributes of both, the later mtime,
+/// the larger author with its descent.
 /// Commutes and is idempotent, so all devices end with the same.
 fn join_metadata(entry: &mut Entry, twin: &Entry) {
     if let (
-        Content::File { executable, .. },
         Content::File {
-            executable: twin, ..
+            executable,
+            attributes,
+            ..
+        },
+        Content::File {
+            executable: twins,
+            attributes: of_twin,
+            ..
         },
     ) = (&mut entry.content, &twin.content)
     {
-        *executable |= *twin;
+        *executable |= *twins;
+        if attributes != of_twin {
+            *attributes = attributes.joined(of_twin);
+        }
     }
     entry.mtime = entry.mtime.max(twin.mtime);
     let by_twin = (twin.author, &twin.descent);

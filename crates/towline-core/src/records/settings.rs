@@ -26,6 +26,8 @@ pub struct FolderSettings {
     pub limits: Limits,
     /// Where versions that lose a conflict are kept.
     pub conflicts: ConflictPlace,
+    /// Whether files keep their extended attributes here.
+    pub attributes: AttributeKeeping,
 }
 
 impl FolderSettings {
@@ -101,6 +103,18 @@ pub enum ConflictPlace {
     Inbox,
     /// Beside the file that won.
     Beside,
+}
+
+/// Whether files of a folder keep their extended attributes on this disk.
+///
+/// Where they do not, what peers say of them is kept in the rows and passed on all the same.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum AttributeKeeping {
+    /// They are neither read nor written.
+    #[default]
+    Off,
+    /// They are read with a file, told, and written with one.
+    On,
 }
 
 /// Most bytes per second of file content, per direction; `None` is without limit.

@@ -5,7 +5,7 @@ pub(crate) mod world;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use towline_wire::entry::{Content, Descent, Dot, Entry, UnixNanos, VersionVector};
+use towline_wire::entry::{Attributes, Content, Descent, Dot, Entry, UnixNanos, VersionVector};
 use towline_wire::ids::{Incarnation, Sequence};
 use towline_wire::limits::VERSION_COUNTER_MAX;
 use towline_wire::peer::IndexPage;
@@ -28,7 +28,7 @@ fn two(seed: u64) -> World {
     world
 }
 
-fn for_seeds(check: impl Fn(u64)) {
+pub(super) fn for_seeds(check: impl Fn(u64)) {
     (0..40).for_each(check);
 }
 
@@ -152,6 +152,7 @@ fn equal_bytes_are_no_conflict_and_metadata_joins() {
             size: 4,
             hash: hash("same"),
             executable: true,
+            attributes: Attributes::default(),
         };
         world.write(1, "top.txt", executable, 5);
         world.settle();
@@ -175,6 +176,7 @@ fn a_lost_executable_bit_is_a_change_of_its_own() {
             size: 1,
             hash: hash("s"),
             executable: true,
+            attributes: Attributes::default(),
         };
         world.write(0, "s", executable, 1);
         world.settle();
@@ -185,6 +187,7 @@ fn a_lost_executable_bit_is_a_change_of_its_own() {
                 size: 1,
                 hash: hash("s"),
                 executable: false,
+                attributes: Attributes::default(),
             },
             1,
         );

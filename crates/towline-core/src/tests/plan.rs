@@ -3,7 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use proptest::prelude::*;
-use towline_wire::entry::{Content, Descent, Dot, Entry, UnixNanos, VersionVector};
+use towline_wire::entry::{
+    Actor, Attributes, Content, Descent, Dot, Entry, UnixNanos, VersionVector,
+};
 use towline_wire::ids::Sequence;
 use towline_wire::limits::{PATH_BYTES_MAX, PATH_COMPONENT_BYTES_MAX};
 use towline_wire::rel_path::RelPath;
@@ -14,7 +16,9 @@ use crate::folder::plan::{Action, Phase, Planned, PlannedStep, Sight, Wait};
 use crate::folder::plan::{footing, ground, make_room, plan, rooms};
 use crate::folder::verdict::{Fate, Rest, Verdict, judge, verdict};
 use crate::io::Expected;
-use crate::records::{ConflictPlace, DiskStamp, Elsewhere, Need, OurRow, Reach};
+use crate::records::{
+    AttributeKeeping, Beside, ConflictPlace, DiskStamp, Elsewhere, Need, OurRow, Reach,
+};
 
 fn history(writes: &[(u8, u64)]) -> VersionVector {
     let mut counters: Vec<_> = writes
@@ -47,6 +51,7 @@ const STAMP: DiskStamp = DiskStamp {
     mtime: UnixNanos(1),
     ctime: UnixNanos(0),
     file_id: 9,
+    beside: Beside::Unasked,
 };
 
 fn row(entry: Entry) -> OurRow {
@@ -80,7 +85,12 @@ fn need(ours: Option<Entry>, theirs: &[(u8, Entry)]) -> Need {
 /// Plans one need as device 1 with devices 2 and 3 connected.
 fn action(need: Need) -> Action {
     let connected = BTreeSet::from([device(2), device(3)]);
-    plan(&[need], &connected, actor(1)).remove(0).action
+    plan(&[need], &connected, us()).remove(0).action
+}
+
+/// Device 1, which keeps attributes.
+fn us() -> (Actor, AttributeKeeping) {
+    (actor(1), AttributeKeeping::On)
 }
 
 fn step(action: Action) -> PlannedStep {
@@ -529,18 +539,27 @@ fn a_copy_goes_where_it_is_wanted_unless_its_bytes_lie_in_the_other_place() {
 
 // --- by property ---------------------------------------------------------------------------------
 
+fn any_attributes() -> impl Strategy<Value = Attributes> {
+    let value = prop::collection::vec(0..2_u8, 0..2);
+    prop::collection::btree_map("user\\.[ab]", value, 0..2)
+        .prop_map(|all| Attributes::new(all.into_iter().collect()).unwrap())
+}
+
 fn any_content() -> impl Strategy<Value = Content> {
     prop_oneof![
         Just(Content::Absent),
         Just(Content::Directory),
         "[ab]".prop_map(|text| symlink(&text)),
-        ("[a-h]", any::<bool>()).prop_map(|(text, executable)| match file(&text) {
-            Content::File { size, hash, .. } => Content::File {
-                size,
-                hash,
-                executable
-            },
-            other @ (Content::Absent | Content::Directory | Content::Symlink { .. }) => other,
+        ("[a-h]", any::<bool>(), any_attributes()).prop_map(|(text, executable, attributes)| {
+            match file(&text) {
+                Content::File { size, hash, .. } => Content::File {
+                    size,
+                    hash,
+                    executable,
+                    attributes,
+                },
+                other @ (Content::Absent | Content::Directory | Content::Symlink { .. }) => other,
+            }
         }),
     ]
 }
@@ -700,13 +719,13 @@ proptest! {
             })
             .collect();
         let connected = BTreeSet::from([device(2), device(3)]);
-        let there = plan(&needs, &connected, actor(1));
-        prop_assert_eq!(&there, &plan(&needs, &connected, actor(1)));
+        let there = plan(&needs, &connected, us());
+        prop_assert_eq!(&there, &plan(&needs, &connected, us()));
         let mut turned: Vec<Need> = needs.into_iter().rev().collect();
         for need in &mut turned {
             need.theirs.reverse();
         }
-        let mut back = plan(&turned, &connected, actor(1));
+        let mut back = plan(&turned, &connected, us());
         back.reverse();
         prop_assert_eq!(there, back);
     }

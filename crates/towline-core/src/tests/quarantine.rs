@@ -192,6 +192,7 @@ fn marks_of_a_write_are_an_edit() {
         mtime: UnixNanos(mtime),
         ctime: UnixNanos(ctime),
         file_id: 1,
+        beside: crate::records::Beside::Unasked,
     };
     let mut world = two(1);
     let row = world.replicas[0].store.rows.remove(&path("c")).unwrap();

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use towline_wire::entry::{Actor, Content, Descent, Entry, UnixNanos, VersionVector};
+use towline_wire::entry::{Actor, Attributes, Content, Descent, Entry, UnixNanos, VersionVector};
 use towline_wire::ids::{ContentHash, DeviceId, FolderId, Incarnation, Sequence};
 use towline_wire::pairing::CompareString;
 use towline_wire::peer::{Challenge, Control, FolderStatement, Hello};
@@ -17,8 +17,8 @@ use crate::io::{
     StoreReply, StoreRequest,
 };
 use crate::records::{
-    DeviceSettings, DiskStamp, FolderRecord, FolderSettings, OurRow, PeerRecord, Reach, Restored,
-    RestoredFolder, RootPath, StoreOp, Totals, Verification,
+    Beside, DeviceSettings, DiskStamp, FolderRecord, FolderSettings, OurRow, PeerRecord, Reach,
+    Restored, RestoredFolder, RootPath, StoreOp, Totals, Verification,
 };
 
 const FOLDER: FolderId = FolderId::from_bytes([7; 16]);
@@ -139,6 +139,7 @@ fn found(at: &str) -> Found {
             size: 1,
             hash: ContentHash::from_bytes([3; 32]),
             executable: false,
+            attributes: Attributes::default(),
         },
         mtime: UnixNanos(1),
         stamp: DiskStamp {
@@ -146,6 +147,7 @@ fn found(at: &str) -> Found {
             mtime: UnixNanos(1),
             ctime: UnixNanos(1),
             file_id: 1,
+            beside: Beside::Unasked,
         },
     }
 }

@@ -16,9 +16,10 @@ use std::sync::atomic::Ordering;
 
 use towline_core::folder::rules::{Rules, Shape};
 use towline_core::io::{Expected, Found, HeldReason, Outcome, Step};
-use towline_wire::entry::{Content, SymlinkTarget};
+use towline_wire::entry::{Attributes, Content, SymlinkTarget};
 use towline_wire::rel_path::RelPath;
 
+use super::attributes;
 use super::handle::{Directory, Kind, Mark, copy_bytes, new_file_mode, replacing_mode, set_mtime};
 use super::hash::{Reading, read_now};
 use super::names;
@@ -74,6 +75,8 @@ pub(crate) fn commit(root: &Root, batch: Vec<Ready>) -> Vec<(RelPath, Outcome)> 
             return batch.into_iter().map(each).collect();
         }
     };
+    let beside = root.beside();
+    let refused = attributes::write_staged(root, beside, &batch);
     let data = sync_data(root, &batch).map_err(|fault| held_reason(&fault));
     let mut run = Run {
         root,
@@ -88,7 +91,10 @@ pub(crate) fn commit(root: &Root, batch: Vec<Ready>) -> Vec<(RelPath, Outcome)> 
         let path = ready.step.path.clone();
         let outcome = match data {
             Err(reason) if ready.staged.is_some() => Outcome::Held(reason),
-            Ok(_) | Err(_) => run.carry_out(ready),
+            Ok(_) | Err(_) => match refused.get(&path) {
+                Some(reason) => Outcome::Held(*reason),
+                None => run.carry_out(ready),
+            },
         };
         outcomes.push((path, outcome));
     }
@@ -104,6 +110,7 @@ pub(crate) fn commit(root: &Root, batch: Vec<Ready>) -> Vec<(RelPath, Outcome)> 
             }
         }
     }
+    attributes::note_outcomes(root, beside, &mut outcomes);
     for (path, outcome) in &outcomes {
         if matches!(outcome, Outcome::Done { stamp: None, .. }) && path.is_in_inbox() {
             remove_empty_above(root, path);
@@ -782,6 +789,7 @@ fn copy_file(root: &Root, target: &SecondName<'_>, name: &str) -> io::Result<()>
         .unwrap_or(false);
     let to = temporary.create_file(name, new_file_mode(executable))?;
     copy_bytes(&from, &to)?;
+    attributes::copy(root, &from, &to)?;
     if let Some(mark) = &target.there {
         set_mtime(&to, mark.mtime)?;
         if has_modes(root) {
@@ -796,7 +804,7 @@ fn has_modes(root: &Root) -> bool {
     cfg!(unix) && root.traits.executable == ExecutableBit::Kept
 }
 
-/// What lies at a target, read; `None` when it is not what was seen there.
+/// What lies at a target, read without its attributes; `None` when it is not what was seen there.
 fn read_content(target: &Target<'_>) -> io::Result<Option<Content>> {
     let Some(seen) = &target.there else {
         return Ok(None);
@@ -807,6 +815,7 @@ fn read_content(target: &Target<'_>) -> io::Result<Option<Content>> {
                 size: mark.stamp.size,
                 hash,
                 executable: mark.executable().unwrap_or(false),
+                attributes: Attributes::default(),
             })),
             Reading::Settled(..) | Reading::Restless => Ok(None),
         },

@@ -5,6 +5,7 @@
 //! the disk can lead out of a root. The leaf files hold the same set of functions for each family
 //! of systems.
 
+mod attributes;
 #[cfg(unix)]
 mod unix;
 #[cfg(windows)]
@@ -16,6 +17,7 @@ use std::io;
 use towline_core::records::DiskStamp;
 use towline_wire::entry::UnixNanos;
 
+pub(crate) use attributes::{Unfit, read_attributes, write_attributes};
 #[cfg(unix)]
 pub(crate) use unix::{
     Directory, append_at, copy_bytes, make_hole, mark_of, read_at, reserve, set_mtime, write_at,

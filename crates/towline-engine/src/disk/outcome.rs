@@ -4,8 +4,13 @@ use std::io;
 
 use towline_core::io::{HeldReason, Outcome};
 
+use super::handle::Unfit;
+
 /// Why this disk does not let us.
 pub(super) fn held_reason(fault: &io::Error) -> HeldReason {
+    if Unfit::is_in(fault) {
+        return HeldReason::Attributes;
+    }
     if is_bad_name(fault) {
         return HeldReason::Name;
     }

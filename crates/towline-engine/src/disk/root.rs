@@ -62,6 +62,8 @@ pub(crate) struct Root {
     pub(super) told_rules: Mutex<Option<String>>,
     /// What is ignored here.
     rules: Mutex<Rules>,
+    /// Whether a person wants extended attributes kept here.
+    pub(super) keeps_attributes: AtomicBool,
     /// What its filesystem can hold.
     pub(super) traits: Traits,
 }
@@ -147,6 +149,7 @@ impl Root {
             versions: VersionStore::default(),
             told_rules: Mutex::default(),
             rules: Mutex::default(),
+            keeps_attributes: AtomicBool::new(false),
             traits,
         })
     }

@@ -23,12 +23,13 @@ use std::sync::Arc;
 
 use towline_core::folder::rules::{Rules, Shape};
 use towline_core::io::{Found, HeldBack, HeldReason, PageEnd, RootFault, ScanScope};
-use towline_core::records::{Doubt, OurRow};
-use towline_wire::entry::{Content, SymlinkTarget};
+use towline_core::records::{Beside, DiskStamp, Doubt, OurRow};
+use towline_wire::entry::{Attributes, Content, SymlinkTarget};
 use towline_wire::rel_path::inbox::may_hold_copies;
 use towline_wire::rel_path::{MARKER_DIRECTORY, RelPath};
 
-use super::handle::{Directory, Kind, Listed, Mark};
+use super::attributes::beside_reading;
+use super::handle::{Directory, Kind, Listed, Mark, Unfit};
 use super::hash::{Reading, SHARED_BYTES_MIN, read_settled, read_settled_shared};
 use super::names;
 use super::parents::{
@@ -69,6 +70,8 @@ pub(crate) struct Scan {
     root: Arc<Root>,
     /// What is ignored, from the beginning of the scan to its end.
     rules: Rules,
+    /// What is known of the attributes of what it reads.
+    beside: Beside,
     /// Files that are read whatever their marks say.
     doubt: Doubt,
     cursor: Cursor,
@@ -157,6 +160,16 @@ struct Unread {
     known_executable: bool,
 }
 
+impl Unread {
+    fn with_attributes(
+        &self,
+        beside: Beside,
+        reading: Reading,
+    ) -> io::Result<(Reading, Attributes)> {
+        beside_reading(beside, (&self.directory, self.path.file_name()), reading)
+    }
+}
+
 impl Scan {
     /// Begins a scan of a scope.
     pub(crate) fn new(
@@ -180,6 +193,7 @@ impl Scan {
         };
         Self {
             rules: root.rules(),
+            beside: root.beside(),
             doubt,
             root,
             cursor: Cursor::new(rows),
@@ -408,7 +422,8 @@ impl Scan {
             return self.overlook(row);
         }
         let is_doubted = mark.kind == Kind::File && self.doubt.covers(mark.stamp);
-        if row.as_ref().is_some_and(|row| is_unchanged(row, &mark)) && !is_doubted {
+        let is_known = |row: &OurRow| is_unchanged(row, &mark, self.beside);
+        if row.as_ref().is_some_and(is_known) && !is_doubted {
             return;
         }
         self.root.own_writes.seen(&path, Some(mark.stamp));
@@ -516,31 +531,38 @@ impl Scan {
         let (large, small): (Vec<Unread>, Vec<Unread>) = unread
             .into_iter()
             .partition(|file| file.size >= SHARED_BYTES_MIN);
-        let mut read = pool.each(small, |file| {
+        let beside = self.beside;
+        let mut read = pool.each(small, move |file| {
             let reading = twice(|| read_settled(&file.directory, file.path.file_name()));
+            let reading = reading.and_then(|reading| file.with_attributes(beside, reading));
             (file, reading)
         });
         read.extend(large.into_iter().map(|file| {
             let reading =
                 twice(|| read_settled_shared(&file.directory, file.path.file_name(), pool));
+            let reading = reading.and_then(|reading| file.with_attributes(beside, reading));
             (file, reading)
         }));
         let traits = self.root.traits;
         for (file, reading) in read {
             match reading {
-                Ok(Reading::Settled(hash, mark)) => self.page.found.push(Found {
+                Ok((Reading::Settled(hash, mark), attributes)) => self.page.found.push(Found {
                     path: file.path,
                     content: Content::File {
                         size: mark.stamp.size,
                         hash,
                         executable: traits.executable(&mark).unwrap_or(file.known_executable),
+                        attributes,
                     },
                     mtime: mark.mtime,
-                    stamp: mark.stamp,
+                    stamp: mark.stamp.beside(beside),
                 }),
-                Ok(Reading::Restless) => self.note_restless(file.path),
+                Ok((Reading::Restless, _)) => self.note_restless(file.path),
                 // Gone meanwhile, perhaps for a moment only: the next look will tell.
                 Err(fault) if proves_absence(&fault) => self.note_restless(file.path),
+                Err(fault) if Unfit::is_in(&fault) => {
+                    self.hold_back_known(&file.path, HeldReason::Attributes);
+                }
                 Err(_) => self.hold_back_known(&file.path, HeldReason::Unreadable),
             }
         }
@@ -708,11 +730,15 @@ fn was_lost(row: &OurRow, doubt: Doubt, parents: &mut Parents<'_>) -> bool {
         .is_ok_and(|changed| changed < known.ctime)
 }
 
-fn is_unchanged(row: &OurRow, mark: &Mark) -> bool {
+fn is_unchanged(row: &OurRow, mark: &Mark, beside: Beside) -> bool {
+    let is_same = row.stamp == Some(mark.stamp);
     match (&row.entry.content, mark.kind) {
         (Content::Directory, Kind::Directory) => true,
-        (Content::File { .. }, Kind::File) | (Content::Symlink { .. }, Kind::Symlink) => {
-            row.stamp == Some(mark.stamp)
+        (Content::Symlink { .. }, Kind::Symlink) => is_same,
+        // Also what was told without its attributes is to be looked at where they are kept.
+        (Content::File { .. }, Kind::File) => {
+            let is_shown = |stamp: DiskStamp| stamp.beside == Beside::Shown;
+            is_same && (beside != Beside::Shown || row.stamp.is_some_and(is_shown))
         }
         (
             Content::Absent | Content::Directory | Content::File { .. } | Content::Symlink { .. },

@@ -85,6 +85,7 @@ impl FileShape {
                 size,
                 hash,
                 executable,
+                attributes: _,
             } => Some(Self {
                 size,
                 hash,

@@ -1,5 +1,7 @@
 //! Tests on a real disk: one file per promise of the parent module.
 
+#[cfg(target_os = "linux")]
+mod attributes;
 mod commit;
 #[cfg(target_os = "linux")]
 mod hostile;
@@ -24,7 +26,9 @@ use std::sync::{Arc, Mutex};
 
 use towline_core::io::{Expected, Found, Outcome, PageEnd, RootFault, ScanScope, Step};
 use towline_core::records::{DiskStamp, Doubt, OurRow, Reach, RootPath};
-use towline_wire::entry::{Actor, Content, Descent, Dot, Entry, UnixNanos, VersionVector};
+use towline_wire::entry::{
+    Actor, Attributes, Content, Descent, Dot, Entry, UnixNanos, VersionVector,
+};
 use towline_wire::ids::{ContentHash, DeviceId, FolderId, Incarnation, Sequence};
 use towline_wire::rel_path::RelPath;
 
@@ -120,6 +124,7 @@ fn file_content(text: &str) -> Content {
         size: text.len() as u64,
         hash,
         executable: false,
+        attributes: Attributes::default(),
     }
 }
 

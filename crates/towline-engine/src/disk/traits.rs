@@ -7,7 +7,9 @@
 
 use std::io;
 
-use super::handle::{Directory, Mark};
+use towline_wire::entry::{Attributes, USERS_PREFIX};
+
+use super::handle::{Directory, Mark, write_attributes};
 
 /// The name of the file that is tried; its letter has a case and two normal forms.
 const PROBE: &str = "probe-\u{e9}";
@@ -23,6 +25,8 @@ pub(crate) struct Traits {
     pub(crate) ends: Ends,
     /// Whether files have an executable bit of their own.
     pub(crate) executable: ExecutableBit,
+    /// Whether files have extended attributes of users.
+    pub(crate) attributes: ExtendedAttributes,
 }
 
 /// Whether a file answers to other spellings of its name.
@@ -65,11 +69,22 @@ pub(crate) enum ExecutableBit {
     Lost,
 }
 
+/// Whether files have extended attributes of users.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) enum ExtendedAttributes {
+    /// They have.
+    #[default]
+    Kept,
+    /// They have none, or the system has not.
+    Lost,
+}
+
 impl Traits {
     /// Tries what a filesystem can, in our directory for temporary files.
     pub(super) fn of(temporary: &Directory) -> Self {
         let spelling = spelling(temporary).unwrap_or_default();
         let executable = executable(temporary).unwrap_or_default();
+        let attributes = attributes(temporary);
         // Litter of a probe that was killed is cleaned with all other.
         let _ = temporary.remove_file(PROBE);
         Self {
@@ -85,6 +100,7 @@ impl Traits {
                 Ends::NoDotOrSpace
             },
             executable,
+            attributes,
         }
     }
 
@@ -122,6 +138,19 @@ fn executable(temporary: &Directory) -> io::Result<ExecutableBit> {
         (Some(false), Ok(Some(true))) => ExecutableBit::Kept,
         _ => ExecutableBit::Lost,
     })
+}
+
+/// A disk that is full is no proof here either.
+fn attributes(temporary: &Directory) -> ExtendedAttributes {
+    let one = vec![(format!("{USERS_PREFIX}towline"), b"probe".to_vec())];
+    let one = Attributes::new(one).unwrap_or_default();
+    let written = temporary
+        .open_writable(PROBE)
+        .and_then(|file| write_attributes(&file, &one));
+    match written {
+        Err(fault) if fault.kind() == io::ErrorKind::Unsupported => ExtendedAttributes::Lost,
+        Ok(()) | Err(_) => ExtendedAttributes::Kept,
+    }
 }
 
 /// Whether a name can be given, and is the one that is listed then. A disk that is full is no proof.

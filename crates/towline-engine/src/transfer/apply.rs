@@ -310,6 +310,10 @@ impl Want for SmallFile {
 }
 
 /// What is ready for a commit.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "there are a few at a time, and nearly all are the larger one"
+)]
 enum Ready {
     /// A small file's bytes, not verified yet.
     Arrived(Arrived<SmallFile>),

@@ -43,6 +43,10 @@ use crate::disk::{
 
 /// How the fetching of one large file ended.
 #[derive(Debug)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "there are a few at a time, and nearly all are the larger one"
+)]
 pub(super) enum Fetched {
     /// Every byte is there and the hash is right.
     Whole(Staged),

@@ -88,7 +88,7 @@ fn is_same(one: &Content, other: &Content) -> bool {
 #[cfg(test)]
 mod tests {
     use towline_core::records::{OurRow, Reach};
-    use towline_wire::entry::{Actor, Descent, Dot, VersionVector};
+    use towline_wire::entry::{Actor, Attributes, Descent, Dot, VersionVector};
     use towline_wire::ids::{ContentHash, DeviceId, Incarnation, Sequence};
 
     use super::*;
@@ -113,6 +113,7 @@ mod tests {
             size: 7,
             hash: ContentHash::from_bytes([number; 32]),
             executable: number.is_multiple_of(2),
+            attributes: Attributes::default(),
         }
     }
 

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use towline_core::records::{
-    Activity, Because, Brake, ConflictPlace, DeviceSettings, FolderSettings, InForce, Limits,
-    Metered, MeteredNetwork, Mode, TrafficRule, Window,
+    Activity, AttributeKeeping, Because, Brake, ConflictPlace, DeviceSettings, FolderSettings,
+    InForce, Limits, Metered, MeteredNetwork, Mode, TrafficRule, Window,
 };
 use towline_core::versions::{Policy, Retention};
 use ts_rs::TS;
@@ -28,6 +28,8 @@ pub struct FolderSettingsView {
     pub limits: LimitsView,
     /// Where versions that lose a conflict are kept.
     pub conflicts: ConflictPlaceView,
+    /// Whether files keep their extended attributes here.
+    pub attributes: bool,
 }
 
 /// Which way changes of a folder go.
@@ -206,6 +208,7 @@ impl From<&FolderSettings> for FolderSettingsView {
                 ConflictPlace::Inbox => ConflictPlaceView::Inbox,
                 ConflictPlace::Beside => ConflictPlaceView::Beside,
             },
+            attributes: settings.attributes == AttributeKeeping::On,
         }
     }
 }
@@ -239,6 +242,11 @@ impl From<FolderSettingsView> for FolderSettings {
             conflicts: match view.conflicts {
                 ConflictPlaceView::Inbox => ConflictPlace::Inbox,
                 ConflictPlaceView::Beside => ConflictPlace::Beside,
+            },
+            attributes: if view.attributes {
+                AttributeKeeping::On
+            } else {
+                AttributeKeeping::Off
             },
         }
     }

@@ -681,6 +681,7 @@ fn held_reason(reason: HeldReason) -> &'static str {
         HeldReason::DiskFull => "disk_full",
         HeldReason::ReadOnly => "read_only",
         HeldReason::Ignored => "ignored",
+        HeldReason::Attributes => "attributes",
         HeldReason::Spoiled => "spoiled",
     }
 }

@@ -71,6 +71,7 @@ impl World {
             DiskRequest::Apply(apply, steps) => self.apply(seat, folder, apply, steps),
             // Nobody in these worlds has rules.
             DiskRequest::Heed(_) => {}
+            DiskRequest::KeepAttributes(_) => {}
             DiskRequest::NoteAge(age) => {
                 // The bug of a rollback that nobody notices takes the root's word as well.
                 self.work.notes += 1;

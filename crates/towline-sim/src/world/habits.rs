@@ -434,7 +434,8 @@ impl World {
             DiskRequest::Prepare { .. }
             | DiskRequest::Close
             | DiskRequest::NoteAge(_)
-            | DiskRequest::Heed(_) => false,
+            | DiskRequest::Heed(_)
+            | DiskRequest::KeepAttributes(_) => false,
         };
         if is_work && self.habits.pauses == Pauses::Sometimes && self.is_paused(seat) {
             let what = format!("{seat} is paused and asks for {request:?}");

@@ -5,12 +5,12 @@ use std::collections::BTreeSet;
 use tempfile::TempDir;
 use towline_core::io::{BatchId, StoreReply, StoreRequest};
 use towline_core::records::{
-    Departure, DiskStamp, FolderRecord, OurRow, PeerRecord, Reach, RootPath, StoreOp, Totals,
-    Verification,
+    Beside, Departure, DiskStamp, FolderRecord, OurRow, PeerRecord, Reach, RootPath, StoreOp,
+    Totals, Verification,
 };
 use towline_store::{Opened, Records, Store};
 use towline_wire::entry::{
-    Actor, Content, Descent, Dot, Entry, SymlinkTarget, UnixNanos, VersionVector,
+    Actor, Attributes, Content, Descent, Dot, Entry, SymlinkTarget, UnixNanos, VersionVector,
 };
 use towline_wire::ids::{ContentHash, DeviceId, FolderId, Incarnation, Sequence};
 use towline_wire::rel_path::RelPath;
@@ -64,6 +64,16 @@ pub(crate) fn bytes(number: u8, size: u64) -> Content {
         size,
         hash: hash(number),
         executable: number.is_multiple_of(2),
+        attributes: attributes(number),
+    }
+}
+
+/// Every third file has some.
+fn attributes(number: u8) -> Attributes {
+    if number.is_multiple_of(3) {
+        Attributes::new(vec![("user.note".to_owned(), vec![0, number])]).unwrap()
+    } else {
+        Attributes::default()
     }
 }
 
@@ -80,6 +90,8 @@ pub(crate) fn stamp(number: u64) -> DiskStamp {
         mtime: time,
         ctime: time,
         file_id: u64::MAX - number,
+        beside: [Beside::Unasked, Beside::Shown, Beside::Unheld]
+            [usize::try_from(number % 3).unwrap()],
     }
 }
 

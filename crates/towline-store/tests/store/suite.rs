@@ -3,14 +3,15 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use towline_core::folder::rules::RulesMark;
 use towline_core::io::{IndexOf, NeedsOf, PageEnd, StoreReply, StoreRequest};
 use towline_core::records::{
-    BrakeRecord, Braking, Contact, DeviceSettings, Elsewhere, Moved, Need, OurRow, Place, Presence,
-    Reach, Restored, StoreOp, Totals,
+    Beside, BrakeRecord, Braking, Contact, DeviceSettings, Elsewhere, Moved, Need, OurRow, Place,
+    Presence, Reach, Restored, StoreOp, Totals,
 };
 use towline_store::Records;
 use towline_store::memory::MemoryStore;
-use towline_wire::entry::{Content, Entry};
+use towline_wire::entry::{Attributes, Content, Entry};
 use towline_wire::ids::{Incarnation, Sequence};
 use towline_wire::limits::VERSION_COUNTER_MAX;
 
@@ -54,6 +55,60 @@ fn needs(store: &mut dyn Records, after: Option<&str>, limit: usize) -> (Vec<Nee
     };
     assert_eq!(id, folder(1));
     (needs, end)
+}
+
+#[test]
+fn attributes_and_what_the_disk_showed_of_them_are_kept() {
+    every_store(|store| {
+        persist(store, vec![StoreOp::PutFolder(folder_record(1))]);
+        // Files of every third number have attributes, and stamps what was known of them.
+        let noted = |counter| entry("a", &[(1, counter)], bytes(3, 5));
+        assert!(!noted(1).content.attributes().unwrap().is_empty());
+        let plain = entry(
+            "a",
+            &[(1, 1)],
+            noted(1).content.with_attributes(Attributes::default()),
+        );
+        let is_kept = |store: &mut dyn Records, entry: &Entry, beside| {
+            let row = rows(store, &["a"])[0].clone().unwrap();
+            assert_eq!(
+                (row.entry, row.stamp.unwrap().beside),
+                (entry.clone(), beside)
+            );
+        };
+        let known = [Beside::Shown, Beside::Unheld, Beside::Unasked];
+        for (sequence, beside) in (1..).zip(known) {
+            persist(store, vec![put_ours(vec![our(noted(1), sequence)])]);
+            is_kept(store, &noted(1), beside);
+        }
+        let stamps = vec![(path("a"), stamp(1))];
+        persist(
+            store,
+            vec![StoreOp::PutStamps {
+                folder: folder(1),
+                stamps,
+            }],
+        );
+        is_kept(store, &noted(1), Beside::Shown);
+        // Other attributes alone make a need, here and when all are made anew.
+        persist(store, vec![put_theirs(1, 1, 1, vec![noted(1)])]);
+        assert!(needed_paths(store).is_empty());
+        persist(store, vec![put_theirs(1, 1, 2, vec![plain.clone()])]);
+        assert_eq!(needed_paths(store), ["a"]);
+        let (page, _) = needs(store, None, 1);
+        assert_eq!(page[0].theirs, [(device(1), plain)]);
+        let (folder, under) = (folder(1), RulesMark(1));
+        let settled = StoreOp::SettleNeeds {
+            folder,
+            paths: vec![path("a")],
+        };
+        persist(store, vec![settled]);
+        persist(store, vec![StoreOp::RenewNeeds { folder, under }]);
+        assert_eq!(needed_paths(store), ["a"]);
+        persist(store, vec![put_ours(vec![our(noted(2), 9)])]);
+        persist(store, vec![put_theirs(1, 1, 3, vec![noted(2)])]);
+        is_kept(store, &noted(2), Beside::Unasked);
+    });
 }
 
 fn needed_paths(store: &mut dyn Records) -> Vec<String> {

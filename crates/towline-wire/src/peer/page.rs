@@ -15,10 +15,13 @@ use serde::de::{Error, Visitor};
 use serde::{Deserializer, Serializer};
 
 use crate::entry::{
-    Actor, Content, Descent, Dot, Entry, RUNS_MAX, Run, SymlinkTarget, UnixNanos, VersionVector,
+    Actor, Attributes, Content, Descent, Dot, Entry, RUNS_MAX, Run, SymlinkTarget, UnixNanos,
+    VersionVector,
 };
 use crate::ids::{ContentHash, DeviceId, Incarnation};
-use crate::limits::{INDEX_PAGE_BYTES_MAX, INDEX_PAGE_ENTRIES_MAX, VERSION_ACTORS_MAX};
+use crate::limits::{
+    ATTRIBUTES_MAX, INDEX_PAGE_BYTES_MAX, INDEX_PAGE_ENTRIES_MAX, VERSION_ACTORS_MAX,
+};
 use crate::rel_path::RelPath;
 
 /// Why bytes are not the entries of a page.
@@ -42,12 +45,16 @@ pub enum PageError {
     /// Something refers to what was not said before.
     #[error("page refers to what it has not said")]
     Reference,
-    /// An author outside of the vector that lies in it, or a path that shares more than it says.
+    /// An author outside of the vector that lies in it, a path that shares more than it says, or no
+    /// attributes where some are announced.
     #[error("page says at length what it could refer to")]
     Lengthy,
     /// A history that cannot be.
     #[error("page holds a history that cannot be")]
     History,
+    /// Attributes that a file cannot have.
+    #[error("page holds attributes that cannot be")]
+    Attributes,
     /// A path or the target of a symlink that is none.
     #[error("page holds a path that is none")]
     Path,
@@ -119,7 +126,8 @@ impl Visitor<'_> for Packed {
     }
 }
 
-/// What lies at a path: an entry's first number is five times that of its history, and this.
+/// What lies at a path: an entry's first number is seven times that of its history, and this. Files
+/// that have attributes are kinds of their own, so that others say nothing of them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Kind {
     Absent,
@@ -127,11 +135,13 @@ enum Kind {
     File,
     Executable,
     Directory,
+    FileBeside,
+    ExecutableBeside,
 }
 
 impl Kind {
     /// How many there are.
-    const COUNT: usize = 5;
+    const COUNT: usize = 7;
 
     /// Splits an entry's first number into its kind and its history.
     const fn split(number: u64) -> (Self, u64) {
@@ -140,7 +150,9 @@ impl Kind {
             1 => Self::Symlink,
             2 => Self::File,
             3 => Self::Executable,
-            _ => Self::Directory,
+            4 => Self::Directory,
+            5 => Self::FileBeside,
+            _ => Self::ExecutableBeside,
         };
         (kind, number / Self::COUNT as u64)
     }
@@ -150,11 +162,15 @@ impl Kind {
             Content::Absent => Self::Absent,
             Content::Symlink { .. } => Self::Symlink,
             Content::File {
-                executable: false, ..
-            } => Self::File,
-            Content::File {
-                executable: true, ..
-            } => Self::Executable,
+                executable,
+                attributes,
+                ..
+            } => match (executable, attributes.is_empty()) {
+                (false, true) => Self::File,
+                (true, true) => Self::Executable,
+                (false, false) => Self::FileBeside,
+                (true, false) => Self::ExecutableBeside,
+            },
             Content::Directory => Self::Directory,
         }
     }
@@ -232,9 +248,15 @@ impl<'a> Packer<'a> {
         match &entry.content {
             Content::Absent | Content::Directory => {}
             Content::Symlink { target } => self.run(target.as_str().as_bytes()),
-            Content::File { size, hash, .. } => {
+            Content::File {
+                size,
+                hash,
+                attributes,
+                executable: _,
+            } => {
                 self.number(*size);
                 self.bytes.extend_from_slice(hash.as_bytes());
+                self.attributes(attributes);
             }
         }
         self.said.next(kind, &entry.path, entry.mtime);
@@ -279,6 +301,17 @@ impl<'a> Packer<'a> {
             self.bytes.extend_from_slice(actor.device.as_bytes());
             let incarnation = actor.incarnation.0.to_le_bytes();
             self.bytes.extend_from_slice(&incarnation);
+        }
+    }
+
+    fn attributes(&mut self, attributes: &Attributes) {
+        if attributes.is_empty() {
+            return;
+        }
+        self.number(attributes.iter().count() as u64);
+        for (name, value) in attributes.iter() {
+            self.run(name.as_bytes());
+            self.run(value);
         }
     }
 
@@ -333,11 +366,21 @@ impl<'a> Unpacker<'a> {
                 let target = SymlinkTarget::parse(text).map_err(|_| PageError::Path)?;
                 Content::Symlink { target }
             }
-            Kind::File | Kind::Executable => Content::File {
-                size: self.number()?,
-                hash: ContentHash::from_bytes(self.array()?),
-                executable: kind == Kind::Executable,
-            },
+            Kind::File | Kind::Executable | Kind::FileBeside | Kind::ExecutableBeside => {
+                Content::File {
+                    size: self.number()?,
+                    hash: ContentHash::from_bytes(self.array()?),
+                    executable: matches!(kind, Kind::Executable | Kind::ExecutableBeside),
+                    attributes: match kind {
+                        Kind::FileBeside | Kind::ExecutableBeside => self.attributes()?,
+                        Kind::File
+                        | Kind::Executable
+                        | Kind::Absent
+                        | Kind::Symlink
+                        | Kind::Directory => Attributes::default(),
+                    },
+                }
+            }
         };
         self.said.next(kind, &path, mtime);
         Ok(Entry {
@@ -348,6 +391,26 @@ impl<'a> Unpacker<'a> {
             mtime,
             descent,
         })
+    }
+
+    fn attributes(&mut self) -> Result<Attributes, PageError> {
+        let count = usize::try_from(self.number()?).unwrap_or(usize::MAX);
+        if count > ATTRIBUTES_MAX {
+            return Err(PageError::Attributes);
+        }
+        let mut all = Vec::new();
+        for _ in 0..count {
+            let name = String::from_utf8(self.run()?.to_vec());
+            all.push((
+                name.map_err(|_| PageError::Attributes)?,
+                self.run()?.to_vec(),
+            ));
+        }
+        let all = Attributes::try_from(all).map_err(|_| PageError::Attributes)?;
+        if all.is_empty() {
+            return Err(PageError::Lengthy);
+        }
+        Ok(all)
     }
 
     fn history_at(&mut self, number: u64) -> Result<(VersionVector, Dot, Descent), PageError> {

@@ -5,7 +5,9 @@ use data_encoding::HEXLOWER;
 use proptest::prelude::*;
 
 use super::*;
-use crate::entry::{Actor, Content, Descent, Dot, Run, SymlinkTarget, UnixNanos, VersionVector};
+use crate::entry::{
+    Actor, Attributes, Content, Descent, Dot, Run, SymlinkTarget, UnixNanos, VersionVector,
+};
 use crate::frame;
 use crate::ids::{ContentHash, DeviceId};
 use crate::limits::{CONTROL_FRAME_BYTES_MAX, VERSION_COUNTER_MAX};
@@ -51,12 +53,17 @@ fn edited() -> Entry {
     }
 }
 
-fn contents() -> [Content; 5] {
+fn contents() -> [Content; 6] {
     let file = |executable| Content::File {
         size: 300,
         hash: ContentHash::from_bytes([0xcd; 32]),
         executable,
+        attributes: Attributes::default(),
     };
+    let noted = Attributes::new(vec![
+        ("user.b".to_owned(), vec![0, 0xff]),
+        ("user.a".to_owned(), Vec::new()),
+    ]);
     let target = SymlinkTarget::parse("../b").unwrap();
     [
         Content::Absent,
@@ -64,6 +71,7 @@ fn contents() -> [Content; 5] {
         file(false),
         file(true),
         Content::Directory,
+        file(false).with_attributes(noted.unwrap()),
     ]
 }
 
@@ -117,7 +125,7 @@ fn frames() -> Vec<Control> {
             signature: vec![0xa5; 64],
         }),
     ];
-    let times = [0, -1, 1_700_000_000_000_000_000, i64::MIN, i64::MAX];
+    let times = [0, -1, 1_700_000_000_000_000_000, i64::MIN, i64::MAX, 0];
     for (content, mtime) in contents().into_iter().zip(times) {
         frames.push(page(vec![entry("a/b ü", content, mtime)]));
     }
@@ -130,6 +138,7 @@ fn name(frame: &Control) -> String {
     let content = |entry: &Entry| match &entry.content {
         Content::Absent => "absent",
         Content::Symlink { .. } => "symlink",
+        Content::File { attributes, .. } if !attributes.is_empty() => "attributes",
         Content::File {
             executable: false, ..
         } => "file",
@@ -200,14 +209,20 @@ fn any_version() -> impl Strategy<Value = VersionVector> {
 }
 
 fn any_entry() -> impl Strategy<Value = Entry> {
-    let file =
-        (any::<u64>(), any::<[u8; 32]>(), any::<bool>()).prop_map(|(size, hash, executable)| {
-            Content::File {
-                size,
-                hash: ContentHash::from_bytes(hash),
-                executable,
-            }
-        });
+    let attributes = prop::collection::btree_map(
+        "user\\.[a-zü]{1,9}",
+        prop::collection::vec(any::<u8>(), 0..9),
+        0..3,
+    )
+    .prop_map(|all| Attributes::new(all.into_iter().collect()).unwrap());
+    let file = (any::<u64>(), any::<[u8; 32]>(), any::<bool>(), attributes).prop_map(
+        |(size, hash, executable, attributes)| Content::File {
+            size,
+            hash: ContentHash::from_bytes(hash),
+            executable,
+            attributes,
+        },
+    );
     let symlink = "[a-z./ü]{1,20}".prop_map(|target| Content::Symlink {
         target: SymlinkTarget::parse(target).unwrap(),
     });

@@ -36,4 +36,8 @@ limits: LimitsView,
 /**
  * Where versions that lose a conflict are kept.
  */
-conflicts: ConflictPlaceView, };
+conflicts: ConflictPlaceView, 
+/**
+ * Whether files keep their extended attributes here.
+ */
+attributes: boolean, };

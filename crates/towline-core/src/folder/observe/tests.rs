@@ -9,7 +9,7 @@ use towline_wire::rel_path::RelPath;
 use super::{Departures, Gone, Observed, Sighting, observe};
 use crate::folder::quarantine::Suspicion;
 use crate::io::Found;
-use crate::records::{DiskStamp, Doubt, Mode, OurRow, Reach};
+use crate::records::{Beside, DiskStamp, Doubt, Mode, OurRow, Reach};
 use crate::tests::folder::world::{actor, file, path};
 
 fn stamp(ctime: i64) -> DiskStamp {
@@ -18,6 +18,7 @@ fn stamp(ctime: i64) -> DiskStamp {
         mtime: UnixNanos(1),
         ctime: UnixNanos(ctime),
         file_id: 9,
+        beside: Beside::Unasked,
     }
 }
 

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use rand_chacha::ChaCha8Rng;
 use rand_core::{RngCore, SeedableRng};
-use towline_wire::entry::{Actor, Content, Entry, SymlinkTarget, UnixNanos};
+use towline_wire::entry::{Actor, Attributes, Content, Entry, SymlinkTarget, UnixNanos};
 use towline_wire::ids::{ContentHash, DeviceId, FolderId, Incarnation, Sequence};
 use towline_wire::peer::Control;
 use towline_wire::rel_path::RelPath;
@@ -20,8 +20,9 @@ use crate::io::{
 };
 use crate::outbox::Outbox;
 use crate::records::{
-    BrakeRecord, Contact, Departure, DiskStamp, Doubt, Elsewhere, FolderRecord, FolderSettings,
-    Moved, Need, OurRow, Place, Reach, RestoredFolder, RootPath, StoreOp, Totals,
+    AttributeKeeping, Beside, BrakeRecord, Contact, Departure, DiskStamp, Doubt, Elsewhere,
+    FolderRecord, FolderSettings, Moved, Need, OurRow, Place, Reach, RestoredFolder, RootPath,
+    StoreOp, Totals,
 };
 
 pub(crate) use store::Store;
@@ -53,6 +54,7 @@ pub(crate) fn file(text: &str) -> Content {
         size: text.len() as u64,
         hash: hash(text),
         executable: false,
+        attributes: Attributes::default(),
     }
 }
 
@@ -81,6 +83,14 @@ pub(crate) enum Echo {
     Silent,
 }
 
+/// Whether a filesystem keeps attributes.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) enum Holds {
+    #[default]
+    Attributes,
+    NoAttributes,
+}
+
 #[derive(Debug, Default)]
 pub(crate) struct Disk {
     pub(crate) nodes: BTreeMap<RelPath, Node>,
@@ -98,6 +108,9 @@ pub(crate) struct Disk {
     pub(crate) lost: BTreeSet<RelPath>,
     pub(crate) steps: u64,
     heeded: Rules,
+    keeping: AttributeKeeping,
+    /// Whether its filesystem keeps attributes at all.
+    pub(crate) holds: Holds,
     /// Texts that rules files may have, by hash: nodes know their hash alone.
     texts: BTreeMap<ContentHash, String>,
     told: RuleSet,
@@ -112,6 +125,7 @@ impl Disk {
             mtime,
             ctime: UnixNanos(0),
             file_id: self.writes,
+            beside: Beside::Unasked,
         };
         self.nodes.insert(
             at.clone(),
@@ -121,6 +135,31 @@ impl Disk {
                 stamp,
             },
         );
+    }
+
+    /// What is known of attributes where they are looked at.
+    fn beside(&self) -> Beside {
+        match (self.keeping, self.holds) {
+            (AttributeKeeping::Off, _) => Beside::Unasked,
+            (AttributeKeeping::On, Holds::Attributes) => Beside::Shown,
+            (AttributeKeeping::On, Holds::NoAttributes) => Beside::Unheld,
+        }
+    }
+
+    /// A content as it can be read, or written, here.
+    fn through(&self, content: &Content) -> Content {
+        match self.beside() {
+            Beside::Shown => content.clone(),
+            Beside::Unasked | Beside::Unheld => {
+                content.clone().with_attributes(Attributes::default())
+            }
+        }
+    }
+
+    fn is_as_known(&self, row: &OurRow, node: &Node) -> bool {
+        row.stamp.is_some_and(|stamp| {
+            stamp == node.stamp && (self.beside() != Beside::Shown || stamp.beside == Beside::Shown)
+        })
     }
 
     pub(crate) fn remove(&mut self, at: &RelPath) {
@@ -154,8 +193,10 @@ impl Disk {
     fn request(&mut self, request: DiskRequest, rows: &BTreeMap<RelPath, OurRow>) {
         match request {
             DiskRequest::Heed(rules) => self.heeded = rules,
+            DiskRequest::KeepAttributes(keeping) => self.keeping = keeping,
             DiskRequest::Open(_) => {
                 self.heeded = Rules::default();
+                self.keeping = AttributeKeeping::Off;
                 self.tell_rules();
                 self.events
                     .push_back(DiskEvent::Root(self.fault.map_or(Ok(None), Err)));
@@ -251,7 +292,7 @@ impl Disk {
                 None => {}
                 Some(node)
                     if live
-                        && row.unwrap().stamp == Some(node.stamp)
+                        && self.is_as_known(row.unwrap(), node)
                         && !self.doubt.covers(node.stamp) => {}
                 Some(Node {
                     content,
@@ -259,9 +300,9 @@ impl Disk {
                     stamp,
                 }) => found.push(Found {
                     path: at,
-                    content: content.clone(),
+                    content: self.through(content),
                     mtime: *mtime,
-                    stamp: *stamp,
+                    stamp: stamp.beside(self.beside()),
                 }),
             }
         }
@@ -337,17 +378,17 @@ impl Disk {
             let node = self.nodes.entry(path.clone()).or_insert(node).clone();
             Found {
                 path,
-                content: node.content,
+                content: self.through(&node.content),
                 mtime: node.mtime,
-                stamp: node.stamp,
+                stamp: node.stamp.beside(self.beside()),
             }
         });
         self.nodes.remove(&step.path);
         if step.content == Content::Absent {
             return Outcome::Done { stamp: None, kept };
         }
-        self.put(&step.path, step.content.clone(), step.mtime.0);
-        let stamp = Some(self.nodes[&step.path].stamp);
+        self.put(&step.path, self.through(&step.content), step.mtime.0);
+        let stamp = Some(self.nodes[&step.path].stamp.beside(self.beside()));
         if self.echo == Echo::Heard {
             self.disturb(&step.path);
         }
@@ -448,6 +489,7 @@ impl World {
         std::mem::swap(&mut again.store, &mut self.replicas[at].store);
         std::mem::swap(&mut again.disk.nodes, &mut self.replicas[at].disk.nodes);
         std::mem::swap(&mut again.disk.texts, &mut self.replicas[at].disk.texts);
+        again.disk.holds = self.replicas[at].disk.holds;
         again.disk.writes = self.replicas[at].disk.writes;
         again.disk.lost = std::mem::take(&mut self.replicas[at].disk.lost);
         again.folder = Folder::new(restored(name, &again.store), actor(name));
@@ -742,10 +784,17 @@ impl World {
                 Content::Directory => format!("{path}/"),
                 Content::Symlink { target } => format!("{path} -> {}", target.as_str()),
                 Content::File {
-                    hash, executable, ..
+                    hash,
+                    executable,
+                    attributes,
+                    ..
                 } => {
+                    let noted: String = attributes
+                        .iter()
+                        .map(|(name, value)| format!(" {name}={}", String::from_utf8_lossy(value)))
+                        .collect();
                     format!(
-                        "{path} {} {executable} {}",
+                        "{path} {} {executable} {}{noted}",
                         &hash.to_string()[..6],
                         node.mtime.0
                     )

@@ -11,7 +11,7 @@ use std::os::unix::fs::FileExt;
 use std::path::Path;
 
 use rustix::fs::{self, AtFlags, FileType, Mode, OFlags, Stat, Timespec, Timestamps};
-use towline_core::records::DiskStamp;
+use towline_core::records::{Beside, DiskStamp};
 use towline_wire::entry::UnixNanos;
 
 use super::{Identity, Kind, Listed, Mark};
@@ -405,12 +405,14 @@ fn mark(stat: &Stat) -> Mark {
             mtime,
             ctime: nanos(stat.st_ctime, stat.st_ctime_nsec),
             file_id,
+            beside: Beside::Unasked,
         },
         Kind::Directory => DiskStamp {
             size: 0,
             mtime: UnixNanos(0),
             ctime: UnixNanos(0),
             file_id,
+            beside: Beside::Unasked,
         },
     };
     let identity = Identity {

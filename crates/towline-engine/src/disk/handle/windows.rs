@@ -18,7 +18,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use cap_fs_ext::{DirExt, FollowSymlinks, MetadataExt, OpenOptionsFollowExt};
 use cap_std::ambient_authority;
 use cap_std::fs::{Dir, Metadata, OpenOptions};
-use towline_core::records::DiskStamp;
+use towline_core::records::{Beside, DiskStamp};
 use towline_wire::entry::UnixNanos;
 
 use super::{Identity, Kind, Listed, Mark};
@@ -292,6 +292,7 @@ fn mark(metadata: &Metadata) -> io::Result<Mark> {
         },
         ctime: UnixNanos(0),
         file_id: identity.file_id,
+        beside: Beside::Unasked,
     };
     Ok(Mark {
         kind,

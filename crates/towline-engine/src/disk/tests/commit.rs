@@ -14,6 +14,7 @@ fn a_batch_makes_files_links_and_directories_with_their_marks() {
         size,
         hash,
         executable: _,
+        attributes: _,
     } = file_content("#!")
     else {
         panic!()
@@ -22,6 +23,7 @@ fn a_batch_makes_files_links_and_directories_with_their_marks() {
         size,
         hash,
         executable: true,
+        attributes: Attributes::default(),
     };
     let run = step("d/run", Expected::Nothing, content);
     let staged = Staged::whole(&place.root, FileShape::of(&run).unwrap(), b"#!").unwrap();

@@ -271,6 +271,7 @@ fn a_full_disk_holds_the_step_and_leaves_the_old_file() {
         size: 5,
         hash: small.hash,
         executable: false,
+        attributes: Attributes::default(),
     };
     let stamp = Parents::new(&root).mark(&rel("f")).unwrap().stamp;
     let ready = Ready {

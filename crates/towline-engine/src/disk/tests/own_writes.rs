@@ -129,6 +129,7 @@ fn a_directory_is_forgotten_before_what_lies_in_it() {
         mtime: LONG_AGO,
         ctime: LONG_AGO,
         file_id,
+        beside: towline_core::records::Beside::Unasked,
     };
     let writes = OwnWrites::default();
     writes.add(rel("d/f"), Put::Leaf(stamp(1)));

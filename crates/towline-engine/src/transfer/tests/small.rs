@@ -1,7 +1,7 @@
 //! Many small files.
 
 use towline_core::io::{Expected, Outcome, Step};
-use towline_wire::entry::Content;
+use towline_wire::entry::{Attributes, Content};
 
 use super::super::apply::TransferFault;
 use super::super::chunks::hash_of;
@@ -107,6 +107,7 @@ async fn absent_changed_and_ungranted_look_the_same() {
         size: 100,
         hash: hash_of(b"absent"),
         executable: false,
+        attributes: Attributes::default(),
     };
     let steps = || {
         vec![
@@ -139,6 +140,7 @@ async fn a_source_that_is_not_connected_is_no_source() {
         size: 3,
         hash: hash_of(b"abc"),
         executable: false,
+        attributes: Attributes::default(),
     };
     let mut step = make("a", content, &[super::world::source_id(9)]);
     step.expected = Expected::Nothing;

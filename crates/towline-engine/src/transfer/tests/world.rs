@@ -10,7 +10,7 @@ use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use towline_core::io::{ApplyId, Expected, IndexOf, Outcome, Step};
 use towline_core::records::{DiskStamp, RootPath};
-use towline_wire::entry::{Content, UnixNanos};
+use towline_wire::entry::{Attributes, Content, UnixNanos};
 use towline_wire::ids::{ContentHash, DeviceId, FolderId};
 use towline_wire::rel_path::RelPath;
 
@@ -104,6 +104,7 @@ impl Shelf {
             size: bytes.len() as u64,
             hash,
             executable: false,
+            attributes: Attributes::default(),
         }
     }
 
@@ -117,6 +118,7 @@ impl Shelf {
             size: bytes.len() as u64,
             hash,
             executable: false,
+            attributes: Attributes::default(),
         }
     }
 

@@ -37,6 +37,7 @@ fn file(number: u8) -> Content {
         size: 4 << 20,
         hash: ContentHash::from_bytes([number; 32]),
         executable: false,
+        attributes: Attributes::default(),
     }
 }
 
@@ -45,16 +46,19 @@ fn any_entries() -> impl Strategy<Value = Vec<Entry>> {
     let counter = || prop_oneof![0..3_u64, Just(VERSION_COUNTER_MAX), any::<u64>()];
     let version = prop::collection::btree_map(0..4_u8, 1..=VERSION_COUNTER_MAX, 0..4);
     let author = (0..4_u8, counter()).prop_map(|(name, counter)| dot(name, counter));
+    let value = prop::collection::vec(any::<u8>(), 0..3);
+    let attributes = prop::collection::btree_map("user\\.[ab]", value, 0..3);
     let content = prop_oneof![
         Just(Content::Absent),
         Just(Content::Directory),
-        (any::<u64>(), any::<u8>(), any::<bool>()).prop_map(|(size, hash, executable)| {
-            Content::File {
+        (any::<u64>(), any::<u8>(), any::<bool>(), attributes).prop_map(
+            |(size, hash, executable, attributes)| Content::File {
                 size,
                 hash: ContentHash::from_bytes([hash; 32]),
                 executable,
-            }
-        }),
+                attributes: Attributes::new(attributes.into_iter().collect()).unwrap(),
+            },
+        ),
         "[a-z./ü]{1,9}".prop_map(|target| Content::Symlink {
             target: SymlinkTarget::parse(target).unwrap(),
         }),
@@ -173,6 +177,39 @@ fn a_small_page_cannot_grow_large() {
 }
 
 #[test]
+fn attributes_that_cannot_be_are_refused_and_none_cost_nothing() {
+    let name = |bytes: &[u8]| (bytes.to_vec(), vec![7]);
+    let plain = pack(&[entry("a", &[(1, 1)], dot(1, 1), file(1))]);
+    // The same with attributes: another kind, and the list behind the hash.
+    let noted = |list: &[(Vec<u8>, Vec<u8>)]| {
+        let mut bytes = plain.clone();
+        bytes[1] = Kind::FileBeside as u8;
+        bytes.push(list.len() as u8);
+        for (name, value) in list {
+            for run in [name, value] {
+                bytes.push(run.len() as u8);
+                bytes.extend(run);
+            }
+        }
+        unpack(&bytes)
+    };
+    let said = noted(&[name(b"user.a"), name(b"user.b")]).unwrap();
+    assert_eq!(said[0].content.attributes().unwrap().iter().count(), 2);
+    assert_eq!(noted(&[]), Err(PageError::Lengthy));
+    for list in [
+        vec![name(b"security.selinux")],
+        vec![name(b"user.")],
+        vec![name(b"user.a\0")],
+        vec![name(b"user.\xff")],
+        vec![name(b"user.b"), name(b"user.a")],
+        vec![name(b"user.a"), name(b"user.a")],
+        vec![name(b"user.a"); ATTRIBUTES_MAX + 1],
+    ] {
+        assert_eq!(noted(&list), Err(PageError::Attributes), "{list:?}");
+    }
+}
+
+#[test]
 fn what_is_wrong_with_a_page_is_said() {
     let good = pack(&[entry("ab", &[(1, 5)], dot(1, 4), Content::Absent)]);
     // One entry: kind and history, one actor, its key and life, five writes, the author is one write
@@ -189,7 +226,7 @@ fn what_is_wrong_with_a_page_is_said() {
     let [counter, author, behind, descent] = [4, 3, 2, 1].map(|back| head.len() - back);
     assert_eq!(with(0, 0), PageError::LeftOver);
     assert_eq!(with(0, 2), PageError::CutShort);
-    assert_eq!(with(1, 5), PageError::Reference, "a history not said");
+    assert_eq!(with(1, 7), PageError::Reference, "a history not said");
     assert_eq!(with(3, 1), PageError::Reference, "an actor not said");
     assert_eq!(with(counter, 0), PageError::History);
     assert_eq!(with(author, 2), PageError::Reference, "beyond the vector");

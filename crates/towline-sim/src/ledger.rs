@@ -259,6 +259,20 @@ impl Ledger {
             .filter(|birth| birth.consumed_by.is_empty() && !self.is_overtaken(birth))
     }
 
+    /// Whether nobody has taken this away from a path; where it was not born there, from nowhere.
+    pub(crate) fn lives(&self, content: &Content, path: &RelPath) -> bool {
+        let Some(key) = Key::of(content) else {
+            return false;
+        };
+        let of_key = self.by_key.get(&key).into_iter().flatten();
+        let is_here = |birth: &&Birth| birth.path == *path;
+        let here = of_key
+            .filter_map(|at| self.births.get(*at))
+            .any(|birth| is_here(&birth));
+        let mut living = self.living().filter(|birth| birth.key == key);
+        living.any(|birth| !here || is_here(&birth))
+    }
+
     /// Whether a person ever wrote at this path.
     pub(crate) fn has_births_at(&self, path: &RelPath) -> bool {
         self.births.iter().any(|birth| birth.path == *path)

@@ -231,11 +231,11 @@ fn nothing_lost(world: &World) -> Option<Broken> {
     None
 }
 
-/// What is there was written by somebody.
+/// What is there was written by somebody, or is all that a power cut has left of it.
 fn nothing_invented(world: &World) -> Option<Broken> {
     let all = world.seats.iter().flat_map(|seat| seat.tree.iter());
     all.map(|(path, node)| (path, node.kind.content()))
-        .find(|(_, content)| !world.ledger.was_born(content))
+        .find(|(_, content)| !world.ledger.was_born(content) && !world.is_all_that_is_left(content))
         .map(|(path, content)| (Rule::NoPhantom, format!("{path} holds {content:?}")))
 }
 

@@ -204,6 +204,7 @@ impl World {
         let copy = self.seat(seat).backup.as_ref().and_then(Shelf::copy);
         if let Some(copy) = copy {
             self.has_forgotten = true;
+            self.forget_goings();
             self.replace_shelf(seat, copy);
         }
     }

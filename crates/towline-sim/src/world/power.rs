@@ -14,7 +14,7 @@ use towline_wire::ids::FolderId;
 use towline_wire::rel_path::RelPath;
 
 use super::fault::Fault;
-use super::{Event, World};
+use super::{Event, Seat, World};
 use crate::dice::Dice;
 use crate::mutation::Mutation;
 use crate::tree::{Kind, Node, Presence};
@@ -33,6 +33,16 @@ pub(crate) struct Spoiled {
     pub(crate) lies: Content,
     /// What lay there.
     pub(crate) lay: Content,
+    going: Going,
+}
+
+/// Whether all know it when a person takes away what lay there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Going {
+    Told,
+    /// A store was set back since, perhaps to before it knew of the file. Who then takes it away unseen
+    /// deletes nothing that anybody would know of, and what is left of it may be told.
+    MayBeUnknown,
 }
 
 /// Beside the seed of a world, the seed of its power cuts.
@@ -167,7 +177,8 @@ impl World {
         if is_edit && let Some(node) = place.tree.get(&path).cloned() {
             place.tree.rewrite(&path, node.kind, node.mtime);
         }
-        place.spoiled.insert(path, Spoiled { lies, lay });
+        let going = Going::Told;
+        place.spoiled.insert(path, Spoiled { lies, lay, going });
     }
 
     /// Whether what lies at a path is what a power cut has left there.
@@ -187,6 +198,30 @@ impl World {
         (0..self.seats.len()).any(|seat| {
             let mut paths = self.seat(seat).spoiled.keys();
             paths.any(|path| self.is_spoiled(seat, path))
+        })
+    }
+
+    /// A store is set back: it may not know any more of what lay where a power cut has left something.
+    pub(super) fn forget_goings(&mut self) {
+        for seat in &mut self.seats {
+            let Seat { spoiled, tree, .. } = seat;
+            for (path, spoiled) in spoiled {
+                let node = tree.get(path);
+                if node.is_some_and(|node| spoiled.lies.same_bytes(&node.kind.content())) {
+                    spoiled.going = Going::MayBeUnknown;
+                }
+            }
+        }
+    }
+
+    /// Whether this is what a power cut has left of something that a person has taken away without any
+    /// record of it: then it is all that there is, and it is told.
+    pub(crate) fn is_all_that_is_left(&self, content: &Content) -> bool {
+        let mut spoiled = self.seats.iter().flat_map(|seat| &seat.spoiled);
+        spoiled.any(|(path, spoiled)| {
+            spoiled.going == Going::MayBeUnknown
+                && spoiled.lies.same_bytes(content)
+                && !self.ledger.lives(&spoiled.lay, path)
         })
     }
 

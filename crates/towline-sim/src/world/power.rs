@@ -3,7 +3,8 @@
 //! Files of which a peer has the bytes come back zeroed or shorter, with marks that say that nobody has
 //! written since. The store is whole: it syncs. Two devices never lose the same bytes at the same path:
 //! what a step has written is synced, so only who wrote them can, and two that do would each wait for
-//! what the other has told. How many cuts come is drawn beside everything else, so worlds without one
+//! what the other has told. So they would where the other one only receives, and people have taken the
+//! file away there. How many cuts come is drawn beside everything else, so worlds without one
 //! are as they would be if there were none.
 
 use std::time::Duration;
@@ -114,6 +115,7 @@ impl World {
             .filter(|edge| edge.is_shared())
             .flat_map(|edge| edge.both_ways())
             .filter_map(|(one, other)| (one == seat).then_some(other))
+            .filter(|peer| !self.keeps_to_itself(*peer))
             .collect();
         let theirs: Vec<_> = peers
             .into_iter()

@@ -395,7 +395,11 @@ impl World {
             let tree = &self.seat(other).tree;
             let leaked = tree
                 .iter()
-                .find(|(_, node)| !self.ledger.was_born(&node.kind.content()))
+                .map(|(path, node)| (path, node.kind.content()))
+                .filter(|(path, content)| !self.has_left(other, content, path))
+                .find(|(_, content)| {
+                    !self.ledger.was_born(content) && !self.is_all_that_is_left(content)
+                })
                 .map(|(path, _)| path.clone());
             if let Some(path) = leaked {
                 let what = format!("{other} has what only {receiver} was to have, at {path}");

@@ -60,6 +60,8 @@ pub(crate) struct Ledger {
     /// From where to where people have moved files, and who has moved what there.
     moves: BTreeMap<RelPath, BTreeSet<RelPath>>,
     moved: BTreeMap<(Key, RelPath), BTreeSet<usize>>,
+    /// Where somebody has written of whom nobody else hears.
+    written_alone: BTreeSet<RelPath>,
 }
 
 impl Key {
@@ -273,9 +275,15 @@ impl Ledger {
         living.any(|birth| !here || is_here(&birth))
     }
 
+    /// Somebody wrote at a path where the folder only receives: it is no birth, and takes the name there.
+    pub(crate) fn written_alone(&mut self, path: &RelPath) {
+        self.written_alone.insert(path.clone());
+    }
+
     /// Whether a person ever wrote at this path.
-    pub(crate) fn has_births_at(&self, path: &RelPath) -> bool {
-        self.births.iter().any(|birth| birth.path == *path)
+    pub(crate) fn was_written_at(&self, path: &RelPath) -> bool {
+        let mut births = self.births.iter();
+        births.any(|birth| birth.path == *path) || self.written_alone.contains(path)
     }
 
     pub(crate) fn was_born(&self, content: &Content) -> bool {

@@ -270,7 +270,7 @@ fn conflicts_stay(world: &World) -> Option<Broken> {
             // Two who wrote the same bytes lose twice: a copy bears its author's name.
             let author = rest.split_once('-').map_or(rest, |(author, _)| author);
             // Where a person wrote to a copy, the next one finds its name taken.
-            let Some(key) = Key::of(&content).filter(|_| !world.ledger.has_births_at(path)) else {
+            let Some(key) = Key::of(&content).filter(|_| !world.ledger.was_written_at(path)) else {
                 continue;
             };
             let copy = (path.parent(), format!("{original}{MARK}{author}"), key);

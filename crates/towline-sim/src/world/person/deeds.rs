@@ -71,7 +71,7 @@ impl World {
         let is_write = gone.len() == before;
         self.consumed(seat, gone);
         if self.keeps_to_itself(seat) {
-            return;
+            return self.ledger.written_alone(path);
         }
         if is_write {
             self.ledger.born(content, path, seat);

@@ -183,13 +183,18 @@ impl Ledger {
         of_key.filter_map(|at| self.births.get(*at)).any(|former| {
             let mut others = former.consumed_by.difference(movers);
             self.leads(&former.path, &birth.path)
-                && others.any(|seat| self.was_rewritten(former, *seat))
+                && others.any(|seat| self.was_rewritten(former, birth, *seat))
         })
     }
 
-    fn was_rewritten(&self, former: &Birth, seat: usize) -> bool {
+    /// Whether a person wrote a file where these bytes were born, or on their way from there to where they
+    /// were moved.
+    fn was_rewritten(&self, former: &Birth, moved: &Birth, seat: usize) -> bool {
+        let mut names = self.places_after(&former.path);
+        names.retain(|name| self.leads(name, &moved.path));
+        names.insert(&former.path);
         self.births.iter().any(|other| {
-            other.path == former.path
+            names.contains(&other.path)
                 && other.key != former.key
                 && other.by.contains(&seat)
                 && matches!(other.key, Key::File(_))

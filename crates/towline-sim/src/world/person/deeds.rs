@@ -63,17 +63,22 @@ impl World {
         content: &Content,
         path: &RelPath,
     ) {
-        let before = gone.len();
+        let many = gone.len();
         let is_spoiled = self.has_left(seat, content, path);
         gone.retain(|(old, node)| {
             old != path || is_spoiled || !node.kind.content().same_bytes(content)
         });
-        let is_write = gone.len() == before;
+        let is_write = gone.len() == many;
+        let mut there = gone.iter().filter(|(old, _)| old == path);
+        let before = there.next().map(|(_, node)| node.kind.content());
         self.consumed(seat, gone);
         if self.keeps_to_itself(seat) {
             return self.ledger.written_alone(path);
         }
         if is_write {
+            if let (Some(before), Content::File { .. }) = (before, content) {
+                self.ledger.edited(&before, path, seat);
+            }
             self.ledger.born(content, path, seat);
             if is_spoiled {
                 // The same bytes as the cut has left there: they still count as what it left.

@@ -13,12 +13,12 @@ use super::{CONTENT_MARK, DEPTH_MAX, Time};
 use crate::tree::{Gone, Kind, Node, Presence};
 
 impl World {
-    pub(super) fn can_touch(&self, seat: usize, path: &RelPath) -> bool {
+    pub(in super::super) fn can_touch(&self, seat: usize, path: &RelPath) -> bool {
         let tree = &self.seat(seat).tree;
         tree.presence == Presence::There && tree.has_parent(path) && !tree.holds_locked(path)
     }
 
-    pub(super) fn spelled(&self, seat: usize, path: &RelPath) -> RelPath {
+    pub(in super::super) fn spelled(&self, seat: usize, path: &RelPath) -> RelPath {
         self.seat(seat).tree.spelled(path)
     }
 
@@ -196,7 +196,7 @@ impl World {
         }
     }
 
-    pub(super) fn delete(&mut self, seat: usize, path: &RelPath) {
+    pub(in super::super) fn delete(&mut self, seat: usize, path: &RelPath) {
         if !self.can_touch(seat, path) {
             return;
         }
@@ -288,7 +288,7 @@ impl World {
         }
     }
 
-    pub(super) fn touch(&mut self, seat: usize, path: &RelPath) {
+    pub(in super::super) fn touch(&mut self, seat: usize, path: &RelPath) {
         if self.is_spoiled(seat, path) {
             return;
         }

@@ -114,7 +114,7 @@ impl Ledger {
         });
     }
 
-    /// A person took this away from this path. Bytes at a path where they were never born are a
+    /// A person took this away from this path, where it was born or to where it has followed. Bytes at a path where they were never born are a
     /// conflict copy or a directory's move that crossed with theirs: then it may have been the last
     /// of them, and all births of these bytes count as consumed.
     pub(crate) fn consumed(&mut self, content: &Content, path: &RelPath, seat: usize) {
@@ -122,18 +122,25 @@ impl Ledger {
         let Some(of_key) = self.by_key.get(&key) else {
             return;
         };
-        let here = of_key.iter().any(|at| {
-            self.births
-                .get(*at)
-                .is_some_and(|birth| birth.path == *path)
-        });
+        let lies_at = |at: &&usize, is_it: &dyn Fn(&RelPath) -> bool| {
+            let birth = self.births.get(**at);
+            birth.is_some_and(|birth| is_it(&birth.path))
+        };
+        let here = of_key.iter().any(|at| lies_at(&at, &|born| born == path));
+        // What was written under a former name may have followed here.
+        let may_be_it = |born: &RelPath| {
+            born == path || self.leads(born, path) || (!here && key != Key::Directory)
+        };
+        let all: Vec<usize> = of_key
+            .iter()
+            .filter(|at| lies_at(at, &may_be_it))
+            .copied()
+            .collect();
         let mut newly = Vec::new();
-        for at in of_key {
-            if let Some(birth) = self.births.get_mut(*at)
-                && (birth.path == *path || (!here && key != Key::Directory))
-            {
+        for at in all {
+            if let Some(birth) = self.births.get_mut(at) {
                 if birth.consumed_by.insert(seat) {
-                    newly.push(*at);
+                    newly.push(at);
                 }
                 if birth.path == *path {
                     birth.end = match birth.end {
@@ -285,15 +292,15 @@ impl Ledger {
         }
     }
 
-    /// Whether a person took this away from here for good. What somebody changed beside its bytes under a
-    /// name that they had before may have followed here, and stays then.
+    /// Whether a person took this away from here for good. What somebody wrote, or changed beside its bytes,
+    /// under a name from which a file was moved here may have followed, and stays then.
     pub(crate) fn is_gone(&self, content: &Content, path: &RelPath) -> bool {
         let Some(key) = Key::of(content) else {
             return false;
         };
         let of_key = self.by_key.get(&key).into_iter().flatten();
         let births = of_key.filter_map(|at| self.births.get(*at));
-        let mut followed = births.clone().filter(|birth| birth.end == End::Doubtful);
+        let mut followed = births.clone().filter(|birth| birth.end != End::Gone);
         let may_follow = followed.any(|birth| self.leads(&birth.path, path));
         let mut gone = births.filter(|birth| birth.path == *path && birth.end == End::Gone);
         !may_follow && gone.any(|birth| !self.may_be_in_a_circle(birth))

@@ -114,9 +114,9 @@ impl Ledger {
         });
     }
 
-    /// A person took this away from this path, where it was born or to where it has followed. Bytes at a path where they were never born are a
-    /// conflict copy or a directory's move that crossed with theirs: then it may have been the last
-    /// of them, and all births of these bytes count as consumed.
+    /// A person took this away from this path, where it was born or to where it has followed. Bytes at a path
+    /// where they were never born are a conflict copy or a directory's move that crossed with theirs: then it
+    /// may have been the last of them, and all births of these bytes count as consumed.
     pub(crate) fn consumed(&mut self, content: &Content, path: &RelPath, seat: usize) {
         let Some(key) = Key::of(content) else { return };
         let Some(of_key) = self.by_key.get(&key) else {

@@ -145,13 +145,18 @@ impl World {
         self.dice.pick(&meetings).copied()
     }
 
-    /// A file that all who meet have, and a name that is free on all. A conflict copy is none: others rely on
-    /// its name.
+    /// A file that all who meet have, and a name that is free on all. A conflict copy is none, others rely on
+    /// its name; nor is a file that keeps a twin of its name from some disk.
     fn choose_move(&mut self, meeting: Meeting) -> Option<(RelPath, RelPath)> {
         let others = std::iter::once(meeting.writer).chain(meeting.between);
         let is_everywhere = |path: &RelPath| {
             let mut others = others.clone();
             others.all(|seat| self.seat(seat).tree.get(path).is_some())
+        };
+        let has_twin = |path: &RelPath| {
+            let name = path.as_str().to_lowercase();
+            let mut all = self.seats.iter().flat_map(|seat| seat.tree.iter());
+            all.any(|(other, _)| other != path && other.as_str().to_lowercase() == name)
         };
         let files: Vec<RelPath> = self
             .seat(meeting.mover)
@@ -160,6 +165,7 @@ impl World {
             .filter(|(path, node)| !node.is_directory() && !path.is_in_inbox())
             .filter(|(_, node)| matches!(node.kind.content(), Content::File { .. }))
             .filter(|(path, _)| is_everywhere(path) && !oracle::is_copy(path))
+            .filter(|(path, _)| !has_twin(path))
             .map(|(path, _)| path.clone())
             .collect();
         let from = self.dice.pick(&files)?.clone();

@@ -98,7 +98,8 @@ pub(crate) fn follow(
     };
     let followed_before = moved.departure.followed;
     let is_free = is_free(moved, place, us);
-    if is_on_disk(Some(ours), &becomes, keeping) && (is_free || followed_before > 0) {
+    let has_followed = followed_before > 0 && stays(place, us);
+    if is_on_disk(Some(ours), &becomes, keeping) && (is_free || has_followed) {
         let tombstone = written(&need.path, version, Content::Absent, us);
         return Some(given_up(need, &edit, tombstone));
     }
@@ -126,6 +127,17 @@ fn is_free(moved: &Moved, place: &Place, us: Actor) -> bool {
     lies.author.actor.device == us.device
         && lies.descent.count() == u64::from(moved.departure.followed)
         && place.theirs.iter().all(|(_, theirs)| is_known(theirs))
+}
+
+/// Whether what followed before stays where it lies: no peer has had it go from there, or written over it.
+/// A file that a peer has moved on keeps its number here and is the peer's, whose people may do either next.
+fn stays(place: &Place, us: Actor) -> bool {
+    let lies = &place.ours.entry;
+    let takes_it = |theirs: &Entry| {
+        theirs.version.knows(lies.author) && !theirs.content.same_bytes(&lies.content)
+    };
+    lies.author.actor.device == us.device
+        && !place.theirs.iter().any(|(_, theirs)| takes_it(theirs))
 }
 
 /// The one edit that peers have of what went, with all that is known of it; `None` where it is none, or

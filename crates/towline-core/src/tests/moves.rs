@@ -468,3 +468,31 @@ fn a_file_that_two_move_round_while_a_third_writes_to_it_comes_to_rest() {
         assert!(is_somewhere(&world, "edit"), "{:?}", world.tree(0));
     });
 }
+
+#[test]
+fn what_a_peer_has_moved_on_is_no_reason_to_give_up_a_name() {
+    let mut met = 0;
+    for seed in 0..60 {
+        let mut world = apart(2, seed, &["x"]);
+        world.rename(0, "x", "y");
+        world.write(1, "x", file("edit"), 5);
+        world.settle();
+        world.link(0, 1);
+        let lies = |world: &World, at: usize, name: &str| {
+            let node = world.replicas[at].disk.nodes.get(&path(name));
+            node.is_some_and(|node| node.content == file("edit"))
+        };
+        while !lies(&world, 1, "y") && world.step() {}
+        if !lies(&world, 1, "x") || !lies(&world, 1, "y") {
+            continue;
+        }
+        met += 1;
+        // The edit lies under both names, and is about to go from the former one.
+        world.unlink(0, 1);
+        world.rename(1, "x", "k");
+        world.rename(1, "y", "x");
+        together(&mut world);
+        expect(&world, &["edit"], &[("k", "edit"), ("x", "edit")]);
+    }
+    assert!(met > 10, "{met}");
+}

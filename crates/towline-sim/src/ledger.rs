@@ -248,16 +248,18 @@ impl Ledger {
         }
     }
 
-    /// Whether a person took this away from here for good.
+    /// Whether a person took this away from here for good. What somebody changed beside its bytes under a
+    /// name that they had before may have followed here, and stays then.
     pub(crate) fn is_gone(&self, content: &Content, path: &RelPath) -> bool {
         let Some(key) = Key::of(content) else {
             return false;
         };
-        self.by_key.get(&key).into_iter().flatten().any(|at| {
-            self.births
-                .get(*at)
-                .is_some_and(|birth| birth.path == *path && birth.end == End::Gone)
-        })
+        let of_key = self.by_key.get(&key).into_iter().flatten();
+        let births = of_key.filter_map(|at| self.births.get(*at));
+        let mut followed = births.clone().filter(|birth| birth.end == End::Doubtful);
+        let may_follow = followed.any(|birth| self.leads(&birth.path, path));
+        let mut gone = births.filter(|birth| birth.path == *path && birth.end == End::Gone);
+        !may_follow && gone.next().is_some()
     }
 
     pub(crate) fn living(&self) -> impl Iterator<Item = &Birth> {

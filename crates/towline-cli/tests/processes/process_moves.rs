@@ -10,7 +10,7 @@ use crate::support::{Device, Server, World};
 fn an_edit_under_the_old_name_follows_to_the_new_one() {
     let world = World::new("moves");
     let server = Server::start(&world);
-    let ada = Device::start_new(&world, "ada", &server);
+    let mut ada = Device::start_new(&world, "ada", &server);
     let mut ben = Device::start_new(&world, "ben", &server);
     ada.pair(&ben);
     let (here, there) = (world.directory("here"), world.directory("there"));
@@ -21,10 +21,14 @@ fn an_edit_under_the_old_name_follows_to_the_new_one() {
     settle((&ada, &here), (&ben, &there));
 
     ben.stop();
+    ada.stop();
     fs::rename(here.join("draft"), here.join("final")).expect("renamed");
     fs::rename(here.join("letters"), here.join("post")).expect("renamed");
     fs::write(there.join("draft"), "edited by ben").expect("written");
     fs::write(there.join("letters/one"), "a letter, edited by ben").expect("written");
+    // What was renamed is known before the edits are heard of.
+    ada.start();
+    ada.wait("a look at everything", is_in_sync);
     ben.start();
     ada.wait_connected(&ben);
     for device in [&ada, &ben] {

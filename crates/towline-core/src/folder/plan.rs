@@ -718,7 +718,13 @@ pub fn ground(
                 grounded.push(one);
                 continue;
             }
-            let waits = |parent| pending(parent) || changing.contains(parent);
+            // What the disk has lost there comes back first, and is kept: a write of ours on top of its
+            // history would tell whoever has the bytes that they were replaced.
+            let is_spoiled = |parent: &RelPath| {
+                let row = rows.get(parent);
+                row.is_some_and(|row| row.reach == Reach::Spoiled)
+            };
+            let waits = |parent| pending(parent) || changing.contains(parent) || is_spoiled(parent);
             if missing.iter().any(waits) || (!missing.is_empty() && sight == Sight::Partial) {
                 one.action = Action::Wait(Wait::Parent);
                 grounded.push(one);

@@ -172,6 +172,31 @@ fn an_older_version_takes_the_place_of_a_lost_one_that_nobody_has() {
 }
 
 #[test]
+fn a_directory_in_the_place_of_what_was_lost_replaces_nothing_elsewhere() {
+    for_seeds(|seed| {
+        let mut world = World::new(3, seed);
+        world.write(0, "c", file("first"), 1);
+        world.settle();
+        world.unlink(0, 2);
+        world.unlink(1, 2);
+        world.write(0, "c", file("second"), 2);
+        world.delete(2, "c");
+        world.write(2, "c/inner", file("inner"), 3);
+        world.settle();
+        world.unlink(0, 1);
+        world.lose_power(0, "c", file("\0\0\0"));
+        world.restart(0);
+        world.link(0, 2);
+        world.settle();
+        world.link(0, 1);
+        world.settle();
+        world.assert_agreed();
+        assert_eq!(lies(&world, 1, "c/inner"), Some(file("inner")));
+        assert_eq!(world.conflict_copies(1), 1, "what 0 had lost is kept");
+    });
+}
+
+#[test]
 fn a_newer_version_comes_in_the_place_of_a_lost_one() {
     for_seeds(|seed| {
         let mut world = two(seed);

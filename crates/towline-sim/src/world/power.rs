@@ -3,10 +3,12 @@
 //! Files of which a peer has the bytes come back zeroed or shorter, with marks that say that nobody has
 //! written since. The store is whole: it syncs. Two devices never lose the same bytes at the same path:
 //! what a step has written is synced, so only who wrote them can, and two that do would each wait for
-//! what the other has told. So they would where the other one only receives, and people have taken the
-//! file away there. How many cuts come is drawn beside everything else, so worlds without one
+//! what the other has told. So they would where one that only receives has told of a file, and people
+//! have taken it away there, or where a twin of its name has come into its place on a disk that sees no
+//! case. How many cuts come is drawn beside everything else, so worlds without one
 //! are as they would be if there were none.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use towline_core::records::{Doubt, OurRow, Reach, StoreOp};
@@ -17,6 +19,7 @@ use towline_wire::rel_path::RelPath;
 use super::fault::Fault;
 use super::{Event, Seat, World};
 use crate::dice::Dice;
+use crate::faults::Names;
 use crate::mutation::Mutation;
 use crate::tree::{Kind, Node, Presence};
 
@@ -87,7 +90,10 @@ impl World {
         if self.seat(seat).tree.presence != Presence::There {
             return;
         }
-        let mut known = self.known_elsewhere(seat, folder);
+        let mut known = match self.seat(seat).tree.disk().names {
+            Names::Exact => self.known_elsewhere(seat, folder),
+            Names::CaseBlind => Vec::new(),
+        };
         for _ in 0..TAKEN_MAX {
             if known.is_empty() || self.power.dice.chance(20) {
                 break;
@@ -106,7 +112,8 @@ impl World {
         }
     }
 
-    /// Files of which the store knows what lies on the disk, and a peer has the same.
+    /// Files of which the store knows what lies on the disk, and a peer has the same, but nobody who only
+    /// receives.
     fn known_elsewhere(&mut self, seat: usize, folder: FolderId) -> Vec<RelPath> {
         let mut known = self.known(seat, folder);
         let peers: Vec<usize> = self
@@ -115,15 +122,20 @@ impl World {
             .filter(|edge| edge.is_shared())
             .flat_map(|edge| edge.both_ways())
             .filter_map(|(one, other)| (one == seat).then_some(other))
-            .filter(|peer| !self.keeps_to_itself(*peer))
             .collect();
-        let theirs: Vec<_> = peers
-            .into_iter()
-            .map(|peer| self.known(peer, folder))
-            .collect();
+        let (mut theirs, mut received) = (Vec::new(), BTreeSet::new());
+        for peer in peers {
+            let rows = self.known(peer, folder);
+            if self.keeps_to_itself(peer) {
+                received.extend(rows.into_iter().map(|row| row.entry.path));
+            } else {
+                theirs.extend(rows);
+            }
+        }
         known.retain(|row| {
-            let mut rows = theirs.iter().flatten();
-            rows.any(|other| other.entry == row.entry) && !self.is_lost_elsewhere(seat, row)
+            theirs.iter().any(|other| other.entry == row.entry)
+                && !received.contains(&row.entry.path)
+                && !self.is_lost_elsewhere(seat, row)
         });
         known.into_iter().map(|row| row.entry.path).collect()
     }

@@ -59,7 +59,8 @@ impl HostName {
         }
         let allowed =
             |letter: char| letter.is_ascii_alphanumeric() || matches!(letter, '.' | '-' | '_');
-        (!host.is_empty() && host.len() <= 253 && host.chars().all(allowed)).then_some(Self(host))
+        let has_labels = host.split('.').all(|label| !label.is_empty());
+        (has_labels && host.len() <= 253 && host.chars().all(allowed)).then_some(Self(host))
     }
 
     /// The host that dialling this URL names; `None` for what is no URL with a host.

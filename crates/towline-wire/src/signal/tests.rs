@@ -276,7 +276,17 @@ fn hosts_have_one_spelling() {
     assert_eq!(dialled("wss://Signal.Example:8443/ws"), "signal.example");
     assert_eq!(dialled("ws://[0::1]:80/ws"), "::1");
     assert_eq!(HostName::of_url("signal.example"), None);
-    for wrong in ["", ".", "a b", "a:80", "a/b", &"x".repeat(254)] {
+    for wrong in [
+        "",
+        ".",
+        "a..",
+        "a..b",
+        ".a",
+        "a b",
+        "a:80",
+        "a/b",
+        &"x".repeat(254),
+    ] {
         assert_eq!(HostName::parse(wrong), None, "{wrong}");
     }
 }

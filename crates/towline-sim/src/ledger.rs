@@ -7,6 +7,8 @@
 //! Who moves a file writes nothing new. So bytes that a person moved count as taken away, too, when somebody
 //! else takes them away under a name that they had before and writes a file there themselves: that is an edit,
 //! and it follows to where they lie now. What was born at a name from which somebody moved a file may lie there.
+//! Bytes that a person moved from one name to another may so come back to the first one, where somebody else
+//! had moved a file the other way: who then takes them away takes them from both.
 //!
 //! Who takes something away and brings the same back to the same place, perhaps while nobody looks,
 //! takes back only what they did themselves: another person's delete in between stands.
@@ -57,8 +59,8 @@ pub(crate) struct Ledger {
     /// What a seat's person took away from where nobody had written it, and what counts as consumed
     /// by that.
     taken: BTreeMap<(Key, RelPath, usize), Vec<usize>>,
-    /// From where to where people have moved files, and who has moved what there.
-    moves: BTreeMap<RelPath, BTreeSet<RelPath>>,
+    /// From where to where people have moved files and who did, and who has moved what there.
+    moves: BTreeMap<RelPath, BTreeMap<RelPath, BTreeSet<usize>>>,
     moved: BTreeMap<(Key, RelPath), BTreeSet<usize>>,
     /// Where somebody has written of whom nobody else hears.
     written_alone: BTreeSet<RelPath>,
@@ -124,10 +126,13 @@ impl Ledger {
                 .get(*at)
                 .is_some_and(|birth| birth.path == *path)
         });
+        let returned = self.returned(&key, path);
         let mut newly = Vec::new();
         for at in of_key {
             if let Some(birth) = self.births.get_mut(*at)
-                && (birth.path == *path || (!here && key != Key::Directory))
+                && (birth.path == *path
+                    || returned.contains(&birth.path)
+                    || (!here && key != Key::Directory))
             {
                 if birth.consumed_by.insert(seat) {
                     newly.push(*at);
@@ -151,7 +156,7 @@ impl Ledger {
             return;
         };
         let places = self.moves.entry(from.clone()).or_default();
-        places.insert(to.clone());
+        places.entry(to.clone()).or_default().insert(seat);
         let movers = self.moved.entry((key, to.clone())).or_default();
         movers.insert(seat);
     }
@@ -159,13 +164,36 @@ impl Ledger {
     /// Everywhere to where a file may have been moved that lay at a path.
     fn places_after(&self, path: &RelPath) -> BTreeSet<&RelPath> {
         let mut places = BTreeSet::new();
-        let mut next: Vec<&RelPath> = self.moves.get(path).into_iter().flatten().collect();
+        let after = |path| self.moves.get(path).into_iter().flat_map(BTreeMap::keys);
+        let mut next: Vec<&RelPath> = after(path).collect();
         while let Some(place) = next.pop() {
             if places.insert(place) {
-                next.extend(self.moves.get(place).into_iter().flatten());
+                next.extend(after(place));
             }
         }
         places
+    }
+
+    /// Where bytes that lie at a path may have been born, though they were born here, too: whose person took
+    /// them from here has moved them there, over what somebody else had moved from there to here.
+    fn returned(&self, key: &Key, path: &RelPath) -> BTreeSet<RelPath> {
+        let of_key = self.by_key.get(key).into_iter().flatten();
+        let births = of_key.filter_map(|at| self.births.get(*at));
+        let here = births.clone().find(|birth| birth.path == *path);
+        let Some(takers) = here.map(|birth| &birth.consumed_by) else {
+            return BTreeSet::new();
+        };
+        let went = self.moves.get(path);
+        let came_back = |birth: &&Birth| {
+            let movers = went.and_then(|went| went.get(&birth.path))?;
+            let others = self.moves.get(&birth.path)?.get(path)?;
+            let is_other = others.difference(movers).next().is_some();
+            Some(is_other && !takers.is_disjoint(movers))
+        };
+        births
+            .filter(|birth| birth.path != *path && came_back(birth) == Some(true))
+            .map(|birth| birth.path.clone())
+            .collect()
     }
 
     /// Whether what was born at a path may lie at another one because a file was moved from here to there.
@@ -297,3 +325,6 @@ impl Ledger {
         Key::of(content).is_none_or(|key| self.by_key.contains_key(&key))
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -36,6 +36,8 @@ pub(crate) struct Birth {
     by: BTreeSet<usize>,
     /// The seats whose people have taken it away.
     consumed_by: BTreeSet<usize>,
+    /// The seats whose people, looking at it, have written another file over it where it was born.
+    edited_by: BTreeSet<usize>,
     end: End,
 }
 
@@ -109,6 +111,7 @@ impl Ledger {
             path,
             by: BTreeSet::from([seat]),
             consumed_by,
+            edited_by: BTreeSet::new(),
             end: End::Open,
         });
     }
@@ -147,6 +150,20 @@ impl Ledger {
         }
         if !here {
             self.taken.insert((key, path.clone(), seat), newly);
+        }
+    }
+
+    /// A person wrote a file over another one.
+    pub(crate) fn edited(&mut self, before: &Content, path: &RelPath, seat: usize) {
+        let Some(key @ Key::File(_)) = Key::of(before) else {
+            return;
+        };
+        for at in self.by_key.get(&key).into_iter().flatten() {
+            if let Some(birth) = self.births.get_mut(*at)
+                && birth.path == *path
+            {
+                birth.edited_by.insert(seat);
+            }
         }
     }
 
@@ -201,32 +218,52 @@ impl Ledger {
         self.places_after(from).contains(to)
     }
 
-    /// Whether these moved bytes were replaced by somebody who had not moved them under a name that they had
-    /// before.
+    /// Whether these moved bytes were replaced under a name that they had before: by somebody who wrote over
+    /// them there, or who took them away and wrote a file there. Who moved them takes them away, too.
     fn is_overtaken(&self, birth: &Birth) -> bool {
-        let Some(movers) = self.moved.get(&(birth.key.clone(), birth.path.clone())) else {
-            return false;
-        };
-        let of_key = self.by_key.get(&birth.key).into_iter().flatten();
-        of_key.filter_map(|at| self.births.get(*at)).any(|former| {
+        self.formers(birth).any(|(former, movers)| {
             let mut others = former.consumed_by.difference(movers);
-            self.leads(&former.path, &birth.path)
-                && others.any(|seat| self.was_rewritten(former, birth, *seat))
+            !former.edited_by.is_empty()
+                || others.any(|seat| self.writers_on_the_way(former, birth).contains(seat))
         })
     }
 
-    /// Whether a person wrote a file where these bytes were born, or on their way from there to where they
-    /// were moved.
-    fn was_rewritten(&self, former: &Birth, moved: &Birth, seat: usize) -> bool {
+    /// Whether somebody who had not moved these bytes wrote a file under a name that they had before. A device
+    /// that has not noted that it took them away there takes that for an edit of them.
+    pub(crate) fn may_seem_overtaken(&self, birth: &Birth) -> bool {
+        self.formers(birth).any(|(former, movers)| {
+            let writers = self.writers_on_the_way(former, birth);
+            writers.difference(movers).next().is_some()
+        })
+    }
+
+    /// The same bytes at names from which they were moved to where these lie, and who has moved them here.
+    fn formers<'a>(
+        &'a self,
+        birth: &'a Birth,
+    ) -> impl Iterator<Item = (&'a Birth, &'a BTreeSet<usize>)> {
+        let movers = self.moved.get(&(birth.key.clone(), birth.path.clone()));
+        movers.into_iter().flat_map(move |movers| {
+            let of_key = self.by_key.get(&birth.key).into_iter().flatten();
+            of_key
+                .filter_map(|at| self.births.get(*at))
+                .filter(|former| self.leads(&former.path, &birth.path))
+                .map(move |former| (former, movers))
+        })
+    }
+
+    /// Who wrote a file where these bytes were born, or on their way from there to where they were moved.
+    fn writers_on_the_way(&self, former: &Birth, moved: &Birth) -> BTreeSet<usize> {
         let mut names = self.places_after(&former.path);
         names.retain(|name| self.leads(name, &moved.path));
         names.insert(&former.path);
-        self.births.iter().any(|other| {
-            names.contains(&other.path)
-                && other.key != former.key
-                && other.by.contains(&seat)
-                && matches!(other.key, Key::File(_))
-        })
+        let is_file = |other: &&Birth| matches!(other.key, Key::File(_));
+        self.births
+            .iter()
+            .filter(|other| names.contains(&other.path) && other.key != former.key)
+            .filter(is_file)
+            .flat_map(|other| other.by.iter().copied())
+            .collect()
     }
 
     /// A person took away what a power cut had left of this: it may be gone now, or come back.
@@ -287,7 +324,17 @@ impl Ledger {
         let mut followed = births.clone().filter(|birth| birth.end == End::Doubtful);
         let may_follow = followed.any(|birth| self.leads(&birth.path, path));
         let mut gone = births.filter(|birth| birth.path == *path && birth.end == End::Gone);
-        !may_follow && gone.next().is_some()
+        !may_follow && gone.any(|birth| !self.may_be_in_a_circle(birth))
+    }
+
+    /// Whether what was taken away may have met two others in a circle: one has won over it, the other one was
+    /// written over that, and loses against it. Then two records know of each other, and no longer of what:
+    /// that one of them was taken away cannot be told from its having lost, so it comes back rather than being lost.
+    fn may_be_in_a_circle(&self, gone: &Birth) -> bool {
+        let is_other = |birth: &&Birth| birth.path == gone.path && birth.key != gone.key;
+        let by_another = |by: &BTreeSet<usize>| by.difference(&gone.by).next().is_some();
+        let mut others = self.births.iter().filter(is_other);
+        others.any(|birth| by_another(&birth.by) && by_another(&birth.edited_by))
     }
 
     pub(crate) fn living(&self) -> impl Iterator<Item = &Birth> {

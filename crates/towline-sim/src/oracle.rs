@@ -28,6 +28,11 @@ pub(crate) type Shown = (Content, Option<UnixNanos>);
 /// The text in the name of a conflict copy.
 const MARK: &str = ".conflict-";
 
+/// Whether a name is that of a conflict copy, wherever it lies.
+pub(crate) fn is_copy(path: &RelPath) -> bool {
+    path.as_str().contains(MARK)
+}
+
 /// The trees as people see them: directories and symlinks have no synced time.
 pub(crate) fn shown(tree: &Tree) -> BTreeMap<RelPath, Shown> {
     tree.iter()
@@ -212,13 +217,17 @@ fn nothing_lost(world: &World) -> Option<Broken> {
         }
     }
     for birth in world.ledger.living() {
+        // Who has not noted a step takes what people write after it for an edit of what it took away.
+        if world.has_forgotten && world.ledger.may_seem_overtaken(birth) {
+            continue;
+        }
         let places = live.get(&birth.key);
         if birth.key != Key::Directory && places.is_none() {
             let what = format!("{:?}, written at {}, is nowhere", birth.key, birth.path);
             return Some((Rule::NothingLost, what));
         }
         let here = paths.contains(&birth.path);
-        let kept = |path: &&RelPath| path.as_str().contains(MARK);
+        let kept = |path: &&RelPath| is_copy(path);
         let copied =
             birth.key != Key::Directory && places.is_some_and(|places| places.iter().any(kept));
         let follows = |place: &&RelPath| world.ledger.leads(&birth.path, place);
@@ -258,7 +267,8 @@ fn deletes_stay(world: &World) -> Option<Broken> {
     None
 }
 
-/// The same losing bytes of one path are kept once, whoever kept them.
+/// The same losing bytes of one path are kept once, whoever kept them. Where a power cut has taken a copy it
+/// comes back, and what loses again before that is kept under another name.
 fn conflicts_stay(world: &World) -> Option<Broken> {
     for seat in &world.seats {
         let mut copies: BTreeMap<(Option<RelPath>, String, Key), &RelPath> = BTreeMap::new();
@@ -270,7 +280,8 @@ fn conflicts_stay(world: &World) -> Option<Broken> {
             // Two who wrote the same bytes lose twice: a copy bears its author's name.
             let author = rest.split_once('-').map_or(rest, |(author, _)| author);
             // Where a person wrote to a copy, the next one finds its name taken.
-            let Some(key) = Key::of(&content).filter(|_| !world.ledger.was_written_at(path)) else {
+            let is_ours = !world.ledger.was_written_at(path) && !world.was_spoiled(path);
+            let Some(key) = Key::of(&content).filter(|_| is_ours) else {
                 continue;
             };
             let copy = (path.parent(), format!("{original}{MARK}{author}"), key);

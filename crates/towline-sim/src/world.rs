@@ -12,6 +12,7 @@ mod disk;
 mod fault;
 mod fetch;
 mod habits;
+mod inbox;
 mod network;
 pub(crate) mod person;
 mod power;
@@ -48,6 +49,7 @@ use crate::tree::Tree;
 
 use fault::Fault;
 use habits::{Habit, Habits};
+use inbox::Inbox;
 use network::Wires;
 use person::Act;
 use power::{Power, Spoiled};
@@ -241,6 +243,7 @@ pub struct World {
     weather: fault::Weather,
     habits: Habits,
     power: Power,
+    inbox: Inbox,
 }
 
 /// Work that devices have given to their stores, disks and peers.
@@ -293,6 +296,7 @@ impl World {
             weather: fault::Weather::default(),
             habits: Habits::of(seed),
             power: Power::of(seed, shape.mutation),
+            inbox: Inbox::of(seed),
         }
     }
 

@@ -38,6 +38,8 @@ pub(crate) enum Habit {
     Resume(usize),
     /// Everything goes at once.
     Clear(usize),
+    /// One conflict is decided.
+    Decide(usize),
 }
 
 /// The habits of a world's people.
@@ -220,6 +222,7 @@ impl World {
         match habit {
             Habit::Pause(seat) => self.set(seat, |settings| settings.activity = Activity::Paused),
             Habit::Clear(seat) => self.clear(seat),
+            Habit::Decide(seat) => self.decide_conflict(seat),
             Habit::Resume(seat) => self.set(seat, |settings| settings.activity = Activity::Running),
         }
     }

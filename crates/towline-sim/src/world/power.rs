@@ -207,6 +207,12 @@ impl World {
         spoiled.is_some_and(|spoiled| spoiled.lies.same_bytes(content))
     }
 
+    /// Whether a power cut has ever taken what lay at a path, on any seat.
+    pub(crate) fn was_spoiled(&self, path: &RelPath) -> bool {
+        let mut seats = self.seats.iter();
+        seats.any(|seat| seat.spoiled.contains_key(path))
+    }
+
     /// Whether what a power cut has left lies anywhere.
     pub(super) fn is_anything_spoiled(&self) -> bool {
         (0..self.seats.len()).any(|seat| {

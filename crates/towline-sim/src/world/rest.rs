@@ -145,7 +145,8 @@ impl World {
         self.dice.pick(&meetings).copied()
     }
 
-    /// A file that all who meet have, and a name that is free on all.
+    /// A file that all who meet have, and a name that is free on all. A conflict copy is none: others rely on
+    /// its name.
     fn choose_move(&mut self, meeting: Meeting) -> Option<(RelPath, RelPath)> {
         let others = std::iter::once(meeting.writer).chain(meeting.between);
         let is_everywhere = |path: &RelPath| {
@@ -158,7 +159,7 @@ impl World {
             .iter()
             .filter(|(path, node)| !node.is_directory() && !path.is_in_inbox())
             .filter(|(_, node)| matches!(node.kind.content(), Content::File { .. }))
-            .filter(|(path, _)| is_everywhere(path))
+            .filter(|(path, _)| is_everywhere(path) && !oracle::is_copy(path))
             .map(|(path, _)| path.clone())
             .collect();
         let from = self.dice.pick(&files)?.clone();

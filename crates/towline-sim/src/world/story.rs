@@ -112,6 +112,7 @@ impl World {
         }
         self.draw_disasters(lasts);
         self.draw_habits(lasts);
+        self.draw_decisions(lasts);
         self.pass(lasts);
     }
 

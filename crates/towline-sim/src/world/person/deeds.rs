@@ -13,12 +13,12 @@ use super::{CONTENT_MARK, DEPTH_MAX, Time};
 use crate::tree::{Gone, Kind, Node, Presence};
 
 impl World {
-    pub(super) fn can_touch(&self, seat: usize, path: &RelPath) -> bool {
+    pub(in super::super) fn can_touch(&self, seat: usize, path: &RelPath) -> bool {
         let tree = &self.seat(seat).tree;
         tree.presence == Presence::There && tree.has_parent(path) && !tree.holds_locked(path)
     }
 
-    pub(super) fn spelled(&self, seat: usize, path: &RelPath) -> RelPath {
+    pub(in super::super) fn spelled(&self, seat: usize, path: &RelPath) -> RelPath {
         self.seat(seat).tree.spelled(path)
     }
 
@@ -63,17 +63,22 @@ impl World {
         content: &Content,
         path: &RelPath,
     ) {
-        let before = gone.len();
+        let many = gone.len();
         let is_spoiled = self.has_left(seat, content, path);
         gone.retain(|(old, node)| {
             old != path || is_spoiled || !node.kind.content().same_bytes(content)
         });
-        let is_write = gone.len() == before;
+        let is_write = gone.len() == many;
+        let mut there = gone.iter().filter(|(old, _)| old == path);
+        let before = there.next().map(|(_, node)| node.kind.content());
         self.consumed(seat, gone);
         if self.keeps_to_itself(seat) {
             return self.ledger.written_alone(path);
         }
         if is_write {
+            if let (Some(before), Content::File { .. }) = (before, content) {
+                self.ledger.edited(&before, path, seat);
+            }
             self.ledger.born(content, path, seat);
             if is_spoiled {
                 // The same bytes as the cut has left there: they still count as what it left.
@@ -191,7 +196,7 @@ impl World {
         }
     }
 
-    pub(super) fn delete(&mut self, seat: usize, path: &RelPath) {
+    pub(in super::super) fn delete(&mut self, seat: usize, path: &RelPath) {
         if !self.can_touch(seat, path) {
             return;
         }
@@ -283,7 +288,7 @@ impl World {
         }
     }
 
-    pub(super) fn touch(&mut self, seat: usize, path: &RelPath) {
+    pub(in super::super) fn touch(&mut self, seat: usize, path: &RelPath) {
         if self.is_spoiled(seat, path) {
             return;
         }

@@ -1,3 +1,5 @@
+//! Which names bytes go from that were moved back to where somebody had moved them from.
+
 use towline_wire::entry::{Attributes, Content};
 use towline_wire::ids::ContentHash;
 use towline_wire::rel_path::RelPath;

@@ -7,8 +7,6 @@
 //! Who moves a file writes nothing new. So bytes that a person moved count as taken away, too, when somebody
 //! else takes them away under a name that they had before and writes a file there themselves: that is an edit,
 //! and it follows to where they lie now. What was born at a name from which somebody moved a file may lie there.
-//! Bytes that a person moved from one name to another may so come back to the first one, where somebody else
-//! had moved a file the other way: who then takes them away takes them from both.
 //!
 //! Who takes something away and brings the same back to the same place, perhaps while nobody looks,
 //! takes back only what they did themselves: another person's delete in between stands.
@@ -61,8 +59,8 @@ pub(crate) struct Ledger {
     /// What a seat's person took away from where nobody had written it, and what counts as consumed
     /// by that.
     taken: BTreeMap<(Key, RelPath, usize), Vec<usize>>,
-    /// From where to where people have moved files and who did, and who has moved what there.
-    moves: BTreeMap<RelPath, BTreeMap<RelPath, BTreeSet<usize>>>,
+    /// From where to where people have moved files, and who has moved what there.
+    moves: BTreeMap<RelPath, BTreeSet<RelPath>>,
     moved: BTreeMap<(Key, RelPath), BTreeSet<usize>>,
     /// Where somebody has written of whom nobody else hears.
     written_alone: BTreeSet<RelPath>,
@@ -116,29 +114,33 @@ impl Ledger {
         });
     }
 
-    /// A person took this away from this path. Bytes at a path where they were never born are a
-    /// conflict copy or a directory's move that crossed with theirs: then it may have been the last
-    /// of them, and all births of these bytes count as consumed.
+    /// A person took this away from this path, where it was born or to where it has followed. Bytes at a path
+    /// where they were never born are a conflict copy or a directory's move that crossed with theirs: then it
+    /// may have been the last of them, and all births of these bytes count as consumed.
     pub(crate) fn consumed(&mut self, content: &Content, path: &RelPath, seat: usize) {
         let Some(key) = Key::of(content) else { return };
         let Some(of_key) = self.by_key.get(&key) else {
             return;
         };
-        let here = of_key.iter().any(|at| {
-            self.births
-                .get(*at)
-                .is_some_and(|birth| birth.path == *path)
-        });
-        let returned = self.returned(&key, path);
+        let lies_at = |at: &&usize, is_it: &dyn Fn(&RelPath) -> bool| {
+            let birth = self.births.get(**at);
+            birth.is_some_and(|birth| is_it(&birth.path))
+        };
+        let here = of_key.iter().any(|at| lies_at(&at, &|born| born == path));
+        // What was written under a former name may have followed here.
+        let may_be_it = |born: &RelPath| {
+            born == path || self.leads(born, path) || (!here && key != Key::Directory)
+        };
+        let all: Vec<usize> = of_key
+            .iter()
+            .filter(|at| lies_at(at, &may_be_it))
+            .copied()
+            .collect();
         let mut newly = Vec::new();
-        for at in of_key {
-            if let Some(birth) = self.births.get_mut(*at)
-                && (birth.path == *path
-                    || returned.contains(&birth.path)
-                    || (!here && key != Key::Directory))
-            {
+        for at in all {
+            if let Some(birth) = self.births.get_mut(at) {
                 if birth.consumed_by.insert(seat) {
-                    newly.push(*at);
+                    newly.push(at);
                 }
                 if birth.path == *path {
                     birth.end = match birth.end {
@@ -173,7 +175,7 @@ impl Ledger {
             return;
         };
         let places = self.moves.entry(from.clone()).or_default();
-        places.entry(to.clone()).or_default().insert(seat);
+        places.insert(to.clone());
         let movers = self.moved.entry((key, to.clone())).or_default();
         movers.insert(seat);
     }
@@ -181,36 +183,13 @@ impl Ledger {
     /// Everywhere to where a file may have been moved that lay at a path.
     fn places_after(&self, path: &RelPath) -> BTreeSet<&RelPath> {
         let mut places = BTreeSet::new();
-        let after = |path| self.moves.get(path).into_iter().flat_map(BTreeMap::keys);
-        let mut next: Vec<&RelPath> = after(path).collect();
+        let mut next: Vec<&RelPath> = self.moves.get(path).into_iter().flatten().collect();
         while let Some(place) = next.pop() {
             if places.insert(place) {
-                next.extend(after(place));
+                next.extend(self.moves.get(place).into_iter().flatten());
             }
         }
         places
-    }
-
-    /// Where bytes that lie at a path may have been born, though they were born here, too: whose person took
-    /// them from here has moved them there, over what somebody else had moved from there to here.
-    fn returned(&self, key: &Key, path: &RelPath) -> BTreeSet<RelPath> {
-        let of_key = self.by_key.get(key).into_iter().flatten();
-        let births = of_key.filter_map(|at| self.births.get(*at));
-        let here = births.clone().find(|birth| birth.path == *path);
-        let Some(takers) = here.map(|birth| &birth.consumed_by) else {
-            return BTreeSet::new();
-        };
-        let went = self.moves.get(path);
-        let came_back = |birth: &&Birth| {
-            let movers = went.and_then(|went| went.get(&birth.path))?;
-            let others = self.moves.get(&birth.path)?.get(path)?;
-            let is_other = others.difference(movers).next().is_some();
-            Some(is_other && !takers.is_disjoint(movers))
-        };
-        births
-            .filter(|birth| birth.path != *path && came_back(birth) == Some(true))
-            .map(|birth| birth.path.clone())
-            .collect()
     }
 
     /// Whether what was born at a path may lie at another one because a file was moved from here to there.
@@ -313,15 +292,15 @@ impl Ledger {
         }
     }
 
-    /// Whether a person took this away from here for good. What somebody changed beside its bytes under a
-    /// name that they had before may have followed here, and stays then.
+    /// Whether a person took this away from here for good. What somebody wrote, or changed beside its bytes,
+    /// under a name from which a file was moved here may have followed, and stays then.
     pub(crate) fn is_gone(&self, content: &Content, path: &RelPath) -> bool {
         let Some(key) = Key::of(content) else {
             return false;
         };
         let of_key = self.by_key.get(&key).into_iter().flatten();
         let births = of_key.filter_map(|at| self.births.get(*at));
-        let mut followed = births.clone().filter(|birth| birth.end == End::Doubtful);
+        let mut followed = births.clone().filter(|birth| birth.end != End::Gone);
         let may_follow = followed.any(|birth| self.leads(&birth.path, path));
         let mut gone = births.filter(|birth| birth.path == *path && birth.end == End::Gone);
         !may_follow && gone.any(|birth| !self.may_be_in_a_circle(birth))

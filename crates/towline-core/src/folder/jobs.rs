@@ -4,7 +4,7 @@
 //! Outcomes of steps come first, then pages of scans and of peers and what people have decided, then pages of
 //! needs. What each job decides is in `decide`, `settle`, `quarantine` and `sweep`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use towline_wire::entry::{Actor, Content, Entry};
 use towline_wire::ids::{DeviceId, Incarnation, Sequence};
@@ -125,11 +125,35 @@ impl Folder {
         waits || works
     }
 
+    /// Outcomes that can become rows now, what holds others before what it holds: a peer that heard of a file
+    /// before its directory would make the directory itself, and what lay there would lose a conflict.
+    fn take_outcomes(&mut self) -> Vec<(RelPath, Outcome)> {
+        let mut all: Vec<_> = self.outcomes.drain(..).collect();
+        all.sort_by(|(left, _), (right, _)| left.cmp(right));
+        let ended: BTreeSet<&RelPath> = all.iter().map(|(path, _)| path).collect();
+        let is_awaited = |above: &RelPath| self.walk.is_under_way(above) && !ended.contains(above);
+        let waits: Vec<bool> = all
+            .iter()
+            .map(|(path, _)| {
+                let mut above = std::iter::successors(path.parent(), RelPath::parent);
+                above.any(|above| is_awaited(&above))
+            })
+            .collect();
+        let mut ready = Vec::new();
+        for (outcome, waits) in all.into_iter().zip(waits) {
+            if waits || ready.len() == OUTCOMES_PER_BATCH {
+                self.outcomes.push_back(outcome);
+            } else {
+                ready.push(outcome);
+            }
+        }
+        ready
+    }
+
     /// Begins the next job; `false` when there is none.
     fn begin_job(&mut self, now: Moment, outbox: &mut Outbox) -> bool {
-        if !self.outcomes.is_empty() {
-            let count = self.outcomes.len().min(OUTCOMES_PER_BATCH);
-            let outcomes: Vec<_> = self.outcomes.drain(..count).collect();
+        let outcomes = self.take_outcomes();
+        if !outcomes.is_empty() {
             let paths = outcomes.iter().flat_map(settled_paths).collect();
             self.ask_rows(paths, Question::Settle(outcomes), outbox);
             return true;

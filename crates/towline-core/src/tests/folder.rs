@@ -494,6 +494,23 @@ fn what_goes_before_the_row_of_its_step_is_durable_is_seen_to_go() {
 }
 
 #[test]
+fn what_holds_others_is_told_first_in_whatever_order_steps_end() {
+    for_seeds(|seed| {
+        let mut world = World::new(2, seed);
+        world.replicas[1].disk.echo = Echo::Silent;
+        world.write(0, "d", Content::Directory, 1);
+        world.write(0, "d/d", Content::Directory, 1);
+        while world.replicas[1].disk.steps() < 2 {
+            assert!(world.step(), "both steps are given");
+        }
+        world.tell_last_step_first(1);
+        assert!(!world.replicas[1].store.rows.contains_key(&path("d/d")));
+        world.settle();
+        world.assert_agreed();
+    });
+}
+
+#[test]
 fn the_index_goes_on_where_it_was_after_a_restart() {
     for_seeds(|seed| {
         let mut world = two(seed);

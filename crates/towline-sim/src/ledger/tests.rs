@@ -26,32 +26,18 @@ fn rename(ledger: &mut Ledger, content: &Content, (from, to): (&str, &str), seat
     ledger.born(content, &path(to), seat);
 }
 
-/// Somebody wrote new bytes at `new` and moved them back to the name from which another one had moved
-/// the file.
-fn moved_back(mover: usize) -> (Ledger, Content) {
+#[test]
+fn what_was_moved_back_and_followed_goes_with_who_takes_it_away() {
     let (first, last) = (content(1), content(2));
     let mut ledger = Ledger::default();
     ledger.born(&first, &path("old"), 0);
-    rename(&mut ledger, &first, ("old", "new"), mover);
+    rename(&mut ledger, &first, ("old", "new"), 1);
     ledger.consumed(&first, &path("new"), 2);
     ledger.born(&last, &path("new"), 2);
     rename(&mut ledger, &last, ("new", "old"), 2);
-    (ledger, last)
-}
-
-#[test]
-fn what_was_moved_back_and_followed_goes_with_who_takes_it_away() {
-    let (mut ledger, last) = moved_back(1);
     assert!(ledger.lives(&last, &path("old")));
     ledger.consumed(&last, &path("new"), 3);
     assert!(!ledger.living().any(|birth| birth.path == path("old")));
-}
-
-#[test]
-fn what_its_own_mover_moved_both_ways_lies_under_its_last_name_only() {
-    let (mut ledger, last) = moved_back(2);
-    ledger.consumed(&last, &path("new"), 3);
-    assert!(ledger.lives(&last, &path("old")));
 }
 
 #[test]

@@ -376,8 +376,14 @@ impl World {
                 self.command(seat, Command::Override(folder));
                 self.become_quiet();
                 let all = self.seats.iter().map(|seat| oracle::shown(&seat.tree));
-                if let Some(other) = all.into_iter().position(|tree| tree != before) {
-                    let what = format!("{other} is not as {seat} was");
+                let differs = all.enumerate().find_map(|(other, tree)| {
+                    let mut paths = tree.keys().chain(before.keys());
+                    let path = paths.find(|path| tree.get(*path) != before.get(*path))?;
+                    Some((other, path.clone(), tree.get(path).cloned()))
+                });
+                if let Some((other, path, there)) = differs {
+                    let was = before.get(&path);
+                    let what = format!("{other} has {there:?} at {path}, and {seat} had {was:?}");
                     self.violate(Rule::OverrideFollows, what);
                 }
             }

@@ -170,6 +170,11 @@ impl Disk {
             .retain(|path, _| path != at && !path.is_below(at));
     }
 
+    /// Steps that were given and are not carried out.
+    pub(crate) fn steps(&self) -> usize {
+        self.applies.iter().map(|(_, steps)| steps.len()).sum()
+    }
+
     pub(crate) fn disturb(&mut self, at: &RelPath) {
         let scope = ScanScope::Paths(BTreeSet::from([at.clone()]));
         self.events.push_back(DiskEvent::Disturbed(scope));
@@ -700,6 +705,20 @@ impl World {
                     }
                 }
             }
+        }
+    }
+
+    /// Carries out all steps of a device and tells it of the last one only, before its store does anything more;
+    /// of the others it is told as it goes on.
+    pub(crate) fn tell_last_step_first(&mut self, at: usize) {
+        self.hear(at);
+        while !self.replicas[at].disk.applies.is_empty() {
+            self.apply(at, 0);
+        }
+        let last = self.replicas[at].disk.events.pop_back().unwrap();
+        self.input(at, FolderInput::Disk(last));
+        while !self.replicas[at].requests.is_empty() {
+            self.happen(Choice::Store(at));
         }
     }
 

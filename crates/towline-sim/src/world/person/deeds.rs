@@ -244,6 +244,7 @@ impl World {
                 over = rest;
                 self.clears_away(seat, &content, &old);
                 if !self.keeps_to_itself(seat) {
+                    self.note_taken_by_hand(seat, &content);
                     self.ledger.consumed(&content, &old, seat);
                     self.ledger.moved(&content, &old, &new, seat);
                 }

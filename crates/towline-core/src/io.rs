@@ -242,6 +242,10 @@ pub struct Step {
     pub keep: Option<RelPath>,
     /// Connected peers that have the bytes; empty for everything but files.
     pub sources: BTreeSet<DeviceId>,
+    /// Where the same file lies, with the same bytes, bit and time, that another step of the set removes:
+    /// the disk may move it, and has then done both. If it does not, it removes nothing there before
+    /// this step is done.
+    pub moved_from: Option<RelPath>,
 }
 
 /// What the plan assumed to lie at a path.

@@ -51,7 +51,7 @@ use towline_wire::ids::{DeviceId, FolderId};
 use towline_wire::rel_path::RelPath;
 use tracing::{debug, info, warn};
 
-pub(crate) use commit::{Ready, commit};
+pub(crate) use commit::{Move, Ready, commit, move_files};
 #[cfg(test)]
 pub(crate) use handle::mark_of;
 pub(crate) use handle::{Holes, ZEROS, append_at, is_zero};

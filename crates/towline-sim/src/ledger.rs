@@ -351,3 +351,6 @@ impl Ledger {
         Key::of(content).is_none_or(|key| self.by_key.contains_key(&key))
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -111,6 +111,8 @@ mutations! {
     TwinOverwritten = "twin overwritten",
     /// An entry that is held back for its name is reported as done.
     HeldNameDone = "held name is done",
+    /// A file is moved to its new name though it was changed since it was planned.
+    MovedUnseen = "changed file moved",
     // --- fetches
     /// Fetched bytes are put in place unverified.
     UnverifiedBytes = "unverified bytes",

@@ -19,7 +19,8 @@ use crate::folder::look::Root;
 use crate::folder::moves;
 use crate::folder::observe::{Departures, Draft, Observed, Sighting, disowned, observe};
 use crate::folder::plan::{
-    Action, Phase, Planned, PlannedStep, Wait, footing, given_up, ground, make_room, plan, rooms,
+    Action, Phase, Planned, PlannedStep, Wait, footing, given_up, ground, leaving, make_room, pair,
+    plan, rooms, with_removals,
 };
 use crate::folder::quarantine::{Hope, Suspicion};
 use crate::folder::settle::settle;
@@ -28,7 +29,7 @@ use crate::folder::verdict::Rest;
 use crate::folder::{Conclusion, Folder, Job, Question, Work};
 use crate::io::{DiskRequest, NetworkRequest, Outcome, Output, PageEnd, ScanId};
 use crate::outbox::Outbox;
-use crate::records::{Departure, DiskStamp, Need, OurRow, Reach, StoreOp};
+use crate::records::{Departure, DiskStamp, Doubt, Need, OurRow, Reach, StoreOp};
 
 impl Folder {
     /// Decides a question whose rows are there.
@@ -328,6 +329,7 @@ impl Folder {
         let needs = self.walk.page(needs, end);
         let planned = plan(&needs, &self.connected, self.planner());
         let mut chosen = Vec::with_capacity(planned.len());
+        let mut goes = Vec::new();
         let mut followed = BTreeSet::new();
         let eyes = if self.look.is_looking() {
             Eyes::Looking
@@ -349,6 +351,11 @@ impl Folder {
                 && self.walk.phase() == Some(Phase::Files)
             {
                 self.absences.count(device);
+            }
+            if let (Action::Step(step), Some(Phase::Files), Doubt::Nothing) =
+                (&planned.action, self.walk.phase(), self.doubt)
+            {
+                goes.extend(leaving(need, step));
             }
             let is_chosen = match &mut planned.action {
                 Action::Settled | Action::Adopt { .. } => true,
@@ -382,7 +389,9 @@ impl Folder {
         if self.walk.has_met_everything() {
             self.absences.counted();
         }
-        let planned = chosen;
+        let mut planned = chosen;
+        goes.retain(|gone| !followed.contains(&gone.removal.step.path));
+        pair(planned.iter_mut().filter_map(Planned::as_step_mut), goes);
         let paths: Vec<RelPath> = footing(&planned).into_iter().collect();
         // Also a plan that stands on nothing goes this way: it is one path through the code.
         self.ask_rows(paths, Question::Ground(self.us, planned), outbox);
@@ -516,6 +525,7 @@ impl Folder {
             return;
         }
         self.look.note_steps();
+        let steps = with_removals(steps);
         let apply = self.walk.carry(&steps);
         let steps = steps.into_iter().map(|planned| planned.step).collect();
         outbox.disk(self.record.id, DiskRequest::Apply(apply, steps));

@@ -4,6 +4,10 @@
 //! and the place where a losing version is kept. Both are functions of their arguments only, so a
 //! person can check a plan by hand. Neither knows what is under way; the walk leaves those paths out.
 
+mod pairs;
+
+pub(crate) use pairs::{leaving, pair, with_removals};
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use towline_wire::entry::{Actor, Content, Descent, Entry, UnixNanos, VersionVector};
@@ -27,6 +31,16 @@ pub struct Planned {
     pub path: RelPath,
     /// What to do there.
     pub action: Action,
+}
+
+impl Planned {
+    /// Its step, if it has one.
+    pub(crate) const fn as_step_mut(&mut self) -> Option<&mut PlannedStep> {
+        match &mut self.action {
+            Action::Step(step) => Some(step),
+            Action::Settled | Action::Adopt { .. } | Action::Wait(_) => None,
+        }
+    }
 }
 
 /// What is to be done at a path.
@@ -72,6 +86,8 @@ pub struct PlannedStep {
     pub spent: Option<DeviceId>,
     /// The departure that this follows: what it will be when the step is done.
     pub follows: Option<Departure>,
+    /// The removal that is done with it, when the file that it makes lies there.
+    pub moves: Option<Box<Self>>,
 }
 
 /// Which pass of the walk carries a step out; passes go in this order.
@@ -591,6 +607,7 @@ pub(crate) fn step(
         mtime: becomes.mtime,
         keep,
         sources,
+        moved_from: None,
     };
     let assumed = ours.map(|row| row.sequence);
     Action::Step(Box::new(PlannedStep {
@@ -602,6 +619,7 @@ pub(crate) fn step(
         rest,
         spent: None,
         follows: None,
+        moves: None,
     }))
 }
 

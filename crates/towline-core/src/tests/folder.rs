@@ -337,6 +337,7 @@ fn a_rename_needs_no_source() {
         world.settle();
         world.assert_agreed();
         assert_eq!(world.replicas[1].disk.steps - steps, 2);
+        assert_eq!(world.replicas[1].disk.moves, 1);
         assert_eq!(world.conflict_copies(1), 0);
     });
 }

@@ -95,6 +95,23 @@ fn without_a_power_cut_the_same_marks_are_the_same_bytes() {
 }
 
 #[test]
+fn a_zeroed_file_that_a_peer_has_renamed_is_not_moved() {
+    for_seeds(|seed| {
+        let mut world = two(seed);
+        world.unlink(0, 1);
+        world.delete(1, "d/a");
+        world.write(1, "d/z", file("d/a"), 1);
+        world.settle();
+        world.lose_power(0, "d/a", file("\0\0\0"));
+        world.restart(0);
+        world.link(0, 1);
+        world.settle();
+        world.assert_agreed();
+        assert_eq!(lies(&world, 1, "d/z"), Some(file("d/a")));
+    });
+}
+
+#[test]
 fn what_was_lost_waits_for_the_peer_that_is_away() {
     for_seeds(|seed| {
         let mut world = two(seed);

@@ -61,6 +61,20 @@ pub(super) fn beside_reading(
     }
 }
 
+/// Whether the file at a place has exactly these attributes; where none are kept here, any will do.
+pub(super) fn are_shown(
+    beside: Beside,
+    (directory, name): (&Directory, &str),
+    wanted: Option<&Attributes>,
+) -> io::Result<bool> {
+    match (beside, wanted) {
+        (Beside::Shown, Some(wanted)) => {
+            Ok(read_attributes(&directory.open_file(name)?)? == *wanted)
+        }
+        (Beside::Shown, None) | (Beside::Unasked | Beside::Unheld, _) => Ok(true),
+    }
+}
+
 /// Gives all staged files of a batch their attributes; those that the disk refuses, with the reason.
 pub(super) fn write_staged(
     root: &Root,

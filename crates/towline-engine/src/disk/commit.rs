@@ -9,6 +9,10 @@
 //! Order: what is made or replaced comes first, parents before children; then removals, children
 //! before parents; then what takes the place of a directory that the removals have emptied.
 
+mod moves;
+
+pub(crate) use moves::{Move, move_files};
+
 use std::collections::BTreeSet;
 use std::io;
 use std::sync::PoisonError;

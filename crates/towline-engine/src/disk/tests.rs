@@ -11,6 +11,7 @@ mod kill;
 #[cfg(target_os = "linux")]
 mod own_writes;
 mod place;
+mod renames;
 mod rules;
 mod scan;
 mod stage;
@@ -34,7 +35,9 @@ use towline_wire::rel_path::RelPath;
 
 use super::pool::{Pool, lock};
 use super::scan::{Page, Scan};
-use super::{FileShape, KnownRows, OpenRows, Ready, Root, Staged, commit as commit_batch};
+use super::{
+    FileShape, KnownRows, Move, OpenRows, Ready, Root, Staged, commit as commit_batch, move_files,
+};
 use crate::tasks::Tasks;
 
 const FOLDER: FolderId = FolderId::from_bytes([1; 16]);
@@ -144,6 +147,7 @@ fn step(path: &str, expected: Expected, content: Content) -> Step {
         mtime: LONG_AGO,
         keep: None,
         sources,
+        moved_from: None,
     }
 }
 

@@ -1,10 +1,11 @@
 //! Carries out one set of steps of one folder.
 //!
 //! Order. First everything whose bytes lie in this folder already is copied aside, before any step can
-//! remove or replace what it is copied from: so renames, swaps and chains cost no network bytes.
-//! Then the steps without bytes (directories, symlinks, removals) are committed in the given order, then
-//! the copies, then what the network brings, in the order in which it comes. Fetching starts at once and
-//! waits only when [`BUDGET_BYTES`] lie in memory.
+//! remove or replace what it is copied from: so swaps and chains cost no network bytes. Then files that
+//! only get another name are moved; where that cannot be, they are copied like all others. Then the steps
+//! without bytes (directories, symlinks, removals) are committed in the given order, then the copies,
+//! then what the network brings, in the order in which it comes. Fetching starts at once and waits only
+//! when [`BUDGET_BYTES`] lie in memory.
 //!
 //! Small files travel by hash in shared lanes and are committed in batches; equal ones travel once.
 //! Large files are fetched a few at a time (see [`large`](super::large)) and join the same batches.
@@ -23,6 +24,7 @@ use tokio::time::{Instant, sleep_until};
 use towline_core::io::{ApplyId, Expected, IndexOf, Outcome, Step};
 use towline_core::records::DiskStamp;
 use towline_wire::data::{Request, SMALL_FILE_BYTES_MAX};
+use towline_wire::entry::Content;
 use towline_wire::ids::{ContentHash, DeviceId, FolderId};
 use towline_wire::rel_path::RelPath;
 
@@ -35,7 +37,9 @@ use super::limits::Throttle;
 use super::progress::Progress;
 use super::serve::Folders;
 use super::work::Work;
-use crate::disk::{FileShape, Ready as Make, Root, StageFault, Staged, commit, open_for_serving};
+use crate::disk::{
+    FileShape, Move, Ready as Make, Root, StageFault, Staged, commit, move_files, open_for_serving,
+};
 
 /// The connections that stand.
 pub(crate) trait Peers: Send + Sync + 'static {
@@ -130,43 +134,75 @@ impl<F: Folders, P: Peers> Transfer<F, P> {
             large: Vec::new(),
             done: Vec::new(),
         };
-        let mut groups: BTreeMap<(ContentHash, u64), Vec<(FileShape, Step)>> = BTreeMap::new();
-        let mut order = Vec::new();
-        for step in steps {
-            let Some(shape) = FileShape::of(&step) else {
-                sorted.plain.push(step);
-                continue;
-            };
-            let group = groups.entry((shape.hash, shape.size)).or_default();
-            if group.is_empty() {
-                order.push((shape.hash, shape.size));
-            }
-            group.push((shape, step));
-        }
-        let groups: Vec<_> = order
-            .into_iter()
-            .filter_map(|(hash, size)| {
-                Some(Group {
-                    hash,
-                    size,
-                    steps: groups.remove(&(hash, size))?,
-                })
-            })
-            .collect();
+        let (moves, steps) = moves_among(steps);
+        let groups = grouped(steps, &mut sorted.plain);
         let (folder, root) = (self.folder, self.root.clone());
         let (folders, progress) = (self.folders.clone(), self.progress.clone());
         self.work
             .run(move || {
-                // All at once: steps are as many as a page of needs.
-                let hashes: Vec<ContentHash> = groups.iter().map(|group| group.hash).collect();
-                let held = folders.with_contents(folder, &hashes, IndexOf::Everything);
-                for (group, held) in groups.into_iter().zip(held) {
-                    sorted.place(&root, &held, &progress, group);
-                }
+                let place = |sorted: &mut Sorted, groups: Vec<Group>| {
+                    // All at once: steps are as many as a page of needs.
+                    let hashes: Vec<ContentHash> = groups.iter().map(|group| group.hash).collect();
+                    let held = folders.with_contents(folder, &hashes, IndexOf::Everything);
+                    for (group, held) in groups.into_iter().zip(held) {
+                        sorted.place(&root, &held, &progress, group);
+                    }
+                };
+                place(&mut sorted, groups);
+                let left = sorted.move_all(&root, &progress, moves);
+                place(&mut sorted, left);
                 sorted
             })
             .await
     }
+}
+
+/// Takes the moves out of a set of steps: each step that makes what another one removes elsewhere.
+fn moves_among(steps: Vec<Step>) -> (Vec<Move>, Vec<Step>) {
+    let wanted: BTreeSet<RelPath> = steps
+        .iter()
+        .filter_map(|step| step.moved_from.clone())
+        .collect();
+    let (gone, steps): (Vec<Step>, Vec<Step>) = steps
+        .into_iter()
+        .partition(|step| step.content == Content::Absent && wanted.contains(&step.path));
+    let mut gone: BTreeMap<RelPath, Step> = gone
+        .into_iter()
+        .map(|step| (step.path.clone(), step))
+        .collect();
+    let (mut moves, mut others) = (Vec::new(), Vec::new());
+    for step in steps {
+        match step.moved_from.as_ref().and_then(|from| gone.remove(from)) {
+            Some(from) => moves.push(Move { to: step, from }),
+            None => others.push(step),
+        }
+    }
+    (moves, others)
+}
+
+/// Gathers the steps that make files by their bytes, in order; the others are plain.
+fn grouped(steps: Vec<Step>, plain: &mut Vec<Step>) -> Vec<Group> {
+    let mut groups: BTreeMap<(ContentHash, u64), Vec<(FileShape, Step)>> = BTreeMap::new();
+    let mut order = Vec::new();
+    for step in steps {
+        let Some(shape) = FileShape::of(&step) else {
+            plain.push(step);
+            continue;
+        };
+        let group = groups.entry((shape.hash, shape.size)).or_default();
+        if group.is_empty() {
+            order.push((shape.hash, shape.size));
+        }
+        group.push((shape, step));
+    }
+    let groups = order.into_iter().filter_map(|(hash, size)| {
+        Some(Group {
+            hash,
+            size,
+            steps: groups.remove(&(hash, size))?,
+        })
+    });
+    groups.collect()
 }
 
 /// Steps that want the same bytes.
@@ -198,6 +234,29 @@ struct Sorted {
 }
 
 impl Sorted {
+    /// Moves what only gets another name; what it leaves is to be copied, and removed later. Blocks.
+    fn move_all(&mut self, root: &Root, progress: &Progress, moves: Vec<Move>) -> Vec<Group> {
+        let sizes: BTreeMap<RelPath, u64> = moves
+            .iter()
+            .filter_map(|one| Some((one.to.path.clone(), FileShape::of(&one.to)?.size)))
+            .collect();
+        let moved = move_files(root, moves);
+        let made = moved
+            .outcomes
+            .iter()
+            .filter(|(_, outcome)| matches!(outcome, Outcome::Done { stamp: Some(_), .. }));
+        made.filter_map(|(path, _)| sizes.get(path))
+            .for_each(|size| progress.reused(*size));
+        self.done.extend(moved.outcomes);
+        let mut left = Vec::new();
+        for Move { to, from } in moved.left {
+            left.push(to);
+            // It is planned again when the new name is there.
+            self.done.push((from.path, Outcome::Stale));
+        }
+        grouped(left, &mut self.plain)
+    }
+
     /// Places one group; `held` are the files here that have its bytes. Blocks.
     fn place(
         &mut self,

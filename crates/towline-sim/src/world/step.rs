@@ -1,6 +1,7 @@
 //! Steps on a disk. A step fetches first, then looks at its place once more, keeps what must be kept,
 //! and takes the place. Between all of this people and crashes come.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use towline_core::io::{ApplyId, DiskEvent, Expected, Found, HeldReason, Input, Outcome, Step};
@@ -55,10 +56,20 @@ impl World {
     ) {
         self.work.steps += steps.len() as u64;
         let steps = in_order(steps);
+        let moves: BTreeSet<RelPath> = steps
+            .iter()
+            .filter_map(|step| step.moved_from.clone())
+            .collect();
         let mut wait = self.dice.micros(100, 10_000);
         for (number, step) in steps.iter().enumerate() {
             wait += self.dice.micros(10, 3000);
-            if matches!(step.content, Content::File { .. }) {
+            if let Some(from) = &step.moved_from {
+                self.commit_in(seat, apply.0, number, wait);
+                self.tempt(seat, &step.path, wait);
+                self.tempt(seat, from, wait);
+            } else if moves.contains(&step.path) {
+                // It ends with the step that it is done with.
+            } else if matches!(step.content, Content::File { .. }) {
                 self.fetch_in(seat, apply.0, number, wait);
             } else {
                 self.commit_in(seat, apply.0, number, wait);
@@ -137,7 +148,50 @@ impl World {
 
     /// A step is carried out.
     pub(super) fn commit(&mut self, seat: usize, apply: u64, number: usize) {
-        self.step_ends(seat, apply, number, Self::carry_out);
+        match self.removal_with(seat, apply, number) {
+            Some(removal) => self.move_file(seat, apply, number, removal),
+            None => self.step_ends(seat, apply, number, Self::carry_out),
+        }
+    }
+
+    /// Where the removal is that is to be done with a step, as one move.
+    fn removal_with(&self, seat: usize, apply: u64, number: usize) -> Option<usize> {
+        let applying = self.seat(seat).applying.get(&apply)?;
+        let step = &applying.steps.get(number)?.as_ref()?.step;
+        let from = step.moved_from.as_ref()?;
+        let is_removal = |one: &Option<OneStep>| {
+            let one = one.as_ref().map(|one| &one.step);
+            one.is_some_and(|one| one.path == *from && one.content == Content::Absent)
+        };
+        applying.steps.iter().position(is_removal)
+    }
+
+    /// A file gets another name, and both steps end; or its bytes are copied as those of any other, and
+    /// the removal is told to be of no avail.
+    fn move_file(&mut self, seat: usize, apply: u64, number: usize, removal: usize) {
+        let steps = self.seat(seat).applying.get(&apply).map(|it| &it.steps);
+        let step_of = |at: usize| steps?.get(at)?.as_ref().map(|one| one.step.clone());
+        let (Some(to), Some(from)) = (step_of(number), step_of(removal)) else {
+            return;
+        };
+        let looks_again = !self.has(Mutation::MovedUnseen);
+        let is_let = self.prevented(seat, &to).is_none() && self.prevented(seat, &from).is_none();
+        let tree = &mut self.seat_mut(seat).tree;
+        let lies = tree.get(&from.path);
+        let is_same = lies.is_some_and(|node| {
+            let is_file = matches!(node.kind, Kind::File { .. });
+            is_file && (!looks_again || from.expected == Expected::Stamped(node.stamp()))
+        });
+        if is_let && is_same && tree.get(&to.path).is_none() && make_parents(tree, &to.path) {
+            tree.rename(&from.path, &to.path);
+            let stamp = tree.get(&to.path).map(Node::stamp);
+            let done = |stamp| Outcome::Done { stamp, kept: None };
+            self.step_ends(seat, apply, number, |_, _, _, _| done(stamp));
+            self.step_ends(seat, apply, removal, |_, _, _, _| done(None));
+        } else {
+            self.step_ends(seat, apply, removal, |_, _, _, _| Outcome::Stale);
+            self.fetch_in(seat, apply, number, Duration::ZERO);
+        }
     }
 
     /// A step ends, as `how` says; its outcome is told a little later.

@@ -108,6 +108,8 @@ pub(crate) struct Disk {
     /// What is absent and was removed by nobody.
     pub(crate) lost: BTreeSet<RelPath>,
     pub(crate) steps: u64,
+    /// Files that got another name as one.
+    pub(crate) moves: u64,
     heeded: Rules,
     keeping: AttributeKeeping,
     /// Whether its filesystem keeps attributes at all.
@@ -400,6 +402,46 @@ impl Disk {
         }
         Outcome::Done { stamp, kept }
     }
+
+    /// A file that only changes its name is moved where nothing stands against it, else copied; and
+    /// goes from its old name if the new one was made.
+    fn move_or_copy(
+        &mut self,
+        step: &Step,
+        removal: &Step,
+        reachable: &BTreeSet<ContentHash>,
+    ) -> Vec<(RelPath, Outcome)> {
+        let from = self.nodes.get(&removal.path).cloned();
+        let from = from.filter(|node| {
+            let has_attributes = node.content == self.through(&step.content);
+            removal.expected == Expected::Stamped(node.stamp)
+                && (self.beside() != Beside::Shown || has_attributes)
+        });
+        if let Some(node) = &from {
+            let is_same = node.content.same_beside_attributes(&step.content);
+            assert!(is_same, "something else is moved");
+            assert_eq!(node.mtime, step.mtime, "its time is another");
+        }
+        let mut made = self.carry_out(step, reachable);
+        let is_made = matches!(made, Outcome::Done { .. });
+        if let (
+            Outcome::Done {
+                stamp: Some(stamp), ..
+            },
+            Some(node),
+        ) = (&mut made, from)
+        {
+            self.moves += 1;
+            stamp.file_id = node.stamp.file_id;
+            self.nodes.get_mut(&step.path).unwrap().stamp.file_id = stamp.file_id;
+        }
+        let gone = if is_made {
+            self.carry_out(removal, reachable)
+        } else {
+            Outcome::Stale
+        };
+        vec![(step.path.clone(), made), (removal.path.clone(), gone)]
+    }
 }
 
 #[derive(Debug)]
@@ -684,6 +726,13 @@ impl World {
         let (apply, steps) = &mut self.replicas[at].disk.applies[index];
         let apply = *apply;
         let step = steps.pop_front();
+        let moved_from = step.as_ref().and_then(|step| step.moved_from.clone());
+        // The removal comes right after the step that it is done with.
+        let removal = moved_from.map(|from| {
+            let removal = steps.pop_front().unwrap();
+            assert_eq!((&removal.path, &removal.content), (&from, &Content::Absent));
+            removal
+        });
         if steps.is_empty() {
             self.replicas[at].disk.applies.swap_remove(index);
         }
@@ -699,12 +748,13 @@ impl World {
             .filter_map(|node| hash_of(&node.content))
             .collect();
         let disk = &mut self.replicas[at].disk;
-        let outcome = disk.carry_out(&step, &reachable);
+        let outcomes = match removal {
+            Some(removal) => disk.move_or_copy(&step, &removal, &reachable),
+            None => vec![(step.path.clone(), disk.carry_out(&step, &reachable))],
+        };
         disk.tell_rules();
-        disk.events.push_back(DiskEvent::Applied {
-            apply,
-            outcomes: vec![(step.path, outcome)],
-        });
+        disk.events
+            .push_back(DiskEvent::Applied { apply, outcomes });
     }
 
     /// Lets everything happen until nothing is left, retries included; panics when it never ends.

@@ -219,3 +219,37 @@ fn what_the_disk_does_not_take_holds_the_step_and_leaves_the_old_file() {
     }
     assert!(place.litter().is_empty());
 }
+
+#[test]
+fn a_file_is_moved_with_the_attributes_of_its_record_and_with_no_others() {
+    let place = keeping();
+    place.write("old", "text");
+    note(&place, "old", "user.tag", b"red");
+    let a_move = |all: &Attributes| Move {
+        to: step(
+            "new",
+            Expected::Nothing,
+            file_content("text").with_attributes(all.clone()),
+        ),
+        from: step(
+            "old",
+            Expected::Stamped(place.stamp("old")),
+            Content::Absent,
+        ),
+    };
+    for other in [attributes(&[]), attributes(&[("user.tag", b"blue")])] {
+        let moved = move_files(&place.root, vec![a_move(&other)]);
+        assert_eq!((moved.outcomes.len(), moved.left.len()), (0, 1));
+        assert!(!place.exists("new"));
+    }
+    let all = attributes(&[("user.tag", b"red")]);
+    let moved = move_files(&place.root, vec![a_move(&all)]);
+    let stamp = stamp_of(&moved.outcomes[0].1);
+    assert_eq!(stamp.beside, Beside::Shown);
+    assert_eq!(
+        lying(&place, "new"),
+        [("user.tag".to_owned(), b"red".to_vec())]
+    );
+    let rows = Rows::default();
+    assert_eq!(scan_all(&place.root, &rows).found(), ["new"]);
+}

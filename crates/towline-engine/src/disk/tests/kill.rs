@@ -30,6 +30,38 @@ fn assert_whole(path: &Path) {
     );
 }
 
+/// Files that get another name again and again.
+const MOVED: usize = 8;
+
+/// The two names of a file that is moved.
+fn names_of(file: usize) -> [RelPath; 2] {
+    [
+        format!("moved-a/{file}"),
+        format!("moved-b/{}/x", file % 3 * 8 + file),
+    ]
+    .map(|text| rel(&text))
+}
+
+/// Moves a file from the name that it has to the other.
+fn there_and_back(root: &Root, file: usize) -> Option<Move> {
+    let [one, other] = names_of(file);
+    let mut parents = super::super::parents::Parents::new(root);
+    let (from, to, mark) = match (parents.mark(&one), parents.mark(&other)) {
+        (Ok(mark), Err(_)) => (one, other, mark),
+        (Err(_), Ok(mark)) => (other, one, mark),
+        (Ok(_), Ok(_)) | (Err(_), Err(_)) => return None,
+    };
+    let content = file_content(&fs::read_to_string(root.path().join(from.as_str())).unwrap());
+    Some(Move {
+        to: step(to.as_str(), Expected::Nothing, content),
+        from: step(
+            from.as_str(),
+            Expected::Stamped(mark.stamp),
+            Content::Absent,
+        ),
+    })
+}
+
 #[test]
 fn a_process_to_be_killed() {
     let Ok(path) = std::env::var(ROOT_VARIABLE) else {
@@ -62,6 +94,13 @@ fn a_process_to_be_killed() {
                 "{path}: {outcome:?}"
             );
         }
+        let moves: Vec<Move> = (0..MOVED)
+            .filter_map(|file| there_and_back(&root, file))
+            .collect();
+        assert_eq!(moves.len(), MOVED);
+        let moved = move_files(&root, moves);
+        assert!(moved.left.is_empty());
+        assert!(moved.outcomes.iter().all(|(_, outcome)| is_done(outcome)));
         if round == 1 {
             eprintln!("begun");
         }
@@ -72,6 +111,12 @@ fn a_process_to_be_killed() {
 fn kill_at_any_moment_leaves_whole_files() {
     let TestRoot { directory, root } = TestRoot::new();
     drop(root);
+    for file in 0..MOVED {
+        let [name, _] = names_of(file);
+        let place = directory.path().join(name.as_str());
+        fs::create_dir_all(place.parent().unwrap()).unwrap();
+        fs::write(place, self_proving(file as u64)).unwrap();
+    }
     let mut random = 0x9e37_79b9_7f4a_7c15_u64;
     let mut names = std::collections::BTreeSet::new();
     let mut versions = 0;
@@ -109,6 +154,7 @@ fn kill_at_any_moment_leaves_whole_files() {
             .filter(|name| !name.starts_with("kept"))
             .collect();
         assert_eq!(names.len(), 24);
+        assert_each_moved_file_has_one_name(directory.path());
         versions += assert_versions_are_whole_and_named(directory.path());
     }
     // A slow machine keeps none before the first kills.
@@ -140,6 +186,18 @@ fn whole_files(root: &Path) -> std::collections::BTreeSet<String> {
         }
     }
     names
+}
+
+fn assert_each_moved_file_has_one_name(root: &Path) {
+    for file in 0..MOVED {
+        let places = names_of(file).map(|name| root.join(name.as_str()));
+        let there: Vec<_> = places.iter().filter(|place| place.exists()).collect();
+        assert_eq!(there.len(), 1, "names of a moved file");
+        assert_eq!(
+            fs::read_to_string(there[0]).unwrap(),
+            self_proving(file as u64)
+        );
+    }
 }
 
 /// Every version is a whole file, and everything in the store has its name; how many there are.

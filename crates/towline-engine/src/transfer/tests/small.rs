@@ -62,6 +62,42 @@ async fn what_lies_here_is_copied_before_anything_is_removed() {
 }
 
 #[tokio::test]
+async fn what_only_gets_another_name_is_moved_after_what_is_copied_from_it() {
+    let world = World::new();
+    let (same, edited) = (noise(5000, 1), noise(6000, 2));
+    let (content, old) = (
+        world.here.add("same", &same),
+        world.here.add("edited", &edited),
+    );
+    let gone = |name: &str| Step {
+        expected: Expected::Stamped(world.here.stamp(name)),
+        ..make(name, Content::Absent, &[])
+    };
+    let moved = |to: &str, from: &str, content: &Content| Step {
+        moved_from: Some(path(from)),
+        ..make(to, content.clone(), &[])
+    };
+    let steps = vec![
+        moved("there", "same", &content),
+        gone("same"),
+        make("copy", content.clone(), &[]),
+        moved("nowhere", "edited", &old),
+        gone("edited"),
+    ];
+    world.here.add("edited", &noise(6001, 3));
+    let came = world.apply(steps).await;
+    for name in ["there", "same", "copy"] {
+        assert!(is_done(&came.outcomes[&path(name)]), "{name}");
+    }
+    assert_eq!(world.here.bytes("there"), same);
+    assert_eq!(world.here.bytes("copy"), same);
+    assert!(!world.here.has("same"));
+    assert_eq!(came.outcomes[&path("nowhere")], Outcome::NoSource);
+    assert_eq!(came.outcomes[&path("edited")], Outcome::Stale);
+    assert_eq!(world.here.bytes("edited"), noise(6001, 3));
+}
+
+#[tokio::test]
 async fn wrong_bytes_come_from_the_next_source_or_from_nobody() {
     let (liar, honest) = (Shelf::new(), Shelf::new());
     let mut world = World::new();

@@ -371,6 +371,7 @@ pub(super) fn make(name: &str, content: Content, sources: &[DeviceId]) -> Step {
         mtime: UnixNanos(0),
         keep: None,
         sources: sources.iter().copied().collect(),
+        moved_from: None,
     }
 }
 

@@ -1,0 +1,53 @@
+//! Which names bytes go from that were moved back to where somebody had moved them from.
+
+use towline_wire::entry::{Attributes, Content};
+use towline_wire::ids::ContentHash;
+use towline_wire::rel_path::RelPath;
+
+use super::Ledger;
+
+fn path(text: &str) -> RelPath {
+    RelPath::parse(text).unwrap()
+}
+
+fn content(number: u8) -> Content {
+    Content::File {
+        size: 1,
+        hash: ContentHash::from_bytes([number; 32]),
+        executable: false,
+        attributes: Attributes::default(),
+    }
+}
+
+/// A person renames as the simulator's people do.
+fn rename(ledger: &mut Ledger, content: &Content, (from, to): (&str, &str), seat: usize) {
+    ledger.consumed(content, &path(from), seat);
+    ledger.moved(content, &path(from), &path(to), seat);
+    ledger.born(content, &path(to), seat);
+}
+
+#[test]
+fn what_was_moved_back_and_followed_goes_with_who_takes_it_away() {
+    let (first, last) = (content(1), content(2));
+    let mut ledger = Ledger::default();
+    ledger.born(&first, &path("old"), 0);
+    rename(&mut ledger, &first, ("old", "new"), 1);
+    ledger.consumed(&first, &path("new"), 2);
+    ledger.born(&last, &path("new"), 2);
+    rename(&mut ledger, &last, ("new", "old"), 2);
+    assert!(ledger.lives(&last, &path("old")));
+    ledger.consumed(&last, &path("new"), 3);
+    assert!(!ledger.living().any(|birth| birth.path == path("old")));
+}
+
+#[test]
+fn what_was_taken_away_before_it_was_moved_back_lives_where_it_was_moved() {
+    let (first, last) = (content(1), content(2));
+    let mut ledger = Ledger::default();
+    ledger.born(&first, &path("old"), 0);
+    rename(&mut ledger, &first, ("old", "new"), 1);
+    ledger.born(&last, &path("new"), 2);
+    ledger.consumed(&last, &path("new"), 3);
+    rename(&mut ledger, &last, ("new", "old"), 2);
+    assert!(ledger.lives(&last, &path("old")));
+}

@@ -108,7 +108,13 @@ pub(crate) fn is_weighed(harm: Harm, phase: Phase) -> bool {
 struct Weight {
     deletes: u64,
     overwrites: u64,
-    empties: u64,
+}
+
+impl Weight {
+    /// Files whose bytes would go.
+    const fn files(self) -> u64 {
+        self.deletes + self.overwrites
+    }
 }
 
 /// Whether a walk has to weigh what is to come before it carries it out.
@@ -188,7 +194,7 @@ impl Brakes {
         match harm {
             Harm::Deletes => weight.deletes += 1,
             Harm::Overwrites => weight.overwrites += 1,
-            Harm::Empties => weight.empties += 1,
+            Harm::Empties => {}
         }
     }
 
@@ -198,7 +204,7 @@ impl Brakes {
         let weights = std::mem::take(&mut self.weighing);
         for (device, weight) in &weights {
             let record = self.record(now, *device);
-            let comes = weight.deletes + weight.overwrites;
+            let comes = weight.files();
             let beyond = record.carried.saturating_add(comes) > measure.most(record.carried);
             if record.braking == Braking::Counting && comes > 0 && beyond {
                 self.set(*device, Braking::Engaged, record.carried);
@@ -207,12 +213,12 @@ impl Brakes {
         if phase < Phase::Removals {
             return;
         }
+        // Directories that were left when their files had been moved are no mass change.
+        let takes_files = |device| weights.get(device).is_some_and(|weight| weight.files() > 0);
         let idle: Vec<(DeviceId, u64)> = self
             .records
             .iter()
-            .filter(|(device, record)| {
-                record.braking == Braking::Engaged && !weights.contains_key(device)
-            })
+            .filter(|(device, record)| record.braking == Braking::Engaged && !takes_files(device))
             .map(|(device, record)| (*device, record.carried))
             .collect();
         for (device, carried) in idle {

@@ -196,6 +196,25 @@ fn a_moved_directory_is_no_mass_delete() {
 }
 
 #[test]
+fn moved_directories_go_though_it_is_told_first_that_their_files_are_gone() {
+    for_seeds(|seed| {
+        let mut world = world(seed);
+        for directory in ["d0", "d1", "d2"] {
+            world.delete(0, directory);
+        }
+        world.settle();
+        assert_eq!(braked(&world).len(), 1);
+        for number in 0..FILES {
+            let moved = format!("moved/{}", name(number));
+            world.write(0, &moved, file(&format!("file {number}")), 1);
+        }
+        world.settle();
+        world.assert_agreed();
+        assert_eq!(braked(&world), []);
+    });
+}
+
+#[test]
 fn a_persons_own_mass_change_is_not_asked_about() {
     for_seeds(|seed| {
         let mut world = world(seed);

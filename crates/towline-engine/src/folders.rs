@@ -504,6 +504,10 @@ impl OpenRows for Index {
     }
 }
 
+/// Names of equal files among which the former one of a moved file is looked for: 16. Where there are more it is
+/// told at the end of the scan that one is gone.
+const FORMER_NAMES_MAX: usize = 16;
+
 /// The rows of one folder, for one scan. Without a reader nothing is known, so nothing is absent.
 struct FolderRows {
     folder: FolderId,
@@ -528,6 +532,16 @@ impl KnownRows for FolderRows {
         reader
             .rows_below(self.folder, directory, after, limit)
             .unwrap_or_default()
+    }
+
+    fn with_bytes(&mut self, hashes: &[ContentHash]) -> Vec<Vec<RelPath>> {
+        let Some(reader) = self.reader.as_mut() else {
+            return Vec::new();
+        };
+        let held =
+            reader.paths_with_contents(self.folder, hashes, IndexOf::Everything, FORMER_NAMES_MAX);
+        let paths = |files: Vec<HeldFile>| files.into_iter().map(|file| file.path).collect();
+        held.unwrap_or_default().into_iter().map(paths).collect()
     }
 }
 

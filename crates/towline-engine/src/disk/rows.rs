@@ -3,7 +3,7 @@
 //! The store's reader gives them; tests keep them in memory.
 
 use towline_core::records::OurRow;
-use towline_wire::ids::FolderId;
+use towline_wire::ids::{ContentHash, FolderId};
 use towline_wire::rel_path::RelPath;
 
 /// Our live rows (no tombstones) of one folder. Rows may change between calls; each call shows one
@@ -20,6 +20,9 @@ pub(crate) trait KnownRows: Send {
         after: Option<&RelPath>,
         limit: usize,
     ) -> Vec<OurRow>;
+
+    /// For each hash, where our rows say that a file with these bytes lies; some of many.
+    fn with_bytes(&mut self, hashes: &[ContentHash]) -> Vec<Vec<RelPath>>;
 }
 
 /// Opens the rows of a folder for a scan.

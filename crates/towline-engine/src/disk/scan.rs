@@ -7,6 +7,9 @@
 //! What cannot be read is unknown, and so is everything below it. What is ignored is not read, and not
 //! gone into; rows of ours that are ignored are *overlooked*.
 //!
+//! What is absent is told after all that was found, and a file that lies under a new name brings the absence
+//! of its former one along: so others see a move, and no delete of what they may have to fetch again.
+//!
 //! A scan yields a page at a time and holds no thread between pages. It never writes, and never
 //! decides what a difference means. Files that change while they are read are left out and named at
 //! the end as restless.
@@ -16,7 +19,7 @@
 
 mod cursor;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, VecDeque};
 use std::ffi::OsString;
 use std::io;
 use std::sync::Arc;
@@ -25,6 +28,7 @@ use towline_core::folder::rules::{Rules, Shape};
 use towline_core::io::{Found, HeldBack, HeldReason, PageEnd, RootFault, ScanScope};
 use towline_core::records::{Beside, DiskStamp, Doubt, OurRow};
 use towline_wire::entry::{Attributes, Content, SymlinkTarget};
+use towline_wire::ids::ContentHash;
 use towline_wire::rel_path::inbox::may_hold_copies;
 use towline_wire::rel_path::{MARKER_DIRECTORY, RelPath};
 
@@ -46,6 +50,10 @@ const PAGE_ENTRIES_MAX: usize = 500;
 
 /// Bytes to hash after which a page is closed early: 256 MiB, about a second of reading.
 const PAGE_HASH_BYTES_MAX: u64 = 256 * 1024 * 1024;
+
+/// Rows that were not met and wait for the end of the scan: 10,000, about 3 MiB. Beyond that the first ones are
+/// told before.
+const MISSING_MAX: usize = 10_000;
 
 /// Restless paths that a scan remembers: 1000. When there are more, all is looked at again.
 const RESTLESS_MAX: usize = 1000;
@@ -87,7 +95,11 @@ pub(crate) struct Scan {
     page: Page,
     unread: Vec<Unread>,
     unread_bytes: u64,
-    missing: Vec<OurRow>,
+    /// Rows that were not met.
+    missing: VecDeque<OurRow>,
+    /// Of these, what was told with the new names of moved files. At most as many as are remembered; what is told
+    /// twice is told in vain.
+    brought: BTreeSet<RelPath>,
 }
 
 /// A directory in the middle of being walked.
@@ -158,6 +170,14 @@ struct Unread {
     size: u64,
     /// The executable bit of our row, for systems that have none.
     known_executable: bool,
+    name: Name,
+}
+
+/// Whether we have a row of a file that is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Name {
+    Known,
+    New,
 }
 
 impl Unread {
@@ -205,7 +225,8 @@ impl Scan {
             page: Page::default(),
             unread: Vec::new(),
             unread_bytes: 0,
-            missing: Vec::new(),
+            missing: VecDeque::new(),
+            brought: BTreeSet::new(),
         }
     }
 
@@ -214,8 +235,15 @@ impl Scan {
     pub(crate) fn next_page(&mut self, pool: &Pool) -> Result<(Page, PageEnd), RootFault> {
         loop {
             let end = self.walk()?;
-            self.read_files(pool);
-            self.confirm_missing()?;
+            let named = self.read_files(pool);
+            self.bring_former_names(&named)?;
+            if end == PageEnd::End || self.missing.len() >= MISSING_MAX {
+                self.confirm_missing()?;
+            }
+            let end = match end {
+                PageEnd::End if !self.missing.is_empty() => PageEnd::More,
+                PageEnd::End | PageEnd::More => end,
+            };
             if end == PageEnd::End || self.page_len() >= PAGE_ENTRIES_MAX / 2 {
                 return Ok((std::mem::take(&mut self.page), end));
             }
@@ -250,8 +278,9 @@ impl Scan {
     }
 
     fn is_full(&self) -> bool {
-        self.page_len() + self.unread.len() + self.missing.len() >= PAGE_ENTRIES_MAX
+        self.page_len() + self.unread.len() >= PAGE_ENTRIES_MAX
             || self.unread_bytes >= PAGE_HASH_BYTES_MAX
+            || self.missing.len() >= MISSING_MAX
     }
 
     fn walk(&mut self) -> Result<PageEnd, RootFault> {
@@ -262,7 +291,7 @@ impl Scan {
             let Some(frame) = self.frames.last_mut() else {
                 // The walk of a target is done: rows that are left were not met.
                 if let Some(row) = self.cursor.next_before(None) {
-                    self.missing.push(row);
+                    self.miss(row);
                     continue;
                 }
                 match self.targets.pop() {
@@ -276,7 +305,7 @@ impl Scan {
             if let Some(item) = frame.items.as_slice().first() {
                 let limit = frame.full_key(item);
                 if let Some(row) = self.cursor.next_before(Some(&limit)) {
-                    self.missing.push(row);
+                    self.miss(row);
                     continue;
                 }
             }
@@ -295,6 +324,13 @@ impl Scan {
             }
         }
         Ok(PageEnd::More)
+    }
+
+    /// A row was not met.
+    fn miss(&mut self, row: OurRow) {
+        if !self.brought.remove(&row.entry.path) {
+            self.missing.push_back(row);
+        }
     }
 
     fn begin_all(&mut self) -> Result<(), RootFault> {
@@ -433,6 +469,11 @@ impl Scan {
             Kind::Symlink => self.look_at_link(directory, path, &mark),
             Kind::File => {
                 self.unread_bytes += mark.stamp.size;
+                let name = if row.is_some() {
+                    Name::Known
+                } else {
+                    Name::New
+                };
                 let known_executable = row.is_some_and(|row| is_executable(&row.entry.content));
                 let directory = Arc::clone(directory);
                 self.unread.push(Unread {
@@ -440,6 +481,7 @@ impl Scan {
                     path,
                     size: mark.stamp.size,
                     known_executable,
+                    name,
                 });
             }
             Kind::Other => self.hold_back_known(&path, HeldReason::Kind),
@@ -525,7 +567,9 @@ impl Scan {
         }
     }
 
-    fn read_files(&mut self, pool: &Pool) {
+    /// Reads what waits; returns the bytes of files under names that we have no row of.
+    fn read_files(&mut self, pool: &Pool) -> Vec<ContentHash> {
+        let mut named = Vec::new();
         self.unread_bytes = 0;
         let unread = std::mem::take(&mut self.unread);
         let (large, small): (Vec<Unread>, Vec<Unread>) = unread
@@ -546,17 +590,22 @@ impl Scan {
         let traits = self.root.traits;
         for (file, reading) in read {
             match reading {
-                Ok((Reading::Settled(hash, mark), attributes)) => self.page.found.push(Found {
-                    path: file.path,
-                    content: Content::File {
-                        size: mark.stamp.size,
-                        hash,
-                        executable: traits.executable(&mark).unwrap_or(file.known_executable),
-                        attributes,
-                    },
-                    mtime: mark.mtime,
-                    stamp: mark.stamp.beside(beside),
-                }),
+                Ok((Reading::Settled(hash, mark), attributes)) => {
+                    if file.name == Name::New && mark.stamp.size > 0 {
+                        named.push(hash);
+                    }
+                    self.page.found.push(Found {
+                        path: file.path,
+                        content: Content::File {
+                            size: mark.stamp.size,
+                            hash,
+                            executable: traits.executable(&mark).unwrap_or(file.known_executable),
+                            attributes,
+                        },
+                        mtime: mark.mtime,
+                        stamp: mark.stamp.beside(beside),
+                    });
+                }
                 Ok((Reading::Restless, _)) => self.note_restless(file.path),
                 // Gone meanwhile, perhaps for a moment only: the next look will tell.
                 Err(fault) if proves_absence(&fault) => self.note_restless(file.path),
@@ -566,17 +615,55 @@ impl Scan {
                 Err(_) => self.hold_back_known(&file.path, HeldReason::Unreadable),
             }
         }
+        named
     }
 
-    /// Looks once more at every row that was not met, each from the root down.
+    /// Of files that lie under new names, one row each that has the same bytes and nothing on the disk any more.
+    fn bring_former_names(&mut self, hashes: &[ContentHash]) -> Result<(), RootFault> {
+        let all = self.cursor.with_bytes(hashes);
+        let root = Arc::clone(&self.root);
+        let mut parents = Parents::new(&root);
+        let mut former = BTreeSet::new();
+        for paths in all {
+            let gone = paths.into_iter().find(|path| {
+                let is_told = path.is_in_inbox() || former.contains(path);
+                !is_told
+                    && parents
+                        .mark(path)
+                        .is_err_and(|fault| proves_absence(&fault))
+            });
+            former.extend(gone);
+        }
+        if former.is_empty() {
+            return Ok(());
+        }
+        self.missing.retain(|row| !former.contains(&row.entry.path));
+        let rows: Vec<OurRow> = former
+            .iter()
+            .filter_map(|path| self.cursor.row(path))
+            .collect();
+        if self.brought.len() + former.len() <= MISSING_MAX {
+            self.brought.append(&mut former);
+        }
+        self.confirm(rows)
+    }
+
+    /// Looks once more at rows that were not met, as many as the page has room for.
     fn confirm_missing(&mut self) -> Result<(), RootFault> {
-        if self.missing.is_empty() {
+        let room = PAGE_ENTRIES_MAX.saturating_sub(self.page_len()).max(1);
+        let rows = self.missing.drain(..room.min(self.missing.len())).collect();
+        self.confirm(rows)
+    }
+
+    /// Looks once more at rows, each from the root down.
+    fn confirm(&mut self, rows: Vec<OurRow>) -> Result<(), RootFault> {
+        if rows.is_empty() {
             return Ok(());
         }
         let root = Arc::clone(&self.root);
         let mut parents = Parents::new(&root);
         let (mut absent, mut lost) = (Vec::new(), Vec::new());
-        for row in std::mem::take(&mut self.missing) {
+        for row in rows {
             if self
                 .rules
                 .ignore(&row.entry.path, Shape::of(&row.entry.content))

@@ -212,6 +212,16 @@ impl KnownRows for Rows {
             .cloned()
             .collect()
     }
+
+    fn with_bytes(&mut self, hashes: &[ContentHash]) -> Vec<Vec<RelPath>> {
+        let rows = lock(&self.0);
+        let has = |row: &OurRow, wanted: ContentHash| matches!(row.entry.content, Content::File { hash, .. } if hash == wanted);
+        let paths = |wanted: ContentHash| {
+            let holding = rows.values().filter(|row| has(row, wanted));
+            holding.map(|row| row.entry.path.clone()).collect()
+        };
+        hashes.iter().map(|hash| paths(*hash)).collect()
+    }
 }
 
 impl OpenRows for Rows {
@@ -249,6 +259,8 @@ struct Scanned {
     page: Page,
     restless: Option<ScanScope>,
     pages: usize,
+    /// Of what was found and what is absent, in which page it was told.
+    order: Vec<(usize, RelPath)>,
 }
 
 impl Scanned {
@@ -258,6 +270,12 @@ impl Scanned {
             .iter()
             .map(|found| found.path.as_str())
             .collect()
+    }
+
+    /// In which page a path was told.
+    fn page_of(&self, path: &str) -> usize {
+        let path = rel(path);
+        self.order.iter().find(|(_, told)| *told == path).unwrap().0
     }
 
     fn absent(&self) -> Vec<&str> {
@@ -303,10 +321,18 @@ fn scan_in_doubt(
     let mut all = Scanned::default();
     loop {
         let (page, end) = scan.next_page(&pool)?;
-        let size = page.found.len() + page.absent.len() + page.held_back.len();
-        assert!(size <= 510, "page of {size}");
+        let size = page.found.len() + page.held_back.len();
+        // A moved file brings its former name along.
+        assert!(size.max(page.absent.len()) <= 510, "page of {size}");
         rows.take(&page);
         all.pages += 1;
+        all.order
+            .extend(page.absent.iter().map(|path| (all.pages, path.clone())));
+        all.order.extend(
+            page.found
+                .iter()
+                .map(|found| (all.pages, found.path.clone())),
+        );
         all.page.found.extend(page.found);
         all.page.absent.extend(page.absent);
         all.page.lost.extend(page.lost);

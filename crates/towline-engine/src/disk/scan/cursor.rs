@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 
 use towline_core::records::OurRow;
+use towline_wire::ids::ContentHash;
 use towline_wire::rel_path::RelPath;
 
 use crate::disk::rows::KnownRows;
@@ -51,6 +52,11 @@ impl Cursor {
     /// The live row at any path, without moving.
     pub(super) fn row(&mut self, path: &RelPath) -> Option<OurRow> {
         self.rows.row(path)
+    }
+
+    /// For each hash, where rows say that a file with these bytes lies.
+    pub(super) fn with_bytes(&mut self, hashes: &[ContentHash]) -> Vec<Vec<RelPath>> {
+        self.rows.with_bytes(hashes)
     }
 
     /// The next row before `limit` (`None`: the next at all).

@@ -206,6 +206,29 @@ fn pages_are_bounded() {
     assert!(second.pages >= 4, "{}", second.pages);
 }
 
+#[test]
+fn a_moved_file_is_told_with_its_former_name_and_what_else_is_gone_at_the_end() {
+    let place = TestRoot::new();
+    place.write("a deleted file", "deleted");
+    place.write("b moved down", "down");
+    place.write("z moved up", "up");
+    let rows = Rows::default();
+    scan_all(&place.root, &rows);
+    for number in 0..1200 {
+        place.write(&format!("n/{number:04}"), &format!("new {number}"));
+    }
+    fs::remove_file(place.at("a deleted file")).unwrap();
+    fs::rename(place.at("b moved down"), place.at("y")).unwrap();
+    fs::rename(place.at("z moved up"), place.at("c")).unwrap();
+    let scanned = scan_all(&place.root, &rows);
+    assert!(scanned.pages >= 3, "{}", scanned.pages);
+    assert_eq!(scanned.page_of("z moved up"), scanned.page_of("c"));
+    assert_eq!(scanned.page_of("b moved down"), scanned.page_of("y"));
+    assert_eq!(scanned.page_of("a deleted file"), scanned.pages);
+    assert!(scanned.page_of("c") < scanned.page_of("y"));
+    assert_eq!(scanned.absent().len(), 3);
+}
+
 #[cfg(unix)]
 #[test]
 fn names_and_kinds_that_cannot_be_synced_are_held_back() {

@@ -35,6 +35,7 @@ use crate::folders::{Folders, Inbox, Listings};
 use crate::key::{self, KeyError, KeyPreference};
 use crate::ledger::Ledger;
 use crate::local;
+use crate::memory::Slack;
 use crate::network::{Network, NetworkError, NetworkSettings, Port, SignalClient};
 use crate::past::Past;
 use crate::port;
@@ -271,6 +272,7 @@ impl Engine {
                 in_force,
                 at: Instant::now(),
             },
+            slack: Slack::default(),
         };
         tasks.spawn("device", async move {
             // Nobody waits for the end of a device whose engine was dropped.
@@ -451,6 +453,7 @@ struct Life {
     last_command: u64,
     publish: watch::Sender<Arc<View>>,
     published: Published,
+    slack: Slack,
 }
 
 impl Life {
@@ -459,6 +462,7 @@ impl Life {
         let outcome = loop {
             self.perform();
             self.publish_if_due();
+            self.slack.give_back_if_due();
             let wake = self.wake_at();
             tokio::select! {
                 () = self.stop.cancelled() => break Ok(()),
@@ -510,7 +514,10 @@ impl Life {
         let mut answers = Vec::new();
         while let Some(output) = self.device.poll_output() {
             match output {
-                Output::Store(request) => self.for_ledger.push_back(request),
+                Output::Store(request) => {
+                    self.slack.stirred();
+                    self.for_ledger.push_back(request);
+                }
                 Output::Disk(folder, request) => self.folders.request(folder, request),
                 Output::Network(request) => {
                     self.folders.note(&request);
@@ -577,6 +584,7 @@ impl Life {
             .poll_timeout()
             .map_or(SLEEP_MAX, |due: Moment| due.since(now));
         let core = Instant::now() + core.min(SLEEP_MAX);
+        let core = self.slack.due().map_or(core, |due| core.min(due));
         if self.is_dirty() {
             core.min(self.published.at + VIEW_INTERVAL)
         } else {

@@ -15,6 +15,7 @@ mod folders;
 mod key;
 mod ledger;
 mod local;
+mod memory;
 mod network;
 mod past;
 mod port;

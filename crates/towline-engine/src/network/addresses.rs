@@ -1,24 +1,42 @@
 //! The addresses at which this device listens, told again whenever they change.
 
+mod changes;
+
 use std::collections::BTreeSet;
+use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use tokio::sync::mpsc;
+use tokio::time::{Interval, MissedTickBehavior, interval};
 use towline_core::io::NetworkEvent;
 use tracing::debug;
 
-/// Pause between two looks at the interfaces: 5 s. A look costs some 50 microseconds; a shorter
+use changes::Changes;
+
+/// Pause between two looks at the interfaces where the system does not tell of changes: 5 s. A shorter
 /// pause would not help, since a new network takes seconds to come up anyway.
 const LOOK_INTERVAL: Duration = Duration::from_secs(5);
 
+/// Pause between two looks where it does: 60 s, for what it may have left out. A look makes some 20 calls.
+const LOOK_INTERVAL_TOLD: Duration = Duration::from_secs(60);
+
 /// Tells the addresses now and after every change, until nobody listens.
 pub(super) async fn watch(bound: Vec<SocketAddr>, events: mpsc::Sender<NetworkEvent>) {
-    let mut looks = tokio::time::interval(LOOK_INTERVAL);
-    looks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    let mut changes = Changes::subscribe()
+        .inspect_err(|error| debug!(%error, "changes of addresses are not told"))
+        .ok();
+    let mut looks = looks(changes.as_ref());
     let mut told = None;
     loop {
-        looks.tick().await;
+        tokio::select! {
+            _at = looks.tick() => {}
+            heard = next(changes.as_ref()) => if let Err(error) = heard {
+                debug!(%error, "changes of addresses are not told any more");
+                changes = None;
+                looks = self::looks(None);
+            }
+        }
         let now = listening(&bound, &interfaces());
         if told.as_ref() != Some(&now) {
             told = Some(now.clone());
@@ -30,6 +48,23 @@ pub(super) async fn watch(bound: Vec<SocketAddr>, events: mpsc::Sender<NetworkEv
                 return;
             }
         }
+    }
+}
+
+fn looks(changes: Option<&Changes>) -> Interval {
+    let mut looks = interval(match changes {
+        Some(_) => LOOK_INTERVAL_TOLD,
+        None => LOOK_INTERVAL,
+    });
+    looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    looks
+}
+
+/// Waits for the next change; for ever where none is told.
+async fn next(changes: Option<&Changes>) -> io::Result<()> {
+    match changes {
+        Some(changes) => changes.next().await,
+        None => std::future::pending().await,
     }
 }
 

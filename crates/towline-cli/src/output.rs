@@ -1,10 +1,8 @@
 //! What the command line says: words for a person, or one JSON document per line. Nothing that is
 //! said here acts on a terminal, whoever chose it.
 
-#![expect(
-    clippy::print_stdout,
-    reason = "standard output is this program's purpose"
-)]
+use std::io::{self, Write};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde::Serialize;
 use towline_engine::{LocalError, ViewError};
@@ -51,20 +49,37 @@ impl From<LocalError> for Failure {
 #[derive(Debug)]
 pub(crate) struct Output {
     json: bool,
+    /// Whether the reader of standard output has gone.
+    is_unread: AtomicBool,
 }
 
 impl Output {
     pub(crate) fn new(json: bool) -> Self {
-        Self { json }
+        Self {
+            json,
+            is_unread: AtomicBool::new(false),
+        }
     }
 
     /// Prints one answer: `words` to a person, `document` to a script.
     pub(crate) fn say<T: Serialize>(&self, document: &T, words: impl FnOnce() -> String) {
         if !self.json {
-            println!("{}", plain::lines(&words()));
+            self.print(&plain::lines(&words()));
         } else if let Ok(line) = serde_json::to_string(document) {
             // Our own types always become JSON.
-            println!("{}", plain::json(&line));
+            self.print(&plain::json(&line));
+        }
+    }
+
+    /// Whether nobody reads what is said any more: who only speaks has nothing left to do.
+    pub(crate) fn is_unread(&self) -> bool {
+        self.is_unread.load(Ordering::Relaxed)
+    }
+
+    /// Standard output may be closed at any time, as by `head`; an engine goes on without it.
+    fn print(&self, text: &str) {
+        if writeln!(io::stdout(), "{text}").is_err() {
+            self.is_unread.store(true, Ordering::Relaxed);
         }
     }
 
@@ -73,7 +88,7 @@ impl Output {
         if self.json {
             self.say(document, String::new);
         } else {
-            eprintln!("{}", plain::lines(&words()));
+            complain(&plain::lines(&words()));
         }
     }
 
@@ -85,9 +100,14 @@ impl Output {
         }
         if self.json {
             let line = serde_json::to_string(&Document { error: failure });
-            eprintln!("{}", plain::json(&line.unwrap_or_default()));
+            complain(&plain::json(&line.unwrap_or_default()));
         } else {
-            eprintln!("towline: {}", plain::lines(&failure.message));
+            complain(&format!("towline: {}", plain::lines(&failure.message)));
         }
     }
+}
+
+/// Says something on standard error, where nobody need listen.
+fn complain(text: &str) {
+    let _unheard = writeln!(io::stderr(), "{text}");
 }

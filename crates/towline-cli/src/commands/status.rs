@@ -16,12 +16,15 @@ pub(crate) async fn run(home: &Path, output: &Output) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Says the status now and after every change, until the engine ends or somebody interrupts.
+/// Says the status now and after every change, until the engine ends, somebody interrupts, or nobody reads it.
 pub(crate) async fn watch(home: &Path, output: &Output) -> Result<(), Failure> {
     let mut client = LocalClient::connect(home).await?;
     let mut view = client.watch().await?;
     loop {
         output.say(&view, || format!("{}\n", status(&view)));
+        if output.is_unread() {
+            return Ok(());
+        }
         view = client.next_view().await?;
     }
 }

@@ -1,5 +1,6 @@
-//! Ending in good order in the middle of a sync.
+//! Ending in good order: in the middle of a sync, and when nobody listens any more.
 
+use std::io;
 use std::time::Duration;
 
 use crate::support::tree::{History, grow, must_be_whole, settle, temporary_files};
@@ -32,6 +33,23 @@ fn stopping_while_syncing_takes_seconds_and_resumes() {
     settle((&ada, &here), (&ben, &there));
     assert_eq!(temporary_files(&there), Vec::<String>::new());
     must_be_quick(ada.stop());
+}
+
+#[test]
+fn a_command_ends_quietly_when_nobody_reads_what_it_says() {
+    let world = World::new("unread");
+    let server = Server::start(&world);
+    let ada = Device::start_new(&world, "ada", &server);
+    for words in [&["status"][..], &["status", "--watch"]] {
+        let (reader, writer) = io::pipe().expect("a pipe");
+        drop(reader);
+        let mut command = ada.command();
+        let ended = command.args(words).stdout(writer).output();
+        let ended = ended.expect("it runs");
+        let complaint = String::from_utf8_lossy(&ended.stderr);
+        assert!(ended.status.success(), "{words:?}: {complaint}");
+        assert_eq!(complaint, "", "{words:?}");
+    }
 }
 
 fn must_be_quick(took: Duration) {

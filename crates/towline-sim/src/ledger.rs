@@ -81,16 +81,11 @@ impl Ledger {
     /// Somebody at a seat wrote this at this path.
     pub(crate) fn born(&mut self, content: &Content, path: &RelPath, seat: usize) {
         let Some(key) = Key::of(content) else { return };
-        let of_key = self.by_key.entry(key.clone()).or_default();
-        for at in of_key.iter() {
-            if let Some(birth) = self.births.get_mut(*at)
-                && birth.path == *path
-            {
-                birth.by.insert(seat);
-                birth.consumed_by.remove(&seat);
-                birth.end = End::Doubtful;
-                return;
-            }
+        if let Some(birth) = self.born_at(&key, path) {
+            birth.by.insert(seat);
+            birth.consumed_by.remove(&seat);
+            birth.end = End::Doubtful;
+            return;
         }
         if let Some(consumed) = self.taken.remove(&(key.clone(), path.clone(), seat)) {
             // Brought back to where it was: only what this person did is taken back.
@@ -102,6 +97,7 @@ impl Ledger {
             }
             return;
         }
+        let of_key = self.by_key.entry(key.clone()).or_default();
         of_key.push(self.births.len());
         let (path, consumed_by) = (path.clone(), BTreeSet::new());
         self.births.push(Birth {
@@ -114,6 +110,18 @@ impl Ledger {
         });
     }
 
+    /// What was born at a path; at most one birth of each content.
+    fn born_at(&mut self, key: &Key, path: &RelPath) -> Option<&mut Birth> {
+        let of_key = self.by_key.get(key)?;
+        let is_here = |at: &&usize| {
+            self.births
+                .get(**at)
+                .is_some_and(|birth| birth.path == *path)
+        };
+        let at = *of_key.iter().find(is_here)?;
+        self.births.get_mut(at)
+    }
+
     /// A person took this away from this path, where it was born or to where it has followed. Bytes at a path
     /// where they were never born are a conflict copy or a directory's move that crossed with theirs: then it
     /// may have been the last of them, and all births of these bytes count as consumed.
@@ -122,19 +130,18 @@ impl Ledger {
         let Some(of_key) = self.by_key.get(&key) else {
             return;
         };
-        let lies_at = |at: &&usize, is_it: &dyn Fn(&RelPath) -> bool| {
-            let birth = self.births.get(**at);
-            birth.is_some_and(|birth| is_it(&birth.path))
+        let births = || {
+            let known = of_key.iter().copied();
+            known.filter_map(|at| Some((at, &self.births.get(at)?.path)))
         };
-        let here = of_key.iter().any(|at| lies_at(&at, &|born| born == path));
+        let here = births().any(|(_, born)| born == path);
         // What was written under a former name may have followed here.
         let may_be_it = |born: &RelPath| {
             born == path || self.leads(born, path) || (!here && key != Key::Directory)
         };
-        let all: Vec<usize> = of_key
-            .iter()
-            .filter(|at| lies_at(at, &may_be_it))
-            .copied()
+        let all: Vec<usize> = births()
+            .filter(|(_, born)| may_be_it(born))
+            .map(|(at, _)| at)
             .collect();
         let mut newly = Vec::new();
         for at in all {
@@ -160,12 +167,8 @@ impl Ledger {
         let Some(key @ Key::File(_)) = Key::of(before) else {
             return;
         };
-        for at in self.by_key.get(&key).into_iter().flatten() {
-            if let Some(birth) = self.births.get_mut(*at)
-                && birth.path == *path
-            {
-                birth.edited_by.insert(seat);
-            }
+        if let Some(birth) = self.born_at(&key, path) {
+            birth.edited_by.insert(seat);
         }
     }
 
@@ -283,12 +286,8 @@ impl Ledger {
     /// may find them there again.
     pub(crate) fn touched(&mut self, content: &Content, path: &RelPath) {
         let Some(key) = Key::of(content) else { return };
-        for at in self.by_key.get(&key).into_iter().flatten() {
-            if let Some(birth) = self.births.get_mut(*at)
-                && birth.path == *path
-            {
-                birth.end = End::Doubtful;
-            }
+        if let Some(birth) = self.born_at(&key, path) {
+            birth.end = End::Doubtful;
         }
     }
 

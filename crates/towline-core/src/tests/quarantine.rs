@@ -94,19 +94,28 @@ fn without_a_power_cut_the_same_marks_are_the_same_bytes() {
     assert_eq!(lies(&world, 1, "d/a"), Some(file("d/a")));
 }
 
+/// Two devices that have met again: while they were apart the second one's person did this, and then a power cut
+/// took `d/a` from the first one.
+fn lost_while_apart(seed: u64, deed: impl FnOnce(&mut World)) -> World {
+    let mut world = two(seed);
+    world.unlink(0, 1);
+    deed(&mut world);
+    world.settle();
+    world.lose_power(0, "d/a", file("\0\0\0"));
+    world.restart(0);
+    world.link(0, 1);
+    world.settle();
+    world.assert_agreed();
+    world
+}
+
 #[test]
 fn a_zeroed_file_that_a_peer_has_renamed_is_not_moved() {
     for_seeds(|seed| {
-        let mut world = two(seed);
-        world.unlink(0, 1);
-        world.delete(1, "d/a");
-        world.write(1, "d/z", file("d/a"), 1);
-        world.settle();
-        world.lose_power(0, "d/a", file("\0\0\0"));
-        world.restart(0);
-        world.link(0, 1);
-        world.settle();
-        world.assert_agreed();
+        let world = lost_while_apart(seed, |world| {
+            world.delete(1, "d/a");
+            world.write(1, "d/z", file("d/a"), 1);
+        });
         assert_eq!(lies(&world, 1, "d/z"), Some(file("d/a")));
     });
 }
@@ -199,15 +208,9 @@ fn a_directory_in_the_place_of_what_was_lost_replaces_nothing_elsewhere() {
 #[test]
 fn a_newer_version_comes_in_the_place_of_a_lost_one() {
     for_seeds(|seed| {
-        let mut world = two(seed);
-        world.unlink(0, 1);
-        world.write(1, "d/a", file("second"), 2);
-        world.settle();
-        world.lose_power(0, "d/a", file("\0\0\0"));
-        world.restart(0);
-        world.link(0, 1);
-        world.settle();
-        world.assert_agreed();
+        let world = lost_while_apart(seed, |world| {
+            world.write(1, "d/a", file("second"), 2);
+        });
         assert_eq!(lies(&world, 0, "d/a"), Some(file("second")));
         assert_eq!(world.conflict_copies(0), 0);
     });

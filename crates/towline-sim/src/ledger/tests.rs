@@ -26,12 +26,18 @@ fn rename(ledger: &mut Ledger, content: &Content, (from, to): (&str, &str), seat
     ledger.born(content, &path(to), seat);
 }
 
+/// One person has written something at `old`, and another one has moved it to `new`.
+fn moved_once() -> Ledger {
+    let mut ledger = Ledger::default();
+    ledger.born(&content(1), &path("old"), 0);
+    rename(&mut ledger, &content(1), ("old", "new"), 1);
+    ledger
+}
+
 #[test]
 fn what_was_moved_back_and_followed_goes_with_who_takes_it_away() {
     let (first, last) = (content(1), content(2));
-    let mut ledger = Ledger::default();
-    ledger.born(&first, &path("old"), 0);
-    rename(&mut ledger, &first, ("old", "new"), 1);
+    let mut ledger = moved_once();
     ledger.consumed(&first, &path("new"), 2);
     ledger.born(&last, &path("new"), 2);
     rename(&mut ledger, &last, ("new", "old"), 2);
@@ -42,10 +48,8 @@ fn what_was_moved_back_and_followed_goes_with_who_takes_it_away() {
 
 #[test]
 fn what_was_taken_away_before_it_was_moved_back_lives_where_it_was_moved() {
-    let (first, last) = (content(1), content(2));
-    let mut ledger = Ledger::default();
-    ledger.born(&first, &path("old"), 0);
-    rename(&mut ledger, &first, ("old", "new"), 1);
+    let last = content(2);
+    let mut ledger = moved_once();
     ledger.born(&last, &path("new"), 2);
     ledger.consumed(&last, &path("new"), 3);
     rename(&mut ledger, &last, ("new", "old"), 2);

@@ -11,7 +11,10 @@ import { picturePath, program, until } from "./driver.mjs";
 /** A picture of a dialog that fills the screen, three bytes a pixel: 5 MB. More is a mistake. */
 const PICTURE_BYTES_MAX = 16_000_000;
 
-/** Starts the window manager in the place of the last one, which may still be ending. There is one desktop at a time. */
+/**
+ * Starts the window manager in the place of the last one, which may still be ending. There is one
+ * desktop at a time.
+ */
 export async function openDesktop() {
   const manager = program("openbox", "openbox", ["--replace"]);
   await until("the window manager", () => ask("wmctrl", "-m") !== null);

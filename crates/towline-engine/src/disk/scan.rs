@@ -620,6 +620,9 @@ impl Scan {
 
     /// Of files that lie under new names, one row each that has the same bytes and nothing on the disk any more.
     fn bring_former_names(&mut self, hashes: &[ContentHash]) -> Result<(), RootFault> {
+        if hashes.is_empty() {
+            return Ok(());
+        }
         let all = self.cursor.with_bytes(hashes);
         let root = Arc::clone(&self.root);
         let mut parents = Parents::new(&root);

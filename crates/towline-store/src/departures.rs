@@ -3,6 +3,8 @@
 //! The youngest [`KEPT_MAX`] of a store are kept, for [`KEPT_DAYS`] at most. Where a file lies now is no column: it is asked of our
 //! rows when somebody needs the path, so it is true however the file has come there.
 
+use std::collections::BTreeSet;
+
 use rusqlite::{Connection, OptionalExtension, params};
 use towline_core::records::{Departure, Moved, OurRow, Place};
 use towline_wire::entry::{Content, Dot, UnixNanos};
@@ -37,7 +39,16 @@ pub(crate) fn put(
              file_id, mtime, followed, went)
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
     )?;
+    let followed = followed_files(connection, folder)?;
+    let mut move_on = connection.prepare_cached(
+        "UPDATE departures SET followed = 0 WHERE folder = ?1 AND file_id = ?2 AND path <> ?3",
+    )?;
     for departure in departures {
+        // As `Departure::moved_on` says.
+        if departure.followed == 0 && followed.contains(&departure.file_id) {
+            let file_id = departure.file_id.cast_signed();
+            move_on.execute(params![folder, file_id, departure.path.as_str()])?;
+        }
         insert.execute(params![
             folder,
             departure.path.as_str(),
@@ -57,6 +68,18 @@ pub(crate) fn put(
         .prepare_cached("DELETE FROM departures WHERE id <= (SELECT max(id) FROM departures) - ?1")?
         .execute([KEPT_MAX])?;
     Ok(())
+}
+
+/// Files that edits have followed: few, whatever else a store keeps.
+fn followed_files(connection: &Connection, folder: i64) -> Result<BTreeSet<u64>, StoreError> {
+    let mut statement = connection
+        .prepare_cached("SELECT file_id FROM departures WHERE folder = ?1 AND followed > 0")?;
+    let mut files = BTreeSet::new();
+    let mut found = statement.query([folder])?;
+    while let Some(row) = found.next()? {
+        files.insert(row.get::<_, i64>(0)?.cast_unsigned());
+    }
+    Ok(files)
 }
 
 /// Something of ours lies at a path again.

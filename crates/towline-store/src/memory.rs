@@ -134,8 +134,11 @@ impl MemoryStore {
                 folder.brakes.extend(brakes);
             }),
             StoreOp::PutDepartures { folder, departures } => self.on(folder, |folder| {
-                let by_path = departures.into_iter().map(|one| (one.path.clone(), one));
-                folder.departures.extend(by_path);
+                for one in departures {
+                    let others = folder.departures.values_mut();
+                    others.for_each(|other| other.moved_on(&one));
+                    folder.departures.insert(one.path.clone(), one);
+                }
             }),
             StoreOp::PutContacts { folder, contacts } => self.on(folder, |folder| {
                 folder.contacts.extend(contacts);

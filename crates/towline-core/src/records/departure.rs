@@ -24,8 +24,18 @@ pub struct Departure {
     pub file_id: u64,
     /// Its modification time, as the disk showed it.
     pub mtime: UnixNanos,
-    /// Edits that have followed it so far.
+    /// Edits that have followed it to where it lies now. Who moves it on from there begins anew: whether
+    /// anything but edits that followed was written over at its place is told by their number.
     pub followed: u32,
+}
+
+impl Departure {
+    /// Counts from the beginning if another departure is that of the same file from where edits had followed it.
+    pub fn moved_on(&mut self, on: &Self) {
+        if on.followed == 0 && on.path != self.path && on.file_id == self.file_id {
+            self.followed = 0;
+        }
+    }
 }
 
 /// A departure, and where the file lies now.

@@ -59,6 +59,34 @@ fn is_somewhere(world: &World, text: &str) -> bool {
 }
 
 #[test]
+fn an_edit_does_not_follow_over_what_a_followed_file_was_moved_over() {
+    for_seeds(|seed| {
+        let mut world = apart(2, seed, &["x", "other"]);
+        world.rename(0, "x", "y");
+        world.write(1, "x", file("edit"), 5);
+        world.link(0, 1);
+        let has_followed = |world: &World| {
+            let rows = &world.replicas[0].store.rows;
+            let row = rows.get(&path("y"));
+            row.is_some_and(|row| row.entry.content == file("edit"))
+        };
+        while !has_followed(&world) {
+            assert!(world.step(), "it follows");
+        }
+        world.unlink(0, 1);
+        world.settle();
+        world.move_over(0, &path("y"), &path("other"));
+        let lies_there = world.replicas[1].disk.nodes.contains_key(&path("x"));
+        if lies_there {
+            world.write(1, "x", file("again"), 6);
+        }
+        together(&mut world);
+        assert!(is_somewhere(&world, "edit"));
+        assert!(!lies_there || is_somewhere(&world, "again"));
+    });
+}
+
+#[test]
 fn an_edit_follows_a_rename() {
     for_seeds(|seed| {
         let mut world = apart(2, seed, &["x", "other"]);

@@ -6,8 +6,8 @@ use std::time::Duration;
 use towline_core::folder::rules::RulesMark;
 use towline_core::io::{IndexOf, NeedsOf, PageEnd, StoreReply, StoreRequest};
 use towline_core::records::{
-    Beside, BrakeRecord, Braking, Contact, DeviceSettings, Elsewhere, Moved, Need, OurRow, Place,
-    Presence, Reach, Restored, StoreOp, Totals,
+    Beside, BrakeRecord, Braking, Contact, Departure, DeviceSettings, Elsewhere, Moved, Need,
+    OurRow, Place, Presence, Reach, Restored, StoreOp, Totals,
 };
 use towline_store::Records;
 use towline_store::memory::MemoryStore;
@@ -787,6 +787,37 @@ fn what_went_is_found_where_its_file_lies_now() {
         persist(store, vec![put_ours(vec![back])]);
         persist(store, vec![put_ours(vec![again])]);
         assert_eq!(moved(store), None, "it lay there again");
+    });
+}
+
+#[test]
+fn what_is_moved_on_is_followed_from_the_beginning() {
+    every_store(|store| {
+        share(store);
+        let gone = our(entry("from", &[(1, 2)], Content::Absent), 2);
+        let theirs = entry("from", &[(1, 1), (2, 1)], bytes(2, 8));
+        persist(
+            store,
+            vec![put_ours(vec![gone]), put_theirs(4, 40, 1, vec![theirs])],
+        );
+        let put = |path: &str, followed: u32| StoreOp::PutDepartures {
+            folder: folder(1),
+            departures: vec![Departure {
+                followed,
+                ..departure(path, 1, 3)
+            }],
+        };
+        let count = |store: &mut dyn Records| {
+            let moved = needs(store, None, 10).0[0].moved.clone();
+            moved.map(|moved| moved.departure.followed)
+        };
+        persist(store, vec![put("from", 1)]);
+        persist(store, vec![put("from", 2)]);
+        assert_eq!(count(store), Some(2));
+        persist(store, vec![put("to", 1)]);
+        assert_eq!(count(store), Some(2), "it has not gone from there");
+        persist(store, vec![put("to", 0)]);
+        assert_eq!(count(store), Some(0));
     });
 }
 

@@ -74,8 +74,11 @@ impl Store {
             StoreOp::ForgetPeerRows { device, .. } => self.forget(device),
             StoreOp::PutBrakes { brakes, .. } => self.brakes.extend(brakes),
             StoreOp::PutDepartures { departures, .. } => {
-                let by_path = departures.into_iter().map(|one| (one.path.clone(), one));
-                self.departures.extend(by_path);
+                for one in departures {
+                    let others = self.departures.values_mut();
+                    others.for_each(|other| other.moved_on(&one));
+                    self.departures.insert(one.path.clone(), one);
+                }
             }
             StoreOp::PutContacts { contacts, .. } => self.contacts.extend(contacts),
             StoreOp::AddNeeds { paths, .. } => self.needs.extend(paths),

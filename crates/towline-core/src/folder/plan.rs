@@ -766,9 +766,14 @@ fn is_directory(row: Option<&OurRow>) -> bool {
 }
 
 /// The step that makes a directory where a live entry needs one. A file or symlink in its place is
-/// kept: a directory wins a conflict. What has no claim to its place is not.
+/// kept: a directory wins a conflict. What has no claim to its place is not, and then nobody hears that
+/// what all knew there before was replaced: who still has it keeps it.
 fn brought_back(path: &RelPath, row: Option<&OurRow>, us: Actor) -> Planned {
-    let version = row.map(|row| row.entry.version.clone()).unwrap_or_default();
+    let version = match row {
+        Some(row) if row.reach == Reach::Everyone => row.entry.version.clone(),
+        Some(row) => row.entry.version.written_by(us.device),
+        None => VersionVector::new(),
+    };
     let becomes = written(path, version, Content::Directory, us);
     let loser = row
         .filter(|row| row.reach == Reach::Everyone)

@@ -367,6 +367,25 @@ fn a_file_above_a_live_entry_is_kept_and_gives_way() {
 }
 
 #[test]
+fn a_directory_where_a_change_gives_way_does_not_replace_what_others_have_there() {
+    let theirs = entry("d", 2, &[(1, 4), (2, 1)], file("what all had"), 1);
+    let changed = Entry {
+        content: file("changed here"),
+        ..theirs.clone()
+    };
+    let top = OurRow {
+        reach: Reach::Yields,
+        ..row(changed)
+    };
+    let plan = grounded(vec![top], &[], Sight::Whole);
+    let first = step(plan[0].action.clone());
+    assert_eq!(first.becomes.version, history(&[(1, 5)]));
+    assert_eq!(first.step.keep, None);
+    // Whoever has the bytes keeps them as a conflict copy.
+    assert_eq!(verdict(&theirs, &first.becomes), Verdict::TheirsInConflict);
+}
+
+#[test]
 fn what_is_kept_finds_a_free_name_or_lies_there_already() {
     let ours = entry("x", 1, &[(1, 1)], file("ours"), 1);
     let winner = entry("x", 2, &[(2, 1)], file("winner"), 9);

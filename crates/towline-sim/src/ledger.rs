@@ -62,6 +62,8 @@ pub(crate) struct Ledger {
     /// From where to where people have moved files, and who has moved what there.
     moves: BTreeMap<RelPath, BTreeSet<RelPath>>,
     moved: BTreeMap<(Key, RelPath), BTreeSet<usize>>,
+    /// What people have moved, and to where.
+    arrivals: BTreeSet<(Key, RelPath)>,
     /// Where somebody has written of whom nobody else hears.
     written_alone: BTreeSet<RelPath>,
 }
@@ -172,11 +174,13 @@ impl Ledger {
         }
     }
 
-    /// A person moved a file.
+    /// A person moved this; where it is a file, what others write under its name follows it.
     pub(crate) fn moved(&mut self, content: &Content, from: &RelPath, to: &RelPath, seat: usize) {
-        let Some(key @ Key::File(_)) = Key::of(content) else {
+        let Some(key) = Key::of(content) else { return };
+        self.arrivals.insert((key.clone(), to.clone()));
+        if !matches!(key, Key::File(_)) {
             return;
-        };
+        }
         let places = self.moves.entry(from.clone()).or_default();
         places.insert(to.clone());
         let movers = self.moved.entry((key, to.clone())).or_default();
@@ -217,6 +221,12 @@ impl Ledger {
             let writers = self.writers_on_the_way(former, birth);
             writers.difference(movers).next().is_some()
         })
+    }
+
+    /// Whether somebody moved these bytes back to where they had been written.
+    pub(crate) fn was_brought_back(&self, birth: &Birth) -> bool {
+        let here = (birth.key.clone(), birth.path.clone());
+        self.arrivals.contains(&here)
     }
 
     /// The same bytes at names from which they were moved to where these lie, and who has moved them here.

@@ -9,6 +9,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use towline_core::io::HeldReason;
+use towline_core::records::Reach;
 use towline_wire::entry::{Content, UnixNanos};
 use towline_wire::rel_path::{MARKER_DIRECTORY, RelPath};
 
@@ -118,13 +119,17 @@ pub(crate) fn disagreement(world: &mut World) -> Option<Broken> {
             }
         }
     }
+    let given_up: Vec<_> = (0..trees.len())
+        .map(|seat| given_up_around(world, seat))
+        .collect();
     let may_need: Vec<_> = lacking
         .iter()
         .zip(&waiting)
-        .map(|(lacking, waiting)| {
+        .zip(given_up)
+        .map(|((lacking, waiting), given_up)| {
             // A directory that others keep only for what it holds is not needed itself.
             let least = u64::from(!lacking.is_empty());
-            let most = lacking.union(waiting).count();
+            let most = lacking.union(waiting).count() + given_up;
             least..=most as u64
         })
         .collect();
@@ -144,6 +149,39 @@ pub(crate) fn disagreement(world: &mut World) -> Option<Broken> {
         }
     }
     None
+}
+
+/// Whether a device asks in vain, now and then, for what people took away where that is told to nobody.
+pub(crate) fn something_is_given_up(world: &mut World) -> bool {
+    (0..world.seats.len()).any(|seat| given_up_around(world, seat) > 0)
+}
+
+/// How much people took away on devices beside this one that only receive: they do not tell, and who has
+/// forgotten that it took the same away asks them for it.
+fn given_up_around(world: &mut World, seat: usize) -> usize {
+    let Some(folder) = world.folder.filter(|_| world.has_forgotten) else {
+        return 0;
+    };
+    let ways = world.edges.iter().filter(|edge| edge.is_shared());
+    let beside = ways
+        .flat_map(Edge::both_ways)
+        .filter(|(one, _)| *one == seat);
+    let receivers: Vec<usize> = beside
+        .map(|(_, other)| other)
+        .filter(|other| world.keeps_to_itself(*other))
+        .collect();
+    let mut given_up = BTreeSet::new();
+    for receiver in receivers {
+        world.seats[receiver].shelf.with_rows(folder, |rows| {
+            let taken = rows.iter().filter(|(_, row)| {
+                row.reach != Reach::Everyone && row.entry.content == Content::Absent
+            });
+            given_up.extend(taken.map(|(path, _)| path.clone()));
+        });
+    }
+    let tree = &world.seats[seat].tree;
+    given_up.retain(|path| tree.get(path).is_none());
+    given_up.len()
 }
 
 fn coarser(world: &World, edge: &Edge) -> Times {
@@ -218,7 +256,11 @@ fn nothing_lost(world: &World) -> Option<Broken> {
     }
     for birth in world.ledger.living() {
         // Who has not noted a step takes what people write after it for an edit of what it took away.
-        if world.has_forgotten && world.ledger.may_seem_overtaken(birth) {
+        // Who has forgotten that bytes were replaced takes them for the old ones when people bring them back
+        // to where they were.
+        let may_seem_old =
+            || world.ledger.may_seem_overtaken(birth) || world.ledger.was_brought_back(birth);
+        if world.has_forgotten && may_seem_old() {
             continue;
         }
         let places = live.get(&birth.key);

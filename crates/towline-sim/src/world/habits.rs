@@ -237,7 +237,7 @@ impl World {
     }
 
     /// Whether what the person at a seat does is for that seat alone.
-    pub(super) fn keeps_to_itself(&self, seat: usize) -> bool {
+    pub(crate) fn keeps_to_itself(&self, seat: usize) -> bool {
         self.habits.mode_of(seat) == Mode::ReceiveOnly
     }
 

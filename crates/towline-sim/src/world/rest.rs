@@ -227,30 +227,27 @@ impl World {
     }
 
     /// The work that is given. A directory whose content somebody holds back is asked for in vain now
-    /// and then: it must go, and what lies there must stay.
-    fn at_rest(&self) -> Work {
-        if oracle::something_is_held_back(self) {
-            return Work {
-                steps: 0,
-                ..self.work
-            };
+    /// and then: it must go, and what lies there must stay. So is what people took away where only
+    /// that device still has it.
+    fn at_rest(&mut self) -> Work {
+        let held = oracle::something_is_held_back(self);
+        let given_up = oracle::something_is_given_up(self);
+        Work {
+            steps: if held || given_up { 0 } else { self.work.steps },
+            fetches: if given_up { 0 } else { self.work.fetches },
+            ..self.work
         }
-        self.work
     }
 
     /// The work that folders gave. Devices that meet anew greet each other, and what a disk
     /// cannot hold is tried once in every life.
-    fn of_folders(&self) -> Work {
+    fn of_folders(&mut self) -> Work {
         let work = Work {
             frames: 0,
-            ..self.work
+            ..self.at_rest()
         };
         if oracle::something_is_held_back(self) {
-            return Work {
-                steps: 0,
-                fetches: 0,
-                ..work
-            };
+            return Work { fetches: 0, ..work };
         }
         work
     }

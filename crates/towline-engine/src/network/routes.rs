@@ -10,9 +10,11 @@
 
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr, SocketAddrV6};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
+use tokio::sync::Notify;
 use towline_core::io::Path;
 use towline_wire::ids::DeviceId;
 
@@ -125,6 +127,8 @@ struct PeerRoutes {
     /// Where we dial: the length up to which datagrams have gone on paths of this machine. quinn does
     /// not notice when we move to another path, so it goes on with that length there.
     sent_here: AtomicUsize,
+    /// Told of every batch that quinn sends.
+    sent: Arc<Notify>,
     /// Admitted addresses with their synthetic ports, the least recently proven first.
     direct: Vec<(SocketAddr, u16)>,
     next_port: u16,
@@ -156,6 +160,7 @@ impl Routes {
             standing: Standing::Trusted,
             selected: None,
             sent_here: AtomicUsize::new(BYTES_EVERYWHERE),
+            sent: Arc::default(),
             direct: Vec::new(),
             next_port: FIRST_DIRECT_PORT,
             relay: None,
@@ -265,13 +270,14 @@ impl Routes {
     }
 
     /// Where quinn's datagrams to a synthetic address go, and how long they may be; `None` drops
-    /// them. `bytes` is the length of the longest now, which is remembered.
+    /// them. `bytes` is the length of the longest now, which is remembered; [`Self::sent_to`] is told.
     ///
     /// On the side that accepts quinn knows the path, and finds for each how much it carries. On the
     /// side that dials it does not, so nothing away from this machine may let it believe in more than
     /// [`BYTES_EVERYWHERE`]; what it has come to believe in on this machine the relay carries, too.
     pub(super) fn route(&self, synthetic: SocketAddr, bytes: usize) -> Option<Route<'_>> {
         let routes = self.behind(synthetic)?;
+        routes.sent.notify_one();
         let way = routes.way(synthetic)?;
         let reach = match way {
             Way::Udp(addr) => self.source(addr).map_or(Reach::Away, |source| source.reach),
@@ -288,6 +294,13 @@ impl Routes {
             (Reach::Away, Role::Accepts, Way::Relay(_)) => BYTES_EVERYWHERE,
         };
         Some(Route { way, bytes_max })
+    }
+
+    /// What is told when quinn sends this peer anything, for the one that waits for it. A stranger is
+    /// sent nothing.
+    pub(super) fn sent_to(&self, peer: DeviceId) -> Arc<Notify> {
+        let routes = self.peers_by_ula.get(&ula_of(peer));
+        routes.map_or_else(Arc::default, |routes| Arc::clone(&routes.sent))
     }
 
     /// Notes that a datagram came this way.

@@ -12,11 +12,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use futures_util::FutureExt;
 use quinn::{
     Connection, ConnectionError, ReadError, ReadExactError, RecvStream, SendStream, VarInt,
 };
-use tokio::sync::mpsc;
-use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
+use tokio::sync::{Notify, mpsc};
+use tokio::time::{Instant, sleep, sleep_until, timeout};
 use towline_core::io::{ConnectionId, LinkFault, NetworkEvent};
 use towline_wire::frame;
 use towline_wire::ids::DeviceId;
@@ -37,8 +38,13 @@ const OPEN_DEADLINE: Duration = Duration::from_secs(10);
 /// would hold up all planning.
 const CONTROL_PRIORITY: i32 = 1;
 
-/// Pause between two measurements: 1 s, as fast as a person reads.
+/// Pause between two measurements while bytes move: 1 s, as fast as a person reads.
 const MEASURE_INTERVAL: Duration = Duration::from_secs(1);
+
+/// How long after the first bytes that end a rest they are measured: 400 ms. By then all but the
+/// slowest peers have acknowledged them; sooner, every one would look silent. The core doubts a path
+/// after 500 ms of silence: later, the acknowledgement itself would be too old.
+const FIRST_MEASURED_AFTER: Duration = Duration::from_millis(400);
 
 /// Why we close a connection, as the other side sees it (QUIC application error codes).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -273,28 +279,37 @@ async fn discard_nudges(connection: &Connection) -> LinkFault {
     }
 }
 
+/// Tells what has moved. A connection at rest costs no timer: whatever counts is sent or is
+/// acknowledged by something sent, so that it is enough to wait for that.
 async fn measure(connection: &Connection, ends: &SessionEnds) -> LinkFault {
-    let mut seconds = interval(MEASURE_INTERVAL);
-    seconds.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let sent = ends.socket.routes().sent_to(ends.peer);
     let mut told = (0, 0);
     loop {
-        seconds.tick().await;
         let stats = connection.stats();
         let now = (stats.udp_rx.bytes, stats.udp_tx.bytes);
-        if now == told {
-            continue;
+        if now != told {
+            told = now;
+            let measured = NetworkEvent::Measured {
+                peer: ends.peer,
+                rtt: stats.path.rtt,
+                received_bytes: now.0,
+                sent_bytes: now.1,
+                silent_for: ends.socket.routes().silent_for(connection.remote_address()),
+            };
+            // An engine that is busy gets the next one.
+            let _skipped = ends.events.try_send(measured);
         }
-        told = now;
-        let measured = NetworkEvent::Measured {
-            peer: ends.peer,
-            rtt: stats.path.rtt,
-            received_bytes: now.0,
-            sent_bytes: now.1,
-            silent_for: ends.socket.routes().silent_for(connection.remote_address()),
-        };
-        // An engine that is busy gets the next one.
-        let _skipped = ends.events.try_send(measured);
+        worth_measuring(&sent, Instant::now()).await;
     }
+}
+
+/// Waits until something has been sent since the measurement `last`, and then until both pauses are
+/// over. What is sent meanwhile the next measurement shows, since quinn counts before it sends.
+pub(super) async fn worth_measuring(sent: &Notify, last: Instant) {
+    sent.notified().await;
+    let first = Instant::now() + FIRST_MEASURED_AFTER;
+    sleep_until(first.max(last + MEASURE_INTERVAL)).await;
+    let _shown = sent.notified().now_or_never();
 }
 
 fn close_fault(connection: &Connection) -> LinkFault {

@@ -11,6 +11,7 @@
 
 mod direct;
 mod hostile;
+mod measure;
 mod nodes;
 mod paths;
 mod real_server;

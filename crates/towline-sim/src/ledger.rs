@@ -214,13 +214,25 @@ impl Ledger {
         })
     }
 
-    /// Whether somebody who had not moved these bytes wrote a file under a name that they had before. A device
-    /// that has not noted that it took them away there takes that for an edit of them.
+    /// Whether somebody who had not moved these bytes wrote a file under a name that they had before, be it that
+    /// they were moved or have followed a file that was. A device that has not noted that it took them away
+    /// there takes that for an edit of them.
     pub(crate) fn may_seem_overtaken(&self, birth: &Birth) -> bool {
-        self.formers(birth).any(|(former, movers)| {
+        let was_moved_under = self.formers(birth).any(|(former, movers)| {
             let writers = self.writers_on_the_way(former, birth);
             writers.difference(movers).next().is_some()
-        })
+        });
+        was_moved_under || self.is_written_after(birth)
+    }
+
+    /// Whether a file was moved from where this was born, and another one written there later.
+    fn is_written_after(&self, birth: &Birth) -> bool {
+        let is_this = |other: &&Birth| other.path == birth.path && other.key == birth.key;
+        let mut later = self.births.iter().skip_while(|other| !is_this(other));
+        let is_file_here = |other: &Birth| {
+            other.path == birth.path && other.key != birth.key && matches!(other.key, Key::File(_))
+        };
+        self.moves.contains_key(&birth.path) && later.any(is_file_here)
     }
 
     /// Whether somebody moved these bytes back to where they had been written.

@@ -174,7 +174,9 @@ fn given_up_around(world: &mut World, seat: usize) -> usize {
     for receiver in receivers {
         world.seats[receiver].shelf.with_rows(folder, |rows| {
             let taken = rows.iter().filter(|(_, row)| {
-                row.reach != Reach::Everyone && row.entry.content == Content::Absent
+                row.reach != Reach::Everyone
+                    && row.entry.content == Content::Absent
+                    && !row.entry.version.is_empty()
             });
             given_up.extend(taken.map(|(path, _)| path.clone()));
         });

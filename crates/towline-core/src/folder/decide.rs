@@ -58,9 +58,19 @@ impl Folder {
                 self.persist(now, operations, Vec::new(), Conclusion::Other, outbox);
             }
             Question::MakeRoom(_, mut planned) => {
-                make_room(&mut planned, rows, self.record.settings.conflicts);
+                let lacks_name = |path: &RelPath| self.look.lacks_name(path);
+                let wanted = self.record.settings.conflicts;
+                make_room(&mut planned, rows, wanted, &lacks_name);
                 self.carry_out(now, planned, outbox);
             }
+        }
+    }
+
+    /// What a power cut may have taken of what we knew when the device started.
+    const fn suspicion(&self) -> Suspicion {
+        Suspicion {
+            doubt: self.doubt,
+            up_to: self.first_sequence,
         }
     }
 
@@ -83,10 +93,7 @@ impl Folder {
         };
         let walk = &self.walk;
         let in_flight = |path: &RelPath| walk.is_under_way(path);
-        let suspicion = Suspicion {
-            doubt: self.doubt,
-            up_to: self.first_sequence,
-        };
+        let suspicion = self.suspicion();
         let sighting = self
             .without_ignored(sighting, rows)
             .lost_by(rows, suspicion);
@@ -190,12 +197,18 @@ impl Folder {
             self.walk.want();
         }
         self.applied += settled.done.len() as u64;
+        let (barred, anew): (Vec<_>, Vec<_>) = settled
+            .crowded
+            .into_iter()
+            .partition(|path| self.look.lacks_name(path));
         for (path, reason) in settled.refused {
             self.look.refuse(path, reason);
         }
         self.look.want_paths(settled.unseen);
         self.walk.put_off(settled.failed, now);
+        self.walk.put_off(anew, now);
         self.walk.shelve(settled.barred, now);
+        self.walk.shelve(barred, now);
         self.make_way(&settled.drafts);
         let mut operations = self.put_rows(settled.drafts);
         operations.extend(self.put_departures(settled.departures));
@@ -344,6 +357,7 @@ impl Folder {
                 brakes: &self.brakes,
                 eyes,
                 absences: &self.absences,
+                suspicion: self.suspicion(),
             };
             let revives = revived_by(need, &planned);
             let mut planned = gate.admit(need, planned);

@@ -16,6 +16,7 @@ use crate::folder::absence::{Absences, revives};
 use crate::folder::brake::{Brakes, harm};
 use crate::folder::heed::is_ignored;
 use crate::folder::plan::{Action, Planned, Wait};
+use crate::folder::quarantine::{Suspicion, is_lost};
 use crate::folder::rules::Rules;
 use crate::records::{Mode, Need, Reach};
 
@@ -32,6 +33,8 @@ pub(crate) struct Gate<'a> {
     pub(crate) eyes: Eyes,
     /// Who is back from a long absence.
     pub(crate) absences: &'a Absences,
+    /// What a power cut may have taken.
+    pub(crate) suspicion: Suspicion,
 }
 
 /// Whether something in the root is being looked at, or about to be.
@@ -68,14 +71,19 @@ impl Gate<'_> {
     }
 
     /// A file that went and is not found elsewhere may have been moved all the same, to where nobody has
-    /// looked yet. Before an edit brings it back under its former name, the scan ends.
+    /// looked yet. Before an edit brings it back under its former name, the scan ends. And what a power
+    /// cut may have taken is no reason to join a record: nobody knows yet that its bytes lie here.
     fn by_look(self, need: &Need, action: &Action) -> Option<Wait> {
         let is_missed = need
             .moved
             .as_ref()
             .is_some_and(|moved| moved.place.is_none());
+        let ours = need.ours.as_ref();
         match (action, self.eyes) {
             (Action::Step(_), Eyes::Looking) if is_missed => Some(Wait::Look),
+            (Action::Adopt { .. }, _) if ours.is_some_and(|row| is_lost(row, self.suspicion)) => {
+                Some(Wait::Look)
+            }
             (_, Eyes::Looking | Eyes::AtRest) => None,
         }
     }
@@ -110,5 +118,78 @@ impl Gate<'_> {
         };
         let device = revives(need, step)?;
         self.absences.holds(device).then_some(Wait::Absence)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use towline_wire::entry::{Descent, Entry, UnixNanos, VersionVector};
+    use towline_wire::ids::Sequence;
+
+    use super::*;
+    use crate::folder::verdict::Rest;
+    use crate::records::{Beside, DiskStamp, Doubt, Elsewhere, OurRow};
+    use crate::tests::folder::world::{actor, file, path};
+
+    #[test]
+    fn a_record_is_joined_to_what_may_be_lost_only_when_that_was_looked_at() {
+        let mut version = VersionVector::new();
+        let author = version.bump(actor(1));
+        let stamp = DiskStamp {
+            size: 1,
+            mtime: UnixNanos(10),
+            ctime: UnixNanos(20),
+            file_id: 1,
+            beside: Beside::Unasked,
+        };
+        let row = OurRow {
+            entry: Entry {
+                path: path("x"),
+                version,
+                author,
+                content: file("x"),
+                mtime: stamp.mtime,
+                descent: Descent::none(),
+            },
+            sequence: Sequence(5),
+            stamp: Some(stamp),
+            reach: Reach::Everyone,
+        };
+        let need = Need {
+            path: path("x"),
+            ours: Some(row.clone()),
+            theirs: Vec::new(),
+            held: BTreeSet::new(),
+            elsewhere: Elsewhere::Nowhere,
+            moved: None,
+        };
+        let joined = Planned {
+            path: path("x"),
+            action: Action::Adopt {
+                becomes: row.entry,
+                stamp: row.stamp,
+                rest: Rest::Settled,
+            },
+        };
+        let admit = |doubt, up_to| {
+            let gate = Gate {
+                mode: Mode::TwoWay,
+                rules: &Rules::default(),
+                brakes: &Brakes::default(),
+                eyes: Eyes::AtRest,
+                absences: &Absences::default(),
+                suspicion: Suspicion {
+                    doubt,
+                    up_to: Sequence(up_to),
+                },
+            };
+            gate.admit(&need, joined.clone()).action
+        };
+        let cut = Doubt::Since(UnixNanos(15));
+        assert_eq!(admit(cut, 5), Action::Wait(Wait::Look));
+        assert_eq!(admit(cut, 4), joined.action, "read since the start");
+        assert_eq!(admit(Doubt::Nothing, 5), joined.action, "no cut");
     }
 }

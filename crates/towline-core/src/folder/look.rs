@@ -357,6 +357,11 @@ impl Look {
         }
     }
 
+    /// Whether the disk has refused a step because something lies under a name that is the same there.
+    pub(crate) fn lacks_name(&self, path: &RelPath) -> bool {
+        self.refused.get(path) == Some(&HeldReason::Name)
+    }
+
     /// A path is as it should be.
     pub(crate) fn accept(&mut self, path: &RelPath) {
         self.refused.remove(path);

@@ -800,13 +800,20 @@ pub fn rooms(planned: &[Planned]) -> BTreeSet<RelPath> {
 /// Chooses where each losing version is kept: where its bytes lie under one of its names already,
 /// else under the best name that is free, in the place that is wanted if there is one. A row is no proof that they still lie there, so the disk is
 /// asked to keep them in any case. A conflict copy that loses a conflict itself lies at one of its
-/// names too, but that is the place it must leave.
-pub fn make_room(planned: &mut [Planned], rows: &BTreeMap<RelPath, OurRow>, wanted: ConflictPlace) {
+/// names too, but that is the place it must leave. Where the disk has refused a step because of a name,
+/// the best one may be the same to it as another that is taken, so the next best one is tried.
+pub fn make_room(
+    planned: &mut [Planned],
+    rows: &BTreeMap<RelPath, OurRow>,
+    wanted: ConflictPlace,
+    lacks_name: &dyn Fn(&RelPath) -> bool,
+) {
     for one in planned {
         if let Action::Step(step) = &mut one.action
             && let Some(loser) = &step.loser
         {
-            step.step.keep = room(loser, step.step.keep.take(), rows, wanted);
+            let better = usize::from(lacks_name(&step.step.path));
+            step.step.keep = room(loser, step.step.keep.take(), rows, (wanted, better));
         }
     }
 }
@@ -815,16 +822,17 @@ fn room(
     loser: &Entry,
     asked: Option<RelPath>,
     rows: &BTreeMap<RelPath, OurRow>,
-    wanted: ConflictPlace,
+    (wanted, better): (ConflictPlace, usize),
 ) -> Option<RelPath> {
-    let mut free = None;
+    let mut free = Vec::new();
     for path in conflict_paths(loser, wanted).filter(|path| *path != loser.path) {
         match rows.get(&path).map(|row| &row.entry.content) {
-            None | Some(Content::Absent) => free = Some(path),
+            None | Some(Content::Absent) => free.push(path),
             Some(content) if content.same_bytes(&loser.content) => return Some(path),
             Some(Content::Directory | Content::File { .. } | Content::Symlink { .. }) => {}
         }
     }
+    let free = free.into_iter().rev().nth(better);
     // All names taken by other bytes: somebody has edited every one. The disk refuses to overwrite.
     free.or(asked.filter(|path| *path != loser.path))
 }

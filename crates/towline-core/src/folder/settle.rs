@@ -89,6 +89,8 @@ pub(crate) struct Settled {
     pub(crate) failed: Vec<RelPath>,
     /// Steps that end in the same way until something else lies there.
     pub(crate) barred: Vec<RelPath>,
+    /// Steps that keep a losing version and have met a name that is taken, perhaps that version's.
+    pub(crate) crowded: Vec<RelPath>,
     /// Paths where something else lies than we know.
     pub(crate) unseen: Vec<RelPath>,
     /// What went and was followed.
@@ -162,7 +164,9 @@ pub(crate) fn settle(ended: Vec<Ended>, rows: &BTreeMap<RelPath, OurRow>, us: Ac
             Outcome::Held(reason) => {
                 settled.refused.push((path.clone(), reason));
                 let barred = !reason.passes_with_time();
-                if barred && news == News::None && way == Way::AsBefore {
+                if reason == HeldReason::Name && planned.step.keep.is_some() {
+                    settled.crowded.push(path);
+                } else if barred && news == News::None && way == Way::AsBefore {
                     settled.barred.push(path);
                 } else {
                     settled.failed.push(path);

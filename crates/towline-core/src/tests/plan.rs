@@ -406,7 +406,7 @@ fn what_is_kept_finds_a_free_name_or_lies_there_already() {
             })
             .into_iter()
             .collect();
-        make_room(&mut planned, &rows, ConflictPlace::Inbox);
+        make_room(&mut planned, &rows, ConflictPlace::Inbox, &|_| false);
         let [Planned { action, .. }] = planned;
         step(action).step.keep
     };
@@ -430,6 +430,22 @@ fn what_is_kept_finds_a_free_name_or_lies_there_already() {
 }
 
 #[test]
+fn where_the_disk_refuses_the_best_name_of_a_copy_the_next_one_is_asked_for() {
+    let ours = entry("x", 1, &[(1, 1)], file("ours"), 1);
+    let winner = entry("x", 2, &[(2, 1)], file("winner"), 9);
+    for (is_refused, detail) in [(false, Detail::Short), (true, Detail::Long)] {
+        let mut planned = [Planned {
+            path: path("x"),
+            action: action(need(Some(ours.clone()), &[(2, winner.clone())])),
+        }];
+        let (inbox, rows) = (ConflictPlace::Inbox, BTreeMap::new());
+        make_room(&mut planned, &rows, inbox, &|_| is_refused);
+        let [Planned { action, .. }] = planned;
+        assert_eq!(step(action).step.keep, conflict_path(&ours, detail, inbox));
+    }
+}
+
+#[test]
 fn a_copy_that_loses_a_conflict_leaves_its_name_and_is_kept_under_another() {
     let original = entry("x", 1, &[(1, 1)], file("ours"), 1);
     let name = |detail| conflict_path(&original, detail, ConflictPlace::Inbox).unwrap();
@@ -445,7 +461,7 @@ fn a_copy_that_loses_a_conflict_leaves_its_name_and_is_kept_under_another() {
             let other = entry(path.as_str(), 3, &[(3, 1)], file("other"), 1);
             rows.insert((*path).clone(), row(other));
         }
-        make_room(&mut planned, &rows, ConflictPlace::Inbox);
+        make_room(&mut planned, &rows, ConflictPlace::Inbox, &|_| false);
         let [Planned { action, .. }] = planned;
         step(action).step.keep
     };
@@ -546,7 +562,9 @@ fn a_copy_goes_where_it_is_wanted_unless_its_bytes_lie_in_the_other_place() {
                 row(entry(at.as_str(), 3, &[(3, 1)], file("ours"), 1)),
             )
         });
-        make_room(&mut planned, &there.into_iter().collect(), wanted);
+        make_room(&mut planned, &there.into_iter().collect(), wanted, &|_| {
+            false
+        });
         let [Planned { action, .. }] = planned;
         step(action).step.keep
     };

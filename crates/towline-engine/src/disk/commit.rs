@@ -9,14 +9,17 @@
 //! Order: what is made or replaced comes first, parents before children; then removals, children
 //! before parents; then what takes the place of a directory that the removals have emptied.
 
+mod keep;
 mod moves;
 
+pub(super) use keep::{SecondName, found_kept, keep_version};
 pub(crate) use moves::{Move, move_files};
+
+use keep::{Keeping, give_second_name, has_no_links, keep_first};
 
 use std::collections::BTreeSet;
 use std::io;
 use std::sync::PoisonError;
-use std::sync::atomic::Ordering;
 
 use towline_core::folder::rules::{Rules, Shape};
 use towline_core::io::{Expected, Found, HeldReason, Outcome, Step};
@@ -24,7 +27,7 @@ use towline_wire::entry::{Attributes, Content, SymlinkTarget};
 use towline_wire::rel_path::RelPath;
 
 use super::attributes;
-use super::handle::{Directory, Kind, Mark, copy_bytes, new_file_mode, replacing_mode, set_mtime};
+use super::handle::{Directory, Kind, Mark, replacing_mode};
 use super::hash::{Reading, read_now};
 use super::names;
 use super::outcome::{held_reason, outcome_of};
@@ -616,39 +619,6 @@ fn move_to_versions(
     Ok(true)
 }
 
-/// Gives what lies in a place a second name in the version store, if the batch has a place for it there.
-/// `false` when it was changed meanwhile.
-pub(super) fn keep_version(
-    root: &Root,
-    keeper: &Keeper,
-    path: &RelPath,
-    lying: &SecondName<'_>,
-) -> io::Result<bool> {
-    let (Some((versions, number)), Some(old)) = (keeper.place(path), &lying.there) else {
-        return Ok(true);
-    };
-    give_second_name(root, lying, versions, number)?;
-    let now = mark_if_any(lying.directory, lying.name)?;
-    if now.is_some_and(|now| now.same_bytes(old)) {
-        root.versions.add_bytes(old);
-        return Ok(true);
-    }
-    // The second name may show a person's new bytes; or it is the last of the old ones, and stays.
-    let second = versions.mark(number)?;
-    if now.is_some_and(|now| now.identity == second.identity) {
-        versions.remove_file(number)?;
-    }
-    Ok(false)
-}
-
-/// Something that is to have a second name.
-pub(super) struct SecondName<'a> {
-    pub(super) directory: &'a Directory,
-    pub(super) name: &'a str,
-    /// What it was when it was looked at.
-    pub(super) there: Option<Mark>,
-}
-
 /// Whether a temporary name has taken its place.
 enum Taken {
     Yes(Option<Found>),
@@ -694,115 +664,6 @@ fn take_place(
     }
 }
 
-/// Whether what lies in a place has a second name now.
-enum Keeping {
-    Kept(Option<Found>),
-    Failed(Outcome),
-}
-
-/// Gives what lies at the target its second name, when the step asks for it. When it returns
-/// `Kept`, the target was still untouched.
-fn keep_first(
-    root: &Root,
-    keep_parents: &mut Parents<'_>,
-    target: &Target<'_>,
-) -> io::Result<Keeping> {
-    let Some(keep) = &target.step.keep else {
-        return Ok(Keeping::Kept(None));
-    };
-    let keep_name = keep.file_name();
-    let Some(content) = read_content(target)? else {
-        return Ok(Keeping::Failed(Outcome::Stale));
-    };
-    let keep_directory = keep_parents.of(keep, Missing::Make)?;
-    let made = match give_second_name(root, &target.second_name(), keep_directory, keep_name) {
-        Ok(()) => true,
-        Err(fault) if fault.kind() == io::ErrorKind::AlreadyExists => {
-            let there = keep_directory.mark(keep_name)?;
-            let other = Target {
-                directory: keep_directory,
-                step: target.step,
-                name: keep_name,
-                there: Some(there),
-            };
-            if read_content(&other)?.is_none_or(|other| !other.same_bytes(&content)) {
-                return Ok(Keeping::Failed(Outcome::Stale));
-            }
-            false
-        }
-        Err(fault) => return Err(fault),
-    };
-    if !target.is_untouched()? {
-        // Changed in place meanwhile: both names show the same new bytes, one of them is enough.
-        let second = keep_directory.mark(keep_name)?;
-        let same = mark_if_any(target.directory, target.name)?
-            .is_some_and(|mark| mark.identity == second.identity);
-        if made && same {
-            keep_directory.remove_file(keep_name)?;
-        }
-        return Ok(Keeping::Failed(Outcome::Stale));
-    }
-    let mark = keep_directory.mark(keep_name)?;
-    Ok(Keeping::Kept(Some(Found {
-        path: keep.clone(),
-        content,
-        mtime: mark.mtime,
-        stamp: mark.stamp,
-    })))
-}
-
-/// A hard link where there are such, else a copy.
-fn give_second_name(
-    root: &Root,
-    target: &SecondName<'_>,
-    keep_directory: &Directory,
-    keep_name: &str,
-) -> io::Result<()> {
-    if !root.without_links.load(Ordering::Relaxed) {
-        match target
-            .directory
-            .link(target.name, keep_directory, keep_name)
-        {
-            Err(fault) if has_no_links(&fault) => root.without_links.store(true, Ordering::Relaxed),
-            other => return other,
-        }
-    }
-    let temporary = root.temporary();
-    let name = format!("keep-{}", root.next_number());
-    let copied = match target.directory.read_link(target.name) {
-        Ok(text) => match text.to_str() {
-            Some(text) => temporary.make_symlink(text, &name),
-            None => Err(io::ErrorKind::InvalidInput.into()),
-        },
-        Err(_) => copy_file(root, target, &name),
-    };
-    let moved = copied.and_then(|()| temporary.rename_new(&name, keep_directory, keep_name));
-    if moved.is_err() {
-        // The first fault is the one to tell; litter is removed when the root is opened.
-        let _ = temporary.remove_file(&name);
-    }
-    moved
-}
-
-fn copy_file(root: &Root, target: &SecondName<'_>, name: &str) -> io::Result<()> {
-    let temporary = root.temporary();
-    let from = target.directory.open_file(target.name)?;
-    let executable = target
-        .there
-        .and_then(|mark| mark.executable())
-        .unwrap_or(false);
-    let to = temporary.create_file(name, new_file_mode(executable))?;
-    copy_bytes(&from, &to)?;
-    attributes::copy(root, &from, &to)?;
-    if let Some(mark) = &target.there {
-        set_mtime(&to, mark.mtime)?;
-        if has_modes(root) {
-            temporary.set_mode(name, mark.mode & 0o777)?;
-        }
-    }
-    to.sync_all()
-}
-
 /// Whether files have permissions that can be set.
 fn has_modes(root: &Root) -> bool {
     cfg!(unix) && root.traits.executable == ExecutableBit::Kept
@@ -841,59 +702,10 @@ fn stamp_now(target: &Target<'_>, ours: &Mark) -> towline_core::records::DiskSta
     }
 }
 
-/// The kept file as it lies there at the end. Losing its first name has moved its change time, but so
-/// has somebody's edit in place, which may have left its length and file time as they were: only its
-/// bytes tell. Where it does not hold still it is told with the marks of before, which the next look
-/// sees to differ.
-pub(super) fn found_kept(
-    step: &Step,
-    keep_parents: &mut Parents<'_>,
-    kept: Option<Found>,
-) -> Option<Found> {
-    let kept = kept?;
-    let now = read_kept(step, keep_parents, &kept.path);
-    Some(now.ok().flatten().unwrap_or(kept))
-}
-
-fn read_kept(
-    step: &Step,
-    keep_parents: &mut Parents<'_>,
-    path: &RelPath,
-) -> io::Result<Option<Found>> {
-    let directory = keep_parents.of(path, Missing::Refuse)?;
-    let name = path.file_name();
-    let before = directory.mark(name)?;
-    let content = read_content(&Target {
-        directory,
-        step,
-        name,
-        there: Some(before),
-    })?;
-    let is_still = directory.mark(name)? == before;
-    Ok(content.filter(|_| is_still).map(|content| Found {
-        path: path.clone(),
-        content,
-        mtime: before.mtime,
-        stamp: before.stamp,
-    }))
-}
-
 pub(super) fn mark_if_any(directory: &Directory, name: &str) -> io::Result<Option<Mark>> {
     match directory.mark(name) {
         Ok(mark) => Ok(Some(mark)),
         Err(fault) if fault.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(fault) => Err(fault),
     }
-}
-
-/// Whether a fault says that the filesystem cannot do links (rather than that it may not here).
-fn has_no_links(fault: &io::Error) -> bool {
-    #[cfg(unix)]
-    if fault.raw_os_error() == Some(rustix::io::Errno::PERM.raw_os_error()) {
-        return true;
-    }
-    matches!(
-        fault.kind(),
-        io::ErrorKind::Unsupported | io::ErrorKind::TooManyLinks | io::ErrorKind::CrossesDevices
-    )
 }

@@ -208,9 +208,9 @@ impl Ledger {
     /// them there, or who took them away and wrote a file there. Who moved them takes them away, too.
     fn is_overtaken(&self, birth: &Birth) -> bool {
         self.formers(birth).any(|(former, movers)| {
-            let mut others = former.consumed_by.difference(movers);
-            !former.edited_by.is_empty()
-                || others.any(|seat| self.writers_on_the_way(former, birth).contains(seat))
+            let writers = self.writers_on_the_way(former, birth);
+            let mut others = others_than(movers, &former.consumed_by);
+            !former.edited_by.is_empty() || others.any(|seat| writers.contains(seat))
         })
     }
 
@@ -220,7 +220,7 @@ impl Ledger {
     pub(crate) fn may_seem_overtaken(&self, birth: &Birth) -> bool {
         let was_moved_under = self.formers(birth).any(|(former, movers)| {
             let writers = self.writers_on_the_way(former, birth);
-            writers.difference(movers).next().is_some()
+            others_than(movers, &writers).next().is_some()
         });
         was_moved_under || self.is_written_after(birth)
     }
@@ -371,6 +371,15 @@ impl Ledger {
     pub(crate) fn was_born(&self, content: &Content) -> bool {
         Key::of(content).is_none_or(|key| self.by_key.contains_key(&key))
     }
+}
+
+/// Those seats of which one that moved something is another one: where two moved it, each is to the other.
+fn others_than<'a>(
+    movers: &'a BTreeSet<usize>,
+    seats: &'a BTreeSet<usize>,
+) -> impl Iterator<Item = &'a usize> {
+    let is_other = |seat: &&usize| movers.len() > 1 || !movers.contains(seat);
+    seats.iter().filter(is_other)
 }
 
 #[cfg(test)]

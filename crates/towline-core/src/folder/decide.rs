@@ -19,8 +19,8 @@ use crate::folder::look::Root;
 use crate::folder::moves;
 use crate::folder::observe::{Departures, Draft, Observed, Sighting, disowned, observe};
 use crate::folder::plan::{
-    Action, Phase, Planned, PlannedStep, Wait, footing, given_up, ground, leaving, make_room, pair,
-    plan, rooms, with_removals,
+    Action, Names, Phase, Planned, PlannedStep, Wait, footing, given_up, ground, leaving,
+    make_room, pair, plan, rooms, with_removals,
 };
 use crate::folder::quarantine::{Hope, Suspicion};
 use crate::folder::settle::settle;
@@ -58,9 +58,11 @@ impl Folder {
                 self.persist(now, operations, Vec::new(), Conclusion::Other, outbox);
             }
             Question::MakeRoom(_, mut planned) => {
-                let lacks_name = |path: &RelPath| self.look.lacks_name(path);
-                let wanted = self.record.settings.conflicts;
-                make_room(&mut planned, rows, wanted, &lacks_name);
+                let names = Names {
+                    changing: &|path| self.walk.is_under_way(path),
+                    refused: &|path| self.look.lacks_name(path),
+                };
+                make_room(&mut planned, rows, self.record.settings.conflicts, names);
                 self.carry_out(now, planned, outbox);
             }
         }

@@ -797,42 +797,60 @@ pub fn rooms(planned: &[Planned]) -> BTreeSet<RelPath> {
         .collect()
 }
 
+/// What is known of names beside the rows that have them.
+#[derive(Clone, Copy)]
+pub struct Names<'a> {
+    /// Whether something is about to happen at a path.
+    pub changing: &'a dyn Fn(&RelPath) -> bool,
+    /// Whether the disk has refused a step there because of a name.
+    pub refused: &'a dyn Fn(&RelPath) -> bool,
+}
+
 /// Chooses where each losing version is kept: where its bytes lie under one of its names already,
-/// else under the best name that is free, in the place that is wanted if there is one. A row is no proof that they still lie there, so the disk is
-/// asked to keep them in any case. A conflict copy that loses a conflict itself lies at one of its
+/// else under the best name that is free, in the place that is wanted if there is one. A row is no proof
+/// that they still lie there, so the disk is asked to keep them in any case; and what is about to be
+/// replaced there is no copy. A conflict copy that loses a conflict itself lies at one of its
 /// names too, but that is the place it must leave. Where the disk has refused a step because of a name,
 /// the best one may be the same to it as another that is taken, so the next best one is tried.
 pub fn make_room(
     planned: &mut [Planned],
     rows: &BTreeMap<RelPath, OurRow>,
     wanted: ConflictPlace,
-    lacks_name: &dyn Fn(&RelPath) -> bool,
+    names: Names<'_>,
 ) {
+    let steps = planned.iter().filter_map(as_step);
+    let changing: BTreeSet<RelPath> = steps.map(|step| step.step.path.clone()).collect();
+    let changes = |path: &RelPath| changing.contains(path) || (names.changing)(path);
     for one in planned {
         if let Action::Step(step) = &mut one.action
             && let Some(loser) = &step.loser
         {
-            let better = usize::from(lacks_name(&step.step.path));
-            step.step.keep = room(loser, step.step.keep.take(), rows, (wanted, better));
+            let passed = usize::from((names.refused)(&step.step.path));
+            let asked = step.step.keep.take();
+            step.step.keep = room(loser, asked, rows, (wanted, passed), &changes);
         }
     }
 }
 
+/// The place for one losing version; the best `passed` ones that are free are passed over.
 fn room(
     loser: &Entry,
     asked: Option<RelPath>,
     rows: &BTreeMap<RelPath, OurRow>,
-    (wanted, better): (ConflictPlace, usize),
+    (wanted, passed): (ConflictPlace, usize),
+    changes: &dyn Fn(&RelPath) -> bool,
 ) -> Option<RelPath> {
     let mut free = Vec::new();
     for path in conflict_paths(loser, wanted).filter(|path| *path != loser.path) {
         match rows.get(&path).map(|row| &row.entry.content) {
             None | Some(Content::Absent) => free.push(path),
-            Some(content) if content.same_bytes(&loser.content) => return Some(path),
+            Some(content) if content.same_bytes(&loser.content) && !changes(&path) => {
+                return Some(path);
+            }
             Some(Content::Directory | Content::File { .. } | Content::Symlink { .. }) => {}
         }
     }
-    let free = free.into_iter().rev().nth(better);
+    let free = free.into_iter().rev().nth(passed);
     // All names taken by other bytes: somebody has edited every one. The disk refuses to overwrite.
     free.or(asked.filter(|path| *path != loser.path))
 }

@@ -12,7 +12,7 @@ use towline_wire::rel_path::RelPath;
 
 use super::folder::world::{actor, device, file, path, symlink};
 use crate::folder::conflict::{Detail, conflict_path, conflict_paths};
-use crate::folder::plan::{Action, Phase, Planned, PlannedStep, Sight, Wait};
+use crate::folder::plan::{Action, Names, Phase, Planned, PlannedStep, Sight, Wait};
 use crate::folder::plan::{footing, ground, make_room, plan, rooms};
 use crate::folder::verdict::{Fate, Rest, Verdict, judge, verdict};
 use crate::io::Expected;
@@ -309,6 +309,12 @@ fn a_vast_history_is_not_adopted() {
     }
 }
 
+/// Nothing happens, and the disk refuses nothing.
+const ALL_QUIET: Names<'_> = Names {
+    changing: &|_| false,
+    refused: &|_| false,
+};
+
 fn planned(at: &str, content: Content) -> Planned {
     let theirs = entry(at, 2, &[(2, 1)], content, 1);
     Planned {
@@ -406,7 +412,7 @@ fn what_is_kept_finds_a_free_name_or_lies_there_already() {
             })
             .into_iter()
             .collect();
-        make_room(&mut planned, &rows, ConflictPlace::Inbox, &|_| false);
+        make_room(&mut planned, &rows, ConflictPlace::Inbox, ALL_QUIET);
         let [Planned { action, .. }] = planned;
         step(action).step.keep
     };
@@ -439,10 +445,47 @@ fn where_the_disk_refuses_the_best_name_of_a_copy_the_next_one_is_asked_for() {
             action: action(need(Some(ours.clone()), &[(2, winner.clone())])),
         }];
         let (inbox, rows) = (ConflictPlace::Inbox, BTreeMap::new());
-        make_room(&mut planned, &rows, inbox, &|_| is_refused);
+        let names = Names {
+            refused: &|_| is_refused,
+            ..ALL_QUIET
+        };
+        make_room(&mut planned, &rows, inbox, names);
         let [Planned { action, .. }] = planned;
         assert_eq!(step(action).step.keep, conflict_path(&ours, detail, inbox));
     }
+}
+
+#[test]
+fn a_copy_is_not_kept_where_the_same_bytes_are_about_to_go() {
+    let ours = entry("x", 1, &[(1, 1)], file("ours"), 1);
+    let winner = entry("x", 2, &[(2, 1)], file("winner"), 9);
+    let inbox = ConflictPlace::Inbox;
+    let short = conflict_path(&ours, Detail::Short, inbox).unwrap();
+    let there = row(entry(short.as_str(), 1, &[(1, 1)], file("ours"), 1));
+    let later = entry(short.as_str(), 3, &[(1, 1), (3, 1)], file("other"), 2);
+    let rows = BTreeMap::from([(short.clone(), there.clone())]);
+    let keep = |goes_too, names: Names<'_>| {
+        let mut planned = vec![Planned {
+            path: path("x"),
+            action: action(need(Some(ours.clone()), &[(2, winner.clone())])),
+        }];
+        if goes_too {
+            planned.push(Planned {
+                path: short.clone(),
+                action: action(need(Some(there.entry.clone()), &[(3, later.clone())])),
+            });
+        }
+        make_room(&mut planned, &rows, inbox, names);
+        step(planned.remove(0).action).step.keep
+    };
+    let changing = Names {
+        changing: &|path| *path == short,
+        ..ALL_QUIET
+    };
+    let long = conflict_path(&ours, Detail::Long, inbox);
+    assert_eq!(keep(false, ALL_QUIET), Some(short.clone()));
+    assert_eq!(keep(true, ALL_QUIET), long, "in the same plan");
+    assert_eq!(keep(false, changing), long, "a step is under way");
 }
 
 #[test]
@@ -461,7 +504,7 @@ fn a_copy_that_loses_a_conflict_leaves_its_name_and_is_kept_under_another() {
             let other = entry(path.as_str(), 3, &[(3, 1)], file("other"), 1);
             rows.insert((*path).clone(), row(other));
         }
-        make_room(&mut planned, &rows, ConflictPlace::Inbox, &|_| false);
+        make_room(&mut planned, &rows, ConflictPlace::Inbox, ALL_QUIET);
         let [Planned { action, .. }] = planned;
         step(action).step.keep
     };
@@ -562,9 +605,12 @@ fn a_copy_goes_where_it_is_wanted_unless_its_bytes_lie_in_the_other_place() {
                 row(entry(at.as_str(), 3, &[(3, 1)], file("ours"), 1)),
             )
         });
-        make_room(&mut planned, &there.into_iter().collect(), wanted, &|_| {
-            false
-        });
+        make_room(
+            &mut planned,
+            &there.into_iter().collect(),
+            wanted,
+            ALL_QUIET,
+        );
         let [Planned { action, .. }] = planned;
         step(action).step.keep
     };

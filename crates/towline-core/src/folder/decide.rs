@@ -481,7 +481,8 @@ impl Folder {
     ) {
         let walk = &self.walk;
         let pending = |path: &RelPath| walk.is_pending(path);
-        let planned = ground(planned, rows, &pending, walk.sight(), self.us);
+        let writer = (self.us, self.record.settings.mode);
+        let planned = ground(planned, rows, &pending, walk.sight(), writer);
         let rooms: Vec<RelPath> = rooms(&planned).into_iter().collect();
         if rooms.is_empty() {
             self.carry_out(now, planned, outbox);

@@ -21,7 +21,7 @@ use crate::folder::moves::follow;
 use crate::folder::verdict::{Fate, Judgement, Rest, fate, judge};
 use crate::io::{Expected, Step};
 use crate::records::{
-    AttributeKeeping, Beside, ConflictPlace, Departure, DiskStamp, Need, OurRow, Reach,
+    AttributeKeeping, Beside, ConflictPlace, Departure, DiskStamp, Mode, Need, OurRow, Reach,
 };
 
 /// What is to be done at one path.
@@ -690,7 +690,7 @@ pub fn ground(
     rows: &BTreeMap<RelPath, OurRow>,
     pending: &dyn Fn(&RelPath) -> bool,
     sight: Sight,
-    us: Actor,
+    (us, mode): (Actor, Mode),
 ) -> Vec<Planned> {
     let mut grounded: Vec<Planned> = Vec::with_capacity(planned.len());
     let mut coming: BTreeSet<RelPath> = BTreeSet::new();
@@ -715,6 +715,16 @@ pub fn ground(
             };
             if missing.iter().any(is_local) {
                 one.action = Action::Wait(Wait::Local);
+                grounded.push(one);
+                continue;
+            }
+            // What a person has put there stays: only what they have lost comes back to them.
+            let is_theirs = |parent: &RelPath| {
+                let row = rows.get(parent);
+                row.is_some_and(|row| row.entry.content != Content::Absent)
+            };
+            if mode == Mode::SendOnly && missing.iter().any(is_theirs) {
+                one.action = Action::Wait(Wait::SendOnly);
                 grounded.push(one);
                 continue;
             }

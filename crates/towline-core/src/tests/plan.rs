@@ -17,7 +17,7 @@ use crate::folder::plan::{footing, ground, make_room, plan, rooms};
 use crate::folder::verdict::{Fate, Rest, Verdict, judge, verdict};
 use crate::io::Expected;
 use crate::records::{
-    AttributeKeeping, Beside, ConflictPlace, DiskStamp, Elsewhere, Need, OurRow, Reach,
+    AttributeKeeping, Beside, ConflictPlace, DiskStamp, Elsewhere, Mode, Need, OurRow, Reach,
 };
 
 fn history(writes: &[(u8, u64)]) -> VersionVector {
@@ -324,6 +324,10 @@ fn planned(at: &str, content: Content) -> Planned {
 }
 
 fn grounded(rows: Vec<OurRow>, pending: &[&str], sight: Sight) -> Vec<Planned> {
+    grounded_in(Mode::TwoWay, rows, pending, sight)
+}
+
+fn grounded_in(mode: Mode, rows: Vec<OurRow>, pending: &[&str], sight: Sight) -> Vec<Planned> {
     let planned = vec![planned("d/e/x", file("x"))];
     assert_eq!(footing(&planned), BTreeSet::from([path("d"), path("d/e")]));
     let rows = rows
@@ -331,7 +335,7 @@ fn grounded(rows: Vec<OurRow>, pending: &[&str], sight: Sight) -> Vec<Planned> {
         .map(|row| (row.entry.path.clone(), row))
         .collect();
     let pending = |path: &RelPath| pending.contains(&path.as_str());
-    ground(planned, &rows, &pending, sight, actor(1))
+    ground(planned, &rows, &pending, sight, (actor(1), mode))
 }
 
 #[test]
@@ -389,6 +393,17 @@ fn a_directory_where_a_change_gives_way_does_not_replace_what_others_have_there(
     assert_eq!(first.step.keep, None);
     // Whoever has the bytes keeps them as a conflict copy.
     assert_eq!(verdict(&theirs, &first.becomes), Verdict::TheirsInConflict);
+}
+
+#[test]
+fn what_a_send_only_side_gets_back_does_not_displace_what_lies_above_it() {
+    let top = row(entry("d", 1, &[(1, 1)], file("a person's"), 1));
+    let plan = grounded_in(Mode::SendOnly, vec![top], &[], Sight::Whole);
+    assert_eq!(plan.len(), 1);
+    assert_eq!(plan[0].action, Action::Wait(Wait::SendOnly));
+    let gone = row(entry("d", 1, &[(1, 1)], Content::Absent, 1));
+    let plan = grounded_in(Mode::SendOnly, vec![gone], &[], Sight::Whole);
+    assert_eq!(plan.len(), 3, "where nothing lies it comes back");
 }
 
 #[test]

@@ -341,7 +341,9 @@ impl Folder {
         if let Some((phase, end)) = self.walk.weighs(&needs, end) {
             return self.weigh_page(now, &needs, (phase, end), outbox);
         }
-        let needs = self.walk.page(needs, end);
+        let (connected, planner) = (&self.connected, self.planner());
+        let follows = |need: &Need| moves::follow(need, connected, planner).is_some();
+        let needs = self.walk.page(needs, end, &follows);
         let planned = plan(&needs, &self.connected, self.planner());
         let mut chosen = Vec::with_capacity(planned.len());
         let mut goes = Vec::new();

@@ -239,8 +239,15 @@ impl Walk {
         }
     }
 
-    /// Takes a page of needs; returns those that may be planned now.
-    pub(crate) fn page(&mut self, needs: Vec<Need>, end: PageEnd) -> Vec<Need> {
+    /// Takes a page of needs; returns those that may be planned now. What the disk cannot hold is among them
+    /// when it follows a moved file: then it is held under another name.
+    pub(crate) fn page(
+        &mut self,
+        needs: Vec<Need>,
+        end: PageEnd,
+        follows: &dyn Fn(&Need) -> bool,
+    ) -> Vec<Need> {
+        self.forget_shelved(&needs, end);
         if let State::Walking(phase, after) = &mut self.state {
             match (end, needs.last()) {
                 (PageEnd::More, Some(last)) => *after = Some(last.path.clone()),
@@ -252,8 +259,33 @@ impl Walk {
         }
         needs
             .into_iter()
-            .filter(|need| !self.is_pending(&need.path))
+            .filter(|need| {
+                let waits = self.is_under_way(&need.path) || self.put_off.contains(&need.path);
+                !waits && (!self.shelved.contains(&need.path) || follows(need))
+            })
             .collect()
+    }
+
+    /// What is shelved and no need any more, where a page of all needs shows it, is wanted by nobody: a peer
+    /// that begins its index anew takes nothing back by name.
+    fn forget_shelved(&mut self, needs: &[Need], end: PageEnd) {
+        let State::Walking(phase, after) = &self.state else {
+            return;
+        };
+        match phase {
+            Phase::Directories => return,
+            Phase::Files | Phase::Removals | Phase::DirectoryRemovals => {}
+        }
+        let last = match end {
+            PageEnd::More => needs.last().map(|need| &need.path),
+            PageEnd::End => None,
+        };
+        let needed: BTreeSet<&RelPath> = needs.iter().map(|need| &need.path).collect();
+        self.shelved.retain(|path| {
+            let is_before = after.as_ref().is_some_and(|after| path <= after);
+            let is_beyond = last.is_some_and(|last| path > last);
+            is_before || is_beyond || needed.contains(path)
+        });
     }
 
     /// Whether this phase carries a step out; directories that go are collected for the end.

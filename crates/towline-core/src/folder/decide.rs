@@ -60,7 +60,7 @@ impl Folder {
             Question::MakeRoom(_, mut planned) => {
                 let names = Names {
                     changing: &|path| self.walk.is_under_way(path),
-                    refused: &|path| self.look.lacks_name(path),
+                    refused: &|path| self.look.is_crowded(path),
                 };
                 make_room(&mut planned, rows, self.record.settings.conflicts, names);
                 self.carry_out(now, planned, outbox);
@@ -199,10 +199,10 @@ impl Folder {
             self.walk.want();
         }
         self.applied += settled.done.len() as u64;
-        let (barred, anew): (Vec<_>, Vec<_>) = settled
+        let (anew, barred): (Vec<_>, Vec<_>) = settled
             .crowded
             .into_iter()
-            .partition(|path| self.look.lacks_name(path));
+            .partition(|path| self.look.crowd(path));
         for (path, reason) in settled.refused {
             self.look.refuse(path, reason);
         }

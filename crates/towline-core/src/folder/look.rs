@@ -116,6 +116,8 @@ pub(crate) struct Look {
     held_back: BTreeSet<HeldBack>,
     last_whole: Judged,
     refused: BTreeMap<RelPath, HeldReason>,
+    /// Those among them that are to keep a losing version, and met a name that is taken.
+    crowded: BTreeSet<RelPath>,
     awaited: Awaited,
 }
 
@@ -143,6 +145,7 @@ impl Look {
             held_back: BTreeSet::new(),
             last_whole: Judged::NotAll,
             refused: BTreeMap::new(),
+            crowded: BTreeSet::new(),
             awaited: Awaited::No,
         }
     }
@@ -357,20 +360,28 @@ impl Look {
         }
     }
 
-    /// Whether the disk has refused a step because something lies under a name that is the same there.
-    pub(crate) fn lacks_name(&self, path: &RelPath) -> bool {
-        self.refused.get(path) == Some(&HeldReason::Name)
+    /// A step that keeps a losing version has met a name that is taken, perhaps that version's. Whether
+    /// that is news.
+    pub(crate) fn crowd(&mut self, path: &RelPath) -> bool {
+        self.crowded.len() < HELD_BACK_SHOWN_MAX && self.crowded.insert(path.clone())
+    }
+
+    /// Whether it has before.
+    pub(crate) fn is_crowded(&self, path: &RelPath) -> bool {
+        self.crowded.contains(path)
     }
 
     /// A path is as it should be.
     pub(crate) fn accept(&mut self, path: &RelPath) {
         self.refused.remove(path);
+        self.crowded.remove(path);
     }
 
     /// Forgets what was refused where nothing is wanted any more: a peer may have taken it back, or
     /// somebody has put it there.
     pub(crate) fn keep_refused(&mut self, is_wanted: &dyn Fn(&RelPath) -> bool) {
         self.refused.retain(|path, _| is_wanted(path));
+        self.crowded.retain(is_wanted);
     }
 
     /// What a person should know of, with what the folder adds, at most [`HELD_BACK_SHOWN_MAX`].

@@ -812,7 +812,7 @@ pub fn rooms(planned: &[Planned]) -> BTreeSet<RelPath> {
 pub struct Names<'a> {
     /// Whether something is about to happen at a path.
     pub changing: &'a dyn Fn(&RelPath) -> bool,
-    /// Whether the disk has refused a step there because of a name.
+    /// Whether the disk has refused to keep a losing version of what lies there because of a name.
     pub refused: &'a dyn Fn(&RelPath) -> bool,
 }
 
@@ -820,7 +820,7 @@ pub struct Names<'a> {
 /// else under the best name that is free, in the place that is wanted if there is one. A row is no proof
 /// that they still lie there, so the disk is asked to keep them in any case; and what is about to be
 /// replaced there is no copy. A conflict copy that loses a conflict itself lies at one of its
-/// names too, but that is the place it must leave. Where the disk has refused a step because of a name,
+/// names too, but that is the place it must leave. Where the disk has refused that because of a name,
 /// the best one may be the same to it as another that is taken, so the next best one is tried.
 pub fn make_room(
     planned: &mut [Planned],

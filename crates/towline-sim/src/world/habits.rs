@@ -322,13 +322,17 @@ impl World {
         }
         for _ in 0..ROUNDS_OF_YES {
             self.become_quiet();
-            let waits = self.all_braked();
-            if waits.is_empty() {
+            if self.all_braked().is_empty() {
                 return;
             }
-            for (seat, peer) in waits {
-                self.decide_brake(seat, peer, Decision::GoesOn);
-            }
+            self.let_braked_go();
+        }
+    }
+
+    /// Everybody says yes to what waits.
+    pub(super) fn let_braked_go(&mut self) {
+        for (seat, peer) in self.all_braked() {
+            self.decide_brake(seat, peer, Decision::GoesOn);
         }
     }
 

@@ -90,6 +90,7 @@ impl World {
             self.start(between);
             self.start(meeting.first);
             let has_heard = |world: &mut Self| {
+                world.let_braked_go();
                 let heard = lies(world, between, &from) == lies(world, meeting.first, &from);
                 heard && lies(world, between, &to) == lies(world, meeting.first, &to)
             };
@@ -102,6 +103,7 @@ impl World {
         }
         let there: Vec<usize> = [mover, writer].into_iter().chain(meeting.between).collect();
         let is_there = |world: &mut Self| {
+            world.let_braked_go();
             there.iter().all(|seat| {
                 lies(world, *seat, &to) == written && lies(world, *seat, &from).is_none()
             })

@@ -144,3 +144,30 @@ fn what_is_no_need_any_more_is_shelved_no_longer() {
     }
     assert!(!walk.is_pending(&path("Top.txt")));
 }
+
+#[test]
+fn an_edit_under_a_name_that_cannot_be_held_follows_the_moved_file_when_its_place_is_known() {
+    for seed in 0..20 {
+        let mut world = World::new(2, seed);
+        world.write(0, "x", file("x"), 1);
+        world.settle();
+        world.unlink(0, 1);
+        let refuses = &mut world.replicas[0].disk.refuses;
+        refuses.insert(path("x"), HeldReason::Name);
+        world.rename(0, "x", "y");
+        world.write(1, "y", file("something else"), 2);
+        world.settle();
+        world.delete(1, "y");
+        world.settle();
+        world.write(1, "x", file("edited"), 3);
+        world.settle();
+        world.link(0, 1);
+        world.settle();
+        world.assert_agreed();
+        assert_eq!(world.tree(0).len(), 1);
+        assert_eq!(
+            world.replicas[0].disk.nodes[&path("y")].content,
+            file("edited")
+        );
+    }
+}

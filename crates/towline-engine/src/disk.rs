@@ -241,6 +241,11 @@ impl Disk {
             if covers_rules(&scope) {
                 shared.tell_rules(folder, &root);
             }
+            if scope == ScanScope::All
+                && let Err(error) = stage::forget_parts(&root, stage::time_of_day())
+            {
+                debug!(%error, "old partial files are not looked for");
+            }
             let rows = shared.rows.open_rows(folder);
             let scan = Box::new(Scan::new(root, rows, scope, doubt));
             shared.go_on(folder, opening, id, scan);

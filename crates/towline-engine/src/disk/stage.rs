@@ -5,6 +5,7 @@
 //! found again. Small files get a number and are gone with the process that made them. Nothing here
 //! looks at or touches a file of the person.
 
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::io;
 use std::path::Path;
@@ -147,7 +148,7 @@ impl StagedFile {
         let (place, file, resumed) = if kept {
             let mut place = Place {
                 root: Arc::clone(root),
-                name: format!("{KEPT_PREFIX}{}", shape.hash),
+                name: part_name(&shape.hash),
                 kept: Some(shape.hash),
                 on_drop: OnDrop::Leave,
                 begun: AtomicBool::new(false),
@@ -398,25 +399,56 @@ impl Drop for Place {
     }
 }
 
-/// Removes temporary files that no later step can want: numbered ones, and partial files that
-/// nobody has gone on with for a day.
+/// Removes temporary files that no later step can want when a root is opened: numbered ones, and
+/// partial files that nobody has gone on with for a day.
 pub(super) fn clean(temporary: &Directory) -> io::Result<()> {
-    let now = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .unwrap_or_default();
-    for (name, _) in temporary.list()? {
-        // Names of ours are text.
-        let Some(name) = Path::new(&name).to_str() else {
-            continue;
-        };
-        let kept = name.starts_with(KEPT_PREFIX)
-            && temporary.mark(name).is_ok_and(|mark| {
-                let touched = u64::try_from(mark.stamp.ctime.0).unwrap_or(0);
-                now.saturating_sub(Duration::from_nanos(touched)) < KEPT_FOR
-            });
-        if !kept {
+    let now = time_of_day();
+    for_each_name(temporary, |name| {
+        if !name.starts_with(KEPT_PREFIX) || is_stale(temporary, name, now) {
             // A stranger's directory in our place stays; it is in nobody's way.
             let _ = temporary.remove_file(name);
+        }
+    })
+}
+
+/// Removes partial files that nobody has gone on with for a day, while the root is open. `now` is
+/// counted from 1970.
+pub(super) fn forget_parts(root: &Root, now: Duration) -> io::Result<()> {
+    let temporary = root.temporary();
+    // Who begins a file says so first, and waits for this.
+    let staging = lock(&root.staging);
+    let in_use: BTreeSet<String> = staging.iter().map(part_name).collect();
+    for_each_name(temporary, |name| {
+        let is_part = name.starts_with(KEPT_PREFIX) && !in_use.contains(name);
+        if is_part && is_stale(temporary, name, now) {
+            let _ = temporary.remove_file(name);
+        }
+    })
+}
+
+/// Time since 1970 by this machine's clock.
+pub(super) fn time_of_day() -> Duration {
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default()
+}
+
+fn part_name(hash: &ContentHash) -> String {
+    format!("{KEPT_PREFIX}{hash}")
+}
+
+fn is_stale(temporary: &Directory, name: &str, now: Duration) -> bool {
+    temporary.mark(name).map_or(true, |mark| {
+        let touched = u64::try_from(mark.stamp.ctime.0).unwrap_or(0);
+        now.saturating_sub(Duration::from_nanos(touched)) >= KEPT_FOR
+    })
+}
+
+fn for_each_name(temporary: &Directory, mut with: impl FnMut(&str)) -> io::Result<()> {
+    for (name, _) in temporary.list()? {
+        // Names of ours are text.
+        if let Some(name) = Path::new(&name).to_str() {
+            with(name);
         }
     }
     Ok(())

@@ -1,7 +1,9 @@
 //! Temporary files: verified, resumed, cleaned; and local reading.
 
 use std::fs::OpenOptions;
+use std::time::Duration;
 
+use super::super::stage::{forget_parts, time_of_day};
 use super::super::{StageFault, StagedFile, open_for_serving};
 use super::*;
 
@@ -102,6 +104,30 @@ fn a_large_file_that_was_never_begun_leaves_nothing() {
     assert_eq!(place.litter().len(), 1);
     drop(StagedFile::begin(&place.root, shape(&big)).unwrap());
     assert_eq!(place.litter().len(), 1, "a later run may go on with it");
+}
+
+#[test]
+fn a_partial_file_that_nobody_goes_on_with_is_gone_after_a_day() {
+    let place = TestRoot::new();
+    let [left, used] = [b'a', b'b'].map(|byte| vec![byte; 2 << 20]);
+    let begun = |bytes: &[u8]| {
+        let staged = StagedFile::begin(&place.root, shape(bytes)).unwrap();
+        staged.write_at(0, &bytes[..1000]).unwrap();
+        staged
+    };
+    drop(begun(&left));
+    let staged = begun(&used);
+    let now = time_of_day();
+    let parts = || {
+        let names = place.litter().into_iter();
+        names.filter(|name| name.starts_with("part-")).count()
+    };
+    forget_parts(&place.root, now).unwrap();
+    assert_eq!(parts(), 2, "younger than a day");
+    forget_parts(&place.root, now + Duration::from_secs(25 * 3600)).unwrap();
+    assert_eq!(parts(), 1, "one is being written");
+    staged.write_at(1000, &used[1000..]).unwrap();
+    assert!(staged.finish().is_ok());
 }
 
 #[test]

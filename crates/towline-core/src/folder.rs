@@ -200,6 +200,7 @@ impl Folder {
             FolderInput::Start => {
                 self.quarantine.heard(now);
                 self.absences.start(now);
+                self.brakes.start(now);
                 self.tell_what_was_kept();
                 match self.record.settings.activity {
                     Activity::Running => self.open(outbox),

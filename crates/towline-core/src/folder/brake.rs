@@ -170,6 +170,13 @@ impl Brakes {
         }
     }
 
+    /// Time begins to be counted. How much had passed before a restart is not known: what was spent then
+    /// counts for a whole window more, and no longer.
+    pub(crate) fn start(&mut self, now: Moment) {
+        let devices = self.records.keys().copied();
+        self.until = devices.map(|device| (device, now.after(WINDOW))).collect();
+    }
+
     /// Whether a walk has to weigh what it carries out.
     pub(crate) fn weighing(&self, needs: u64, measure: Measure) -> Weighing {
         let spent = self.records.values().map(|record| record.carried).max();
@@ -299,8 +306,7 @@ impl Brakes {
             .collect()
     }
 
-    /// A device's record, begun anew when its time is over. After a restart that time begins again: what
-    /// was spent before counts for a whole window more.
+    /// A device's record, begun anew when its time is over.
     fn record(&mut self, now: Moment, device: DeviceId) -> BrakeRecord {
         let until = *self
             .until

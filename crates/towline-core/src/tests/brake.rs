@@ -67,6 +67,26 @@ fn a_few_deletes_are_no_mass_change() {
 }
 
 #[test]
+fn what_was_spent_before_a_restart_counts_for_one_window() {
+    for (quiet_for, waits) in [
+        (Duration::from_secs(1), true),
+        (Duration::from_secs(601), false),
+    ] {
+        let mut world = world(1);
+        for number in 0..5 {
+            world.delete(0, &name(number));
+        }
+        world.settle();
+        world.restart(1);
+        world.settle();
+        world.advance_to(world.now.after(quiet_for));
+        world.write(0, &name(5), file("edited"), 2);
+        world.settle();
+        assert_eq!(!braked(&world).is_empty(), waits, "after {quiet_for:?}");
+    }
+}
+
+#[test]
 fn a_mass_delete_waits_and_everything_else_goes_on() {
     for_seeds(|seed| {
         let mut world = world(seed);

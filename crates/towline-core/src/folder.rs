@@ -14,7 +14,7 @@
 //! for people.
 
 mod absence;
-pub(crate) mod brake;
+mod brake;
 pub mod conflict;
 mod decide;
 mod exchange;
@@ -31,7 +31,7 @@ mod settle;
 mod summary;
 mod sweep;
 pub mod verdict;
-pub(crate) mod walk;
+mod walk;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 

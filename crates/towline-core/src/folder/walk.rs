@@ -535,3 +535,21 @@ fn within<'a>(
         .take_while(|path| path.as_str().starts_with(at.as_str()))
         .filter(move |path| *path == at || path.is_below(at))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tests::folder::world::path;
+
+    #[test]
+    fn what_is_no_need_any_more_is_shelved_no_longer() {
+        let mut walk = Walk::new();
+        walk.shelve(vec![path("Top.txt")], Moment::from_start(Duration::ZERO));
+        for of in [NeedsOf::Directories, NeedsOf::Everything] {
+            assert!(walk.is_pending(&path("Top.txt")), "not all was seen");
+            assert_eq!(walk.next(Weighing::Needless), Ask::Page(of, None));
+            walk.page(Vec::new(), PageEnd::End, &|_| false);
+        }
+        assert!(!walk.is_pending(&path("Top.txt")));
+    }
+}

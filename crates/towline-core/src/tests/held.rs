@@ -2,11 +2,8 @@
 
 use std::time::Duration;
 
-use crate::clock::Moment;
 use crate::folder::FolderInput;
-use crate::folder::brake::Weighing;
-use crate::folder::walk::{Ask, Walk};
-use crate::io::{HeldReason, NeedsOf, PageEnd};
+use crate::io::HeldReason;
 use crate::tests::folder::world::{World, file, path};
 
 /// Two devices, the second of which cannot make `Top.txt`.
@@ -131,18 +128,6 @@ fn a_try_that_had_no_bytes_to_write_says_nothing_of_the_name() {
     while world.step() {}
     assert!(world.replicas[1].disk.steps > tries, "it is tried again");
     assert_eq!(held_back(&world), held);
-}
-
-#[test]
-fn what_is_no_need_any_more_is_shelved_no_longer() {
-    let mut walk = Walk::new();
-    walk.shelve(vec![path("Top.txt")], Moment::from_start(Duration::ZERO));
-    for of in [NeedsOf::Directories, NeedsOf::Everything] {
-        assert!(walk.is_pending(&path("Top.txt")), "not all was seen");
-        assert_eq!(walk.next(Weighing::Needless), Ask::Page(of, None));
-        walk.page(Vec::new(), PageEnd::End, &|_| false);
-    }
-    assert!(!walk.is_pending(&path("Top.txt")));
 }
 
 #[test]

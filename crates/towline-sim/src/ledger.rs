@@ -241,6 +241,12 @@ impl Ledger {
         self.arrivals.contains(&here)
     }
 
+    /// Whether somebody moved this here.
+    pub(crate) fn has_arrived(&self, content: &Content, path: &RelPath) -> bool {
+        let key = Key::of(content);
+        key.is_some_and(|key| self.arrivals.contains(&(key, path.clone())))
+    }
+
     /// The same bytes at names from which they were moved to where these lie, and who has moved them here.
     fn formers<'a>(
         &'a self,

@@ -294,7 +294,8 @@ fn nothing_invented(world: &World) -> Option<Broken> {
 
 /// What a person took away stays away, unless somebody brought it back. Who loses a store takes part
 /// anew, and who is killed or paused before it has noted a step takes what the step made for an edit: both may
-/// bring back what others delete meanwhile. Directories return with what lies in them.
+/// bring back what others delete meanwhile. Directories return with what lies in them. Who decides for a losing
+/// version moves it back to where it lost: there it may lose anew, and is kept anew.
 fn deletes_stay(world: &World) -> Option<Broken> {
     if world.has_forgotten || world.is_overridden() {
         return None;
@@ -302,13 +303,27 @@ fn deletes_stay(world: &World) -> Option<Broken> {
     for (number, seat) in world.seats.iter().enumerate() {
         for (path, node) in seat.tree.iter().filter(|(_, node)| !node.is_directory()) {
             let content = node.kind.content();
-            if world.ledger.is_gone(&content, path) {
+            let lost = conflicted(path);
+            let may_lose_anew = lost.is_some_and(|lost| world.ledger.has_arrived(&content, &lost));
+            if world.ledger.is_gone(&content, path) && !may_lose_anew {
                 let what = format!("{number} has {path} with {content:?} again");
                 return Some((Rule::DeleteStays, what));
             }
         }
     }
     None
+}
+
+/// Where what a copy beside a file holds has lost.
+fn conflicted(copy: &RelPath) -> Option<RelPath> {
+    let (stem, rest) = copy.file_name().split_once(MARK)?;
+    let extension = rest.find('.').and_then(|dot| rest.get(dot..));
+    let name = format!("{stem}{}", extension.unwrap_or_default());
+    let path = match copy.parent() {
+        Some(directory) => format!("{directory}/{name}"),
+        None => name,
+    };
+    RelPath::parse(&path).ok()
 }
 
 /// The same losing bytes of one path are kept once, whoever kept them. Where a power cut has taken a copy it

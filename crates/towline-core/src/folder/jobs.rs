@@ -232,14 +232,21 @@ impl Folder {
         }
     }
 
-    /// Whether everybody is there who has ever told anything of the folder. A folder that only
-    /// receives decides nothing for others.
+    /// Who is there to have what this device has lost. A folder that only receives decides nothing for others.
     pub(super) fn company(&self) -> Company {
-        let mut known = self.have.keys();
-        let are_all_here = known.all(|peer| self.connected.contains(peer));
         match self.record.settings.mode {
-            Mode::TwoWay | Mode::SendOnly if are_all_here => Company::All,
-            Mode::TwoWay | Mode::SendOnly | Mode::ReceiveOnly => Company::SomeAway,
+            Mode::TwoWay | Mode::SendOnly => self.attendance(),
+            Mode::ReceiveOnly => Company::SomeAway,
+        }
+    }
+
+    /// Whether everybody is there who has ever told anything of the folder.
+    pub(super) fn attendance(&self) -> Company {
+        let mut known = self.have.keys();
+        if known.all(|peer| self.connected.contains(peer)) {
+            Company::All
+        } else {
+            Company::SomeAway
         }
     }
 

@@ -414,7 +414,7 @@ impl Folder {
     /// no hope that somebody will.
     fn after_hope(&mut self, now: Moment, need: &Need, planned: Planned) -> Planned {
         let company = match planned.action {
-            Action::Wait(Wait::Spoiled) => self.company(),
+            Action::Wait(Wait::Spoiled) => self.company(need),
             // That nothing lies here is all that would be told.
             Action::Wait(Wait::Reverted) => self.attendance(),
             Action::Wait(_) | Action::Settled | Action::Adopt { .. } | Action::Step(_) => {

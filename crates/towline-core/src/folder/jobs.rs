@@ -28,7 +28,7 @@ use crate::io::{
     StoreRequest,
 };
 use crate::outbox::Outbox;
-use crate::records::{AttributeKeeping, Doubt, Mode, OurRow, StoreOp};
+use crate::records::{AttributeKeeping, Doubt, Mode, Need, OurRow, StoreOp};
 
 /// A decision to be made.
 #[derive(Debug)]
@@ -232,10 +232,14 @@ impl Folder {
         }
     }
 
-    /// Who is there to have what this device has lost. A folder that only receives decides nothing for others.
-    pub(super) fn company(&self) -> Company {
+    /// Who is there to have what this device has lost. A folder that only receives takes what peers have, and
+    /// decides nothing for them where they have nothing.
+    pub(super) fn company(&self, need: &Need) -> Company {
+        let mut theirs = need.theirs.iter();
+        let have_something = theirs.any(|(_, entry)| entry.content != Content::Absent);
         match self.record.settings.mode {
             Mode::TwoWay | Mode::SendOnly => self.attendance(),
+            Mode::ReceiveOnly if have_something => self.attendance(),
             Mode::ReceiveOnly => Company::SomeAway,
         }
     }

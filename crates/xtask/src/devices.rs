@@ -32,10 +32,10 @@ pub(crate) struct Server {
 impl Server {
     /// Starts the program and waits until it listens.
     pub(crate) fn start(program: &Path, logs: &Path) -> Result<Self> {
-        Self::start_at("127.0.0.1", &[], program, logs)
+        Self::start_at("127.0.0.1:0", &[], program, logs)
     }
 
-    /// Starts the program on a free port of `address`, behind words such as `ip netns exec NAME`.
+    /// Starts the program at `address`, whose port 0 is any free one, behind words such as `ip netns exec NAME`.
     pub(crate) fn start_at(
         address: &str,
         words: &[String],
@@ -43,7 +43,7 @@ impl Server {
         logs: &Path,
     ) -> Result<Self> {
         let mut command = behind(words, program);
-        command.args(["--bind", &format!("{address}:0")]);
+        command.args(["--bind", address]);
         let mut running = Running::start("signal-server", &mut command, logs)?;
         let line = running.wait_for_line(|line| line.starts_with("listening on "), PATIENCE)?;
         let url = line.trim_start_matches("listening on ").to_owned();

@@ -12,6 +12,8 @@ mod demo;
 mod devices;
 mod fuzz;
 mod generated;
+mod namespaces;
+mod netlab;
 mod processes;
 mod repo;
 mod report;
@@ -48,6 +50,7 @@ fn chore(cli: Cli) -> Result<()> {
         Chore::Demo(args) => demo::demo(&repo, &args),
         Chore::Fuzz(args) => fuzz::fuzz(&repo, &args),
         Chore::Gen(args) => generated::generate(&repo, &args),
+        Chore::Netlab(args) => netlab::netlab(&repo, &args),
         Chore::Soak(args) => soak::soak(&repo, &args),
         Chore::System(args) => system::system(&repo, &args),
         Chore::Test(args) => test::test(&repo, &args),
@@ -74,6 +77,8 @@ enum Chore {
     Fuzz(fuzz::FuzzArgs),
     /// Writes the TypeScript types of the view, or checks that they are current.
     Gen(generated::GenArgs),
+    /// Two devices behind every pair of routers, in network namespaces: which path they find.
+    Netlab(netlab::NetlabArgs),
     /// Runs simulated worlds until stopped and prints the seeds that fail.
     Soak(soak::SoakArgs),
     /// Says what this machine has and lacks; `--install` adds what is missing.

@@ -31,7 +31,12 @@ impl Pair {
         fs::create_dir_all(&logs)?;
         let words = |end| wire.map_or_else(Vec::new, |wire| wire.words(end));
         let address = wire.map_or("127.0.0.1", |_| End::Source.address());
-        let server = Server::start_at(address, &words(End::Source), &built.signal, &logs)?;
+        let server = Server::start_at(
+            &format!("{address}:0"),
+            &words(End::Source),
+            &built.signal,
+            &logs,
+        )?;
         let device = |name: &str, end| {
             Device::new(name, homes.join(name), &built.towline, &server, &logs).behind(words(end))
         };

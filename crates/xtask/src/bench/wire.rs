@@ -10,13 +10,14 @@ use std::process::{self, Command};
 use anyhow::{Context, Result};
 use serde_json::Value;
 
+use crate::namespaces::Namespace;
 use crate::report::say;
-use crate::run;
 
 /// The namespaces; gone when dropped.
 #[derive(Debug)]
 pub(super) struct Wire {
-    prefix: String,
+    source: Namespace,
+    target: Namespace,
 }
 
 /// One end of the wire.
@@ -66,11 +67,8 @@ impl Traffic {
 impl Wire {
     /// Makes the namespaces; `None` without the rights or the tool for it.
     pub(super) fn lay() -> Option<Self> {
-        let wire = Self {
-            prefix: format!("tlbench{}", process::id() % 100_000),
-        };
-        match wire.build() {
-            Ok(()) => Some(wire),
+        match Self::build() {
+            Ok(wire) => Some(wire),
             Err(error) => {
                 say(format!(
                     "   no network namespaces (they need root), so the wire is not counted: {error:#}"
@@ -80,47 +78,39 @@ impl Wire {
         }
     }
 
-    fn build(&self) -> Result<()> {
+    fn build() -> Result<Self> {
+        let prefix = format!("tlbench{}", process::id() % 100_000);
+        let make = |end: End| Namespace::make(format!("{prefix}{}", end.letter()));
+        let wire = Self {
+            source: make(End::Source)?,
+            target: make(End::Target)?,
+        };
+        wire.source.plug(DEVICE, &wire.target, DEVICE)?;
         for end in End::BOTH {
-            self.ip(&["netns", "add", &self.name(end)])?;
-        }
-        let [source, target] = End::BOTH.map(|end| self.name(end));
-        let link = ["link", "add", DEVICE, "netns", &source, "type", "veth"];
-        let peer = ["peer", "name", DEVICE, "netns", &target];
-        self.ip(&[&link[..], &peer[..]].concat())?;
-        for end in End::BOTH {
-            let name = self.name(end);
-            let inside = |words: &[&str]| self.ip(&[&["-n", &name], words].concat());
-            let address = format!("{}/24", end.address());
-            inside(&["addr", "add", &address, "dev", DEVICE])?;
+            let namespace = wire.end(end);
+            namespace.address(DEVICE, &format!("{}/24", end.address()))?;
             // Counted packet by packet, and not as the bundles that the kernel passes on.
-            inside(&["link", "set", DEVICE, "gso_max_segs", "1"])?;
-            inside(&["link", "set", DEVICE, "up"])?;
-            inside(&["link", "set", "lo", "up"])?;
+            namespace.ip(&["link", "set", DEVICE, "gso_max_segs", "1"])?;
         }
-        Ok(())
+        Ok(wire)
     }
 
     /// The words before a command that runs at one end.
     pub(super) fn words(&self, end: End) -> Vec<String> {
-        ["ip", "netns", "exec", &self.name(end)]
-            .map(str::to_owned)
-            .to_vec()
+        self.end(end).words()
     }
 
     /// A command that runs at one end.
     pub(super) fn command(&self, end: End, program: &str) -> Command {
-        let mut command = Command::new("ip");
-        command.args(["netns", "exec", &self.name(end), program]);
-        command
+        self.end(end).command(program)
     }
 
     /// All that has gone over it so far.
     pub(super) fn traffic(&self) -> Result<Traffic> {
-        let name = self.name(End::Source);
-        let mut show = Command::new("ip");
-        show.args(["-n", &name, "-s", "-j", "link", "show", "dev", DEVICE]);
-        let shown: Value = serde_json::from_str(&run::capture(&mut show)?)?;
+        let shown = self
+            .source
+            .ip(&["-s", "-j", "link", "show", "dev", DEVICE])?;
+        let shown: Value = serde_json::from_str(&shown)?;
         let stats = &shown[0]["stats64"];
         let sum = |what: &str| {
             let of = |way: &str| stats[way][what].as_u64().context("no count of the wire");
@@ -132,20 +122,10 @@ impl Wire {
         })
     }
 
-    fn name(&self, end: End) -> String {
-        format!("{}{}", self.prefix, end.letter())
-    }
-
-    fn ip(&self, words: &[&str]) -> Result<()> {
-        run::capture(Command::new("ip").args(words)).map(drop)
-    }
-}
-
-impl Drop for Wire {
-    fn drop(&mut self) {
-        for end in End::BOTH {
-            // Fails when it was never made; then there is nothing to remove.
-            let _ = self.ip(&["netns", "delete", &self.name(end)]);
+    const fn end(&self, end: End) -> &Namespace {
+        match end {
+            End::Source => &self.source,
+            End::Target => &self.target,
         }
     }
 }

@@ -1,0 +1,136 @@
+//! The kinds of routers that people sit behind, as rules for nftables.
+//!
+//! Two properties decide whether two routers let peers meet: whether one inside port keeps one outside port
+//! towards everybody (mapping), and whom the outside port lets in (filtering); see RFC 4787. Linux keeps the
+//! port while it is free, and lets in only who was written to. A router drops what it did not expect: were it
+//! to answer itself, an early probe would count as a connection of its own, and the inside's probe would get
+//! another port.
+
+use std::fmt;
+
+use clap::ValueEnum;
+
+/// How a router treats what passes it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum Nat {
+    /// No translation and no filter: everybody has an address of their own.
+    Open,
+    /// One outside port towards everybody; lets in who was written to from it.
+    Mapped,
+    /// One outside port towards everybody; lets in whoever comes.
+    FullCone,
+    /// Another outside port towards each address; lets in who was written to from it.
+    Symmetric,
+    /// Translates TCP, and drops UDP.
+    NoUdp,
+    /// Lets out TCP to port 443 and nothing else.
+    Only443,
+}
+
+/// The path on which two devices meet at best.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Best {
+    /// Straight from one to the other.
+    Direct,
+    /// Through the server.
+    Relay,
+}
+
+impl Nat {
+    /// All of them.
+    pub(super) const ALL: [Self; 6] = [
+        Self::Open,
+        Self::Mapped,
+        Self::FullCone,
+        Self::Symmetric,
+        Self::NoUdp,
+        Self::Only443,
+    ];
+
+    /// The best path behind these two.
+    pub(super) const fn best_with(self, other: Self) -> Best {
+        match (self, other) {
+            (Self::NoUdp | Self::Only443, _)
+            | (_, Self::NoUdp | Self::Only443)
+            | (Self::Symmetric, Self::Symmetric) => Best::Relay,
+            (
+                Self::Open | Self::Mapped | Self::FullCone,
+                Self::Open | Self::Mapped | Self::FullCone | Self::Symmetric,
+            )
+            | (Self::Symmetric, Self::Open | Self::Mapped | Self::FullCone) => Best::Direct,
+        }
+    }
+
+    /// Its rules for a router with the devices `lan` and `wan` and one host behind it.
+    pub(super) fn rules(self, host: &str) -> String {
+        let masquerade = match self {
+            Self::Open => "",
+            Self::Mapped | Self::FullCone | Self::NoUdp | Self::Only443 => {
+                "oifname \"wan\" masquerade"
+            }
+            Self::Symmetric => "oifname \"wan\" masquerade fully-random",
+        };
+        let inwards = match self {
+            Self::FullCone => format!("iifname \"wan\" udp dport 1024-65535 dnat to {host}"),
+            Self::Open | Self::Mapped | Self::Symmetric | Self::NoUdp | Self::Only443 => {
+                String::new()
+            }
+        };
+        let outwards = match self {
+            Self::NoUdp => "meta l4proto udp drop",
+            Self::Only443 => {
+                "oifname \"wan\" tcp dport != 443 drop\n oifname \"wan\" meta l4proto != tcp drop"
+            }
+            Self::Open | Self::Mapped | Self::FullCone | Self::Symmetric => "",
+        };
+        let (unasked, to_itself) = match self {
+            Self::Open => ("", ""),
+            Self::Mapped | Self::FullCone | Self::Symmetric | Self::NoUdp | Self::Only443 => (
+                "ct state established,related accept\n ct status dnat accept\n iifname \"wan\" drop",
+                "iifname \"wan\" drop",
+            ),
+        };
+        format!(
+            "table ip lab {{
+             chain passing {{ type filter hook forward priority 0; policy accept;
+             {outwards}
+             {unasked}
+             }}
+             chain arriving {{ type filter hook input priority 0; policy accept;
+             {to_itself}
+             }}
+             chain before {{ type nat hook prerouting priority dstnat; policy accept;
+             {inwards}
+             }}
+             chain after {{ type nat hook postrouting priority srcnat; policy accept;
+             {masquerade}
+             }}
+             }}"
+        )
+    }
+}
+
+/// As it is typed and shown.
+impl fmt::Display for Nat {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let name = match self {
+            Self::Open => "open",
+            Self::Mapped => "mapped",
+            Self::FullCone => "full-cone",
+            Self::Symmetric => "symmetric",
+            Self::NoUdp => "no-udp",
+            Self::Only443 => "only443",
+        };
+        f.pad(name)
+    }
+}
+
+/// As it is shown.
+impl fmt::Display for Best {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Direct => "direct",
+            Self::Relay => "relay",
+        })
+    }
+}

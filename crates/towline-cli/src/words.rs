@@ -267,7 +267,7 @@ pub(crate) fn held_back(reason: &str) -> &str {
         "disk_full" => "the disk is full; make room and it goes on by itself",
         "read_only" => "the disk is read-only",
         "spoiled" => {
-            "the disk lost it in a power cut; it comes back from whoever has it, or save it anew"
+            "its bytes are gone from this disk; it comes back from whoever has it, or save it anew"
         }
         "ignored" => {
             "it was deleted elsewhere and stays for what is ignored in it; remove that, or the rule"

@@ -31,6 +31,22 @@ describe("what stands in a folder", () => {
     expect(bannerWeight(braked)).toBe("problem");
   });
 
+  test("tells a mass change from what comes back after a long absence", () => {
+    const backup = view.folders.find(({ id }) => id === "backup");
+    if (!backup) throw new Error("no folder");
+    const said = (waits: { deletes: number; overwrites: number; revives: number }) => {
+      const [braked] = banners({ ...backup, braked: [{ peer: "anna", ...waits }] }, view);
+      if (!braked) throw new Error("no banner");
+      return bannerText(braked);
+    };
+    const back = said({ deletes: 0, overwrites: 0, revives: 12 });
+    expect(back.what).toBe("Anna's ThinkPad wants to bring back 12 entries deleted while it was away.");
+    expect(back.todo).toContain("not seen for long");
+    const both = said({ deletes: 1, overwrites: 0, revives: 3 });
+    expect(both.what).toBe("Anna's ThinkPad wants to delete 1 file and bring back 3 entries deleted while it was away.");
+    expect(both.todo).toContain("much at once");
+  });
+
   test("tells what a power cut has taken", () => {
     const photos = view.folders.find(({ id }) => id === "photos");
     if (!photos) throw new Error("no folder");

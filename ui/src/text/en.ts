@@ -407,7 +407,7 @@ export function english(numbers: Numbers) {
         read_only: { what: "The disk is read-only.", todo: "Make it writable again." },
         attributes: { what: "Its extended attributes are too many or too large to be kept.", todo: "Remove some of them, or do not keep them in this folder." },
         ignored: { what: "A rule leaves it out here, and a change needs its place.", todo: "Change the rule, or move it away." },
-        spoiled: { what: "The disk lost it in a power cut.", todo: "It comes back from whoever has it; or save it anew." },
+        spoiled: { what: "Its bytes are gone from this disk.", todo: "It comes back from whoever has it; or save it anew." },
       },
       start: {
         start_home: { what: "This device's own directory cannot be used.", todo: "Check that you may write there." },

@@ -72,27 +72,33 @@ pub(crate) async fn run(
 /// What waits in a folder, one line each.
 pub(crate) fn lines(view: &View, folder: &FolderView) -> Vec<String> {
     let line = |braked: &BrakedView| {
-        let BrakedView {
-            peer,
-            deletes,
-            overwrites,
-            revives,
-        } = braked;
-        let change = match (deletes + overwrites, *revives) {
-            (_, 0) => format!("deletes {deletes} and overwrites {overwrites}"),
-            (0, _) => format!("was away for long and brings back {revives} that were deleted"),
-            (_, _) => format!(
-                "deletes {deletes}, overwrites {overwrites} and brings back {revives} that were deleted"
-            ),
-        };
+        let peer = &braked.peer;
         format!(
-            "{} {change}; `towline brake release {} {}` lets it go on, `towline brake undo ...` keeps here what is here, everywhere",
+            "{} {}; `towline brake release {} {}` lets it go on, `towline brake undo ...` keeps here what is here, everywhere",
             name(view, peer),
+            change(braked),
             short(&folder.id),
             short(peer)
         )
     };
     folder.braked.iter().map(line).collect()
+}
+
+/// What a device would do here, for after its name.
+fn change(braked: &BrakedView) -> String {
+    let BrakedView {
+        peer: _,
+        deletes,
+        overwrites,
+        revives,
+    } = braked;
+    match (deletes + overwrites, *revives) {
+        (_, 0) => format!("deletes {deletes} and overwrites {overwrites}"),
+        (0, _) => format!("was away for long and brings back {revives} that were deleted"),
+        (_, _) => format!(
+            "deletes {deletes}, overwrites {overwrites} and brings back {revives} that were deleted"
+        ),
+    }
 }
 
 /// What a device is called; its id where it is no peer of this one.
@@ -112,4 +118,30 @@ fn named(view: &View, folder: &str, peer: &str) -> Result<(String, String), Fail
         None => find_peer(view, peer)?.id.clone(),
     };
     Ok((folder.id.clone(), id))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_mass_change_and_what_comes_back_are_told_apart() {
+        let told = |deletes, overwrites, revives| {
+            change(&BrakedView {
+                peer: "7".repeat(32),
+                deletes,
+                overwrites,
+                revives,
+            })
+        };
+        assert_eq!(told(1204, 3, 0), "deletes 1204 and overwrites 3");
+        assert_eq!(
+            told(0, 0, 12),
+            "was away for long and brings back 12 that were deleted"
+        );
+        assert_eq!(
+            told(1, 2, 3),
+            "deletes 1, overwrites 2 and brings back 3 that were deleted"
+        );
+    }
 }

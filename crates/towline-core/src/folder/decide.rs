@@ -14,7 +14,7 @@ use crate::clock::Moment;
 use crate::folder::absence::revived_by;
 use crate::folder::brake::{Spent, harm, is_weighed};
 use crate::folder::exchange::{Door, door};
-use crate::folder::gate::{Eyes, Gate};
+use crate::folder::gate::Gate;
 use crate::folder::look::Root;
 use crate::folder::moves;
 use crate::folder::observe::{Departures, Draft, Observed, Sighting, disowned, observe};
@@ -348,18 +348,13 @@ impl Folder {
         let mut chosen = Vec::with_capacity(planned.len());
         let mut goes = Vec::new();
         let mut followed = BTreeSet::new();
-        let eyes = if self.look.is_looking() {
-            Eyes::Looking
-        } else {
-            Eyes::AtRest
-        };
         for (need, planned) in needs.iter().zip(planned) {
             let planned = self.after_hope(now, need, planned);
             let gate = Gate {
                 mode: self.record.settings.mode,
                 rules: &self.rules,
                 brakes: &self.brakes,
-                eyes,
+                eyes: self.look.eyes_on(&need.path),
                 absences: &self.absences,
                 suspicion: self.suspicion(),
             };
@@ -418,10 +413,14 @@ impl Folder {
     /// What is planned where the disk has lost bytes of which nobody has told: it waits, until there is
     /// no hope that somebody will.
     fn after_hope(&mut self, now: Moment, need: &Need, planned: Planned) -> Planned {
-        if planned.action != Action::Wait(Wait::Spoiled) {
-            return planned;
-        }
-        let company = self.company();
+        let company = match planned.action {
+            Action::Wait(Wait::Spoiled) => self.company(need),
+            // That nothing lies here is all that would be told.
+            Action::Wait(Wait::Reverted) => self.attendance(),
+            Action::Wait(_) | Action::Settled | Action::Adopt { .. } | Action::Step(_) => {
+                return planned;
+            }
+        };
         match self.quarantine.wait(now, &need.path, company) {
             Hope::Left => planned,
             Hope::Gone => Planned {

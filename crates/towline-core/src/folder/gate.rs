@@ -12,9 +12,12 @@
 //! that come back because something below them does are not asked for again: they stand or fall with
 //! what they are made for.
 
+use towline_wire::entry::Content;
+
 use crate::folder::absence::{Absences, revives};
 use crate::folder::brake::{Brakes, harm};
 use crate::folder::heed::is_ignored;
+use crate::folder::look::Eyes;
 use crate::folder::plan::{Action, Planned, Wait};
 use crate::folder::quarantine::{Suspicion, is_lost};
 use crate::folder::rules::Rules;
@@ -29,19 +32,12 @@ pub(crate) struct Gate<'a> {
     pub(crate) rules: &'a Rules,
     /// Whose mass changes wait.
     pub(crate) brakes: &'a Brakes,
-    /// Whether somebody is looking at what lies here.
+    /// Whether somebody is looking at what lies at the path.
     pub(crate) eyes: Eyes,
     /// Who is back from a long absence.
     pub(crate) absences: &'a Absences,
     /// What a power cut may have taken.
     pub(crate) suspicion: Suspicion,
-}
-
-/// Whether something in the root is being looked at, or about to be.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Eyes {
-    AtRest,
-    Looking,
 }
 
 impl Gate<'_> {
@@ -72,7 +68,8 @@ impl Gate<'_> {
 
     /// A file that went and is not found elsewhere may have been moved all the same, to where nobody has
     /// looked yet. Before an edit brings it back under its former name, the scan ends. And what a power
-    /// cut may have taken is no reason to join a record: nobody knows yet that its bytes lie here.
+    /// cut may have taken is no reason to join a record: nobody knows yet that its bytes lie here. Nor is a
+    /// directory that is looked at: if it has gone, that was another one, and the record's is not deleted.
     fn by_look(self, need: &Need, action: &Action) -> Option<Wait> {
         let is_missed = need
             .moved
@@ -80,11 +77,16 @@ impl Gate<'_> {
             .is_some_and(|moved| moved.place.is_none());
         let ours = need.ours.as_ref();
         match (action, self.eyes) {
-            (Action::Step(_), Eyes::Looking) if is_missed => Some(Wait::Look),
+            (Action::Step(_), Eyes::Elsewhere | Eyes::Here) if is_missed => Some(Wait::Look),
+            (Action::Adopt { .. }, Eyes::Here)
+                if ours.is_some_and(|row| row.entry.content == Content::Directory) =>
+            {
+                Some(Wait::Look)
+            }
             (Action::Adopt { .. }, _) if ours.is_some_and(|row| is_lost(row, self.suspicion)) => {
                 Some(Wait::Look)
             }
-            (_, Eyes::Looking | Eyes::AtRest) => None,
+            (_, Eyes::AtRest | Eyes::Elsewhere | Eyes::Here) => None,
         }
     }
 
@@ -133,8 +135,8 @@ mod tests {
     use crate::records::{Beside, DiskStamp, Doubt, Elsewhere, OurRow};
     use crate::tests::folder::world::{actor, file, path};
 
-    #[test]
-    fn a_record_is_joined_to_what_may_be_lost_only_when_that_was_looked_at() {
+    /// A record of ours at `x`, and what is planned where a peer's is to be joined to it.
+    fn joining(content: Content) -> (Need, Planned) {
         let mut version = VersionVector::new();
         let author = version.bump(actor(1));
         let stamp = DiskStamp {
@@ -149,7 +151,7 @@ mod tests {
                 path: path("x"),
                 version,
                 author,
-                content: file("x"),
+                content,
                 mtime: stamp.mtime,
                 descent: Descent::none(),
             },
@@ -165,7 +167,7 @@ mod tests {
             elsewhere: Elsewhere::Nowhere,
             moved: None,
         };
-        let joined = Planned {
+        let planned = Planned {
             path: path("x"),
             action: Action::Adopt {
                 becomes: row.entry,
@@ -173,23 +175,46 @@ mod tests {
                 rest: Rest::Settled,
             },
         };
+        (need, planned)
+    }
+
+    fn admitted((need, planned): &(Need, Planned), eyes: Eyes, suspicion: Suspicion) -> Action {
+        let gate = Gate {
+            mode: Mode::TwoWay,
+            rules: &Rules::default(),
+            brakes: &Brakes::default(),
+            eyes,
+            absences: &Absences::default(),
+            suspicion,
+        };
+        gate.admit(need, planned.clone()).action
+    }
+
+    #[test]
+    fn a_record_is_joined_to_what_may_be_lost_only_when_that_was_looked_at() {
+        let joining = joining(file("x"));
         let admit = |doubt, up_to| {
-            let gate = Gate {
-                mode: Mode::TwoWay,
-                rules: &Rules::default(),
-                brakes: &Brakes::default(),
-                eyes: Eyes::AtRest,
-                absences: &Absences::default(),
-                suspicion: Suspicion {
-                    doubt,
-                    up_to: Sequence(up_to),
-                },
-            };
-            gate.admit(&need, joined.clone()).action
+            let up_to = Sequence(up_to);
+            admitted(&joining, Eyes::AtRest, Suspicion { doubt, up_to })
         };
         let cut = Doubt::Since(UnixNanos(15));
         assert_eq!(admit(cut, 5), Action::Wait(Wait::Look));
-        assert_eq!(admit(cut, 4), joined.action, "read since the start");
-        assert_eq!(admit(Doubt::Nothing, 5), joined.action, "no cut");
+        assert_eq!(admit(cut, 4), joining.1.action, "read since the start");
+        assert_eq!(admit(Doubt::Nothing, 5), joining.1.action, "no cut");
+    }
+
+    #[test]
+    fn a_record_is_joined_to_a_directory_only_when_nobody_looks_whether_that_has_gone() {
+        let suspicion = Suspicion {
+            doubt: Doubt::Nothing,
+            up_to: Sequence(0),
+        };
+        for (content, is_directory) in [(Content::Directory, true), (file("x"), false)] {
+            let joining = joining(content);
+            for eyes in [Eyes::AtRest, Eyes::Elsewhere, Eyes::Here] {
+                let waits = admitted(&joining, eyes, suspicion) == Action::Wait(Wait::Look);
+                assert_eq!(waits, is_directory && eyes == Eyes::Here, "{eyes:?}");
+            }
+        }
     }
 }

@@ -28,7 +28,7 @@ use crate::io::{
     StoreRequest,
 };
 use crate::outbox::Outbox;
-use crate::records::{AttributeKeeping, Doubt, Mode, OurRow, StoreOp};
+use crate::records::{AttributeKeeping, Doubt, Mode, Need, OurRow, StoreOp};
 
 /// A decision to be made.
 #[derive(Debug)]
@@ -232,14 +232,25 @@ impl Folder {
         }
     }
 
-    /// Whether everybody is there who has ever told anything of the folder. A folder that only
-    /// receives decides nothing for others.
-    pub(super) fn company(&self) -> Company {
-        let mut known = self.have.keys();
-        let are_all_here = known.all(|peer| self.connected.contains(peer));
+    /// Who is there to have what this device has lost. A folder that only receives takes what peers have, and
+    /// decides nothing for them where they have nothing.
+    pub(super) fn company(&self, need: &Need) -> Company {
+        let mut theirs = need.theirs.iter();
+        let have_something = theirs.any(|(_, entry)| entry.content != Content::Absent);
         match self.record.settings.mode {
-            Mode::TwoWay | Mode::SendOnly if are_all_here => Company::All,
-            Mode::TwoWay | Mode::SendOnly | Mode::ReceiveOnly => Company::SomeAway,
+            Mode::TwoWay | Mode::SendOnly => self.attendance(),
+            Mode::ReceiveOnly if have_something => self.attendance(),
+            Mode::ReceiveOnly => Company::SomeAway,
+        }
+    }
+
+    /// Whether everybody is there who has ever told anything of the folder.
+    pub(super) fn attendance(&self) -> Company {
+        let mut known = self.have.keys();
+        if known.all(|peer| self.connected.contains(peer)) {
+            Company::All
+        } else {
+            Company::SomeAway
         }
     }
 

@@ -22,6 +22,10 @@ use crate::records::Doubt;
 /// none; more often would spin up sleeping disks, less often would hide a lost edit for longer.
 pub(crate) const RESCAN_EVERY: Duration = Duration::from_secs(3600);
 
+/// Time until the next look at the whole root where the last one was to end a doubt and has met a step under way:
+/// a minute. Records wait for that end; but while much is fetched there is always a step.
+const RESCAN_IN_DOUBT: Duration = Duration::from_secs(60);
+
 /// Disturbed paths that are remembered one by one: 4096. Beyond that one walk over the whole root
 /// costs less than as many single looks, and the memory stays below a megabyte.
 const DISTURBED_MAX: usize = 4096;
@@ -63,6 +67,16 @@ pub(crate) enum Breadth {
     Part,
 }
 
+/// Whether something in the root is being looked at, or about to be, seen from one path.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Eyes {
+    /// Nothing is.
+    AtRest,
+    Elsewhere,
+    /// The path by its name.
+    Here,
+}
+
 /// Whether steps have been under way while a scan ran.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Steps {
@@ -89,10 +103,14 @@ enum Judged {
 struct Scan {
     id: ScanId,
     breadth: Breadth,
+    /// What it was asked for by name.
+    named: BTreeSet<RelPath>,
     held_back: BTreeSet<HeldBack>,
     departures: Sighting,
     steps: Steps,
     judged: Judged,
+    /// What it was to end.
+    doubt: Doubt,
     /// Our last row when it began: what a row that is younger says may have happened after the look.
     since: Sequence,
     /// Whether the disk has yielded its last page.
@@ -234,10 +252,10 @@ impl Look {
             Root::Unseen | Root::Seen if self.scan.is_none() => {}
             Root::Unseen | Root::Seen | Root::Opening | Root::Paused(_) | Root::Closed => return,
         }
-        let (breadth, scope) = match std::mem::replace(&mut self.wanted, Scope::Nothing) {
+        let (breadth, named, scope) = match std::mem::replace(&mut self.wanted, Scope::Nothing) {
             Scope::Nothing => return,
-            Scope::All => (Breadth::Whole, ScanScope::All),
-            Scope::Paths(paths) => (Breadth::Part, ScanScope::Paths(paths)),
+            Scope::All => (Breadth::Whole, BTreeSet::new(), ScanScope::All),
+            Scope::Paths(paths) => (Breadth::Part, paths.clone(), ScanScope::Paths(paths)),
         };
         let under_way = under_way(&scope);
         let steps = if under_way.is_empty() {
@@ -251,10 +269,12 @@ impl Look {
         self.scan = Some(Scan {
             id,
             breadth,
+            named,
             held_back: BTreeSet::new(),
             departures: Sighting::default(),
             steps,
             judged: Judged::All,
+            doubt,
             since: last_sequence,
             end: PageEnd::More,
             unjudged: 0,
@@ -343,7 +363,11 @@ impl Look {
                 self.held_back = scan.held_back;
                 self.last_whole = scan.judged;
                 self.root = Root::Seen;
-                self.rescan_at = Some(now.after(RESCAN_EVERY));
+                let pause = match (scan.judged, scan.doubt) {
+                    (Judged::NotAll, Doubt::Since(_)) => RESCAN_IN_DOUBT,
+                    (Judged::All | Judged::NotAll, _) => RESCAN_EVERY,
+                };
+                self.rescan_at = Some(now.after(pause));
             }
             Breadth::Part => {
                 let room = HELD_BACK_SHOWN_MAX.saturating_sub(self.held_back.len());
@@ -413,9 +437,21 @@ impl Look {
             .is_some_and(|scan| scan.breadth == Breadth::Whole)
     }
 
-    /// Whether something is being looked at, or about to be.
-    pub(crate) fn is_looking(&self) -> bool {
-        self.scan.is_some() || self.wanted != Scope::Nothing
+    /// Whether something is being looked at, or about to be, and whether that is this path.
+    pub(crate) fn eyes_on(&self, path: &RelPath) -> Eyes {
+        let is_wanted = match &self.wanted {
+            Scope::Nothing => false,
+            Scope::Paths(paths) => paths.contains(path),
+            Scope::All => true,
+        };
+        let scan = self.scan.as_ref();
+        if is_wanted || scan.is_some_and(|scan| scan.named.contains(path)) {
+            Eyes::Here
+        } else if scan.is_some() || self.wanted != Scope::Nothing {
+            Eyes::Elsewhere
+        } else {
+            Eyes::AtRest
+        }
     }
 
     /// Somebody waits until a scan has ended.

@@ -139,6 +139,8 @@ pub enum Wait {
     Look,
     /// The disk has lost what lay here, and nobody has said yet that they have it.
     Spoiled,
+    /// A change was undone of what we had told, and nobody has said yet that they have that.
+    Reverted,
     /// A device that was away for long would bring back what was deleted here, which a person decides.
     Absence,
 }
@@ -217,11 +219,13 @@ fn giving_way(
         step(Some(row), gone, rest, None, BTreeSet::new()).of_reach(Reach::Yields)
     };
     let Some((becomes, rest)) = theirs_alone(row, need) else {
-        return match lies {
-            Content::Absent => Action::Settled,
-            Content::Directory | Content::File { .. } | Content::Symlink { .. } => {
-                gone(Rest::Settled)
-            }
+        // What we have told others may have, or they wait for it in vain.
+        let was_told = !row.entry.version.is_empty();
+        return match (lies, was_told) {
+            (Content::Absent, false) => Action::Settled,
+            (Content::Absent, true) => Action::Wait(Wait::Reverted),
+            (_, false) => gone(Rest::Settled),
+            (_, true) => gone(Rest::PeerYields),
         };
     };
     if !is_adoptable(&becomes.version) {

@@ -4,6 +4,7 @@ use towline_wire::entry::Content;
 
 use super::folder::world::{World, file, hash, symlink};
 use crate::folder::FolderInput;
+use crate::folder::quarantine::PATIENCE;
 use crate::records::{Activity, FolderSettings, Mode};
 use crate::snapshot::FolderState;
 
@@ -234,6 +235,31 @@ fn a_revert_undoes_what_was_changed_here() {
         }
         world.settle();
         assert_eq!((world.tree(0), world.tree(1)), (before.clone(), before));
+        assert_eq!(local_changes(&world, 1), 0);
+        assert!(world.replicas.iter().all(|one| one.store.needs.is_empty()));
+    });
+}
+
+#[test]
+fn a_revert_takes_back_what_was_told_and_nobody_has() {
+    for_seeds(|seed| {
+        let mut world = receiver(seed);
+        world.configure(1, mode(Mode::TwoWay));
+        world.write(1, "told", file("told"), 7);
+        world.write(1, "edited", file("told, too"), 7);
+        for _ in 0..world.below(40) {
+            world.step();
+        }
+        world.configure(1, mode(Mode::ReceiveOnly));
+        world.delete(1, "told");
+        world.write(1, "edited", file("edited"), 8);
+        world.settle();
+        world.input(1, FolderInput::Revert);
+        world.settle();
+        let later = world.now.after(PATIENCE);
+        world.advance_to(later);
+        world.settle();
+        assert_eq!(world.tree(0), world.tree(1));
         assert_eq!(local_changes(&world, 1), 0);
         assert!(world.replicas.iter().all(|one| one.store.needs.is_empty()));
     });

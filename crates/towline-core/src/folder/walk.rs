@@ -335,7 +335,8 @@ impl Walk {
                 news: News::None,
                 departures: self.departures,
             };
-            self.under_way.insert(planned.step.path.clone(), under_way);
+            let before = self.under_way.insert(planned.step.path.clone(), under_way);
+            debug_assert!(before.is_none(), "two steps at one path");
             self.keeping.extend(planned.step.keep.clone());
         }
         apply

@@ -59,7 +59,7 @@ impl Folder {
             }
             Question::MakeRoom(_, mut planned) => {
                 let names = Names {
-                    changing: &|path| self.walk.is_under_way(path),
+                    replaced: &|path, lies| self.walk.replaces(path, lies),
                     refused: &|path| self.look.is_crowded(path),
                 };
                 make_room(&mut planned, rows, self.record.settings.conflicts, names);

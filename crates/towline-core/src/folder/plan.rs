@@ -814,8 +814,8 @@ pub fn rooms(planned: &[Planned]) -> BTreeSet<RelPath> {
 /// What is known of names beside the rows that have them.
 #[derive(Clone, Copy)]
 pub struct Names<'a> {
-    /// Whether something is about to happen at a path.
-    pub changing: &'a dyn Fn(&RelPath) -> bool,
+    /// Whether other bytes than these are about to come to a path.
+    pub replaced: &'a dyn Fn(&RelPath, &Content) -> bool,
     /// Whether the disk has refused to keep a losing version of what lies there because of a name.
     pub refused: &'a dyn Fn(&RelPath) -> bool,
 }
@@ -833,15 +833,20 @@ pub fn make_room(
     names: Names<'_>,
 ) {
     let steps = planned.iter().filter_map(as_step);
-    let changing: BTreeSet<RelPath> = steps.map(|step| step.step.path.clone()).collect();
-    let changes = |path: &RelPath| changing.contains(path) || (names.changing)(path);
+    let changing: BTreeMap<RelPath, Content> = steps
+        .map(|step| (step.step.path.clone(), step.step.content.clone()))
+        .collect();
+    let replaced = |path: &RelPath, lies: &Content| {
+        let comes = changing.get(path);
+        comes.is_some_and(|comes| !comes.same_bytes(lies)) || (names.replaced)(path, lies)
+    };
     for one in planned {
         if let Action::Step(step) = &mut one.action
             && let Some(loser) = &step.loser
         {
             let passed = usize::from((names.refused)(&step.step.path));
             let asked = step.step.keep.take();
-            step.step.keep = room(loser, asked, rows, (wanted, passed), &changes);
+            step.step.keep = room(loser, asked, rows, (wanted, passed), &replaced);
         }
     }
 }
@@ -852,13 +857,13 @@ fn room(
     asked: Option<RelPath>,
     rows: &BTreeMap<RelPath, OurRow>,
     (wanted, passed): (ConflictPlace, usize),
-    changes: &dyn Fn(&RelPath) -> bool,
+    replaced: &dyn Fn(&RelPath, &Content) -> bool,
 ) -> Option<RelPath> {
     let mut free = Vec::new();
     for path in conflict_paths(loser, wanted).filter(|path| *path != loser.path) {
         match rows.get(&path).map(|row| &row.entry.content) {
             None | Some(Content::Absent) => free.push(path),
-            Some(content) if content.same_bytes(&loser.content) && !changes(&path) => {
+            Some(content) if content.same_bytes(&loser.content) && !replaced(&path, content) => {
                 return Some(path);
             }
             Some(Content::Directory | Content::File { .. } | Content::Symlink { .. }) => {}

@@ -11,7 +11,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use towline_wire::entry::Actor;
+use towline_wire::entry::{Actor, Content};
 use towline_wire::rel_path::RelPath;
 
 use crate::clock::Moment;
@@ -335,7 +335,8 @@ impl Walk {
                 news: News::None,
                 departures: self.departures,
             };
-            self.under_way.insert(planned.step.path.clone(), under_way);
+            let before = self.under_way.insert(planned.step.path.clone(), under_way);
+            debug_assert!(before.is_none(), "two steps at one path");
             self.keeping.extend(planned.step.keep.clone());
         }
         apply
@@ -378,6 +379,12 @@ impl Walk {
     /// Whether a step changes what lies at a path.
     pub(crate) fn is_under_way(&self, path: &RelPath) -> bool {
         self.under_way.contains_key(path) || self.keeping.contains(path)
+    }
+
+    /// Whether a step under way brings other bytes than these to a path.
+    pub(crate) fn replaces(&self, path: &RelPath, lies: &Content) -> bool {
+        let step = self.under_way.get(path);
+        step.is_some_and(|step| !step.planned.step.content.same_bytes(lies))
     }
 
     /// Every path in a scope that a step changes.

@@ -343,6 +343,39 @@ fn a_rename_needs_no_source() {
 }
 
 #[test]
+fn a_directory_that_is_needed_where_a_file_was_moved_from_is_made_by_one_step() {
+    for_seeds(|seed| {
+        let mut world = World::new(3, seed);
+        world.write(0, "x/child", file("child"), 1);
+        world.settle();
+        world.unlink(0, 1);
+        world.unlink(0, 2);
+        world.write(1, "x", file("moved"), 5);
+        world.settle();
+        world.unlink(1, 2);
+        world.rename(2, "x", "z");
+        world.write(0, "x/child", file("edited"), 3);
+        world.settle();
+        // What both have done is planned together.
+        let root = |root| FolderInput::Disk(DiskEvent::Root(root));
+        world.input(1, root(Err(RootFault::Missing)));
+        world.link(0, 1);
+        world.link(1, 2);
+        world.settle();
+        world.input(1, root(Ok(None)));
+        world.settle();
+        world.link(0, 2);
+        world.settle();
+        world.assert_agreed();
+        let tree = world.tree(1).join("\n");
+        for (at, text) in [("x/child", "edited"), ("z", "moved")] {
+            let line = format!("{at} {}", &hash(text).to_string()[..6]);
+            assert!(tree.contains(&line), "{line}: {tree}");
+        }
+    });
+}
+
+#[test]
 fn a_lost_root_deletes_nothing_and_goes_on_when_it_is_back() {
     for_seeds(|seed| {
         let mut world = two(seed);

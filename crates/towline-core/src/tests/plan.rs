@@ -311,7 +311,7 @@ fn a_vast_history_is_not_adopted() {
 
 /// Nothing happens, and the disk refuses nothing.
 const ALL_QUIET: Names<'_> = Names {
-    changing: &|_| false,
+    replaced: &|_, _| false,
     refused: &|_| false,
 };
 
@@ -479,28 +479,46 @@ fn a_copy_is_not_kept_where_the_same_bytes_are_about_to_go() {
     let there = row(entry(short.as_str(), 1, &[(1, 1)], file("ours"), 1));
     let later = entry(short.as_str(), 3, &[(1, 1), (3, 1)], file("other"), 2);
     let rows = BTreeMap::from([(short.clone(), there.clone())]);
-    let keep = |goes_too, names: Names<'_>| {
+    let keep = |comes_too: Option<&Entry>, names: Names<'_>| {
         let mut planned = vec![Planned {
             path: path("x"),
             action: action(need(Some(ours.clone()), &[(2, winner.clone())])),
         }];
-        if goes_too {
-            planned.push(Planned {
-                path: short.clone(),
-                action: action(need(Some(there.entry.clone()), &[(3, later.clone())])),
-            });
-        }
+        planned.extend(comes_too.map(|comes| Planned {
+            path: short.clone(),
+            action: action(need(Some(there.entry.clone()), &[(3, comes.clone())])),
+        }));
         make_room(&mut planned, &rows, inbox, names);
         step(planned.remove(0).action).step.keep
     };
-    let changing = Names {
-        changing: &|path| *path == short,
+    let touched = Entry {
+        mtime: UnixNanos(7),
+        content: file("ours"),
+        ..later.clone()
+    };
+    let under_way = |comes: &'static str| {
+        let short = short.clone();
+        move |path: &RelPath, lies: &Content| *path == short && *lies != file(comes)
+    };
+    let (other, same) = (under_way("other"), under_way("ours"));
+    let names = |replaced| Names {
+        replaced,
         ..ALL_QUIET
     };
     let long = conflict_path(&ours, Detail::Long, inbox);
-    assert_eq!(keep(false, ALL_QUIET), Some(short.clone()));
-    assert_eq!(keep(true, ALL_QUIET), long, "in the same plan");
-    assert_eq!(keep(false, changing), long, "a step is under way");
+    assert_eq!(keep(None, ALL_QUIET), Some(short.clone()));
+    assert_eq!(keep(Some(&later), ALL_QUIET), long, "in the same plan");
+    assert_eq!(keep(None, names(&other)), long, "a step is under way");
+    assert_eq!(
+        keep(Some(&touched), ALL_QUIET),
+        Some(short.clone()),
+        "only its time"
+    );
+    assert_eq!(
+        keep(None, names(&same)),
+        Some(short.clone()),
+        "only its time"
+    );
 }
 
 #[test]

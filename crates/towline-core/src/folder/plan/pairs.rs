@@ -73,18 +73,21 @@ fn is_simple(planned: &PlannedStep) -> bool {
 }
 
 /// The steps for the disk, each removal after the step that it is done with. Where another step of
-/// the set keeps bytes, nothing is moved away: they may lie there already.
+/// the set keeps bytes, nothing is moved away: they may lie there already. Nor where another one makes a
+/// directory that something needs: of two steps at one path only one outcome would be known, and what
+/// the other has kept would lie there untold.
 pub(crate) fn with_removals(mut steps: Vec<PlannedStep>) -> Vec<PlannedStep> {
-    let kept: BTreeSet<RelPath> = steps
+    let taken: BTreeSet<RelPath> = steps
         .iter()
-        .filter_map(|planned| planned.step.keep.clone())
+        .flat_map(|planned| [Some(planned.step.path.clone()), planned.step.keep.clone()])
+        .flatten()
         .collect();
     let mut all = Vec::with_capacity(steps.len());
     for mut planned in steps.drain(..) {
         let removal = planned
             .moves
             .take()
-            .filter(|removal| !kept.contains(&removal.step.path));
+            .filter(|removal| !taken.contains(&removal.step.path));
         planned.step.moved_from = removal.as_ref().map(|removal| removal.step.path.clone());
         all.push(planned);
         all.extend(removal.map(|removal| *removal));

@@ -239,12 +239,11 @@ impl Disk {
             }
             DiskRequest::ContinueScan(_) => self.scan_page(rows),
             DiskRequest::Apply(id, steps) => {
-                for step in &steps {
-                    let twice = self.applies.iter().flat_map(|(_, steps)| steps);
-                    let mut twice = twice.filter(|other| other.path == step.path);
-                    assert!(twice.next().is_none(), "two steps at {}", step.path);
-                }
                 self.applies.push((id, steps.into()));
+                let mut taken = BTreeSet::new();
+                for step in self.applies.iter().flat_map(|(_, steps)| steps) {
+                    assert!(taken.insert(&step.path), "two steps at {}", step.path);
+                }
             }
             DiskRequest::NoteAge(_) => {}
             DiskRequest::Close => {

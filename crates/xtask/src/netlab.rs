@@ -21,6 +21,7 @@ use crate::binaries::{self, Built, Profile, Wanted};
 use crate::devices::{Device, Server, wait_until_equal};
 use crate::repo::Repo;
 use crate::report::say;
+use crate::system::{self, Purpose};
 
 use lab::{Lab, SERVER};
 use nat::{Best, Nat};
@@ -52,6 +53,7 @@ const ASIDE_PACKETS_MAX: u64 = 500;
 
 /// Tries all pairs; fails when one does not meet on the best path that there is.
 pub(crate) fn netlab(repo: &Repo, args: &NetlabArgs) -> Result<()> {
+    system::ensure_packages(repo, &[Purpose::Headless, Purpose::Lab])?;
     let built = binaries::build(repo, Profile::Debug, Wanted::Headless)?;
     let mut worse = 0;
     say("homes behind            best    found   connected  best path  packets at the server");

@@ -81,6 +81,8 @@ pub(crate) enum Purpose {
     WindowTests,
     /// The programs that benchmarks compare with.
     Benchmarks,
+    /// Networks with routers in namespaces.
+    Lab,
 }
 
 impl Purpose {
@@ -91,6 +93,7 @@ impl Purpose {
         Self::Window,
         Self::WindowTests,
         Self::Benchmarks,
+        Self::Lab,
     ];
 
     fn label(self) -> &'static str {
@@ -100,6 +103,7 @@ impl Purpose {
             Self::Window => "the window",
             Self::WindowTests => "window tests",
             Self::Benchmarks => "benchmarks",
+            Self::Lab => "network lab",
         }
     }
 }

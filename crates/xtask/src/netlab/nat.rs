@@ -134,3 +134,28 @@ impl fmt::Display for Best {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_best_path_is_the_same_from_both_sides() {
+        for one in Nat::ALL {
+            for other in Nat::ALL {
+                assert_eq!(one.best_with(other), other.best_with(one));
+            }
+        }
+    }
+
+    #[test]
+    fn only_what_gives_udp_a_way_in_lets_two_meet_directly() {
+        let direct = |one: Nat| Nat::ALL.map(|other| one.best_with(other) == Best::Direct);
+        assert_eq!(direct(Nat::Mapped), [true, true, true, true, false, false]);
+        assert_eq!(
+            direct(Nat::Symmetric),
+            [true, true, true, false, false, false]
+        );
+        assert_eq!(direct(Nat::Only443), [false; 6]);
+    }
+}

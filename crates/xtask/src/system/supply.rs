@@ -207,6 +207,7 @@ fn needed(purpose: Purpose) -> &'static [Needed] {
         Purpose::Window => WINDOW,
         Purpose::WindowTests => WINDOW_TESTS,
         Purpose::Benchmarks => BENCHMARKS,
+        Purpose::Lab => LAB,
     }
 }
 
@@ -292,6 +293,11 @@ const BENCHMARKS: &[Needed] = &[
     program("syncthing", "syncthing", "syncthing", "syncthing"),
 ];
 
+const LAB: &[Needed] = &[
+    program("ip", "iproute", "iproute2", "ip"),
+    program("nft", "nftables", "nftables", "nft"),
+];
+
 /// Names in Debian 12; fonts are among them so that pictures look the same wherever we install.
 fn debian_packages(purpose: Purpose) -> &'static [&'static str] {
     match purpose {
@@ -324,6 +330,7 @@ fn debian_packages(purpose: Purpose) -> &'static [&'static str] {
             "xvfb",
         ],
         Purpose::Benchmarks => &["curl", "rsync", "syncthing"],
+        Purpose::Lab => &["iproute2", "nftables"],
     }
 }
 
@@ -335,6 +342,7 @@ fn of_macos(purpose: Purpose) -> Supply {
         Purpose::Headless | Purpose::ProcessTests | Purpose::Window => return Supply::Complete,
         Purpose::WindowTests => BROWSER_ONLY,
         Purpose::Benchmarks => "install rsync and syncthing, for example from Homebrew",
+        Purpose::Lab => LINUX_ONLY,
     };
     Supply::Told(sentence.to_owned())
 }
@@ -347,9 +355,12 @@ fn of_windows(purpose: Purpose) -> Supply {
         }
         Purpose::WindowTests => BROWSER_ONLY,
         Purpose::Benchmarks => "install rsync and syncthing",
+        Purpose::Lab => LINUX_ONLY,
     };
     Supply::Told(sentence.to_owned())
 }
+
+const LINUX_ONLY: &str = "the lab of networks is made of Linux's namespaces; use Linux";
 
 const BROWSER_ONLY: &str =
     "install Google Chrome for the tests of the UI; the window itself is tested on Linux only";

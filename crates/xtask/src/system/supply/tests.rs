@@ -35,6 +35,7 @@ fn debian() {
              fonts-noto-color-emoji imagemagick openbox webkit2gtk-driver wmctrl x11-utils xdotool \
              xvfb",
             "benchmarks: apt curl rsync syncthing",
+            "network lab: apt iproute2 nftables",
         ]
     );
 }
@@ -52,6 +53,7 @@ fn ubuntu_has_no_chromium_for_apt() {
             "window tests: install Google Chrome from google.com/chrome; Ubuntu has Chromium as a \
              snap only",
             "benchmarks: apt curl rsync syncthing",
+            "network lab: apt iproute2 nftables",
         ]
     );
 }
@@ -82,6 +84,7 @@ fn fedora() {
             "window tests: run `sudo dnf install ImageMagick chromium dbus-daemon dbus-x11 openbox \
              webkitgtk6.0 wmctrl xdotool xorg-x11-server-Xvfb xprop`",
             "benchmarks: run `sudo dnf install curl rsync syncthing`",
+            "network lab: run `sudo dnf install iproute nftables`",
         ]
     );
 }
@@ -107,6 +110,7 @@ fn what_is_here_is_not_asked_for() {
             "window tests: run `dnf install ImageMagick dbus-daemon dbus-x11 openbox webkitgtk6.0 \
              wmctrl xdotool xorg-x11-server-Xvfb xprop` as root",
             "benchmarks: run `dnf install curl syncthing` as root",
+            "network lab: run `dnf install iproute nftables` as root",
         ]
     );
 }
@@ -122,6 +126,7 @@ fn arch() {
             "window tests: run `sudo pacman -S --needed chromium dbus imagemagick openbox \
              webkitgtk-6.0 wmctrl xdotool xorg-server-xvfb xorg-xprop`",
             "benchmarks: run `sudo pacman -S --needed curl rsync syncthing`",
+            "network lab: run `sudo pacman -S --needed iproute2 nftables`",
         ]
     );
 }
@@ -137,6 +142,7 @@ fn systems_that_nobody_knows_are_told_in_words() {
             "window tests: install Xvfb, WebKitWebDriver, Chromium, D-Bus, ImageMagick, openbox, \
              wmctrl, xdotool, xprop",
             "benchmarks: install curl, rsync, syncthing",
+            "network lab: install ip, nft",
         ]
     );
     assert_eq!(said("linux", "", &[]), said("linux", ALPINE, &[]));
@@ -159,6 +165,7 @@ fn macos() {
             "window tests: install Google Chrome for the tests of the UI; the window itself is \
              tested on Linux only",
             "benchmarks: install rsync and syncthing, for example from Homebrew",
+            "network lab: the lab of networks is made of Linux's namespaces; use Linux",
         ]
     );
 }
@@ -175,6 +182,7 @@ fn windows() {
             "window tests: install Google Chrome for the tests of the UI; the window itself is \
              tested on Linux only",
             "benchmarks: install rsync and syncthing",
+            "network lab: the lab of networks is made of Linux's namespaces; use Linux",
         ]
     );
 }

@@ -10,7 +10,7 @@ use std::process::ExitCode;
 use anyhow::Context;
 use clap::Parser;
 use signal_server::shell::{LogFormat, Options, serve};
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, UdpSocket};
 use tokio_util::sync::CancellationToken;
 use tracing_subscriber::EnvFilter;
 
@@ -32,13 +32,25 @@ async fn run(options: &Options) -> anyhow::Result<ExitCode> {
     let listener = match TcpListener::bind(address).await {
         Ok(listener) => listener,
         Err(error) => {
-            complain(&cannot_listen(address, &error));
+            complain(&cannot_listen(address, "--bind", &error));
             return Ok(ExitCode::from(2));
         }
     };
     let address = listener
         .local_addr()
         .context("asking for the address listened on")?;
+    let mut stun = Vec::with_capacity(options.stun_bind.len());
+    for address in &options.stun_bind {
+        match UdpSocket::bind(address).await {
+            Ok(socket) => stun.push(socket),
+            Err(error) => {
+                complain(&cannot_listen(*address, "--stun-bind", &error));
+                return Ok(ExitCode::from(2));
+            }
+        }
+    }
+    let stun_ports = stun.iter().map(|socket| Ok(socket.local_addr()?.port()));
+    let stun_ports: Vec<u16> = stun_ports.collect::<io::Result<_>>()?;
     // Whoever reads the line may send a signal right after it.
     let signals = Signals::catch().context("catching signals")?;
     writeln!(io::stdout(), "listening on ws://{address}/ws")
@@ -50,7 +62,7 @@ async fn run(options: &Options) -> anyhow::Result<ExitCode> {
     );
     let cancel = CancellationToken::new();
     tokio::spawn(stop_on_signal(signals, cancel.clone()));
-    serve(listener, options.settings(), cancel)
+    serve(listener, stun, options.settings(&stun_ports), cancel)
         .await
         .context("serving")?;
     tracing::info!("stopped");
@@ -110,22 +122,22 @@ impl Signals {
     }
 }
 
-fn cannot_listen(address: SocketAddr, error: &io::Error) -> String {
+fn cannot_listen(address: SocketAddr, flag: &str, error: &io::Error) -> String {
     let (ip, port, kind) = (address.ip(), address.port(), error.kind());
     if kind == io::ErrorKind::AddrInUse {
         format!(
             "port {port} is taken by another program; stop that program or choose another port \
-             with --bind {ip}:PORT"
+             with {flag} {ip}:PORT"
         )
     } else if kind == io::ErrorKind::PermissionDenied {
         format!(
-            "port {port} needs more rights; choose a port above 1023 with --bind {ip}:PORT, or grant \
+            "port {port} needs more rights; choose a port above 1023 with {flag} {ip}:PORT, or grant \
              CAP_NET_BIND_SERVICE"
         )
     } else if kind == io::ErrorKind::AddrNotAvailable {
-        format!("this machine has no address {ip}; choose one that it has with --bind")
+        format!("this machine has no address {ip}; choose one that it has with {flag}")
     } else {
-        format!("cannot listen on {address}: {error}; choose another address with --bind")
+        format!("cannot listen on {address}: {error}; choose another address with {flag}")
     }
 }
 

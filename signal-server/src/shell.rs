@@ -9,13 +9,14 @@ mod hub;
 mod options;
 mod outbox;
 mod session;
+mod stun;
 
 pub use options::{LogFormat, Options};
 
 use std::io;
 use std::time::Duration;
 
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, UdpSocket};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -44,13 +45,14 @@ impl Default for Settings {
     }
 }
 
-/// Serves on `listener` until `cancel`; then tells the clients, waits at most
-/// [`Settings::drain`] for them to go, closes the rest and returns.
+/// Serves on `listener`, and answers STUN on the sockets of `stun`, until `cancel`; then tells the clients,
+/// waits at most [`Settings::drain`] for them to go, closes the rest and returns.
 ///
 /// # Errors
 /// When the system gives no entropy, or no address for the listener.
 pub async fn serve(
     listener: TcpListener,
+    stun: Vec<UdpSocket>,
     settings: Settings,
     cancel: CancellationToken,
 ) -> io::Result<()> {
@@ -65,6 +67,9 @@ pub async fn serve(
         cancel.clone(),
     );
     let hub = tokio::spawn(hub.run());
+    for socket in stun {
+        tasks.spawn(stun::answer_until(socket, cancel.clone()));
+    }
     door::accept_until(
         listener,
         settings.addresses,

@@ -47,7 +47,7 @@ impl Server {
             .expect("loopback has free ports");
         let address = listener.local_addr().expect("the listener is bound");
         let cancel = CancellationToken::new();
-        let running = tokio::spawn(serve(listener, settings, cancel.clone()));
+        let running = tokio::spawn(serve(listener, Vec::new(), settings, cancel.clone()));
         Self {
             address,
             cancel,

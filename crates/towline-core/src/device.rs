@@ -25,6 +25,7 @@ use crate::link::{Link, LinkInput, LinkNews};
 use crate::outbox::Outbox;
 use crate::pairing::{Ourselves, Pairing, PairingNews};
 use crate::records::{DeviceSettings, PeerRecord, Restored, StoreOp};
+use crate::reflexive::{Reflexive, Told};
 use crate::signal::{Session, SessionInput, SessionNews};
 use crate::snapshot::{DeviceSummary, PeerSummary, Snapshot};
 use crate::twin::{Oneself, OurRun, Sightings};
@@ -65,6 +66,7 @@ pub struct Device {
     /// The signal servers where this device can be met, the home server first.
     servers: Vec<ServerUrl>,
     local_addresses: Vec<SocketAddr>,
+    reflexive: Reflexive,
     session: Session,
     pairing: Pairing,
     /// The batch that makes the peer of a pairing durable.
@@ -131,6 +133,7 @@ impl Device {
             outbox: Outbox::default(),
             servers: server.into_iter().collect(),
             local_addresses: Vec::new(),
+            reflexive: Reflexive::default(),
             peers: BTreeMap::new(),
             folders: BTreeMap::new(),
             preparing: BTreeMap::new(),
@@ -193,6 +196,7 @@ impl Device {
             }
         }
         self.twins_timeout(now);
+        self.reflexive.handle_timeout(now, &mut self.outbox);
         for folder in self.folders.values_mut() {
             folder.handle_timeout(now, &mut self.outbox);
         }
@@ -216,6 +220,7 @@ impl Device {
             .into_iter()
             .chain(self.pairing.poll_timeout())
             .chain(self.twins_due())
+            .chain(self.reflexive.poll_timeout())
             .chain(links)
             .chain(folders)
             .min()
@@ -329,6 +334,11 @@ impl Device {
                     let news = self.pairing.handle_mailbox(now, event, &us, &mut self.rng);
                     self.pairing_news(now, news);
                 }
+                SessionNews::Stun(servers) => {
+                    self.reflexive.begin(now, servers);
+                    self.reflexive.handle_timeout(now, &mut self.outbox);
+                    self.tell_reflexive(now);
+                }
                 SessionNews::Online(peer) => self.link(now, peer, LinkInput::Online),
                 SessionNews::Offline(peer) => self.link(now, peer, LinkInput::Offline),
                 SessionNews::Told(peer, bytes) => self.link(now, peer, LinkInput::Told(bytes)),
@@ -388,6 +398,8 @@ impl Device {
         self.grant(id);
         let addresses = LinkInput::LocalAddresses(self.local_addresses.clone());
         self.link(now, id, addresses);
+        let seen = LinkInput::Reflexive(self.reflexive.addresses());
+        self.link(now, id, seen);
         self.link(now, id, LinkInput::Start);
     }
 
@@ -396,11 +408,21 @@ impl Device {
             NetworkEvent::LocalAddresses(addresses) => {
                 if self.local_addresses != *addresses {
                     self.session(now, SessionInput::Moved);
+                    self.reflexive.moved(now);
+                    self.reflexive.handle_timeout(now, &mut self.outbox);
                 }
                 self.local_addresses.clone_from(addresses);
                 let peers: Vec<DeviceId> = self.peers.keys().copied().collect();
                 for peer in peers {
                     self.link(now, peer, LinkInput::LocalAddresses(addresses.clone()));
+                }
+                self.tell_reflexive(now);
+                return;
+            }
+            NetworkEvent::Reflected { server, from } => {
+                match self.reflexive.answered(now, server, *from) {
+                    Told::Change => self.tell_reflexive(now),
+                    Told::Nothing => {}
                 }
                 return;
             }
@@ -418,6 +440,15 @@ impl Device {
             | NetworkEvent::Received(peer, _, _) => *peer,
         };
         self.link(now, peer, LinkInput::Network(event));
+    }
+
+    /// Tells every link from where others see this device.
+    fn tell_reflexive(&mut self, now: Moment) {
+        let addresses = self.reflexive.addresses();
+        let peers: Vec<DeviceId> = self.peers.keys().copied().collect();
+        for peer in peers {
+            self.link(now, peer, LinkInput::Reflexive(addresses.clone()));
+        }
     }
 
     fn link(&mut self, now: Moment, id: DeviceId, input: LinkInput) {

@@ -433,6 +433,8 @@ pub enum NetworkRequest {
     HangupOnFault(DeviceId),
     /// Closes this connection, if it still is the one with this peer.
     Abandon(DeviceId, ConnectionId),
+    /// Asks a STUN server from which address our UDP sockets are seen; answered by `Reflected`, or by nothing.
+    AskStun(StunServer),
     /// Sends on this connection something that must be acknowledged, and listens for so long;
     /// answered by `Answered` or `Silent`, and by nothing when the connection ends meanwhile.
     Ask(DeviceId, ConnectionId, Duration),
@@ -458,6 +460,13 @@ pub enum NetworkRequest {
 pub enum NetworkEvent {
     /// The UDP addresses at which this device listens now, all interfaces.
     LocalAddresses(Vec<SocketAddr>),
+    /// A STUN server has said from where our question came to it.
+    Reflected {
+        /// Who was asked.
+        server: StunServer,
+        /// From where.
+        from: SocketAddr,
+    },
     /// A probe came back.
     ProbeAnswered {
         /// Who answered.
@@ -505,6 +514,15 @@ pub enum NetworkEvent {
         /// Time since the last datagram from the peer on the selected path.
         silent_for: Duration,
     },
+}
+
+/// A STUN server, by name: what a signal server has named.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct StunServer {
+    /// A host name or an address, without brackets.
+    pub host: String,
+    /// Its UDP port.
+    pub port: u16,
 }
 
 /// Why there is no connection.

@@ -21,6 +21,7 @@ pub mod link;
 pub mod outbox;
 pub mod pairing;
 pub mod records;
+mod reflexive;
 pub mod signal;
 pub mod snapshot;
 pub mod twin;

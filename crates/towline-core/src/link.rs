@@ -69,6 +69,8 @@ pub enum LinkInput {
     },
     /// Where this device listens now.
     LocalAddresses(Vec<SocketAddr>),
+    /// From where others see this device now, beside its own addresses.
+    Reflexive(Vec<SocketAddr>),
     /// The network, about this peer.
     Network(NetworkEvent),
     /// A frame broke the protocol: hang up.
@@ -113,6 +115,8 @@ pub struct Link {
     kept: Vec<SocketAddr>,
     /// Where this device listens.
     local: Vec<SocketAddr>,
+    /// From where others see it.
+    reflexive: Vec<SocketAddr>,
     backoff: Backoff,
     restart: Restart,
     /// The peer's last word was that it does not trust this device. It is said once, and shown
@@ -199,6 +203,7 @@ impl Link {
             seal: Seal::new(identity, peer.id, rng),
             kept: peer.addresses.clone(),
             local: Vec::new(),
+            reflexive: Vec::new(),
             backoff: Backoff::default(),
             restart: Restart::default(),
             was_refused: false,
@@ -256,6 +261,7 @@ impl Link {
                 });
             }
             LinkInput::LocalAddresses(addresses) => self.local_addresses(addresses, &mut turn),
+            LinkInput::Reflexive(addresses) => self.seen_from(addresses, &mut turn),
             LinkInput::Network(event) => self.network(event, &mut turn),
             LinkInput::Misbehaved => self.misbehaved(&mut turn),
             LinkInput::LookElsewhere => self.look_elsewhere(&mut turn),
@@ -369,21 +375,46 @@ impl Link {
         }
         let is_change = !self.local.is_empty();
         self.local = addresses;
-        self.tell_addresses(turn);
-        if matches!(self.phase, Phase::Up(_)) {
-            turn.outbox
-                .send(self.peer, Control::Addresses(self.local.clone()));
-        }
         if is_change {
             // What was proved was proved on another network.
             self.paths.disprove_all();
         }
+        self.tell_anew(turn);
+    }
+
+    fn seen_from(&mut self, addresses: Vec<SocketAddr>, turn: &mut Turn<'_>) {
+        if addresses != self.reflexive {
+            self.reflexive = addresses;
+            self.tell_anew(turn);
+        }
+    }
+
+    /// Tells the peer where we are on every way there is, and probes: what it sends comes in only where we
+    /// have sent first.
+    fn tell_anew(&mut self, turn: &mut Turn<'_>) {
+        self.tell_addresses(turn);
+        if matches!(self.phase, Phase::Up(_)) {
+            turn.outbox
+                .send(self.peer, Control::Addresses(self.addresses()));
+        }
         self.paths.begin_burst(turn.now);
+    }
+
+    /// Where this device can be tried: its own addresses first, then those that others see.
+    fn addresses(&self) -> Vec<SocketAddr> {
+        let mut all = self.local.clone();
+        all.truncate(ADDRESSES_MAX.saturating_sub(self.reflexive.len()));
+        for seen in &self.reflexive {
+            if !all.contains(seen) {
+                all.push(*seen);
+            }
+        }
+        all
     }
 
     fn tell_addresses(&mut self, turn: &mut Turn<'_>) {
         if self.presence == Presence::Online && !self.local.is_empty() {
-            let sealed = self.seal.seal(self.local.clone(), turn.rng);
+            let sealed = self.seal.seal(self.addresses(), turn.rng);
             turn.news.extend(sealed.map(LinkNews::Tell));
         }
     }
@@ -403,6 +434,8 @@ impl Link {
         match event {
             NetworkEvent::Misbehaved(_) => self.misbehaved(turn),
             NetworkEvent::LocalAddresses(addresses) => self.local_addresses(addresses, turn),
+            // The device hears of it for all links at once.
+            NetworkEvent::Reflected { .. } => {}
             NetworkEvent::ProbeAnswered { from, rtt, .. } => self.probe_answered(from, rtt, turn),
             NetworkEvent::ProbeHeard { from, .. } => {
                 if self.paths.heard(turn.now, from) && self.is_active() {

@@ -27,7 +27,7 @@ use towline_wire::version::VersionRange;
 use crate::backoff::Backoff;
 use crate::clock::Moment;
 use crate::identity::Identity;
-use crate::io::{SignalEvent, SignalFault, SignalRequest};
+use crate::io::{SignalEvent, SignalFault, SignalRequest, StunServer};
 use crate::outbox::Outbox;
 use crate::pairing::{MailboxEvent, MailboxRequest};
 use crate::snapshot::{PairingFault, ServerState};
@@ -59,6 +59,8 @@ pub enum SessionInput {
 pub enum SessionNews {
     /// For the pairing.
     Mailbox(MailboxEvent),
+    /// A server has greeted us, and names these STUN servers.
+    Stun(Vec<StunServer>),
     /// A watched peer is there.
     Online(DeviceId),
     /// A watched peer is gone, or the session is.
@@ -303,6 +305,22 @@ impl Session {
         self.detour.as_ref().or(self.home.as_ref())
     }
 
+    /// The servers that a hello names; one without a host is the signal server itself.
+    fn stun_servers(&self, named: &[String]) -> Vec<StunServer> {
+        let ours = self.target().map(ServerUrl::host);
+        let server = |named: &String| {
+            let (host, port) = named.rsplit_once(':')?;
+            let host = if host.is_empty() { ours? } else { host };
+            let host = host
+                .trim_start_matches('[')
+                .trim_end_matches(']')
+                .to_owned();
+            let port = port.parse().ok().filter(|port| *port != 0)?;
+            Some(StunServer { host, port })
+        };
+        named.iter().filter_map(server).collect()
+    }
+
     fn connect(&mut self, now: Moment, outbox: &mut Outbox) {
         self.state = match self.target() {
             Some(server) => {
@@ -327,10 +345,14 @@ impl Session {
             (
                 State::ExpectHello { .. },
                 ServerMessage::Hello {
-                    nonce, versions, ..
+                    nonce,
+                    versions,
+                    stun,
+                    ..
                 },
             ) => match self.registration(&nonce, versions) {
                 Some(registration) => {
+                    news.push(SessionNews::Stun(self.stun_servers(&stun)));
                     outbox.signal(SignalRequest::Send(ClientMessage::Register(registration)));
                     self.state = State::ExpectRegistered {
                         deadline: now.after(ANSWER_PATIENCE),

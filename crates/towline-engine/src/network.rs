@@ -6,6 +6,7 @@
 //! with them the streams that they come from.
 //!
 //! `path_socket` is quinn's socket over all paths, `routes` its table; `probe` proves addresses;
+//! `stun` asks from where we are seen;
 //! `tls` knows who is who; `endpoint` and `session` hold the connections; `relay` the packet
 //! channels; `congestion` starts anew on another path; `udp`, `websocket` and `addresses` touch the
 //! system; `signal_client` is the session with the signal server.
@@ -19,6 +20,7 @@ mod relay;
 mod routes;
 mod session;
 mod signal_client;
+mod stun;
 mod tls;
 mod udp;
 mod websocket;
@@ -42,6 +44,7 @@ use self::probe::{ProbeKeys, Prober};
 use self::relay::{Channel, Relays};
 use self::routes::Routes;
 use self::session::CloseReason;
+use self::stun::StunClient;
 use self::tls::{TlsSettings, Trust};
 use self::udp::UdpSockets;
 use crate::tasks::Tasks;
@@ -53,6 +56,9 @@ pub(crate) use self::signal_client::SignalClient;
 /// Probes that wait for the prober: 128. They are opened far faster than they come; a flood of
 /// copies of a peer's probes fills this and is dropped.
 const PROBES_WAITING_MAX: usize = 128;
+
+/// STUN answers that wait to be looked at: 16. A question has one; more is a flood.
+const STUN_WAITING_MAX: usize = 16;
 
 /// Where this device listens.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -125,6 +131,7 @@ pub(crate) struct Network {
     socket: Arc<PathSocket>,
     trust: Trust,
     prober: Arc<Prober>,
+    stun: Arc<StunClient>,
     relays: Arc<Relays>,
     connections: Connections,
     tasks: Tasks,
@@ -145,7 +152,9 @@ impl Network {
         let ours = identity.id();
         let keys = Arc::new(RwLock::new(ProbeKeys::new(ours)));
         let (probes, probes_waiting) = mpsc::channel(PROBES_WAITING_MAX);
-        let socket = PathSocket::over(sockets, Routes::new(ours), Arc::clone(&keys), probes);
+        let (answers, answers_waiting) = mpsc::channel(STUN_WAITING_MAX);
+        let routes = Routes::new(ours);
+        let socket = PathSocket::over(sockets, routes, Arc::clone(&keys), probes, answers);
         let socket = Arc::new(socket.map_err(NetworkError::Socket)?);
         socket.ready().await.map_err(NetworkError::Socket)?;
         let trust = Trust::default();
@@ -154,6 +163,11 @@ impl Network {
         tasks.spawn(
             "probes",
             Arc::clone(&prober).run(probes_waiting, events.clone()),
+        );
+        let stun = Arc::new(StunClient::new(Arc::clone(&socket)));
+        tasks.spawn(
+            "STUN",
+            Arc::clone(&stun).run(answers_waiting, events.clone()),
         );
         tasks.spawn("probe tags", Arc::clone(&prober).renew_tags());
         tasks.spawn(
@@ -179,6 +193,7 @@ impl Network {
             socket,
             trust,
             prober,
+            stun,
             relays,
             connections,
             tasks,
@@ -192,6 +207,11 @@ impl Network {
             // What a peer may read is asked where it reads: by the data plane.
             NetworkRequest::Grant(_, _) => {}
             NetworkRequest::Probe(peer, addr) => self.prober.ping(peer, addr),
+            NetworkRequest::AskStun(server) => {
+                let stun = Arc::clone(&self.stun);
+                self.tasks
+                    .spawn("STUN question", async move { stun.ask(server).await });
+            }
             NetworkRequest::Select(peer, path) => self.connections.select(peer, path),
             NetworkRequest::Dial(peer) => self.connections.dial(peer),
             NetworkRequest::Hangup(peer) => self.connections.hangup(peer, CloseReason::Done),

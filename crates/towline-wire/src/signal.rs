@@ -151,7 +151,7 @@ pub enum ServerMessage {
         versions: VersionRange,
         /// What the server refuses to exceed.
         limits: ServerLimits,
-        /// STUN servers, `host:port`.
+        /// STUN servers, `host:port`; without a host it is the signal server's own.
         stun: Vec<String>,
     },
     /// The answer to `register`.

@@ -32,18 +32,20 @@ pub(crate) struct Server {
 impl Server {
     /// Starts the program and waits until it listens.
     pub(crate) fn start(program: &Path, logs: &Path) -> Result<Self> {
-        Self::start_at("127.0.0.1:0", &[], program, logs)
+        Self::start_at("127.0.0.1:0", &[], &[], program, logs)
     }
 
-    /// Starts the program at `address`, whose port 0 is any free one, behind words such as `ip netns exec NAME`.
+    /// Starts the program at `address`, whose port 0 is any free one, with `more` arguments,
+    /// behind words such as `ip netns exec NAME`.
     pub(crate) fn start_at(
         address: &str,
+        more: &[&str],
         words: &[String],
         program: &Path,
         logs: &Path,
     ) -> Result<Self> {
         let mut command = behind(words, program);
-        command.args(["--bind", address]);
+        command.args(["--bind", address]).args(more);
         let mut running = Running::start("signal-server", &mut command, logs)?;
         let line = running.wait_for_line(|line| line.starts_with("listening on "), PATIENCE)?;
         let url = line.trim_start_matches("listening on ").to_owned();

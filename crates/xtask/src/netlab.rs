@@ -44,6 +44,9 @@ const BETTER_WITHIN: Duration = Duration::from_secs(10);
 /// error.
 const PATIENCE: Duration = Duration::from_secs(30);
 
+/// Where the server answers STUN.
+const STUN: [&str; 2] = ["203.0.113.10:3478", "203.0.113.10:3479"];
+
 /// What is carried to see by which way: 4 MiB, about 3,500 packets.
 const CARRIED_BYTES: usize = 4 << 20;
 
@@ -114,6 +117,10 @@ fn try_pair(repo: &Repo, built: &Built, nats: [Nat; 2]) -> Result<Found> {
     let lab = Lab::build(nats)?;
     let server = Server::start_at(
         &format!("{SERVER}:443"),
+        &STUN
+            .iter()
+            .flat_map(|port| ["--stun-bind", port])
+            .collect::<Vec<_>>(),
         &lab.server.words(),
         &built.signal,
         &place,

@@ -28,7 +28,18 @@ pub struct Options {
     #[arg(long = "host-name", env = "SIGNAL_HOST_NAMES", value_delimiter = ',', value_name = "NAME", value_parser = host_name)]
     pub host_names: Vec<HostName>,
 
-    /// STUN server told to clients; repeat for several
+    /// UDP address and port on which to answer STUN; repeat for several, of which two let clients see what
+    /// their router does. Clients are told of each at the name by which they reach this server
+    #[arg(
+        long,
+        env = "SIGNAL_STUN_BIND",
+        value_delimiter = ',',
+        value_name = "ADDRESS:PORT",
+        value_parser = address
+    )]
+    pub stun_bind: Vec<SocketAddr>,
+
+    /// Another STUN server told to clients; repeat for several
     #[arg(
         long,
         env = "SIGNAL_STUN",
@@ -80,8 +91,9 @@ impl Options {
             .unwrap_or_else(|| SocketAddr::from(([0, 0, 0, 0], self.port)))
     }
 
-    /// The settings that these options mean.
-    pub fn settings(&self) -> Settings {
+    /// The settings that these options mean, where STUN is answered on these ports.
+    pub fn settings(&self, stun_ports: &[u16]) -> Settings {
+        let ours = stun_ports.iter().map(|port| format!(":{port}"));
         let packet_rate = (self.relay_bytes_per_second > 0).then(|| {
             Rate::per_second(
                 self.relay_bytes_per_second,
@@ -90,7 +102,7 @@ impl Options {
         });
         let rendezvous = rendezvous::Settings {
             host_names: self.host_names.clone(),
-            stun: self.stun.clone(),
+            stun: ours.chain(self.stun.iter().cloned()).collect(),
             connections_max: self
                 .max_connections
                 .unwrap_or_else(connections_by_descriptors),

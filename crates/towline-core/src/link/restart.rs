@@ -160,7 +160,7 @@ impl Link {
             && turn.now >= up.hint_at
         {
             up.hint_at = turn.now.after(HINT_SPACING);
-            let hint = Control::Addresses(self.local.clone());
+            let hint = Control::Addresses(self.addresses());
             turn.outbox.send(self.peer, hint);
         }
     }

@@ -3,7 +3,7 @@
 //!
 //! quinn sees synthetic addresses (see [`super::routes`]). A datagram from an address that passed no
 //! probe is dropped before quinn sees it, an Initial too. What is not QUIC (bit 0x40 of the first
-//! byte clear; quinn's greasing of that bit is off) goes to the prober.
+//! byte clear; quinn's greasing of that bit is off) goes to the prober, or to the STUN client.
 //!
 //! Rules that quinn sets: sending answers only `Ok` or `WouldBlock`, since any other error kills the
 //! connection, and an error of receiving kills the endpoint; so what cannot be sent is lost, as on
@@ -27,6 +27,7 @@ use tracing::trace;
 use super::probe::{PROBE_BYTES, ProbeDatagram, ProbeKeys};
 use super::relay::{RelayInbox, RelayedDatagram};
 use super::routes::{Route, Routes, Way};
+use super::stun::StunDatagram;
 use super::udp::UdpSockets;
 
 /// The bit that every QUIC packet has in its first byte (RFC 9000, section 17) and no probe has.
@@ -40,6 +41,7 @@ pub(super) struct PathSocket {
     routes: RwLock<Routes>,
     probe_keys: Arc<RwLock<ProbeKeys>>,
     probes: mpsc::Sender<ProbeDatagram>,
+    stun: mpsc::Sender<StunDatagram>,
     /// Which source is asked first; it moves on with every call, so that none is starved.
     turn: AtomicUsize,
 }
@@ -54,6 +56,7 @@ impl PathSocket {
         routes: Routes,
         probe_keys: Arc<RwLock<ProbeKeys>>,
         probes: mpsc::Sender<ProbeDatagram>,
+        stun: mpsc::Sender<StunDatagram>,
     ) -> io::Result<Self> {
         let wrap = |socket| TokioRuntime.wrap_udp_socket(socket);
         Ok(Self {
@@ -63,6 +66,7 @@ impl PathSocket {
             routes: RwLock::new(routes),
             probe_keys,
             probes,
+            stun,
             turn: AtomicUsize::new(0),
         })
     }
@@ -197,6 +201,12 @@ impl PathSocket {
     }
 
     fn set_aside(&self, datagram: &[u8], meta: &RecvMeta) {
+        if let Some(answer) = StunDatagram::of(datagram, meta.addr) {
+            if self.stun.try_send(answer).is_err() {
+                trace!("STUN answer dropped, too many come");
+            }
+            return;
+        }
         let Ok(bytes) = <[u8; PROBE_BYTES]>::try_from(datagram) else {
             return;
         };

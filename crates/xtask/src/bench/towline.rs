@@ -33,6 +33,7 @@ impl Pair {
         let address = wire.map_or("127.0.0.1", |_| End::Source.address());
         let server = Server::start_at(
             &format!("{address}:0"),
+            &[],
             &words(End::Source),
             &built.signal,
             &logs,

@@ -84,6 +84,7 @@ impl Node {
     pub(super) async fn next(&mut self) -> NetworkEvent {
         self.until(|event| match event {
             NetworkEvent::LocalAddresses(_)
+            | NetworkEvent::Reflected { .. }
             | NetworkEvent::ProbeAnswered { .. }
             | NetworkEvent::ProbeHeard { .. }
             | NetworkEvent::Measured { .. } => None,

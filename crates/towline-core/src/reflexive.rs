@@ -1,0 +1,131 @@
+//! The addresses under which others see this device: what STUN servers say of its UDP sockets (RFC 8489).
+//!
+//! A router that translates gives a socket another address towards the world. The servers that the signal
+//! server names tell which; they are asked from the very socket that carries everything else. Asking begins
+//! with a session and after a change of this device's own addresses, and is repeated every [`REFRESH`] while
+//! there is a session, because a router forgets who is silent; so the address stays good for a peer that
+//! comes later. What a server says is one more candidate and no truth: only a probe proves an address.
+//!
+//! A server that does not answer costs [`TRIES_MAX`] packets and is then left alone for [`PAUSE`], so a signal
+//! server that names a third party cannot have it flooded.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use towline_wire::card::listenable;
+
+use crate::clock::Moment;
+use crate::io::{NetworkRequest, StunServer};
+use crate::outbox::Outbox;
+
+/// What is known of our addresses from outside.
+#[derive(Debug, Default)]
+pub(crate) struct Reflexive {
+    asked: Vec<Asked>,
+}
+
+/// One server.
+#[derive(Debug)]
+struct Asked {
+    server: StunServer,
+    /// What it said last, at most one address of each family.
+    seen: Vec<SocketAddr>,
+    /// Questions since the last answer.
+    tries: u32,
+    due: Moment,
+}
+
+/// Whether an answer has changed what is known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Told {
+    Nothing,
+    Change,
+}
+
+impl Reflexive {
+    /// A session begins with these servers; only the first [`SERVERS_MAX`] are asked. What the ones of before
+    /// have said goes with them.
+    pub(crate) fn begin(&mut self, now: Moment, servers: Vec<StunServer>) {
+        let mut before = std::mem::take(&mut self.asked);
+        for server in servers.into_iter().take(SERVERS_MAX) {
+            let known = before.iter().position(|asked| asked.server == server);
+            self.asked.push(Asked {
+                seen: known.map_or_else(Vec::new, |at| before.swap_remove(at).seen),
+                server,
+                tries: 0,
+                due: now,
+            });
+        }
+    }
+
+    /// This device is elsewhere in the network: nothing that was said holds any more.
+    pub(crate) fn moved(&mut self, now: Moment) {
+        for asked in &mut self.asked {
+            asked.seen.clear();
+            asked.tries = 0;
+            asked.due = now;
+        }
+    }
+
+    /// A server has said where a question came from.
+    pub(crate) fn answered(&mut self, now: Moment, server: &StunServer, from: SocketAddr) -> Told {
+        let Some(asked) = self.asked.iter_mut().find(|asked| asked.server == *server) else {
+            return Told::Nothing;
+        };
+        asked.tries = 0;
+        asked.due = now.after(REFRESH);
+        if listenable(vec![from]).is_empty() || asked.seen.contains(&from) {
+            return Told::Nothing;
+        }
+        asked.seen.retain(|seen| seen.is_ipv4() != from.is_ipv4());
+        asked.seen.push(from);
+        Told::Change
+    }
+
+    /// What is known, the first server's word first.
+    pub(crate) fn addresses(&self) -> Vec<SocketAddr> {
+        let mut all: Vec<SocketAddr> = Vec::new();
+        for seen in self.asked.iter().flat_map(|asked| &asked.seen) {
+            if !all.contains(seen) {
+                all.push(*seen);
+            }
+        }
+        all
+    }
+
+    /// Asks whoever is due.
+    pub(crate) fn handle_timeout(&mut self, now: Moment, outbox: &mut Outbox) {
+        for asked in self.asked.iter_mut().filter(|asked| asked.due <= now) {
+            asked.tries += 1;
+            let wait = if asked.tries < TRIES_MAX {
+                FIRST_WAIT.saturating_mul(1 << asked.tries.saturating_sub(1))
+            } else {
+                asked.tries = 0;
+                PAUSE
+            };
+            asked.due = now.after(wait);
+            outbox.network(NetworkRequest::AskStun(asked.server.clone()));
+        }
+    }
+
+    /// When [`Self::handle_timeout`] is wanted.
+    pub(crate) fn poll_timeout(&self) -> Option<Moment> {
+        self.asked.iter().map(|asked| asked.due).min()
+    }
+}
+
+/// Servers that are asked: two, as many as are needed to see whether a router keeps one port towards all.
+const SERVERS_MAX: usize = 2;
+
+/// Time between two questions while there is a session: 25 s, below the 30 s after which common routers forget
+/// UDP. Some 130 bytes each.
+const REFRESH: Duration = Duration::from_secs(25);
+
+/// Time until the second question: half a second (RFC 8489 section 6.2.1); it doubles.
+const FIRST_WAIT: Duration = Duration::from_millis(500);
+
+/// Questions without an answer: five, which takes 7.5 s with the doubling waits.
+const TRIES_MAX: u32 = 5;
+
+/// How long a silent server is left alone: ten minutes. A network in which UDP is blocked stays so.
+const PAUSE: Duration = Duration::from_secs(600);

@@ -3,7 +3,7 @@
 #![cfg(unix)]
 
 use std::io::{BufRead, BufReader};
-use std::net::TcpListener;
+use std::net::{TcpListener, UdpSocket};
 use std::process::{Child, Command, Stdio};
 
 fn signal(arguments: &[&str]) -> Command {
@@ -52,6 +52,21 @@ fn it_says_where_it_listens_and_stops_on_sigterm() {
     let log = String::from_utf8(output.stderr).expect("the log is text");
     assert!(log.lines().all(|line| line.starts_with('{')), "{log}");
     assert!(!log.contains("127.0.0.1"), "no addresses in the log: {log}");
+}
+
+#[test]
+fn a_taken_port_for_stun_is_told_with_its_flag() {
+    let taken = UdpSocket::bind("127.0.0.1:0").expect("loopback has free ports");
+    let address = taken.local_addr().expect("the socket is bound").to_string();
+    let output = signal(&["--bind", "127.0.0.1:0", "--stun-bind", &address])
+        .output()
+        .expect("the server starts");
+    assert_eq!(output.status.code(), Some(2));
+    let said = String::from_utf8(output.stderr).expect("text");
+    assert!(
+        said.contains("is taken by another program") && said.contains("--stun-bind"),
+        "{said}"
+    );
 }
 
 #[test]

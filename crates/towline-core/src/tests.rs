@@ -13,6 +13,7 @@ mod newcomer;
 mod pairing;
 mod plan;
 mod quarantine;
+mod reflexive;
 mod rollback;
 mod rules;
 mod session;

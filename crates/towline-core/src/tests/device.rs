@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use towline_wire::ids::{DeviceId, FolderId, Incarnation, Sequence};
 use towline_wire::pairing::CompareString;
 use towline_wire::peer::{Challenge, Control, FolderStatement, Hello, IndexPage};
+use towline_wire::signal::{Nonce, ServerLimits, ServerMessage};
 use towline_wire::version::VersionRange;
 
 use crate::clock::Moment;
@@ -12,7 +13,8 @@ use crate::command::{Command, CommandId};
 use crate::device::{Birth, Device};
 use crate::identity::Identity;
 use crate::io::{
-    ConnectionId, Input, LinkFault, NetworkEvent, NetworkRequest, Output, StoreReply, StoreRequest,
+    ConnectionId, Input, LinkFault, NetworkEvent, NetworkRequest, Output, SignalEvent, StoreReply,
+    StoreRequest, StunServer,
 };
 use crate::records::{
     Activity, DeviceSettings, FolderRecord, FolderSettings, PeerRecord, Restored, RestoredFolder,
@@ -30,6 +32,11 @@ fn peer() -> DeviceId {
 
 /// A device with one peer, and with the folder if it is not lost; what it said at birth is taken.
 fn device(folders: impl IntoIterator<Item = RestoredFolder>) -> Device {
+    device_at(None, folders)
+}
+
+/// Such a device that has a signal server.
+fn device_at(server: Option<&str>, folders: impl IntoIterator<Item = RestoredFolder>) -> Device {
     let peer = PeerRecord {
         id: peer(),
         name: "Ben".to_owned(),
@@ -48,7 +55,7 @@ fn device(folders: impl IntoIterator<Item = RestoredFolder>) -> Device {
             peers: vec![peer],
             folders: folders.into_iter().collect(),
         },
-        server: None,
+        server: server.map(|url| url.parse().unwrap()),
     };
     let mut device = Device::new(Moment::default(), birth);
     outputs(&mut device);
@@ -262,6 +269,49 @@ fn a_page_that_breaks_the_protocol_ends_the_link_and_says_why() {
         panic!("not waiting but {link:?}")
     };
     assert_eq!(*fault, LinkFault::Protocol);
+}
+
+#[test]
+fn the_servers_of_a_greeting_are_asked_and_their_word_is_told_to_peers() {
+    let mut device = device_at(Some("wss://signal.example/ws"), Vec::new());
+    let now = Moment::default();
+    let connected = NetworkEvent::Connected(peer(), CONNECTION);
+    device.handle_input(now, Input::Network(connected));
+    device.handle_input(now, Input::Signal(SignalEvent::Opened));
+    let hello = ServerMessage::Hello {
+        nonce: Nonce::from_bytes([3; 32]),
+        versions: VersionRange {
+            oldest: 1,
+            newest: 1,
+        },
+        limits: ServerLimits {
+            message_bytes: 65536,
+            payload_bytes: 49152,
+            watch_peers: 256,
+            idle_seconds: 75,
+        },
+        stun: [":3478", "[2001:db8::1]:3479", "nonsense", "a:0"]
+            .map(str::to_owned)
+            .to_vec(),
+    };
+    outputs(&mut device);
+    device.handle_input(now, Input::Signal(SignalEvent::Message(hello)));
+    let servers = [("signal.example", 3478), ("2001:db8::1", 3479)];
+    let servers = servers.map(|(host, port)| StunServer {
+        host: host.to_owned(),
+        port,
+    });
+    let asked = servers
+        .clone()
+        .map(|server| Output::Network(NetworkRequest::AskStun(server)));
+    let told = outputs(&mut device);
+    assert!(asked.iter().all(|asks| told.contains(asks)), "{told:?}");
+    let [server, _] = servers;
+    let from = ([198, 51, 100, 7], 4000).into();
+    let seen = NetworkEvent::Reflected { server, from };
+    device.handle_input(now, Input::Network(seen));
+    let tells = Output::Network(NetworkRequest::Send(peer(), Control::Addresses(vec![from])));
+    assert!(outputs(&mut device).contains(&tells));
 }
 
 #[test]

@@ -712,6 +712,20 @@ fn new_local_addresses_are_told_to_a_connected_peer() {
     );
 }
 
+#[test]
+fn addresses_that_others_see_are_told_after_our_own_and_disprove_nothing() {
+    let mut world = World::up_on_relay(&[]);
+    world.input(LinkInput::LocalAddresses(vec![lan_addr()]));
+    world.acts();
+    let (seen, ours) = (world_addr(), lan_addr());
+    let news = world.input(LinkInput::Reflexive(vec![seen, ours]));
+    assert!(matches!(news[..], [LinkNews::Tell(_)]), "{news:?}");
+    let told = NetworkRequest::Send(world.peer, Control::Addresses(vec![ours, seen]));
+    assert_eq!(world.acts(), [told]);
+    assert_eq!(world.input(LinkInput::Reflexive(vec![seen, ours])), []);
+    assert_eq!(world.acts(), []);
+}
+
 fn any_input(peer: DeviceId) -> impl Strategy<Value = LinkInput> {
     let addr = prop_oneof![
         Just(lan_addr()),

@@ -4,10 +4,15 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use signal_server::shell::{Settings, serve};
-use tokio::net::TcpListener;
+use stun_types::attribute::XorMappedAddress;
+use stun_types::message::{Message, MessageWriteVec};
+use stun_types::prelude::{MessageWrite, MessageWriteExt};
+use tokio::net::{TcpListener, UdpSocket};
 use tokio::sync::mpsc;
 use tokio::time::timeout;
-use towline_core::io::{NetworkEvent, NetworkRequest, Path, SignalEvent, SignalRequest};
+use towline_core::io::{
+    NetworkEvent, NetworkRequest, Path, SignalEvent, SignalRequest, StunServer,
+};
 use towline_wire::ids::DeviceId;
 use towline_wire::signal::{
     ClientMessage, HostName, RegisterProof, Registration, SIGNAL_VERSION, ServerMessage, SignalId,
@@ -100,13 +105,87 @@ impl Session {
 }
 
 #[tokio::test]
+async fn a_real_server_says_from_where_it_sees_our_socket() {
+    let tasks = Tasks::new();
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let stun = UdpSocket::bind("127.0.0.1:0").await.unwrap();
+    let server = StunServer {
+        host: "127.0.0.1".to_owned(),
+        port: stun.local_addr().unwrap().port(),
+    };
+    let cancel = tasks.cancelled().clone();
+    tasks.spawn("server", async move {
+        serve(listener, vec![stun], Settings::default(), cancel)
+            .await
+            .unwrap();
+    });
+    let mut node = Node::open(1).await;
+    node.network
+        .request(NetworkRequest::AskStun(server.clone()));
+    let seen = node
+        .until(|event| match event {
+            NetworkEvent::Reflected { server, from } => Some((server.clone(), *from)),
+            _ => None,
+        })
+        .await;
+    assert_eq!(seen, (server, node.addr()));
+    tasks.close().await;
+}
+
+#[tokio::test]
+async fn only_the_server_that_was_asked_is_heard_and_only_once() {
+    let mut node = Node::open(1).await;
+    let asked = UdpSocket::bind("127.0.0.1:0").await.unwrap();
+    let stranger = UdpSocket::bind("127.0.0.1:0").await.unwrap();
+    let server = StunServer {
+        host: "127.0.0.1".to_owned(),
+        port: asked.local_addr().unwrap().port(),
+    };
+    node.network
+        .request(NetworkRequest::AskStun(server.clone()));
+    let mut question = [0; 64];
+    let (length, from) = asked.recv_from(&mut question).await.unwrap();
+    let said = |lie: &str| {
+        let question = Message::from_bytes(&question[..length]).unwrap();
+        let mut answer = Message::builder_success(&question, MessageWriteVec::new());
+        let seen = XorMappedAddress::new(lie.parse().unwrap(), question.transaction_id());
+        answer.add_attribute(&seen).unwrap();
+        answer.finish()
+    };
+    stranger.send_to(&said("192.0.2.1:1"), from).await.unwrap();
+    asked.send_to(&question[..length], from).await.unwrap();
+    let mut forged = said("192.0.2.2:2");
+    forged[19] ^= 1;
+    asked.send_to(&forged, from).await.unwrap();
+    asked.send_to(&said("192.0.2.3:3"), from).await.unwrap();
+    asked.send_to(&said("192.0.2.4:4"), from).await.unwrap();
+    let reflected = |event: &NetworkEvent| match event {
+        NetworkEvent::Reflected { from, .. } => Some(*from),
+        _ => None,
+    };
+    assert_eq!(node.until(reflected).await, "192.0.2.3:3".parse().unwrap());
+    // A second question is answered next: nothing came in between.
+    node.network.request(NetworkRequest::AskStun(server));
+    let (length, _) = asked.recv_from(&mut question).await.unwrap();
+    let question = Message::from_bytes(&question[..length]).unwrap();
+    let mut answer = Message::builder_success(&question, MessageWriteVec::new());
+    let seen = "192.0.2.5:5".parse().unwrap();
+    let seen = XorMappedAddress::new(seen, question.transaction_id());
+    answer.add_attribute(&seen).unwrap();
+    asked.send_to(&answer.finish(), from).await.unwrap();
+    assert_eq!(node.until(reflected).await, "192.0.2.5:5".parse().unwrap());
+}
+
+#[tokio::test]
 async fn two_devices_meet_at_a_real_server_and_talk_through_its_relay() {
     let tasks = Tasks::new();
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let server = listener.local_addr().unwrap();
     let cancel = tasks.cancelled().clone();
     tasks.spawn("server", async move {
-        serve(listener, Settings::default(), cancel).await.unwrap();
+        serve(listener, Vec::new(), Settings::default(), cancel)
+            .await
+            .unwrap();
     });
     let seeds = if identity(1).id() < identity(2).id() {
         [1, 2]

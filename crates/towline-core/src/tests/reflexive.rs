@@ -1,0 +1,155 @@
+//! How STUN servers are asked, and what becomes of what they say.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use crate::clock::Moment;
+use crate::io::{NetworkRequest, Output, StunServer};
+use crate::outbox::Outbox;
+use crate::reflexive::{Reflexive, Told};
+
+/// The machine, its clock and what it has asked.
+struct World {
+    reflexive: Reflexive,
+    now: Moment,
+}
+
+fn server(host: &str) -> StunServer {
+    StunServer {
+        host: host.to_owned(),
+        port: 3478,
+    }
+}
+
+fn addr(text: &str) -> SocketAddr {
+    text.parse().unwrap()
+}
+
+impl World {
+    fn with(servers: &[&str]) -> Self {
+        let mut world = Self {
+            reflexive: Reflexive::default(),
+            now: Moment::default(),
+        };
+        world.begin(servers);
+        world
+    }
+
+    fn begin(&mut self, servers: &[&str]) {
+        let servers = servers.iter().copied().map(server).collect();
+        self.reflexive.begin(self.now, servers);
+    }
+
+    fn answer(&mut self, host: &str, from: &str) -> Told {
+        self.reflexive.answered(self.now, &server(host), addr(from))
+    }
+
+    /// Lets time pass; who is asked meanwhile, and when.
+    fn pass(&mut self, time: Duration) -> Vec<(Duration, String)> {
+        let (start, end) = (self.now, self.now.after(time));
+        let mut asked = Vec::new();
+        let mut outbox = Outbox::default();
+        while let Some(due) = self.reflexive.poll_timeout().filter(|due| *due <= end) {
+            self.now = due.max(self.now);
+            self.reflexive.handle_timeout(self.now, &mut outbox);
+            while let Some(output) = outbox.pop() {
+                let Output::Network(NetworkRequest::AskStun(server)) = output else {
+                    panic!("asked for {output:?}");
+                };
+                let at = self.now.since_start() - start.since_start();
+                asked.push((at, server.host));
+            }
+        }
+        self.now = end;
+        asked
+    }
+
+    fn addresses(&self) -> Vec<SocketAddr> {
+        self.reflexive.addresses()
+    }
+}
+
+const fn millis(millis: u64) -> Duration {
+    Duration::from_millis(millis)
+}
+
+#[test]
+fn two_servers_are_asked_at_once_and_every_25_seconds_after_an_answer() {
+    let mut world = World::with(&["a", "b", "c"]);
+    let at = |asked: Vec<(Duration, String)>| asked.into_iter().map(|(_, host)| host).collect();
+    let first: Vec<String> = at(world.pass(Duration::ZERO));
+    assert_eq!(first, ["a", "b"]);
+    assert_eq!(world.answer("a", "198.51.100.7:4000"), Told::Change);
+    assert_eq!(world.answer("b", "198.51.100.7:4000"), Told::Change);
+    assert_eq!(
+        world.answer("c", "198.51.100.7:1"),
+        Told::Nothing,
+        "not asked"
+    );
+    assert_eq!(world.addresses(), [addr("198.51.100.7:4000")]);
+    assert_eq!(world.pass(millis(24_999)), []);
+    let again: Vec<String> = at(world.pass(millis(1)));
+    assert_eq!(again, ["a", "b"]);
+    assert_eq!(world.answer("a", "198.51.100.7:4000"), Told::Nothing);
+}
+
+#[test]
+fn who_does_not_answer_costs_five_packets_in_ten_minutes() {
+    let mut world = World::with(&["victim"]);
+    let asked = world.pass(Duration::from_secs(590));
+    let at: Vec<Duration> = asked.into_iter().map(|(at, _)| at).collect();
+    assert_eq!(at, [0, 500, 1500, 3500, 7500].map(millis));
+    assert_eq!(world.pass(Duration::from_secs(7200)).len(), 5 * 12);
+}
+
+#[test]
+fn a_router_with_a_port_for_each_is_seen_with_both_and_families_stay_apart() {
+    let mut world = World::with(&["a", "b"]);
+    world.pass(Duration::ZERO);
+    world.answer("a", "198.51.100.7:4000");
+    world.answer("b", "198.51.100.7:4001");
+    world.answer("a", "[2001:db8::7]:4000");
+    let all = [
+        "198.51.100.7:4000",
+        "[2001:db8::7]:4000",
+        "198.51.100.7:4001",
+    ];
+    assert_eq!(world.addresses(), all.map(addr));
+    world.answer("a", "198.51.100.7:5000");
+    let all = [
+        "[2001:db8::7]:4000",
+        "198.51.100.7:5000",
+        "198.51.100.7:4001",
+    ];
+    assert_eq!(world.addresses(), all.map(addr));
+}
+
+#[test]
+fn what_nobody_can_listen_at_is_no_address() {
+    let mut world = World::with(&["a"]);
+    world.pass(Duration::ZERO);
+    for lie in [
+        "224.0.0.1:9",
+        "255.255.255.255:9",
+        "0.0.0.0:9",
+        "192.0.2.1:0",
+    ] {
+        assert_eq!(world.answer("a", lie), Told::Nothing, "{lie}");
+    }
+    assert_eq!(world.addresses(), []);
+}
+
+#[test]
+fn elsewhere_nothing_holds_any_more_and_a_session_with_the_same_servers_keeps_it() {
+    let mut world = World::with(&["a"]);
+    world.pass(Duration::ZERO);
+    world.answer("a", "198.51.100.7:4000");
+    world.begin(&["b", "a"]);
+    assert_eq!(world.addresses(), [addr("198.51.100.7:4000")]);
+    assert_eq!(world.pass(Duration::ZERO).len(), 2);
+    world.reflexive.moved(world.now);
+    assert_eq!(world.addresses(), []);
+    assert_eq!(world.pass(Duration::ZERO).len(), 2);
+    world.begin(&[]);
+    assert_eq!(world.reflexive.poll_timeout(), None);
+}

@@ -3,8 +3,9 @@
 //! [`device::Device`] takes inputs and time and yields outputs; it has no sockets, no clock, no disk
 //! and no async, so a whole world of devices runs from one seed. It only routes; the decisions live
 //! in its machines: [`pairing`] (strangers become peers), [`signal`] (the session with the signal
-//! server), `reflexive` (from where others see us), [`link`] (the connection with one peer and the path it uses), [`twin`] (two computers with
-//! one key) and [`folder`] (what must happen so that all replicas agree).
+//! server), `reflexive` (from where others see us), [`link`] (the connection with one peer and the path
+//! it uses), [`twin`] (two computers with one key) and [`folder`] (what must happen so that all replicas
+//! agree).
 //!
 //! The contract is [`io`]: `handle_input(now, Input)`, `handle_timeout(now)`,
 //! `poll_output() -> Option<Output>`, `poll_timeout() -> Option<Moment>`. Handling cannot fail; what

@@ -93,6 +93,8 @@ impl World {
                     self.hang_up(wire, seat, LinkFault::Closed);
                 }
             }
+            // The world has no routers that translate, and its server names none who would tell.
+            NetworkRequest::AskStun(_) => {}
             NetworkRequest::Ask(peer, id, within) => self.ask(seat, peer, id, within),
             NetworkRequest::OpenRelay {
                 peer,

@@ -1,6 +1,6 @@
 //! Every decoder of the engine's own, by name, for fuzzing; not part of the product.
 //!
-//! Probes come from anybody on the network; lines on the local socket from programs of this user;
+//! Probes and answers of STUN servers come from anybody on the network; lines on the local socket from programs of this user;
 //! markers, ages, names of versions and the port from a disk that anything may have written to. The
 //! doors themselves stand beside their decoders.
 
@@ -17,6 +17,11 @@ pub const DOORS: &[Door] = &[
         name: "probe",
         seeds: || vec![vec![1; 27], vec![2; 27]],
         enter: network::enter_probe,
+    },
+    Door {
+        name: "stun",
+        seeds: network::stun_seeds,
+        enter: network::enter_stun,
     },
     Door {
         name: "local_line",

@@ -52,6 +52,8 @@ use crate::tasks::Tasks;
 #[cfg(any(test, fuzzing))]
 pub(crate) use self::probe::enter as enter_probe;
 pub(crate) use self::signal_client::SignalClient;
+#[cfg(any(test, fuzzing))]
+pub(crate) use self::stun::{enter as enter_stun, seeds as stun_seeds};
 
 /// Probes that wait for the prober: 128. They are opened far faster than they come; a flood of
 /// copies of a peer's probes fills this and is dropped.

@@ -124,19 +124,51 @@ impl StunClient {
     }
 
     fn opened(&self, answer: &StunDatagram) -> Option<(StunServer, SocketAddr)> {
-        let message = Message::from_bytes(&answer.bytes).ok()?;
-        let success = MessageType::from_class_method(MessageClass::Success, BINDING);
-        if message.get_type() != success {
-            return None;
-        }
-        let transaction = message.transaction_id();
-        let mapped = message.attribute::<XorMappedAddress>().ok()?;
+        let (transaction, seen) = said(&answer.bytes)?;
         let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
         let is_its = |asked: &Question| asked.transaction == transaction && asked.to == answer.from;
         let at = waiting.iter().position(is_its)?;
         let question = waiting.remove(at)?;
-        Some((question.server, mapped.addr(transaction)))
+        Some((question.server, seen))
     }
+}
+
+/// What an answer says, and to which question.
+fn said(bytes: &[u8]) -> Option<(TransactionId, SocketAddr)> {
+    let message = Message::from_bytes(bytes).ok()?;
+    let success = MessageType::from_class_method(MessageClass::Success, BINDING);
+    if message.get_type() != success {
+        return None;
+    }
+    let transaction = message.transaction_id();
+    let seen = message.attribute::<XorMappedAddress>().ok()?;
+    Some((transaction, seen.addr(transaction)))
+}
+
+/// Takes what may come to a socket that has asked.
+#[cfg(any(test, fuzzing))]
+pub(crate) fn enter(bytes: &[u8]) {
+    let from = SocketAddr::from(([192, 0, 2, 1], 3478));
+    if let Some(answer) = StunDatagram::of(bytes, from) {
+        said(&answer.bytes);
+    }
+}
+
+/// Answers as servers give them.
+#[cfg(any(test, fuzzing))]
+pub(crate) fn seeds() -> Vec<Vec<u8>> {
+    let asks = Message::builder_request(BINDING, MessageWriteVec::new()).finish();
+    let answers = ["198.51.100.7:4000", "[2001:db8::7]:4000"].into_iter();
+    answers
+        .filter_map(|seen| {
+            let question = Message::from_bytes(&asks).ok()?;
+            let mut answer = Message::builder_success(&question, MessageWriteVec::new());
+            let seen = XorMappedAddress::new(seen.parse().ok()?, question.transaction_id());
+            answer.add_attribute(&seen).ok()?;
+            Some(answer.finish())
+        })
+        .chain([asks.clone()])
+        .collect()
 }
 
 /// Where a question may go, of where a name leads.

@@ -1,0 +1,4 @@
+//! The door `stun` of `towline-engine`.
+#![no_main]
+
+towline_fuzz::target!("stun");

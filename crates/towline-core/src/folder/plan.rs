@@ -1,14 +1,18 @@
 //! The pure planner: a page of needs in, what to do at each path out.
 //!
-//! [`plan`] looks at every path alone; [`ground`] then looks at what a step stands on: its parents,
-//! and the place where a losing version is kept. Both are functions of their arguments only, so a
-//! person can check a plan by hand. Neither knows what is under way; the walk leaves those paths out.
+//! [`plan`] looks at every path alone; [`ground()`] and [`make_room`] then look at what a step stands on: its
+//! parents, and the place where a losing version is kept. All are functions of their arguments only, so a
+//! person can check a plan by hand. None knows what is under way; the walk leaves those paths out.
 
+mod ground;
 mod pairs;
+mod room;
 
+pub use ground::{Sight, footing, ground};
 pub(crate) use pairs::{leaving, pair, with_removals};
+pub use room::{Names, make_room, rooms};
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use towline_wire::entry::{Actor, Content, Descent, Entry, UnixNanos, VersionVector};
 use towline_wire::ids::{DeviceId, Sequence};
@@ -21,7 +25,7 @@ use crate::folder::moves::follow;
 use crate::folder::verdict::{Fate, Judgement, Rest, fate, judge};
 use crate::io::{Expected, Step};
 use crate::records::{
-    AttributeKeeping, Beside, ConflictPlace, Departure, DiskStamp, Mode, Need, OurRow, Reach,
+    AttributeKeeping, Beside, ConflictPlace, Departure, DiskStamp, Need, OurRow, Reach,
 };
 
 /// What is to be done at one path.
@@ -35,6 +39,14 @@ pub struct Planned {
 
 impl Planned {
     /// Its step, if it has one.
+    const fn as_step(&self) -> Option<&PlannedStep> {
+        match &self.action {
+            Action::Step(step) => Some(step),
+            Action::Settled | Action::Adopt { .. } | Action::Wait(_) => None,
+        }
+    }
+
+    /// Its step, if it has one, to change it.
     pub(crate) const fn as_step_mut(&mut self) -> Option<&mut PlannedStep> {
         match &mut self.action {
             Action::Step(step) => Some(step),
@@ -660,216 +672,4 @@ fn expected(ours: Option<&OurRow>) -> Expected {
             row.stamp.map_or(Expected::Nothing, Expected::Stamped)
         }
     }
-}
-
-// --- what a step stands on -----------------------------------------------------------------------
-
-/// Whether the walk that made a plan has seen every need, so that a parent that is still missing
-/// comes from nobody.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Sight {
-    /// Rows came in since; a missing parent may be among them.
-    Partial,
-    /// Nothing came in since.
-    Whole,
-}
-
-/// The paths whose rows [`ground`] needs for this plan: the parents of all that is made.
-pub fn footing(planned: &[Planned]) -> BTreeSet<RelPath> {
-    planned
-        .iter()
-        .filter_map(as_step)
-        .filter(|planned| planned.step.content != Content::Absent)
-        .flat_map(|planned| parents(&planned.step.path))
-        .collect()
-}
-
-/// Makes sure that every step has a directory to stand in.
-///
-/// A live entry below something that is not a directory brings the directory back by a write of our
-/// own: so an edit deep inside a deleted directory returns with exactly the directories that it
-/// needs. `pending` names paths where something is about to happen anyway.
-pub fn ground(
-    planned: Vec<Planned>,
-    rows: &BTreeMap<RelPath, OurRow>,
-    pending: &dyn Fn(&RelPath) -> bool,
-    sight: Sight,
-    (us, mode): (Actor, Mode),
-) -> Vec<Planned> {
-    let mut grounded: Vec<Planned> = Vec::with_capacity(planned.len());
-    let mut coming: BTreeSet<RelPath> = BTreeSet::new();
-    let changing: BTreeSet<RelPath> = planned
-        .iter()
-        .filter_map(as_step)
-        .map(|planned| planned.step.path.clone())
-        .collect();
-    for mut one in planned {
-        let Action::Step(step) = &mut one.action else {
-            grounded.push(one);
-            continue;
-        };
-        if step.step.content != Content::Absent {
-            let missing: Vec<RelPath> = parents(&one.path)
-                .into_iter()
-                .filter(|parent| !coming.contains(parent) && !is_directory(rows.get(parent)))
-                .collect();
-            let is_local = |parent: &RelPath| {
-                let row = rows.get(parent);
-                row.is_some_and(|row| matches!(row.reach, Reach::Changed | Reach::Added))
-            };
-            if missing.iter().any(is_local) {
-                one.action = Action::Wait(Wait::Local);
-                grounded.push(one);
-                continue;
-            }
-            // What a person has put there stays: only what they have lost comes back to them.
-            let is_theirs = |parent: &RelPath| {
-                let row = rows.get(parent);
-                row.is_some_and(|row| row.entry.content != Content::Absent)
-            };
-            if mode == Mode::SendOnly && missing.iter().any(is_theirs) {
-                one.action = Action::Wait(Wait::SendOnly);
-                grounded.push(one);
-                continue;
-            }
-            // What the disk has lost there comes back first, and is kept: a write of ours on top of its
-            // history would tell whoever has the bytes that they were replaced.
-            let is_spoiled = |parent: &RelPath| {
-                let row = rows.get(parent);
-                row.is_some_and(|row| row.reach == Reach::Spoiled)
-            };
-            let waits = |parent| pending(parent) || changing.contains(parent) || is_spoiled(parent);
-            if missing.iter().any(waits) || (!missing.is_empty() && sight == Sight::Partial) {
-                one.action = Action::Wait(Wait::Parent);
-                grounded.push(one);
-                continue;
-            }
-            for parent in missing {
-                grounded.push(brought_back(&parent, rows.get(&parent), us));
-                coming.insert(parent);
-            }
-        }
-        if step.step.content == Content::Directory {
-            coming.insert(one.path.clone());
-        }
-        grounded.push(one);
-    }
-    grounded
-}
-
-fn as_step(planned: &Planned) -> Option<&PlannedStep> {
-    match &planned.action {
-        Action::Step(step) => Some(step),
-        Action::Settled | Action::Adopt { .. } | Action::Wait(_) => None,
-    }
-}
-
-/// The directories above a path, from the top down. Those in the conflict inbox are no entries: the
-/// disk makes them.
-fn parents(path: &RelPath) -> Vec<RelPath> {
-    if path.is_in_inbox() {
-        return Vec::new();
-    }
-    let mut parents: Vec<RelPath> = std::iter::successors(path.parent(), RelPath::parent).collect();
-    parents.reverse();
-    parents
-}
-
-fn is_directory(row: Option<&OurRow>) -> bool {
-    row.is_some_and(|row| row.entry.content == Content::Directory)
-}
-
-/// The step that makes a directory where a live entry needs one. A file or symlink in its place is
-/// kept: a directory wins a conflict. What has no claim to its place is not, and then nobody hears that
-/// what all knew there before was replaced: who still has it keeps it.
-fn brought_back(path: &RelPath, row: Option<&OurRow>, us: Actor) -> Planned {
-    let version = match row {
-        Some(row) if row.reach == Reach::Everyone => row.entry.version.clone(),
-        Some(row) => row.entry.version.written_by(us.device),
-        None => VersionVector::new(),
-    };
-    let becomes = written(path, version, Content::Directory, us);
-    let loser = row
-        .filter(|row| row.reach == Reach::Everyone)
-        .map(|row| row.entry.clone())
-        .filter(|entry| entry.content != Content::Absent);
-    let action = step(row, becomes, Rest::PeerYields, loser, BTreeSet::new());
-    Planned {
-        path: path.clone(),
-        action,
-    }
-}
-
-/// The paths whose rows [`make_room`] needs for this plan: where losing versions may be kept.
-pub fn rooms(planned: &[Planned]) -> BTreeSet<RelPath> {
-    let losers = planned
-        .iter()
-        .filter_map(as_step)
-        .filter_map(|planned| planned.loser.as_ref());
-    losers
-        .flat_map(|loser| conflict_paths(loser, ConflictPlace::Inbox))
-        .collect()
-}
-
-/// What is known of names beside the rows that have them.
-#[derive(Clone, Copy)]
-pub struct Names<'a> {
-    /// Whether other bytes than these are about to come to a path.
-    pub replaced: &'a dyn Fn(&RelPath, &Content) -> bool,
-    /// Whether the disk has refused to keep a losing version of what lies there because of a name.
-    pub refused: &'a dyn Fn(&RelPath) -> bool,
-}
-
-/// Chooses where each losing version is kept: where its bytes lie under one of its names already,
-/// else under the best name that is free, in the place that is wanted if there is one. A row is no proof
-/// that they still lie there, so the disk is asked to keep them in any case; and what is about to be
-/// replaced there is no copy. A conflict copy that loses a conflict itself lies at one of its
-/// names too, but that is the place it must leave. Where the disk has refused that because of a name,
-/// the best one may be the same to it as another that is taken, so the next best one is tried.
-pub fn make_room(
-    planned: &mut [Planned],
-    rows: &BTreeMap<RelPath, OurRow>,
-    wanted: ConflictPlace,
-    names: Names<'_>,
-) {
-    let steps = planned.iter().filter_map(as_step);
-    let changing: BTreeMap<RelPath, Content> = steps
-        .map(|step| (step.step.path.clone(), step.step.content.clone()))
-        .collect();
-    let replaced = |path: &RelPath, lies: &Content| {
-        let comes = changing.get(path);
-        comes.is_some_and(|comes| !comes.same_bytes(lies)) || (names.replaced)(path, lies)
-    };
-    for one in planned {
-        if let Action::Step(step) = &mut one.action
-            && let Some(loser) = &step.loser
-        {
-            let passed = usize::from((names.refused)(&step.step.path));
-            let asked = step.step.keep.take();
-            step.step.keep = room(loser, asked, rows, (wanted, passed), &replaced);
-        }
-    }
-}
-
-/// The place for one losing version; the best `passed` ones that are free are passed over.
-fn room(
-    loser: &Entry,
-    asked: Option<RelPath>,
-    rows: &BTreeMap<RelPath, OurRow>,
-    (wanted, passed): (ConflictPlace, usize),
-    replaced: &dyn Fn(&RelPath, &Content) -> bool,
-) -> Option<RelPath> {
-    let mut free = Vec::new();
-    for path in conflict_paths(loser, wanted).filter(|path| *path != loser.path) {
-        match rows.get(&path).map(|row| &row.entry.content) {
-            None | Some(Content::Absent) => free.push(path),
-            Some(content) if content.same_bytes(&loser.content) && !replaced(&path, content) => {
-                return Some(path);
-            }
-            Some(Content::Directory | Content::File { .. } | Content::Symlink { .. }) => {}
-        }
-    }
-    let free = free.into_iter().rev().nth(passed);
-    // All names taken by other bytes: somebody has edited every one. The disk refuses to overwrite.
-    free.or(asked.filter(|path| *path != loser.path))
 }

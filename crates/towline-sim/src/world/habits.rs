@@ -20,7 +20,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use towline_core::command::Command;
-use towline_core::io::{DiskRequest, Step};
+use towline_core::io::{DiskRequest, Expected, Step};
 use towline_core::records::{Activity, Brake, FolderSettings, Mode};
 use towline_wire::entry::Content;
 use towline_wire::ids::{ContentHash, DeviceId, FolderId};
@@ -460,8 +460,14 @@ impl World {
             let what = format!("{seat} is paused and asks for {request:?}");
             self.violate(Rule::PausedKeepsBytes, what);
         }
-        // What a power cut has left there nobody has sent.
-        let keeps = |step: &Step| !self.seat(seat).spoiled.contains_key(&step.path);
+        // What a power cut has left there nobody has sent. It comes back, and so do the directories above it
+        // where nothing lies.
+        let spoiled = &self.seat(seat).spoiled;
+        let is_above = |step: &Step| {
+            let stands = step.expected == Expected::Nothing && step.content == Content::Directory;
+            stands && spoiled.keys().any(|path| path.is_below(&step.path))
+        };
+        let keeps = |step: &Step| !spoiled.contains_key(&step.path) && !is_above(step);
         if let (DiskRequest::Apply(_, steps), Mode::SendOnly) = (request, self.habits.mode_of(seat))
             && steps.iter().any(keeps)
         {

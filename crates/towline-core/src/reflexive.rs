@@ -35,6 +35,17 @@ struct Asked {
     due: Moment,
 }
 
+impl Asked {
+    const fn new(server: StunServer, now: Moment) -> Self {
+        Self {
+            server,
+            seen: Vec::new(),
+            tries: 0,
+            due: now,
+        }
+    }
+}
+
 /// Whether an answer has changed what is known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Told {
@@ -43,18 +54,14 @@ pub(crate) enum Told {
 }
 
 impl Reflexive {
-    /// A session begins with these servers; only the first [`SERVERS_MAX`] are asked. What the ones of before
-    /// have said goes with them.
+    /// A session begins with these servers; only the first [`SERVERS_MAX`] are asked. One of before is asked
+    /// when it would have been: a session that breaks again and again asks nobody more often.
     pub(crate) fn begin(&mut self, now: Moment, servers: Vec<StunServer>) {
         let mut before = std::mem::take(&mut self.asked);
         for server in servers.into_iter().take(SERVERS_MAX) {
             let known = before.iter().position(|asked| asked.server == server);
-            self.asked.push(Asked {
-                seen: known.map_or_else(Vec::new, |at| before.swap_remove(at).seen),
-                server,
-                tries: 0,
-                due: now,
-            });
+            let asked = known.map_or_else(|| Asked::new(server, now), |at| before.swap_remove(at));
+            self.asked.push(asked);
         }
     }
 

@@ -55,36 +55,24 @@ fn it_says_where_it_listens_and_stops_on_sigterm() {
 }
 
 #[test]
-fn a_taken_port_for_stun_is_told_with_its_flag() {
-    let taken = UdpSocket::bind("127.0.0.1:0").expect("loopback has free ports");
-    let address = taken.local_addr().expect("the socket is bound").to_string();
-    let output = signal(&["--bind", "127.0.0.1:0", "--stun-bind", &address])
-        .output()
-        .expect("the server starts");
-    assert_eq!(output.status.code(), Some(2));
-    let said = String::from_utf8(output.stderr).expect("text");
-    assert!(
-        said.contains("is taken by another program") && said.contains("--stun-bind"),
-        "{said}"
-    );
-}
-
-#[test]
 fn a_taken_port_is_told_with_what_to_do() {
-    let taken = TcpListener::bind("127.0.0.1:0").expect("loopback has free ports");
-    let address = taken
-        .local_addr()
-        .expect("the listener is bound")
-        .to_string();
-    let output = signal(&["--bind", &address])
-        .output()
-        .expect("the server starts");
-    assert_eq!(output.status.code(), Some(2));
-    let said = String::from_utf8(output.stderr).expect("text");
-    assert!(
-        said.contains("is taken by another program") && said.contains("--bind"),
-        "{said}"
-    );
+    let tcp = TcpListener::bind("127.0.0.1:0").expect("loopback has free ports");
+    let udp = UdpSocket::bind("127.0.0.1:0").expect("loopback has free ports");
+    let taken = [tcp.local_addr(), udp.local_addr()];
+    let [tcp_at, udp_at] = taken.map(|at| at.expect("the socket is bound").to_string());
+    for arguments in [
+        &["--bind", &tcp_at][..],
+        &["--bind", "127.0.0.1:0", "--stun-bind", &udp_at],
+    ] {
+        let output = signal(arguments).output().expect("the server starts");
+        assert_eq!(output.status.code(), Some(2));
+        let said = String::from_utf8(output.stderr).expect("text");
+        let flag = arguments[arguments.len() - 2];
+        assert!(
+            said.contains("is taken by another program") && said.contains(&format!("with {flag} ")),
+            "{said}"
+        );
+    }
 }
 
 #[test]

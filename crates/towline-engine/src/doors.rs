@@ -1,8 +1,8 @@
 //! Every decoder of the engine's own, by name, for fuzzing; not part of the product.
 //!
-//! Probes and answers of STUN servers come from anybody on the network; lines on the local socket from programs of this user;
-//! markers, ages, names of versions and the port from a disk that anything may have written to. The
-//! doors themselves stand beside their decoders.
+//! Probes and answers of STUN servers come from anybody on the network; lines on the local socket from
+//! programs of this user; markers, ages, names of versions and the port from a disk that anything may have
+//! written to. The doors themselves stand beside their decoders.
 
 #[path = "../../fuzz/src/door.rs"]
 mod door;

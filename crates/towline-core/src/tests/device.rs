@@ -5,9 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use towline_wire::ids::{DeviceId, FolderId, Incarnation, Sequence};
 use towline_wire::pairing::CompareString;
 use towline_wire::peer::{Challenge, Control, FolderStatement, Hello, IndexPage};
-use towline_wire::signal::{Nonce, ServerLimits, ServerMessage};
+use towline_wire::signal::Nonce;
 use towline_wire::version::VersionRange;
 
+use super::session::greeting;
 use crate::clock::Moment;
 use crate::command::{Command, CommandId};
 use crate::device::{Birth, Device};
@@ -278,22 +279,8 @@ fn the_servers_of_a_greeting_are_asked_and_their_word_is_told_to_peers() {
     let connected = NetworkEvent::Connected(peer(), CONNECTION);
     device.handle_input(now, Input::Network(connected));
     device.handle_input(now, Input::Signal(SignalEvent::Opened));
-    let hello = ServerMessage::Hello {
-        nonce: Nonce::from_bytes([3; 32]),
-        versions: VersionRange {
-            oldest: 1,
-            newest: 1,
-        },
-        limits: ServerLimits {
-            message_bytes: 65536,
-            payload_bytes: 49152,
-            watch_peers: 256,
-            idle_seconds: 75,
-        },
-        stun: [":3478", "[2001:db8::1]:3479", "nonsense", "a:0"]
-            .map(str::to_owned)
-            .to_vec(),
-    };
+    let named = [":3478", "[2001:db8::1]:3479", "nonsense", "a:0"];
+    let hello = greeting(Nonce::from_bytes([3; 32]), &named);
     outputs(&mut device);
     device.handle_input(now, Input::Signal(SignalEvent::Message(hello)));
     let servers = [("signal.example", 3478), ("2001:db8::1", 3479)];

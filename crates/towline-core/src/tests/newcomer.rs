@@ -5,9 +5,9 @@ use std::collections::{BTreeSet, VecDeque};
 
 use towline_wire::code::Slot;
 use towline_wire::ids::{DeviceId, Incarnation};
-use towline_wire::signal::{ClientMessage, Nonce, ServerLimits, ServerMessage};
-use towline_wire::version::VersionRange;
+use towline_wire::signal::{ClientMessage, Nonce, ServerMessage};
 
+use super::session::greeting;
 use crate::clock::Moment;
 use crate::command::{Command, CommandId};
 use crate::device::{Birth, Device};
@@ -47,20 +47,7 @@ impl Seat {
             network: Vec::new(),
         };
         seat.input(Input::Signal(SignalEvent::Opened));
-        seat.hear(ServerMessage::Hello {
-            nonce: Nonce::from_bytes([7; 32]),
-            versions: VersionRange {
-                oldest: 1,
-                newest: 1,
-            },
-            limits: ServerLimits {
-                message_bytes: 65536,
-                payload_bytes: 49152,
-                watch_peers: 256,
-                idle_seconds: 75,
-            },
-            stun: Vec::new(),
-        });
+        seat.hear(greeting(Nonce::from_bytes([7; 32]), &[]));
         let device_id = seat.id().into();
         seat.hear(ServerMessage::Registered { device_id });
         seat

@@ -146,6 +146,11 @@ fn slot() -> Slot {
 }
 
 fn hello(nonce: Nonce) -> ServerMessage {
+    greeting(nonce, &[])
+}
+
+/// What a server says first, with STUN servers that it names.
+pub(super) fn greeting(nonce: Nonce, stun: &[&str]) -> ServerMessage {
     let limits = ServerLimits {
         message_bytes: 65536,
         payload_bytes: 49152,
@@ -159,7 +164,7 @@ fn hello(nonce: Nonce) -> ServerMessage {
             newest: 1,
         },
         limits,
-        stun: vec![],
+        stun: stun.iter().copied().map(str::to_owned).collect(),
     }
 }
 

@@ -18,6 +18,15 @@ pub struct Arguments {
     /// The signal server where devices meet, e.g. wss://signal.example.org/ws.
     #[arg(long, env = "TOWLINE_SERVER", value_name = "URL")]
     server: Option<String>,
+    /// The proxy that leads to the signal server, e.g. http://proxy.example:8080 or
+    /// socks5://user:password@proxy.example:1080; empty for none [default: HTTPS_PROXY or ALL_PROXY].
+    #[arg(
+        long,
+        env = "TOWLINE_PROXY",
+        hide_env_values = true,
+        value_name = "URL"
+    )]
+    proxy: Option<String>,
     /// The UDP port to listen on; 0 takes any free one.
     #[arg(long, env = "TOWLINE_PORT", default_value_t = 0)]
     port: u16,
@@ -52,6 +61,7 @@ impl Arguments {
                 .ok_or(ArgumentsError::NoHome)?,
             name: self.name,
             server: self.server.or_else(|| DEFAULT_SERVER.map(str::to_owned)),
+            proxy: self.proxy,
             udp_port: self.port,
             key,
         })

@@ -166,6 +166,7 @@ fn start_refusal(error: &StartError) -> ViewError {
         StartError::Key(_) => "start_key",
         StartError::Network(_) => "start_network",
         StartError::ServerUrl(_) => "start_server",
+        StartError::Proxy(_) => "start_proxy",
         StartError::Local(..) => "start_local",
         StartError::System(_) => "start_system",
     };
@@ -186,6 +187,7 @@ mod tests {
             home: home.to_owned(),
             name: Some("Desk".to_owned()),
             server: server.map(str::to_owned),
+            proxy: None,
             udp_port: 0,
             key: KeyPreference::FileOnly,
         })

@@ -196,6 +196,15 @@ struct UpArguments {
     /// The signal server where devices meet, e.g. wss://signal.example.org/ws.
     #[arg(long, env = "TOWLINE_SERVER", value_name = "URL")]
     server: Option<String>,
+    /// The proxy that leads to the signal server, e.g. http://proxy.example:8080 or
+    /// socks5://user:password@proxy.example:1080; empty for none [default: HTTPS_PROXY or ALL_PROXY].
+    #[arg(
+        long,
+        env = "TOWLINE_PROXY",
+        hide_env_values = true,
+        value_name = "URL"
+    )]
+    proxy: Option<String>,
     /// The UDP port to listen on; 0 takes any free one.
     #[arg(long, env = "TOWLINE_PORT", default_value_t = 0)]
     port: u16,

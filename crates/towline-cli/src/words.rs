@@ -137,6 +137,18 @@ pub(crate) fn server(state: &ServerStateView) -> String {
                 "certificate" => {
                     "shows a certificate that is not valid for its name; ask its administrator"
                 }
+                "pin" => {
+                    "has another key than the one that is pinned, so somebody else may be answering; ask its administrator, and if the key was changed use the server's new address"
+                }
+                "proxy_unreachable" => {
+                    "lies behind a proxy that cannot be reached; check the proxy's address"
+                }
+                "proxy_login" => {
+                    "lies behind a proxy that does not accept the user and password; check those in the proxy's address"
+                }
+                "proxy_refused" => {
+                    "lies behind a proxy that does not lead there; check that it is an HTTP or SOCKS5 proxy, or ask its administrator"
+                }
                 "protocol" => "is not a Towline signal server; check the address",
                 "closed" => "closed the connection",
                 "refused" => "does not let this device in; ask its administrator",

@@ -575,6 +575,14 @@ pub enum SignalFault {
     Unreachable,
     /// Its certificate is not valid for it.
     Certificate,
+    /// It has another key than the one that is pinned.
+    Pin,
+    /// The proxy that leads to it cannot be reached.
+    ProxyUnreachable,
+    /// The proxy that leads to it does not take our credentials, or wants some.
+    ProxyLogin,
+    /// The proxy refuses to lead to it, or is no proxy.
+    ProxyRefused,
     /// It is not a Towline signal server, or sent what the protocol does not allow.
     Protocol,
     /// It closed the session.
@@ -595,6 +603,10 @@ impl SignalFault {
         match self {
             Self::Unreachable
             | Self::Certificate
+            | Self::Pin
+            | Self::ProxyUnreachable
+            | Self::ProxyLogin
+            | Self::ProxyRefused
             | Self::Protocol
             | Self::Closed
             | Self::Refused => true,

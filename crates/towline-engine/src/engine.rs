@@ -36,7 +36,9 @@ use crate::key::{self, KeyError, KeyPreference};
 use crate::ledger::Ledger;
 use crate::local;
 use crate::memory::Slack;
-use crate::network::{Network, NetworkError, NetworkSettings, Port, SignalClient};
+use crate::network::{
+    Network, NetworkError, NetworkSettings, Port, Proxies, ProxyError, SignalClient,
+};
 use crate::past::Past;
 use crate::port;
 use crate::tasks::Tasks;
@@ -75,6 +77,9 @@ pub struct Settings {
     pub name: Option<String>,
     /// The signal server's WebSocket URL.
     pub server: Option<String>,
+    /// The proxy that leads to signal servers, `http://` or `socks5://`; empty for none. When `None`,
+    /// those that the environment names for all programs.
+    pub proxy: Option<String>,
     /// The UDP port to listen on; 0 takes the one of this device's life before, or any.
     pub udp_port: u16,
     /// Where a new key goes.
@@ -99,6 +104,9 @@ pub enum StartError {
     /// The server's address is not one.
     #[error("{0:?} is not a signal server's address; it looks like wss://signal.example.org/ws")]
     ServerUrl(String),
+    /// What is named as a proxy is none.
+    #[error(transparent)]
+    Proxy(#[from] ProxyError),
     /// The local socket cannot be opened.
     #[error("cannot open the local socket in {0}")]
     Local(PathBuf, #[source] io::Error),
@@ -109,7 +117,7 @@ pub enum StartError {
 
 impl StartError {
     /// A stable code: `home`, `locked`, `newer`, `disk_full`, `store`, `keyring`, `key`, `port_taken`,
-    /// `network`, `server_url`, `socket` or `system`.
+    /// `network`, `server_url`, `proxy`, `socket` or `system`.
     pub const fn code(&self) -> &'static str {
         match self {
             Self::Home(..) => "home",
@@ -128,6 +136,7 @@ impl StartError {
                 | NetworkError::OwnKey(_),
             ) => "network",
             Self::ServerUrl(_) => "server_url",
+            Self::Proxy(_) => "proxy",
             Self::Local(..) => "socket",
             Self::Key(KeyError::Random) | Self::System(_) => "system",
         }
@@ -164,6 +173,8 @@ impl Engine {
     /// Starts the device that lives at `settings.home`.
     pub async fn start(settings: Settings) -> Result<Self, StartError> {
         let server = settings.server.as_deref().map(parse_server).transpose()?;
+        let variable = |name: &str| std::env::var(name).ok();
+        let proxies = Arc::new(Proxies::of(settings.proxy.as_deref(), variable)?);
         make_home(&settings.home)
             .map_err(|error| StartError::Home(settings.home.clone(), error))?;
         let fresh = Incarnation(u64::from_le_bytes(*random::<8>()?));
@@ -188,6 +199,7 @@ impl Engine {
                 0 => port::recall(&settings.home),
                 chosen => Port::Fixed(chosen),
             },
+            proxies: Arc::clone(&proxies),
             ..NetworkSettings::default()
         };
         let (streams, incoming) = mpsc::channel(STREAMS_MAX);
@@ -219,7 +231,7 @@ impl Engine {
         )
         .map_err(StartError::System)?;
         let (signal_events, from_signal) = mpsc::channel(EVENTS_MAX);
-        let signal = SignalClient::start(signal_events, &tasks);
+        let signal = SignalClient::start(signal_events, Arc::clone(&proxies), &tasks);
         tasks.spawn(
             "signal events",
             carry(from_signal, Input::Signal, inputs.clone()),
@@ -235,6 +247,9 @@ impl Engine {
         let around = Around {
             key_place,
             store: condition(&opened),
+            proxy: server
+                .as_ref()
+                .and_then(|server| proxies.name_towards(server)),
             server,
         };
         let first = Arc::new(around.view(&device.snapshot(clock.now()), 0, &clock, &folders));
@@ -404,6 +419,7 @@ struct Around {
     key_place: KeyPlace,
     store: StoreCondition,
     server: Option<ServerUrl>,
+    proxy: Option<String>,
 }
 
 impl Around {
@@ -415,6 +431,7 @@ impl Around {
             key_place: self.key_place,
             store: self.store,
             server: self.server.as_ref().map(ServerUrl::as_str),
+            proxy: self.proxy.as_deref(),
             clock_start_ms: clock.start_unix_ms(),
             in_force: folders.in_force(),
             transfers: &folders.transfers(),

@@ -8,14 +8,15 @@
 //! `path_socket` is quinn's socket over all paths, `routes` its table; `probe` proves addresses;
 //! `stun` asks from where we are seen;
 //! `tls` knows who is who; `endpoint` and `session` hold the connections; `relay` the packet
-//! channels; `congestion` starts anew on another path; `udp`, `websocket` and `addresses` touch the
-//! system; `signal_client` is the session with the signal server.
+//! channels; `congestion` starts anew on another path; `udp`, `websocket`, `proxy` and `addresses` touch
+//! the system; `signal_client` is the session with the signal server.
 
 mod addresses;
 mod congestion;
 mod endpoint;
 mod path_socket;
 mod probe;
+mod proxy;
 mod relay;
 mod routes;
 mod session;
@@ -51,6 +52,8 @@ use crate::tasks::Tasks;
 
 #[cfg(any(test, fuzzing))]
 pub(crate) use self::probe::enter as enter_probe;
+pub(crate) use self::proxy::Proxies;
+pub use self::proxy::ProxyError;
 pub(crate) use self::signal_client::SignalClient;
 #[cfg(any(test, fuzzing))]
 pub(crate) use self::stun::{enter as enter_stun, seeds as stun_seeds};
@@ -62,13 +65,15 @@ const PROBES_WAITING_MAX: usize = 128;
 /// STUN answers that wait to be looked at: 16. A question has one; more is a flood.
 const STUN_WAITING_MAX: usize = 16;
 
-/// Where this device listens.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// Where this device listens, and how it gets out.
+#[derive(Debug, Clone)]
 pub(crate) struct NetworkSettings {
     /// The UDP port.
     pub port: Port,
     /// The local addresses, at most one of each family; all interfaces by default.
     pub bind: Vec<IpAddr>,
+    /// The proxies that lead to signal servers.
+    pub proxies: Arc<Proxies>,
 }
 
 impl Default for NetworkSettings {
@@ -76,6 +81,7 @@ impl Default for NetworkSettings {
         Self {
             port: Port::Any,
             bind: udp::any_address(),
+            proxies: Arc::default(),
         }
     }
 }
@@ -179,6 +185,7 @@ impl Network {
         let relays = Arc::new(Relays::new(
             Arc::clone(&socket),
             events.clone(),
+            Arc::clone(&settings.proxies),
             tasks.clone(),
         ));
         let connections = Connections::open(

@@ -132,6 +132,8 @@ pub enum StoreCondition {
 pub struct ServerView {
     /// Its WebSocket URL; `null` when none is configured.
     pub url: Option<String>,
+    /// The proxy that leads to it, without credentials; `null` where none does.
+    pub proxy: Option<String>,
     /// How the session with it stands.
     pub state: ServerStateView,
 }
@@ -148,7 +150,8 @@ pub enum ServerStateView {
     Online,
     /// Not reachable.
     Offline {
-        /// Why: `unreachable`, `certificate`, `protocol`, `closed` or `refused`.
+        /// Why: `unreachable`, `certificate`, `pin`, `proxy_unreachable`, `proxy_login`,
+        /// `proxy_refused`, `protocol`, `closed` or `refused`.
         fault: String,
         /// When it is tried again.
         #[ts(type = "number")]

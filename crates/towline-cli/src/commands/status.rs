@@ -40,9 +40,11 @@ fn status(view: &View) -> String {
         KeyPlace::Keyring => "in the system keyring",
         KeyPlace::File => "in a 0600 file (no usable keyring)",
     };
+    let through = view.server.proxy.as_deref();
+    let through = through.map_or_else(String::new, |proxy| format!(" through {}", plain(proxy)));
     let twin = words::own_identity(view.device.identity);
     format!(
-        "{}  ({})\n{twin}    key {key}\n    signal server {}: {}\n\n{}\n\n{}",
+        "{}  ({})\n{twin}    key {key}\n    signal server {}{through}: {}\n\n{}\n\n{}",
         plain(&view.device.name),
         peers::short(&view.device.id),
         plain(view.server.url.as_deref().unwrap_or("-")),

@@ -30,6 +30,7 @@ pub(crate) async fn run(
         home: home.clone(),
         name: arguments.name,
         server: arguments.server,
+        proxy: arguments.proxy,
         udp_port: arguments.port,
         key: if arguments.key_file {
             KeyPreference::FileOnly

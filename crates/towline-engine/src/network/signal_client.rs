@@ -20,6 +20,7 @@ use towline_wire::signal::{
 use towline_wire::version::SIGNAL_SUBPROTOCOL;
 use tracing::debug;
 
+use super::proxy::{Proxies, ProxyFault};
 use super::websocket::{self, ConnectError, Purpose, Transport, Unsent};
 use crate::tasks::Tasks;
 
@@ -45,12 +46,16 @@ pub(crate) struct SignalClient {
 
 impl SignalClient {
     /// Starts without a session.
-    pub(crate) fn start(events: mpsc::Sender<SignalEvent>, tasks: &Tasks) -> Self {
+    pub(crate) fn start(
+        events: mpsc::Sender<SignalEvent>,
+        proxies: Arc<Proxies>,
+        tasks: &Tasks,
+    ) -> Self {
         let (requests, waiting) = mpsc::channel(REQUESTS_WAITING_MAX);
         let overflowed = Arc::new(Notify::new());
         tasks.spawn(
             "signal client",
-            run(waiting, events, Arc::clone(&overflowed)),
+            run(waiting, events, proxies, Arc::clone(&overflowed)),
         );
         Self {
             requests,
@@ -78,6 +83,7 @@ enum End {
 async fn run(
     mut requests: mpsc::Receiver<SignalRequest>,
     events: mpsc::Sender<SignalEvent>,
+    proxies: Arc<Proxies>,
     overflowed: Arc<Notify>,
 ) {
     let mut wanted = None;
@@ -91,7 +97,7 @@ async fn run(
                 None => return,
             },
         };
-        let end = session(&url, &mut requests, &events, &overflowed).await;
+        let end = session(&url, &mut requests, &events, &proxies, &overflowed).await;
         let fault = match end {
             End::Fault(fault) => fault,
             End::Replaced(url) => {
@@ -110,6 +116,7 @@ async fn session(
     url: &str,
     requests: &mut mpsc::Receiver<SignalRequest>,
     events: &mpsc::Sender<SignalEvent>,
+    proxies: &Proxies,
     overflowed: &Notify,
 ) -> End {
     let purpose = Purpose {
@@ -118,7 +125,7 @@ async fn session(
         message_bytes_max: MESSAGE_BYTES_MAX,
         unsent: Unsent::Any,
     };
-    let connect = websocket::connect(url, &purpose);
+    let connect = websocket::connect(url, &purpose, proxies);
     let socket = tokio::select! {
         connected = connect => match connected {
             Ok(socket) => socket,
@@ -229,6 +236,13 @@ fn fault_of(error: &ConnectError) -> SignalFault {
         ConnectError::Url | ConnectError::Protocol => SignalFault::Protocol,
         ConnectError::Unreachable => SignalFault::Unreachable,
         ConnectError::Certificate => SignalFault::Certificate,
+        ConnectError::Pin => SignalFault::Pin,
+        ConnectError::Proxy(ProxyFault::Unreachable) => SignalFault::ProxyUnreachable,
+        ConnectError::Proxy(ProxyFault::Login) => SignalFault::ProxyLogin,
+        ConnectError::Proxy(ProxyFault::Refused | ProxyFault::Protocol) => {
+            SignalFault::ProxyRefused
+        }
+        ConnectError::Proxy(ProxyFault::Target) => SignalFault::Unreachable,
         ConnectError::Refused => SignalFault::Refused,
     }
 }

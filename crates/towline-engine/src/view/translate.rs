@@ -47,6 +47,8 @@ pub(crate) struct Surroundings<'a> {
     pub(crate) store: StoreCondition,
     /// The configured signal server.
     pub(crate) server: Option<&'a str>,
+    /// The proxy that leads to it.
+    pub(crate) proxy: Option<&'a str>,
     /// Unix milliseconds of the core clock's start.
     pub(crate) clock_start_ms: u64,
     /// What holds for all content.
@@ -80,6 +82,7 @@ pub(crate) fn view(snapshot: &Snapshot, around: &Surroundings<'_>) -> View {
         },
         server: ServerView {
             url: around.server.map(str::to_owned),
+            proxy: around.proxy.map(str::to_owned),
             state: server(&snapshot.server, around),
         },
         pairing: pairing(&snapshot.pairing, around),
@@ -489,6 +492,10 @@ const fn signal_fault(fault: SignalFault) -> &'static str {
     match fault {
         SignalFault::Unreachable => "unreachable",
         SignalFault::Certificate => "certificate",
+        SignalFault::Pin => "pin",
+        SignalFault::ProxyUnreachable => "proxy_unreachable",
+        SignalFault::ProxyLogin => "proxy_login",
+        SignalFault::ProxyRefused => "proxy_refused",
         SignalFault::Protocol => "protocol",
         SignalFault::Closed => "closed",
         SignalFault::Refused => "refused",

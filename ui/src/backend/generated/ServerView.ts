@@ -10,6 +10,10 @@ export type ServerView = {
  */
 url: string | null, 
 /**
+ * The proxy that leads to it, without credentials; `null` where none does.
+ */
+proxy: string | null, 
+/**
  * How the session with it stands.
  */
 state: ServerStateView, };

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::mpsc;
@@ -29,6 +30,7 @@ pub(super) fn loopback() -> NetworkSettings {
     NetworkSettings {
         port: Port::Any,
         bind: vec![IpAddr::V4(Ipv4Addr::LOCALHOST)],
+        proxies: Arc::default(),
     }
 }
 

@@ -1,6 +1,7 @@
 //! The packet channel of a real signal server, in this process: session, registration, relay.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use signal_server::shell::{Settings, serve};
@@ -32,7 +33,7 @@ impl Session {
     /// Connects and registers as the device of this seed.
     async fn register(server: SocketAddr, seed: u8, tasks: &Tasks) -> Self {
         let (events, told) = mpsc::channel(16);
-        let client = SignalClient::start(events, tasks);
+        let client = SignalClient::start(events, Arc::default(), tasks);
         client.request(SignalRequest::Connect(format!("ws://{server}/ws")));
         let mut session = Self {
             client,

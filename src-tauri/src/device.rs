@@ -178,7 +178,7 @@ fn start_refusal(error: &StartError) -> ViewError {
 
 #[cfg(test)]
 mod tests {
-    use towline_engine::KeyPreference;
+    use towline_engine::{KeyPreference, Servers};
 
     use super::*;
 
@@ -186,7 +186,7 @@ mod tests {
         Device::new(Settings {
             home: home.to_owned(),
             name: Some("Desk".to_owned()),
-            server: server.map(str::to_owned),
+            servers: Servers::chosen(server.map(|url| vec![url.to_owned()])),
             proxy: None,
             udp_port: 0,
             key: KeyPreference::FileOnly,

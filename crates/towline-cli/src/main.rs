@@ -193,9 +193,15 @@ struct RulesTexts {
 /// How the engine runs.
 #[derive(Debug, Args)]
 struct UpArguments {
-    /// The signal server where devices meet, e.g. wss://signal.example.org/ws.
-    #[arg(long, env = "TOWLINE_SERVER", value_name = "URL")]
-    server: Option<String>,
+    /// The signal server where devices meet, e.g. wss://signal.example.org/ws; more of them, separated by
+    /// commas, to fall back on, at most three; empty for none.
+    #[arg(
+        long,
+        env = "TOWLINE_SERVER",
+        value_name = "URL",
+        value_delimiter = ','
+    )]
+    server: Option<Vec<String>>,
     /// The proxy that leads to the signal server, e.g. http://proxy.example:8080 or
     /// socks5://user:password@proxy.example:1080; empty for none [default: HTTPS_PROXY or ALL_PROXY].
     #[arg(

@@ -15,6 +15,7 @@ pub(crate) fn refusal(code: &str, detail: Option<&str>) -> String {
         "unknown_invitation" => {
             "no peer shares such a folder; `towline folder list` shows invitations"
         }
+        "elsewhere" => "the code names another signal server, and this device may use only its own",
         "no_server" => "no signal server is configured; run `towline up --server URL`",
         "already_here" => {
             "this folder is on this device already; `towline folder list` shows where"

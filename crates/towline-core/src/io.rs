@@ -30,8 +30,8 @@ pub enum Input {
     Disk(FolderId, DiskEvent),
     /// The network has done something.
     Network(NetworkEvent),
-    /// The session with the signal server has done something.
-    Signal(SignalEvent),
+    /// A session with a signal server has done something.
+    Signal(SessionId, SignalEvent),
 }
 
 /// Something that the device wants done.
@@ -43,8 +43,8 @@ pub enum Output {
     Disk(FolderId, DiskRequest),
     /// For the network.
     Network(NetworkRequest),
-    /// For the session with the signal server.
-    Signal(SignalRequest),
+    /// For a session with a signal server.
+    Signal(SessionId, SignalRequest),
     /// The answer to a command; exactly one for each.
     Reply(CommandId, Result<Answer, Refusal>),
 }
@@ -546,7 +546,11 @@ pub enum LinkFault {
 
 // --- signal server -------------------------------------------------------------------------------
 
-/// What is asked of the session with the signal server.
+/// Names one session with a signal server. There are few, and their ids are used again and again.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct SessionId(pub u8);
+
+/// What is asked of a session with a signal server.
 #[derive(Debug, Clone, PartialEq)]
 pub enum SignalRequest {
     /// Connects to this WebSocket URL; answered by `Opened` or `Closed`.
@@ -557,7 +561,7 @@ pub enum SignalRequest {
     Disconnect,
 }
 
-/// What the session with the signal server has done.
+/// What a session with a signal server has done.
 #[derive(Debug, Clone, PartialEq)]
 pub enum SignalEvent {
     /// The session stands; the server speaks first.

@@ -22,6 +22,7 @@ use towline_core::device::{Birth, Device};
 use towline_core::identity::Identity;
 use towline_core::io::{Input, Output, StoreReply, StoreRequest};
 use towline_core::records::InForce;
+use towline_core::sessions::Elsewhere;
 use towline_core::snapshot::Snapshot;
 use towline_store::{Boot, OpenError, Opened, Store};
 use towline_wire::ids::{DeviceId, FolderId, Incarnation};
@@ -37,13 +38,13 @@ use crate::ledger::Ledger;
 use crate::local;
 use crate::memory::Slack;
 use crate::network::{
-    Network, NetworkError, NetworkSettings, Port, Proxies, ProxyError, SignalClient,
+    Network, NetworkError, NetworkSettings, Port, Proxies, ProxyError, SignalClients,
 };
 use crate::past::Past;
 use crate::port;
 use crate::tasks::Tasks;
 use crate::view::{
-    self, AnswerView, Asked, CommandView, FolderSettingsView, KeyPlace, StoreCondition,
+    self, AnswerView, Asked, CommandView, FolderSettingsView, KeyPlace, ServerLock, StoreCondition,
     Surroundings, View, ViewError,
 };
 
@@ -75,8 +76,8 @@ pub struct Settings {
     pub home: PathBuf,
     /// What a new device is called; the host's name when `None`.
     pub name: Option<String>,
-    /// The signal server's WebSocket URL.
-    pub server: Option<String>,
+    /// The signal servers, at most three count, the preferred one first.
+    pub servers: Servers,
     /// The proxy that leads to signal servers, `http://` or `socks5://`; empty for none. When `None`,
     /// those that the environment names for all programs.
     pub proxy: Option<String>,
@@ -84,6 +85,28 @@ pub struct Settings {
     pub udp_port: u16,
     /// Where a new key goes.
     pub key: KeyPreference,
+}
+
+/// The signal servers of a device, as WebSocket URLs.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum Servers {
+    /// Nobody has said anything: none of its own, but those of invitations are visited.
+    #[default]
+    Unset,
+    /// These, the preferred one first; none at all when empty, and then no other either.
+    Chosen(Vec<String>),
+    /// These and no others, by the word of this computer's administrator.
+    Locked(Vec<String>),
+}
+
+impl Servers {
+    /// What somebody has written, if anybody has; empty texts count for nothing.
+    pub fn chosen(written: Option<Vec<String>>) -> Self {
+        written.map_or(Self::Unset, |urls| {
+            let named = urls.into_iter().filter(|url| !url.trim().is_empty());
+            Self::Chosen(named.collect())
+        })
+    }
 }
 
 /// Why a device cannot start. Each sentence says what to do.
@@ -172,7 +195,7 @@ pub struct Handle {
 impl Engine {
     /// Starts the device that lives at `settings.home`.
     pub async fn start(settings: Settings) -> Result<Self, StartError> {
-        let server = settings.server.as_deref().map(parse_server).transpose()?;
+        let (servers, elsewhere, lock) = parse_servers(&settings.servers)?;
         let variable = |name: &str| std::env::var(name).ok();
         let proxies = Arc::new(Proxies::of(settings.proxy.as_deref(), variable)?);
         make_home(&settings.home)
@@ -231,26 +254,29 @@ impl Engine {
         )
         .map_err(StartError::System)?;
         let (signal_events, from_signal) = mpsc::channel(EVENTS_MAX);
-        let signal = SignalClient::start(signal_events, Arc::clone(&proxies), &tasks);
+        let signal = SignalClients::new(signal_events, Arc::clone(&proxies), tasks.clone());
         tasks.spawn(
             "signal events",
-            carry(from_signal, Input::Signal, inputs.clone()),
+            carry(
+                from_signal,
+                |(id, event)| Input::Signal(id, event),
+                inputs.clone(),
+            ),
         );
         let ledger = Ledger::start(store, inputs, &tasks).map_err(StartError::System)?;
         let birth = Birth {
             seed: *random::<32>()?,
             identity,
             restored,
-            server: server.clone(),
+            servers,
+            elsewhere,
         };
         let device = Device::new(clock.now(), birth);
         let around = Around {
             key_place,
             store: condition(&opened),
-            proxy: server
-                .as_ref()
-                .and_then(|server| proxies.name_towards(server)),
-            server,
+            proxies,
+            lock,
         };
         let first = Arc::new(around.view(&device.snapshot(clock.now()), 0, &clock, &folders));
         let (publish, views) = watch::channel(first);
@@ -418,8 +444,8 @@ impl Handle {
 struct Around {
     key_place: KeyPlace,
     store: StoreCondition,
-    server: Option<ServerUrl>,
-    proxy: Option<String>,
+    proxies: Arc<Proxies>,
+    lock: ServerLock,
 }
 
 impl Around {
@@ -430,8 +456,8 @@ impl Around {
             revision: number,
             key_place: self.key_place,
             store: self.store,
-            server: self.server.as_ref().map(ServerUrl::as_str),
-            proxy: self.proxy.as_deref(),
+            proxies: &self.proxies,
+            lock: self.lock,
             clock_start_ms: clock.start_unix_ms(),
             in_force: folders.in_force(),
             transfers: &folders.transfers(),
@@ -464,7 +490,7 @@ struct Life {
     /// way at a time.
     for_ledger: VecDeque<StoreRequest>,
     network: Arc<Network>,
-    signal: SignalClient,
+    signal: SignalClients,
     folders: Folders,
     replies: BTreeMap<CommandId, oneshot::Sender<Result<Answer, Refusal>>>,
     last_command: u64,
@@ -540,7 +566,7 @@ impl Life {
                     self.folders.note(&request);
                     self.network.request(request);
                 }
-                Output::Signal(request) => self.signal.request(request),
+                Output::Signal(id, request) => self.signal.request(id, request),
                 Output::Reply(id, answer) => {
                     answers.extend(self.replies.remove(&id).map(|reply| (reply, answer)));
                 }
@@ -660,6 +686,20 @@ fn condition(opened: &Opened) -> StoreCondition {
         Opened::Existing => StoreCondition::Whole,
         Opened::Rebuilt { .. } => StoreCondition::Rebuilt,
     }
+}
+
+fn parse_servers(servers: &Servers) -> Result<(Vec<ServerUrl>, Elsewhere, ServerLock), StartError> {
+    let parsed = |urls: &[String]| -> Result<Vec<ServerUrl>, StartError> {
+        urls.iter().map(|url| parse_server(url)).collect()
+    };
+    Ok(match servers {
+        Servers::Unset => (Vec::new(), Elsewhere::Allowed, ServerLock::Open),
+        Servers::Chosen(urls) if urls.is_empty() => {
+            (Vec::new(), Elsewhere::Forbidden, ServerLock::Open)
+        }
+        Servers::Chosen(urls) => (parsed(urls)?, Elsewhere::Allowed, ServerLock::Open),
+        Servers::Locked(urls) => (parsed(urls)?, Elsewhere::Forbidden, ServerLock::Locked),
+    })
 }
 
 fn parse_server(text: &str) -> Result<ServerUrl, StartError> {

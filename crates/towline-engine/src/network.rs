@@ -9,7 +9,7 @@
 //! `stun` asks from where we are seen;
 //! `tls` knows who is who; `endpoint` and `session` hold the connections; `relay` the packet
 //! channels; `congestion` starts anew on another path; `udp`, `websocket`, `proxy` and `addresses` touch
-//! the system; `signal_client` is the session with the signal server.
+//! the system; `signal_client` holds the sessions with signal servers.
 
 mod addresses;
 mod congestion;
@@ -54,7 +54,7 @@ use crate::tasks::Tasks;
 pub(crate) use self::probe::enter as enter_probe;
 pub(crate) use self::proxy::Proxies;
 pub use self::proxy::ProxyError;
-pub(crate) use self::signal_client::SignalClient;
+pub(crate) use self::signal_client::SignalClients;
 #[cfg(any(test, fuzzing))]
 pub(crate) use self::stun::{enter as enter_stun, seeds as stun_seeds};
 

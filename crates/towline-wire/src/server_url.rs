@@ -82,6 +82,17 @@ impl ServerUrl {
         self.0.host_str().unwrap_or_default()
     }
 
+    /// What [`Self::from_host`] makes this server of again, with its pin or without; `None` where nothing
+    /// short does.
+    pub fn short_name(&self) -> Option<String> {
+        let name = match self.0.port() {
+            Some(port) => format!("{}:{port}", self.host()),
+            None => self.host().to_owned(),
+        };
+        let same = Self::from_host(&name).is_ok_and(|url| url.as_str() == self.without_pin());
+        same.then_some(name)
+    }
+
     /// Whether both name the same host and port, whatever their scheme and path.
     pub fn is_same_host(&self, other: &Self) -> bool {
         let ends = |url: &Url| {

@@ -105,7 +105,7 @@ const EMPTY: View = {
     version: "0.1.0",
     identity: "single",
   },
-  server: { url: "wss://signal.example.org/ws", proxy: null, state: { state: "online" } },
+  server: { url: "wss://signal.example.org/ws", proxy: null, state: { state: "online" }, lock: "open", others: [] },
   pairing: { state: "idle" },
   peers: [],
   folders: [],
@@ -256,6 +256,8 @@ function trouble(paired: View, nowMs: number): View {
       url: "wss://signal.example.org/ws",
       proxy: null,
       state: { state: "offline", fault: "unreachable", retry_at_ms: nowMs + 24_000 },
+      lock: "open",
+      others: [],
     },
     peers: [
       ANNA,

@@ -10,17 +10,18 @@ use tokio::sync::mpsc;
 use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::protocol::CloseFrame;
-use towline_core::io::{SignalEvent, SignalFault, SignalRequest};
+use towline_core::io::{SessionId, SignalEvent, SignalFault, SignalRequest};
 use towline_wire::server_url::KeyPin;
 use towline_wire::signal::{ClientMessage, CloseCode, MESSAGE_BYTES_MAX, Notice, ServerMessage};
 
 use super::servers::{serve_silently, websocket_server};
-use crate::network::SignalClient;
+use crate::network::SignalClients;
+use crate::network::signal_client::Told;
 use crate::tasks::Tasks;
 
 struct Client {
-    client: SignalClient,
-    events: mpsc::Receiver<SignalEvent>,
+    client: SignalClients,
+    events: mpsc::Receiver<Told>,
     _tasks: Tasks,
 }
 
@@ -29,15 +30,17 @@ impl Client {
         let (events, told) = mpsc::channel(8);
         let tasks = Tasks::new();
         Self {
-            client: SignalClient::start(events, Arc::default(), &tasks),
+            client: SignalClients::new(events, Arc::default(), tasks.clone()),
             events: told,
             _tasks: tasks,
         }
     }
 
     fn connect(url: String) -> Self {
-        let client = Self::start();
-        client.client.request(SignalRequest::Connect(url));
+        let mut client = Self::start();
+        client
+            .client
+            .request(SessionId(0), SignalRequest::Connect(url));
         client
     }
 
@@ -46,6 +49,7 @@ impl Client {
             .await
             .unwrap()
             .unwrap()
+            .1
     }
 }
 
@@ -74,12 +78,15 @@ async fn server_saying(messages: Vec<Message>) -> String {
 async fn messages_go_both_ways() {
     let mut client = Client::connect(server_saying(vec![]).await);
     assert_eq!(client.next().await, SignalEvent::Opened);
-    client
-        .client
-        .request(SignalRequest::Send(ClientMessage::Ping { timestamp: None }));
+    client.client.request(
+        SessionId(0),
+        SignalRequest::Send(ClientMessage::Ping { timestamp: None }),
+    );
     let pong = SignalEvent::Message(ServerMessage::Pong { timestamp: None });
     assert_eq!(client.next().await, pong);
-    client.client.request(SignalRequest::Disconnect);
+    client
+        .client
+        .request(SessionId(0), SignalRequest::Disconnect);
     assert_eq!(
         client.next().await,
         SignalEvent::Closed(SignalFault::Closed)
@@ -90,9 +97,10 @@ async fn messages_go_both_ways() {
 async fn another_connect_replaces_the_session() {
     let mut client = Client::connect(server_saying(vec![]).await);
     assert_eq!(client.next().await, SignalEvent::Opened);
-    client
-        .client
-        .request(SignalRequest::Connect(server_saying(vec![]).await));
+    client.client.request(
+        SessionId(0),
+        SignalRequest::Connect(server_saying(vec![]).await),
+    );
     assert_eq!(
         client.next().await,
         SignalEvent::Closed(SignalFault::Closed)
@@ -160,7 +168,7 @@ async fn no_server_and_no_url_are_told_apart() {
     );
     client
         .client
-        .request(SignalRequest::Connect("not a url".to_owned()));
+        .request(SessionId(0), SignalRequest::Connect("not a url".to_owned()));
     assert_eq!(
         client.next().await,
         SignalEvent::Closed(SignalFault::Protocol)

@@ -17,6 +17,7 @@ use towline_wire::card::listenable;
 use crate::clock::Moment;
 use crate::io::{NetworkRequest, StunServer};
 use crate::outbox::Outbox;
+use crate::report::Outside;
 
 /// What is known of our addresses from outside.
 #[derive(Debug, Default)]
@@ -33,6 +34,14 @@ struct Asked {
     /// Questions since the last answer.
     tries: u32,
     due: Moment,
+    /// Whether the last [`TRIES_MAX`] questions had no answer.
+    silent: Silence,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Silence {
+    NotProved,
+    Proved,
 }
 
 impl Asked {
@@ -42,6 +51,7 @@ impl Asked {
             seen: Vec::new(),
             tries: 0,
             due: now,
+            silent: Silence::NotProved,
         }
     }
 }
@@ -71,6 +81,7 @@ impl Reflexive {
             asked.seen.clear();
             asked.tries = 0;
             asked.due = now;
+            asked.silent = Silence::NotProved;
         }
     }
 
@@ -80,6 +91,7 @@ impl Reflexive {
             return Told::Nothing;
         };
         asked.tries = 0;
+        asked.silent = Silence::NotProved;
         asked.due = now.after(REFRESH);
         if listenable(vec![from]).is_empty() || asked.seen.contains(&from) {
             return Told::Nothing;
@@ -100,6 +112,20 @@ impl Reflexive {
         all
     }
 
+    /// What the answers, or their absence, show of the way out.
+    pub(crate) fn outside(&self) -> Outside {
+        let asked = || self.asked.iter();
+        if asked().next().is_none() {
+            Outside::NotAsked
+        } else if asked().all(|asked| asked.silent == Silence::Proved) {
+            Outside::Silent
+        } else if asked().any(|asked| !asked.seen.is_empty()) {
+            Outside::Seen
+        } else {
+            Outside::Asking
+        }
+    }
+
     /// Asks whoever is due.
     pub(crate) fn handle_timeout(&mut self, now: Moment, outbox: &mut Outbox) {
         for asked in self.asked.iter_mut().filter(|asked| asked.due <= now) {
@@ -108,6 +134,7 @@ impl Reflexive {
                 FIRST_WAIT.saturating_mul(1 << asked.tries.saturating_sub(1))
             } else {
                 asked.tries = 0;
+                asked.silent = Silence::Proved;
                 PAUSE
             };
             asked.due = now.after(wait);

@@ -7,6 +7,7 @@ use crate::clock::Moment;
 use crate::io::{NetworkRequest, Output, StunServer};
 use crate::outbox::Outbox;
 use crate::reflexive::{Reflexive, Told};
+use crate::report::Outside;
 
 /// The machine, its clock and what it has asked.
 struct World {
@@ -156,4 +157,19 @@ fn elsewhere_nothing_holds_any_more_and_a_session_with_the_same_servers_keeps_it
     assert_eq!(world.pass(Duration::ZERO).len(), 2);
     world.begin(&[]);
     assert_eq!(world.reflexive.poll_timeout(), None);
+}
+
+#[test]
+fn silence_of_every_server_shows_that_udp_does_not_come_back() {
+    let mut world = World::with(&["a", "b"]);
+    assert_eq!(world.reflexive.outside(), Outside::Asking);
+    world.pass(Duration::from_secs(20));
+    assert_eq!(world.reflexive.outside(), Outside::Silent);
+    world
+        .reflexive
+        .answered(world.now, &server("b"), addr("203.0.113.5:7"));
+    assert_eq!(world.reflexive.outside(), Outside::Seen);
+    world.reflexive.moved(world.now);
+    assert_eq!(world.reflexive.outside(), Outside::Asking);
+    assert_eq!(Reflexive::default().outside(), Outside::NotAsked);
 }

@@ -188,6 +188,7 @@ mod tests {
             server: server.map(str::to_owned),
             udp_port: 0,
             key: KeyPreference::FileOnly,
+            metrics: None,
         })
     }
 

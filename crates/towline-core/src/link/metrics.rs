@@ -45,7 +45,7 @@ impl LinkCounts {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct ConnectTimes {
     /// How many took at most the bound of the same place in [`ConnectTimes::BOUNDS`], and longer than the one before.
-    pub within: [u64; ConnectTimes::BOUNDS.len()],
+    pub within: [u64; Self::BOUNDS.len()],
     /// How many took longer than every bound.
     pub longer: u64,
     /// The sum of all.

@@ -505,7 +505,7 @@ impl Link {
             NetworkEvent::Misbehaved(_) => self.misbehaved(turn),
             NetworkEvent::LocalAddresses(addresses) => self.local_addresses(addresses, turn),
             // The device hears of it for all links at once.
-            NetworkEvent::Reflected { .. } => {}
+            NetworkEvent::Reflected { .. } | NetworkEvent::PortMapped(_) => {}
             NetworkEvent::ProbeAnswered { from, rtt, .. } => self.probe_answered(from, rtt, turn),
             NetworkEvent::ProbeHeard { from, .. } => {
                 if self.paths.heard(turn.now, from) && self.is_active() {

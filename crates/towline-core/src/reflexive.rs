@@ -6,6 +6,8 @@
 //! there is a session, because a router forgets who is silent; so the address stays good for a peer that
 //! comes later. What a server says is one more candidate and no truth: only a probe proves an address.
 //!
+//! A port that the router gives on demand is one more such address, and the better one: everybody may write to it.
+//!
 //! A server that does not answer costs [`TRIES_MAX`] packets and is then left alone for [`PAUSE`], so a signal
 //! server that names a third party cannot have it flooded.
 
@@ -23,6 +25,8 @@ use crate::report::Outside;
 #[derive(Debug, Default)]
 pub(crate) struct Reflexive {
     asked: Vec<Asked>,
+    /// A port of the router that leads here.
+    mapped: Option<SocketAddr>,
 }
 
 /// One server.
@@ -77,6 +81,7 @@ impl Reflexive {
 
     /// This device is elsewhere in the network: nothing that was said holds any more.
     pub(crate) fn moved(&mut self, now: Moment) {
+        self.mapped = None;
         for asked in &mut self.asked {
             asked.seen.clear();
             asked.tries = 0;
@@ -101,9 +106,20 @@ impl Reflexive {
         Told::Change
     }
 
-    /// What is known, the first server's word first.
+    /// The router gives this port, or none any more.
+    pub(crate) fn mapped(&mut self, external: Option<SocketAddr>) -> Told {
+        let external =
+            external.filter(|addr| !addr.ip().is_loopback() && !listenable(vec![*addr]).is_empty());
+        if self.mapped == external {
+            return Told::Nothing;
+        }
+        self.mapped = external;
+        Told::Change
+    }
+
+    /// What is known, the router's port first and then the first server's word.
     pub(crate) fn addresses(&self) -> Vec<SocketAddr> {
-        let mut all: Vec<SocketAddr> = Vec::new();
+        let mut all: Vec<SocketAddr> = self.mapped.into_iter().collect();
         for seen in self.asked.iter().flat_map(|asked| &asked.seen) {
             if !all.contains(seen) {
                 all.push(*seen);

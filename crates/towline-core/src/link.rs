@@ -169,6 +169,8 @@ struct Up {
     selected: Option<Path>,
     /// When the selected direct path, silent while we send, is given up.
     suspect_until: Option<Moment>,
+    /// When a path that worked was last left for one with a shorter round trip.
+    moved_at: Option<Moment>,
     /// When the selected direct path is probed again.
     keepalive_at: Moment,
     /// Before this nothing is sent only because the peer seems to seek us.
@@ -541,6 +543,7 @@ impl Link {
             since: turn.now,
             selected,
             suspect_until: None,
+            moved_at: None,
             keepalive_at: turn.now.after(KEEPALIVE),
             hint_at: turn.now,
             rtt: None,

@@ -21,6 +21,7 @@ pub mod io;
 pub mod link;
 pub mod outbox;
 pub mod pairing;
+pub mod ration;
 pub mod records;
 mod reflexive;
 pub mod signal;

@@ -6,7 +6,7 @@
 //! with them the streams that they come from.
 //!
 //! `path_socket` is quinn's socket over all paths, `routes` its table; `probe` proves addresses;
-//! `stun` asks from where we are seen;
+//! `scatter` opens many sockets of which one is to be met; `stun` asks from where we are seen;
 //! `tls` knows who is who; `endpoint` and `session` hold the connections; `relay` the packet
 //! channels; `congestion` starts anew on another path; `udp`, `websocket` and `addresses` touch the
 //! system; `signal_client` is the session with the signal server.
@@ -18,6 +18,7 @@ mod path_socket;
 mod probe;
 mod relay;
 mod routes;
+mod scatter;
 mod session;
 mod signal_client;
 mod stun;
@@ -43,6 +44,7 @@ use self::path_socket::PathSocket;
 use self::probe::{ProbeKeys, Prober};
 use self::relay::{Channel, Relays};
 use self::routes::Routes;
+use self::scatter::Scatters;
 use self::session::CloseReason;
 use self::stun::StunClient;
 use self::tls::{TlsSettings, Trust};
@@ -133,6 +135,7 @@ pub(crate) struct Network {
     socket: Arc<PathSocket>,
     trust: Trust,
     prober: Arc<Prober>,
+    scatters: Arc<Scatters>,
     stun: Arc<StunClient>,
     relays: Arc<Relays>,
     connections: Connections,
@@ -156,7 +159,7 @@ impl Network {
         let (probes, probes_waiting) = mpsc::channel(PROBES_WAITING_MAX);
         let (answers, answers_waiting) = mpsc::channel(STUN_WAITING_MAX);
         let routes = Routes::new(ours);
-        let socket = PathSocket::over(sockets, routes, Arc::clone(&keys), probes, answers);
+        let socket = PathSocket::over(sockets, routes, Arc::clone(&keys), probes.clone(), answers);
         let socket = Arc::new(socket.map_err(NetworkError::Socket)?);
         socket.ready().await.map_err(NetworkError::Socket)?;
         let trust = Trust::default();
@@ -166,6 +169,13 @@ impl Network {
             "probes",
             Arc::clone(&prober).run(probes_waiting, events.clone()),
         );
+        let scatters = Arc::new(Scatters::new(
+            Arc::clone(&socket),
+            Arc::clone(&prober),
+            probes,
+            events.clone(),
+            tasks.clone(),
+        ));
         let stun = Arc::new(StunClient::new(Arc::clone(&socket)));
         tasks.spawn(
             "STUN",
@@ -195,6 +205,7 @@ impl Network {
             socket,
             trust,
             prober,
+            scatters,
             stun,
             relays,
             connections,
@@ -209,6 +220,13 @@ impl Network {
             // What a peer may read is asked where it reads: by the data plane.
             NetworkRequest::Grant(_, _) => {}
             NetworkRequest::Probe(peer, addr) => self.prober.ping(peer, addr),
+            NetworkRequest::Scatter {
+                peer,
+                to,
+                sockets,
+                within,
+            } => self.scatters.open(peer, to, sockets, within),
+            NetworkRequest::Gather(peer) => self.scatters.gather(peer),
             NetworkRequest::AskStun(server) => {
                 let stun = Arc::clone(&self.stun);
                 self.tasks
@@ -266,6 +284,7 @@ impl Network {
         let before = self.trust.replace(peers.clone());
         self.connections.keep_only(&peers);
         for removed in before.difference(&peers) {
+            self.scatters.gather(*removed);
             self.socket.routes_mut().shut_out(*removed);
         }
     }

@@ -89,6 +89,11 @@ impl Paths {
         self.next_round = now;
     }
 
+    /// When the last burst began.
+    pub(super) const fn burst_began(&self) -> Moment {
+        self.burst_began
+    }
+
     /// Whether the burst still runs.
     pub(super) fn is_bursting(&self) -> bool {
         usize::try_from(self.rounds).is_ok_and(|rounds| rounds < BURST.len())
@@ -207,6 +212,14 @@ impl Paths {
         self.candidates
             .get(&addr)
             .is_some_and(|candidate| candidate.is_alive(now))
+    }
+
+    /// When an address showed last that the peer is there.
+    pub(super) fn last_sign(&self, addr: SocketAddr) -> Option<Moment> {
+        let candidate = self.candidates.get(&addr)?;
+        candidate
+            .heard_at
+            .max(candidate.proof.map(|proof| proof.at))
     }
 
     /// Until when some proved address counts as in use, by its proof or by the peer's probes.

@@ -29,6 +29,7 @@ impl Link {
 
     /// Does everything that is due or has become possible.
     pub(super) fn advance(&mut self, turn: &mut Turn<'_>) {
+        self.meet(turn);
         match self.phase {
             Phase::Idle | Phase::Impostor => return,
             Phase::Waiting { retry_at, .. } if turn.now >= retry_at => self.seek(turn.now),

@@ -1,5 +1,6 @@
 //! One link against a network that the test plays, and two links against each other.
 
+mod birthday;
 mod elsewhere;
 mod restart;
 
@@ -11,13 +12,14 @@ use rand_chacha::ChaCha20Rng;
 use rand_core::{RngCore, SeedableRng};
 use towline_wire::ids::DeviceId;
 use towline_wire::pairing::CompareString;
-use towline_wire::peer::Control;
+use towline_wire::peer::{Control, Mapping, Outside};
 
 use crate::clock::Moment;
 use crate::identity::Identity;
 use crate::io::{ConnectionId, LinkFault, NetworkEvent, NetworkRequest, Output, Path};
 use crate::link::{Link, LinkInput, LinkNews};
 use crate::outbox::Outbox;
+use crate::ration::Ration;
 use crate::records::{PeerRecord, Verification};
 use crate::snapshot::LinkState;
 
@@ -28,6 +30,7 @@ struct World {
     now: Moment,
     rng: ChaCha20Rng,
     outbox: Outbox,
+    ration: Ration,
 }
 
 /// Two identities, the one with the lower key first.
@@ -60,6 +63,7 @@ impl World {
             now: Moment::from_start(Duration::from_secs(9)),
             rng,
             outbox: Outbox::default(),
+            ration: Ration::default(),
         }
     }
 
@@ -74,8 +78,13 @@ impl World {
     }
 
     fn input(&mut self, input: LinkInput) -> Vec<LinkNews> {
-        self.link
-            .handle_input(self.now, input, &mut self.rng, &mut self.outbox)
+        self.link.handle_input(
+            self.now,
+            input,
+            &mut self.rng,
+            &mut self.outbox,
+            &mut self.ration,
+        )
     }
 
     fn network(&mut self, event: NetworkEvent) -> Vec<LinkNews> {
@@ -123,10 +132,12 @@ impl World {
         let mut steps = 0;
         while let Some(due) = self.link.poll_timeout().filter(|due| *due <= end) {
             self.now = due.max(self.now);
-            news.extend(
-                self.link
-                    .handle_timeout(self.now, &mut self.rng, &mut self.outbox),
-            );
+            news.extend(self.link.handle_timeout(
+                self.now,
+                &mut self.rng,
+                &mut self.outbox,
+                &mut self.ration,
+            ));
             steps += 1;
             assert!(steps < 2000, "the link is never done at {:?}", self.now);
         }
@@ -718,11 +729,17 @@ fn addresses_that_others_see_are_told_after_our_own_and_disprove_nothing() {
     world.input(LinkInput::LocalAddresses(vec![lan_addr()]));
     world.acts();
     let (seen, ours) = (world_addr(), lan_addr());
-    let news = world.input(LinkInput::Reflexive(vec![seen, ours]));
+    let outside = || {
+        LinkInput::Reflexive(Outside {
+            mapping: Mapping::Unknown,
+            addresses: vec![seen, ours],
+        })
+    };
+    let news = world.input(outside());
     assert!(matches!(news[..], [LinkNews::Tell(_)]), "{news:?}");
     let told = NetworkRequest::Send(world.peer, Control::Addresses(vec![ours, seen]));
     assert_eq!(world.acts(), [told]);
-    assert_eq!(world.input(LinkInput::Reflexive(vec![seen, ours])), []);
+    assert_eq!(world.input(outside()), []);
     assert_eq!(world.acts(), []);
 }
 

@@ -94,7 +94,9 @@ impl World {
                 }
             }
             // The world has no routers that translate, and its server names none who would tell.
-            NetworkRequest::AskStun(_) => {}
+            NetworkRequest::AskStun(_)
+            | NetworkRequest::Scatter { .. }
+            | NetworkRequest::Gather(_) => {}
             NetworkRequest::Ask(peer, id, within) => self.ask(seat, peer, id, within),
             NetworkRequest::OpenRelay {
                 peer,

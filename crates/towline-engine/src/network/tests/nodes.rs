@@ -87,6 +87,7 @@ impl Node {
             | NetworkEvent::Reflected { .. }
             | NetworkEvent::ProbeAnswered { .. }
             | NetworkEvent::ProbeHeard { .. }
+            | NetworkEvent::Scattered(..)
             | NetworkEvent::Measured { .. } => None,
             NetworkEvent::RelayOpened(_)
             | NetworkEvent::RelayClosed(_)

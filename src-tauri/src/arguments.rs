@@ -54,6 +54,7 @@ impl Arguments {
             server: self.server.or_else(|| DEFAULT_SERVER.map(str::to_owned)),
             udp_port: self.port,
             key,
+            metrics: None,
         })
     }
 }

@@ -164,7 +164,8 @@ fn start_refusal(error: &StartError) -> ViewError {
         StartError::Home(..) => "start_home",
         StartError::Store(_) => "start_store",
         StartError::Key(_) => "start_key",
-        StartError::Network(_) => "start_network",
+        // The window itself serves no metrics.
+        StartError::Network(_) | StartError::Metrics(..) => "start_network",
         StartError::ServerUrl(_) => "start_server",
         StartError::Local(..) => "start_local",
         StartError::System(_) => "start_system",
@@ -188,6 +189,7 @@ mod tests {
             server: server.map(str::to_owned),
             udp_port: 0,
             key: KeyPreference::FileOnly,
+            metrics: None,
         })
     }
 

@@ -27,6 +27,7 @@ use crate::pairing::{Ourselves, Pairing, PairingNews};
 use crate::ration::Ration;
 use crate::records::{DeviceSettings, PeerRecord, Restored, StoreOp};
 use crate::reflexive::{Reflexive, Told};
+use crate::report::NetworkReport;
 use crate::signal::{Session, SessionInput, SessionNews};
 use crate::snapshot::{DeviceSummary, PeerSummary, Snapshot};
 use crate::twin::{Oneself, OurRun, Sightings};
@@ -245,6 +246,7 @@ impl Device {
             .map(|peer| PeerSummary {
                 record: peer.record.clone(),
                 link: peer.link.summary(now),
+                counts: peer.link.counts().clone(),
                 oneness: peer.sightings.oneness(),
             })
             .collect();
@@ -267,6 +269,23 @@ impl Device {
             peers,
             folders,
             invitations: self.invitations(),
+        }
+    }
+
+    /// Everything about its connections, as it is now.
+    pub fn network_report(&self, now: Moment) -> NetworkReport {
+        let outside = self.reflexive.outside();
+        let peers = self.peers.values();
+        let mut links: Vec<_> = peers
+            .map(|peer| peer.link.report(now, &peer.record.name, outside))
+            .collect();
+        links.sort_by(|left, right| left.name.cmp(&right.name));
+        NetworkReport {
+            at: now,
+            local: self.local_addresses.clone(),
+            outside,
+            reflexive: self.reflexive.addresses(),
+            links,
         }
     }
 
@@ -404,7 +423,7 @@ impl Device {
         self.grant(id);
         let addresses = LinkInput::LocalAddresses(self.local_addresses.clone());
         self.link(now, id, addresses);
-        let seen = LinkInput::Reflexive(self.reflexive.outside());
+        let seen = LinkInput::Reflexive(self.reflexive.reflection());
         self.link(now, id, seen);
         self.link(now, id, LinkInput::Start);
     }
@@ -451,10 +470,10 @@ impl Device {
 
     /// Tells every link from where others see this device.
     fn tell_reflexive(&mut self, now: Moment) {
-        let outside = self.reflexive.outside();
+        let reflection = self.reflexive.reflection();
         let peers: Vec<DeviceId> = self.peers.keys().copied().collect();
         for peer in peers {
-            self.link(now, peer, LinkInput::Reflexive(outside.clone()));
+            self.link(now, peer, LinkInput::Reflexive(reflection.clone()));
         }
     }
 
@@ -564,7 +583,7 @@ impl Device {
             (
                 Greeting::ExpectHello | Greeting::Greeted,
                 Control::Addresses(_)
-                | Control::Outside(_)
+                | Control::Reflection(_)
                 | Control::Scatter
                 | Control::Scattered(_),
             ) => {}

@@ -19,6 +19,7 @@
 
 mod birthday;
 mod elsewhere;
+mod metrics;
 mod paths;
 mod relay;
 mod restart;
@@ -34,7 +35,7 @@ use rand_core::RngCore;
 use towline_wire::card::listenable;
 use towline_wire::ids::DeviceId;
 use towline_wire::limits::ADDRESSES_MAX;
-use towline_wire::peer::{Control, Outside};
+use towline_wire::peer::{Control, Reflection};
 
 use crate::backoff::Backoff;
 use crate::clock::Moment;
@@ -43,15 +44,19 @@ use crate::io::{ConnectionId, LinkFault, NetworkEvent, NetworkRequest, Path};
 use crate::outbox::Outbox;
 use crate::ration::Ration;
 use crate::records::PeerRecord;
+use crate::report::{LinkReport, Obstacle, Outside};
 use crate::snapshot::{LinkState, Oneness};
 
 use birthday::{Birthday, MeetingFrame};
 use elsewhere::{Shunned, Whereabouts};
+use metrics::Metrics;
 use paths::Paths;
 use relay::Relay;
 use restart::Restart;
 use seal::{Run, Seal};
 use steering::{DIRECT_GRACE, KEEPALIVE};
+
+pub use metrics::{ConnectTimes, LinkChange, LinkCounts, LinkSample, LinkSight};
 
 /// What happens to one link. The device routes these.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -76,7 +81,7 @@ pub enum LinkInput {
     /// Where this device listens now.
     LocalAddresses(Vec<SocketAddr>),
     /// From where others see this device now, beside its own addresses.
-    Reflexive(Outside),
+    Reflexive(Reflection),
     /// The network, about this peer.
     Network(NetworkEvent),
     /// A frame broke the protocol: hang up.
@@ -122,7 +127,7 @@ pub struct Link {
     /// Where this device listens.
     local: Vec<SocketAddr>,
     /// From where others see it.
-    outside: Outside,
+    reflection: Reflection,
     birthday: Birthday,
     backoff: Backoff,
     restart: Restart,
@@ -132,6 +137,7 @@ pub struct Link {
     shunned: Option<Shunned>,
     whereabouts: Whereabouts,
     oneness: Oneness,
+    metrics: Metrics,
 }
 
 /// Which of both opens the connection and selects its paths.
@@ -221,7 +227,7 @@ impl Link {
             seal: Seal::new(identity, peer.id, rng),
             kept: peer.addresses.clone(),
             local: Vec::new(),
-            outside: Outside::default(),
+            reflection: Reflection::default(),
             birthday: Birthday::default(),
             backoff: Backoff::default(),
             restart: Restart::default(),
@@ -229,6 +235,7 @@ impl Link {
             shunned: None,
             whereabouts: Whereabouts::default(),
             oneness: Oneness::Single,
+            metrics: Metrics::default(),
         }
     }
 
@@ -282,13 +289,14 @@ impl Link {
                 });
             }
             LinkInput::LocalAddresses(addresses) => self.local_addresses(addresses, &mut turn),
-            LinkInput::Reflexive(outside) => self.seen_from(outside, &mut turn),
+            LinkInput::Reflexive(reflection) => self.seen_from(reflection, &mut turn),
             LinkInput::Network(event) => self.network(event, &mut turn),
             LinkInput::Misbehaved => self.misbehaved(&mut turn),
             LinkInput::LookElsewhere => self.look_elsewhere(&mut turn),
             LinkInput::Oneness(oneness) => self.oneness = oneness,
         }
         self.advance(&mut turn);
+        self.metrics.see(now, self.sight(now));
         turn.news
     }
 
@@ -308,6 +316,7 @@ impl Link {
             news: Vec::new(),
         };
         self.advance(&mut turn);
+        self.metrics.see(now, self.sight(now));
         turn.news
     }
 
@@ -350,9 +359,7 @@ impl Link {
             }
             Phase::Seeking { .. } | Phase::Dialing { .. } => LinkState::Connecting,
             Phase::Up(up) => LinkState::Up {
-                path: up.selected.unwrap_or_else(|| {
-                    self.paths.heard_from(now).map_or(Path::Relay, Path::Direct)
-                }),
+                path: self.path(&up, now),
                 rtt: up.rtt,
                 received_bytes: up.received_bytes,
                 sent_bytes: up.sent_bytes,
@@ -360,6 +367,63 @@ impl Link {
             Phase::Waiting { fault, retry_at } => LinkState::Waiting { fault, retry_at },
             Phase::Impostor => LinkState::Impostor,
         }
+    }
+
+    /// What was counted of it, for whoever watches many.
+    pub fn counts(&self) -> &LinkCounts {
+        &self.metrics.counts
+    }
+
+    /// Everything that can be told of it; `outside` is what is known of our own way out.
+    pub fn report(&self, now: Moment, name: &str, outside: Outside) -> LinkReport {
+        LinkReport {
+            peer: self.peer,
+            name: name.to_owned(),
+            state: self.summary(now),
+            obstacle: self.obstacle(now, outside),
+            counts: self.metrics.counts.clone(),
+            history: self.metrics.history(),
+            samples: self.metrics.samples(),
+            candidates: self.paths.report(now),
+        }
+    }
+
+    /// Why packets take no direct path.
+    fn obstacle(&self, now: Moment, outside: Outside) -> Option<Obstacle> {
+        let Phase::Up(up) = self.phase else {
+            return None;
+        };
+        match (self.path(&up, now), outside) {
+            (Path::Direct(_), _) => None,
+            (Path::Relay, _) if self.paths.is_searching() => Some(Obstacle::Searching),
+            (Path::Relay, Outside::Silent) => Some(Obstacle::NoUdpHere),
+            (Path::Relay, Outside::NotAsked | Outside::Asking | Outside::Seen) => {
+                Some(if self.paths.has_told() {
+                    Obstacle::NoAnswer
+                } else {
+                    Obstacle::NoAddress
+                })
+            }
+        }
+    }
+
+    /// How it stands, for its history.
+    fn sight(&self, now: Moment) -> LinkSight {
+        match (self.summary(now), self.phase) {
+            (LinkState::Up { path, .. }, Phase::Up(up)) => {
+                LinkSight::Up(up.connection, path.kind())
+            }
+            (LinkState::Away, _) => LinkSight::Away,
+            (LinkState::Waiting { fault, .. }, _) => LinkSight::Waiting(fault),
+            (LinkState::Impostor, _) => LinkSight::Impostor,
+            (LinkState::Connecting | LinkState::Up { .. }, _) => LinkSight::Connecting,
+        }
+    }
+
+    /// The path that packets take: the dialer's choice, or what the peer's probes show of it.
+    fn path(&self, up: &Up, now: Moment) -> Path {
+        let heard = || self.paths.heard_from(now).map_or(Path::Relay, Path::Direct);
+        up.selected.unwrap_or_else(heard)
     }
 
     /// The standing connection.
@@ -383,6 +447,9 @@ impl Link {
 
     fn online(&mut self, turn: &mut Turn<'_>) {
         self.presence = Presence::Online;
+        if self.connection().is_none() {
+            self.metrics.reachable(turn.now);
+        }
         self.relay.ask_anew();
         self.tell_addresses(turn);
         match self.phase {
@@ -407,10 +474,10 @@ impl Link {
         self.tell_anew(turn);
     }
 
-    fn seen_from(&mut self, outside: Outside, turn: &mut Turn<'_>) {
-        let is_elsewhere = outside.addresses != self.outside.addresses;
-        if outside != self.outside {
-            self.outside_changes(outside, turn);
+    fn seen_from(&mut self, reflection: Reflection, turn: &mut Turn<'_>) {
+        let is_elsewhere = reflection.addresses != self.reflection.addresses;
+        if reflection != self.reflection {
+            self.reflection_changes(reflection, turn);
         }
         if is_elsewhere {
             self.tell_anew(turn);
@@ -431,8 +498,8 @@ impl Link {
     /// Where this device can be tried: its own addresses first, then those that others see.
     fn addresses(&self) -> Vec<SocketAddr> {
         let mut all = self.local.clone();
-        all.truncate(ADDRESSES_MAX.saturating_sub(self.outside.addresses.len()));
-        for seen in &self.outside.addresses {
+        all.truncate(ADDRESSES_MAX.saturating_sub(self.reflection.addresses.len()));
+        for seen in &self.reflection.addresses {
             if !all.contains(seen) {
                 all.push(*seen);
             }
@@ -442,12 +509,15 @@ impl Link {
 
     fn tell_addresses(&mut self, turn: &mut Turn<'_>) {
         if self.presence == Presence::Online && !self.local.is_empty() {
-            let sealed = self.seal.seal(self.addresses(), turn.rng);
+            let addresses = self.addresses();
+            self.metrics.counts.addresses_told += count(&addresses);
+            let sealed = self.seal.seal(addresses, turn.rng);
             turn.news.extend(sealed.map(LinkNews::Tell));
         }
     }
 
     fn peer_listens_at(&mut self, now: Moment, addresses: Vec<SocketAddr>) {
+        self.metrics.counts.addresses_heard += count(&addresses);
         if self.paths.told(now, addresses) {
             self.paths.begin_burst(now);
         }
@@ -521,7 +591,7 @@ impl Link {
                 self.meeting_greeted(hello.versions, turn);
                 turn.news.push(LinkNews::Frame(Control::Hello(hello)));
             }
-            Control::Outside(outside) => self.meeting_told(MeetingFrame::Outside(outside), turn),
+            Control::Reflection(told) => self.meeting_told(MeetingFrame::Reflection(told), turn),
             Control::Scatter => self.meeting_told(MeetingFrame::Scatter, turn),
             Control::Scattered(sockets) => {
                 self.meeting_told(MeetingFrame::Scattered(sockets), turn);
@@ -538,6 +608,7 @@ impl Link {
     }
 
     fn probe_answered(&mut self, from: SocketAddr, rtt: Duration, turn: &mut Turn<'_>) {
+        self.metrics.counts.probes_answered += 1;
         self.paths.proved(turn.now, from, rtt);
         self.meeting_heard(from, turn);
         if let Phase::Up(up) = &mut self.phase
@@ -599,6 +670,7 @@ impl Link {
         if let Path::Direct(addr) = path {
             self.paths.disproved(addr);
         }
+        self.metrics.failed(fault);
         self.try_again(fault, turn);
     }
 
@@ -606,6 +678,7 @@ impl Link {
     fn down(&mut self, fault: LinkFault, turn: &mut Turn<'_>) {
         if let Phase::Up(up) = self.phase {
             turn.news.push(LinkNews::Down(up.connection));
+            self.metrics.lost(fault);
             if turn.now.since(up.since) >= STEADY {
                 self.backoff.reset();
             }
@@ -658,6 +731,7 @@ impl Link {
         let Phase::Up(up) = &mut self.phase else {
             return;
         };
+        self.metrics.measured(now, rtt, received, sent);
         let is_sending = sent > up.sent_bytes;
         up.rtt = Some(rtt);
         up.received_bytes = received;
@@ -678,6 +752,10 @@ impl Link {
             up.keepalive_at = now;
         }
     }
+}
+
+fn count(addresses: &[SocketAddr]) -> u64 {
+    u64::try_from(addresses.len()).unwrap_or(u64::MAX)
 }
 
 /// Shows the phase only: addresses and keys stay out of logs.

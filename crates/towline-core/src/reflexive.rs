@@ -16,11 +16,12 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use towline_wire::card::listenable;
-use towline_wire::peer::{Mapping, Outside};
+use towline_wire::peer::{Mapping, Reflection};
 
 use crate::clock::Moment;
 use crate::io::{NetworkRequest, StunServer};
 use crate::outbox::Outbox;
+use crate::report::Outside;
 
 /// What is known of our addresses from outside.
 #[derive(Debug, Default)]
@@ -39,6 +40,14 @@ struct Asked {
     /// Questions since the last answer, also those before a pause.
     unanswered: u32,
     due: Moment,
+    /// Whether the last [`TRIES_MAX`] questions had no answer.
+    silent: Silence,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Silence {
+    NotProved,
+    Proved,
 }
 
 impl Asked {
@@ -49,6 +58,7 @@ impl Asked {
             tries: 0,
             unanswered: 0,
             due: now,
+            silent: Silence::NotProved,
         }
     }
 }
@@ -79,23 +89,25 @@ impl Reflexive {
             asked.tries = 0;
             asked.unanswered = 0;
             asked.due = now;
+            asked.silent = Silence::NotProved;
         }
     }
 
     /// A server has said where a question came from.
     pub(crate) fn answered(&mut self, now: Moment, server: &StunServer, from: SocketAddr) -> Told {
-        let before = self.outside();
+        let before = self.reflection();
         let Some(asked) = self.asked.iter_mut().find(|asked| asked.server == *server) else {
             return Told::Nothing;
         };
         asked.tries = 0;
         asked.unanswered = 0;
+        asked.silent = Silence::NotProved;
         asked.due = now.after(REFRESH);
         if !listenable(vec![from]).is_empty() && !asked.seen.contains(&from) {
             asked.seen.retain(|seen| seen.is_ipv4() != from.is_ipv4());
             asked.seen.push(from);
         }
-        if self.outside() == before {
+        if self.reflection() == before {
             Told::Nothing
         } else {
             Told::Change
@@ -103,8 +115,8 @@ impl Reflexive {
     }
 
     /// What is known of this device as others see it.
-    pub(crate) fn outside(&self) -> Outside {
-        Outside {
+    pub(crate) fn reflection(&self) -> Reflection {
+        Reflection {
             mapping: self.mapping(),
             addresses: self.addresses(),
         }
@@ -138,6 +150,20 @@ impl Reflexive {
         all
     }
 
+    /// What the answers, or their absence, show of the way out.
+    pub(crate) fn outside(&self) -> Outside {
+        let asked = || self.asked.iter();
+        if asked().next().is_none() {
+            Outside::NotAsked
+        } else if asked().all(|asked| asked.silent == Silence::Proved) {
+            Outside::Silent
+        } else if asked().any(|asked| !asked.seen.is_empty()) {
+            Outside::Seen
+        } else {
+            Outside::Asking
+        }
+    }
+
     /// Asks whoever is due.
     pub(crate) fn handle_timeout(&mut self, now: Moment, outbox: &mut Outbox) {
         for asked in self.asked.iter_mut().filter(|asked| asked.due <= now) {
@@ -147,6 +173,7 @@ impl Reflexive {
                 FIRST_WAIT.saturating_mul(1 << asked.tries.saturating_sub(1))
             } else {
                 asked.tries = 0;
+                asked.silent = Silence::Proved;
                 PAUSE
             };
             asked.due = now.after(wait);

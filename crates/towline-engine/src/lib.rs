@@ -16,6 +16,7 @@ mod key;
 mod ledger;
 mod local;
 mod memory;
+mod metrics;
 mod network;
 mod past;
 mod port;

@@ -59,7 +59,7 @@ pub const NAME_BYTES_MAX: usize = 64;
 pub const ADDRESSES_MAX: usize = 16;
 
 /// Addresses from outside in one statement: 4, two servers' word on each address family.
-pub const OUTSIDE_ADDRESSES_MAX: usize = 4;
+pub const REFLECTION_ADDRESSES_MAX: usize = 4;
 
 /// Largest opaque payload that the signal server relays: 48 KiB, below its 64 KiB message limit
 /// after base64 and JSON quoting.

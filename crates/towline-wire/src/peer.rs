@@ -44,7 +44,7 @@ pub enum Control {
     /// Proves to the receiver that another run with its own key has lived since the challenge was made.
     Twin(TwinProof),
     /// From where others see the sender, as far as it knows; replaces what it said before.
-    Outside(Outside),
+    Reflection(Reflection),
     /// Asks the receiver, whose mapping varies, to open many sockets towards the sender's address from
     /// outside.
     Scatter,
@@ -70,11 +70,11 @@ pub struct Challenge(pub [u8; 32]);
 
 /// From where others see a device.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Outside {
+pub struct Reflection {
     /// How its router treats one IPv4 socket.
     pub mapping: Mapping,
     /// What STUN servers have said of its sockets; at most
-    /// [`crate::limits::OUTSIDE_ADDRESSES_MAX`].
+    /// [`crate::limits::REFLECTION_ADDRESSES_MAX`].
     pub addresses: Vec<SocketAddr>,
 }
 

@@ -12,7 +12,7 @@ pub const CURRENT: u16 = 3;
 /// every entry out in full, was in no release.
 pub const OLDEST: u16 = 2;
 
-/// The first version whose control stream knows [`crate::peer::Control::Outside`], `Scatter` and
+/// The first version whose control stream knows [`crate::peer::Control::Reflection`], `Scatter` and
 /// `Scattered`. They are not sent to a peer that speaks less.
 pub const MEETS_VARYING: u16 = 3;
 

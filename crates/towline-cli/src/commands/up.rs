@@ -36,6 +36,7 @@ pub(crate) async fn run(
         } else {
             KeyPreference::KeyringFirst
         },
+        metrics: arguments.metrics,
     };
     let engine = Engine::start(settings)
         .await

@@ -19,8 +19,8 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use towline_wire::card::listenable;
-use towline_wire::limits::OUTSIDE_ADDRESSES_MAX;
-use towline_wire::peer::{Control, Mapping, Outside};
+use towline_wire::limits::REFLECTION_ADDRESSES_MAX;
+use towline_wire::peer::{Control, Mapping, Reflection};
 use towline_wire::version::{MEETS_VARYING, VersionRange};
 
 use super::{Link, Phase, Role, Turn, Up};
@@ -30,7 +30,7 @@ use crate::io::{NetworkRequest, Path};
 /// What is known of both routers, and the try that runs.
 #[derive(Debug, Default)]
 pub(super) struct Birthday {
-    theirs: Outside,
+    theirs: Reflection,
     speech: Speech,
     state: State,
     /// Tries that failed since something changed.
@@ -94,7 +94,7 @@ impl Guesses {
 impl Birthday {
     /// Another connection stands; what the peer has said was said on the one before.
     fn connects(&mut self) {
-        self.theirs = Outside::default();
+        self.theirs = Reflection::default();
         self.speech = Speech::Unknown;
     }
 
@@ -142,19 +142,19 @@ impl Link {
     pub(super) fn meeting_greeted(&mut self, versions: VersionRange, turn: &mut Turn<'_>) {
         if VersionRange::OURS.agree(versions) >= Some(MEETS_VARYING) {
             self.birthday.speech = Speech::Spoken;
-            if self.outside != Outside::default() {
-                self.tell_outside(turn);
+            if self.reflection != Reflection::default() {
+                self.tell_reflection(turn);
             }
         }
     }
 
     /// Tells the peer from where others see us, if it is connected and understands it.
-    pub(super) fn tell_outside(&mut self, turn: &mut Turn<'_>) {
+    pub(super) fn tell_reflection(&mut self, turn: &mut Turn<'_>) {
         match (self.birthday.speech, self.phase) {
             (Speech::Spoken, Phase::Up(_)) => {
-                let mut outside = self.outside.clone();
-                outside.addresses.truncate(OUTSIDE_ADDRESSES_MAX);
-                turn.outbox.send(self.peer, Control::Outside(outside));
+                let mut reflection = self.reflection.clone();
+                reflection.addresses.truncate(REFLECTION_ADDRESSES_MAX);
+                turn.outbox.send(self.peer, Control::Reflection(reflection));
             }
             (
                 Speech::Unknown | Speech::Spoken,
@@ -169,12 +169,12 @@ impl Link {
     }
 
     /// We are seen from elsewhere, or know more of it.
-    pub(super) fn outside_changes(&mut self, outside: Outside, turn: &mut Turn<'_>) {
-        if differs(&self.outside, &outside) {
+    pub(super) fn reflection_changes(&mut self, reflection: Reflection, turn: &mut Turn<'_>) {
+        if differs(&self.reflection, &reflection) {
             self.birthday.hope();
         }
-        self.outside = outside;
-        self.tell_outside(turn);
+        self.reflection = reflection;
+        self.tell_reflection(turn);
     }
 
     /// The peer says something that belongs to a meeting.
@@ -183,15 +183,17 @@ impl Link {
             return self.misbehaved(turn);
         }
         match frame {
-            MeetingFrame::Outside(outside) if outside.addresses.len() > OUTSIDE_ADDRESSES_MAX => {
+            MeetingFrame::Reflection(reflection)
+                if reflection.addresses.len() > REFLECTION_ADDRESSES_MAX =>
+            {
                 self.misbehaved(turn);
             }
-            MeetingFrame::Outside(mut outside) => {
-                outside.addresses = listenable(outside.addresses);
-                if differs(&self.birthday.theirs, &outside) {
+            MeetingFrame::Reflection(mut reflection) => {
+                reflection.addresses = listenable(reflection.addresses);
+                if differs(&self.birthday.theirs, &reflection) {
                     self.birthday.hope();
                 }
-                self.birthday.theirs = outside;
+                self.birthday.theirs = reflection;
             }
             MeetingFrame::Scatter => self.asked_to_scatter(turn),
             MeetingFrame::Scattered(sockets) => self.told_of_sockets(sockets, turn),
@@ -206,6 +208,7 @@ impl Link {
         if sockets < SOCKETS_MIN {
             return self.meeting_failed(turn);
         }
+        self.metrics.counts.probes_sent += u64::from(sockets);
         turn.outbox.send(self.peer, Control::Scattered(sockets));
         let deadline = turn.now.after(TRY);
         self.birthday.state = State::ExpectHit { to, deadline };
@@ -307,11 +310,15 @@ impl Link {
         let theirs = &self.birthday.theirs;
         let mut hosts = theirs.addresses.iter().copied().filter(is_on_the_internet);
         let first = hosts.next()?;
-        match (self.outside.mapping, theirs.mapping) {
+        match (self.reflection.mapping, theirs.mapping) {
             (Mapping::Varies, Mapping::Same) => Some(Part::Scatters { to: first }),
             (Mapping::Same, Mapping::Varies) => {
                 let host = first.ip();
-                let is_ours = self.outside.addresses.iter().any(|seen| seen.ip() == host);
+                let is_ours = self
+                    .reflection
+                    .addresses
+                    .iter()
+                    .any(|seen| seen.ip() == host);
                 (!is_ours).then_some(Part::Guesses { host })
             }
             (Mapping::Unknown, Mapping::Unknown | Mapping::Same | Mapping::Varies)
@@ -437,6 +444,7 @@ impl Link {
         }
         for _ in 0..GUESSES_PER_TICK.min(guesses.granted - guesses.sent) {
             let probe = NetworkRequest::Probe(self.peer, guesses.take());
+            self.metrics.counts.probes_sent += 1;
             turn.outbox.network(probe);
         }
         let is_last = guesses.sent >= guesses.granted;
@@ -448,15 +456,15 @@ impl Link {
 /// A control frame about a meeting.
 #[derive(Debug)]
 pub(super) enum MeetingFrame {
-    Outside(Outside),
+    Reflection(Reflection),
     Scatter,
     Scattered(u16),
 }
 
 /// Whether a try may go another way with the one than with the other: new ports alone change nothing.
-fn differs(one: &Outside, other: &Outside) -> bool {
-    let hosts = |outside: &Outside| -> Vec<IpAddr> {
-        outside.addresses.iter().map(SocketAddr::ip).collect()
+fn differs(one: &Reflection, other: &Reflection) -> bool {
+    let hosts = |reflection: &Reflection| -> Vec<IpAddr> {
+        reflection.addresses.iter().map(SocketAddr::ip).collect()
     };
     one.mapping != other.mapping || hosts(one) != hosts(other)
 }

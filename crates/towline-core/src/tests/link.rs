@@ -2,6 +2,7 @@
 
 mod birthday;
 mod elsewhere;
+mod report;
 mod restart;
 
 use std::net::SocketAddr;
@@ -12,7 +13,7 @@ use rand_chacha::ChaCha20Rng;
 use rand_core::{RngCore, SeedableRng};
 use towline_wire::ids::DeviceId;
 use towline_wire::pairing::CompareString;
-use towline_wire::peer::{Control, Mapping, Outside};
+use towline_wire::peer::{Control, Mapping, Reflection};
 
 use crate::clock::Moment;
 use crate::identity::Identity;
@@ -730,7 +731,7 @@ fn addresses_that_others_see_are_told_after_our_own_and_disprove_nothing() {
     world.acts();
     let (seen, ours) = (world_addr(), lan_addr());
     let outside = || {
-        LinkInput::Reflexive(Outside {
+        LinkInput::Reflexive(Reflection {
             mapping: Mapping::Unknown,
             addresses: vec![seen, ours],
         })

@@ -9,6 +9,7 @@ use crate::clock::Moment;
 use crate::io::{NetworkRequest, Output, StunServer};
 use crate::outbox::Outbox;
 use crate::reflexive::{Reflexive, Told};
+use crate::report::Outside;
 
 /// The machine, its clock and what it has asked.
 struct World {
@@ -133,7 +134,7 @@ fn a_router_with_a_port_for_each_is_seen_with_both_and_families_stay_apart() {
 #[test]
 fn two_words_show_whether_the_router_varies() {
     let mut world = World::with(&["a", "b"]);
-    let mapping = |world: &World| world.reflexive.outside().mapping;
+    let mapping = |world: &World| world.reflexive.reflection().mapping;
     assert_eq!(mapping(&world), Mapping::Unknown);
     world.pass(Duration::ZERO);
     world.answer("a", "198.51.100.7:4000");
@@ -157,9 +158,9 @@ fn the_word_of_a_silent_server_shows_nothing_of_the_router() {
     // The router has begun anew, and one server is down.
     world.pass(Duration::from_secs(60));
     assert_eq!(world.answer("b", "198.51.100.7:7777"), Told::Change);
-    assert_eq!(world.reflexive.outside().mapping, Mapping::Unknown);
+    assert_eq!(world.reflexive.reflection().mapping, Mapping::Unknown);
     assert_eq!(world.answer("a", "198.51.100.7:7777"), Told::Change);
-    assert_eq!(world.reflexive.outside().mapping, Mapping::Same);
+    assert_eq!(world.reflexive.reflection().mapping, Mapping::Same);
 }
 
 #[test]
@@ -190,4 +191,19 @@ fn elsewhere_nothing_holds_any_more_and_a_session_with_the_same_servers_keeps_it
     assert_eq!(world.pass(Duration::ZERO).len(), 2);
     world.begin(&[]);
     assert_eq!(world.reflexive.poll_timeout(), None);
+}
+
+#[test]
+fn silence_of_every_server_shows_that_udp_does_not_come_back() {
+    let mut world = World::with(&["a", "b"]);
+    assert_eq!(world.reflexive.outside(), Outside::Asking);
+    world.pass(Duration::from_secs(20));
+    assert_eq!(world.reflexive.outside(), Outside::Silent);
+    world
+        .reflexive
+        .answered(world.now, &server("b"), addr("203.0.113.5:7"));
+    assert_eq!(world.reflexive.outside(), Outside::Seen);
+    world.reflexive.moved(world.now);
+    assert_eq!(world.reflexive.outside(), Outside::Asking);
+    assert_eq!(Reflexive::default().outside(), Outside::NotAsked);
 }

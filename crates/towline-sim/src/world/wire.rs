@@ -207,7 +207,7 @@ impl World {
             | Control::Prove(_)
             | Control::Vouch(_)
             | Control::Twin(_)
-            | Control::Outside(_)
+            | Control::Reflection(_)
             | Control::Scatter
             | Control::Scattered(_) => None,
         };

@@ -126,7 +126,7 @@ fn frames() -> Vec<Control> {
         }),
     ];
     for mapping in [Mapping::Unknown, Mapping::Same, Mapping::Varies] {
-        frames.push(Control::Outside(Outside {
+        frames.push(Control::Reflection(Reflection {
             mapping,
             addresses: vec!["198.51.100.7:4000".parse().unwrap()],
         }));
@@ -166,7 +166,9 @@ fn name(frame: &Control) -> String {
         Control::Prove(_) => "prove".to_owned(),
         Control::Vouch(_) => "vouch".to_owned(),
         Control::Twin(_) => "twin".to_owned(),
-        Control::Outside(outside) => format!("outside-{:?}", outside.mapping).to_lowercase(),
+        Control::Reflection(reflection) => {
+            format!("reflection-{:?}", reflection.mapping).to_lowercase()
+        }
         Control::Scatter => "scatter".to_owned(),
         Control::Scattered(_) => "scattered".to_owned(),
     }
@@ -267,14 +269,14 @@ fn any_entry() -> impl Strategy<Value = Entry> {
     )
 }
 
-fn any_outside() -> impl Strategy<Value = Outside> {
+fn any_reflection() -> impl Strategy<Value = Reflection> {
     let mapping = prop_oneof![
         Just(Mapping::Unknown),
         Just(Mapping::Same),
         Just(Mapping::Varies)
     ];
     let addresses = prop::collection::vec(any::<std::net::SocketAddrV6>(), 0..6);
-    (mapping, addresses).prop_map(|(mapping, addresses)| Outside {
+    (mapping, addresses).prop_map(|(mapping, addresses)| Reflection {
         mapping,
         // What does not travel.
         addresses: addresses
@@ -334,7 +336,7 @@ fn any_control() -> impl Strategy<Value = Control> {
                 signature,
             })
         }),
-        any_outside().prop_map(Control::Outside),
+        any_reflection().prop_map(Control::Reflection),
         Just(Control::Scatter),
         any::<u16>().prop_map(Control::Scattered),
     ]

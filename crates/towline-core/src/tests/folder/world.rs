@@ -700,7 +700,7 @@ impl World {
                     | Control::Prove(_)
                     | Control::Vouch(_)
                     | Control::Twin(_)
-                    | Control::Outside(_)
+                    | Control::Reflection(_)
                     | Control::Scatter
                     | Control::Scattered(_) => {
                         panic!("not a folder's frame")

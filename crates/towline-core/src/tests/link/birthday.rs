@@ -44,8 +44,8 @@ struct Two {
     guesses_arrive: bool,
 }
 
-fn outside(mapping: Mapping, addresses: &[SocketAddr]) -> LinkInput {
-    LinkInput::Reflexive(Outside {
+fn reflection(mapping: Mapping, addresses: &[SocketAddr]) -> LinkInput {
+    LinkInput::Reflexive(Reflection {
         mapping,
         addresses: addresses.to_vec(),
     })
@@ -91,8 +91,8 @@ impl Two {
     fn seen_as(&mut self, varying: Mapping, steady: Mapping) {
         let (one, other) = (self.varying, 1 - self.varying);
         let ports = [varying_addr(2000), varying_addr(2001)];
-        self.ends[one].input(outside(varying, &ports));
-        self.ends[other].input(outside(steady, &[steady_addr()]));
+        self.ends[one].input(reflection(varying, &ports));
+        self.ends[other].input(reflection(steady, &[steady_addr()]));
         self.settle();
     }
 
@@ -248,7 +248,7 @@ fn a_peer_of_the_version_before_is_told_nothing_of_it() {
         newest: 2,
     };
     let mut two = Two::speaking(DIALER, versions);
-    let told = outside(Mapping::Varies, &[varying_addr(2000)]);
+    let told = reflection(Mapping::Varies, &[varying_addr(2000)]);
     two.ends[DIALER].input(told);
     let acts = two.ends[DIALER].acts();
     assert!(
@@ -368,9 +368,9 @@ fn packets_towards_third_parties(
     for (what, host, pause) in inputs {
         let mapping = [Mapping::Same, Mapping::Varies][usize::from(what % 2)];
         let other = [Mapping::Varies, Mapping::Same][usize::from(what % 2)];
-        world.input(outside(mapping, &["192.0.2.1:1".parse().unwrap()]));
+        world.input(reflection(mapping, &["192.0.2.1:1".parse().unwrap()]));
         let third = SocketAddr::from(([203, 0, 113, host % 8], 4000));
-        world.network(received(Control::Outside(Outside {
+        world.network(received(Control::Reflection(Reflection {
             mapping: other,
             addresses: vec![third],
         })));

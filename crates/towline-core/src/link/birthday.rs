@@ -30,6 +30,7 @@ use crate::io::{NetworkRequest, Path};
 /// What is known of both routers, and the try that runs.
 #[derive(Debug, Default)]
 pub(super) struct Birthday {
+    /// What the peer has said last; used only when it was said on this connection.
     theirs: Reflection,
     speech: Speech,
     state: State,
@@ -45,6 +46,8 @@ enum Speech {
     #[default]
     Unknown,
     Spoken,
+    /// And it has said how it is seen, on this connection.
+    Told,
 }
 
 #[derive(Debug, Clone, Copy, Default)]
@@ -92,12 +95,6 @@ impl Guesses {
 }
 
 impl Birthday {
-    /// Another connection stands; what the peer has said was said on the one before.
-    fn connects(&mut self) {
-        self.theirs = Reflection::default();
-        self.speech = Speech::Unknown;
-    }
-
     /// Something has changed that may let a try succeed which failed before.
     fn hope(&mut self) {
         self.failures = 0;
@@ -135,7 +132,12 @@ impl Link {
             | State::ExpectHit { .. }
             | State::Guessing(_) => self.stop_meeting(turn),
         }
-        self.birthday.connects();
+        self.birthday.speech = Speech::Unknown;
+        match self.role {
+            // What was begun with a life of the peer that is over does not keep the next one waiting.
+            Role::Acceptor => self.birthday.not_before = turn.now,
+            Role::Dialer => {}
+        }
     }
 
     /// The peer has said which versions it speaks.
@@ -151,13 +153,13 @@ impl Link {
     /// Tells the peer from where others see us, if it is connected and understands it.
     pub(super) fn tell_reflection(&mut self, turn: &mut Turn<'_>) {
         match (self.birthday.speech, self.phase) {
-            (Speech::Spoken, Phase::Up(_)) => {
+            (Speech::Spoken | Speech::Told, Phase::Up(_)) => {
                 let mut reflection = self.reflection.clone();
                 reflection.addresses.truncate(REFLECTION_ADDRESSES_MAX);
                 turn.outbox.send(self.peer, Control::Reflection(reflection));
             }
             (
-                Speech::Unknown | Speech::Spoken,
+                Speech::Unknown | Speech::Spoken | Speech::Told,
                 Phase::Idle
                 | Phase::Seeking { .. }
                 | Phase::Dialing { .. }
@@ -179,7 +181,7 @@ impl Link {
 
     /// The peer says something that belongs to a meeting.
     pub(super) fn meeting_told(&mut self, frame: MeetingFrame, turn: &mut Turn<'_>) {
-        if self.birthday.speech != Speech::Spoken {
+        if self.birthday.speech == Speech::Unknown {
             return self.misbehaved(turn);
         }
         match frame {
@@ -194,6 +196,7 @@ impl Link {
                     self.birthday.hope();
                 }
                 self.birthday.theirs = reflection;
+                self.birthday.speech = Speech::Told;
             }
             MeetingFrame::Scatter => self.asked_to_scatter(turn),
             MeetingFrame::Scattered(sockets) => self.told_of_sockets(sockets, turn),
@@ -307,6 +310,10 @@ impl Link {
 
     /// What this side would do, if it is the time.
     fn part(&self) -> Option<Part> {
+        match self.birthday.speech {
+            Speech::Unknown | Speech::Spoken => return None,
+            Speech::Told => {}
+        }
         let theirs = &self.birthday.theirs;
         let mut hosts = theirs.addresses.iter().copied().filter(is_on_the_internet);
         let first = hosts.next()?;
@@ -336,7 +343,7 @@ impl Link {
                     selected: Some(Path::Relay),
                     ..
                 }),
-            ) if self.birthday.speech == Speech::Spoken => {
+            ) => {
                 self.part()?;
                 let probed = self.paths.burst_began().after(ORDINARY_PROBES);
                 Some(probed.max(self.birthday.not_before))
@@ -526,8 +533,8 @@ const ANSWER: Duration = Duration::from_secs(3);
 /// by then; before, an outage ends without another try.
 const HOLD: Duration = Duration::from_secs(30);
 
-/// Least time between the beginnings of two tries: 5 s, whatever changes or is asked.
-const TRIES_APART: Duration = Duration::from_secs(5);
+/// Least time between the beginnings of two tries on one connection: 2 s, whatever changes or is asked.
+const TRIES_APART: Duration = Duration::from_secs(2);
 
 /// Pauses after the first failures; afterwards [`PAUSE_LONGEST`]. Four tries fit into the first hour, as
 /// many as [`crate::ration`] lets one host have.

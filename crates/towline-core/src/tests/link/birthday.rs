@@ -87,6 +87,17 @@ impl Two {
         two
     }
 
+    /// Another connection takes the place of the one that stands.
+    fn reconnect(&mut self) {
+        for end in &mut self.ends {
+            let peer = end.peer;
+            end.network(NetworkEvent::Connected(peer, CONNECTION));
+            let hello = hello(VersionRange::OURS);
+            end.network(NetworkEvent::Received(peer, CONNECTION, hello));
+        }
+        self.settle();
+    }
+
     /// Both sides learn how they are seen.
     fn seen_as(&mut self, varying: Mapping, steady: Mapping) {
         let (one, other) = (self.varying, 1 - self.varying);
@@ -205,6 +216,23 @@ fn whoever_dials_both_meet_within_two_seconds_and_one_socket_is_kept() {
         assert!(met <= 600, "{met} guesses");
         two.pass(ms(900));
         assert!(two.guesses() <= met + 4, "guessing ends");
+        assert!(two.hit.is_some());
+    }
+}
+
+#[test]
+fn a_peer_that_begins_anew_in_the_middle_of_a_try_is_met_without_a_pause() {
+    for varying in [DIALER, ACCEPTOR] {
+        let mut two = Two::new(varying);
+        two.guesses_arrive = false;
+        two.seen_as(Mapping::Varies, Mapping::Same);
+        two.pass(seconds(2));
+        assert_eq!(two.scatters, 1);
+        two.guesses_arrive = true;
+        two.reconnect();
+        two.seen_as(Mapping::Varies, Mapping::Same);
+        two.pass(seconds(4));
+        assert_eq!(two.scatters, 2);
         assert!(two.hit.is_some());
     }
 }

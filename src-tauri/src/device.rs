@@ -164,7 +164,8 @@ fn start_refusal(error: &StartError) -> ViewError {
         StartError::Home(..) => "start_home",
         StartError::Store(_) => "start_store",
         StartError::Key(_) => "start_key",
-        StartError::Network(_) => "start_network",
+        // The window itself serves no metrics.
+        StartError::Network(_) | StartError::Metrics(..) => "start_network",
         StartError::ServerUrl(_) => "start_server",
         StartError::Proxy(_) => "start_proxy",
         StartError::Local(..) => "start_local",
@@ -178,7 +179,7 @@ fn start_refusal(error: &StartError) -> ViewError {
 
 #[cfg(test)]
 mod tests {
-    use towline_engine::{KeyPreference, Servers};
+    use towline_engine::{KeyPreference, PortMapping, Servers};
 
     use super::*;
 
@@ -190,6 +191,8 @@ mod tests {
             proxy: None,
             udp_port: 0,
             key: KeyPreference::FileOnly,
+            port_mapping: PortMapping::Off,
+            metrics: None,
         })
     }
 

@@ -24,8 +24,10 @@ use crate::io::{
 use crate::link::{Link, LinkInput, LinkNews};
 use crate::outbox::Outbox;
 use crate::pairing::{Ourselves, Pairing, PairingNews};
+use crate::ration::Ration;
 use crate::records::{DeviceSettings, PeerRecord, Restored, StoreOp};
 use crate::reflexive::{Reflexive, Told};
+use crate::report::NetworkReport;
 use crate::sessions::{Elsewhere, Sessions, SessionsInput, own_servers};
 use crate::signal::SessionNews;
 use crate::snapshot::{DeviceSummary, PeerSummary, Snapshot};
@@ -70,6 +72,7 @@ pub struct Device {
     servers: Vec<ServerUrl>,
     local_addresses: Vec<SocketAddr>,
     reflexive: Reflexive,
+    ration: Ration,
     sessions: Sessions,
     pairing: Pairing,
     /// The batch that makes the peer of a pairing durable.
@@ -138,6 +141,7 @@ impl Device {
             servers: own_servers(&servers),
             local_addresses: Vec::new(),
             reflexive: Reflexive::default(),
+            ration: Ration::default(),
             peers: BTreeMap::new(),
             folders: BTreeMap::new(),
             preparing: BTreeMap::new(),
@@ -193,9 +197,12 @@ impl Device {
         let peers: Vec<DeviceId> = self.peers.keys().copied().collect();
         for id in peers {
             if let Some(peer) = self.peers.get_mut(&id) {
-                let news = peer
-                    .link
-                    .handle_timeout(now, &mut self.rng, &mut self.outbox);
+                let news = peer.link.handle_timeout(
+                    now,
+                    &mut self.rng,
+                    &mut self.outbox,
+                    &mut self.ration,
+                );
                 self.link_news(now, id, news);
             }
         }
@@ -243,6 +250,7 @@ impl Device {
             .map(|peer| PeerSummary {
                 record: peer.record.clone(),
                 link: peer.link.summary(now),
+                counts: peer.link.counts().clone(),
                 oneness: peer.sightings.oneness(),
             })
             .collect();
@@ -267,6 +275,23 @@ impl Device {
             peers,
             folders,
             invitations: self.invitations(),
+        }
+    }
+
+    /// Everything about its connections, as it is now.
+    pub fn network_report(&self, now: Moment) -> NetworkReport {
+        let outside = self.reflexive.outside();
+        let peers = self.peers.values();
+        let mut links: Vec<_> = peers
+            .map(|peer| peer.link.report(now, &peer.record.name, outside))
+            .collect();
+        links.sort_by(|left, right| left.name.cmp(&right.name));
+        NetworkReport {
+            at: now,
+            local: self.local_addresses.clone(),
+            outside,
+            reflexive: self.reflexive.addresses(),
+            links,
         }
     }
 
@@ -404,7 +429,7 @@ impl Device {
         self.grant(id);
         let addresses = LinkInput::LocalAddresses(self.local_addresses.clone());
         self.link(now, id, addresses);
-        let seen = LinkInput::Reflexive(self.reflexive.addresses());
+        let seen = LinkInput::Reflexive(self.reflexive.reflection());
         self.link(now, id, seen);
         self.link(now, id, LinkInput::Start);
     }
@@ -416,6 +441,7 @@ impl Device {
                     self.session(now, SessionsInput::Moved);
                     self.reflexive.moved(now);
                     self.reflexive.handle_timeout(now, &mut self.outbox);
+                    self.outbox.network(NetworkRequest::MapPort);
                 }
                 self.local_addresses.clone_from(addresses);
                 let peers: Vec<DeviceId> = self.peers.keys().copied().collect();
@@ -432,10 +458,18 @@ impl Device {
                 }
                 return;
             }
+            NetworkEvent::PortMapped(external) => {
+                match self.reflexive.mapped(*external) {
+                    Told::Change => self.tell_reflexive(now),
+                    Told::Nothing => {}
+                }
+                return;
+            }
             NetworkEvent::Misbehaved(peer) => return self.misbehaved(now, *peer),
             NetworkEvent::ProbeAnswered { peer, .. }
             | NetworkEvent::ProbeHeard { peer, .. }
             | NetworkEvent::Measured { peer, .. }
+            | NetworkEvent::Scattered(peer, _)
             | NetworkEvent::RelayOpened(peer)
             | NetworkEvent::RelayClosed(peer)
             | NetworkEvent::Connected(peer, _)
@@ -450,18 +484,22 @@ impl Device {
 
     /// Tells every link from where others see this device.
     fn tell_reflexive(&mut self, now: Moment) {
-        let addresses = self.reflexive.addresses();
+        let reflection = self.reflexive.reflection();
         let peers: Vec<DeviceId> = self.peers.keys().copied().collect();
         for peer in peers {
-            self.link(now, peer, LinkInput::Reflexive(addresses.clone()));
+            self.link(now, peer, LinkInput::Reflexive(reflection.clone()));
         }
     }
 
     fn link(&mut self, now: Moment, id: DeviceId, input: LinkInput) {
         if let Some(peer) = self.peers.get_mut(&id) {
-            let news = peer
-                .link
-                .handle_input(now, input, &mut self.rng, &mut self.outbox);
+            let news = peer.link.handle_input(
+                now,
+                input,
+                &mut self.rng,
+                &mut self.outbox,
+                &mut self.ration,
+            );
             self.link_news(now, id, news);
         }
     }
@@ -556,7 +594,13 @@ impl Device {
             (Greeting::Greeted, Control::Vouch(signature)) => self.vouched(now, id, signature),
             (Greeting::Greeted, Control::Twin(proof)) => self.twin_told(now, id, &proof),
             // The link takes these itself, whenever they come.
-            (Greeting::ExpectHello | Greeting::Greeted, Control::Addresses(_)) => {}
+            (
+                Greeting::ExpectHello | Greeting::Greeted,
+                Control::Addresses(_)
+                | Control::Reflection(_)
+                | Control::Scatter
+                | Control::Scattered(_),
+            ) => {}
             (
                 Greeting::ExpectHello,
                 Control::Folders(_)

@@ -10,12 +10,16 @@
 //! relay when the direct path is silent. The relay channel stays open under a direct path: it costs
 //! one quiet socket and makes the way back instant.
 //!
+//! Where one side's router gives every destination another port, the sides meet by `birthday`.
+//!
 //! A peer that has begun anew is noticed before its silence is (`restart`).
 //!
 //! This machine sends no bytes; it asks the network, and tells its peer sealed addresses through
 //! the signal server (`seal`).
 
+mod birthday;
 mod elsewhere;
+mod metrics;
 mod paths;
 mod relay;
 mod restart;
@@ -27,25 +31,32 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use rand_chacha::ChaCha20Rng;
+use rand_core::RngCore;
 use towline_wire::card::listenable;
 use towline_wire::ids::DeviceId;
 use towline_wire::limits::ADDRESSES_MAX;
-use towline_wire::peer::Control;
+use towline_wire::peer::{Control, Reflection};
 
 use crate::backoff::Backoff;
 use crate::clock::Moment;
 use crate::identity::Identity;
 use crate::io::{ConnectionId, LinkFault, NetworkEvent, NetworkRequest, Path};
 use crate::outbox::Outbox;
+use crate::ration::Ration;
 use crate::records::PeerRecord;
+use crate::report::{LinkReport, Obstacle, Outside};
 use crate::snapshot::{LinkState, Oneness};
 
+use birthday::{Birthday, MeetingFrame};
 use elsewhere::{Shunned, Whereabouts};
+use metrics::Metrics;
 use paths::Paths;
 use relay::Relay;
 use restart::Restart;
 use seal::{Run, Seal};
 use steering::{DIRECT_GRACE, KEEPALIVE};
+
+pub use metrics::{ConnectTimes, LinkChange, LinkCounts, LinkSample, LinkSight};
 
 /// What happens to one link. The device routes these.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -70,7 +81,7 @@ pub enum LinkInput {
     /// Where this device listens now.
     LocalAddresses(Vec<SocketAddr>),
     /// From where others see this device now, beside its own addresses.
-    Reflexive(Vec<SocketAddr>),
+    Reflexive(Reflection),
     /// The network, about this peer.
     Network(NetworkEvent),
     /// A frame broke the protocol: hang up.
@@ -116,7 +127,8 @@ pub struct Link {
     /// Where this device listens.
     local: Vec<SocketAddr>,
     /// From where others see it.
-    reflexive: Vec<SocketAddr>,
+    reflection: Reflection,
+    birthday: Birthday,
     backoff: Backoff,
     restart: Restart,
     /// The peer's last word was that it does not trust this device. It is said once, and shown
@@ -125,6 +137,7 @@ pub struct Link {
     shunned: Option<Shunned>,
     whereabouts: Whereabouts,
     oneness: Oneness,
+    metrics: Metrics,
 }
 
 /// Which of both opens the connection and selects its paths.
@@ -169,6 +182,8 @@ struct Up {
     selected: Option<Path>,
     /// When the selected direct path, silent while we send, is given up.
     suspect_until: Option<Moment>,
+    /// When a path that worked was last left for one with a shorter round trip.
+    moved_at: Option<Moment>,
     /// When the selected direct path is probed again.
     keepalive_at: Moment,
     /// Before this nothing is sent only because the peer seems to seek us.
@@ -183,7 +198,16 @@ struct Turn<'a> {
     now: Moment,
     rng: &'a mut ChaCha20Rng,
     outbox: &'a mut Outbox,
+    ration: &'a mut Ration,
     news: Vec<LinkNews>,
+}
+
+impl Turn<'_> {
+    /// A number below `end`; which one, nobody who does not see what is drawn can tell.
+    fn random_below(&mut self, end: u32) -> u32 {
+        // With so small an end the first ones are hardly likelier than the last ones.
+        self.rng.next_u32() % end.max(1)
+    }
 }
 
 impl Link {
@@ -203,13 +227,15 @@ impl Link {
             seal: Seal::new(identity, peer.id, rng),
             kept: peer.addresses.clone(),
             local: Vec::new(),
-            reflexive: Vec::new(),
+            reflection: Reflection::default(),
+            birthday: Birthday::default(),
             backoff: Backoff::default(),
             restart: Restart::default(),
             was_refused: false,
             shunned: None,
             whereabouts: Whereabouts::default(),
             oneness: Oneness::Single,
+            metrics: Metrics::default(),
         }
     }
 
@@ -225,11 +251,13 @@ impl Link {
         input: LinkInput,
         rng: &mut ChaCha20Rng,
         outbox: &mut Outbox,
+        ration: &mut Ration,
     ) -> Vec<LinkNews> {
         let mut turn = Turn {
             now,
             rng,
             outbox,
+            ration,
             news: Vec::new(),
         };
         match input {
@@ -261,13 +289,14 @@ impl Link {
                 });
             }
             LinkInput::LocalAddresses(addresses) => self.local_addresses(addresses, &mut turn),
-            LinkInput::Reflexive(addresses) => self.seen_from(addresses, &mut turn),
+            LinkInput::Reflexive(reflection) => self.seen_from(reflection, &mut turn),
             LinkInput::Network(event) => self.network(event, &mut turn),
             LinkInput::Misbehaved => self.misbehaved(&mut turn),
             LinkInput::LookElsewhere => self.look_elsewhere(&mut turn),
             LinkInput::Oneness(oneness) => self.oneness = oneness,
         }
         self.advance(&mut turn);
+        self.metrics.see(now, self.sight(now));
         turn.news
     }
 
@@ -277,21 +306,24 @@ impl Link {
         now: Moment,
         rng: &mut ChaCha20Rng,
         outbox: &mut Outbox,
+        ration: &mut Ration,
     ) -> Vec<LinkNews> {
         let mut turn = Turn {
             now,
             rng,
             outbox,
+            ration,
             news: Vec::new(),
         };
         self.advance(&mut turn);
+        self.metrics.see(now, self.sight(now));
         turn.news
     }
 
     /// When [`Self::handle_timeout`] is wanted.
     pub fn poll_timeout(&self) -> Option<Moment> {
         let phase = match self.phase {
-            Phase::Idle | Phase::Impostor => return None,
+            Phase::Idle | Phase::Impostor => return self.meeting_timeout(),
             Phase::Seeking { since } => {
                 let is_dialer = self.role == Role::Dialer;
                 let grace = self.relay_is_dialable() && is_dialer;
@@ -303,7 +335,7 @@ impl Link {
             Phase::Waiting { retry_at, .. } => Some(retry_at),
         };
         let relay = self.relay.poll_timeout(self.may_ask_relay());
-        [phase, relay, self.next_round()]
+        [phase, relay, self.next_round(), self.meeting_timeout()]
             .into_iter()
             .flatten()
             .min()
@@ -327,9 +359,7 @@ impl Link {
             }
             Phase::Seeking { .. } | Phase::Dialing { .. } => LinkState::Connecting,
             Phase::Up(up) => LinkState::Up {
-                path: up.selected.unwrap_or_else(|| {
-                    self.paths.heard_from(now).map_or(Path::Relay, Path::Direct)
-                }),
+                path: self.path(&up, now),
                 rtt: up.rtt,
                 received_bytes: up.received_bytes,
                 sent_bytes: up.sent_bytes,
@@ -337,6 +367,63 @@ impl Link {
             Phase::Waiting { fault, retry_at } => LinkState::Waiting { fault, retry_at },
             Phase::Impostor => LinkState::Impostor,
         }
+    }
+
+    /// What was counted of it, for whoever watches many.
+    pub fn counts(&self) -> &LinkCounts {
+        &self.metrics.counts
+    }
+
+    /// Everything that can be told of it; `outside` is what is known of our own way out.
+    pub fn report(&self, now: Moment, name: &str, outside: Outside) -> LinkReport {
+        LinkReport {
+            peer: self.peer,
+            name: name.to_owned(),
+            state: self.summary(now),
+            obstacle: self.obstacle(now, outside),
+            counts: self.metrics.counts.clone(),
+            history: self.metrics.history(),
+            samples: self.metrics.samples(),
+            candidates: self.paths.report(now),
+        }
+    }
+
+    /// Why packets take no direct path.
+    fn obstacle(&self, now: Moment, outside: Outside) -> Option<Obstacle> {
+        let Phase::Up(up) = self.phase else {
+            return None;
+        };
+        match (self.path(&up, now), outside) {
+            (Path::Direct(_), _) => None,
+            (Path::Relay, _) if self.paths.is_searching() => Some(Obstacle::Searching),
+            (Path::Relay, Outside::Silent) => Some(Obstacle::NoUdpHere),
+            (Path::Relay, Outside::NotAsked | Outside::Asking | Outside::Seen) => {
+                Some(if self.paths.has_told() {
+                    Obstacle::NoAnswer
+                } else {
+                    Obstacle::NoAddress
+                })
+            }
+        }
+    }
+
+    /// How it stands, for its history.
+    fn sight(&self, now: Moment) -> LinkSight {
+        match (self.summary(now), self.phase) {
+            (LinkState::Up { path, .. }, Phase::Up(up)) => {
+                LinkSight::Up(up.connection, path.kind())
+            }
+            (LinkState::Away, _) => LinkSight::Away,
+            (LinkState::Waiting { fault, .. }, _) => LinkSight::Waiting(fault),
+            (LinkState::Impostor, _) => LinkSight::Impostor,
+            (LinkState::Connecting | LinkState::Up { .. }, _) => LinkSight::Connecting,
+        }
+    }
+
+    /// The path that packets take: the dialer's choice, or what the peer's probes show of it.
+    fn path(&self, up: &Up, now: Moment) -> Path {
+        let heard = || self.paths.heard_from(now).map_or(Path::Relay, Path::Direct);
+        up.selected.unwrap_or_else(heard)
     }
 
     /// The standing connection.
@@ -355,10 +442,14 @@ impl Link {
     pub fn close(self, outbox: &mut Outbox) {
         outbox.network(NetworkRequest::Hangup(self.peer));
         outbox.network(NetworkRequest::CloseRelay(self.peer));
+        outbox.network(NetworkRequest::Gather(self.peer));
     }
 
     fn online(&mut self, turn: &mut Turn<'_>) {
         self.presence = Presence::Online;
+        if self.connection().is_none() {
+            self.metrics.reachable(turn.now);
+        }
         self.relay.ask_anew();
         self.tell_addresses(turn);
         match self.phase {
@@ -378,13 +469,17 @@ impl Link {
         if is_change {
             // What was proved was proved on another network.
             self.paths.disprove_all();
+            self.stop_meeting(turn);
         }
         self.tell_anew(turn);
     }
 
-    fn seen_from(&mut self, addresses: Vec<SocketAddr>, turn: &mut Turn<'_>) {
-        if addresses != self.reflexive {
-            self.reflexive = addresses;
+    fn seen_from(&mut self, reflection: Reflection, turn: &mut Turn<'_>) {
+        let is_elsewhere = reflection.addresses != self.reflection.addresses;
+        if reflection != self.reflection {
+            self.reflection_changes(reflection, turn);
+        }
+        if is_elsewhere {
             self.tell_anew(turn);
         }
     }
@@ -403,8 +498,8 @@ impl Link {
     /// Where this device can be tried: its own addresses first, then those that others see.
     fn addresses(&self) -> Vec<SocketAddr> {
         let mut all = self.local.clone();
-        all.truncate(ADDRESSES_MAX.saturating_sub(self.reflexive.len()));
-        for seen in &self.reflexive {
+        all.truncate(ADDRESSES_MAX.saturating_sub(self.reflection.addresses.len()));
+        for seen in &self.reflection.addresses {
             if !all.contains(seen) {
                 all.push(*seen);
             }
@@ -414,12 +509,15 @@ impl Link {
 
     fn tell_addresses(&mut self, turn: &mut Turn<'_>) {
         if self.presence == Presence::Online && !self.local.is_empty() {
-            let sealed = self.seal.seal(self.addresses(), turn.rng);
+            let addresses = self.addresses();
+            self.metrics.counts.addresses_told += count(&addresses);
+            let sealed = self.seal.seal(addresses, turn.rng);
             turn.news.extend(sealed.map(LinkNews::Tell));
         }
     }
 
     fn peer_listens_at(&mut self, now: Moment, addresses: Vec<SocketAddr>) {
+        self.metrics.counts.addresses_heard += count(&addresses);
         if self.paths.told(now, addresses) {
             self.paths.begin_burst(now);
         }
@@ -435,15 +533,17 @@ impl Link {
             NetworkEvent::Misbehaved(_) => self.misbehaved(turn),
             NetworkEvent::LocalAddresses(addresses) => self.local_addresses(addresses, turn),
             // The device hears of it for all links at once.
-            NetworkEvent::Reflected { .. } => {}
+            NetworkEvent::Reflected { .. } | NetworkEvent::PortMapped(_) => {}
             NetworkEvent::ProbeAnswered { from, rtt, .. } => self.probe_answered(from, rtt, turn),
             NetworkEvent::ProbeHeard { from, .. } => {
-                if self.paths.heard(turn.now, from) && self.is_active() {
+                let is_hit = self.meeting_heard(from, turn);
+                if (self.paths.heard(turn.now, from) || is_hit) && self.is_active() {
                     self.probe(from, turn);
                 }
                 self.reached_at(from, turn);
                 self.peer_seeks(turn);
             }
+            NetworkEvent::Scattered(_, sockets) => self.scattered(sockets, turn),
             NetworkEvent::RelayOpened(_) => self.relay.opened(),
             NetworkEvent::RelayClosed(_) => self.relay.closed(turn.now, turn.rng),
             NetworkEvent::Connected(_, connection) => self.connected(connection, turn),
@@ -488,7 +588,13 @@ impl Link {
             Control::Addresses(_) => self.misbehaved(turn),
             Control::Hello(hello) => {
                 self.whereabouts.connects(Some(hello.run));
+                self.meeting_greeted(hello.versions, turn);
                 turn.news.push(LinkNews::Frame(Control::Hello(hello)));
+            }
+            Control::Reflection(told) => self.meeting_told(MeetingFrame::Reflection(told), turn),
+            Control::Scatter => self.meeting_told(MeetingFrame::Scatter, turn),
+            Control::Scattered(sockets) => {
+                self.meeting_told(MeetingFrame::Scattered(sockets), turn);
             }
             Control::Folders(_)
             | Control::Index(_)
@@ -502,7 +608,9 @@ impl Link {
     }
 
     fn probe_answered(&mut self, from: SocketAddr, rtt: Duration, turn: &mut Turn<'_>) {
+        self.metrics.counts.probes_answered += 1;
         self.paths.proved(turn.now, from, rtt);
+        self.meeting_heard(from, turn);
         if let Phase::Up(up) = &mut self.phase
             && up.selected == Some(Path::Direct(from))
         {
@@ -514,7 +622,7 @@ impl Link {
     /// Keeps an address that works while we are connected.
     fn reached_at(&mut self, addr: SocketAddr, turn: &mut Turn<'_>) {
         let connected = matches!(self.phase, Phase::Up(_)) && self.paths.is_alive(turn.now, addr);
-        if connected && !self.kept.contains(&addr) {
+        if connected && self.is_lasting(addr) && !self.kept.contains(&addr) {
             self.kept.insert(0, addr);
             self.kept.truncate(KEPT_MAX);
             turn.news.push(LinkNews::Addresses(self.kept.clone()));
@@ -541,6 +649,7 @@ impl Link {
             since: turn.now,
             selected,
             suspect_until: None,
+            moved_at: None,
             keepalive_at: turn.now.after(KEEPALIVE),
             hint_at: turn.now,
             rtt: None,
@@ -549,6 +658,7 @@ impl Link {
         });
         self.was_refused = false;
         self.whereabouts.connects(None);
+        self.meeting_connects(turn);
         self.restart.disproved();
         turn.news.push(LinkNews::Up(connection));
         if let Some(Path::Direct(addr)) = selected {
@@ -560,6 +670,7 @@ impl Link {
         if let Path::Direct(addr) = path {
             self.paths.disproved(addr);
         }
+        self.metrics.failed(fault);
         self.try_again(fault, turn);
     }
 
@@ -567,6 +678,7 @@ impl Link {
     fn down(&mut self, fault: LinkFault, turn: &mut Turn<'_>) {
         if let Phase::Up(up) = self.phase {
             turn.news.push(LinkNews::Down(up.connection));
+            self.metrics.lost(fault);
             if turn.now.since(up.since) >= STEADY {
                 self.backoff.reset();
             }
@@ -619,6 +731,7 @@ impl Link {
         let Phase::Up(up) = &mut self.phase else {
             return;
         };
+        self.metrics.measured(now, rtt, received, sent);
         let is_sending = sent > up.sent_bytes;
         up.rtt = Some(rtt);
         up.received_bytes = received;
@@ -639,6 +752,10 @@ impl Link {
             up.keepalive_at = now;
         }
     }
+}
+
+fn count(addresses: &[SocketAddr]) -> u64 {
+    u64::try_from(addresses.len()).unwrap_or(u64::MAX)
 }
 
 /// Shows the phase only: addresses and keys stay out of logs.

@@ -6,6 +6,11 @@
 //! there is a session, because a router forgets who is silent; so the address stays good for a peer that
 //! comes later. What a server says is one more candidate and no truth: only a probe proves an address.
 //!
+//! Two servers' words together show whether the router gives one socket one port towards everybody. That
+//! two ports of one host see the same says so only if the router goes by ports too; most do.
+//!
+//! A port that the router gives on demand is one more such address, and the better one: everybody may write to it.
+//!
 //! A server that does not answer costs [`TRIES_MAX`] packets and is then left alone for [`PAUSE`], so a signal
 //! server that names a third party cannot have it flooded.
 
@@ -13,15 +18,19 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use towline_wire::card::listenable;
+use towline_wire::peer::{Mapping, Reflection};
 
 use crate::clock::Moment;
 use crate::io::{NetworkRequest, StunServer};
 use crate::outbox::Outbox;
+use crate::report::Outside;
 
 /// What is known of our addresses from outside.
 #[derive(Debug, Default)]
 pub(crate) struct Reflexive {
     asked: Vec<Asked>,
+    /// A port of the router that leads here.
+    mapped: Option<SocketAddr>,
 }
 
 /// One server.
@@ -32,6 +41,8 @@ struct Asked {
     seen: Vec<SocketAddr>,
     /// Questions since the last answer.
     tries: u32,
+    /// Questions since the last answer, also those before a pause.
+    unanswered: u32,
     due: Moment,
 }
 
@@ -41,6 +52,7 @@ impl Asked {
             server,
             seen: Vec::new(),
             tries: 0,
+            unanswered: 0,
             due: now,
         }
     }
@@ -67,31 +79,74 @@ impl Reflexive {
 
     /// This device is elsewhere in the network: nothing that was said holds any more.
     pub(crate) fn moved(&mut self, now: Moment) {
+        self.mapped = None;
         for asked in &mut self.asked {
             asked.seen.clear();
             asked.tries = 0;
+            asked.unanswered = 0;
             asked.due = now;
         }
     }
 
     /// A server has said where a question came from.
     pub(crate) fn answered(&mut self, now: Moment, server: &StunServer, from: SocketAddr) -> Told {
+        let before = self.reflection();
         let Some(asked) = self.asked.iter_mut().find(|asked| asked.server == *server) else {
             return Told::Nothing;
         };
         asked.tries = 0;
+        asked.unanswered = 0;
         asked.due = now.after(REFRESH);
-        if listenable(vec![from]).is_empty() || asked.seen.contains(&from) {
+        if !listenable(vec![from]).is_empty() && !asked.seen.contains(&from) {
+            asked.seen.retain(|seen| seen.is_ipv4() != from.is_ipv4());
+            asked.seen.push(from);
+        }
+        if self.reflection() == before {
+            Told::Nothing
+        } else {
+            Told::Change
+        }
+    }
+
+    /// What is known of this device as others see it.
+    pub(crate) fn reflection(&self) -> Reflection {
+        Reflection {
+            mapping: self.mapping(),
+            addresses: self.addresses(),
+        }
+    }
+
+    /// What the servers' words show together, of IPv4: routers of IPv6 do not translate. The word of one
+    /// that is silent now may be of an older mapping.
+    fn mapping(&self) -> Mapping {
+        let lively = self.asked.iter().filter(|asked| asked.unanswered <= 1);
+        let mut seen = lively
+            .flat_map(|asked| &asked.seen)
+            .filter(|seen| seen.is_ipv4());
+        let (Some(first), Some(second)) = (seen.next(), seen.next()) else {
+            return Mapping::Unknown;
+        };
+        if first == second && seen.all(|other| other == first) {
+            Mapping::Same
+        } else {
+            Mapping::Varies
+        }
+    }
+
+    /// The router gives this port, or none any more.
+    pub(crate) fn mapped(&mut self, external: Option<SocketAddr>) -> Told {
+        let external =
+            external.filter(|addr| !addr.ip().is_loopback() && !listenable(vec![*addr]).is_empty());
+        if self.mapped == external {
             return Told::Nothing;
         }
-        asked.seen.retain(|seen| seen.is_ipv4() != from.is_ipv4());
-        asked.seen.push(from);
+        self.mapped = external;
         Told::Change
     }
 
-    /// What is known, the first server's word first.
+    /// What is known, the router's port first and then the first server's word.
     pub(crate) fn addresses(&self) -> Vec<SocketAddr> {
-        let mut all: Vec<SocketAddr> = Vec::new();
+        let mut all: Vec<SocketAddr> = self.mapped.into_iter().collect();
         for seen in self.asked.iter().flat_map(|asked| &asked.seen) {
             if !all.contains(seen) {
                 all.push(*seen);
@@ -100,10 +155,25 @@ impl Reflexive {
         all
     }
 
+    /// What the answers, or their absence, show of the way out.
+    pub(crate) fn outside(&self) -> Outside {
+        let asked = || self.asked.iter();
+        if asked().next().is_none() {
+            Outside::NotAsked
+        } else if asked().all(|asked| asked.unanswered >= TRIES_MAX) {
+            Outside::Silent
+        } else if asked().any(|asked| !asked.seen.is_empty()) {
+            Outside::Seen
+        } else {
+            Outside::Asking
+        }
+    }
+
     /// Asks whoever is due.
     pub(crate) fn handle_timeout(&mut self, now: Moment, outbox: &mut Outbox) {
         for asked in self.asked.iter_mut().filter(|asked| asked.due <= now) {
             asked.tries += 1;
+            asked.unanswered = asked.unanswered.saturating_add(1);
             let wait = if asked.tries < TRIES_MAX {
                 FIRST_WAIT.saturating_mul(1 << asked.tries.saturating_sub(1))
             } else {

@@ -6,7 +6,8 @@
 //! with them the streams that they come from.
 //!
 //! `path_socket` is quinn's socket over all paths, `routes` its table; `probe` proves addresses;
-//! `stun` asks from where we are seen;
+//! `scatter` opens many sockets of which one is to be met; `stun` asks from where we are seen,
+//! `port_mapping` the router for a port;
 //! `tls` knows who is who; `endpoint` and `session` hold the connections; `relay` the packet
 //! channels; `congestion` starts anew on another path; `udp`, `websocket`, `proxy` and `addresses` touch
 //! the system; `signal_client` holds the sessions with signal servers.
@@ -15,10 +16,12 @@ mod addresses;
 mod congestion;
 mod endpoint;
 mod path_socket;
+mod port_mapping;
 mod probe;
 mod proxy;
 mod relay;
 mod routes;
+mod scatter;
 mod session;
 mod signal_client;
 mod stun;
@@ -41,9 +44,11 @@ use towline_wire::packet::ChannelId;
 
 use self::endpoint::Connections;
 use self::path_socket::PathSocket;
+use self::port_mapping::PortMapper;
 use self::probe::{ProbeKeys, Prober};
 use self::relay::{Channel, Relays};
 use self::routes::Routes;
+use self::scatter::Scatters;
 use self::session::CloseReason;
 use self::stun::StunClient;
 use self::tls::{TlsSettings, Trust};
@@ -74,6 +79,8 @@ pub(crate) struct NetworkSettings {
     pub bind: Vec<IpAddr>,
     /// The proxies that lead to signal servers.
     pub proxies: Arc<Proxies>,
+    /// Whether the router is asked for a port.
+    pub port_mapping: PortMapping,
 }
 
 impl Default for NetworkSettings {
@@ -82,8 +89,18 @@ impl Default for NetworkSettings {
             port: Port::Any,
             bind: udp::any_address(),
             proxies: Arc::default(),
+            port_mapping: PortMapping::Off,
         }
     }
+}
+
+/// Whether the router is asked for a port that leads to this device.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PortMapping {
+    /// It is.
+    On,
+    /// It is not.
+    Off,
 }
 
 /// Which UDP port a device listens on.
@@ -139,7 +156,9 @@ pub(crate) struct Network {
     socket: Arc<PathSocket>,
     trust: Trust,
     prober: Arc<Prober>,
+    scatters: Arc<Scatters>,
     stun: Arc<StunClient>,
+    port_mapper: Option<Arc<PortMapper>>,
     relays: Arc<Relays>,
     connections: Connections,
     tasks: Tasks,
@@ -162,7 +181,7 @@ impl Network {
         let (probes, probes_waiting) = mpsc::channel(PROBES_WAITING_MAX);
         let (answers, answers_waiting) = mpsc::channel(STUN_WAITING_MAX);
         let routes = Routes::new(ours);
-        let socket = PathSocket::over(sockets, routes, Arc::clone(&keys), probes, answers);
+        let socket = PathSocket::over(sockets, routes, Arc::clone(&keys), probes.clone(), answers);
         let socket = Arc::new(socket.map_err(NetworkError::Socket)?);
         socket.ready().await.map_err(NetworkError::Socket)?;
         let trust = Trust::default();
@@ -172,11 +191,25 @@ impl Network {
             "probes",
             Arc::clone(&prober).run(probes_waiting, events.clone()),
         );
+        let scatters = Arc::new(Scatters::new(
+            Arc::clone(&socket),
+            Arc::clone(&prober),
+            probes,
+            events.clone(),
+            tasks.clone(),
+        ));
         let stun = Arc::new(StunClient::new(Arc::clone(&socket)));
         tasks.spawn(
             "STUN",
             Arc::clone(&stun).run(answers_waiting, events.clone()),
         );
+        let port_mapper = match settings.port_mapping {
+            PortMapping::On => PortMapper::new(&socket.bound()).map(Arc::new),
+            PortMapping::Off => None,
+        };
+        if let Some(mapper) = &port_mapper {
+            tasks.spawn("port mapping", Arc::clone(mapper).run(events.clone()));
+        }
         tasks.spawn("probe tags", Arc::clone(&prober).renew_tags());
         tasks.spawn(
             "local addresses",
@@ -202,7 +235,9 @@ impl Network {
             socket,
             trust,
             prober,
+            scatters,
             stun,
+            port_mapper,
             relays,
             connections,
             tasks,
@@ -216,11 +251,19 @@ impl Network {
             // What a peer may read is asked where it reads: by the data plane.
             NetworkRequest::Grant(_, _) => {}
             NetworkRequest::Probe(peer, addr) => self.prober.ping(peer, addr),
+            NetworkRequest::Scatter {
+                peer,
+                to,
+                sockets,
+                within,
+            } => self.scatters.open(peer, to, sockets, within),
+            NetworkRequest::Gather(peer) => self.scatters.gather(peer),
             NetworkRequest::AskStun(server) => {
                 let stun = Arc::clone(&self.stun);
                 self.tasks
                     .spawn("STUN question", async move { stun.ask(server).await });
             }
+            NetworkRequest::MapPort => self.port_mapper.iter().for_each(|mapper| mapper.ask()),
             NetworkRequest::Select(peer, path) => self.connections.select(peer, path),
             NetworkRequest::Dial(peer) => self.connections.dial(peer),
             NetworkRequest::Hangup(peer) => self.connections.hangup(peer, CloseReason::Done),
@@ -260,6 +303,9 @@ impl Network {
     /// Tells the peers that we go, then ends every task of the network.
     pub(crate) async fn close(self) {
         self.connections.close().await;
+        if let Some(mapper) = &self.port_mapper {
+            mapper.release().await;
+        }
         self.tasks.close().await;
     }
 
@@ -273,6 +319,7 @@ impl Network {
         let before = self.trust.replace(peers.clone());
         self.connections.keep_only(&peers);
         for removed in before.difference(&peers) {
+            self.scatters.gather(*removed);
             self.socket.routes_mut().shut_out(*removed);
         }
     }

@@ -3,10 +3,13 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use towline_wire::peer::Mapping;
+
 use crate::clock::Moment;
 use crate::io::{NetworkRequest, Output, StunServer};
 use crate::outbox::Outbox;
 use crate::reflexive::{Reflexive, Told};
+use crate::report::Outside;
 
 /// The machine, its clock and what it has asked.
 struct World {
@@ -129,6 +132,38 @@ fn a_router_with_a_port_for_each_is_seen_with_both_and_families_stay_apart() {
 }
 
 #[test]
+fn two_words_show_whether_the_router_varies() {
+    let mut world = World::with(&["a", "b"]);
+    let mapping = |world: &World| world.reflexive.reflection().mapping;
+    assert_eq!(mapping(&world), Mapping::Unknown);
+    world.pass(Duration::ZERO);
+    world.answer("a", "198.51.100.7:4000");
+    world.answer("a", "[2001:db8::7]:4000");
+    world.answer("b", "[2001:db8::7]:5000");
+    assert_eq!(mapping(&world), Mapping::Unknown, "IPv4 alone counts");
+    assert_eq!(world.answer("b", "198.51.100.7:4000"), Told::Change);
+    assert_eq!(mapping(&world), Mapping::Same);
+    assert_eq!(world.answer("b", "198.51.100.7:4001"), Told::Change);
+    assert_eq!(mapping(&world), Mapping::Varies);
+    world.reflexive.moved(world.now);
+    assert_eq!(mapping(&world), Mapping::Unknown);
+}
+
+#[test]
+fn the_word_of_a_silent_server_shows_nothing_of_the_router() {
+    let mut world = World::with(&["a", "b"]);
+    world.pass(Duration::ZERO);
+    world.answer("a", "198.51.100.7:4000");
+    world.answer("b", "198.51.100.7:4000");
+    // The router has begun anew, and one server is down.
+    world.pass(Duration::from_secs(60));
+    assert_eq!(world.answer("b", "198.51.100.7:7777"), Told::Change);
+    assert_eq!(world.reflexive.reflection().mapping, Mapping::Unknown);
+    assert_eq!(world.answer("a", "198.51.100.7:7777"), Told::Change);
+    assert_eq!(world.reflexive.reflection().mapping, Mapping::Same);
+}
+
+#[test]
 fn what_nobody_can_listen_at_is_no_address() {
     let mut world = World::with(&["a"]);
     world.pass(Duration::ZERO);
@@ -156,4 +191,49 @@ fn elsewhere_nothing_holds_any_more_and_a_session_with_the_same_servers_keeps_it
     assert_eq!(world.pass(Duration::ZERO).len(), 2);
     world.begin(&[]);
     assert_eq!(world.reflexive.poll_timeout(), None);
+}
+
+#[test]
+fn silence_of_every_server_shows_that_udp_does_not_come_back() {
+    let mut world = World::with(&["a", "b"]);
+    assert_eq!(world.reflexive.outside(), Outside::Asking);
+    world.pass(Duration::from_secs(20));
+    assert_eq!(world.reflexive.outside(), Outside::Silent);
+    world
+        .reflexive
+        .answered(world.now, &server("b"), addr("203.0.113.5:7"));
+    assert_eq!(world.reflexive.outside(), Outside::Seen);
+    world.reflexive.moved(world.now);
+    assert_eq!(world.reflexive.outside(), Outside::Asking);
+    assert_eq!(Reflexive::default().outside(), Outside::NotAsked);
+}
+
+#[test]
+fn a_port_of_the_router_comes_first_and_goes_with_a_move() {
+    let mut world = World::with(&["a"]);
+    world.answer("a", "203.0.113.5:7");
+    let mapped = addr("203.0.113.5:51820");
+    assert_eq!(world.reflexive.mapped(Some(mapped)), Told::Change);
+    assert_eq!(world.reflexive.mapped(Some(mapped)), Told::Nothing);
+    assert_eq!(world.addresses(), [mapped, addr("203.0.113.5:7")]);
+    world.reflexive.moved(world.now);
+    assert!(world.addresses().is_empty());
+    assert_eq!(world.reflexive.mapped(Some(mapped)), Told::Change);
+    assert_eq!(world.reflexive.mapped(None), Told::Change);
+    assert!(world.addresses().is_empty());
+}
+
+#[test]
+fn a_router_that_lies_about_its_address_makes_nobody_write_to_loopback_or_multicast() {
+    let mut world = World::with(&[]);
+    for lie in [
+        "127.0.0.1:80",
+        "224.0.0.1:80",
+        "255.255.255.255:80",
+        "0.0.0.0:80",
+        "203.0.113.5:0",
+    ] {
+        world.reflexive.mapped(Some(addr(lie)));
+        assert!(world.addresses().is_empty(), "{lie}");
+    }
 }

@@ -250,6 +250,8 @@ const PROCESS_TESTS: &[Needed] = &[
         "exfat-utils",
         "exfat-fuse",
     ),
+    // A reader of a device's numbers.
+    program("prometheus", "prometheus", "prometheus", "Prometheus"),
 ];
 
 const WINDOW: &[Needed] = &[
@@ -319,6 +321,7 @@ fn debian_packages(purpose: Purpose) -> &'static [&'static str] {
             "nginx-light",
             "procps",
             "tinyproxy-bin",
+            "prometheus",
         ],
         Purpose::Window => &["libdbus-1-dev", "librsvg2-dev", "libwebkit2gtk-4.1-dev"],
         Purpose::WindowTests => &[

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Parser;
 use clap::builder::FalseyValueParser;
-use towline_engine::{KeyPreference, PortMapping, Servers, Settings};
+use towline_engine::{KeyPreference, PortMapping, Settings};
 
 /// The signal server that a build uses: a setting of the release, none in a build from source.
 const DEFAULT_SERVER: Option<&str> = option_env!("TOWLINE_DEFAULT_SERVER");
@@ -35,8 +35,8 @@ pub struct Arguments {
     )]
     proxy: Option<String>,
     /// The UDP port to listen on; 0 takes any free one.
-    #[arg(long, env = "TOWLINE_PORT", default_value_t = 0)]
-    port: u16,
+    #[arg(long, env = "TOWLINE_PORT")]
+    port: Option<u16>,
     /// What a new device is called [default: the host's name].
     #[arg(long, env = "TOWLINE_NAME")]
     name: Option<String>,
@@ -70,10 +70,8 @@ impl Arguments {
                 .or_else(default_home)
                 .ok_or(ArgumentsError::NoHome)?,
             name: self.name,
-            servers: Servers::chosen(
-                self.server
-                    .or_else(|| DEFAULT_SERVER.map(|url| vec![url.to_owned()])),
-            ),
+            servers: self.server,
+            default_server: DEFAULT_SERVER.map(str::to_owned),
             proxy: self.proxy,
             udp_port: self.port,
             key,

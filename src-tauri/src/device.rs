@@ -167,6 +167,7 @@ fn start_refusal(error: &StartError) -> ViewError {
         // The window itself serves no metrics.
         StartError::Network(_) | StartError::Metrics(..) => "start_network",
         StartError::ServerUrl(_) => "start_server",
+        StartError::File(_) => "start_settings",
         StartError::Proxy(_) => "start_proxy",
         StartError::Local(..) => "start_local",
         StartError::System(_) => "start_system",
@@ -179,7 +180,7 @@ fn start_refusal(error: &StartError) -> ViewError {
 
 #[cfg(test)]
 mod tests {
-    use towline_engine::{KeyPreference, PortMapping, Servers};
+    use towline_engine::{KeyPreference, PortMapping};
 
     use super::*;
 
@@ -187,9 +188,10 @@ mod tests {
         Device::new(Settings {
             home: home.to_owned(),
             name: Some("Desk".to_owned()),
-            servers: Servers::chosen(server.map(|url| vec![url.to_owned()])),
+            servers: server.map(|url| vec![url.to_owned()]),
+            default_server: None,
             proxy: None,
-            udp_port: 0,
+            udp_port: Some(0),
             key: KeyPreference::FileOnly,
             port_mapping: PortMapping::Off,
             metrics: None,

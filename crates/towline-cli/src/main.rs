@@ -216,8 +216,8 @@ struct UpArguments {
     )]
     proxy: Option<String>,
     /// The UDP port to listen on; 0 takes any free one.
-    #[arg(long, env = "TOWLINE_PORT", default_value_t = 0)]
-    port: u16,
+    #[arg(long, env = "TOWLINE_PORT")]
+    port: Option<u16>,
     /// What a new device is called [default: the host's name].
     #[arg(long, env = "TOWLINE_NAME")]
     name: Option<String>,

@@ -24,7 +24,6 @@ use towline_core::device::{Birth, Device};
 use towline_core::identity::Identity;
 use towline_core::io::{Input, Output, StoreReply, StoreRequest};
 use towline_core::records::InForce;
-use towline_core::sessions::Elsewhere;
 use towline_core::snapshot::Snapshot;
 use towline_store::{Boot, OpenError, Opened, Store};
 use towline_wire::ids::{DeviceId, FolderId, Incarnation};
@@ -45,6 +44,7 @@ use crate::network::{
 };
 use crate::past::Past;
 use crate::port;
+use crate::settings_file::{self, FileError, Written};
 use crate::tasks::Tasks;
 use crate::view::{
     self, AnswerView, Asked, CommandView, FolderSettingsView, KeyPlace, NetworkView, ServerLock,
@@ -79,41 +79,22 @@ pub struct Settings {
     pub home: PathBuf,
     /// What a new device is called; the host's name when `None`.
     pub name: Option<String>,
-    /// The signal servers, at most three count, the preferred one first.
-    pub servers: Servers,
+    /// The signal servers as WebSocket URLs, the preferred one first (three count); none at all when empty.
+    /// What nobody has said (`None`) is taken from the files of settings, and so are proxy and port.
+    pub servers: Option<Vec<String>>,
+    /// The signal server of this build, for whoever has set none.
+    pub default_server: Option<String>,
     /// The proxy that leads to signal servers, `http://` or `socks5://`; empty for none. When `None`,
     /// those that the environment names for all programs.
     pub proxy: Option<String>,
     /// The UDP port to listen on; 0 takes the one of this device's life before, or any.
-    pub udp_port: u16,
+    pub udp_port: Option<u16>,
     /// Whether the router is asked for a port that leads here.
     pub port_mapping: PortMapping,
     /// Where a new key goes.
     pub key: KeyPreference,
     /// Where numbers for Prometheus are served over HTTP; nowhere when `None`.
     pub metrics: Option<SocketAddr>,
-}
-
-/// The signal servers of a device, as WebSocket URLs.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub enum Servers {
-    /// Nobody has said anything: none of its own, but those of invitations are visited.
-    #[default]
-    Unset,
-    /// These, the preferred one first; none at all when empty, and then no other either.
-    Chosen(Vec<String>),
-    /// These and no others, by the word of this computer's administrator.
-    Locked(Vec<String>),
-}
-
-impl Servers {
-    /// What somebody has written, if anybody has; empty texts count for nothing.
-    pub fn chosen(written: Option<Vec<String>>) -> Self {
-        written.map_or(Self::Unset, |urls| {
-            let named = urls.into_iter().filter(|url| !url.trim().is_empty());
-            Self::Chosen(named.collect())
-        })
-    }
 }
 
 /// Why a device cannot start. Each sentence says what to do.
@@ -134,6 +115,9 @@ pub enum StartError {
     /// The server's address is not one.
     #[error("{0:?} is not a signal server's address; it looks like wss://signal.example.org/ws")]
     ServerUrl(String),
+    /// A file of settings cannot be used.
+    #[error(transparent)]
+    File(#[from] FileError),
     /// What is named as a proxy is none.
     #[error(transparent)]
     Proxy(#[from] ProxyError),
@@ -150,7 +134,7 @@ pub enum StartError {
 
 impl StartError {
     /// A stable code: `home`, `locked`, `newer`, `disk_full`, `store`, `keyring`, `key`, `port_taken`,
-    /// `network`, `server_url`, `proxy`, `metrics`, `socket` or `system`.
+    /// `network`, `server_url`, `settings`, `proxy`, `metrics`, `socket` or `system`.
     pub const fn code(&self) -> &'static str {
         match self {
             Self::Home(..) => "home",
@@ -169,6 +153,7 @@ impl StartError {
                 | NetworkError::OwnKey(_),
             ) => "network",
             Self::ServerUrl(_) => "server_url",
+            Self::File(_) => "settings",
             Self::Proxy(_) => "proxy",
             Self::Metrics(..) => "metrics",
             Self::Local(..) => "socket",
@@ -215,9 +200,17 @@ enum Question {
 impl Engine {
     /// Starts the device that lives at `settings.home`.
     pub async fn start(settings: Settings) -> Result<Self, StartError> {
-        let (servers, elsewhere, lock) = parse_servers(&settings.servers)?;
+        let given = Written {
+            servers: settings.servers.clone(),
+            proxy: settings.proxy.clone(),
+            udp_port: settings.udp_port,
+        };
+        let default_server = settings.default_server.as_deref();
+        let settled = settings_file::settle(&settings.home, given, default_server)?;
+        let servers = settled.servers.iter().map(|url| parse_server(url));
+        let servers = servers.collect::<Result<Vec<_>, _>>()?;
         let variable = |name: &str| std::env::var(name).ok();
-        let proxies = Arc::new(Proxies::of(settings.proxy.as_deref(), variable)?);
+        let proxies = Arc::new(Proxies::of(settled.proxy.as_deref(), variable)?);
         make_home(&settings.home)
             .map_err(|error| StartError::Home(settings.home.clone(), error))?;
         let fresh = Incarnation(u64::from_le_bytes(*random::<8>()?));
@@ -245,10 +238,9 @@ impl Engine {
             None => None,
         };
         let network_settings = NetworkSettings {
-            port: match settings.udp_port {
-                0 => port::recall(&settings.home),
-                chosen => Port::Fixed(chosen),
-            },
+            port: settled
+                .udp_port
+                .map_or_else(|| port::recall(&settings.home), Port::Fixed),
             proxies: Arc::clone(&proxies),
             port_mapping: settings.port_mapping,
             ..NetworkSettings::default()
@@ -263,7 +255,7 @@ impl Engine {
             &tasks,
         )
         .await?;
-        if settings.udp_port == 0 {
+        if settled.udp_port.is_none() {
             port::remember(&settings.home, &network.bound());
         }
         let network = Arc::new(network);
@@ -297,14 +289,14 @@ impl Engine {
             identity,
             restored,
             servers,
-            elsewhere,
+            elsewhere: settled.elsewhere,
         };
         let device = Device::new(clock.now(), birth);
         let around = Around {
             key_place,
             store: condition(&opened),
             proxies,
-            lock,
+            lock: settled.lock,
         };
         let first = Arc::new(around.view(&device.snapshot(clock.now()), 0, &clock, &folders));
         let (publish, views) = watch::channel(first);
@@ -752,20 +744,6 @@ fn condition(opened: &Opened) -> StoreCondition {
         Opened::Existing => StoreCondition::Whole,
         Opened::Rebuilt { .. } => StoreCondition::Rebuilt,
     }
-}
-
-fn parse_servers(servers: &Servers) -> Result<(Vec<ServerUrl>, Elsewhere, ServerLock), StartError> {
-    let parsed = |urls: &[String]| -> Result<Vec<ServerUrl>, StartError> {
-        urls.iter().map(|url| parse_server(url)).collect()
-    };
-    Ok(match servers {
-        Servers::Unset => (Vec::new(), Elsewhere::Allowed, ServerLock::Open),
-        Servers::Chosen(urls) if urls.is_empty() => {
-            (Vec::new(), Elsewhere::Forbidden, ServerLock::Open)
-        }
-        Servers::Chosen(urls) => (parsed(urls)?, Elsewhere::Allowed, ServerLock::Open),
-        Servers::Locked(urls) => (parsed(urls)?, Elsewhere::Forbidden, ServerLock::Locked),
-    })
 }
 
 fn parse_server(text: &str) -> Result<ServerUrl, StartError> {

@@ -21,14 +21,16 @@ mod network;
 mod past;
 mod port;
 mod renew;
+mod settings_file;
 mod tasks;
 mod traffic;
 mod transfer;
 pub mod view;
 
-pub use engine::{Engine, Handle, Servers, Settings, StartError, StoreBroken};
+pub use engine::{Engine, Handle, Settings, StartError, StoreBroken};
 pub use key::{KeyError, KeyPreference};
 pub use local::{LocalClient, LocalError};
 pub use network::{NetworkError, PortMapping, ProxyError};
 pub use renew::{RenewError, renew_identity};
+pub use settings_file::FileError;
 pub use view::ViewError;

@@ -421,6 +421,7 @@ export function english(numbers: Numbers) {
         start_store: { what: "This device's index cannot be opened.", todo: "Close other copies of Towline, update it, or make room on the disk." },
         start_key: { what: "This device's key cannot be used.", todo: "Unlock the system's keyring and start again." },
         start_network: { what: "The network cannot be used.", todo: "Is the port taken? Start Towline without --port." },
+        start_settings: { what: "A file of settings cannot be used.", todo: "Correct it or remove it, then start Towline again." },
         start_proxy: { what: "The proxy's address is not one.", todo: "It looks like http://proxy.example:8080 or socks5://proxy.example:1080. Close Towline and start it with another." },
         start_server: { what: "The server's address is not one.", todo: "Close Towline and start it with another." },
         start_local: { what: "The local socket cannot be opened.", todo: "Check that you may write in this device's directory." },

@@ -13,6 +13,7 @@ use crate::support::net::Net;
 use crate::support::nginx::{self, Certified, by_authority};
 use crate::support::running::Running;
 use crate::support::server::program;
+use crate::support::system::{as_root, is_root};
 use crate::support::tree::settle;
 use crate::support::watch::is_online;
 use crate::support::{Device, Server, World};
@@ -144,6 +145,65 @@ fn what_is_no_proxy_is_refused_at_the_start() {
     let refused = device.start_refused();
     assert!(!refused.message.contains("s3same"), "{refused:?}");
     refused.must_say("proxy", &["HTTPS_PROXY", "http://proxy.example:8080"]);
+}
+
+#[test]
+fn what_the_administrator_has_set_holds_and_is_said() {
+    let world = World::new("policy");
+    let (ours, other) = (Server::start(&world), Server::start(&world));
+    let mut ada = Device::new(&world, "ada", "");
+    // The file counts where the start says nothing, and nothing else is said.
+    ada = ada.with_options(["--key-file", "--name", "ada"]);
+    fs::create_dir_all(&ada.home).expect("made");
+    let file = ada.home.join("config.toml");
+    fs::write(&file, format!("servers = [{:?}]", other.url)).expect("written");
+    ada.start();
+    ada.wait("the file's server", is_online);
+    assert_eq!(ada.view()["server"]["url"], other.url.as_str());
+    assert_eq!(ada.view()["server"]["lock"], "open");
+    ada.stop();
+    fs::write(&file, "servers = 7").expect("written");
+    ada.start_refused()
+        .must_say("settings", &["line 1 of", "config.toml"]);
+    fs::remove_file(&file).expect("there");
+
+    // A copy of /etc with a policy, which only this device sees.
+    let etc = world.place("etc");
+    as_root(&["cp", "-a", "/etc", text(&etc)]);
+    as_root(&["mkdir", "-p", text(&etc.join("towline"))]);
+    let policy = format!(
+        "echo 'servers = [{:?}]' > {}/towline/policy.toml",
+        ours.url,
+        text(&etc)
+    );
+    as_root(&["sh", "-c", &policy]);
+    let bind = format!("mount --bind {} /etc && exec \"$@\"", text(&etc));
+    let sudo: &[&str] = if is_root() { &[] } else { &["sudo", "-n"] };
+    let inside = ["unshare", "--mount", "sh", "-c", &bind, "sh"];
+    let words: Vec<&str> = sudo.iter().copied().chain(inside).collect();
+    let options = [
+        "--key-file",
+        "--name",
+        "ada",
+        "--server",
+        other.url.as_str(),
+    ];
+    let mut ada = ada.with_options(options).behind(&words);
+    ada.start();
+    ada.wait("the policy's server", is_online);
+    let view = ada.view();
+    assert_eq!(view["server"]["url"], ours.url.as_str());
+    assert_eq!(view["server"]["lock"], "locked");
+    let said = ada.says(&["status"]);
+    assert!(
+        said.contains("administrator has set the signal servers"),
+        "{said}"
+    );
+    let elsewhere = format!("ABC-234@{}", other.address());
+    ada.refused_with(&["join"], Some(&elsewhere))
+        .must_say("elsewhere", &["only its own"]);
+    ada.stop();
+    as_root(&["rm", "-rf", text(&etc)]);
 }
 
 fn fault(view: &Value) -> Option<&str> {

@@ -1,3 +1,5 @@
+//! Which proxy is taken, and what proxies that talk nonsense come to.
+
 use std::time::Duration;
 
 use tokio::io::AsyncRead;

@@ -1,0 +1,252 @@
+//! What is set about the network in files: by this computer's administrator, and by a device's person.
+//!
+//! The *policy* lies where only an administrator writes, and what it sets nobody overrules. The device's
+//! own file is `config.toml` in its home. Both have the same keys, all optional: `servers`, `proxy` and
+//! `udp_port`. For each setting alone, the first that says anything holds: policy, what the device was
+//! started with (its flags, then its environment), file, what the build has.
+//!
+//! A file that cannot be read or understood stops the start: to go on without it could mean to meet at
+//! another server than somebody wants. Its content is not repeated, because it may hold a password.
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+use towline_core::sessions::Elsewhere;
+
+use crate::view::ServerLock;
+
+/// The name of a device's own file, in its home.
+const FILE: &str = "config.toml";
+
+/// Longest file in bytes: 64 KiB, a hundred times what can be set.
+const BYTES_MAX: u64 = 64 * 1024;
+
+/// What one source sets.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Written {
+    /// Signal servers, the preferred one first; none when empty.
+    pub(crate) servers: Option<Vec<String>>,
+    /// The proxy that leads to them; none when empty.
+    pub(crate) proxy: Option<String>,
+    /// The UDP port.
+    pub(crate) udp_port: Option<u16>,
+}
+
+/// What holds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Settled {
+    /// As in [`Written`].
+    pub(crate) servers: Vec<String>,
+    /// Whether the device goes to other servers.
+    pub(crate) elsewhere: Elsewhere,
+    /// Whether the policy has set the servers.
+    pub(crate) lock: ServerLock,
+    /// As in [`Written`]; the environment's for all programs when `None`.
+    pub(crate) proxy: Option<String>,
+    /// The UDP port; any when `None`.
+    pub(crate) udp_port: Option<u16>,
+}
+
+/// Why a file cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum FileError {
+    /// The system does not give it.
+    #[error("cannot read {0}; let this user read it, or remove it")]
+    Unreadable(PathBuf, #[source] io::Error),
+    /// It is too long, or no text.
+    #[error("{0} is no file of settings; correct it, or remove it")]
+    NotSettings(PathBuf),
+    /// A line of it makes no sense.
+    #[error(
+        "line {1} of {0} is not understood; it may have servers = [\"wss://…\"], proxy = \"…\" and udp_port = 0"
+    )]
+    Line(PathBuf, usize),
+}
+
+/// Reads both files, and decides with what was `given` at the start.
+pub(crate) fn settle(
+    home: &Path,
+    given: Written,
+    default_server: Option<&str>,
+) -> Result<Settled, FileError> {
+    let policy = policy_file().map_or(Ok(Written::default()), |path| read(&path))?;
+    let file = read(&home.join(FILE))?;
+    Ok(decide(policy, given, file, default_server))
+}
+
+fn decide(policy: Written, given: Written, file: Written, default_server: Option<&str>) -> Settled {
+    let named = |urls: Vec<String>| {
+        let named = urls.into_iter().filter(|url| !url.trim().is_empty());
+        named.collect::<Vec<String>>()
+    };
+    let chosen = given.servers.or(file.servers);
+    let chosen = chosen.or_else(|| default_server.map(|url| vec![url.to_owned()]));
+    let (servers, elsewhere, lock) = match (policy.servers.map(named), chosen.map(named)) {
+        (Some(urls), _) => (urls, Elsewhere::Forbidden, ServerLock::Locked),
+        // Whoever says that there is none wants none.
+        (None, Some(urls)) if urls.is_empty() => (urls, Elsewhere::Forbidden, ServerLock::Open),
+        (None, Some(urls)) => (urls, Elsewhere::Allowed, ServerLock::Open),
+        (None, None) => (Vec::new(), Elsewhere::Allowed, ServerLock::Open),
+    };
+    let port = policy.udp_port.or(given.udp_port).or(file.udp_port);
+    Settled {
+        servers,
+        elsewhere,
+        lock,
+        proxy: policy.proxy.or(given.proxy).or(file.proxy),
+        udp_port: port.filter(|port| *port != 0),
+    }
+}
+
+/// Where administrators put the policy.
+fn policy_file() -> Option<PathBuf> {
+    #[cfg(windows)]
+    let place = std::env::var_os("ProgramData").map(PathBuf::from);
+    #[cfg(target_os = "macos")]
+    let place = Some(PathBuf::from("/Library/Application Support"));
+    #[cfg(not(any(windows, target_os = "macos")))]
+    let place = Some(PathBuf::from("/etc"));
+    place.map(|place| place.join("towline").join("policy.toml"))
+}
+
+/// What a file sets; nothing when there is none.
+fn read(path: &Path) -> Result<Written, FileError> {
+    let unreadable = |error| FileError::Unreadable(path.to_owned(), error);
+    let file = match File::open(path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Written::default()),
+        Err(error) => return Err(unreadable(error)),
+    };
+    let mut bytes = Vec::new();
+    let mut bounded = file.take(BYTES_MAX + 1);
+    bounded.read_to_end(&mut bytes).map_err(unreadable)?;
+    let is_short = u64::try_from(bytes.len()).is_ok_and(|length| length <= BYTES_MAX);
+    let text = String::from_utf8(bytes).ok().filter(|_| is_short);
+    let text = text.ok_or_else(|| FileError::NotSettings(path.to_owned()))?;
+    parse(&text).map_err(|line| FileError::Line(path.to_owned(), line))
+}
+
+/// The settings in a text, or the number of the line that makes no sense.
+fn parse(text: &str) -> Result<Written, usize> {
+    toml::from_str(text).map_err(|error| {
+        let start = error.span().map_or(0, |span| span.start);
+        let before = text.get(..start).unwrap_or(text);
+        before.matches('\n').count() + 1
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn written(server: &str, proxy: &str, port: u16) -> Written {
+        Written {
+            servers: Some(vec![server.to_owned()]),
+            proxy: Some(proxy.to_owned()),
+            udp_port: Some(port),
+        }
+    }
+
+    #[test]
+    fn the_policy_goes_first_then_the_start_then_the_file_then_the_build() {
+        let (policy, given, file) = (
+            written("p", "pp", 1),
+            written("g", "gg", 2),
+            written("f", "ff", 3),
+        );
+        let none = Written::default;
+        let first = |settled: Settled| (settled.servers.concat(), settled.proxy, settled.udp_port);
+        let held = |server: &str, proxy: Option<&str>, port| {
+            (server.to_owned(), proxy.map(str::to_owned), port)
+        };
+        let all = decide(policy, given.clone(), file.clone(), Some("b"));
+        assert_eq!(
+            (all.lock, all.elsewhere),
+            (ServerLock::Locked, Elsewhere::Forbidden)
+        );
+        assert_eq!(first(all), held("p", Some("pp"), Some(1)));
+        let open = decide(none(), given, file.clone(), Some("b"));
+        assert_eq!(
+            (open.lock, open.elsewhere),
+            (ServerLock::Open, Elsewhere::Allowed)
+        );
+        assert_eq!(first(open), held("g", Some("gg"), Some(2)));
+        let third = decide(none(), none(), file, Some("b"));
+        assert_eq!(first(third), held("f", Some("ff"), Some(3)));
+        let fourth = decide(none(), none(), none(), Some("b"));
+        assert_eq!(first(fourth), held("b", None, None));
+    }
+
+    #[test]
+    fn none_is_also_a_word() {
+        let none = |text: &str| Written {
+            servers: Some(vec![text.to_owned()]),
+            ..Written::default()
+        };
+        let nobody = decide(
+            Written::default(),
+            Written::default(),
+            Written::default(),
+            None,
+        );
+        assert_eq!(
+            (nobody.servers.len(), nobody.elsewhere),
+            (0, Elsewhere::Allowed)
+        );
+        let said = decide(Written::default(), none(" "), none("f"), Some("b"));
+        assert_eq!(
+            (said.servers.len(), said.elsewhere),
+            (0, Elsewhere::Forbidden)
+        );
+        // Settings are overruled one by one.
+        let mixed = decide(none("p"), written("g", "", 0), written("f", "ff", 3), None);
+        assert_eq!(mixed.servers, ["p"]);
+        assert_eq!((mixed.proxy.as_deref(), mixed.udp_port), (Some(""), None));
+    }
+
+    #[test]
+    fn a_file_is_read_and_nonsense_is_named_by_its_line_only() {
+        let home = tempfile::tempdir().unwrap();
+        let path = home.path().join(FILE);
+        assert_eq!(read(&path).unwrap(), Written::default());
+        fs::write(&path, "servers = [\"s\"]\nproxy = \"p\"\nudp_port = 7\n").unwrap();
+        assert_eq!(read(&path).unwrap(), written("s", "p", 7));
+        for (text, line) in [
+            ("udp_port = 7\nprxy = \"secret\"", 2),
+            ("\nudp_port = 70000", 2),
+            ("proxy = [\"secret\"]", 1),
+            ("proxy = \"secret", 1),
+            ("udp_port = 7\n\nudp_port = 8", 3),
+        ] {
+            fs::write(&path, text).unwrap();
+            let error = read(&path).unwrap_err();
+            assert!(
+                matches!(error, FileError::Line(_, at) if at == line),
+                "{text}: {error}"
+            );
+            assert!(!error.to_string().contains("secret"), "{error}");
+        }
+        for bytes in [vec![b' '; 70_000], vec![0xff]] {
+            fs::write(&path, bytes).unwrap();
+            assert!(matches!(read(&path), Err(FileError::NotSettings(_))));
+        }
+        fs::remove_file(&path).unwrap();
+        fs::create_dir(&path).unwrap();
+        assert!(matches!(read(&path), Err(FileError::Unreadable(..))));
+    }
+
+    proptest! {
+        #[test]
+        fn junk_never_panics(text in any::<String>(), line in "(servers|proxy|udp_port|\\[|=|\"|,|\n){0,20}") {
+            let _ = parse(&text);
+            let _ = parse(&line);
+        }
+    }
+}

@@ -285,6 +285,8 @@ impl Device {
             local: self.local_addresses.clone(),
             outside,
             reflexive: self.reflexive.addresses(),
+            mapping: self.reflexive.reflection().mapping,
+            mapped: self.reflexive.router_port(),
             links,
         }
     }

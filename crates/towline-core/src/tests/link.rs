@@ -2,6 +2,7 @@
 
 mod birthday;
 mod elsewhere;
+mod large;
 mod report;
 mod restart;
 
@@ -17,7 +18,9 @@ use towline_wire::peer::{Control, Mapping, Reflection};
 
 use crate::clock::Moment;
 use crate::identity::Identity;
-use crate::io::{ConnectionId, LinkFault, NetworkEvent, NetworkRequest, Output, Path};
+use crate::io::{
+    ConnectionId, DatagramSize, LinkFault, NetworkEvent, NetworkRequest, Output, Path,
+};
 use crate::link::{Link, LinkInput, LinkNews};
 use crate::outbox::Outbox;
 use crate::ration::Ration;
@@ -122,7 +125,12 @@ impl World {
     /// What it asked for beside probes.
     fn acts(&mut self) -> Vec<NetworkRequest> {
         let mut requests = self.requests();
-        requests.retain(|request| !matches!(request, NetworkRequest::Probe(..)));
+        requests.retain(|request| {
+            !matches!(
+                request,
+                NetworkRequest::Probe(..) | NetworkRequest::ProbeLarge(..)
+            )
+        });
         requests
     }
 
@@ -345,8 +353,10 @@ fn a_direct_path_that_dies_gives_way_to_the_relay_and_comes_back() {
 fn keepalives_that_are_answered_keep_the_direct_path() {
     let mut world = World::up_on_direct(world_addr());
     world.pass(seconds(6));
-    world.requests();
+    let (peer, from) = (world.peer, world_addr());
+    world.network(NetworkEvent::LargeAnswered { peer, from });
     world.answer(world_addr(), 20);
+    world.requests();
     for _ in 0..10 {
         world.pass(seconds(3));
         assert_eq!(
@@ -765,7 +775,11 @@ fn any_input(peer: DeviceId) -> impl Strategy<Value = LinkInput> {
             from,
             rtt: ms(rtt)
         }),
-        addr.prop_map(move |from| NetworkEvent::ProbeHeard { peer, from }),
+        addr.clone()
+            .prop_map(move |from| NetworkEvent::ProbeHeard { peer, from }),
+        addr.prop_map(move |from| NetworkEvent::LargeAnswered { peer, from }),
+        id.clone()
+            .prop_map(move |id| NetworkEvent::Datagrams(peer, id, DatagramSize::Large)),
         Just(NetworkEvent::RelayOpened(peer)),
         Just(NetworkEvent::RelayClosed(peer)),
         id.clone()

@@ -178,7 +178,7 @@ fn start_refusal(error: &StartError) -> ViewError {
 
 #[cfg(test)]
 mod tests {
-    use towline_engine::KeyPreference;
+    use towline_engine::{KeyPreference, PortMapping};
 
     use super::*;
 
@@ -189,6 +189,7 @@ mod tests {
             server: server.map(str::to_owned),
             udp_port: 0,
             key: KeyPreference::FileOnly,
+            port_mapping: PortMapping::Off,
             metrics: None,
         })
     }

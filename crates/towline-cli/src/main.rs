@@ -9,6 +9,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use clap::builder::FalseyValueParser;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 mod commands;
@@ -208,6 +209,9 @@ struct UpArguments {
     /// Keep a new device's key in a file, without asking the system's keyring.
     #[arg(long, env = "TOWLINE_KEY_FILE")]
     key_file: bool,
+    /// Do not ask the router for a port that leads to this device (PCP, NAT-PMP, UPnP).
+    #[arg(long, env = "DISABLE_PORT_MAPPING", value_parser = FalseyValueParser::new())]
+    no_port_mapping: bool,
     /// Serve numbers for Prometheus at this address, under /metrics, like 127.0.0.1:9464.
     #[arg(long, env = "TOWLINE_METRICS", value_name = "ADDRESS")]
     metrics: Option<SocketAddr>,

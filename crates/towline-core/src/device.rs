@@ -435,6 +435,7 @@ impl Device {
                     self.session(now, SessionInput::Moved);
                     self.reflexive.moved(now);
                     self.reflexive.handle_timeout(now, &mut self.outbox);
+                    self.outbox.network(NetworkRequest::MapPort);
                 }
                 self.local_addresses.clone_from(addresses);
                 let peers: Vec<DeviceId> = self.peers.keys().copied().collect();
@@ -446,6 +447,13 @@ impl Device {
             }
             NetworkEvent::Reflected { server, from } => {
                 match self.reflexive.answered(now, server, *from) {
+                    Told::Change => self.tell_reflexive(now),
+                    Told::Nothing => {}
+                }
+                return;
+            }
+            NetworkEvent::PortMapped(external) => {
+                match self.reflexive.mapped(*external) {
                     Told::Change => self.tell_reflexive(now),
                     Told::Nothing => {}
                 }

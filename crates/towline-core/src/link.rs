@@ -537,7 +537,7 @@ impl Link {
             NetworkEvent::Misbehaved(_) => self.misbehaved(turn),
             NetworkEvent::LocalAddresses(addresses) => self.local_addresses(addresses, turn),
             // The device hears of it for all links at once.
-            NetworkEvent::Reflected { .. } => {}
+            NetworkEvent::Reflected { .. } | NetworkEvent::PortMapped(_) => {}
             NetworkEvent::ProbeAnswered { from, rtt, .. } => self.probe_answered(from, rtt, turn),
             NetworkEvent::LargeAnswered { from, .. } => self.paths.carries_large(from),
             NetworkEvent::Datagrams(_, connection, size) => self.datagrams_are(connection, size),

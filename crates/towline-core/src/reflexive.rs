@@ -9,6 +9,8 @@
 //! Two servers' words together show whether the router gives one socket one port towards everybody. That
 //! two ports of one host see the same says so only if the router goes by ports too; most do.
 //!
+//! A port that the router gives on demand is one more such address, and the better one: everybody may write to it.
+//!
 //! A server that does not answer costs [`TRIES_MAX`] packets and is then left alone for [`PAUSE`], so a signal
 //! server that names a third party cannot have it flooded.
 
@@ -27,6 +29,8 @@ use crate::report::Outside;
 #[derive(Debug, Default)]
 pub(crate) struct Reflexive {
     asked: Vec<Asked>,
+    /// A port of the router that leads here.
+    mapped: Option<SocketAddr>,
 }
 
 /// One server.
@@ -40,14 +44,6 @@ struct Asked {
     /// Questions since the last answer, also those before a pause.
     unanswered: u32,
     due: Moment,
-    /// Whether the last [`TRIES_MAX`] questions had no answer.
-    silent: Silence,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Silence {
-    NotProved,
-    Proved,
 }
 
 impl Asked {
@@ -58,7 +54,6 @@ impl Asked {
             tries: 0,
             unanswered: 0,
             due: now,
-            silent: Silence::NotProved,
         }
     }
 }
@@ -84,12 +79,12 @@ impl Reflexive {
 
     /// This device is elsewhere in the network: nothing that was said holds any more.
     pub(crate) fn moved(&mut self, now: Moment) {
+        self.mapped = None;
         for asked in &mut self.asked {
             asked.seen.clear();
             asked.tries = 0;
             asked.unanswered = 0;
             asked.due = now;
-            asked.silent = Silence::NotProved;
         }
     }
 
@@ -101,7 +96,6 @@ impl Reflexive {
         };
         asked.tries = 0;
         asked.unanswered = 0;
-        asked.silent = Silence::NotProved;
         asked.due = now.after(REFRESH);
         if !listenable(vec![from]).is_empty() && !asked.seen.contains(&from) {
             asked.seen.retain(|seen| seen.is_ipv4() != from.is_ipv4());
@@ -139,9 +133,20 @@ impl Reflexive {
         }
     }
 
-    /// What is known, the first server's word first.
+    /// The router gives this port, or none any more.
+    pub(crate) fn mapped(&mut self, external: Option<SocketAddr>) -> Told {
+        let external =
+            external.filter(|addr| !addr.ip().is_loopback() && !listenable(vec![*addr]).is_empty());
+        if self.mapped == external {
+            return Told::Nothing;
+        }
+        self.mapped = external;
+        Told::Change
+    }
+
+    /// What is known, the router's port first and then the first server's word.
     pub(crate) fn addresses(&self) -> Vec<SocketAddr> {
-        let mut all: Vec<SocketAddr> = Vec::new();
+        let mut all: Vec<SocketAddr> = self.mapped.into_iter().collect();
         for seen in self.asked.iter().flat_map(|asked| &asked.seen) {
             if !all.contains(seen) {
                 all.push(*seen);
@@ -155,7 +160,7 @@ impl Reflexive {
         let asked = || self.asked.iter();
         if asked().next().is_none() {
             Outside::NotAsked
-        } else if asked().all(|asked| asked.silent == Silence::Proved) {
+        } else if asked().all(|asked| asked.unanswered >= TRIES_MAX) {
             Outside::Silent
         } else if asked().any(|asked| !asked.seen.is_empty()) {
             Outside::Seen
@@ -173,7 +178,6 @@ impl Reflexive {
                 FIRST_WAIT.saturating_mul(1 << asked.tries.saturating_sub(1))
             } else {
                 asked.tries = 0;
-                asked.silent = Silence::Proved;
                 PAUSE
             };
             asked.due = now.after(wait);

@@ -39,7 +39,7 @@ use crate::ledger::Ledger;
 use crate::local;
 use crate::memory::Slack;
 use crate::metrics;
-use crate::network::{Network, NetworkError, NetworkSettings, Port, SignalClient};
+use crate::network::{Network, NetworkError, NetworkSettings, Port, PortMapping, SignalClient};
 use crate::past::Past;
 use crate::port;
 use crate::tasks::Tasks;
@@ -80,6 +80,8 @@ pub struct Settings {
     pub server: Option<String>,
     /// The UDP port to listen on; 0 takes the one of this device's life before, or any.
     pub udp_port: u16,
+    /// Whether the router is asked for a port that leads here.
+    pub port_mapping: PortMapping,
     /// Where a new key goes.
     pub key: KeyPreference,
     /// Where numbers for Prometheus are served over HTTP; nowhere when `None`.
@@ -213,6 +215,7 @@ impl Engine {
                 0 => port::recall(&settings.home),
                 chosen => Port::Fixed(chosen),
             },
+            port_mapping: settings.port_mapping,
             ..NetworkSettings::default()
         };
         let (streams, incoming) = mpsc::channel(STREAMS_MAX);

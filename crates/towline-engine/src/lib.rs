@@ -29,6 +29,6 @@ pub mod view;
 pub use engine::{Engine, Handle, Settings, StartError, StoreBroken};
 pub use key::{KeyError, KeyPreference};
 pub use local::{LocalClient, LocalError};
-pub use network::NetworkError;
+pub use network::{NetworkError, PortMapping};
 pub use renew::{RenewError, renew_identity};
 pub use view::ViewError;

@@ -207,3 +207,33 @@ fn silence_of_every_server_shows_that_udp_does_not_come_back() {
     assert_eq!(world.reflexive.outside(), Outside::Asking);
     assert_eq!(Reflexive::default().outside(), Outside::NotAsked);
 }
+
+#[test]
+fn a_port_of_the_router_comes_first_and_goes_with_a_move() {
+    let mut world = World::with(&["a"]);
+    world.answer("a", "203.0.113.5:7");
+    let mapped = addr("203.0.113.5:51820");
+    assert_eq!(world.reflexive.mapped(Some(mapped)), Told::Change);
+    assert_eq!(world.reflexive.mapped(Some(mapped)), Told::Nothing);
+    assert_eq!(world.addresses(), [mapped, addr("203.0.113.5:7")]);
+    world.reflexive.moved(world.now);
+    assert!(world.addresses().is_empty());
+    assert_eq!(world.reflexive.mapped(Some(mapped)), Told::Change);
+    assert_eq!(world.reflexive.mapped(None), Told::Change);
+    assert!(world.addresses().is_empty());
+}
+
+#[test]
+fn a_router_that_lies_about_its_address_makes_nobody_write_to_loopback_or_multicast() {
+    let mut world = World::with(&[]);
+    for lie in [
+        "127.0.0.1:80",
+        "224.0.0.1:80",
+        "255.255.255.255:80",
+        "0.0.0.0:80",
+        "203.0.113.5:0",
+    ] {
+        world.reflexive.mapped(Some(addr(lie)));
+        assert!(world.addresses().is_empty(), "{lie}");
+    }
+}

@@ -166,6 +166,7 @@ impl Two {
             | NetworkRequest::HangupOnFault(_)
             | NetworkRequest::Abandon(..)
             | NetworkRequest::AskStun(_)
+            | NetworkRequest::MapPort
             | NetworkRequest::Ask(..)
             | NetworkRequest::OpenRelay { .. }
             | NetworkRequest::CloseRelay(_) => panic!("{request:?}"),

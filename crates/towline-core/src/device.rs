@@ -464,6 +464,8 @@ impl Device {
             NetworkEvent::Misbehaved(peer) => return self.misbehaved(now, *peer),
             NetworkEvent::ProbeAnswered { peer, .. }
             | NetworkEvent::ProbeHeard { peer, .. }
+            | NetworkEvent::LargeAnswered { peer, .. }
+            | NetworkEvent::Datagrams(peer, _, _)
             | NetworkEvent::Measured { peer, .. }
             | NetworkEvent::Scattered(peer, _)
             | NetworkEvent::RelayOpened(peer)

@@ -33,6 +33,7 @@ use zeroize::Zeroizing;
 
 use crate::boot;
 use crate::clock::{self, Clock};
+use crate::doctor;
 use crate::folders::{Folders, Inbox, Listings};
 use crate::key::{self, KeyError, KeyPreference};
 use crate::ledger::Ledger;
@@ -185,6 +186,7 @@ pub struct Handle {
     past: Past,
     inbox: Inbox,
     listings: Listings,
+    home: Arc<Path>,
     stop: CancellationToken,
 }
 
@@ -308,6 +310,7 @@ impl Engine {
             past: folders.past(),
             inbox: folders.inbox(),
             listings: folders.listings(),
+            home: Arc::from(settings.home.as_path()),
             stop: stop.clone(),
         };
         let (end, ended) = oneshot::channel();
@@ -375,6 +378,11 @@ impl Handle {
             Asked::Network => {
                 let network = self.network().await?;
                 return Ok(AnswerView::Network(Box::new(network)));
+            }
+            Asked::Findings => {
+                let network = self.network().await?;
+                let findings = doctor::findings(&self.view(), &network, &self.home);
+                return Ok(AnswerView::Findings { findings });
             }
             Asked::Past(folder, asked) => {
                 self.known(folder)?;
@@ -490,11 +498,11 @@ impl Around {
         view::view(
             snapshot,
             &Surroundings {
+                revision: number,
                 key_place: self.key_place,
                 store: self.store,
                 proxies: &self.proxies,
                 lock: self.lock,
-                revision: number,
                 clock: UnixClock(clock.start_unix_ms()),
                 in_force: folders.in_force(),
                 transfers: &folders.transfers(),

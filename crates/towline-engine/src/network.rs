@@ -77,10 +77,10 @@ pub(crate) struct NetworkSettings {
     pub port: Port,
     /// The local addresses, at most one of each family; all interfaces by default.
     pub bind: Vec<IpAddr>,
-    /// The proxies that lead to signal servers.
-    pub proxies: Arc<Proxies>,
     /// Whether the router is asked for a port.
     pub port_mapping: PortMapping,
+    /// The proxies that lead to signal servers.
+    pub proxies: Arc<Proxies>,
 }
 
 impl Default for NetworkSettings {
@@ -88,8 +88,8 @@ impl Default for NetworkSettings {
         Self {
             port: Port::Any,
             bind: udp::any_address(),
-            proxies: Arc::default(),
             port_mapping: PortMapping::Off,
+            proxies: Arc::default(),
         }
     }
 }
@@ -251,6 +251,7 @@ impl Network {
             // What a peer may read is asked where it reads: by the data plane.
             NetworkRequest::Grant(_, _) => {}
             NetworkRequest::Probe(peer, addr) => self.prober.ping(peer, addr),
+            NetworkRequest::ProbeLarge(peer, addr) => self.prober.ping_large(peer, addr),
             NetworkRequest::Scatter {
                 peer,
                 to,

@@ -320,8 +320,8 @@ fn debian_packages(purpose: Purpose) -> &'static [&'static str] {
             "mount",
             "nginx-light",
             "procps",
-            "tinyproxy-bin",
             "prometheus",
+            "tinyproxy-bin",
         ],
         Purpose::Window => &["libdbus-1-dev", "librsvg2-dev", "libwebkit2gtk-4.1-dev"],
         Purpose::WindowTests => &[

@@ -30,8 +30,8 @@ pub(super) fn loopback() -> NetworkSettings {
     NetworkSettings {
         port: Port::Any,
         bind: vec![IpAddr::V4(Ipv4Addr::LOCALHOST)],
-        proxies: Arc::default(),
         port_mapping: PortMapping::Off,
+        proxies: Arc::default(),
     }
 }
 
@@ -92,6 +92,8 @@ impl Node {
             | NetworkEvent::ProbeAnswered { .. }
             | NetworkEvent::ProbeHeard { .. }
             | NetworkEvent::Scattered(..)
+            | NetworkEvent::LargeAnswered { .. }
+            | NetworkEvent::Datagrams(..)
             | NetworkEvent::Measured { .. } => None,
             NetworkEvent::RelayOpened(_)
             | NetworkEvent::RelayClosed(_)

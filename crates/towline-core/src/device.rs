@@ -285,6 +285,8 @@ impl Device {
             local: self.local_addresses.clone(),
             outside,
             reflexive: self.reflexive.addresses(),
+            mapping: self.reflexive.reflection().mapping,
+            mapped: self.reflexive.router_port(),
             links,
         }
     }
@@ -462,6 +464,8 @@ impl Device {
             NetworkEvent::Misbehaved(peer) => return self.misbehaved(now, *peer),
             NetworkEvent::ProbeAnswered { peer, .. }
             | NetworkEvent::ProbeHeard { peer, .. }
+            | NetworkEvent::LargeAnswered { peer, .. }
+            | NetworkEvent::Datagrams(peer, _, _)
             | NetworkEvent::Measured { peer, .. }
             | NetworkEvent::Scattered(peer, _)
             | NetworkEvent::RelayOpened(peer)

@@ -244,6 +244,7 @@ impl Network {
             // What a peer may read is asked where it reads: by the data plane.
             NetworkRequest::Grant(_, _) => {}
             NetworkRequest::Probe(peer, addr) => self.prober.ping(peer, addr),
+            NetworkRequest::ProbeLarge(peer, addr) => self.prober.ping_large(peer, addr),
             NetworkRequest::Scatter {
                 peer,
                 to,

@@ -1,12 +1,15 @@
-/** How the fake device's peers are connected, in each scene. */
+/** How the fake device's peers are connected in each scene, and what its doctor finds. */
 import type { CandidateView } from "./generated/CandidateView";
+import type { FindingView } from "./generated/FindingView";
 import type { LinkChangeView } from "./generated/LinkChangeView";
 import type { LinkCountsView } from "./generated/LinkCountsView";
 import type { LinkReportView } from "./generated/LinkReportView";
 import type { LinkSampleView } from "./generated/LinkSampleView";
+import type { MappingView } from "./generated/MappingView";
 import type { NetworkView } from "./generated/NetworkView";
 import type { OutsideView } from "./generated/OutsideView";
 import type { PeerView } from "./generated/PeerView";
+import type { View } from "./generated/View";
 
 const BOUNDS_MS = [50, 100, 300, 1000, 3000, 10_000, 30_000, 120_000];
 
@@ -55,19 +58,31 @@ export const MANY_COUNTS: LinkCountsView = {
 };
 
 /** What a scene is like outside of this device, and why its relayed links are. */
-const AROUND: Record<string, { outside: OutsideView; obstacle: string }> = {
-  blocked: { outside: "silent", obstacle: "no_udp_here" },
-  searching: { outside: "asking", obstacle: "searching" },
-  trouble: { outside: "not_asked", obstacle: "no_address" },
+interface Around {
+  outside: OutsideView;
+  mapping: MappingView;
+  mapped: string | null;
+  obstacle: string;
+}
+
+const OPEN: Around = { outside: "seen", mapping: "varies", mapped: null, obstacle: "no_answer" };
+
+const AROUND: Record<string, Around> = {
+  lan: { ...OPEN, mapping: "same", mapped: "198.51.100.7:51820" },
+  blocked: { ...OPEN, outside: "silent", mapping: "unknown", obstacle: "no_udp_here" },
+  searching: { ...OPEN, outside: "asking", mapping: "unknown", obstacle: "searching" },
+  trouble: { ...OPEN, outside: "not_asked", mapping: "unknown", obstacle: "no_address" },
 };
 
 /** How all peers of a scene are connected, at a moment in Unix milliseconds. */
 export function network(scene: string, peers: readonly PeerView[], now: number): NetworkView {
-  const { outside, obstacle } = AROUND[scene] ?? { outside: "seen", obstacle: "no_answer" };
+  const { outside, mapping, mapped, obstacle } = AROUND[scene] ?? OPEN;
   return {
     local: ["192.168.1.10:51820", "[2001:db8:4c:1::10]:51820", "[fe80::1c2:aff:fe00:1]:51820"],
     outside,
     reflexive: outside === "seen" ? ["198.51.100.7:51820", "[2001:db8:4c:1::10]:51820"] : [],
+    mapping,
+    mapped,
     links: peers.map((peer) => report(peer, obstacle, now)),
   };
 }
@@ -161,4 +176,25 @@ function samples(way: string, now: number, rtt: number): LinkSampleView[] {
   });
   const isThere = ({ at_ms }: LinkSampleView) => way !== "direct" || at_ms < now - 150_000 || at_ms > now - 95_000;
   return all.filter(isThere);
+}
+
+/** What the doctor finds. */
+export function findings(view: View): FindingView[] {
+  const relayed = view.peers.filter(({ link }) => link.state === "up" && link.path.kind === "relayed");
+  const connected = view.peers.filter(({ link }) => link.state === "up");
+  return [
+    { verdict: "fine", check: "server", url: view.server.url, state: "online" },
+    { verdict: "fine", check: "udp", outside: "seen" },
+    { verdict: "fine", check: "nat", mapping: "same", translates: true },
+    { verdict: "fine", check: "port_mapping", external: null },
+    {
+      verdict: relayed.length > 0 ? "fair" : "fine",
+      check: "paths",
+      connected: connected.length,
+      relayed: relayed.length,
+    },
+    { verdict: "fine", check: "keyring", place: view.device.key_place },
+    { verdict: "fair", check: "disk", place: "/home/ada", available: 3_200_000_000, total: 256_000_000_000 },
+    { verdict: "fine", check: "watches", directories: 1204, limit: 524_288 },
+  ];
 }

@@ -18,6 +18,7 @@ export function englishNetwork(numbers: Numbers) {
       server: "Signal server",
       noServer: "None",
       local: "It listens at",
+      router: "Router",
     },
     outside: {
       not_asked: {
@@ -31,6 +32,12 @@ export function englishNetwork(numbers: Numbers) {
         todo: "Most likely a firewall drops UDP here. Your devices then talk through the signal server. Ask whoever runs this network to let UDP out, or start Towline with --port and let that port through.",
       },
     },
+    mapping: {
+      unknown: "",
+      same: "It keeps one port towards everybody.",
+      varies: "It takes another port for each conversation, so direct connections take longer or fail.",
+    },
+    mapped: (address: string) => `It leads ${address} here, as this device has asked it to.`,
     /** What lies between two devices: a name, and what it means. */
     way: {
       label: (peer: string) => `The way to ${peer}`,

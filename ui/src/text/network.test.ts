@@ -6,7 +6,7 @@ import type { LinkView } from "../backend/generated/LinkView";
 import type { OutsideView } from "../backend/generated/OutsideView";
 import { advice } from "./errors";
 import { numbers, words } from "./index";
-import { candidateText, changeText, countFacts, originText, outsideText, pathText, wayOf, wayText } from "./network";
+import { candidateText, changeText, countFacts, originText, outsideText, pathText, routerText, wayOf, wayText } from "./network";
 
 /** A link that stands. */
 function up(kind: "lan" | "direct" | "relayed"): LinkView {
@@ -49,6 +49,12 @@ test("all that may be known of the way out is told by a shape and words", () => 
   expect(all.map((each) => outsideText(each).standing)).toEqual(["idle", "working", "good", "wait"]);
   expect(new Set(all.map((each) => outsideText(each).text)).size).toBe(4);
   expect(outsideText("silent").todo).toContain("UDP");
+});
+
+test("the router is told of as far as it is known", () => {
+  expect(routerText({ mapping: "unknown", mapped: null })).toBe("");
+  expect(routerText({ mapping: "varies", mapped: null })).toContain("another port");
+  expect(routerText({ mapping: "same", mapped: "198.51.100.7:1" })).toMatch(/one port .*198\.51\.100\.7:1/);
 });
 
 describe("an address", () => {

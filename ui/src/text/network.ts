@@ -5,6 +5,7 @@ import type { CountView } from "../backend/generated/CountView";
 import type { LinkChangeView } from "../backend/generated/LinkChangeView";
 import type { LinkCountsView } from "../backend/generated/LinkCountsView";
 import type { LinkView } from "../backend/generated/LinkView";
+import type { NetworkView } from "../backend/generated/NetworkView";
 import type { OutsideView } from "../backend/generated/OutsideView";
 import type { Usual } from "../state/connecting";
 import { usual } from "../state/connecting";
@@ -67,6 +68,12 @@ export function outsideText(outside: OutsideView): { standing: Standing; text: s
     default:
       return assertNever(outside);
   }
+}
+
+/** What is known of the router on the way out; empty when nothing is. */
+export function routerText({ mapping, mapped }: Pick<NetworkView, "mapping" | "mapped">): string {
+  const led = mapped === null ? [] : [said.mapped(plain(mapped))];
+  return [said.mapping[mapping], ...led].filter((text) => text !== "").join(" ");
 }
 
 /** A kind of path. */

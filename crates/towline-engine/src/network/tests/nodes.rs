@@ -90,6 +90,8 @@ impl Node {
             | NetworkEvent::ProbeAnswered { .. }
             | NetworkEvent::ProbeHeard { .. }
             | NetworkEvent::Scattered(..)
+            | NetworkEvent::LargeAnswered { .. }
+            | NetworkEvent::Datagrams(..)
             | NetworkEvent::Measured { .. } => None,
             NetworkEvent::RelayOpened(_)
             | NetworkEvent::RelayClosed(_)

@@ -19,7 +19,7 @@ const AXE = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.mi
 export const SIZES = {
   desktop: { width: 1280, height: 800 },
   laptop: { width: 1024, height: 640 },
-  narrow: { width: 480, height: 800 },
+  narrow: { width: 420, height: 800 },
 };
 
 const BROWSERS = [

@@ -192,7 +192,7 @@ journey("parts of a folder are turned by arrow keys", "Photos", "Files", async (
 test("speeds, times of the week and costly networks are set for the device", async () => {
   const shown = await page(window, "synced");
   const { page: at } = shown;
-  await at.keyboard.press("Control+4");
+  await at.keyboard.press("Control+5");
   await at.getByLabel("Receiving, in MB/s").fill("10");
   await at.getByRole("region", { name: "Speed", exact: true }).getByRole("button", { name: "Save" }).click();
   await see(at, "Saved");
@@ -204,7 +204,7 @@ test("speeds, times of the week and costly networks are set for the device", asy
   await at.getByRole("region", { name: "Schedule" }).getByRole("button", { name: "Save" }).click();
   await at.getByLabel("Nothing moves").check();
   await at.keyboard.press("Control+1");
-  await at.keyboard.press("Control+4");
+  await at.keyboard.press("Control+5");
   assert.ok(!(await at.getByLabel("Monday").isChecked()));
   assert.equal(await at.getByLabel("From").inputValue(), "22:00");
   assert.ok(await at.getByLabel("Nothing moves").isChecked());

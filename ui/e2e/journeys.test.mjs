@@ -130,7 +130,8 @@ journey("everything is reached by keyboard, with the focus in sight", "synced", 
   for (const [key, title] of [
     ["2", "Folders"],
     ["3", "Devices"],
-    ["4", "Settings"],
+    ["4", "Network"],
+    ["5", "Settings"],
     ["1", "Home"],
   ]) {
     await page.keyboard.press(`Control+${key}`);

@@ -137,6 +137,15 @@ const SCREENS = {
       await page.getByRole("button", { name: "Compare" }).first().click();
     },
   },
+  network_empty: { scene: "empty", go: (page) => nav(page, "Network") },
+  network: { scene: "connected", go: (page) => nav(page, "Network") },
+  network_lan: { scene: "lan", go: (page) => network(page, "Anna's ThinkPad") },
+  network_direct: { scene: "connected", go: (page) => network(page, "Studio in Bergen") },
+  network_no_answer: { scene: "connected", go: (page) => network(page, "Cellar NAS") },
+  network_searching: { scene: "searching", go: (page) => network(page, "Cellar NAS") },
+  network_no_udp: { scene: "blocked", go: (page) => network(page, "Cellar NAS") },
+  network_away: { scene: "connected", go: (page) => network(page, "Attic desktop") },
+  network_trouble: { scene: "trouble", go: (page) => nav(page, "Network") },
   pair_code: { scene: "code", go: (page) => page.keyboard.press("Control+p") },
   pair_rejected: {
     scene: "code",
@@ -150,6 +159,14 @@ const SCREENS = {
 
 const nav = (page, name) =>
   page.getByRole("navigation").getByRole("button", { name, exact: true }).click();
+
+/** How a peer is connected, with everything unfolded. */
+async function network(page, peer) {
+  await nav(page, "Network");
+  const card = page.getByRole("region", { name: peer });
+  for (const title of [/^Addresses tried/, /^History/]) await card.getByText(title).click();
+  await card.evaluate((element) => element.scrollIntoView());
+}
 
 /** A part of a folder. */
 async function tab(page, folder, name) {
@@ -188,6 +205,10 @@ async function look(name, theme, size) {
       (document.querySelector("main")?.clientWidth ?? 0),
   ]);
   assert.deepEqual(width, [0, 0], `${name} is too wide`);
+  const height = await shown.page.evaluate(() =>
+    document.querySelector("nav") ? document.documentElement.scrollHeight - innerHeight : 0,
+  );
+  assert.equal(height, 0, `${name} scrolls the whole window`);
   assert.deepEqual(await violations(shown.page), [], name);
   assert.deepEqual(shown.errors, [], name);
   await shown.close();

@@ -19,6 +19,7 @@ const ACCEPTED: Outcome = { kind: "accepted", answer: { answer: "accepted" } };
 const STEP_MS = 350;
 
 export class FakeBackend implements Backend {
+  readonly #scene: string;
   #view: View;
   #tell: (told: Told) => void = () => undefined;
   #made = 0;
@@ -27,7 +28,8 @@ export class FakeBackend implements Backend {
 
   constructor(wishes: URLSearchParams) {
     this.#stepMs = Number(wishes.get("step") ?? STEP_MS);
-    this.#view = scene(wishes.get("scene") ?? "new", Date.now());
+    this.#scene = wishes.get("scene") ?? "new";
+    this.#view = scene(this.#scene, Date.now());
   }
 
   watch(tell: (told: Told) => void): () => void {
@@ -109,7 +111,7 @@ export class FakeBackend implements Backend {
       case "rescan":
         return ACCEPTED;
       case "network":
-        return { kind: "accepted", answer: { answer: "network", ...network(peers, Date.now()) } };
+        return { kind: "accepted", answer: { answer: "network", ...network(this.#scene, peers, Date.now()) } };
       case "examine":
         return { kind: "accepted", answer: { answer: "findings", findings: findings(this.#view) } };
       case "configure_device":

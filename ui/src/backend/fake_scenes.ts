@@ -2,10 +2,11 @@
 import type { DeviceSettingsView } from "./generated/DeviceSettingsView";
 import type { FolderSettingsView } from "./generated/FolderSettingsView";
 import type { FolderView } from "./generated/FolderView";
+import type { LinkCountsView } from "./generated/LinkCountsView";
 import type { PeerView } from "./generated/PeerView";
 import type { View } from "./generated/View";
 import { HERE } from "./fake_contents";
-import { COUNTS } from "./fake_network";
+import { COUNTS, MANY_COUNTS } from "./fake_network";
 
 const COMPARE = [
   ["🦊", "fox"],
@@ -34,6 +35,17 @@ export const ANNA: PeerView = {
   },
 };
 
+/** What is counted of a peer that was never connected. */
+const NEVER: LinkCountsView = {
+  ...COUNTS,
+  attempts: 0,
+  established: 0,
+  taken: [],
+  connect_ms: null,
+  connect_within: COUNTS.connect_within.map((each) => ({ ...each, count: 0 })),
+  connect_sum_ms: 0,
+};
+
 const NAS: PeerView = {
   id: "nas",
   name: "Cellar NAS",
@@ -52,6 +64,22 @@ const ATTIC: PeerView = {
   counts: COUNTS,
   identity: "single",
   link: { state: "away" },
+};
+
+const STUDIO: PeerView = {
+  id: "studio",
+  name: "Studio in Bergen",
+  compare: COMPARE,
+  verified: true,
+  counts: MANY_COUNTS,
+  identity: "single",
+  link: {
+    state: "up",
+    path: { kind: "direct", address: "[2001:db8:77:2::31]:51820" },
+    rtt_ms: 12.4,
+    received_bytes: 640_000_000,
+    sent_bytes: 51_000_000,
+  },
 };
 
 /** What is set for a folder that nobody has set anything for. */
@@ -154,6 +182,11 @@ const FILM: FolderView = {
 /** Drawn like a QR code; reads as nothing. */
 const QR = `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 21 21" shape-rendering="crispEdges"><path fill="#000" d="M0 0h7v7H0zM14 0h7v7h-7zM0 14h7v7H0zM8 1h2v2H8zM11 3h2v3h-2zM8 8h3v2H8zM13 9h4v2h-4zM18 8h3v4h-3zM9 12h3v3H9zM14 14h2v3h-2zM17 13h3v2h-3zM8 17h4v3H8zM18 17h3v4h-3zM14 19h2v2h-2zM1 9h4v3H1z"/><path fill="#fff" d="M1 1h5v5H1zM15 1h5v5h-5zM1 15h5v5H1z"/><path fill="#000" d="M2 2h3v3H2zM16 2h3v3h-3zM2 16h3v3H2z"/></svg>`;
 
+/** A peer that did not answer. */
+function unanswered(peer: PeerView, nowMs: number): PeerView {
+  return { ...peer, link: { state: "waiting", fault: "timed_out", retry_at_ms: nowMs + 62_000 } };
+}
+
 /** The view of a scene at a time. */
 export function scene(name: string, nowMs: number): View {
   const paired: View = { ...EMPTY, peers: [ANNA, ATTIC, NAS] };
@@ -171,6 +204,14 @@ export function scene(name: string, nowMs: number): View {
       return { ...paired, folders: [NOTES, PHOTOS] };
     case "syncing":
       return { ...paired, folders: [FILM, NOTES, PHOTOS] };
+    case "connected":
+      return { ...paired, peers: [ANNA, unanswered(ATTIC, nowMs), NAS, STUDIO] };
+    case "lan":
+      return { ...paired, peers: [ANNA] };
+    case "searching":
+      return { ...paired, peers: [{ ...ATTIC, counts: NEVER, link: { state: "connecting" } }, NAS] };
+    case "blocked":
+      return { ...paired, peers: [{ ...ANNA, link: NAS.link }, NAS] };
     case "invited":
       return {
         ...paired,
@@ -266,7 +307,7 @@ function trouble(paired: View, nowMs: number): View {
     peers: [
       ANNA,
       { ...ATTIC, name: "Attic \u202edesktop", link: { state: "impostor" } },
-      { ...NAS, link: { state: "waiting", fault: "timed_out", retry_at_ms: nowMs + 62_000 } },
+      unanswered(NAS, nowMs),
     ],
     folders: [broken, waiting],
   };

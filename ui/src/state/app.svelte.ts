@@ -24,6 +24,7 @@ export type Place =
   | { at: "accept"; peer: string; folder: string }
   | { at: "devices" }
   | { at: "compare"; peer: string }
+  | { at: "network" }
   | { at: "pair"; first: "show" | "enter" }
   | { at: "settings" };
 

@@ -135,6 +135,7 @@ test("a toast goes by itself", () => {
 test("keys lead to places only with their modifier", () => {
   const press = { key: "2", ctrlKey: true, metaKey: false, altKey: false, shiftKey: false };
   expect(shortcut(press)).toEqual({ at: "folders" });
+  expect(["4", "5"].map((key) => shortcut({ ...press, key })?.at)).toEqual(["network", "settings"]);
   expect(shortcut({ ...press, ctrlKey: false })).toBeNull();
   expect(shortcut({ ...press, altKey: true })).toBeNull();
 });

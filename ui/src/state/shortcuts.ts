@@ -14,7 +14,8 @@ const PLACES = new Map<string, Place>([
   ["1", { at: "home" }],
   ["2", { at: "folders" }],
   ["3", { at: "devices" }],
-  ["4", { at: "settings" }],
+  ["4", { at: "network" }],
+  ["5", { at: "settings" }],
   ["p", { at: "pair", first: "show" }],
   ["n", { at: "add_folder", peer: null }],
 ]);

@@ -3,6 +3,7 @@
  * for codes (refusals, faults, reasons) say what happened and what to do.
  */
 import { englishFolder } from "./en_folder";
+import { englishNetwork } from "./en_network";
 import { englishTraffic } from "./en_traffic";
 import type { Numbers } from "./numbers";
 
@@ -23,6 +24,7 @@ export function english(numbers: Numbers) {
   return {
     ...englishFolder(numbers),
     traffic: englishTraffic(numbers),
+    network: englishNetwork(numbers),
     app: "Towline",
     unknownDevice: "unknown device",
     skip: "Skip to content",
@@ -31,6 +33,7 @@ export function english(numbers: Numbers) {
       home: "Home",
       folders: "Folders",
       devices: "Devices",
+      network: "Network",
       settings: "Settings",
     },
     headline: {
@@ -272,7 +275,7 @@ export function english(numbers: Numbers) {
       version: "Version",
       keyboard: "Keyboard",
       keyboardText: (modifier: string) =>
-        `${modifier}+1 to ${modifier}+4 go to Home, Folders, Devices and Settings. ${modifier}+P pairs a device, ${modifier}+N adds a folder.`,
+        `${modifier}+1 to ${modifier}+5 go to Home, Folders, Devices, Network and Settings. ${modifier}+P pairs a device, ${modifier}+N adds a folder.`,
     },
     serverState: {
       none: "Not set",
@@ -396,6 +399,13 @@ export function english(numbers: Numbers) {
         impostor: { what: "Somebody else answered", todo: "If it was set up anew, remove it and pair again." },
         protocol: { what: "It sent something unexpected", todo: "Update both." },
         version: { what: "It runs a version that this one cannot speak with", todo: "Update both." },
+        restarted: { what: "It has begun anew", todo: "It is tried again by itself." },
+      },
+      obstacle: {
+        searching: { what: "A direct path is being looked for.", todo: "It takes some seconds. Everything works meanwhile, through the server." },
+        no_udp_here: { what: "UDP does not come through here: most likely a firewall drops it.", todo: "Ask whoever runs this network to let UDP out, or start Towline with --port and let that port through." },
+        no_address: { what: "The other device has told no address at which it can be met.", todo: "Most likely a firewall there drops UDP. Look at this screen on that device." },
+        no_answer: { what: "None of its addresses answers: a router or a firewall on one side lets nothing in.", todo: "Let a UDP port through on either side: start Towline there with --port, and forward that port in its router." },
       },
       root: {
         missing: { what: "Its place on the disk is gone.", todo: "Bring it back (is the disk plugged in?), or stop syncing it." },

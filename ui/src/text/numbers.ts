@@ -7,12 +7,14 @@ export class Numbers {
   readonly #locale: string;
   readonly #plain: Intl.NumberFormat;
   readonly #moment: Intl.DateTimeFormat;
+  readonly #second: Intl.DateTimeFormat;
   readonly #ago: Intl.RelativeTimeFormat;
 
   constructor(locale: string) {
     this.#locale = locale;
     this.#plain = new Intl.NumberFormat(locale);
     this.#moment = new Intl.DateTimeFormat(locale, { dateStyle: "medium", timeStyle: "short" });
+    this.#second = new Intl.DateTimeFormat(locale, { dateStyle: "medium", timeStyle: "medium" });
     this.#ago = new Intl.RelativeTimeFormat(locale, { numeric: "auto" });
   }
 
@@ -27,10 +29,10 @@ export class Numbers {
     return this.#unit(scaled, unit, unit === "byte" ? 0 : digits(scaled));
   }
 
-  /** `12 MB/s` */
+  /** `12 MB/s`, `0.4 kB/s`: nobody thinks of bytes in a second. */
   speed(bytesPerSecond: number): string {
-    const [scaled, unit] = scale(bytesPerSecond);
-    return this.#unit(scaled, `${unit}-per-second`, unit === "byte" ? 0 : digits(scaled));
+    const [scaled, unit] = bytesPerSecond < 1000 ? ([bytesPerSecond / 1000, "kilobyte"] as const) : scale(bytesPerSecond);
+    return this.#unit(scaled, `${unit}-per-second`, digits(scaled));
   }
 
   /** `4 ms`, `0.6 ms` */
@@ -56,6 +58,11 @@ export class Numbers {
   /** `28 Nov 2026, 14:30`, in this computer's time zone. */
   moment(ms: number): string {
     return this.#moment.format(ms);
+  }
+
+  /** `28 Nov 2026, 14:30:07`: for what happens within seconds. */
+  second(ms: number): string {
+    return this.#second.format(ms);
   }
 
   /** `5 minutes ago`, `yesterday`; beyond a week, and in the future, the moment itself. */

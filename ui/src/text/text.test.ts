@@ -45,7 +45,7 @@ describe("numbers", () => {
     expect(en.bytes(999_000)).toBe("999 kB");
     expect(en.bytes(18_640_000_000)).toBe("19 GB");
     expect(en.bytes(5e15)).toBe("5,000 TB");
-    expect(en.speed(112_000_000)).toBe("112 MB/s");
+    expect([en.speed(112_000_000), en.speed(1000), en.speed(430)]).toEqual(["112 MB/s", "1 kB/s", "0.4 kB/s"]);
   });
 
   test("of time have one unit", () => {

@@ -1,0 +1,93 @@
+/** What people see of their connections: which path is used, why no better one, and how it was lately. */
+import assert from "node:assert/strict";
+import { after, before, test } from "node:test";
+
+import { open, page, picture, violations } from "./browser.mjs";
+
+let window;
+
+before(async () => {
+  window = await open();
+});
+after(() => window?.close());
+
+/** Looks at the connections of a scene and holds the page's errors against it. */
+function journey(name, scene, walk) {
+  test(name, async () => {
+    const shown = await page(window, scene);
+    await shown.page.keyboard.press("Control+4");
+    await shown.page.getByRole("heading", { level: 1, name: "Network" }).waitFor();
+    await walk(shown.page);
+    assert.deepEqual(shown.errors, []);
+    await shown.close();
+  });
+}
+
+/** A peer's part of the screen. */
+const peer = (page, name) => page.getByRole("region", { name });
+const way = (page, name) => peer(page, name).getByRole("list", { name: `The way to ${name}` });
+
+journey("a relayed peer says why it is not direct and what to do", "connected", async (page) => {
+  const nas = peer(page, "Cellar NAS");
+  await nas.getByText("Relayed, sealed").waitFor();
+  await way(page, "Cellar NAS").getByText("Signal server").waitFor();
+  await nas.getByRole("heading", { name: "Why not direct?" }).waitFor();
+  await nas.getByText("None of its addresses answers").waitFor();
+  await nas.getByText(/forward that port/).waitFor();
+  assert.equal(await page.getByRole("heading", { name: "Why not direct?" }).count(), 1);
+});
+
+journey("plots are told in numbers, too", "connected", async (page) => {
+  const studio = peer(page, "Studio in Bergen");
+  const speed = studio.getByRole("table", { name: "Throughput" });
+  await speed.waitFor();
+  const rows = await speed.getByRole("row").allInnerTexts();
+  assert.match(rows[0], /Latest\s+Least\s+Median\s+Most/);
+  assert.match(rows[1], /Received\s+0\.5 kB\/s\s+0\.5 kB\/s\s+0\.5 kB\/s\s+9 MB\/s/);
+  assert.match(rows[2], /Sent\s+0\.4 kB\/s/);
+  // Twice a line begins: for a minute there was no connection.
+  const lines = await studio.locator("figure path.line").evaluateAll((all) => all.map((each) => each.getAttribute("d")));
+  assert.equal(lines[0].match(/M/g).length, 2);
+});
+
+journey("what was tried is unfolded by keyboard", "connected", async (page) => {
+  const studio = peer(page, "Studio in Bergen");
+  const fold = studio.locator("summary", { hasText: "Addresses tried (3)" });
+  await fold.focus();
+  await page.keyboard.press("Enter");
+  const row = studio.getByRole("row", { name: /203\.0\.113\.9/ });
+  await row.getByRole("cell", { name: "Seen from here" }).waitFor();
+  await row.getByRole("cell", { name: /Answers · 14 ms/ }).waitFor();
+  await page.keyboard.press("Tab");
+  await page.keyboard.press("Space");
+  const history = studio.getByRole("listitem").filter({ has: page.getByRole("time") });
+  assert.match((await history.allInnerTexts())[0], /Connected: Direct by IPv6\s+\d+ \w+ \d{4}, \d\d:\d\d:\d\d/);
+  await studio.getByText("39 of 42 tries connected (92%)").waitFor();
+  assert.deepEqual(await violations(page), []);
+  // The next report comes two seconds later, and folds nothing.
+  const newest = studio.getByRole("time").first();
+  const before = await newest.getAttribute("datetime");
+  await page.waitForFunction(
+    ([element, before]) => element.getAttribute("datetime") !== before,
+    [await newest.elementHandle(), before],
+  );
+  assert.ok(await row.isVisible());
+  await picture(page, "journey-network");
+});
+
+journey("a network that lets no UDP out is told at the top and at each peer", "blocked", async (page) => {
+  await peer(page, "Seen from outside").getByText("No answer comes back from outside").waitFor();
+  assert.equal(await page.getByText("UDP does not come through here").count(), 2);
+});
+
+journey("a path that is looked for is no path that is barred", "searching", async (page) => {
+  await peer(page, "Cellar NAS").getByText("A direct path is being looked for.").last().waitFor();
+  await peer(page, "Attic desktop").getByText("None yet").waitFor();
+  assert.equal(await page.locator("svg .bar").count(), 0);
+});
+
+journey("without peers there is one thing to do", "empty", async (page) => {
+  await peer(page, "Seen from outside").getByText("The way out is open").waitFor();
+  await page.getByRole("button", { name: "Pair a device" }).click();
+  await page.getByRole("heading", { level: 1, name: "Pair a device" }).waitFor();
+});

@@ -178,7 +178,7 @@ fn start_refusal(error: &StartError) -> ViewError {
 
 #[cfg(test)]
 mod tests {
-    use towline_engine::{KeyPreference, PortMapping};
+    use towline_engine::{Discovery, KeyPreference, NetworkScope, PortMapping};
 
     use super::*;
 
@@ -189,6 +189,8 @@ mod tests {
             server: server.map(str::to_owned),
             udp_port: 0,
             key: KeyPreference::FileOnly,
+            scope: NetworkScope::Everywhere,
+            discovery: Discovery::Off,
             port_mapping: PortMapping::Off,
             metrics: None,
         })

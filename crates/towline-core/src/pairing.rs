@@ -14,8 +14,8 @@
 //! and the next code between the two replaces it. Messages lost with a session are said again when
 //! the mailbox reports `Joined` anew, and a repeated message is taken once.
 //!
-//! This machine knows nothing of the signal server's messages; it asks for a mailbox and sends
-//! opaque bytes through it, so that the same exchange can run over a LAN.
+//! This machine knows nothing of the signal server's messages nor of the local network; it asks for a
+//! mailbox and sends opaque bytes through it. How they travel is decided by `carrier`.
 
 mod creator;
 mod exchange;
@@ -61,13 +61,23 @@ pub enum MailboxRequest {
     Burn,
 }
 
+/// How the two sides of a pairing reach each other. It is a part of what both must have seen alike.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Way {
+    /// Through a mailbox of the signal server.
+    Server,
+    /// Straight over the local network.
+    Nearby,
+}
+
 /// What the carrier of the mailbox has done.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum MailboxEvent {
-    /// The mailbox is open for this long; the code's first half is this slot.
-    Opened(Slot, Duration),
+    /// The mailbox is open for this long; the code's first half is this slot. Without a server only
+    /// devices nearby find it.
+    Opened(Slot, Duration, Way),
     /// Somebody is on the other side; again when one of both had been away for a while.
-    Joined,
+    Joined(Way),
     /// Bytes from the other side.
     Received(Vec<u8>),
     /// It is over.
@@ -163,9 +173,6 @@ impl Pairing {
             PairingWish::Join(_) | PairingWish::JoinLink(_) if is_own => {
                 self.state = State::Failed(PairingFault::OwnCode);
             }
-            PairingWish::Start if us.servers.is_empty() => {
-                self.state = State::Failed(PairingFault::ServerUnreachable);
-            }
             PairingWish::Start => {
                 let letters = self.secret_letters(now);
                 self.begin(now, Stage::Creator(Creator::ExpectMailbox { letters }));
@@ -179,10 +186,9 @@ impl Pairing {
             }
             PairingWish::JoinLink(link) => {
                 self.begin(now, Stage::Joiner(Joiner::of_link(&link)));
-                let server = link.server.to_string();
+                let server = link.server.map(|server| server.to_string());
                 news.push(PairingNews::Mailbox(MailboxRequest::Claim(
-                    link.slot,
-                    Some(server),
+                    link.slot, server,
                 )));
             }
         }
@@ -207,16 +213,16 @@ impl Pairing {
         let mut around = Surroundings { us, rng };
         let farewell = stage.farewell();
         let turn = match event {
-            MailboxEvent::Opened(slot, lasts) => {
+            MailboxEvent::Opened(slot, lasts, way) => {
                 course.expires_at = now.after(lasts.min(CODE_LIFE));
-                stage.opened(slot, &mut around)
+                stage.opened(slot, way, &mut around)
             }
-            MailboxEvent::Joined if stage.is_met() => {
+            MailboxEvent::Joined(_) if stage.is_met() => {
                 let again = course.said.iter().cloned().map(send).collect();
                 self.state = State::Live(Box::new(stage), course);
                 return again;
             }
-            MailboxEvent::Joined => stage.joined(&mut around),
+            MailboxEvent::Joined(way) => stage.joined(way, &mut around),
             MailboxEvent::Received(bytes) if course.taken.contains(&bytes) => {
                 self.state = State::Live(Box::new(stage), course);
                 return Vec::new();
@@ -408,7 +414,12 @@ impl Pairing {
                 here && typed.slot == code.slot
             }
             PairingWish::JoinLink(used) => {
-                used.slot == link.slot && used.server.is_same_host(&link.server)
+                let same_server = match (&used.server, &link.server) {
+                    (Some(used), Some(ours)) => used.is_same_host(ours),
+                    (None, None) => true,
+                    (Some(_), None) | (None, Some(_)) => false,
+                };
+                used.slot == link.slot && same_server
             }
             PairingWish::Start | PairingWish::Cancel => false,
         }
@@ -467,7 +478,7 @@ fn send(bytes: Vec<u8>) -> PairingNews {
 }
 
 /// Life of a code, counted from the moment when its mailbox opened.
-const CODE_LIFE: Duration = Duration::from_secs(CODE_SECONDS);
+pub(crate) const CODE_LIFE: Duration = Duration::from_secs(CODE_SECONDS);
 
 /// How long a burned code is remembered: ten minutes.
 const BURNED_MEMORY: Duration = Duration::from_secs(600);

@@ -10,7 +10,7 @@ use towline_wire::ids::{DeviceId, FolderId};
 use towline_wire::link_uri::LinkUri;
 
 use crate::clock::Moment;
-use crate::io::{HeldBack, LinkFault, Path, RootFault, SignalFault};
+use crate::io::{Discovery, HeldBack, LinkFault, NetworkScope, Path, RootFault, SignalFault};
 use crate::link::LinkCounts;
 use crate::records::{DeviceSettings, FolderRecord, PeerRecord, Totals};
 
@@ -42,6 +42,10 @@ pub struct DeviceSummary {
     pub settings: DeviceSettings,
     /// Whether another computer has its key.
     pub oneness: Oneness,
+    /// How far it goes.
+    pub scope: NetworkScope,
+    /// Whether it is announced on the local network.
+    pub discovery: Discovery,
 }
 
 /// Whether a device is one computer.
@@ -122,6 +126,11 @@ pub enum PairingFault {
     Protocol,
     /// The code is this device's own.
     OwnCode,
+    /// No device nearby shows this code, and there is no server to ask.
+    NotNearby,
+    /// Several devices nearby show a code with this first half. Whom the other half is for cannot be seen
+    /// before it is given away: make a new code.
+    SeveralNearby,
 }
 
 /// One peer.

@@ -22,7 +22,7 @@ use towline_core::clock::Moment;
 use towline_core::command::{Answer, Command, CommandId, Refusal};
 use towline_core::device::{Birth, Device};
 use towline_core::identity::Identity;
-use towline_core::io::{Input, Output, StoreReply, StoreRequest};
+use towline_core::io::{Discovery, Input, NetworkScope, Output, StoreReply, StoreRequest};
 use towline_core::records::InForce;
 use towline_core::snapshot::Snapshot;
 use towline_store::{Boot, OpenError, Opened, Store};
@@ -84,6 +84,10 @@ pub struct Settings {
     pub port_mapping: PortMapping,
     /// Where a new key goes.
     pub key: KeyPreference,
+    /// How far it goes: within the local network no server is asked, and nothing is sent beyond.
+    pub scope: NetworkScope,
+    /// Whether it is announced on the local network, and looks for others there.
+    pub discovery: Discovery,
     /// Where numbers for Prometheus are served over HTTP; nowhere when `None`.
     pub metrics: Option<SocketAddr>,
 }
@@ -184,6 +188,10 @@ impl Engine {
     /// Starts the device that lives at `settings.home`.
     pub async fn start(settings: Settings) -> Result<Self, StartError> {
         let server = settings.server.as_deref().map(parse_server).transpose()?;
+        let server = match settings.scope {
+            NetworkScope::Everywhere => server,
+            NetworkScope::LocalNetwork => None,
+        };
         make_home(&settings.home)
             .map_err(|error| StartError::Home(settings.home.clone(), error))?;
         let fresh = Incarnation(u64::from_le_bytes(*random::<8>()?));
@@ -215,6 +223,8 @@ impl Engine {
                 0 => port::recall(&settings.home),
                 chosen => Port::Fixed(chosen),
             },
+            scope: settings.scope,
+            discovery: settings.discovery,
             port_mapping: settings.port_mapping,
             ..NetworkSettings::default()
         };
@@ -247,7 +257,11 @@ impl Engine {
         )
         .map_err(StartError::System)?;
         let (signal_events, from_signal) = mpsc::channel(EVENTS_MAX);
-        let signal = SignalClient::start(signal_events, &tasks);
+        let signal = match settings.scope {
+            NetworkScope::Everywhere => Some(SignalClient::start(signal_events, &tasks)),
+            // Whatever is decided, there is nobody who could carry it out.
+            NetworkScope::LocalNetwork => None,
+        };
         tasks.spawn(
             "signal events",
             carry(from_signal, Input::Signal, inputs.clone()),
@@ -258,6 +272,8 @@ impl Engine {
             identity,
             restored,
             server: server.clone(),
+            scope: settings.scope,
+            discovery: settings.discovery,
         };
         let device = Device::new(clock.now(), birth);
         let around = Around {
@@ -492,7 +508,8 @@ struct Life {
     /// way at a time.
     for_ledger: VecDeque<StoreRequest>,
     network: Arc<Network>,
-    signal: SignalClient,
+    /// `None` within the local network.
+    signal: Option<SignalClient>,
     folders: Folders,
     replies: BTreeMap<CommandId, oneshot::Sender<Result<Answer, Refusal>>>,
     last_command: u64,
@@ -585,7 +602,10 @@ impl Life {
                     self.folders.note(&request);
                     self.network.request(request);
                 }
-                Output::Signal(request) => self.signal.request(request),
+                Output::Signal(request) => match &mut self.signal {
+                    Some(signal) => signal.request(request),
+                    None => error!("asked for a server within the local network"),
+                },
                 Output::Reply(id, answer) => {
                     answers.extend(self.replies.remove(&id).map(|reply| (reply, answer)));
                 }

@@ -31,4 +31,5 @@ pub use key::{KeyError, KeyPreference};
 pub use local::{LocalClient, LocalError};
 pub use network::{NetworkError, PortMapping};
 pub use renew::{RenewError, renew_identity};
+pub use towline_core::io::{Discovery, NetworkScope};
 pub use view::ViewError;

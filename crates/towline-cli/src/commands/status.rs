@@ -41,8 +41,9 @@ fn status(view: &View) -> String {
         KeyPlace::File => "in a 0600 file (no usable keyring)",
     };
     let twin = words::own_identity(view.device.identity);
+    let network = words::local_network(view.device.scope, view.device.discovery);
     format!(
-        "{}  ({})\n{twin}    key {key}\n    signal server {}: {}\n\n{}\n\n{}",
+        "{}  ({})\n{twin}    key {key}\n    signal server {}: {}\n    {network}\n\n{}\n\n{}",
         plain(&view.device.name),
         peers::short(&view.device.id),
         plain(view.server.url.as_deref().unwrap_or("-")),

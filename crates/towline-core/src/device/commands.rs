@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use towline_wire::ids::{DeviceId, FolderId, Sequence};
 use towline_wire::limits::NAME_BYTES_MAX;
+use towline_wire::server_url::ServerUrl;
 
 use super::Device;
 use crate::clock::Moment;
@@ -149,12 +150,16 @@ impl Device {
     }
 
     fn wish(&mut self, now: Moment, wish: PairingWish) -> Result<Answer, Refusal> {
-        let needs_server = match &wish {
-            PairingWish::Start => true,
-            PairingWish::Join(code) => code.host.is_none(),
-            PairingWish::JoinLink(_) | PairingWish::Cancel => false,
+        let leads_somewhere = match &wish {
+            PairingWish::Start => self.carrier.has_way(None),
+            PairingWish::Join(code) => self.carrier.has_way(code.host.as_deref()),
+            PairingWish::JoinLink(link) => {
+                let server = link.server.as_ref().map(ServerUrl::as_str);
+                self.carrier.has_way(server)
+            }
+            PairingWish::Cancel => true,
         };
-        if needs_server && self.servers.is_empty() {
+        if !leads_somewhere {
             return Err(Refusal::NoServer);
         }
         let us = Ourselves {

@@ -7,6 +7,7 @@ use towline_wire::ids::DeviceId;
 use towline_wire::link_uri::{LinkSecret, LinkUri};
 use towline_wire::pairing::{PairingMessage, SealedMessage, SecretKind, Share};
 
+use super::Way;
 use super::exchange::{Farewell, Keys, Nonces, Opening, Role, Secured};
 use super::stage::{Stop, Surroundings, Turn};
 use crate::records::PeerRecord;
@@ -26,7 +27,11 @@ pub(super) enum Creator {
     /// Somebody in the mailbox; the code is on the screen.
     ExpectJoiner { code: PairingCode, link: LinkUri },
     /// The joiner's share.
-    ExpectPeerKey { code: PairingCode, link: LinkUri },
+    ExpectPeerKey {
+        code: PairingCode,
+        link: LinkUri,
+        way: Way,
+    },
     /// The joiner's proof.
     ExpectConfirm(Secured),
     /// The joiner's card; the nonce is committed to.
@@ -41,6 +46,7 @@ impl Creator {
     pub(super) fn opened(
         self,
         slot: Slot,
+        way: Way,
         around: &mut Surroundings<'_>,
     ) -> Result<Turn<Self>, Stop> {
         let letters = match self {
@@ -53,8 +59,10 @@ impl Creator {
             | Self::ExpectKept { .. }
             | Self::ExpectDurable { .. } => return Err(Stop::protocol()),
         };
-        let Some(server) = around.us.servers.first().cloned() else {
-            return Err(Stop::silent(PairingFault::ServerUnreachable));
+        let server = match (way, around.us.servers.first()) {
+            (Way::Nearby, _) => None,
+            (Way::Server, Some(server)) => Some(server.clone()),
+            (Way::Server, None) => return Err(Stop::silent(PairingFault::ServerUnreachable)),
         };
         let mut secret = [0; 16];
         around.rng.fill_bytes(&mut secret);
@@ -77,10 +85,10 @@ impl Creator {
         ))
     }
 
-    pub(super) fn joined(self) -> Result<Turn<Self>, Stop> {
+    pub(super) fn joined(self, way: Way) -> Result<Turn<Self>, Stop> {
         match self {
             Self::ExpectJoiner { code, link } => {
-                Ok(Turn::to(Self::ExpectPeerKey { code, link }, []))
+                Ok(Turn::to(Self::ExpectPeerKey { code, link, way }, []))
             }
             Self::ExpectMailbox { .. }
             | Self::ExpectPeerKey { .. }
@@ -97,8 +105,8 @@ impl Creator {
         around: &mut Surroundings<'_>,
     ) -> Result<Turn<Self>, Stop> {
         match (self, message) {
-            (Self::ExpectPeerKey { code, link }, PairingMessage::Share(share)) => {
-                share_arrived(&code, &link, &share, around)
+            (Self::ExpectPeerKey { code, link, way }, PairingMessage::Share(share)) => {
+                share_arrived(&code, &link, way, &share, around)
             }
             (Self::ExpectConfirm(secured), PairingMessage::Confirm(tag)) => {
                 confirm_arrived(secured, &tag, around)
@@ -189,6 +197,7 @@ impl Creator {
 fn share_arrived(
     code: &PairingCode,
     link: &LinkUri,
+    way: Way,
     share: &Share,
     around: &mut Surroundings<'_>,
 ) -> Result<Turn<Creator>, Stop> {
@@ -198,7 +207,7 @@ fn share_arrived(
     };
     let opening = Opening::new(
         Role::Creator,
-        code.slot.clone(),
+        (way, code.slot.clone()),
         share.kind,
         secret,
         around.rng,

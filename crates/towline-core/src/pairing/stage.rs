@@ -12,7 +12,7 @@ use towline_wire::pairing::{PairingMessage, RefuseReason};
 use super::creator::Creator;
 use super::exchange::Farewell;
 use super::joiner::Joiner;
-use super::{CODE_LIFE, Ourselves};
+use super::{CODE_LIFE, Ourselves, Way};
 use crate::clock::Moment;
 use crate::records::PeerRecord;
 use crate::snapshot::{PairingFault, PairingSummary};
@@ -46,18 +46,23 @@ impl Stage {
     pub(super) fn opened(
         self,
         slot: Slot,
+        way: Way,
         around: &mut Surroundings<'_>,
     ) -> Result<Turn<Self>, Stop> {
         match self {
-            Self::Creator(creator) => creator.opened(slot, around).map(Turn::of_creator),
+            Self::Creator(creator) => creator.opened(slot, way, around).map(Turn::of_creator),
             Self::Joiner(_) => Err(Stop::protocol()),
         }
     }
 
-    pub(super) fn joined(self, around: &mut Surroundings<'_>) -> Result<Turn<Self>, Stop> {
+    pub(super) fn joined(
+        self,
+        way: Way,
+        around: &mut Surroundings<'_>,
+    ) -> Result<Turn<Self>, Stop> {
         match self {
-            Self::Creator(creator) => creator.joined().map(Turn::of_creator),
-            Self::Joiner(joiner) => joiner.joined(around).map(Turn::of_joiner),
+            Self::Creator(creator) => creator.joined(way).map(Turn::of_creator),
+            Self::Joiner(joiner) => joiner.joined(way, around).map(Turn::of_joiner),
         }
     }
 

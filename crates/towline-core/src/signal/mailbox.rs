@@ -14,7 +14,7 @@ use super::{ANSWER_PATIENCE, Session, SessionNews, State};
 use crate::clock::Moment;
 use crate::io::SignalRequest;
 use crate::outbox::Outbox;
-use crate::pairing::{MailboxEvent, MailboxRequest};
+use crate::pairing::{MailboxEvent, MailboxRequest, Way};
 use crate::snapshot::PairingFault;
 
 /// What the mailbox waits for.
@@ -193,7 +193,11 @@ impl Session {
                     slot: slot.clone(),
                     deadline: None,
                 };
-                news.push(SessionNews::Mailbox(MailboxEvent::Opened(slot, lasts)));
+                news.push(SessionNews::Mailbox(MailboxEvent::Opened(
+                    slot,
+                    lasts,
+                    Way::Server,
+                )));
             }
             Mailbox::ExpectJoiner { slot: ours, .. } if *ours == slot => {
                 self.mailbox = Mailbox::ExpectJoiner {
@@ -230,7 +234,7 @@ impl Session {
                 return;
             }
         }
-        news.push(SessionNews::Mailbox(MailboxEvent::Joined));
+        news.push(SessionNews::Mailbox(MailboxEvent::Joined(Way::Server)));
     }
 
     pub(super) fn mailbox_ended(

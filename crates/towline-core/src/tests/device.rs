@@ -14,8 +14,8 @@ use crate::command::{Command, CommandId};
 use crate::device::{Birth, Device};
 use crate::identity::Identity;
 use crate::io::{
-    ConnectionId, Input, LinkFault, NetworkEvent, NetworkRequest, Output, SignalEvent, StoreReply,
-    StoreRequest, StunServer,
+    ConnectionId, Discovery, Input, LinkFault, NetworkEvent, NetworkRequest, NetworkScope, Output,
+    SignalEvent, StoreReply, StoreRequest, StunServer,
 };
 use crate::records::{
     Activity, DeviceSettings, FolderRecord, FolderSettings, PeerRecord, Restored, RestoredFolder,
@@ -57,6 +57,8 @@ fn device_at(server: Option<&str>, folders: impl IntoIterator<Item = RestoredFol
             folders: folders.into_iter().collect(),
         },
         server: server.map(|url| url.parse().unwrap()),
+        scope: NetworkScope::Everywhere,
+        discovery: Discovery::Off,
     };
     let mut device = Device::new(Moment::default(), birth);
     outputs(&mut device);
@@ -314,6 +316,8 @@ fn the_seed_is_not_shown() {
             folders: Vec::new(),
         },
         server: None,
+        scope: NetworkScope::Everywhere,
+        discovery: Discovery::Off,
     };
     let shown = format!("{birth:?}");
     assert!(!shown.contains("171") && !shown.contains("seed"), "{shown}");

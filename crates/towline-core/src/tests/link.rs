@@ -2,6 +2,7 @@
 
 mod birthday;
 mod elsewhere;
+mod nearby;
 mod report;
 mod restart;
 

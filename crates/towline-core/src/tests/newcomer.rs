@@ -13,7 +13,8 @@ use crate::command::{Command, CommandId};
 use crate::device::{Birth, Device};
 use crate::identity::Identity;
 use crate::io::{
-    BatchId, Input, NetworkRequest, Output, SignalEvent, SignalRequest, StoreReply, StoreRequest,
+    BatchId, Discovery, Input, NetworkRequest, NetworkScope, Output, SignalEvent, SignalRequest,
+    StoreReply, StoreRequest,
 };
 use crate::records::{DeviceSettings, Restored, StoreOp};
 use crate::snapshot::PairingSummary;
@@ -39,6 +40,8 @@ impl Seat {
                 folders: Vec::new(),
             },
             server: Some("ws://127.0.0.1:9000/ws".parse().unwrap()),
+            scope: NetworkScope::Everywhere,
+            discovery: Discovery::Off,
         };
         let mut seat = Self {
             device: Device::new(Moment::default(), birth),

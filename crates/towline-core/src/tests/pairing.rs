@@ -15,7 +15,9 @@ use towline_wire::version::VersionRange;
 
 use crate::clock::Moment;
 use crate::identity::Identity;
-use crate::pairing::{MailboxEvent, MailboxRequest, Ourselves, Pairing, PairingNews, PairingWish};
+use crate::pairing::{
+    MailboxEvent, MailboxRequest, Ourselves, Pairing, PairingNews, PairingWish, Way,
+};
 use crate::records::PeerRecord;
 use crate::snapshot::{PairingFault, PairingSummary};
 
@@ -113,7 +115,7 @@ fn slot() -> Slot {
 }
 
 fn opened() -> MailboxEvent {
-    MailboxEvent::Opened(slot(), Duration::from_secs(300))
+    MailboxEvent::Opened(slot(), Duration::from_secs(300), Way::Server)
 }
 
 /// A creator whose code is on the screen, and a fresh joiner.
@@ -134,8 +136,8 @@ fn meet(creator: &mut Side, joiner: &mut Side) {
     assert!(
         matches!(joiner.wants.pop_front(), Some(MailboxRequest::Claim(claimed, _)) if claimed == slot())
     );
-    creator.event(at(1), MailboxEvent::Joined);
-    joiner.event(at(1), MailboxEvent::Joined);
+    creator.event(at(1), MailboxEvent::Joined(Way::Server));
+    joiner.event(at(1), MailboxEvent::Joined(Way::Server));
 }
 
 /// Passes one thing on from one side; `tap` may change a message or drop it.
@@ -309,7 +311,7 @@ fn a_code_ends_when_the_server_says_but_never_after_five_minutes() {
         creator.wish(at(0), PairingWish::Start);
         creator.event(
             at(10),
-            MailboxEvent::Opened(slot(), Duration::from_secs(told)),
+            MailboxEvent::Opened(slot(), Duration::from_secs(told), Way::Server),
         );
         assert_eq!(creator.pairing.poll_timeout(), Some(at(10 + ends)));
         creator.timeout(at(10 + ends));
@@ -337,12 +339,29 @@ fn a_carrier_that_never_answers_means_no_server() {
 }
 
 #[test]
-fn a_device_without_a_server_shows_no_code() {
+fn a_code_for_devices_nearby_has_a_link_without_a_server() {
     let mut creator = Side::new(1, "desk");
-    creator.servers.clear();
     creator.wish(at(0), PairingWish::Start);
-    assert_eq!(creator.failed(), PairingFault::ServerUnreachable);
-    assert!(creator.wants.is_empty());
+    let opened = MailboxEvent::Opened(slot(), Duration::from_secs(300), Way::Nearby);
+    creator.event(at(0), opened);
+    let PairingSummary::Waiting { link, .. } = creator.pairing.summary() else {
+        panic!("no code");
+    };
+    assert_eq!(link.server, None);
+    assert_eq!(link.slot, slot());
+}
+
+#[test]
+fn sides_that_met_on_different_ways_do_not_pair() {
+    let (mut creator, mut joiner) = waiting();
+    let code = creator.code();
+    joiner.wish(at(1), PairingWish::Join(code));
+    joiner.wants.clear();
+    creator.event(at(1), MailboxEvent::Joined(Way::Server));
+    joiner.event(at(1), MailboxEvent::Joined(Way::Nearby));
+    run(&mut creator, &mut joiner);
+    assert_eq!(creator.failed(), PairingFault::CodeInvalid);
+    assert_eq!(joiner.failed(), PairingFault::CodeInvalid);
 }
 
 #[test]
@@ -516,8 +535,8 @@ fn what_is_lost_with_a_session_is_said_again() {
             || carry(&mut joiner, &mut creator, &mut until_lost)
         {}
         // One of them comes back; both are told that the other is there.
-        creator.event(at(2), MailboxEvent::Joined);
-        joiner.event(at(2), MailboxEvent::Joined);
+        creator.event(at(2), MailboxEvent::Joined(Way::Server));
+        joiner.event(at(2), MailboxEvent::Joined(Way::Server));
         run(&mut creator, &mut joiner);
         if creator.kept.is_empty() {
             creator.timeout(creator.pairing.poll_timeout().unwrap());

@@ -20,7 +20,7 @@ use crate::clock::Moment;
 use crate::identity::Identity;
 use crate::io::{Output, SignalEvent, SignalFault, SignalRequest};
 use crate::outbox::Outbox;
-use crate::pairing::{MailboxEvent, MailboxRequest};
+use crate::pairing::{MailboxEvent, MailboxRequest, Way};
 use crate::signal::{Session, SessionInput, SessionNews};
 use crate::snapshot::{PairingFault, ServerState};
 
@@ -383,12 +383,12 @@ fn a_creators_mailbox_carries_bytes_both_ways() {
     };
     assert_eq!(
         world.say(code),
-        [mailbox(MailboxEvent::Opened(slot(), LIFE))]
+        [mailbox(MailboxEvent::Opened(slot(), LIFE, Way::Server))]
     );
     let peer_id = SignalId::Device(peer());
     assert_eq!(
         world.say(ServerMessage::Paired { peer_id }),
-        [mailbox(MailboxEvent::Joined)]
+        [mailbox(MailboxEvent::Joined(Way::Server))]
     );
     let relay = send(ClientMessage::relay(peer_id, payload(1, b"hello")));
     world.check(
@@ -497,7 +497,7 @@ fn a_creators_mailbox_outlives_a_reconnect() {
         world.say(ServerMessage::Paired {
             peer_id: peer().into()
         }),
-        [mailbox(MailboxEvent::Joined)]
+        [mailbox(MailboxEvent::Joined(Way::Server))]
     );
     // Once joined, another reconnect says so again, and so does the other side's.
     world.lose();
@@ -507,14 +507,17 @@ fn a_creators_mailbox_outlives_a_reconnect() {
         world.say(ServerMessage::Paired {
             peer_id: peer().into()
         }),
-        [mailbox(MailboxEvent::Joined)]
+        [mailbox(MailboxEvent::Joined(Way::Server))]
     );
     let connected = ServerMessage::PeerConnected {
         peer_id: peer().into(),
     };
     assert_eq!(
         world.say(connected),
-        [SessionNews::Online(peer()), mailbox(MailboxEvent::Joined)]
+        [
+            SessionNews::Online(peer()),
+            mailbox(MailboxEvent::Joined(Way::Server))
+        ]
     );
 
     // A server that has forgotten the mailbox says nothing, or gives another slot later.
@@ -537,7 +540,8 @@ fn answers_to_a_mailbox_that_was_left_are_not_taken_for_the_next() {
         world.say(code("XYZ")),
         [mailbox(MailboxEvent::Opened(
             Slot::parse("XYZ").unwrap(),
-            LIFE
+            LIFE,
+            Way::Server
         ))]
     );
 }

@@ -12,6 +12,7 @@
 mod direct;
 mod hostile;
 mod measure;
+mod nearby;
 mod nodes;
 mod paths;
 mod real_server;

@@ -11,7 +11,7 @@ use qrcode::render::svg;
 use towline_core::clock::Moment;
 use towline_core::command::{Answer, Command, Comparison, Refusal};
 use towline_core::folder::rules::{RuleSet, Rules};
-use towline_core::io::{HeldReason, RootFault, SignalFault};
+use towline_core::io::{Discovery, HeldReason, NetworkScope, RootFault, SignalFault};
 use towline_core::records::{InForce, RootPath, Verification};
 use towline_core::snapshot::{
     FolderPeerState, FolderState, FolderSummary, Oneness, PairingFault, PairingSummary,
@@ -28,10 +28,11 @@ use crate::disk::{Of, RestoreFault, Version};
 
 use super::network::link;
 use super::{
-    AnswerView, AskedOfFiles, AskedOfHeld, BrakedView, CommandView, DeviceView, FolderPeerView,
-    FolderStateView, FolderView, HeldBackView, IdentityView, InvitationView, KeyPlace, PairingView,
-    PeerView, RestoringView, Secret, ServerStateView, ServerView, StoreCondition, SymbolView,
-    TransferView, VersionView, View, ViewError,
+    AnswerView, AskedOfFiles, AskedOfHeld, BrakedView, CommandView, DeviceView, DiscoveryView,
+    FolderPeerView, FolderStateView, FolderView, HeldBackView, IdentityView, InvitationView,
+    KeyPlace, MeetingView, PairingView, PeerView, RestoringView, ScopeView, Secret,
+    ServerStateView, ServerView, StoreCondition, SymbolView, TransferView, VersionView, View,
+    ViewError,
 };
 
 pub(crate) use conflicts::{AskedOfInbox, conflict_fault, conflicts, preview};
@@ -82,6 +83,14 @@ pub(crate) fn view(snapshot: &Snapshot, around: &Surroundings<'_>) -> View {
             store: around.store,
             version: env!("CARGO_PKG_VERSION").to_owned(),
             identity: identity(snapshot.device.oneness),
+            scope: match snapshot.device.scope {
+                NetworkScope::Everywhere => ScopeView::Everywhere,
+                NetworkScope::LocalNetwork => ScopeView::LocalNetwork,
+            },
+            discovery: match snapshot.device.discovery {
+                Discovery::On => DiscoveryView::On,
+                Discovery::Off => DiscoveryView::Off,
+            },
         },
         server: ServerView {
             url: around.server.map(str::to_owned),
@@ -518,6 +527,10 @@ fn pairing(summary: &PairingSummary, around: &Surroundings<'_>) -> PairingView {
             code: Secret::new(code.reveal()),
             qr_svg: Secret::new(qr_svg(&link.reveal())),
             link: Secret::new(link.reveal()),
+            meeting: match link.server {
+                Some(_) => MeetingView::Server,
+                None => MeetingView::Nearby,
+            },
             expires_at_ms: around.clock.ms(*expires_at),
         },
         PairingSummary::Joining => PairingView::Joining,
@@ -535,6 +548,8 @@ fn pairing(summary: &PairingSummary, around: &Surroundings<'_>) -> PairingView {
                 PairingFault::Version => "version",
                 PairingFault::Protocol => "protocol",
                 PairingFault::OwnCode => "own_code",
+                PairingFault::NotNearby => "not_nearby",
+                PairingFault::SeveralNearby => "several_nearby",
             }
             .to_owned(),
         },

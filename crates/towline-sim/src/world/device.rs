@@ -8,7 +8,7 @@ use towline_core::clock::Moment;
 use towline_core::command::{Answer, Command, CommandId, Refusal};
 use towline_core::device::{Birth, Device};
 use towline_core::identity::Identity;
-use towline_core::io::{Input, NetworkEvent, Output};
+use towline_core::io::{Discovery, Input, NetworkEvent, NetworkScope, Output};
 use towline_core::snapshot::Snapshot;
 use towline_wire::entry::UnixNanos;
 
@@ -63,6 +63,9 @@ impl World {
             identity: Identity::from_seed(&place.key),
             restored: place.shelf.restored(),
             server: server::URL.parse().ok(),
+            scope: NetworkScope::Everywhere,
+            // The world has no multicast; what devices announce nobody hears.
+            discovery: Discovery::Off,
         }
     }
 

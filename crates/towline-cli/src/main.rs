@@ -141,6 +141,8 @@ enum Command {
     },
     /// Show how this device is connected with each peer, which addresses are tried, and why not better.
     Network,
+    /// Find out what could keep this device from working well, and what to do about it.
+    Doctor,
     /// Show how this device, its peers and its folders are.
     Status {
         /// Go on showing it after every change, until interrupted.
@@ -590,6 +592,7 @@ fn run(arguments: Arguments, output: &Output) -> Result<(), Failure> {
             Command::Identity {
                 action: IdentityAction::New,
             } => commands::identity::renew(&home, output).await,
+            Command::Doctor => commands::doctor::run(&home, output).await,
             Command::Network => commands::network::run(&home, output).await,
             Command::Status { watch: true } => commands::status::watch(&home, output).await,
             Command::Status { watch: false } => commands::status::run(&home, output).await,

@@ -318,6 +318,8 @@ impl Device {
             local: self.local_addresses.clone(),
             outside,
             reflexive: self.reflexive.addresses(),
+            mapping: self.reflexive.reflection().mapping,
+            mapped: self.reflexive.router_port(),
             links,
         }
     }
@@ -549,6 +551,8 @@ impl Device {
             NetworkEvent::Misbehaved(peer) => return self.misbehaved(now, *peer),
             NetworkEvent::ProbeAnswered { peer, .. }
             | NetworkEvent::ProbeHeard { peer, .. }
+            | NetworkEvent::LargeAnswered { peer, .. }
+            | NetworkEvent::Datagrams(peer, _, _)
             | NetworkEvent::Measured { peer, .. }
             | NetworkEvent::Scattered(peer, _)
             | NetworkEvent::RelayOpened(peer)

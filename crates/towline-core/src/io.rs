@@ -463,6 +463,9 @@ pub enum NetworkRequest {
     Grant(DeviceId, BTreeSet<FolderId>),
     /// Sends an authenticated probe to an address of a peer.
     Probe(DeviceId, SocketAddr),
+    /// Sends one as long as the longest datagram on a direct path to another machine, to a proved address;
+    /// answered by `LargeAnswered`, or by nothing where the path carries less.
+    ProbeLarge(DeviceId, SocketAddr),
     /// From now on packets to this peer leave on this path.
     Select(DeviceId, Path),
     /// Opens the QUIC connection with this peer on its selected path; answered by `Connected` or
@@ -555,6 +558,16 @@ pub enum NetworkEvent {
         /// After how long.
         rtt: Duration,
     },
+    /// A large probe came back: the path to this address carries as much.
+    LargeAnswered {
+        /// Who answered.
+        peer: DeviceId,
+        /// From where.
+        from: SocketAddr,
+    },
+    /// How long the datagrams of a connection are from now on; at first they are as every path carries
+    /// them.
+    Datagrams(DeviceId, ConnectionId, DatagramSize),
     /// A peer's own probe arrived (and was answered) from this address.
     ProbeHeard {
         /// Who probes.
@@ -595,6 +608,16 @@ pub enum NetworkEvent {
         /// Time since the last datagram from the peer on the selected path.
         silent_for: Duration,
     },
+}
+
+/// How long datagrams are.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum DatagramSize {
+    /// As every path carries them.
+    #[default]
+    Every,
+    /// Longer.
+    Large,
 }
 
 /// A STUN server, by name: what a signal server has named.

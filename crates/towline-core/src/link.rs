@@ -42,7 +42,8 @@ use crate::backoff::Backoff;
 use crate::clock::Moment;
 use crate::identity::Identity;
 use crate::io::{
-    ConnectionId, LinkFault, NeighbourName, NetworkEvent, NetworkRequest, NetworkScope, Path,
+    ConnectionId, DatagramSize, LinkFault, NeighbourName, NetworkEvent, NetworkRequest,
+    NetworkScope, Path,
 };
 use crate::outbox::Outbox;
 use crate::ration::Ration;
@@ -192,6 +193,10 @@ struct Up {
     selected: Option<Path>,
     /// When the selected direct path, silent while we send, is given up.
     suspect_until: Option<Moment>,
+    /// How long the datagrams are by now.
+    datagrams: DatagramSize,
+    /// When a better path may be taken that has not yet shown that it carries them.
+    settles_at: Option<Moment>,
     /// When a path that worked was last left for one with a shorter round trip.
     moved_at: Option<Moment>,
     /// When the selected direct path is probed again.
@@ -562,6 +567,8 @@ impl Link {
             | NetworkEvent::PairingReceived(..)
             | NetworkEvent::PairingGone(_) => {}
             NetworkEvent::ProbeAnswered { from, rtt, .. } => self.probe_answered(from, rtt, turn),
+            NetworkEvent::LargeAnswered { from, .. } => self.paths.carries_large(from),
+            NetworkEvent::Datagrams(_, connection, size) => self.datagrams_are(connection, size),
             NetworkEvent::ProbeHeard { from, .. } => {
                 let is_hit = self.meeting_heard(from, turn);
                 if (self.paths.heard(turn.now, from) || is_hit) && self.is_active() {
@@ -643,7 +650,16 @@ impl Link {
         {
             up.suspect_until = None;
         }
+        self.probe_large(from, turn);
         self.reached_at(from, turn);
+    }
+
+    fn datagrams_are(&mut self, connection: ConnectionId, size: DatagramSize) {
+        if let Phase::Up(up) = &mut self.phase
+            && up.connection == connection
+        {
+            up.datagrams = size;
+        }
     }
 
     /// Keeps an address that works while we are connected.
@@ -677,6 +693,8 @@ impl Link {
             since: turn.now,
             selected,
             suspect_until: None,
+            datagrams: DatagramSize::Every,
+            settles_at: None,
             moved_at: None,
             keepalive_at: turn.now.after(KEEPALIVE),
             hint_at: turn.now,

@@ -33,6 +33,7 @@ use zeroize::Zeroizing;
 
 use crate::boot;
 use crate::clock::{self, Clock};
+use crate::doctor;
 use crate::folders::{Folders, Inbox, Listings};
 use crate::key::{self, KeyError, KeyPreference};
 use crate::ledger::Ledger;
@@ -172,6 +173,7 @@ pub struct Handle {
     past: Past,
     inbox: Inbox,
     listings: Listings,
+    home: Arc<Path>,
     stop: CancellationToken,
 }
 
@@ -291,6 +293,7 @@ impl Engine {
             past: folders.past(),
             inbox: folders.inbox(),
             listings: folders.listings(),
+            home: Arc::from(settings.home.as_path()),
             stop: stop.clone(),
         };
         let (end, ended) = oneshot::channel();
@@ -358,6 +361,11 @@ impl Handle {
             Asked::Network => {
                 let network = self.network().await?;
                 return Ok(AnswerView::Network(Box::new(network)));
+            }
+            Asked::Findings => {
+                let network = self.network().await?;
+                let findings = doctor::findings(&self.view(), &network, &self.home);
+                return Ok(AnswerView::Findings { findings });
             }
             Asked::Past(folder, asked) => {
                 self.known(folder)?;

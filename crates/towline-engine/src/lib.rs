@@ -8,6 +8,7 @@
 mod boot;
 mod clock;
 mod disk;
+mod doctor;
 #[cfg(any(test, fuzzing))]
 pub mod doors;
 mod engine;

@@ -309,6 +309,7 @@ impl Network {
             {
                 error!("asked for what leaves the local network");
             }
+            NetworkRequest::ProbeLarge(peer, addr) => self.prober.ping_large(peer, addr),
             NetworkRequest::Scatter {
                 peer,
                 to,

@@ -18,9 +18,10 @@ mod pages;
 mod settings;
 mod translate;
 
+pub use crate::doctor::{Finding, FindingView, VerdictView};
 pub use network::{
     CandidateView, ConnectBucketView, CountView, LinkChangeView, LinkCountsView, LinkReportView,
-    LinkSampleView, LinkSightView, NetworkView, OutsideView,
+    LinkSampleView, LinkSightView, MappingView, NetworkView, OutsideView,
 };
 pub use pages::{BrakedView, ConflictView, FileView, KeepView, PreviewView, SideView};
 pub use settings::{
@@ -646,6 +647,8 @@ pub enum CommandView {
     },
     /// Tells how this device is connected: paths, addresses, history.
     Network,
+    /// Finds out what could keep this device from working well.
+    Examine,
     /// Lists the entries that cannot be synced here, by path; a device remembers 100 of a folder.
     Held {
         /// Which folder.
@@ -722,6 +725,11 @@ pub enum AnswerView {
     },
     /// How this device is connected.
     Network(Box<NetworkView>),
+    /// What was found out, one finding per thing that was looked at.
+    Findings {
+        /// All of them.
+        findings: Vec<FindingView>,
+    },
     /// The beginning of a file.
     Preview(PreviewView),
     /// The ignore rules of a folder.

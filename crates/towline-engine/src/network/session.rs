@@ -18,7 +18,7 @@ use quinn::{
 };
 use tokio::sync::{Notify, mpsc};
 use tokio::time::{Instant, sleep, sleep_until, timeout};
-use towline_core::io::{ConnectionId, LinkFault, NetworkEvent};
+use towline_core::io::{ConnectionId, DatagramSize, LinkFault, NetworkEvent};
 use towline_wire::frame;
 use towline_wire::ids::DeviceId;
 use towline_wire::limits::CONTROL_FRAME_BYTES_MAX;
@@ -27,6 +27,7 @@ use tracing::debug;
 
 use super::IncomingStream;
 use super::path_socket::PathSocket;
+use super::routes::BYTES_EVERYWHERE;
 
 /// The first byte of a control stream.
 const CONTROL_STREAM: u8 = 1;
@@ -284,8 +285,18 @@ async fn discard_nudges(connection: &Connection) -> LinkFault {
 async fn measure(connection: &Connection, ends: &SessionEnds) -> LinkFault {
     let sent = ends.socket.routes().sent_to(ends.peer);
     let mut told = (0, 0);
+    let mut told_size = DatagramSize::Every;
     loop {
         let stats = connection.stats();
+        let size = if usize::from(stats.path.current_mtu) > BYTES_EVERYWHERE {
+            DatagramSize::Large
+        } else {
+            DatagramSize::Every
+        };
+        let datagrams = NetworkEvent::Datagrams(ends.peer, ends.id, size);
+        if size != told_size && ends.events.try_send(datagrams).is_ok() {
+            told_size = size;
+        }
         let now = (stats.udp_rx.bytes, stats.udp_tx.bytes);
         if now != told {
             told = now;

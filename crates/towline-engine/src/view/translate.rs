@@ -126,6 +126,8 @@ pub(crate) enum Asked {
     Device(Command),
     /// The device, how it is connected.
     Network,
+    /// The doctor.
+    Findings,
     /// The version store of a folder on the disk.
     Past(FolderId, AskedOfPast),
     /// The conflict inbox of a folder.
@@ -293,6 +295,7 @@ pub(crate) fn command(command: CommandView) -> Result<Asked, ViewError> {
             return Ok(Asked::Held(folder_id(&folder)?, asked));
         }
         CommandView::Network => return Ok(Asked::Network),
+        CommandView::Examine => return Ok(Asked::Findings),
         CommandView::NameDevice { name } => Command::NameDevice(name),
         CommandView::StartPairing => Command::StartPairing,
         CommandView::JoinPairing { code } if code.reveal().trim_start().starts_with("towline:") => {

@@ -96,6 +96,8 @@ impl Node {
             | NetworkEvent::ProbeAnswered { .. }
             | NetworkEvent::ProbeHeard { .. }
             | NetworkEvent::Scattered(..)
+            | NetworkEvent::LargeAnswered { .. }
+            | NetworkEvent::Datagrams(..)
             | NetworkEvent::Measured { .. } => None,
             NetworkEvent::RelayOpened(_)
             | NetworkEvent::RelayClosed(_)

@@ -20,6 +20,7 @@ pub(crate) fn refusal(code: &str, detail: Option<&str>) -> String {
         "unknown_invitation" => {
             "no peer shares such a folder; `towline folder list` shows invitations"
         }
+        "elsewhere" => "the code names another signal server, and this device may use only its own",
         "no_server" => {
             "no signal server is configured, and this device does not look on the local network; run `towline up --server URL`, or without --no-mdns"
         }
@@ -158,6 +159,18 @@ fn fault_of_server(fault: &str) -> &str {
         "unreachable" => "cannot be reached; check the network and the address",
         "certificate" => {
             "shows a certificate that is not valid for its name; ask its administrator"
+        }
+        "pin" => {
+            "has another key than the one that is pinned, so somebody else may be answering; ask its administrator, and if the key was changed use the server's new address"
+        }
+        "proxy_unreachable" => {
+            "lies behind a proxy that cannot be reached; check the proxy's address"
+        }
+        "proxy_login" => {
+            "lies behind a proxy that does not accept the user and password; check those in the proxy's address"
+        }
+        "proxy_refused" => {
+            "lies behind a proxy that does not lead there; check that it is an HTTP or SOCKS5 proxy, or ask its administrator"
         }
         "protocol" => "is not a Towline signal server; check the address",
         "closed" => "closed the connection",

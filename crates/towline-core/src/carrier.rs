@@ -160,13 +160,24 @@ impl Carrier {
         outbox: &mut Outbox,
     ) -> Vec<CarrierNews> {
         match (&self.stage, event) {
-            (Stage::ExpectSlot { .. }, MailboxEvent::Opened(slot, lasts, way)) => {
+            (
+                Stage::ExpectSlot { .. },
+                MailboxEvent::Opened {
+                    slot,
+                    lasts,
+                    server,
+                },
+            ) => {
                 let nearby = self.host(&slot, outbox);
                 self.stage = Stage::ExpectJoiner {
                     nearby,
                     mailbox: Mailbox::Open,
                 };
-                vec![CarrierNews::Pairing(MailboxEvent::Opened(slot, lasts, way))]
+                vec![CarrierNews::Pairing(MailboxEvent::Opened {
+                    slot,
+                    lasts,
+                    server,
+                })]
             }
             (Stage::ExpectSlot { .. }, MailboxEvent::Failed(PairingFault::ServerUnreachable))
                 if self.discovery == Discovery::On =>
@@ -201,7 +212,7 @@ impl Carrier {
             }
             (
                 Stage::Server,
-                event @ (MailboxEvent::Opened(..)
+                event @ (MailboxEvent::Opened { .. }
                 | MailboxEvent::Joined(_)
                 | MailboxEvent::Received(_)),
             ) => vec![CarrierNews::Pairing(event)],
@@ -213,7 +224,7 @@ impl Carrier {
                 | Stage::ExpectNeighbour { .. }
                 | Stage::ExpectMet { .. }
                 | Stage::Nearby(_),
-                MailboxEvent::Opened(..)
+                MailboxEvent::Opened { .. }
                 | MailboxEvent::Joined(_)
                 | MailboxEvent::Received(_)
                 | MailboxEvent::Failed(_),
@@ -366,7 +377,11 @@ impl Carrier {
             nearby: Some(id),
             mailbox: Mailbox::None,
         };
-        let opened = MailboxEvent::Opened(slot, CODE_LIFE, Way::Nearby);
+        let opened = MailboxEvent::Opened {
+            slot,
+            lasts: CODE_LIFE,
+            server: None,
+        };
         vec![CarrierNews::Pairing(opened)]
     }
 

@@ -31,7 +31,8 @@ use crate::ration::Ration;
 use crate::records::{DeviceSettings, PeerRecord, Restored, StoreOp};
 use crate::reflexive::{Reflexive, Told};
 use crate::report::NetworkReport;
-use crate::signal::{Session, SessionInput, SessionNews};
+use crate::sessions::{Elsewhere, Sessions, SessionsInput, own_servers};
+use crate::signal::SessionNews;
 use crate::snapshot::{DeviceSummary, PeerSummary, Snapshot};
 use crate::twin::{Oneself, OurRun, Sightings};
 
@@ -47,9 +48,11 @@ pub struct Birth {
     pub identity: Identity,
     /// What its store holds.
     pub restored: Restored,
-    /// The signal server, if one is configured.
-    pub server: Option<ServerUrl>,
-    /// How far it goes. Within the local network the server is not used.
+    /// The signal servers that are configured, the preferred one first.
+    pub servers: Vec<ServerUrl>,
+    /// Whether it goes to others.
+    pub elsewhere: Elsewhere,
+    /// How far it goes. Within the local network no server is used.
     pub scope: NetworkScope,
     /// Whether it is announced on the local network.
     pub discovery: Discovery,
@@ -72,12 +75,12 @@ pub struct Device {
     incarnation: Incarnation,
     rng: ChaCha20Rng,
     outbox: Outbox,
-    /// The signal servers where this device can be met, the home server first.
+    /// The signal servers where this device can be met, the preferred one first.
     servers: Vec<ServerUrl>,
     local_addresses: Vec<SocketAddr>,
     reflexive: Reflexive,
     ration: Ration,
-    session: Session,
+    sessions: Sessions,
     scope: NetworkScope,
     discovery: Discovery,
     /// What is announced on the local network, by whom.
@@ -131,15 +134,16 @@ impl Device {
             seed,
             identity,
             restored,
-            server,
+            servers,
+            elsewhere,
             scope,
             discovery,
         } = birth;
-        let server = match scope {
-            NetworkScope::Everywhere => server,
-            NetworkScope::LocalNetwork => None,
+        let (servers, elsewhere) = match scope {
+            NetworkScope::Everywhere => (servers, elsewhere),
+            NetworkScope::LocalNetwork => (Vec::new(), Elsewhere::Forbidden),
         };
-        let home = match server {
+        let home = match servers.first() {
             Some(_) => HomeServer::Known,
             None => HomeServer::None,
         };
@@ -148,7 +152,7 @@ impl Device {
             incarnation: restored.incarnation,
         };
         let mut device = Self {
-            session: Session::new(identity.clone(), server.clone()),
+            sessions: Sessions::new(&identity, &servers, elsewhere),
             carrier: Carrier::new(scope, discovery, home),
             scope,
             discovery,
@@ -160,7 +164,7 @@ impl Device {
             incarnation: restored.incarnation,
             rng: ChaCha20Rng::from_seed(seed),
             outbox: Outbox::default(),
-            servers: server.into_iter().collect(),
+            servers: own_servers(&servers),
             local_addresses: Vec::new(),
             reflexive: Reflexive::default(),
             ration: Ration::default(),
@@ -184,7 +188,7 @@ impl Device {
             device.grant(peer);
             device.link(now, peer, LinkInput::Start);
         }
-        device.session(now, SessionInput::Start);
+        device.session(now, SessionsInput::Start);
         let folders: Vec<FolderId> = device.folders.keys().copied().collect();
         for folder in folders {
             device.folder(now, folder, FolderInput::Start);
@@ -202,7 +206,7 @@ impl Device {
             Input::Disk(folder, DiskEvent::Root(root)) => self.root_told(now, folder, root),
             Input::Disk(folder, event) => self.folder(now, folder, FolderInput::Disk(event)),
             Input::Network(event) => self.network(now, event),
-            Input::Signal(event) => self.session(now, SessionInput::Signal(event)),
+            Input::Signal(id, event) => self.session(now, SessionsInput::Signal(id, event)),
         }
         self.end_faulty_links(now);
     }
@@ -211,7 +215,7 @@ impl Device {
     pub fn handle_timeout(&mut self, now: Moment) {
         self.revision += 1;
         let news = self
-            .session
+            .sessions
             .handle_timeout(now, &mut self.rng, &mut self.outbox);
         self.session_news(now, news);
         let news = self
@@ -252,7 +256,7 @@ impl Device {
             .values()
             .filter_map(|peer| peer.link.poll_timeout());
         let folders = self.folders.values().filter_map(Folder::poll_timeout);
-        self.session
+        self.sessions
             .poll_timeout()
             .into_iter()
             .chain(self.carrier.poll_timeout())
@@ -288,6 +292,7 @@ impl Device {
             .map(|folder| self.folder_summary(folder))
             .collect();
         folders.sort_by(|left, right| left.record.label.cmp(&right.record.label));
+        let (server, other_servers) = self.sessions.summary();
         Snapshot {
             device: DeviceSummary {
                 id: self.identity.id(),
@@ -297,7 +302,8 @@ impl Device {
                 scope: self.scope,
                 discovery: self.discovery,
             },
-            server: self.session.summary(),
+            server,
+            other_servers,
             pairing: self.pairing.summary(),
             peers,
             folders,
@@ -374,9 +380,9 @@ impl Device {
         }
     }
 
-    fn session(&mut self, now: Moment, input: SessionInput) {
+    fn session(&mut self, now: Moment, input: SessionsInput) {
         let news = self
-            .session
+            .sessions
             .handle_input(now, input, &mut self.rng, &mut self.outbox);
         self.session_news(now, news);
     }
@@ -421,7 +427,7 @@ impl Device {
     fn carrier_news(&mut self, now: Moment, news: Vec<CarrierNews>) {
         for item in news {
             match item {
-                CarrierNews::Server(request) => self.session(now, SessionInput::Mailbox(request)),
+                CarrierNews::Server(request) => self.session(now, SessionsInput::Mailbox(request)),
                 CarrierNews::Pairing(event) => {
                     let us = Ourselves {
                         identity: &self.identity,
@@ -509,7 +515,7 @@ impl Device {
         let peer = match &event {
             NetworkEvent::LocalAddresses(addresses) => {
                 if self.local_addresses != *addresses {
-                    self.session(now, SessionInput::Moved);
+                    self.session(now, SessionsInput::Moved);
                     self.reflexive.moved(now);
                     self.reflexive.handle_timeout(now, &mut self.outbox);
                     match self.scope {
@@ -608,8 +614,8 @@ impl Device {
                 LinkNews::Up(connection) => self.link_up(now, id, connection),
                 LinkNews::Down(connection) => self.link_down(now, id, connection),
                 LinkNews::Frame(frame) => self.frame(now, id, frame),
-                LinkNews::Tell(bytes) => self.session(now, SessionInput::Tell(id, bytes)),
-                LinkNews::WantRelay => self.session(now, SessionInput::WantRelay(id)),
+                LinkNews::Tell(bytes) => self.session(now, SessionsInput::Tell(id, bytes)),
+                LinkNews::WantRelay => self.session(now, SessionsInput::WantRelay(id)),
                 LinkNews::Addresses(addresses) => self.keep_addresses(id, addresses),
                 LinkNews::Heard(run) => {
                     if let Some(peer) = self.peers.get_mut(&id) {
@@ -728,7 +734,13 @@ impl Device {
     fn trust(&mut self, now: Moment) {
         let all: BTreeSet<DeviceId> = self.peers.keys().copied().collect();
         self.outbox.network(NetworkRequest::Trust(all.clone()));
-        self.session(now, SessionInput::Watch(all));
+        let homes = |peer: &Peer| {
+            let servers = peer.record.servers.iter();
+            servers.filter_map(|url| url.parse().ok()).collect()
+        };
+        let homes = self.peers.iter().map(|(id, peer)| (*id, homes(peer)));
+        let homes = homes.collect();
+        self.session(now, SessionsInput::Watch(homes));
     }
 
     fn random_bytes<const N: usize>(&mut self) -> [u8; N] {

@@ -31,8 +31,8 @@ pub enum Input {
     Disk(FolderId, DiskEvent),
     /// The network has done something.
     Network(NetworkEvent),
-    /// The session with the signal server has done something.
-    Signal(SignalEvent),
+    /// A session with a signal server has done something.
+    Signal(SessionId, SignalEvent),
 }
 
 /// Something that the device wants done.
@@ -44,8 +44,8 @@ pub enum Output {
     Disk(FolderId, DiskRequest),
     /// For the network.
     Network(NetworkRequest),
-    /// For the session with the signal server.
-    Signal(SignalRequest),
+    /// For a session with a signal server.
+    Signal(SessionId, SignalRequest),
     /// The answer to a command; exactly one for each.
     Reply(CommandId, Result<Answer, Refusal>),
 }
@@ -650,7 +650,11 @@ pub enum LinkFault {
 
 // --- signal server -------------------------------------------------------------------------------
 
-/// What is asked of the session with the signal server.
+/// Names one session with a signal server. There are few, and their ids are used again and again.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct SessionId(pub u8);
+
+/// What is asked of a session with a signal server.
 #[derive(Debug, Clone, PartialEq)]
 pub enum SignalRequest {
     /// Connects to this WebSocket URL; answered by `Opened` or `Closed`.
@@ -661,7 +665,7 @@ pub enum SignalRequest {
     Disconnect,
 }
 
-/// What the session with the signal server has done.
+/// What a session with a signal server has done.
 #[derive(Debug, Clone, PartialEq)]
 pub enum SignalEvent {
     /// The session stands; the server speaks first.
@@ -679,6 +683,14 @@ pub enum SignalFault {
     Unreachable,
     /// Its certificate is not valid for it.
     Certificate,
+    /// It has another key than the one that is pinned.
+    Pin,
+    /// The proxy that leads to it cannot be reached.
+    ProxyUnreachable,
+    /// The proxy that leads to it does not take our credentials, or wants some.
+    ProxyLogin,
+    /// The proxy refuses to lead to it, or is no proxy.
+    ProxyRefused,
     /// It is not a Towline signal server, or sent what the protocol does not allow.
     Protocol,
     /// It closed the session.
@@ -699,6 +711,10 @@ impl SignalFault {
         match self {
             Self::Unreachable
             | Self::Certificate
+            | Self::Pin
+            | Self::ProxyUnreachable
+            | Self::ProxyLogin
+            | Self::ProxyRefused
             | Self::Protocol
             | Self::Closed
             | Self::Refused => true,

@@ -73,9 +73,15 @@ pub enum Way {
 /// What the carrier of the mailbox has done.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum MailboxEvent {
-    /// The mailbox is open for this long; the code's first half is this slot. Without a server only
-    /// devices nearby find it.
-    Opened(Slot, Duration, Way),
+    /// The mailbox is open.
+    Opened {
+        /// The code's first half.
+        slot: Slot,
+        /// For how long.
+        lasts: Duration,
+        /// At which server; `None` where only devices nearby find it.
+        server: Option<ServerUrl>,
+    },
     /// Somebody is on the other side; again when one of both had been away for a while.
     Joined(Way),
     /// Bytes from the other side.
@@ -113,7 +119,7 @@ pub struct Ourselves<'a> {
     pub identity: &'a Identity,
     /// Its name.
     pub name: &'a str,
-    /// Its signal servers, the home server first; the link names that one.
+    /// Its signal servers, the preferred one first; a code without a server means that one.
     pub servers: &'a [ServerUrl],
     /// Where it listens now.
     pub addresses: &'a [SocketAddr],
@@ -213,9 +219,13 @@ impl Pairing {
         let mut around = Surroundings { us, rng };
         let farewell = stage.farewell();
         let turn = match event {
-            MailboxEvent::Opened(slot, lasts, way) => {
+            MailboxEvent::Opened {
+                slot,
+                lasts,
+                server,
+            } => {
                 course.expires_at = now.after(lasts.min(CODE_LIFE));
-                stage.opened(slot, way, &mut around)
+                stage.opened(slot, server, &mut around)
             }
             MailboxEvent::Joined(_) if stage.is_met() => {
                 let again = course.said.iter().cloned().map(send).collect();
@@ -402,15 +412,15 @@ impl Pairing {
         };
         match wish {
             PairingWish::Join(typed) => {
-                let elsewhere = typed
-                    .host
-                    .as_deref()
-                    .and_then(|host| ServerUrl::from_host(host).ok());
-                let here = elsewhere.is_none_or(|server| {
-                    us.servers
-                        .first()
-                        .is_some_and(|home| home.is_same_host(&server))
-                });
+                let named = typed.host.as_deref().map(ServerUrl::from_host);
+                let named = named.and_then(Result::ok);
+                let server = named.as_ref().or(us.servers.first());
+                let here = match (server, &link.server) {
+                    (Some(server), Some(ours)) => server.is_same_host(ours),
+                    (None, Some(_)) => false,
+                    // One that only devices nearby find.
+                    (Some(_) | None, None) => named.is_none(),
+                };
                 here && typed.slot == code.slot
             }
             PairingWish::JoinLink(used) => {

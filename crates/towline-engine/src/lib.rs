@@ -27,10 +27,10 @@ mod traffic;
 mod transfer;
 pub mod view;
 
-pub use engine::{Engine, Handle, Settings, StartError, StoreBroken};
+pub use engine::{Engine, Handle, Servers, Settings, StartError, StoreBroken};
 pub use key::{KeyError, KeyPreference};
 pub use local::{LocalClient, LocalError};
-pub use network::{NetworkError, PortMapping};
+pub use network::{NetworkError, PortMapping, ProxyError};
 pub use renew::{RenewError, renew_identity};
 pub use towline_core::io::{Discovery, NetworkScope};
 pub use view::ViewError;

@@ -11,8 +11,8 @@
 //! `mdns` says on the local network that we are here, and `pairing` lets `strangers` from there in while a
 //! code waits; `neighbourhood` knows what the local network is;
 //! `tls` knows who is who; `endpoint` and `session` hold the connections; `relay` the packet
-//! channels; `congestion` starts anew on another path; `udp`, `websocket` and `addresses` touch the
-//! system; `signal_client` is the session with the signal server.
+//! channels; `congestion` starts anew on another path; `udp`, `websocket`, `proxy` and `addresses` touch
+//! the system; `signal_client` holds the sessions with signal servers.
 
 mod addresses;
 mod congestion;
@@ -23,6 +23,7 @@ mod pairing;
 mod path_socket;
 mod port_mapping;
 mod probe;
+mod proxy;
 mod relay;
 mod routes;
 mod scatter;
@@ -66,7 +67,9 @@ use crate::tasks::Tasks;
 
 #[cfg(any(test, fuzzing))]
 pub(crate) use self::probe::enter as enter_probe;
-pub(crate) use self::signal_client::SignalClient;
+pub(crate) use self::proxy::Proxies;
+pub use self::proxy::ProxyError;
+pub(crate) use self::signal_client::SignalClients;
 #[cfg(any(test, fuzzing))]
 pub(crate) use self::stun::{enter as enter_stun, seeds as stun_seeds};
 
@@ -77,8 +80,8 @@ const PROBES_WAITING_MAX: usize = 128;
 /// STUN answers that wait to be looked at: 16. A question has one; more is a flood.
 const STUN_WAITING_MAX: usize = 16;
 
-/// Where this device listens.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// Where this device listens, and how it gets out.
+#[derive(Debug, Clone)]
 pub(crate) struct NetworkSettings {
     /// The UDP port.
     pub port: Port,
@@ -90,6 +93,8 @@ pub(crate) struct NetworkSettings {
     pub discovery: Discovery,
     /// Whether the router is asked for a port.
     pub port_mapping: PortMapping,
+    /// The proxies that lead to signal servers.
+    pub proxies: Arc<Proxies>,
 }
 
 impl Default for NetworkSettings {
@@ -100,6 +105,7 @@ impl Default for NetworkSettings {
             scope: NetworkScope::default(),
             discovery: Discovery::default(),
             port_mapping: PortMapping::Off,
+            proxies: Arc::default(),
         }
     }
 }
@@ -263,6 +269,7 @@ impl Network {
         let relays = Arc::new(Relays::new(
             Arc::clone(&socket),
             events.clone(),
+            Arc::clone(&settings.proxies),
             tasks.clone(),
         ));
         let connections = Connections::open(

@@ -111,7 +111,7 @@ const EMPTY: View = {
     scope: "everywhere",
     discovery: "on",
   },
-  server: { url: "wss://signal.example.org/ws", state: { state: "online" } },
+  server: { url: "wss://signal.example.org/ws", proxy: null, state: { state: "online" }, lock: "open", others: [] },
   pairing: { state: "idle" },
   peers: [],
   folders: [],
@@ -260,7 +260,10 @@ function trouble(paired: View, nowMs: number): View {
     device: { ...paired.device, key_place: "file" },
     server: {
       url: "wss://signal.example.org/ws",
+      proxy: null,
       state: { state: "offline", fault: "unreachable", retry_at_ms: nowMs + 24_000 },
+      lock: "open",
+      others: [],
     },
     peers: [
       ANNA,

@@ -5,7 +5,9 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 use towline_engine::view::{KeyPlace, ScopeView, StoreCondition, View};
-use towline_engine::{Discovery, Engine, KeyPreference, NetworkScope, PortMapping, Settings};
+use towline_engine::{
+    Discovery, Engine, KeyPreference, NetworkScope, PortMapping, Servers, Settings,
+};
 use tracing_subscriber::EnvFilter;
 
 use crate::UpArguments;
@@ -29,7 +31,8 @@ pub(crate) async fn run(
     let settings = Settings {
         home: home.clone(),
         name: arguments.name,
-        server: arguments.server,
+        servers: Servers::chosen(arguments.server),
+        proxy: arguments.proxy,
         udp_port: arguments.port,
         key: if arguments.key_file {
             KeyPreference::FileOnly

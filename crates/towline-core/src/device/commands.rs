@@ -11,7 +11,7 @@ use crate::clock::Moment;
 use crate::command::{Answer, Command, CommandId, Comparison, Refusal};
 use crate::folder::rules::RulesMark;
 use crate::folder::{Folder, FolderInput};
-use crate::io::{AbsentRoot, DiskRequest, NetworkRequest, Output, RootFault};
+use crate::io::{AbsentRoot, DiskRequest, NetworkRequest, NetworkScope, Output, RootFault};
 use crate::pairing::{Ourselves, PairingWish};
 use crate::records::{
     Activity, DeviceSettings, Doubt, FolderRecord, FolderSettings, Mode, RestoredFolder, RootPath,
@@ -161,6 +161,18 @@ impl Device {
         };
         if !leads_somewhere {
             return Err(Refusal::NoServer);
+        }
+        let named = match &wish {
+            PairingWish::Join(code) => code.host.as_deref().map(ServerUrl::from_host),
+            PairingWish::JoinLink(link) => link.server.clone().map(Ok),
+            PairingWish::Start | PairingWish::Cancel => None,
+        };
+        // Within the local network nobody goes to a server, whoever names it.
+        if let Some(Ok(server)) = named
+            && self.scope == NetworkScope::Everywhere
+            && !self.sessions.may_go_to(&server)
+        {
+            return Err(Refusal::Elsewhere);
         }
         let us = Ourselves {
             identity: &self.identity,

@@ -6,6 +6,7 @@ use towline_wire::code::{CodeSecret, PairingCode, Slot};
 use towline_wire::ids::DeviceId;
 use towline_wire::link_uri::{LinkSecret, LinkUri};
 use towline_wire::pairing::{PairingMessage, SealedMessage, SecretKind, Share};
+use towline_wire::server_url::ServerUrl;
 
 use super::Way;
 use super::exchange::{Farewell, Keys, Nonces, Opening, Role, Secured};
@@ -46,7 +47,7 @@ impl Creator {
     pub(super) fn opened(
         self,
         slot: Slot,
-        way: Way,
+        server: Option<ServerUrl>,
         around: &mut Surroundings<'_>,
     ) -> Result<Turn<Self>, Stop> {
         let letters = match self {
@@ -59,11 +60,11 @@ impl Creator {
             | Self::ExpectKept { .. }
             | Self::ExpectDurable { .. } => return Err(Stop::protocol()),
         };
-        let server = match (way, around.us.servers.first()) {
-            (Way::Nearby, _) => None,
-            (Way::Server, Some(server)) => Some(server.clone()),
-            (Way::Server, None) => return Err(Stop::silent(PairingFault::ServerUnreachable)),
-        };
+        let preferred = around.us.servers.first();
+        let other = server
+            .as_ref()
+            .filter(|server| !preferred.is_some_and(|home| home.is_same_host(server)));
+        let host = other.and_then(ServerUrl::short_name);
         let mut secret = [0; 16];
         around.rng.fill_bytes(&mut secret);
         let link = LinkUri {
@@ -74,11 +75,7 @@ impl Creator {
         let secret = CodeSecret::from_number(around.rng.next_u32(), letters);
         Ok(Turn::to(
             Self::ExpectJoiner {
-                code: PairingCode {
-                    slot,
-                    secret,
-                    host: None,
-                },
+                code: PairingCode { slot, secret, host },
                 link,
             },
             [],

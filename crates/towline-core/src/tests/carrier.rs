@@ -109,7 +109,11 @@ fn claim(host: Option<&str>) -> MailboxRequest {
 /// The slot of a code that only devices nearby find.
 fn own_slot(news: &[CarrierNews]) -> Slot {
     match news.last() {
-        Some(CarrierNews::Pairing(MailboxEvent::Opened(slot, LIFE, Way::Nearby))) => slot.clone(),
+        Some(CarrierNews::Pairing(MailboxEvent::Opened {
+            slot,
+            lasts: LIFE,
+            server: None,
+        })) => slot.clone(),
         other => panic!("not opened nearby: {other:?}"),
     }
 }
@@ -142,7 +146,11 @@ fn a_slot_of_the_server_is_announced_too_and_who_comes_first_is_the_one() {
         let mut world = World::new(HomeServer::Known);
         let asks = [CarrierNews::Server(MailboxRequest::Open)];
         assert_eq!(world.want(MailboxRequest::Open), asks);
-        let opened = MailboxEvent::Opened(slot(), LIFE, Way::Server);
+        let opened = MailboxEvent::Opened {
+            slot: slot(),
+            lasts: LIFE,
+            server: Some("wss://meet.example/ws".parse().unwrap()),
+        };
         let told = [CarrierNews::Pairing(opened.clone())];
         assert_eq!(world.server(opened), told);
         let hosts = NetworkRequest::HostPairing(PairingId(1), slot());

@@ -15,7 +15,7 @@ use towline_core::io::{Discovery, HeldReason, NetworkScope, RootFault, SignalFau
 use towline_core::records::{InForce, RootPath, Verification};
 use towline_core::snapshot::{
     FolderPeerState, FolderState, FolderSummary, Oneness, PairingFault, PairingSummary,
-    PeerSummary, ServerState, Snapshot,
+    PeerSummary, ServerState, ServerSummary, Snapshot,
 };
 use towline_core::versions::VersionId;
 use towline_wire::code::CodeError;
@@ -23,16 +23,18 @@ use towline_wire::entry::UnixNanos;
 use towline_wire::ids::{DeviceId, FolderId};
 use towline_wire::link_uri::LinkError;
 use towline_wire::rel_path::RelPath;
+use towline_wire::server_url::ServerUrl;
 
 use crate::disk::{Of, RestoreFault, Version};
+use crate::network::Proxies;
 
 use super::network::link;
 use super::{
     AnswerView, AskedOfFiles, AskedOfHeld, BrakedView, CommandView, DeviceView, DiscoveryView,
     FolderPeerView, FolderStateView, FolderView, HeldBackView, IdentityView, InvitationView,
-    KeyPlace, MeetingView, PairingView, PeerView, RestoringView, ScopeView, Secret,
-    ServerStateView, ServerView, StoreCondition, SymbolView, TransferView, VersionView, View,
-    ViewError,
+    KeyPlace, MeetingView, OtherServerView, PairingView, PeerView, RestoringView, ScopeView,
+    Secret, ServerLock, ServerStateView, ServerView, StoreCondition, SymbolView, TransferView,
+    VersionView, View, ViewError,
 };
 
 pub(crate) use conflicts::{AskedOfInbox, conflict_fault, conflicts, preview};
@@ -46,8 +48,10 @@ pub(crate) struct Surroundings<'a> {
     pub(crate) key_place: KeyPlace,
     /// What became of the store.
     pub(crate) store: StoreCondition,
-    /// The configured signal server.
-    pub(crate) server: Option<&'a str>,
+    /// The proxies that lead to signal servers.
+    pub(crate) proxies: &'a Proxies,
+    /// Who may set the signal servers.
+    pub(crate) lock: ServerLock,
     /// Turns the core's moments into Unix time.
     pub(crate) clock: UnixClock,
     /// What holds for all content.
@@ -93,8 +97,21 @@ pub(crate) fn view(snapshot: &Snapshot, around: &Surroundings<'_>) -> View {
             },
         },
         server: ServerView {
-            url: around.server.map(str::to_owned),
-            state: server(&snapshot.server, around),
+            url: snapshot.server.url.as_ref().map(ServerUrl::to_string),
+            proxy: proxy(&snapshot.server, around),
+            state: server(&snapshot.server.state, around),
+            lock: around.lock,
+            others: snapshot
+                .other_servers
+                .iter()
+                .filter_map(|other| {
+                    Some(OtherServerView {
+                        url: other.url.as_ref()?.to_string(),
+                        proxy: proxy(other, around),
+                        state: server(&other.state, around),
+                    })
+                })
+                .collect(),
         },
         pairing: pairing(&snapshot.pairing, around),
         peers: snapshot
@@ -481,6 +498,7 @@ pub(crate) fn refusal(refusal: Refusal) -> ViewError {
         Refusal::UnknownFolder => ViewError::new("unknown_folder"),
         Refusal::UnknownInvitation => ViewError::new("unknown_invitation"),
         Refusal::NoServer => ViewError::new("no_server"),
+        Refusal::Elsewhere => ViewError::new("elsewhere"),
         Refusal::Setting => ViewError::new("setting"),
         Refusal::Mode => ViewError::new("mode"),
         Refusal::Paused => ViewError::new("paused"),
@@ -488,6 +506,10 @@ pub(crate) fn refusal(refusal: Refusal) -> ViewError {
         Refusal::AlreadyHere => ViewError::new("already_here"),
         Refusal::Root(fault) => ViewError::new(&format!("root_{}", root_fault(fault))),
     }
+}
+
+fn proxy(server: &ServerSummary, around: &Surroundings<'_>) -> Option<String> {
+    around.proxies.name_towards(server.url.as_ref()?)
 }
 
 fn server(state: &ServerState, around: &Surroundings<'_>) -> ServerStateView {
@@ -509,6 +531,10 @@ const fn signal_fault(fault: SignalFault) -> &'static str {
     match fault {
         SignalFault::Unreachable => "unreachable",
         SignalFault::Certificate => "certificate",
+        SignalFault::Pin => "pin",
+        SignalFault::ProxyUnreachable => "proxy_unreachable",
+        SignalFault::ProxyLogin => "proxy_login",
+        SignalFault::ProxyRefused => "proxy_refused",
         SignalFault::Protocol => "protocol",
         SignalFault::Closed => "closed",
         SignalFault::Refused => "refused",

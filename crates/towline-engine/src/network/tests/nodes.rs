@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::mpsc;
@@ -32,6 +33,7 @@ pub(super) fn loopback() -> NetworkSettings {
         scope: NetworkScope::Everywhere,
         discovery: Discovery::Off,
         port_mapping: PortMapping::Off,
+        proxies: Arc::default(),
     }
 }
 

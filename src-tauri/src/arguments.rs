@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Parser;
 use clap::builder::FalseyValueParser;
-use towline_engine::{KeyPreference, PortMapping, Settings};
+use towline_engine::{Discovery, KeyPreference, NetworkScope, PortMapping, Settings};
 
 /// The signal server that a build uses: a setting of the release, none in a build from source.
 const DEFAULT_SERVER: Option<&str> = option_env!("TOWLINE_DEFAULT_SERVER");
@@ -43,6 +43,13 @@ pub struct Arguments {
     /// Keep a new device's key in a file, without asking the system's keyring.
     #[arg(long, env = "TOWLINE_KEY_FILE")]
     key_file: bool,
+    /// Stay within the local network: no server is asked, no name looked up, and nothing sent beyond the
+    /// networks that this computer is on.
+    #[arg(long, env = "TOWLINE_LAN_ONLY", value_parser = FalseyValueParser::new())]
+    lan_only: bool,
+    /// Do not announce this device on the local network (mDNS), and do not look for others there.
+    #[arg(long, env = "DISABLE_MDNS", value_parser = FalseyValueParser::new())]
+    no_mdns: bool,
     /// Do not ask the router for a port that leads to this device (PCP, NAT-PMP, UPnP).
     #[arg(long, env = "DISABLE_PORT_MAPPING", value_parser = FalseyValueParser::new())]
     no_port_mapping: bool,
@@ -64,6 +71,16 @@ impl Arguments {
         } else {
             KeyPreference::KeyringFirst
         };
+        let scope = if self.lan_only {
+            NetworkScope::LocalNetwork
+        } else {
+            NetworkScope::Everywhere
+        };
+        let discovery = if self.no_mdns {
+            Discovery::Off
+        } else {
+            Discovery::On
+        };
         Ok(Settings {
             home: self
                 .home
@@ -75,6 +92,8 @@ impl Arguments {
             proxy: self.proxy,
             udp_port: self.port,
             key,
+            scope,
+            discovery,
             port_mapping: if self.no_port_mapping {
                 PortMapping::Off
             } else {

@@ -180,7 +180,7 @@ fn start_refusal(error: &StartError) -> ViewError {
 
 #[cfg(test)]
 mod tests {
-    use towline_engine::{KeyPreference, PortMapping};
+    use towline_engine::{Discovery, KeyPreference, NetworkScope, PortMapping};
 
     use super::*;
 
@@ -193,6 +193,8 @@ mod tests {
             proxy: None,
             udp_port: Some(0),
             key: KeyPreference::FileOnly,
+            scope: NetworkScope::Everywhere,
+            discovery: Discovery::Off,
             port_mapping: PortMapping::Off,
             metrics: None,
         })

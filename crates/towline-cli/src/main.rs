@@ -226,6 +226,13 @@ struct UpArguments {
     /// Keep a new device's key in a file, without asking the system's keyring.
     #[arg(long, env = "TOWLINE_KEY_FILE")]
     key_file: bool,
+    /// Stay within the local network: no server is asked, no name looked up, and nothing sent beyond the
+    /// networks that this computer is on.
+    #[arg(long, env = "TOWLINE_LAN_ONLY", value_parser = FalseyValueParser::new())]
+    lan_only: bool,
+    /// Do not announce this device on the local network (mDNS), and do not look for others there.
+    #[arg(long, env = "DISABLE_MDNS", value_parser = FalseyValueParser::new())]
+    no_mdns: bool,
     /// Do not ask the router for a port that leads to this device (PCP, NAT-PMP, UPnP).
     #[arg(long, env = "DISABLE_PORT_MAPPING", value_parser = FalseyValueParser::new())]
     no_port_mapping: bool,

@@ -5,8 +5,8 @@ mod findings;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use towline_engine::view::{
-    FolderStateView, IdentityView, LinkSightView, LinkView, ModeView, OutsideView, PathView,
-    PeerView, ServerStateView,
+    DiscoveryView, FolderStateView, IdentityView, LinkSightView, LinkView, ModeView, OutsideView,
+    PathView, PeerView, ScopeView, ServerStateView,
 };
 
 pub(crate) use findings::finding;
@@ -21,7 +21,9 @@ pub(crate) fn refusal(code: &str, detail: Option<&str>) -> String {
             "no peer shares such a folder; `towline folder list` shows invitations"
         }
         "elsewhere" => "the code names another signal server, and this device may use only its own",
-        "no_server" => "no signal server is configured; run `towline up --server URL`",
+        "no_server" => {
+            "no signal server is configured, and this device does not look on the local network; run `towline up --server URL`, or without --no-mdns"
+        }
         "already_here" => {
             "this folder is on this device already; `towline folder list` shows where"
         }
@@ -126,8 +128,28 @@ pub(crate) fn pairing_failure(reason: &str) -> &str {
         "protocol" => {
             "the other device sent something unexpected; make a new code, and if it happens again update both"
         }
+        "not_nearby" => {
+            "no device on this network shows this code; see that both are on the same network and the code is still shown, then try again"
+        }
+        "several_nearby" => {
+            "several devices on this network show a code with this first half, and nobody can tell which is yours; make a new one with `towline pair`"
+        }
         "own_code" => "this is this device's own code; enter it on the other device",
         other => other,
+    }
+}
+
+/// What a device has to do with the local network.
+pub(crate) const fn local_network(scope: ScopeView, discovery: DiscoveryView) -> &'static str {
+    match (scope, discovery) {
+        (ScopeView::Everywhere, DiscoveryView::On) => "announced on the local network",
+        (ScopeView::Everywhere, DiscoveryView::Off) => "not announced on the local network",
+        (ScopeView::LocalNetwork, DiscoveryView::On) => {
+            "local network only: nothing leaves it; announced there"
+        }
+        (ScopeView::LocalNetwork, DiscoveryView::Off) => {
+            "local network only: nothing leaves it; not announced there"
+        }
     }
 }
 

@@ -9,17 +9,20 @@ use std::net::SocketAddr;
 
 use rand_chacha::ChaCha20Rng;
 use rand_core::{RngCore, SeedableRng};
+use towline_wire::card::listenable;
 use towline_wire::entry::Actor;
 use towline_wire::ids::{DeviceId, FolderId, Incarnation};
 use towline_wire::peer::{Control, FolderStatement};
 use towline_wire::server_url::ServerUrl;
 use towline_wire::version::VersionRange;
 
+use crate::carrier::{Carrier, CarrierNews, HomeServer, NearbyEvent};
 use crate::clock::Moment;
 use crate::folder::{Folder, FolderInput};
 use crate::identity::Identity;
 use crate::io::{
-    BatchId, ConnectionId, DiskEvent, Input, NetworkEvent, NetworkRequest, Output, StoreReply,
+    BatchId, ConnectionId, Discovery, DiskEvent, Input, Neighbour, NeighbourName, NetworkEvent,
+    NetworkRequest, NetworkScope, Output, PairingId, StoreReply,
 };
 use crate::link::{Link, LinkInput, LinkNews};
 use crate::outbox::Outbox;
@@ -49,6 +52,10 @@ pub struct Birth {
     pub servers: Vec<ServerUrl>,
     /// Whether it goes to others.
     pub elsewhere: Elsewhere,
+    /// How far it goes. Within the local network no server is used.
+    pub scope: NetworkScope,
+    /// Whether it is announced on the local network.
+    pub discovery: Discovery,
 }
 
 impl fmt::Debug for Birth {
@@ -74,6 +81,11 @@ pub struct Device {
     reflexive: Reflexive,
     ration: Ration,
     sessions: Sessions,
+    scope: NetworkScope,
+    discovery: Discovery,
+    /// What is announced on the local network, by whom.
+    neighbours: Vec<(NeighbourName, SocketAddr)>,
+    carrier: Carrier,
     pairing: Pairing,
     /// The batch that makes the peer of a pairing durable.
     pairing_batch: Option<(BatchId, Newcomer)>,
@@ -124,13 +136,27 @@ impl Device {
             restored,
             servers,
             elsewhere,
+            scope,
+            discovery,
         } = birth;
+        let (servers, elsewhere) = match scope {
+            NetworkScope::Everywhere => (servers, elsewhere),
+            NetworkScope::LocalNetwork => (Vec::new(), Elsewhere::Forbidden),
+        };
+        let home = match servers.first() {
+            Some(_) => HomeServer::Known,
+            None => HomeServer::None,
+        };
         let actor = Actor {
             device: identity.id(),
             incarnation: restored.incarnation,
         };
         let mut device = Self {
             sessions: Sessions::new(&identity, &servers, elsewhere),
+            carrier: Carrier::new(scope, discovery, home),
+            scope,
+            discovery,
+            neighbours: Vec::new(),
             pairing: Pairing::new(),
             pairing_batch: None,
             name: restored.name,
@@ -192,6 +218,10 @@ impl Device {
             .sessions
             .handle_timeout(now, &mut self.rng, &mut self.outbox);
         self.session_news(now, news);
+        let news = self
+            .carrier
+            .handle_timeout(now, &mut self.rng, &mut self.outbox);
+        self.carrier_news(now, news);
         let news = self.pairing.handle_timeout(now);
         self.pairing_news(now, news);
         let peers: Vec<DeviceId> = self.peers.keys().copied().collect();
@@ -229,6 +259,7 @@ impl Device {
         self.sessions
             .poll_timeout()
             .into_iter()
+            .chain(self.carrier.poll_timeout())
             .chain(self.pairing.poll_timeout())
             .chain(self.twins_due())
             .chain(self.reflexive.poll_timeout())
@@ -268,6 +299,8 @@ impl Device {
                 name: self.name.clone(),
                 settings: self.settings.clone(),
                 oneness: self.oneself.oneness(),
+                scope: self.scope,
+                discovery: self.discovery,
             },
             server,
             other_servers,
@@ -358,14 +391,10 @@ impl Device {
         for item in news {
             match item {
                 SessionNews::Mailbox(event) => {
-                    let us = Ourselves {
-                        identity: &self.identity,
-                        name: &self.name,
-                        servers: &self.servers,
-                        addresses: &self.local_addresses,
-                    };
-                    let news = self.pairing.handle_mailbox(now, event, &us, &mut self.rng);
-                    self.pairing_news(now, news);
+                    let news = self
+                        .carrier
+                        .server_said(event, &mut self.rng, &mut self.outbox);
+                    self.carrier_news(now, news);
                 }
                 SessionNews::Stun(servers) => {
                     self.reflexive.begin(now, servers);
@@ -395,10 +424,55 @@ impl Device {
         }
     }
 
+    fn carrier_news(&mut self, now: Moment, news: Vec<CarrierNews>) {
+        for item in news {
+            match item {
+                CarrierNews::Server(request) => self.session(now, SessionsInput::Mailbox(request)),
+                CarrierNews::Pairing(event) => {
+                    let us = Ourselves {
+                        identity: &self.identity,
+                        name: &self.name,
+                        servers: &self.servers,
+                        addresses: &self.local_addresses,
+                    };
+                    let news = self.pairing.handle_mailbox(now, event, &us, &mut self.rng);
+                    self.pairing_news(now, news);
+                }
+            }
+        }
+    }
+
+    fn nearby_said(&mut self, now: Moment, id: PairingId, event: NearbyEvent) {
+        let news = self.carrier.nearby_said(id, event, &mut self.outbox);
+        self.carrier_news(now, news);
+    }
+
+    /// Somebody has come to the local network, or gone from it.
+    fn neighbours_changed(&mut self, now: Moment, neighbours: Vec<Neighbour>) {
+        self.neighbours = neighbours
+            .iter()
+            .flat_map(|neighbour| {
+                let addresses = listenable(neighbour.addresses.clone());
+                addresses.into_iter().map(|addr| (neighbour.name, addr))
+            })
+            .collect();
+        let news = self.carrier.neighbours(now, neighbours, &mut self.outbox);
+        self.carrier_news(now, news);
+        let peers: Vec<DeviceId> = self.peers.keys().copied().collect();
+        for peer in peers {
+            self.link(now, peer, LinkInput::Nearby(self.neighbours.clone()));
+        }
+    }
+
     fn pairing_news(&mut self, now: Moment, news: Vec<PairingNews>) {
         for item in news {
             match item {
-                PairingNews::Mailbox(request) => self.session(now, SessionsInput::Mailbox(request)),
+                PairingNews::Mailbox(request) => {
+                    let news = self
+                        .carrier
+                        .wanted(now, request, &mut self.rng, &mut self.outbox);
+                    self.carrier_news(now, news);
+                }
                 PairingNews::Paired(record) => {
                     let keep = vec![StoreOp::PutPeer(record.clone())];
                     let batch = self.outbox.persist(keep, Vec::new());
@@ -433,6 +507,7 @@ impl Device {
         self.link(now, id, addresses);
         let seen = LinkInput::Reflexive(self.reflexive.reflection());
         self.link(now, id, seen);
+        self.link(now, id, LinkInput::Nearby(self.neighbours.clone()));
         self.link(now, id, LinkInput::Start);
     }
 
@@ -443,7 +518,11 @@ impl Device {
                     self.session(now, SessionsInput::Moved);
                     self.reflexive.moved(now);
                     self.reflexive.handle_timeout(now, &mut self.outbox);
-                    self.outbox.network(NetworkRequest::MapPort);
+                    match self.scope {
+                        NetworkScope::Everywhere => self.outbox.network(NetworkRequest::MapPort),
+                        // Nobody beyond the router shall come.
+                        NetworkScope::LocalNetwork => {}
+                    }
                 }
                 self.local_addresses.clone_from(addresses);
                 let peers: Vec<DeviceId> = self.peers.keys().copied().collect();
@@ -460,6 +539,14 @@ impl Device {
                 }
                 return;
             }
+            NetworkEvent::Nearby(neighbours) => {
+                return self.neighbours_changed(now, neighbours.clone());
+            }
+            NetworkEvent::PairingMet(id) => return self.nearby_said(now, *id, NearbyEvent::Met),
+            NetworkEvent::PairingReceived(id, bytes) => {
+                return self.nearby_said(now, *id, NearbyEvent::Received(bytes.clone()));
+            }
+            NetworkEvent::PairingGone(id) => return self.nearby_said(now, *id, NearbyEvent::Gone),
             NetworkEvent::PortMapped(external) => {
                 match self.reflexive.mapped(*external) {
                     Told::Change => self.tell_reflexive(now),
@@ -631,6 +718,8 @@ impl Device {
             statements: BTreeMap::new(),
         };
         self.peers.insert(id, peer);
+        let scope = LinkInput::Scope(self.scope);
+        self.link(Moment::default(), id, scope);
     }
 
     fn keep_addresses(&mut self, id: DeviceId, addresses: Vec<SocketAddr>) {

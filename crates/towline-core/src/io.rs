@@ -9,6 +9,7 @@ use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use towline_wire::code::Slot;
 use towline_wire::entry::{Content, Entry, UnixNanos};
 use towline_wire::ids::{DeviceId, FolderId, Incarnation, Sequence};
 use towline_wire::peer::Control;
@@ -413,6 +414,46 @@ pub enum Path {
     Relay,
 }
 
+/// How far this device goes in the network.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum NetworkScope {
+    /// As far as it leads.
+    #[default]
+    Everywhere,
+    /// Nothing leaves the local network: no server is asked, and no address beyond it.
+    LocalNetwork,
+}
+
+/// Whether this device is announced on the local network, and looks for others there.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Discovery {
+    /// It is.
+    #[default]
+    On,
+    /// It is not.
+    Off,
+}
+
+/// Names one pairing over the local network, unique within a device's run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct PairingId(pub u64);
+
+/// One announcement on the local network, as long as it lasts. It has no link with the name by which its
+/// device announces itself later.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct NeighbourName(pub u64);
+
+/// A device on the local network that nothing is known of: anybody can say this.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Neighbour {
+    /// Which announcement says so.
+    pub name: NeighbourName,
+    /// Where it listens, on networks that this device is on.
+    pub addresses: Vec<SocketAddr>,
+    /// The slot of the code that waits there.
+    pub slot: Option<Slot>,
+}
+
 /// What is asked of the network.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum NetworkRequest {
@@ -474,6 +515,16 @@ pub enum NetworkRequest {
     CloseRelay(DeviceId),
     /// Sends a frame on the control stream, in order.
     Send(DeviceId, Control),
+    /// Says on the local network that a code with this slot waits here, and lets a stranger from there in as
+    /// far as a pairing needs; answered by `PairingMet` when somebody speaks.
+    HostPairing(PairingId, Slot),
+    /// Goes to whoever has said so at these addresses of the local network; answered by `PairingMet` or
+    /// `PairingGone`.
+    MeetPairing(PairingId, Vec<SocketAddr>),
+    /// Sends a message of a pairing to whom it has met.
+    SendPairing(PairingId, Vec<u8>),
+    /// Ends this pairing on the local network, once everything is sent. Not answered.
+    ClosePairing(PairingId),
 }
 
 /// What the network has done.
@@ -481,6 +532,14 @@ pub enum NetworkRequest {
 pub enum NetworkEvent {
     /// The UDP addresses at which this device listens now, all interfaces.
     LocalAddresses(Vec<SocketAddr>),
+    /// All that announce themselves on the local network now.
+    Nearby(Vec<Neighbour>),
+    /// Somebody is there for this pairing on the local network.
+    PairingMet(PairingId),
+    /// A message for this pairing, from whom it has met on the local network.
+    PairingReceived(PairingId, Vec<u8>),
+    /// Whom this pairing has met on the local network is gone, or nobody was met.
+    PairingGone(PairingId),
     /// The router gives a UDP port that leads here, another one than before, or none any more.
     PortMapped(Option<SocketAddr>),
     /// A STUN server has said from where our question came to it.

@@ -20,6 +20,7 @@
 mod birthday;
 mod elsewhere;
 mod metrics;
+mod nearby;
 mod paths;
 mod relay;
 mod restart;
@@ -40,7 +41,10 @@ use towline_wire::peer::{Control, Reflection};
 use crate::backoff::Backoff;
 use crate::clock::Moment;
 use crate::identity::Identity;
-use crate::io::{ConnectionId, DatagramSize, LinkFault, NetworkEvent, NetworkRequest, Path};
+use crate::io::{
+    ConnectionId, DatagramSize, LinkFault, NeighbourName, NetworkEvent, NetworkRequest,
+    NetworkScope, Path,
+};
 use crate::outbox::Outbox;
 use crate::ration::Ration;
 use crate::records::PeerRecord;
@@ -50,6 +54,7 @@ use crate::snapshot::{LinkState, Oneness};
 use birthday::{Birthday, MeetingFrame};
 use elsewhere::{Shunned, Whereabouts};
 use metrics::Metrics;
+use nearby::Nearby;
 use paths::Paths;
 use relay::Relay;
 use restart::Restart;
@@ -82,6 +87,10 @@ pub enum LinkInput {
     LocalAddresses(Vec<SocketAddr>),
     /// From where others see this device now, beside its own addresses.
     Reflexive(Reflection),
+    /// Addresses that are announced on the local network now, by whom: the peer may be at any of them.
+    Nearby(Vec<(NeighbourName, SocketAddr)>),
+    /// How far this device goes.
+    Scope(NetworkScope),
     /// The network, about this peer.
     Network(NetworkEvent),
     /// A frame broke the protocol: hang up.
@@ -121,6 +130,8 @@ pub struct Link {
     presence: Presence,
     relay: Relay,
     paths: Paths,
+    nearby: Nearby,
+    scope: NetworkScope,
     seal: Seal,
     /// Addresses by which the peer was reached, latest first, as the device keeps them.
     kept: Vec<SocketAddr>,
@@ -228,6 +239,8 @@ impl Link {
             presence: Presence::Offline,
             relay: Relay::default(),
             paths: Paths::new(&peer.addresses),
+            nearby: Nearby::default(),
+            scope: NetworkScope::Everywhere,
             seal: Seal::new(identity, peer.id, rng),
             kept: peer.addresses.clone(),
             local: Vec::new(),
@@ -294,6 +307,8 @@ impl Link {
             }
             LinkInput::LocalAddresses(addresses) => self.local_addresses(addresses, &mut turn),
             LinkInput::Reflexive(reflection) => self.seen_from(reflection, &mut turn),
+            LinkInput::Nearby(all) => self.nearby.announced(now, &all),
+            LinkInput::Scope(scope) => self.scope = scope,
             LinkInput::Network(event) => self.network(event, &mut turn),
             LinkInput::Misbehaved => self.misbehaved(&mut turn),
             LinkInput::LookElsewhere => self.look_elsewhere(&mut turn),
@@ -339,10 +354,17 @@ impl Link {
             Phase::Waiting { retry_at, .. } => Some(retry_at),
         };
         let relay = self.relay.poll_timeout(self.may_ask_relay());
-        [phase, relay, self.next_round(), self.meeting_timeout()]
-            .into_iter()
-            .flatten()
-            .min()
+        let nearby = self.next_nearby();
+        [
+            phase,
+            relay,
+            nearby,
+            self.next_round(),
+            self.meeting_timeout(),
+        ]
+        .into_iter()
+        .flatten()
+        .min()
     }
 
     /// What a person sees of it at `now`.
@@ -473,6 +495,7 @@ impl Link {
         if is_change {
             // What was proved was proved on another network.
             self.paths.disprove_all();
+            self.nearby.try_anew(turn.now);
             self.stop_meeting(turn);
         }
         self.tell_anew(turn);
@@ -536,8 +559,13 @@ impl Link {
         match event {
             NetworkEvent::Misbehaved(_) => self.misbehaved(turn),
             NetworkEvent::LocalAddresses(addresses) => self.local_addresses(addresses, turn),
-            // The device hears of it for all links at once.
-            NetworkEvent::Reflected { .. } | NetworkEvent::PortMapped(_) => {}
+            // The device hears of these for all links at once, or for its pairing.
+            NetworkEvent::Reflected { .. }
+            | NetworkEvent::PortMapped(_)
+            | NetworkEvent::Nearby(_)
+            | NetworkEvent::PairingMet(_)
+            | NetworkEvent::PairingReceived(..)
+            | NetworkEvent::PairingGone(_) => {}
             NetworkEvent::ProbeAnswered { from, rtt, .. } => self.probe_answered(from, rtt, turn),
             NetworkEvent::LargeAnswered { from, .. } => self.paths.carries_large(from),
             NetworkEvent::Datagrams(_, connection, size) => self.datagrams_are(connection, size),
@@ -637,7 +665,8 @@ impl Link {
     /// Keeps an address that works while we are connected.
     fn reached_at(&mut self, addr: SocketAddr, turn: &mut Turn<'_>) {
         let connected = matches!(self.phase, Phase::Up(_)) && self.paths.is_alive(turn.now, addr);
-        if connected && self.is_lasting(addr) && !self.kept.contains(&addr) {
+        let lasts = self.is_lasting(addr) && !is_of_one_link(addr);
+        if connected && lasts && !self.kept.contains(&addr) {
             self.kept.insert(0, addr);
             self.kept.truncate(KEPT_MAX);
             turn.news.push(LinkNews::Addresses(self.kept.clone()));
@@ -702,6 +731,7 @@ impl Link {
         }
         // The peer may have ended: what was proved of it must be proved again before it is dialled.
         self.paths.disprove_all();
+        self.nearby.try_anew(turn.now);
         self.try_again(fault, turn);
     }
 
@@ -783,6 +813,12 @@ impl fmt::Debug for Link {
             .field("role", &self.role)
             .finish_non_exhaustive()
     }
+}
+
+/// Whether an address means something only together with the interface that leads there, whose number is
+/// another after the next start.
+fn is_of_one_link(addr: SocketAddr) -> bool {
+    matches!(addr, SocketAddr::V6(v6) if v6.ip().is_unicast_link_local())
 }
 
 /// Silence of the peer while we send after which the direct path is doubted: 500 ms or three round

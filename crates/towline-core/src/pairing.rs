@@ -14,8 +14,8 @@
 //! and the next code between the two replaces it. Messages lost with a session are said again when
 //! the mailbox reports `Joined` anew, and a repeated message is taken once.
 //!
-//! This machine knows nothing of the signal server's messages; it asks for a mailbox and sends
-//! opaque bytes through it, so that the same exchange can run over a LAN.
+//! This machine knows nothing of the signal server's messages nor of the local network; it asks for a
+//! mailbox and sends opaque bytes through it. How they travel is decided by `carrier`.
 
 mod creator;
 mod exchange;
@@ -61,6 +61,15 @@ pub enum MailboxRequest {
     Burn,
 }
 
+/// How the two sides of a pairing reach each other. It is a part of what both must have seen alike.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Way {
+    /// Through a mailbox of the signal server.
+    Server,
+    /// Straight over the local network.
+    Nearby,
+}
+
 /// What the carrier of the mailbox has done.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum MailboxEvent {
@@ -70,11 +79,11 @@ pub enum MailboxEvent {
         slot: Slot,
         /// For how long.
         lasts: Duration,
-        /// Where.
-        server: ServerUrl,
+        /// At which server; `None` where only devices nearby find it.
+        server: Option<ServerUrl>,
     },
     /// Somebody is on the other side; again when one of both had been away for a while.
-    Joined,
+    Joined(Way),
     /// Bytes from the other side.
     Received(Vec<u8>),
     /// It is over.
@@ -170,9 +179,6 @@ impl Pairing {
             PairingWish::Join(_) | PairingWish::JoinLink(_) if is_own => {
                 self.state = State::Failed(PairingFault::OwnCode);
             }
-            PairingWish::Start if us.servers.is_empty() => {
-                self.state = State::Failed(PairingFault::ServerUnreachable);
-            }
             PairingWish::Start => {
                 let letters = self.secret_letters(now);
                 self.begin(now, Stage::Creator(Creator::ExpectMailbox { letters }));
@@ -186,10 +192,9 @@ impl Pairing {
             }
             PairingWish::JoinLink(link) => {
                 self.begin(now, Stage::Joiner(Joiner::of_link(&link)));
-                let server = link.server.to_string();
+                let server = link.server.map(|server| server.to_string());
                 news.push(PairingNews::Mailbox(MailboxRequest::Claim(
-                    link.slot,
-                    Some(server),
+                    link.slot, server,
                 )));
             }
         }
@@ -222,12 +227,12 @@ impl Pairing {
                 course.expires_at = now.after(lasts.min(CODE_LIFE));
                 stage.opened(slot, server, &mut around)
             }
-            MailboxEvent::Joined if stage.is_met() => {
+            MailboxEvent::Joined(_) if stage.is_met() => {
                 let again = course.said.iter().cloned().map(send).collect();
                 self.state = State::Live(Box::new(stage), course);
                 return again;
             }
-            MailboxEvent::Joined => stage.joined(&mut around),
+            MailboxEvent::Joined(way) => stage.joined(way, &mut around),
             MailboxEvent::Received(bytes) if course.taken.contains(&bytes) => {
                 self.state = State::Live(Box::new(stage), course);
                 return Vec::new();
@@ -410,11 +415,21 @@ impl Pairing {
                 let named = typed.host.as_deref().map(ServerUrl::from_host);
                 let named = named.and_then(Result::ok);
                 let server = named.as_ref().or(us.servers.first());
-                let here = server.is_some_and(|server| server.is_same_host(&link.server));
+                let here = match (server, &link.server) {
+                    (Some(server), Some(ours)) => server.is_same_host(ours),
+                    (None, Some(_)) => false,
+                    // One that only devices nearby find.
+                    (Some(_) | None, None) => named.is_none(),
+                };
                 here && typed.slot == code.slot
             }
             PairingWish::JoinLink(used) => {
-                used.slot == link.slot && used.server.is_same_host(&link.server)
+                let same_server = match (&used.server, &link.server) {
+                    (Some(used), Some(ours)) => used.is_same_host(ours),
+                    (None, None) => true,
+                    (Some(_), None) | (None, Some(_)) => false,
+                };
+                used.slot == link.slot && same_server
             }
             PairingWish::Start | PairingWish::Cancel => false,
         }
@@ -473,7 +488,7 @@ fn send(bytes: Vec<u8>) -> PairingNews {
 }
 
 /// Life of a code, counted from the moment when its mailbox opened.
-const CODE_LIFE: Duration = Duration::from_secs(CODE_SECONDS);
+pub(crate) const CODE_LIFE: Duration = Duration::from_secs(CODE_SECONDS);
 
 /// How long a burned code is remembered: ten minutes.
 const BURNED_MEMORY: Duration = Duration::from_secs(600);

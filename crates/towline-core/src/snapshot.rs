@@ -11,7 +11,7 @@ use towline_wire::link_uri::LinkUri;
 use towline_wire::server_url::ServerUrl;
 
 use crate::clock::Moment;
-use crate::io::{HeldBack, LinkFault, Path, RootFault, SignalFault};
+use crate::io::{Discovery, HeldBack, LinkFault, NetworkScope, Path, RootFault, SignalFault};
 use crate::link::LinkCounts;
 use crate::records::{DeviceSettings, FolderRecord, PeerRecord, Totals};
 
@@ -45,6 +45,10 @@ pub struct DeviceSummary {
     pub settings: DeviceSettings,
     /// Whether another computer has its key.
     pub oneness: Oneness,
+    /// How far it goes.
+    pub scope: NetworkScope,
+    /// Whether it is announced on the local network.
+    pub discovery: Discovery,
 }
 
 /// Whether a device is one computer.
@@ -134,6 +138,11 @@ pub enum PairingFault {
     Protocol,
     /// The code is this device's own.
     OwnCode,
+    /// No device nearby shows this code, and there is no server to ask.
+    NotNearby,
+    /// Several devices nearby show a code with this first half. Whom the other half is for cannot be seen
+    /// before it is given away: make a new code.
+    SeveralNearby,
 }
 
 /// One peer.

@@ -3,6 +3,7 @@
 mod absence;
 mod attributes;
 mod brake;
+mod carrier;
 mod device;
 pub(crate) mod folder;
 mod held;

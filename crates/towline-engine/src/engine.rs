@@ -22,7 +22,7 @@ use towline_core::clock::Moment;
 use towline_core::command::{Answer, Command, CommandId, Refusal};
 use towline_core::device::{Birth, Device};
 use towline_core::identity::Identity;
-use towline_core::io::{Input, Output, StoreReply, StoreRequest};
+use towline_core::io::{Discovery, Input, NetworkScope, Output, StoreReply, StoreRequest};
 use towline_core::records::InForce;
 use towline_core::snapshot::Snapshot;
 use towline_store::{Boot, OpenError, Opened, Store};
@@ -94,6 +94,10 @@ pub struct Settings {
     pub port_mapping: PortMapping,
     /// Where a new key goes.
     pub key: KeyPreference,
+    /// How far it goes: within the local network no server is asked, and nothing is sent beyond.
+    pub scope: NetworkScope,
+    /// Whether it is announced on the local network, and looks for others there.
+    pub discovery: Discovery,
     /// Where numbers for Prometheus are served over HTTP; nowhere when `None`.
     pub metrics: Option<SocketAddr>,
 }
@@ -211,6 +215,10 @@ impl Engine {
         let settled = settings_file::settle(&settings.home, given, default_server)?;
         let servers = settled.servers.iter().map(|url| parse_server(url));
         let servers = servers.collect::<Result<Vec<_>, _>>()?;
+        let servers = match settings.scope {
+            NetworkScope::Everywhere => servers,
+            NetworkScope::LocalNetwork => Vec::new(),
+        };
         let variable = |name: &str| std::env::var(name).ok();
         let proxies = Arc::new(Proxies::of(settled.proxy.as_deref(), variable)?);
         make_home(&settings.home)
@@ -243,6 +251,8 @@ impl Engine {
             port: settled
                 .udp_port
                 .map_or_else(|| port::recall(&settings.home), Port::Fixed),
+            scope: settings.scope,
+            discovery: settings.discovery,
             proxies: Arc::clone(&proxies),
             port_mapping: settings.port_mapping,
             ..NetworkSettings::default()
@@ -276,7 +286,15 @@ impl Engine {
         )
         .map_err(StartError::System)?;
         let (signal_events, from_signal) = mpsc::channel(EVENTS_MAX);
-        let signal = SignalClients::new(signal_events, Arc::clone(&proxies), tasks.clone());
+        let signal = match settings.scope {
+            NetworkScope::Everywhere => Some(SignalClients::new(
+                signal_events,
+                Arc::clone(&proxies),
+                tasks.clone(),
+            )),
+            // Whatever is decided, there is nobody who could carry it out.
+            NetworkScope::LocalNetwork => None,
+        };
         tasks.spawn(
             "signal events",
             carry(
@@ -292,6 +310,8 @@ impl Engine {
             restored,
             servers,
             elsewhere: settled.elsewhere,
+            scope: settings.scope,
+            discovery: settings.discovery,
         };
         let device = Device::new(clock.now(), birth);
         let around = Around {
@@ -535,7 +555,8 @@ struct Life {
     /// way at a time.
     for_ledger: VecDeque<StoreRequest>,
     network: Arc<Network>,
-    signal: SignalClients,
+    /// `None` within the local network.
+    signal: Option<SignalClients>,
     folders: Folders,
     replies: BTreeMap<CommandId, oneshot::Sender<Result<Answer, Refusal>>>,
     last_command: u64,
@@ -628,7 +649,10 @@ impl Life {
                     self.folders.note(&request);
                     self.network.request(request);
                 }
-                Output::Signal(id, request) => self.signal.request(id, request),
+                Output::Signal(id, request) => match &mut self.signal {
+                    Some(signal) => signal.request(id, request),
+                    None => error!("asked for a server within the local network"),
+                },
                 Output::Reply(id, answer) => {
                     answers.extend(self.replies.remove(&id).map(|reply| (reply, answer)));
                 }

@@ -34,4 +34,5 @@ pub use local::{LocalClient, LocalError};
 pub use network::{NetworkError, PortMapping, ProxyError};
 pub use renew::{RenewError, renew_identity};
 pub use settings_file::FileError;
+pub use towline_core::io::{Discovery, NetworkScope};
 pub use view::ViewError;

@@ -8,6 +8,8 @@
 //! `path_socket` is quinn's socket over all paths, `routes` its table; `probe` proves addresses;
 //! `scatter` opens many sockets of which one is to be met; `stun` asks from where we are seen,
 //! `port_mapping` the router for a port;
+//! `mdns` says on the local network that we are here, and `pairing` lets `strangers` from there in while a
+//! code waits; `neighbourhood` knows what the local network is;
 //! `tls` knows who is who; `endpoint` and `session` hold the connections; `relay` the packet
 //! channels; `congestion` starts anew on another path; `udp`, `websocket`, `proxy` and `addresses` touch
 //! the system; `signal_client` holds the sessions with signal servers.
@@ -15,6 +17,9 @@
 mod addresses;
 mod congestion;
 mod endpoint;
+mod mdns;
+mod neighbourhood;
+mod pairing;
 mod path_socket;
 mod port_mapping;
 mod probe;
@@ -24,6 +29,7 @@ mod routes;
 mod scatter;
 mod session;
 mod signal_client;
+mod strangers;
 mod stun;
 mod tls;
 mod udp;
@@ -38,11 +44,15 @@ use std::sync::{Arc, RwLock};
 use quinn::{Connection, RecvStream, SendStream};
 use tokio::sync::mpsc;
 use towline_core::identity::Identity;
-use towline_core::io::{NetworkEvent, NetworkRequest};
+use towline_core::io::{Discovery, NetworkEvent, NetworkRequest, NetworkScope};
 use towline_wire::ids::DeviceId;
 use towline_wire::packet::ChannelId;
+use tracing::error;
 
-use self::endpoint::Connections;
+use self::endpoint::{Comers, Connections};
+use self::mdns::Announcer;
+use self::neighbourhood::Neighbourhood;
+use self::pairing::Pairings;
 use self::path_socket::PathSocket;
 use self::port_mapping::PortMapper;
 use self::probe::{ProbeKeys, Prober};
@@ -77,6 +87,10 @@ pub(crate) struct NetworkSettings {
     pub port: Port,
     /// The local addresses, at most one of each family; all interfaces by default.
     pub bind: Vec<IpAddr>,
+    /// How far packets may go.
+    pub scope: NetworkScope,
+    /// Whether the device is announced on the local network.
+    pub discovery: Discovery,
     /// Whether the router is asked for a port.
     pub port_mapping: PortMapping,
     /// The proxies that lead to signal servers.
@@ -88,6 +102,8 @@ impl Default for NetworkSettings {
         Self {
             port: Port::Any,
             bind: udp::any_address(),
+            scope: NetworkScope::default(),
+            discovery: Discovery::default(),
             port_mapping: PortMapping::Off,
             proxies: Arc::default(),
         }
@@ -161,6 +177,9 @@ pub(crate) struct Network {
     port_mapper: Option<Arc<PortMapper>>,
     relays: Arc<Relays>,
     connections: Connections,
+    scope: NetworkScope,
+    announcer: Option<Announcer>,
+    pairings: Pairings,
     tasks: Tasks,
 }
 
@@ -175,13 +194,27 @@ impl Network {
         tasks: &Tasks,
     ) -> Result<Self, NetworkError> {
         let tasks = tasks.child();
+        let scope = settings.scope;
         let sockets = UdpSockets::bind(&settings.bind, settings.port)?;
+        match scope {
+            NetworkScope::LocalNetwork => sockets.keep_local().map_err(NetworkError::Socket)?,
+            NetworkScope::Everywhere => {}
+        }
+        let neighbourhood = Arc::new(Neighbourhood::look());
         let ours = identity.id();
         let keys = Arc::new(RwLock::new(ProbeKeys::new(ours)));
         let (probes, probes_waiting) = mpsc::channel(PROBES_WAITING_MAX);
         let (answers, answers_waiting) = mpsc::channel(STUN_WAITING_MAX);
         let routes = Routes::new(ours);
-        let socket = PathSocket::over(sockets, routes, Arc::clone(&keys), probes.clone(), answers);
+        let socket = PathSocket::over(
+            sockets,
+            routes,
+            Arc::clone(&keys),
+            probes.clone(),
+            answers,
+            Arc::clone(&neighbourhood),
+            scope,
+        );
         let socket = Arc::new(socket.map_err(NetworkError::Socket)?);
         socket.ready().await.map_err(NetworkError::Socket)?;
         let trust = Trust::default();
@@ -203,9 +236,11 @@ impl Network {
             "STUN",
             Arc::clone(&stun).run(answers_waiting, events.clone()),
         );
-        let port_mapper = match settings.port_mapping {
-            PortMapping::On => PortMapper::new(&socket.bound()).map(Arc::new),
-            PortMapping::Off => None,
+        let port_mapper = match (settings.port_mapping, scope) {
+            (PortMapping::On, NetworkScope::Everywhere) => {
+                PortMapper::new(&socket.bound()).map(Arc::new)
+            }
+            (PortMapping::Off, _) | (PortMapping::On, NetworkScope::LocalNetwork) => None,
         };
         if let Some(mapper) = &port_mapper {
             tasks.spawn("port mapping", Arc::clone(mapper).run(events.clone()));
@@ -213,7 +248,23 @@ impl Network {
         tasks.spawn("probe tags", Arc::clone(&prober).renew_tags());
         tasks.spawn(
             "local addresses",
-            addresses::watch(socket.bound(), events.clone()),
+            addresses::watch(socket.bound(), Arc::clone(&neighbourhood), events.clone()),
+        );
+        let announcer = match settings.discovery {
+            Discovery::On => Some(Announcer::start(
+                socket.bound(),
+                Arc::clone(&neighbourhood),
+                events.clone(),
+                &tasks,
+            )),
+            Discovery::Off => None,
+        };
+        let pairings = Pairings::new(
+            Arc::clone(&socket),
+            neighbourhood,
+            events.clone(),
+            announcer.as_ref().map(Announcer::say),
+            tasks.clone(),
         );
         let relays = Arc::new(Relays::new(
             Arc::clone(&socket),
@@ -226,8 +277,11 @@ impl Network {
             trust.clone(),
             tls,
             identity.reset_key(),
-            events,
-            streams,
+            Comers {
+                events,
+                streams,
+                pairings: pairings.clone(),
+            },
             tasks.clone(),
         )?;
         Ok(Self {
@@ -240,6 +294,9 @@ impl Network {
             port_mapper,
             relays,
             connections,
+            scope,
+            announcer,
+            pairings,
             tasks,
         })
     }
@@ -251,6 +308,14 @@ impl Network {
             // What a peer may read is asked where it reads: by the data plane.
             NetworkRequest::Grant(_, _) => {}
             NetworkRequest::Probe(peer, addr) => self.prober.ping(peer, addr),
+            // No name is looked up, no server asked and no router opened, whoever wants it.
+            NetworkRequest::AskStun(_)
+            | NetworkRequest::OpenRelay { .. }
+            | NetworkRequest::Scatter { .. }
+                if self.scope == NetworkScope::LocalNetwork =>
+            {
+                error!("asked for what leaves the local network");
+            }
             NetworkRequest::ProbeLarge(peer, addr) => self.prober.ping_large(peer, addr),
             NetworkRequest::Scatter {
                 peer,
@@ -288,6 +353,10 @@ impl Network {
             }
             NetworkRequest::CloseRelay(peer) => self.relays.close(peer),
             NetworkRequest::Send(peer, control) => self.connections.send(peer, &control),
+            NetworkRequest::HostPairing(id, slot) => self.pairings.host(id, slot),
+            NetworkRequest::MeetPairing(id, addresses) => self.pairings.meet(id, addresses),
+            NetworkRequest::SendPairing(id, bytes) => self.pairings.send(id, bytes),
+            NetworkRequest::ClosePairing(id) => self.pairings.close(id),
         }
     }
 
@@ -306,6 +375,9 @@ impl Network {
         self.connections.close().await;
         if let Some(mapper) = &self.port_mapper {
             mapper.release().await;
+        }
+        if let Some(announcer) = self.announcer {
+            announcer.close().await;
         }
         self.tasks.close().await;
     }

@@ -101,6 +101,40 @@ pub struct DeviceView {
     pub version: String,
     /// Whether another computer has its key.
     pub identity: IdentityView,
+    /// How far it goes in the network.
+    pub scope: ScopeView,
+    /// Whether it is announced on the local network.
+    pub discovery: DiscoveryView,
+}
+
+/// How far a device goes in the network.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[serde(rename_all = "snake_case")]
+pub enum ScopeView {
+    /// As far as it leads.
+    Everywhere,
+    /// Nothing leaves the local network.
+    LocalNetwork,
+}
+
+/// Whether a device is announced on the local network, and looks for others there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[serde(rename_all = "snake_case")]
+pub enum DiscoveryView {
+    /// It is.
+    On,
+    /// It is not.
+    Off,
+}
+
+/// Where the other device finds the one that shows a code.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[serde(rename_all = "snake_case")]
+pub enum MeetingView {
+    /// At the signal server, and on the local network.
+    Server,
+    /// On the local network only.
+    Nearby,
 }
 
 /// Whether a device is one computer.
@@ -216,6 +250,8 @@ pub enum PairingView {
         /// The link as a QR code, an SVG document.
         #[ts(type = "string")]
         qr_svg: Secret,
+        /// Where the other device finds this one.
+        meeting: MeetingView,
         /// When all of them stop to work.
         #[ts(type = "number")]
         expires_at_ms: u64,
@@ -232,7 +268,7 @@ pub enum PairingView {
     /// It failed.
     Failed {
         /// Why: `code_invalid`, `expired`, `server_unreachable`, `rate_limited`, `peer_gone`,
-        /// `version`, `protocol` or `own_code`.
+        /// `version`, `protocol`, `own_code`, `not_nearby` or `several_nearby`.
         reason: String,
     },
 }

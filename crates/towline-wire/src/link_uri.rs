@@ -1,7 +1,7 @@
 //! The `towline://` link that carries a server, a slot and a 128-bit secret.
 //!
 //! `towline://pair?v=1&s=<server url>&c=<slot>&k=<secret>`: what a QR code shows and a message
-//! carries. Whoever has the link can pair once within five minutes, so it is a secret as a whole.
+//! carries; without `s` the other device is found on the local network only. Whoever has the link can pair once within five minutes, so it is a secret as a whole.
 //! Unknown parameters are ignored, so that a later version may add to version 1.
 
 use std::fmt;
@@ -24,8 +24,8 @@ const VERSION: &str = "1";
 /// A pairing link. Redacted in `Debug`.
 #[derive(Clone, PartialEq, Eq)]
 pub struct LinkUri {
-    /// The server where the mailbox is.
-    pub server: ServerUrl,
+    /// The server where the mailbox is; `None` when only the local network knows of it.
+    pub server: Option<ServerUrl>,
     /// The mailbox.
     pub slot: Slot,
     /// What both sides prove to know.
@@ -47,9 +47,12 @@ impl LinkUri {
     /// The link as text. Secret: for this device's person only.
     pub fn reveal(&self) -> String {
         let secret = BASE64URL_NOPAD.encode(self.secret.as_bytes());
-        let query = url::form_urlencoded::Serializer::new(String::new())
-            .append_pair("v", VERSION)
-            .append_pair("s", self.server.as_str())
+        let mut query = url::form_urlencoded::Serializer::new(String::new());
+        query.append_pair("v", VERSION);
+        if let Some(server) = &self.server {
+            query.append_pair("s", server.as_str());
+        }
+        let query = query
             .append_pair("c", self.slot.as_str())
             .append_pair("k", &secret)
             .finish();
@@ -78,9 +81,14 @@ impl FromStr for LinkUri {
             .and_then(|bytes| bytes.try_into().ok())
             .ok_or(LinkError::Malformed)?;
         Ok(Self {
-            server: parameter(&url, "s")?
-                .parse()
-                .map_err(|_| LinkError::Malformed)?,
+            server: match url.query_pairs().any(|(key, _)| key == "s") {
+                true => Some(
+                    parameter(&url, "s")?
+                        .parse()
+                        .map_err(|_| LinkError::Malformed)?,
+                ),
+                false => None,
+            },
             slot: Slot::parse(&parameter(&url, "c")?).map_err(|_| LinkError::Malformed)?,
             secret: LinkSecret(secret),
         })
@@ -135,7 +143,7 @@ mod tests {
 
     fn link() -> LinkUri {
         LinkUri {
-            server: "wss://meet.example:8443/ws".parse().unwrap(),
+            server: Some("wss://meet.example:8443/ws".parse().unwrap()),
             slot: Slot::parse("ABC").unwrap(),
             secret: LinkSecret::from_bytes([0xfb; 16]),
         }
@@ -150,12 +158,25 @@ mod tests {
     }
 
     #[test]
+    fn a_link_without_a_server_is_for_the_local_network() {
+        let text = "towline://pair?v=1&c=ABC&k=-_v7-_v7-_v7-_v7-_v7-w";
+        let local = LinkUri {
+            server: None,
+            ..link()
+        };
+        assert_eq!(local.reveal(), text);
+        assert_eq!(text.parse(), Ok(local));
+    }
+
+    #[test]
     fn a_pin_of_the_server_travels_with_the_link() {
         let pin = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8";
         let pinned = LinkUri {
-            server: format!("wss://meet.example/ws#sha256={pin}")
-                .parse()
-                .unwrap(),
+            server: Some(
+                format!("wss://meet.example/ws#sha256={pin}")
+                    .parse()
+                    .unwrap(),
+            ),
             ..link()
         };
         let text = pinned.reveal();

@@ -19,6 +19,9 @@ pub const MEETS_VARYING: u16 = 3;
 /// ALPN of QUIC connections between peers; the number changes only when hello itself does.
 pub const ALPN: &[u8] = b"towline/1";
 
+/// ALPN of QUIC connections on which two devices of the local network become peers by a code.
+pub const PAIRING_ALPN: &[u8] = b"towline-pair/1";
+
 /// WebSocket subprotocol spoken with the signal server.
 pub const SIGNAL_SUBPROTOCOL: &str = "towline-signal.v1";
 

@@ -123,8 +123,10 @@ impl Device {
     pub(crate) fn start(&mut self) -> Result<()> {
         let mut command = behind(&self.behind, &self.program);
         if self.behind.is_empty() {
-            // A chore has no business with the router of the machine that it runs on.
+            // A chore has no business with the router of the machine that it runs on, nor with others
+            // on its network.
             command.env("DISABLE_PORT_MAPPING", "1");
+            command.env("DISABLE_MDNS", "1");
         }
         command.arg("--home").arg(&self.home).arg("--json");
         command.args([

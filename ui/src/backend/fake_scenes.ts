@@ -136,6 +136,8 @@ const EMPTY: View = {
     store: "whole",
     version: "0.1.0",
     identity: "single",
+    scope: "everywhere",
+    discovery: "on",
   },
   server: { url: "wss://signal.example.org/ws", proxy: null, state: { state: "online" }, lock: "open", others: [] },
   pairing: { state: "idle" },
@@ -196,7 +198,7 @@ export function scene(name: string, nowMs: number): View {
     case "code": {
       const expires_at_ms = nowMs + 287_000;
       const link = "towline://pair?v=1&s=wss%3A%2F%2Fsignal.example.org%2Fws&c=K7M&k=secret";
-      return { ...EMPTY, pairing: { state: "waiting", code: "K7M-2QX", link, qr_svg: QR, expires_at_ms } };
+      return { ...EMPTY, pairing: { state: "waiting", code: "K7M-2QX", link, qr_svg: QR, meeting: "server", expires_at_ms } };
     }
     case "paired":
       return paired;

@@ -52,6 +52,11 @@ describe("what names another server", () => {
     expect(typed(link)).toEqual({ kind: "elsewhere", text: link, host: "signal.example.org" });
   });
 
+  test("is a link for the local network, which names none", () => {
+    const link = "towline://pair?v=1&c=K7M&k=abc";
+    expect(typed(link)).toEqual({ kind: "nearby", text: link });
+  });
+
   test("is a broken link too, without a crash", () => {
     expect(typed("towline://pair?s=%E0%A4%A")).toMatchObject({ kind: "elsewhere", host: "%E0%A4%A" });
   });

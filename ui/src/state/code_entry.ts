@@ -7,7 +7,8 @@
 /** What the boxes hold. */
 export type CodeEntry =
   | { kind: "letters"; letters: string; hyphenAt: number | null; fault: CodeFault | null }
-  | { kind: "elsewhere"; text: string; host: string };
+  | { kind: "elsewhere"; text: string; host: string }
+  | { kind: "nearby"; text: string };
 
 /** Why something typed is not in the boxes. */
 export type CodeFault = { kind: "letter"; letter: string } | { kind: "too_long" };
@@ -23,6 +24,7 @@ const LETTERS_MAX = 2 * HALF_MAX;
 /** The boxes after their field holds `text`. */
 export function typed(text: string): CodeEntry {
   const whole = text.trim();
+  if (isLinkWithoutServer(whole)) return { kind: "nearby", text: whole };
   const host = elsewhere(whole);
   if (host !== null) return { kind: "elsewhere", text: whole, host };
   let letters = "";
@@ -46,7 +48,7 @@ export function typed(text: string): CodeEntry {
 
 /** How many boxes are drawn in front of the hyphen and after it. */
 export function boxes(entry: CodeEntry): [number, number] {
-  if (entry.kind === "elsewhere" || entry.letters.length <= 2 * HALF_MIN) {
+  if (entry.kind !== "letters" || entry.letters.length <= 2 * HALF_MIN) {
     const long = entry.kind === "letters" && entry.hyphenAt === HALF_MAX;
     return long ? [HALF_MAX, HALF_MIN] : [HALF_MIN, HALF_MIN];
   }
@@ -61,7 +63,7 @@ export function boxes(entry: CodeEntry): [number, number] {
 
 /** The code to send, when what is typed can be one. */
 export function complete(entry: CodeEntry): string | null {
-  if (entry.kind === "elsewhere") return entry.text;
+  if (entry.kind !== "letters") return entry.text;
   const [before, after] = boxes(entry);
   if (entry.letters.length !== before + after) return null;
   return `${entry.letters.slice(0, before)}-${entry.letters.slice(before)}`;
@@ -72,6 +74,11 @@ function elsewhere(text: string): string | null {
   if (/^towline:\/\//i.test(text)) return hostOfLink(text);
   const at = text.indexOf("@");
   return at > 0 && at < text.length - 1 ? text.slice(at + 1).toLowerCase() : null;
+}
+
+/** Whether a link leads to a device on the local network. */
+function isLinkWithoutServer(text: string): boolean {
+  return /^towline:\/\/pair\?/i.test(text) && /[?&]c=/.test(text) && !/[?&]s(?:erver)?=/.test(text);
 }
 
 function hostOfLink(text: string): string {

@@ -47,7 +47,8 @@ export function problems(view: View): Problem[] {
   if (server.state === "stopped") {
     found.push({ kind: "server_stopped", weight: "problem", fault: server.fault });
   }
-  if (server.state === "none") found.push({ kind: "no_server", weight: "note" });
+  // Within the local network there is none by choice.
+  if (server.state === "none" && view.device.scope === "everywhere") found.push({ kind: "no_server", weight: "note" });
   if (view.device.store === "rebuilt") found.push({ kind: "rebuilt", weight: "note" });
   if (view.device.key_place === "file") found.push({ kind: "key_file", weight: "note" });
   return found;

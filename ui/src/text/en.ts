@@ -224,12 +224,14 @@ export function english(numbers: Numbers) {
       linkCopied: "Link copied. Whoever has it within five minutes can pair with you.",
       copyFailed: "Copying is not possible here. Select the code and copy it by hand.",
       enterTitle: "Enter a code",
+      nearbyOnly: "No signal server is there, so the other computer must be on the same network.",
       enterText: "The other computer shows it under “Pair a device”.",
       enterLabel: "Code of the other device",
       enter: "Connect",
       typed: (count: number, all: number) => `${numbers.count(count)} of ${numbers.count(all)} characters`,
       clear: "Clear",
       linkPasted: "A pairing link",
+      linkNearby: "It meets the other device on this network.",
       linkServer: (host: string) => `It meets the other device at ${host}. Go on only if you trust that server.`,
       rejected: (letter: string) =>
         `Codes have no “${letter}”. They are made of letters without I and O, and the digits 2 to 9.`,
@@ -266,6 +268,7 @@ export function english(numbers: Numbers) {
       server: "Signal server",
       serverHint: "Introduces your devices, and passes on sealed packets where no direct path exists. It cannot read them.",
       noServer: "None",
+      localOnly: "None: nothing leaves the local network",
       serverLocked: "This computer's administrator has set the signal servers.",
       through: (proxy: string) => `Reached through the proxy ${proxy}`,
       key: "Device key",
@@ -289,8 +292,8 @@ export function english(numbers: Numbers) {
     problem: {
       retry: (ms: number) => `Next try in ${numbers.duration(ms)}.`,
       noServer: {
-        what: "No signal server is set, so new devices cannot find this one.",
-        todo: "Start Towline with a server's address: towline-app --server wss://… Devices nearby that are paired already still connect.",
+        what: "No signal server is set, so this device meets others on the local network only.",
+        todo: "To meet them elsewhere too, start Towline with a server's address: towline-app --server wss://…",
       },
       rebuilt: {
         what: "The index was damaged and has been rebuilt from your folders.",
@@ -329,7 +332,7 @@ export function english(numbers: Numbers) {
         unknown_folder: { what: "This folder is no longer synced here.", todo: "Add it again." },
         unknown_invitation: { what: "This invitation is no longer there.", todo: "Ask for a new one on the other device." },
         elsewhere: { what: "The code names another signal server.", todo: "This device may use only its own." },
-        no_server: { what: "No signal server is set.", todo: "Start Towline with a server's address: towline-app --server wss://…" },
+        no_server: { what: "No signal server is set, and this device does not look on the local network.", todo: "Start Towline with a server's address: towline-app --server wss://… or without --no-mdns." },
         already_here: { what: "This folder is synced already.", todo: "You find it under Folders." },
         root_missing: { what: "This folder does not exist.", todo: "Create it first, or choose another." },
         root_not_directory: { what: "This is not a folder.", todo: "Choose a folder." },
@@ -376,6 +379,8 @@ export function english(numbers: Numbers) {
         peer_gone: { what: "The other device went away.", todo: "Make a new code and try again." },
         version: { what: "The other device runs a version that this one cannot speak with.", todo: "Update both." },
         protocol: { what: "The other device sent something unexpected.", todo: "Make a new code. If it happens again, update both." },
+        not_nearby: { what: "No device on this network shows this code.", todo: "See that both are on the same network and the code is still shown, then try again." },
+        several_nearby: { what: "Several devices on this network show a code with this first half.", todo: "Nobody can tell which is yours. Make a new code." },
         own_code: { what: "This is this device's own code.", todo: "Type it on the other computer." },
       },
       server: {

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use serde::Serialize;
 use towline_engine::LocalClient;
-use towline_engine::view::{CommandView, PairingView, PeerView, Secret, View};
+use towline_engine::view::{CommandView, MeetingView, PairingView, PeerView, Secret, View};
 
 use crate::output::{Failure, Output};
 use crate::plain::plain;
@@ -36,6 +36,7 @@ pub(crate) async fn pair(home: &Path, output: &Output) -> Result<(), Failure> {
             code,
             link,
             expires_at_ms,
+            meeting,
             ..
         } = &view.pairing
             && !shown
@@ -49,8 +50,12 @@ pub(crate) async fn pair(home: &Path, output: &Output) -> Result<(), Failure> {
             };
             output.say(&event, || {
                 let minutes = words::seconds_until(*expires_at_ms).div_ceil(60);
+                let place = match meeting {
+                    MeetingView::Server => "",
+                    MeetingView::Nearby => ", which must be on the same network,",
+                };
                 format!(
-                    "Enter this code on the other device within {minutes} minutes:\n\n    {code}\n"
+                    "Enter this code on the other device{place} within {minutes} minutes:\n\n    {code}\n"
                 )
             });
         }

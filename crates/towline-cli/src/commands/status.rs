@@ -56,8 +56,9 @@ fn status(view: &View) -> String {
     });
     let others: String = others.collect();
     let twin = words::own_identity(view.device.identity);
+    let network = words::local_network(view.device.scope, view.device.discovery);
     format!(
-        "{}  ({})\n{twin}    key {key}\n    signal server {}{through}: {}{others}{lock}\n\n{}\n\n{}",
+        "{}  ({})\n{twin}    key {key}\n    signal server {}{through}: {}{others}{lock}\n    {network}\n\n{}\n\n{}",
         plain(&view.device.name),
         peers::short(&view.device.id),
         plain(server.url.as_deref().unwrap_or("-")),

@@ -4,8 +4,8 @@ use std::io::IsTerminal;
 use std::path::PathBuf;
 
 use serde::Serialize;
-use towline_engine::view::{KeyPlace, StoreCondition, View};
-use towline_engine::{Engine, KeyPreference, PortMapping, Settings};
+use towline_engine::view::{KeyPlace, ScopeView, StoreCondition, View};
+use towline_engine::{Discovery, Engine, KeyPreference, NetworkScope, PortMapping, Settings};
 use tracing_subscriber::EnvFilter;
 
 use crate::UpArguments;
@@ -37,6 +37,16 @@ pub(crate) async fn run(
             KeyPreference::FileOnly
         } else {
             KeyPreference::KeyringFirst
+        },
+        scope: if arguments.lan_only {
+            NetworkScope::LocalNetwork
+        } else {
+            NetworkScope::Everywhere
+        },
+        discovery: if arguments.no_mdns {
+            Discovery::Off
+        } else {
+            Discovery::On
         },
         port_mapping: if arguments.no_port_mapping {
             PortMapping::Off
@@ -82,16 +92,15 @@ fn greeting(home: &str, view: &View) -> String {
             "\nIts index was damaged: it was kept aside and is rebuilt from the folders; nothing is deleted. Look whether all peers and folders are listed; those that are not are paired and accepted again."
         }
     };
-    let server = view
-        .server
-        .url
-        .as_deref()
-        .unwrap_or("none; set one with --server");
+    let server = match (view.server.url.as_deref(), view.device.scope) {
+        (Some(url), _) => plain(url),
+        (None, ScopeView::LocalNetwork) => "none; nothing leaves the local network".to_owned(),
+        (None, ScopeView::Everywhere) => "none; set one with --server".to_owned(),
+    };
     format!(
-        "Towline is up: {} in {}; {key}.\nSignal server: {}.{store}",
+        "Towline is up: {} in {}; {key}.\nSignal server: {server}.{store}",
         plain(&view.device.name),
         plain(home),
-        plain(server)
     )
 }
 

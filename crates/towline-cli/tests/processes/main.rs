@@ -22,6 +22,8 @@ mod process_modes;
 mod process_moves;
 #[cfg(target_os = "linux")]
 mod process_names;
+#[cfg(target_os = "linux")]
+mod process_nearby;
 mod process_pairing;
 #[cfg(target_os = "linux")]
 mod process_people;

@@ -2,6 +2,8 @@
 
 pub(crate) mod device;
 #[cfg(target_os = "linux")]
+pub(crate) mod lan;
+#[cfg(target_os = "linux")]
 pub(crate) mod ledger;
 #[cfg(target_os = "linux")]
 pub(crate) mod listing;

@@ -11,7 +11,7 @@ use crate::clock::Moment;
 use crate::command::{Answer, Command, CommandId, Comparison, Refusal};
 use crate::folder::rules::RulesMark;
 use crate::folder::{Folder, FolderInput};
-use crate::io::{AbsentRoot, DiskRequest, NetworkRequest, Output, RootFault};
+use crate::io::{AbsentRoot, DiskRequest, NetworkRequest, NetworkScope, Output, RootFault};
 use crate::pairing::{Ourselves, PairingWish};
 use crate::records::{
     Activity, DeviceSettings, Doubt, FolderRecord, FolderSettings, Mode, RestoredFolder, RootPath,
@@ -150,20 +150,26 @@ impl Device {
     }
 
     fn wish(&mut self, now: Moment, wish: PairingWish) -> Result<Answer, Refusal> {
-        let needs_server = match &wish {
-            PairingWish::Start => true,
-            PairingWish::Join(code) => code.host.is_none(),
-            PairingWish::JoinLink(_) | PairingWish::Cancel => false,
+        let leads_somewhere = match &wish {
+            PairingWish::Start => self.carrier.has_way(None),
+            PairingWish::Join(code) => self.carrier.has_way(code.host.as_deref()),
+            PairingWish::JoinLink(link) => {
+                let server = link.server.as_ref().map(ServerUrl::as_str);
+                self.carrier.has_way(server)
+            }
+            PairingWish::Cancel => true,
         };
-        if needs_server && self.servers.is_empty() {
+        if !leads_somewhere {
             return Err(Refusal::NoServer);
         }
         let named = match &wish {
             PairingWish::Join(code) => code.host.as_deref().map(ServerUrl::from_host),
-            PairingWish::JoinLink(link) => Some(Ok(link.server.clone())),
+            PairingWish::JoinLink(link) => link.server.clone().map(Ok),
             PairingWish::Start | PairingWish::Cancel => None,
         };
+        // Within the local network nobody goes to a server, whoever names it.
         if let Some(Ok(server)) = named
+            && self.scope == NetworkScope::Everywhere
             && !self.sessions.may_go_to(&server)
         {
             return Err(Refusal::Elsewhere);

@@ -354,6 +354,18 @@ impl Paths {
             .map(|(_, addr)| addr)
     }
 
+    /// Whether the way by which the peer was heard last, of those that are proved, is a near one.
+    pub(super) fn is_used_nearby(&self) -> bool {
+        let proved = self
+            .candidates
+            .iter()
+            .filter(|(_, candidate)| candidate.proof.is_some());
+        proved
+            .filter_map(|(addr, candidate)| Some((candidate.heard_at?, *addr)))
+            .max()
+            .is_some_and(|(_, addr)| is_near(addr))
+    }
+
     /// Whether the peer itself has named an address.
     pub(super) fn has_told(&self) -> bool {
         let mut all = self.candidates.values();
@@ -451,6 +463,14 @@ enum Distance {
     Machine,
     Lan,
     World,
+}
+
+/// Whether an address is one of this machine or of a local network.
+pub(super) fn is_near(addr: SocketAddr) -> bool {
+    match distance(addr) {
+        Distance::Machine | Distance::Lan => true,
+        Distance::World => false,
+    }
 }
 
 fn distance(addr: SocketAddr) -> Distance {

@@ -6,10 +6,10 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use super::paths::Gain;
+use super::paths::{Gain, is_near};
 use super::{Link, LinkNews, Phase, Presence, Role, Turn, Up};
 use crate::clock::Moment;
-use crate::io::{DatagramSize, LinkFault, NetworkRequest, Path};
+use crate::io::{DatagramSize, LinkFault, NetworkRequest, NetworkScope, Path};
 
 impl Link {
     /// Whether anything at all is to be done about this peer.
@@ -50,8 +50,12 @@ impl Link {
         }
         if self.next_round().is_some_and(|due| turn.now >= due) {
             for addr in self.paths.take_round(turn.now) {
-                self.metrics.counts.probes_sent += 1;
-                turn.outbox.network(NetworkRequest::Probe(self.peer, addr));
+                self.ask_for_probe(addr, turn);
+            }
+        }
+        if self.next_nearby().is_some_and(|due| turn.now >= due) {
+            for addr in self.nearby.take_due(turn.now) {
+                self.ask_for_probe(addr, turn);
             }
         }
         match (self.role, self.phase) {
@@ -92,8 +96,37 @@ impl Link {
 
     pub(super) fn probe(&mut self, addr: SocketAddr, turn: &mut Turn<'_>) {
         self.paths.probed(turn.now, addr);
-        self.metrics.counts.probes_sent += 1;
-        turn.outbox.network(NetworkRequest::Probe(self.peer, addr));
+        self.ask_for_probe(addr, turn);
+    }
+
+    fn ask_for_probe(&mut self, addr: SocketAddr, turn: &mut Turn<'_>) {
+        match self.scope {
+            NetworkScope::LocalNetwork if !is_near(addr) => {}
+            NetworkScope::LocalNetwork | NetworkScope::Everywhere => {
+                self.metrics.counts.probes_sent += 1;
+                turn.outbox.network(NetworkRequest::Probe(self.peer, addr));
+            }
+        }
+    }
+
+    /// When something announced on the local network is to be tried: not while the connection goes
+    /// through there.
+    pub(super) fn next_nearby(&self) -> Option<Moment> {
+        let is_through_there = match self.phase {
+            Phase::Idle | Phase::Impostor => return None,
+            Phase::Seeking { .. } | Phase::Dialing { .. } | Phase::Waiting { .. } => false,
+            Phase::Up(Up {
+                selected: Some(Path::Direct(addr)),
+                ..
+            }) => is_near(addr),
+            Phase::Up(Up {
+                selected: Some(Path::Relay),
+                ..
+            }) => false,
+            // The acceptor sees it from the peer's probes, which come every few seconds.
+            Phase::Up(Up { selected: None, .. }) => self.paths.is_used_nearby(),
+        };
+        (!is_through_there).then(|| self.nearby.next_due())?
     }
 
     /// Asks whether an address that was proved carries large datagrams, too. Only the dialer needs to know:

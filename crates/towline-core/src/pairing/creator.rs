@@ -8,6 +8,7 @@ use towline_wire::link_uri::{LinkSecret, LinkUri};
 use towline_wire::pairing::{PairingMessage, SealedMessage, SecretKind, Share};
 use towline_wire::server_url::ServerUrl;
 
+use super::Way;
 use super::exchange::{Farewell, Keys, Nonces, Opening, Role, Secured};
 use super::stage::{Stop, Surroundings, Turn};
 use crate::records::PeerRecord;
@@ -27,7 +28,11 @@ pub(super) enum Creator {
     /// Somebody in the mailbox; the code is on the screen.
     ExpectJoiner { code: PairingCode, link: LinkUri },
     /// The joiner's share.
-    ExpectPeerKey { code: PairingCode, link: LinkUri },
+    ExpectPeerKey {
+        code: PairingCode,
+        link: LinkUri,
+        way: Way,
+    },
     /// The joiner's proof.
     ExpectConfirm(Secured),
     /// The joiner's card; the nonce is committed to.
@@ -42,7 +47,7 @@ impl Creator {
     pub(super) fn opened(
         self,
         slot: Slot,
-        server: ServerUrl,
+        server: Option<ServerUrl>,
         around: &mut Surroundings<'_>,
     ) -> Result<Turn<Self>, Stop> {
         let letters = match self {
@@ -56,8 +61,10 @@ impl Creator {
             | Self::ExpectDurable { .. } => return Err(Stop::protocol()),
         };
         let preferred = around.us.servers.first();
-        let is_preferred = preferred.is_some_and(|home| home.is_same_host(&server));
-        let host = (!is_preferred).then(|| server.short_name()).flatten();
+        let other = server
+            .as_ref()
+            .filter(|server| !preferred.is_some_and(|home| home.is_same_host(server)));
+        let host = other.and_then(ServerUrl::short_name);
         let mut secret = [0; 16];
         around.rng.fill_bytes(&mut secret);
         let link = LinkUri {
@@ -75,10 +82,10 @@ impl Creator {
         ))
     }
 
-    pub(super) fn joined(self) -> Result<Turn<Self>, Stop> {
+    pub(super) fn joined(self, way: Way) -> Result<Turn<Self>, Stop> {
         match self {
             Self::ExpectJoiner { code, link } => {
-                Ok(Turn::to(Self::ExpectPeerKey { code, link }, []))
+                Ok(Turn::to(Self::ExpectPeerKey { code, link, way }, []))
             }
             Self::ExpectMailbox { .. }
             | Self::ExpectPeerKey { .. }
@@ -95,8 +102,8 @@ impl Creator {
         around: &mut Surroundings<'_>,
     ) -> Result<Turn<Self>, Stop> {
         match (self, message) {
-            (Self::ExpectPeerKey { code, link }, PairingMessage::Share(share)) => {
-                share_arrived(&code, &link, &share, around)
+            (Self::ExpectPeerKey { code, link, way }, PairingMessage::Share(share)) => {
+                share_arrived(&code, &link, way, &share, around)
             }
             (Self::ExpectConfirm(secured), PairingMessage::Confirm(tag)) => {
                 confirm_arrived(secured, &tag, around)
@@ -187,6 +194,7 @@ impl Creator {
 fn share_arrived(
     code: &PairingCode,
     link: &LinkUri,
+    way: Way,
     share: &Share,
     around: &mut Surroundings<'_>,
 ) -> Result<Turn<Creator>, Stop> {
@@ -196,7 +204,7 @@ fn share_arrived(
     };
     let opening = Opening::new(
         Role::Creator,
-        code.slot.clone(),
+        (way, code.slot.clone()),
         share.kind,
         secret,
         around.rng,

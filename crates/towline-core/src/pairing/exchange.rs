@@ -22,6 +22,7 @@ use towline_wire::pairing::{
 use zeroize::Zeroizing;
 
 use crate::identity::{Identity, is_signed_by};
+use crate::pairing::Way;
 use crate::pairing::stage::Stop;
 use crate::snapshot::PairingFault;
 
@@ -35,7 +36,8 @@ pub(super) enum Role {
 /// Our half of SPAKE2, before the other side's share is known.
 pub(super) struct Opening {
     role: Role,
-    slot: Slot,
+    /// Where both have met: on which way, and under which slot.
+    place: (Way, Slot),
     share: Share,
     spake: Spake2<Ed25519Group>,
 }
@@ -43,7 +45,7 @@ pub(super) struct Opening {
 impl Opening {
     pub(super) fn new(
         role: Role,
-        slot: Slot,
+        place: (Way, Slot),
         kind: SecretKind,
         secret: &[u8],
         rng: &mut ChaCha20Rng,
@@ -57,7 +59,7 @@ impl Opening {
         };
         Self {
             role,
-            slot,
+            place,
             share: Share {
                 versions: PAIRING_VERSIONS,
                 kind,
@@ -91,7 +93,7 @@ impl Opening {
             Role::Creator => (&self.share, theirs),
             Role::Joiner => (theirs, &self.share),
         };
-        let transcript = transcript(&self.slot, creator, joiner);
+        let transcript = transcript(&self.place, creator, joiner);
         let keys = Hkdf::<Sha256>::new(Some(&transcript), &key);
         Ok(Secured {
             role: self.role,
@@ -335,7 +337,11 @@ impl Seal {
     }
 }
 
-fn transcript(slot: &Slot, creator: &Share, joiner: &Share) -> [u8; 32] {
+fn transcript((way, slot): &(Way, Slot), creator: &Share, joiner: &Share) -> [u8; 32] {
+    let way: &[u8] = match way {
+        Way::Server => b"mailbox",
+        Way::Nearby => b"lan",
+    };
     let kind: &[u8] = match creator.kind {
         SecretKind::Typed => b"typed",
         SecretKind::Link => b"link",
@@ -348,7 +354,7 @@ fn transcript(slot: &Slot, creator: &Share, joiner: &Share) -> [u8; 32] {
         .concat()
     };
     let parts: [&[u8]; 7] = [
-        b"mailbox",
+        way,
         slot.as_str().as_bytes(),
         kind,
         &versions(creator),

@@ -9,6 +9,7 @@ use towline_wire::link_uri::LinkUri;
 use towline_wire::pairing::{PairingMessage, SealedMessage, SecretKind};
 use zeroize::Zeroizing;
 
+use super::Way;
 use super::exchange::{Farewell, Keys, Nonces, Opening, Role, Secured};
 use super::stage::{Stop, Surroundings, Turn};
 
@@ -60,10 +61,15 @@ impl Joiner {
         }
     }
 
-    pub(super) fn joined(self, around: &mut Surroundings<'_>) -> Result<Turn<Self>, Stop> {
+    pub(super) fn joined(
+        self,
+        way: Way,
+        around: &mut Surroundings<'_>,
+    ) -> Result<Turn<Self>, Stop> {
         match self {
             Self::ExpectMailbox { slot, kind, secret } => {
-                let opening = Opening::new(Role::Joiner, slot, kind, &secret, around.rng);
+                let place = (way, slot);
+                let opening = Opening::new(Role::Joiner, place, kind, &secret, around.rng);
                 let share = opening.share();
                 Ok(Turn::to(Self::ExpectPeerKey(opening), [share]))
             }

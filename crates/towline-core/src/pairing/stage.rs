@@ -13,7 +13,7 @@ use towline_wire::server_url::ServerUrl;
 use super::creator::Creator;
 use super::exchange::Farewell;
 use super::joiner::Joiner;
-use super::{CODE_LIFE, Ourselves};
+use super::{CODE_LIFE, Ourselves, Way};
 use crate::clock::Moment;
 use crate::records::PeerRecord;
 use crate::snapshot::{PairingFault, PairingSummary};
@@ -47,7 +47,7 @@ impl Stage {
     pub(super) fn opened(
         self,
         slot: Slot,
-        server: ServerUrl,
+        server: Option<ServerUrl>,
         around: &mut Surroundings<'_>,
     ) -> Result<Turn<Self>, Stop> {
         match self {
@@ -56,10 +56,14 @@ impl Stage {
         }
     }
 
-    pub(super) fn joined(self, around: &mut Surroundings<'_>) -> Result<Turn<Self>, Stop> {
+    pub(super) fn joined(
+        self,
+        way: Way,
+        around: &mut Surroundings<'_>,
+    ) -> Result<Turn<Self>, Stop> {
         match self {
-            Self::Creator(creator) => creator.joined().map(Turn::of_creator),
-            Self::Joiner(joiner) => joiner.joined(around).map(Turn::of_joiner),
+            Self::Creator(creator) => creator.joined(way).map(Turn::of_creator),
+            Self::Joiner(joiner) => joiner.joined(way, around).map(Turn::of_joiner),
         }
     }
 

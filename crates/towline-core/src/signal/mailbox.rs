@@ -14,7 +14,7 @@ use super::{ANSWER_PATIENCE, Session, SessionNews, State};
 use crate::clock::Moment;
 use crate::io::SignalRequest;
 use crate::outbox::Outbox;
-use crate::pairing::{MailboxEvent, MailboxRequest};
+use crate::pairing::{MailboxEvent, MailboxRequest, Way};
 use crate::snapshot::PairingFault;
 
 /// What the mailbox waits for.
@@ -203,7 +203,7 @@ impl Session {
                     let opened = MailboxEvent::Opened {
                         slot,
                         lasts,
-                        server,
+                        server: Some(server),
                     };
                     news.push(SessionNews::Mailbox(opened));
                 }
@@ -243,7 +243,7 @@ impl Session {
                 return;
             }
         }
-        news.push(SessionNews::Mailbox(MailboxEvent::Joined));
+        news.push(SessionNews::Mailbox(MailboxEvent::Joined(Way::Server)));
     }
 
     pub(super) fn mailbox_ended(

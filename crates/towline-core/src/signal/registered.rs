@@ -10,7 +10,7 @@ use super::{Session, SessionNews, State};
 use crate::clock::Moment;
 use crate::io::{SignalFault, SignalRequest};
 use crate::outbox::Outbox;
-use crate::pairing::MailboxEvent;
+use crate::pairing::{MailboxEvent, Way};
 use crate::snapshot::PairingFault;
 
 impl Session {
@@ -38,7 +38,7 @@ impl Session {
                     news.push(SessionNews::Online(peer));
                 }
                 if self.mailbox.is_with(peer_id) {
-                    news.push(SessionNews::Mailbox(MailboxEvent::Joined));
+                    news.push(SessionNews::Mailbox(MailboxEvent::Joined(Way::Server)));
                 }
             }
             ServerMessage::PeerDisconnected { peer_id } => {

@@ -14,8 +14,8 @@ use crate::command::{Command, CommandId};
 use crate::device::{Birth, Device};
 use crate::identity::Identity;
 use crate::io::{
-    ConnectionId, Input, LinkFault, NetworkEvent, NetworkRequest, Output, SessionId, SignalEvent,
-    StoreReply, StoreRequest, StunServer,
+    ConnectionId, Discovery, Input, LinkFault, NetworkEvent, NetworkRequest, NetworkScope, Output,
+    SessionId, SignalEvent, StoreReply, StoreRequest, StunServer,
 };
 use crate::records::{
     Activity, DeviceSettings, FolderRecord, FolderSettings, PeerRecord, Restored, RestoredFolder,
@@ -59,6 +59,8 @@ fn device_at(server: Option<&str>, folders: impl IntoIterator<Item = RestoredFol
         },
         servers: server.map(|url| url.parse().unwrap()).into_iter().collect(),
         elsewhere: Elsewhere::Allowed,
+        scope: NetworkScope::Everywhere,
+        discovery: Discovery::Off,
     };
     let mut device = Device::new(Moment::default(), birth);
     outputs(&mut device);
@@ -323,6 +325,8 @@ fn the_seed_is_not_shown() {
         },
         servers: Vec::new(),
         elsewhere: Elsewhere::Allowed,
+        scope: NetworkScope::Everywhere,
+        discovery: Discovery::Off,
     };
     let shown = format!("{birth:?}");
     assert!(!shown.contains("171") && !shown.contains("seed"), "{shown}");

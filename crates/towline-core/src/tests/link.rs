@@ -4,6 +4,7 @@ mod birthday;
 mod elsewhere;
 mod large;
 mod moves;
+mod nearby;
 mod report;
 mod restart;
 

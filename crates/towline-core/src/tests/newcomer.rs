@@ -13,8 +13,8 @@ use crate::command::{Command, CommandId};
 use crate::device::{Birth, Device};
 use crate::identity::Identity;
 use crate::io::{
-    BatchId, Input, NetworkRequest, Output, SessionId, SignalEvent, SignalRequest, StoreReply,
-    StoreRequest,
+    BatchId, Discovery, Input, NetworkRequest, NetworkScope, Output, SessionId, SignalEvent,
+    SignalRequest, StoreReply, StoreRequest,
 };
 use crate::records::{DeviceSettings, Restored, StoreOp};
 use crate::sessions::Elsewhere;
@@ -42,6 +42,8 @@ impl Seat {
             },
             servers: vec!["ws://127.0.0.1:9000/ws".parse().unwrap()],
             elsewhere: Elsewhere::Allowed,
+            scope: NetworkScope::Everywhere,
+            discovery: Discovery::Off,
         };
         let mut seat = Self {
             device: Device::new(Moment::default(), birth),

@@ -15,7 +15,9 @@ use towline_wire::version::VersionRange;
 
 use crate::clock::Moment;
 use crate::identity::Identity;
-use crate::pairing::{MailboxEvent, MailboxRequest, Ourselves, Pairing, PairingNews, PairingWish};
+use crate::pairing::{
+    MailboxEvent, MailboxRequest, Ourselves, Pairing, PairingNews, PairingWish, Way,
+};
 use crate::records::PeerRecord;
 use crate::snapshot::{PairingFault, PairingSummary};
 
@@ -122,7 +124,7 @@ fn opened_for(lasts: Duration) -> MailboxEvent {
     MailboxEvent::Opened {
         slot: slot(),
         lasts,
-        server: HOME.parse().unwrap(),
+        server: Some(HOME.parse().unwrap()),
     }
 }
 
@@ -144,8 +146,8 @@ fn meet(creator: &mut Side, joiner: &mut Side) {
     assert!(
         matches!(joiner.wants.pop_front(), Some(MailboxRequest::Claim(claimed, _)) if claimed == slot())
     );
-    creator.event(at(1), MailboxEvent::Joined);
-    joiner.event(at(1), MailboxEvent::Joined);
+    creator.event(at(1), MailboxEvent::Joined(Way::Server));
+    joiner.event(at(1), MailboxEvent::Joined(Way::Server));
 }
 
 /// Passes one thing on from one side; `tap` may change a message or drop it.
@@ -353,14 +355,14 @@ fn a_code_names_the_server_where_its_mailbox_is_unless_it_is_the_preferred_one()
             MailboxEvent::Opened {
                 slot: slot(),
                 lasts: Duration::from_secs(300),
-                server: server.parse().unwrap(),
+                server: Some(server.parse().unwrap()),
             },
         );
         let summary = creator.pairing.summary();
         let PairingSummary::Waiting { code, link, .. } = summary else {
             panic!("no code in {summary:?}");
         };
-        (code.host, link.server.to_string())
+        (code.host, link.server.unwrap().to_string())
     };
     assert_eq!(shown(HOME), (None, HOME.to_owned()));
     let other = "wss://other.example:8443/ws";
@@ -372,12 +374,33 @@ fn a_code_names_the_server_where_its_mailbox_is_unless_it_is_the_preferred_one()
 }
 
 #[test]
-fn a_device_without_a_server_shows_no_code() {
+fn a_code_for_devices_nearby_has_a_link_without_a_server() {
     let mut creator = Side::new(1, "desk");
-    creator.servers.clear();
     creator.wish(at(0), PairingWish::Start);
-    assert_eq!(creator.failed(), PairingFault::ServerUnreachable);
-    assert!(creator.wants.is_empty());
+    let opened = MailboxEvent::Opened {
+        slot: slot(),
+        lasts: Duration::from_secs(300),
+        server: None,
+    };
+    creator.event(at(0), opened);
+    let PairingSummary::Waiting { link, .. } = creator.pairing.summary() else {
+        panic!("no code");
+    };
+    assert_eq!(link.server, None);
+    assert_eq!(link.slot, slot());
+}
+
+#[test]
+fn sides_that_met_on_different_ways_do_not_pair() {
+    let (mut creator, mut joiner) = waiting();
+    let code = creator.code();
+    joiner.wish(at(1), PairingWish::Join(code));
+    joiner.wants.clear();
+    creator.event(at(1), MailboxEvent::Joined(Way::Server));
+    joiner.event(at(1), MailboxEvent::Joined(Way::Nearby));
+    run(&mut creator, &mut joiner);
+    assert_eq!(creator.failed(), PairingFault::CodeInvalid);
+    assert_eq!(joiner.failed(), PairingFault::CodeInvalid);
 }
 
 #[test]
@@ -551,8 +574,8 @@ fn what_is_lost_with_a_session_is_said_again() {
             || carry(&mut joiner, &mut creator, &mut until_lost)
         {}
         // One of them comes back; both are told that the other is there.
-        creator.event(at(2), MailboxEvent::Joined);
-        joiner.event(at(2), MailboxEvent::Joined);
+        creator.event(at(2), MailboxEvent::Joined(Way::Server));
+        joiner.event(at(2), MailboxEvent::Joined(Way::Server));
         run(&mut creator, &mut joiner);
         if creator.kept.is_empty() {
             creator.timeout(creator.pairing.poll_timeout().unwrap());

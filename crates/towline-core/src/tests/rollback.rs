@@ -13,8 +13,8 @@ use crate::clock::Moment;
 use crate::device::{Birth, Device};
 use crate::identity::Identity;
 use crate::io::{
-    Age, ConnectionId, DiskEvent, DiskRequest, Found, Input, NetworkEvent, Output, PageEnd,
-    StoreReply, StoreRequest,
+    Age, ConnectionId, Discovery, DiskEvent, DiskRequest, Found, Input, NetworkEvent, NetworkScope,
+    Output, PageEnd, StoreReply, StoreRequest,
 };
 use crate::records::{
     Beside, DeviceSettings, DiskStamp, FolderRecord, FolderSettings, OurRow, PeerRecord, Reach,
@@ -68,6 +68,8 @@ fn device() -> Device {
         restored,
         servers: Vec::new(),
         elsewhere: Elsewhere::Allowed,
+        scope: NetworkScope::Everywhere,
+        discovery: Discovery::Off,
     };
     Device::new(Moment::default(), birth)
 }

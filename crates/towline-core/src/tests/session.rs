@@ -20,7 +20,7 @@ use crate::clock::Moment;
 use crate::identity::Identity;
 use crate::io::{Output, SessionId, SignalEvent, SignalFault, SignalRequest};
 use crate::outbox::Outbox;
-use crate::pairing::{MailboxEvent, MailboxRequest};
+use crate::pairing::{MailboxEvent, MailboxRequest, Way};
 use crate::signal::{Session, SessionInput, SessionNews};
 use crate::snapshot::{PairingFault, ServerState};
 
@@ -146,7 +146,7 @@ fn opened(slot: Slot) -> MailboxEvent {
     MailboxEvent::Opened {
         slot,
         lasts: LIFE,
-        server: HOME.parse().unwrap(),
+        server: Some(HOME.parse().unwrap()),
     }
 }
 
@@ -394,7 +394,7 @@ fn a_creators_mailbox_carries_bytes_both_ways() {
     let peer_id = SignalId::Device(peer());
     assert_eq!(
         world.say(ServerMessage::Paired { peer_id }),
-        [mailbox(MailboxEvent::Joined)]
+        [mailbox(MailboxEvent::Joined(Way::Server))]
     );
     let relay = send(ClientMessage::relay(peer_id, payload(1, b"hello")));
     world.check(
@@ -503,7 +503,7 @@ fn a_creators_mailbox_outlives_a_reconnect() {
         world.say(ServerMessage::Paired {
             peer_id: peer().into()
         }),
-        [mailbox(MailboxEvent::Joined)]
+        [mailbox(MailboxEvent::Joined(Way::Server))]
     );
     // Once joined, another reconnect says so again, and so does the other side's.
     world.lose();
@@ -513,14 +513,17 @@ fn a_creators_mailbox_outlives_a_reconnect() {
         world.say(ServerMessage::Paired {
             peer_id: peer().into()
         }),
-        [mailbox(MailboxEvent::Joined)]
+        [mailbox(MailboxEvent::Joined(Way::Server))]
     );
     let connected = ServerMessage::PeerConnected {
         peer_id: peer().into(),
     };
     assert_eq!(
         world.say(connected),
-        [SessionNews::Online(peer()), mailbox(MailboxEvent::Joined)]
+        [
+            SessionNews::Online(peer()),
+            mailbox(MailboxEvent::Joined(Way::Server))
+        ]
     );
 
     // A server that has forgotten the mailbox says nothing, or gives another slot later.

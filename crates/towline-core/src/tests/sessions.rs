@@ -339,7 +339,8 @@ fn a_mailbox_opens_where_a_server_works_and_says_where() {
     assert!(
         matches!(
             &news[..],
-            [SessionNews::Mailbox(MailboxEvent::Opened { server, .. })] if server.as_str() == TWO
+            [SessionNews::Mailbox(MailboxEvent::Opened { server: Some(server), .. })]
+                if server.as_str() == TWO
         ),
         "{news:?}"
     );

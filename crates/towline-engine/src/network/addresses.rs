@@ -5,6 +5,7 @@ mod changes;
 use std::collections::BTreeSet;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::mpsc;
@@ -14,6 +15,8 @@ use tracing::debug;
 
 use changes::Changes;
 
+use super::neighbourhood::Neighbourhood;
+
 /// Pause between two looks at the interfaces where the system does not tell of changes: 5 s. A shorter
 /// pause would not help, since a new network takes seconds to come up anyway.
 const LOOK_INTERVAL: Duration = Duration::from_secs(5);
@@ -22,7 +25,11 @@ const LOOK_INTERVAL: Duration = Duration::from_secs(5);
 const LOOK_INTERVAL_TOLD: Duration = Duration::from_secs(60);
 
 /// Tells the addresses now and after every change, until nobody listens.
-pub(super) async fn watch(bound: Vec<SocketAddr>, events: mpsc::Sender<NetworkEvent>) {
+pub(super) async fn watch(
+    bound: Vec<SocketAddr>,
+    neighbourhood: Arc<Neighbourhood>,
+    events: mpsc::Sender<NetworkEvent>,
+) {
     let mut changes = Changes::subscribe()
         .inspect_err(|error| debug!(%error, "changes of addresses are not told"))
         .ok();
@@ -37,6 +44,7 @@ pub(super) async fn watch(bound: Vec<SocketAddr>, events: mpsc::Sender<NetworkEv
                 looks = self::looks(None);
             }
         }
+        neighbourhood.look_again();
         let now = listening(&bound, &interfaces());
         if told.as_ref() != Some(&now) {
             told = Some(now.clone());

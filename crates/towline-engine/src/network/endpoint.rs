@@ -31,9 +31,11 @@ use tracing::{debug, error, info};
 use zeroize::Zeroizing;
 
 use super::congestion::{PathCubicFactory, PathEpoch};
+use super::pairing::Pairings;
 use super::path_socket::PathSocket;
 use super::routes::{BYTES_HERE_MAX, Role};
 use super::session::{self, CloseReason, SessionEnds};
+use super::strangers;
 use super::tls::{self, TlsSettings, Trust};
 use super::{IncomingStream, NetworkError};
 use crate::tasks::Tasks;
@@ -94,6 +96,7 @@ struct Shared {
     socket: Arc<PathSocket>,
     trust: Trust,
     tls: TlsSettings,
+    pairings: Pairings,
     events: mpsc::Sender<NetworkEvent>,
     streams: mpsc::Sender<IncomingStream>,
     tasks: Tasks,
@@ -101,6 +104,16 @@ struct Shared {
     dials_by_peer: Mutex<BTreeMap<DeviceId, CancellationToken>>,
     epochs_by_peer: Mutex<BTreeMap<DeviceId, PathEpoch>>,
     connections: AtomicU64,
+}
+
+/// Who takes what comes in.
+pub(super) struct Comers {
+    /// Takes what happens.
+    pub(super) events: mpsc::Sender<NetworkEvent>,
+    /// Takes the data streams of peers.
+    pub(super) streams: mpsc::Sender<IncomingStream>,
+    /// Takes strangers.
+    pub(super) pairings: Pairings,
 }
 
 /// A connection that stands.
@@ -119,10 +132,14 @@ impl Connections {
         trust: Trust,
         tls: TlsSettings,
         reset_key: Zeroizing<[u8; 32]>,
-        events: mpsc::Sender<NetworkEvent>,
-        streams: mpsc::Sender<IncomingStream>,
+        comers: Comers,
         tasks: Tasks,
     ) -> Result<Self, NetworkError> {
+        let Comers {
+            events,
+            streams,
+            pairings,
+        } = comers;
         let mut config = EndpointConfig::new(Arc::new(ResetKey(reset_key)));
         // The usual ones carry a mark that only their own process knows, and it would drop packets
         // of its former life instead of answering them. Only admitted addresses are answered.
@@ -151,6 +168,7 @@ impl Connections {
             socket,
             trust,
             tls,
+            pairings,
             events,
             streams,
             tasks,
@@ -330,6 +348,10 @@ impl Connections {
     async fn accept_all(self) {
         let handshakes = Arc::new(Semaphore::new(INCOMING_HANDSHAKES_MAX));
         while let Some(incoming) = self.0.endpoint.accept().await {
+            if strangers::is_stranger(incoming.remote_address()) {
+                self.0.pairings.knock(incoming);
+                continue;
+            }
             let peer = {
                 let routes = self.0.socket.routes();
                 let peer = routes.peer_at(incoming.remote_address());

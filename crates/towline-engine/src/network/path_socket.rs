@@ -23,12 +23,15 @@ use futures_util::task::AtomicWaker;
 use quinn::udp::{RecvMeta, Transmit};
 use quinn::{AsyncUdpSocket, Runtime, TokioRuntime, UdpPoller};
 use tokio::sync::mpsc;
+use towline_core::io::NetworkScope;
 use towline_wire::ids::DeviceId;
 use tracing::{debug, trace};
 
+use super::neighbourhood::Neighbourhood;
 use super::probe::{Length, ProbeDatagram, ProbeKeys};
 use super::relay::{RelayInbox, RelayedDatagram};
 use super::routes::{ExtraId, Route, Routes, Through, Way};
+use super::strangers::Strangers;
 use super::stun::StunDatagram;
 use super::udp::UdpSockets;
 
@@ -49,6 +52,9 @@ pub(super) struct PathSocket {
     probe_keys: Arc<RwLock<ProbeKeys>>,
     probes: mpsc::Sender<ProbeDatagram>,
     stun: mpsc::Sender<StunDatagram>,
+    strangers: Strangers,
+    neighbourhood: Arc<Neighbourhood>,
+    scope: NetworkScope,
     /// Which source is asked first; it moves on with every call, so that none is starved.
     turn: AtomicUsize,
 }
@@ -71,6 +77,8 @@ impl PathSocket {
         probe_keys: Arc<RwLock<ProbeKeys>>,
         probes: mpsc::Sender<ProbeDatagram>,
         stun: mpsc::Sender<StunDatagram>,
+        neighbourhood: Arc<Neighbourhood>,
+        scope: NetworkScope,
     ) -> io::Result<Self> {
         let wrap = |socket| TokioRuntime.wrap_udp_socket(socket);
         Ok(Self {
@@ -84,6 +92,9 @@ impl PathSocket {
             probe_keys,
             probes,
             stun,
+            strangers: Strangers::default(),
+            neighbourhood,
+            scope,
             turn: AtomicUsize::new(0),
         })
     }
@@ -108,6 +119,11 @@ impl PathSocket {
         self.routes
             .write()
             .unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+
+    /// Who comes to pair.
+    pub(super) fn strangers(&self) -> &Strangers {
+        &self.strangers
     }
 
     /// Where packet channels put what they receive.
@@ -183,12 +199,47 @@ impl PathSocket {
         }
     }
 
+    /// Sends what quinn wants sent; lost unless the socket is only busy.
+    fn send_over_udp(
+        &self,
+        destination: SocketAddr,
+        through: Through,
+        transmit: &Transmit<'_>,
+    ) -> io::Result<()> {
+        let transmit = Transmit {
+            destination,
+            ecn: transmit.ecn,
+            contents: transmit.contents,
+            segment_size: transmit.segment_size,
+            src_ip: None,
+        };
+        match self.send_through(through, &transmit) {
+            Err(error) if error.kind() == ErrorKind::WouldBlock => return Err(error),
+            Err(error) => trace!(%error, "datagram not sent"),
+            Ok(()) => {}
+        }
+        Ok(())
+    }
+
+    /// Whether anything may be sent to an address: within the local network only to what is on it.
+    pub(super) fn may_send_to(&self, to: SocketAddr) -> bool {
+        match self.scope {
+            NetworkScope::LocalNetwork => self.neighbourhood.is_private_and_near(to),
+            NetworkScope::Everywhere => true,
+        }
+    }
+
     fn main(&self) -> impl Iterator<Item = &Arc<dyn AsyncUdpSocket>> {
         self.v4.iter().chain(self.v6.iter())
     }
 
-    /// What goes through a socket that is not there is lost.
+    /// The one way out of this device over UDP, where it is asked whether a datagram may leave, whatever was
+    /// decided. What goes through a socket that is not there is lost.
     fn send_through(&self, through: Through, transmit: &Transmit<'_>) -> io::Result<()> {
+        if !self.may_send_to(transmit.destination) {
+            trace!("datagram that would leave the local network dropped");
+            return Ok(());
+        }
         match through {
             Through::Main => {
                 let socket = match transmit.destination {
@@ -287,9 +338,27 @@ impl PathSocket {
                 meta.addr = source.reported;
                 meta.dst_ip = None;
             }
-            // quinn skips an empty batch.
-            None => meta.len = 0,
+            None => match self.seat(batch, meta.addr) {
+                Some(seat) => {
+                    meta.addr = seat;
+                    meta.dst_ip = None;
+                }
+                // quinn skips an empty batch.
+                None => meta.len = 0,
+            },
         }
+    }
+
+    /// What quinn is told as the address of somebody unknown: a stranger's while a code waits, if it is on
+    /// the local network and begins as a connection begins.
+    fn seat(&self, batch: &[u8], from: SocketAddr) -> Option<SocketAddr> {
+        if !self.strangers.are_possible() {
+            return None;
+        }
+        self.strangers.seat_of(from).or_else(|| {
+            let begins = is_initial(batch) && self.neighbourhood.is_near(from);
+            begins.then(|| self.strangers.take_seat(from))?
+        })
     }
 
     /// Hands everything that is not QUIC to the prober and closes the gaps. Every datagram but the
@@ -396,11 +465,14 @@ impl AsyncUdpSocket for PathSocket {
     }
 
     fn try_send(&self, transmit: &Transmit<'_>) -> io::Result<()> {
-        let routes = self.routes();
         let size = transmit
             .segment_size
             .unwrap_or(transmit.contents.len())
             .max(1);
+        if let Some(stranger) = self.strangers.addr_at(transmit.destination) {
+            return self.send_over_udp(stranger, Through::Main, transmit);
+        }
+        let routes = self.routes();
         let Some(Route { way, bytes_max }) = routes.route(transmit.destination, size) else {
             trace!("datagram without a path dropped");
             return Ok(());
@@ -421,18 +493,7 @@ impl AsyncUdpSocket for PathSocket {
             // All but the last of a batch have this length; quinn sends probes alone.
             Way::Udp(..) if size > bytes_max => trace!("datagram too long for its path dropped"),
             Way::Udp(destination, through) => {
-                let transmit = Transmit {
-                    destination,
-                    ecn: transmit.ecn,
-                    contents: transmit.contents,
-                    segment_size: transmit.segment_size,
-                    src_ip: None,
-                };
-                match self.send_through(through, &transmit) {
-                    Err(error) if error.kind() == ErrorKind::WouldBlock => return Err(error),
-                    Err(error) => trace!(%error, "datagram not sent"),
-                    Ok(()) => {}
-                }
+                return self.send_over_udp(destination, through, transmit);
             }
         }
         Ok(())
@@ -529,4 +590,9 @@ impl UdpPoller for EveryPoller {
 
 fn is_quic(datagram: &[u8]) -> bool {
     datagram.first().is_some_and(|first| first & QUIC_BIT != 0)
+}
+
+/// Whether a datagram is a QUIC Initial of version 1: a long header of type 0 (RFC 9000, section 17.2).
+fn is_initial(datagram: &[u8]) -> bool {
+    matches!(datagram, [first, 0, 0, 0, 1, ..] if first & 0xf0 == 0xc0)
 }

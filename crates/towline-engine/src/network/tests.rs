@@ -13,6 +13,7 @@ mod direct;
 mod hostile;
 mod large;
 mod measure;
+mod nearby;
 mod nodes;
 mod paths;
 mod real_server;

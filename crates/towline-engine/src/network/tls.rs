@@ -26,7 +26,7 @@ use rustls::{
 };
 use towline_core::identity::Identity;
 use towline_wire::ids::DeviceId;
-use towline_wire::version::ALPN;
+use towline_wire::version::{ALPN, PAIRING_ALPN};
 use zeroize::Zeroizing;
 
 /// What comes before the 32 key bytes in the public-key structure of Ed25519 (RFC 8410, section 4).
@@ -98,12 +98,59 @@ impl TlsSettings {
         acceptor.send_tls13_tickets = 0;
         acceptor.session_storage = Arc::new(NoServerSessionStorage {});
         acceptor.max_early_data_size = 0;
-        let no_initial_suite = |_| Error::General("no cipher suite for QUIC initials".to_owned());
         Ok(Self {
             dialer: Arc::new(QuicClientConfig::try_from(dialer).map_err(no_initial_suite)?),
             acceptor: Arc::new(QuicServerConfig::try_from(acceptor).map_err(no_initial_suite)?),
         })
     }
+}
+
+/// TLS of who shows a code, with a key that lives as long as what this returns.
+pub(super) fn pairing_host() -> Result<Arc<QuicServerConfig>, Error> {
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let key = certified_key(&passing_identity()?)?;
+    let mut config = ServerConfig::builder_with_provider(provider)
+        .with_protocol_versions(&[&rustls::version::TLS13])?
+        .with_no_client_auth()
+        .with_cert_resolver(Arc::new(AlwaysResolvesServerRawPublicKeys::new(key)));
+    config.alpn_protocols = vec![PAIRING_ALPN.to_vec()];
+    config.send_tls13_tickets = 0;
+    config.session_storage = Arc::new(NoServerSessionStorage {});
+    config.max_early_data_size = 0;
+    Ok(Arc::new(
+        QuicServerConfig::try_from(config).map_err(no_initial_suite)?,
+    ))
+}
+
+/// TLS of who enters a code: it shows no key and takes any, since the pairing itself proves who is there.
+pub(super) fn pairing_guest() -> Result<Arc<QuicClientConfig>, Error> {
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let verifier = Arc::new(AnyKey {
+        algorithms: provider.signature_verification_algorithms,
+    });
+    let mut config = ClientConfig::builder_with_provider(provider)
+        .with_protocol_versions(&[&rustls::version::TLS13])?
+        .dangerous()
+        .with_custom_certificate_verifier(verifier)
+        .with_no_client_auth();
+    config.alpn_protocols = vec![PAIRING_ALPN.to_vec()];
+    config.enable_sni = false;
+    config.resumption = rustls::client::Resumption::disabled();
+    config.enable_early_data = false;
+    Ok(Arc::new(
+        QuicClientConfig::try_from(config).map_err(no_initial_suite)?,
+    ))
+}
+
+/// A key that nobody knows and nobody will know.
+fn passing_identity() -> Result<Identity, Error> {
+    let mut seed = Zeroizing::new([0; 32]);
+    getrandom::fill(seed.as_mut_slice()).map_err(|_| Error::FailedToGetRandomBytes)?;
+    Ok(Identity::from_seed(&seed))
+}
+
+fn no_initial_suite<E>(_error: E) -> Error {
+    Error::General("no cipher suite for QUIC initials".to_owned())
 }
 
 /// The name by which a device is dialled; only our own verifier reads it.
@@ -255,6 +302,55 @@ impl ClientCertVerifier for PeerVerifier {
         signature: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
         self.verify(message, key, signature)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        vec![SignatureScheme::ED25519]
+    }
+
+    fn requires_raw_public_keys(&self) -> bool {
+        true
+    }
+}
+
+/// Lets any raw key pass that its holder signs with.
+#[derive(Debug)]
+struct AnyKey {
+    algorithms: WebPkiSupportedAlgorithms,
+}
+
+impl ServerCertVerifier for AnyKey {
+    fn verify_server_cert(
+        &self,
+        key: &CertificateDer<'_>,
+        _others: &[CertificateDer<'_>],
+        _server_name: &ServerName<'_>,
+        _ocsp_response: &[u8],
+        _now: UnixTime,
+    ) -> Result<ServerCertVerified, Error> {
+        match device_of(key) {
+            Some(_) => Ok(ServerCertVerified::assertion()),
+            None => Err(CertificateError::BadEncoding.into()),
+        }
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        _message: &[u8],
+        _key: &CertificateDer<'_>,
+        _signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        Err(PeerIncompatible::Tls13RequiredForQuic.into())
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        key: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        let spki = SubjectPublicKeyInfoDer::from(key.as_ref());
+        verify_tls13_signature_with_raw_key(message, &spki, signature, &self.algorithms)
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {

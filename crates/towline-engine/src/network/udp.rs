@@ -32,6 +32,15 @@ pub(super) struct UdpSockets {
 }
 
 impl UdpSockets {
+    /// Keeps what they send on the networks that this device is on.
+    pub(super) fn keep_local(&self) -> io::Result<()> {
+        for socket in self.v4.iter().chain(&self.v6) {
+            let ip = socket.local_addr()?.ip();
+            keep_local(&Socket::from(socket.try_clone()?), ip)?;
+        }
+        Ok(())
+    }
+
     /// Binds one socket per address family of `bind`, all with one port where that is possible.
     /// A family that this system does not have is left out, unless it was the only one.
     pub(super) fn bind(bind: &[IpAddr], port: Port) -> Result<Self, NetworkError> {
@@ -71,6 +80,15 @@ impl UdpSockets {
             (Self { v4: None, v6: None }, None) => Err(NetworkError::NoAddress),
             (Self { .. }, _) => Ok(sockets),
         }
+    }
+}
+
+/// Lets what a socket sends reach no further than the networks that this device is on: no router passes it
+/// on.
+pub(super) fn keep_local(socket: &Socket, ip: IpAddr) -> io::Result<()> {
+    match ip {
+        IpAddr::V4(_) => socket.set_ttl_v4(1),
+        IpAddr::V6(_) => socket.set_unicast_hops_v6(1),
     }
 }
 

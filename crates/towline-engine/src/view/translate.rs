@@ -11,7 +11,7 @@ use qrcode::render::svg;
 use towline_core::clock::Moment;
 use towline_core::command::{Answer, Command, Comparison, Refusal};
 use towline_core::folder::rules::{RuleSet, Rules};
-use towline_core::io::{HeldReason, RootFault, SignalFault};
+use towline_core::io::{Discovery, HeldReason, NetworkScope, RootFault, SignalFault};
 use towline_core::records::{InForce, RootPath, Verification};
 use towline_core::snapshot::{
     FolderPeerState, FolderState, FolderSummary, Oneness, PairingFault, PairingSummary,
@@ -30,10 +30,11 @@ use crate::network::Proxies;
 
 use super::network::link;
 use super::{
-    AnswerView, AskedOfFiles, AskedOfHeld, BrakedView, CommandView, DeviceView, FolderPeerView,
-    FolderStateView, FolderView, HeldBackView, IdentityView, InvitationView, KeyPlace,
-    OtherServerView, PairingView, PeerView, RestoringView, Secret, ServerLock, ServerStateView,
-    ServerView, StoreCondition, SymbolView, TransferView, VersionView, View, ViewError,
+    AnswerView, AskedOfFiles, AskedOfHeld, BrakedView, CommandView, DeviceView, DiscoveryView,
+    FolderPeerView, FolderStateView, FolderView, HeldBackView, IdentityView, InvitationView,
+    KeyPlace, MeetingView, OtherServerView, PairingView, PeerView, RestoringView, ScopeView,
+    Secret, ServerLock, ServerStateView, ServerView, StoreCondition, SymbolView, TransferView,
+    VersionView, View, ViewError,
 };
 
 pub(crate) use conflicts::{AskedOfInbox, conflict_fault, conflicts, preview};
@@ -86,6 +87,14 @@ pub(crate) fn view(snapshot: &Snapshot, around: &Surroundings<'_>) -> View {
             store: around.store,
             version: env!("CARGO_PKG_VERSION").to_owned(),
             identity: identity(snapshot.device.oneness),
+            scope: match snapshot.device.scope {
+                NetworkScope::Everywhere => ScopeView::Everywhere,
+                NetworkScope::LocalNetwork => ScopeView::LocalNetwork,
+            },
+            discovery: match snapshot.device.discovery {
+                Discovery::On => DiscoveryView::On,
+                Discovery::Off => DiscoveryView::Off,
+            },
         },
         server: ServerView {
             url: snapshot.server.url.as_ref().map(ServerUrl::to_string),
@@ -547,6 +556,10 @@ fn pairing(summary: &PairingSummary, around: &Surroundings<'_>) -> PairingView {
             code: Secret::new(code.reveal()),
             qr_svg: Secret::new(qr_svg(&link.reveal())),
             link: Secret::new(link.reveal()),
+            meeting: match link.server {
+                Some(_) => MeetingView::Server,
+                None => MeetingView::Nearby,
+            },
             expires_at_ms: around.clock.ms(*expires_at),
         },
         PairingSummary::Joining => PairingView::Joining,
@@ -564,6 +577,8 @@ fn pairing(summary: &PairingSummary, around: &Surroundings<'_>) -> PairingView {
                 PairingFault::Version => "version",
                 PairingFault::Protocol => "protocol",
                 PairingFault::OwnCode => "own_code",
+                PairingFault::NotNearby => "not_nearby",
+                PairingFault::SeveralNearby => "several_nearby",
             }
             .to_owned(),
         },

@@ -8,7 +8,7 @@ use towline_core::clock::Moment;
 use towline_core::command::{Answer, Command, CommandId, Refusal};
 use towline_core::device::{Birth, Device};
 use towline_core::identity::Identity;
-use towline_core::io::{Input, NetworkEvent, Output};
+use towline_core::io::{Discovery, Input, NetworkEvent, NetworkScope, Output};
 use towline_core::sessions::Elsewhere;
 use towline_core::snapshot::Snapshot;
 use towline_wire::entry::UnixNanos;
@@ -65,6 +65,9 @@ impl World {
             restored: place.shelf.restored(),
             servers: server::URL.parse().into_iter().collect(),
             elsewhere: Elsewhere::Allowed,
+            scope: NetworkScope::Everywhere,
+            // The world has no multicast; what devices announce nobody hears.
+            discovery: Discovery::Off,
         }
     }
 

@@ -250,6 +250,9 @@ const PROCESS_TESTS: &[Needed] = &[
         "exfat-utils",
         "exfat-fuse",
     ),
+    // Somebody else's view of what devices announce on a network.
+    program("avahi-daemon", "avahi", "avahi", "avahi"),
+    program("avahi-browse", "avahi-tools", "avahi", "avahi's tools"),
     // A reader of a device's numbers.
     program("prometheus", "prometheus", "prometheus", "Prometheus"),
 ];
@@ -309,6 +312,8 @@ fn debian_packages(purpose: Purpose) -> &'static [&'static str] {
     match purpose {
         Purpose::Headless => &["build-essential", "git", "pkg-config"],
         Purpose::ProcessTests => &[
+            "avahi-daemon",
+            "avahi-utils",
             "dbus",
             "e2fsprogs",
             "exfat-fuse",

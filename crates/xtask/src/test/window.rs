@@ -59,6 +59,7 @@ pub(super) fn tests(repo: &Repo) -> Result<Ending> {
     command.env("DISPLAY", format!(":{number}"));
     command.env("TOWLINE_ARTIFACTS", &artifacts);
     command.env("DISABLE_PORT_MAPPING", "1");
+    command.env("DISABLE_MDNS", "1");
     tell_paths(&mut command, &built);
     let (closing, verdict) = run::keeping(&mut command, is_closing)?;
     verdict?;

@@ -11,7 +11,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::running::Running;
-use super::watch::{is_connected, is_online};
+use super::watch::{has_its_server, is_connected};
 use super::{PATIENCE, Server, Watch, World};
 
 /// A device; running between `start` and `stop` or `kill`.
@@ -279,7 +279,7 @@ impl Device {
 
     /// Shows a code.
     pub(crate) fn show_code(&self) -> (Running, String) {
-        self.wait("the server", is_online);
+        self.wait("the server", has_its_server);
         let mut command = self.command();
         command.arg("pair");
         let pair = Running::start("pair", command, &self.log());
@@ -293,7 +293,7 @@ impl Device {
 
     /// Enters a code by standard input.
     pub(crate) fn join(&self, code: &str) -> Value {
-        self.wait("the server", is_online);
+        self.wait("the server", has_its_server);
         self.call_with(&["join"], Some(code))
     }
 
@@ -363,6 +363,7 @@ impl Device {
             "TOWLINE_NAME",
             "TOWLINE_KEY_FILE",
             "TOWLINE_HOME",
+            "TOWLINE_LAN_ONLY",
             "TOWLINE_PROXY",
             "HTTPS_PROXY",
             "https_proxy",
@@ -375,6 +376,8 @@ impl Device {
         ] {
             command.env_remove(name);
         }
+        // Nothing leaves this machine, and no test meets another one.
+        command.env("DISABLE_MDNS", "1");
         // A test has no business with the router of the machine that it runs on.
         command.env("DISABLE_PORT_MAPPING", "1");
         command.envs(self.environment.iter().map(|(name, value)| (name, value)));

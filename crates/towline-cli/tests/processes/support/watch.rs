@@ -73,6 +73,11 @@ pub(crate) fn is_online(view: &Value) -> bool {
     view["server"]["state"]["state"] == "online"
 }
 
+/// Whether the device is registered with its server, if it has one.
+pub(crate) fn has_its_server(view: &Value) -> bool {
+    is_online(view) || view["server"]["state"]["state"] == "none"
+}
+
 /// The link with the peer of that name.
 pub(crate) fn link<'a>(view: &'a Value, peer: &str) -> &'a Value {
     let peers = view["peers"].as_array().expect("a view has peers");

@@ -25,7 +25,7 @@ impl Cheat {
         let secret = code.secret.reveal().as_bytes();
         let opening = Opening::new(
             Role::Creator,
-            code.slot.clone(),
+            (Way::Server, code.slot.clone()),
             SecretKind::Typed,
             secret,
             &mut rng,
@@ -37,13 +37,20 @@ impl Cheat {
             joiner_identity: Identity::from_seed(&[2; 32]),
             secured: {
                 // Replaced below, once the joiner's share is known.
-                let other =
-                    Opening::new(Role::Joiner, code.slot, SecretKind::Typed, secret, &mut rng);
+                let other = Opening::new(
+                    Role::Joiner,
+                    (Way::Server, code.slot),
+                    SecretKind::Typed,
+                    secret,
+                    &mut rng,
+                );
                 finish(other, &share)
             },
             rng,
         };
-        let joiners = cheat.step(|joiner, around| joiner.joined(around)).unwrap();
+        let joiners = cheat
+            .step(|joiner, around| joiner.joined(Way::Server, around))
+            .unwrap();
         cheat.secured = finish(opening, &joiners[0]);
         let confirm = cheat.secured.confirm();
         cheat.say(share).unwrap();

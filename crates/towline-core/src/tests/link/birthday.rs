@@ -160,6 +160,10 @@ impl Two {
             }
             NetworkRequest::Select(..) | NetworkRequest::ProbeLarge(..) => {}
             NetworkRequest::Trust(_)
+            | NetworkRequest::HostPairing(..)
+            | NetworkRequest::MeetPairing(..)
+            | NetworkRequest::SendPairing(..)
+            | NetworkRequest::ClosePairing(_)
             | NetworkRequest::Grant(..)
             | NetworkRequest::Dial(_)
             | NetworkRequest::Hangup(_)

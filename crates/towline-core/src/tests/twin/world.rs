@@ -11,7 +11,8 @@ use crate::clock::Moment;
 use crate::device::{Birth, Device};
 use crate::identity::Identity;
 use crate::io::{
-    ConnectionId, Input, NetworkEvent, NetworkRequest, Output, StoreReply, StoreRequest,
+    ConnectionId, Discovery, Input, NetworkEvent, NetworkRequest, NetworkScope, Output, StoreReply,
+    StoreRequest,
 };
 use crate::records::{
     DeviceSettings, FolderRecord, FolderSettings, PeerRecord, Restored, RestoredFolder, RootPath,
@@ -73,6 +74,8 @@ fn device(seed: u8, life: u8, with: &[u8]) -> Device {
         },
         servers: Vec::new(),
         elsewhere: Elsewhere::Allowed,
+        scope: NetworkScope::Everywhere,
+        discovery: Discovery::Off,
     };
     Device::new(Moment::default(), birth)
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 use towline_core::identity::Identity;
-use towline_core::io::{ConnectionId, NetworkEvent, NetworkRequest, Path};
+use towline_core::io::{ConnectionId, Discovery, NetworkEvent, NetworkRequest, NetworkScope, Path};
 use towline_wire::ids::DeviceId;
 use towline_wire::peer::Control;
 
@@ -30,6 +30,8 @@ pub(super) fn loopback() -> NetworkSettings {
     NetworkSettings {
         port: Port::Any,
         bind: vec![IpAddr::V4(Ipv4Addr::LOCALHOST)],
+        scope: NetworkScope::Everywhere,
+        discovery: Discovery::Off,
         port_mapping: PortMapping::Off,
         proxies: Arc::default(),
     }
@@ -88,6 +90,10 @@ impl Node {
         self.until(|event| match event {
             NetworkEvent::LocalAddresses(_)
             | NetworkEvent::Reflected { .. }
+            | NetworkEvent::Nearby(_)
+            | NetworkEvent::PairingMet(_)
+            | NetworkEvent::PairingReceived(..)
+            | NetworkEvent::PairingGone(_)
             | NetworkEvent::PortMapped(_)
             | NetworkEvent::ProbeAnswered { .. }
             | NetworkEvent::ProbeHeard { .. }

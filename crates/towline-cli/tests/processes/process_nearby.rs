@@ -1,0 +1,298 @@
+//! Devices on one network and no server: they meet, pair, sync and find each other again, and where that
+//! is wanted nothing leaves the network. A real avahi shows what others see, and says what others may say.
+
+#![expect(
+    clippy::print_stdout,
+    reason = "what was measured is shown with --nocapture"
+)]
+
+use std::fs;
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use crate::support::lan::{Lan, WORLD, connected_after_ms, path};
+use crate::support::running::Running;
+use crate::support::server::program;
+use crate::support::tree::{grow, settle};
+use crate::support::watch::is_connected;
+use crate::support::{Device, PATIENCE, Seed, Server, Watch, World, number};
+
+/// Within this a device is found again, in milliseconds: on a quiet machine it takes some tens, and what a
+/// loaded one adds is still below the 5 s after which slower rounds of probes would find it too.
+const FOUND_WITHIN_MS: u64 = 3000;
+
+#[test]
+fn two_devices_without_a_server_pair_sync_and_find_each_other_again() {
+    let world = World::new("nearby");
+    let lan = Lan::of(&["a", "b"]);
+    let (mut ada, mut ben) = (lan.device(&world, "a", &[]), lan.device(&world, "b", &[]));
+    ada.start();
+    ben.start();
+    let words = ada.says(&["status"]);
+    assert!(words.contains("announced on the local network"), "{words}");
+    let began = Instant::now();
+    let (shown, typed) = ada.pair(&ben);
+    println!("paired in {:?}", began.elapsed());
+    assert_eq!(shown, typed);
+    ada.wait_connected(&ben);
+    assert_eq!(path(&ada.view()), Some("lan"));
+    let (here, there) = (world.directory("here"), world.directory("there"));
+    grow(&here, 300, &mut Seed::new(31));
+    ada.share(&here, &ben, &there);
+    settle((&ada, &here), (&ben, &there));
+    // Known where it was, and known nowhere: at another port only its announcement leads to it.
+    for comes_back in ["at its port", "elsewhere"] {
+        ben.stop();
+        ada.wait("that Ben is away", |view| !is_connected(view, "b"));
+        if comes_back == "elsewhere" {
+            fs::remove_file(ben.home.join("port")).expect("it was there");
+        }
+        ben.start();
+        ada.wait_connected(&ben);
+        let took = connected_after_ms(&ben);
+        println!("back {comes_back}: connected after {took} ms");
+        assert!(took <= FOUND_WITHIN_MS, "{comes_back}: {took} ms");
+    }
+    fs::write(there.join("after all"), "that").expect("written");
+    settle((&ada, &here), (&ben, &there));
+}
+
+#[test]
+fn a_wrong_code_burns_the_code_nearby_as_well() {
+    let world = World::new("nearwrong");
+    let lan = Lan::of(&["a", "b"]);
+    let (mut ada, mut ben) = (lan.device(&world, "a", &[]), lan.device(&world, "b", &[]));
+    ada.start();
+    ben.start();
+    let (mut pair, code) = ada.show_code();
+    let last = if code.ends_with('A') { 'B' } else { 'A' };
+    let kept = code.get(..code.len() - 1).expect("codes are ASCII");
+    let refused = ben.refused_with(&["join"], Some(&format!("{kept}{last}")));
+    refused.must_say("code_invalid", &["make a new one with `towline pair`"]);
+    let (status, _) = pair.end(PATIENCE);
+    assert_eq!(status.code(), Some(1), "the other side is told as well");
+    ben.refused_with(&["join"], Some(&code))
+        .must_say("not_nearby", &["same network"]);
+    let (shown, typed) = ada.pair(&ben);
+    assert_eq!(shown, typed, "a new code works");
+}
+
+#[test]
+fn a_device_without_a_server_and_without_mdns_says_that_it_cannot_pair() {
+    let world = World::new("nearnone");
+    let lan = Lan::of(&["a"]);
+    let mut ada = lan.device(&world, "a", &["--no-mdns"]);
+    ada.start();
+    ada.refused(&["pair"])
+        .must_say("no_server", &["--server", "--no-mdns"]);
+    let words = ada.says(&["status"]);
+    assert!(words.contains("not announced"), "{words}");
+}
+
+#[test]
+fn within_the_local_network_nothing_reaches_the_uplink() {
+    let world = World::new("lanonly");
+    let lan = Lan::with_uplink(&["a", "b"]);
+    let mut command = lan.command("w", &[&program().to_string_lossy()]);
+    command
+        .args(["--bind", &format!("{WORLD}:7777")])
+        .args(["--stun-bind", &format!("{WORLD}:3478")])
+        .env_remove("PORT");
+    let server = Server::of(command, &world.place("server.log"));
+    let with_server = ["--server", server.url.as_str()];
+    let mut ada = lan.device(&world, "a", &with_server);
+    let mut ben = lan.device(&world, "b", &with_server);
+    let mut far = lan.device(&world, "w", &with_server);
+    for device in [&mut ada, &mut ben, &mut far] {
+        device.start();
+    }
+    ada.pair(&ben);
+    ada.pair(&far);
+    ada.wait_connected(&far);
+    ada.wait_connected(&ben);
+    // Far has the public address, which Ada keeps.
+    assert!(lan.left() > 0, "the uplink counts");
+    for device in [&mut ada, &mut ben] {
+        device.stop();
+    }
+    let within: Vec<&str> = with_server.iter().copied().chain(["--lan-only"]).collect();
+    let mut ada = again(&lan, &world, "a", &within);
+    let mut ben = again(&lan, &world, "b", &within);
+    let before = lan.left();
+    for device in [&mut ada, &mut ben] {
+        device.start();
+    }
+    ada.wait_connected(&ben);
+    let words = ada.says(&["status"]);
+    assert!(words.contains("nothing leaves it"), "{words}");
+    assert_eq!(ada.view()["device"]["scope"], "local_network");
+    // A code that names the server, and one that nobody nearby shows.
+    ben.refused_with(&["join"], Some(&format!("ABC-234@{WORLD}:7777")))
+        .must_say("not_nearby", &["same network"]);
+    let seconds = number("TOWLINE_LAN_ONLY_SECONDS", 10);
+    Watch::new(&ada).look_on(Duration::from_secs(seconds));
+    assert!(!is_connected(&ada.view(), "w"));
+    assert_eq!(lan.left() - before, 0, "packets on the uplink");
+    // The same home without the switch is heard of there again.
+    ada.stop();
+    let mut ada = again(&lan, &world, "a", &with_server);
+    ada.start();
+    ada.wait("the link to Far", |view| is_connected(view, "w"));
+    assert!(lan.left() > before);
+}
+
+/// The device of before with other options.
+fn again(lan: &Lan, world: &World, host: &str, options: &[&str]) -> Device {
+    lan.device(world, host, options)
+}
+
+#[test]
+fn avahi_sees_a_device_and_what_avahi_says_does_no_harm() {
+    let world = World::new("avahi");
+    let lan = Lan::of(&["a", "b", "c"]);
+    let (mut ada, mut ben) = (lan.device(&world, "a", &[]), lan.device(&world, "b", &[]));
+    ada.start();
+    ben.start();
+    ada.pair(&ben);
+    ada.wait_connected(&ben);
+    let avahi = Avahi::start(&lan, &world, &rubbish());
+    let seen = avahi.browse(&lan, |line| {
+        line.contains("192.168.77.1;") && line.starts_with('=')
+    });
+    let fields: Vec<&str> = seen.split(';').collect();
+    let id = ada.view()["device"]["id"].to_string();
+    let name = fields.get(3).expect("a name");
+    assert_eq!(name.len(), 16, "{seen}");
+    assert!(
+        !id.contains(name) && fields.get(9) == Some(&""),
+        "neither key nor code: {seen}"
+    );
+    // While a code waits its slot is said, and the secret half is not.
+    let (pair, code) = ada.show_code();
+    let (slot, secret) = code.split_once('-').expect("two halves");
+    let told = avahi.browse(&lan, |line| line.contains(&format!("\"pair={slot}\"")));
+    assert!(!told.contains(secret), "{told}");
+    // Somebody else says the same slot: nobody can tell which is meant.
+    let claim = [
+        "avahi-publish",
+        "-s",
+        "copy",
+        "_towline._udp",
+        "4000",
+        &format!("pair={slot}"),
+    ];
+    let mut command = lan.command("c", &claim);
+    command.env("DBUS_SYSTEM_BUS_ADDRESS", &avahi.bus);
+    let liar = Running::start("avahi-publish", command, &world.place("avahi.log"));
+    avahi.browse(&lan, |line| {
+        line.starts_with("=") && line.contains(";copy;")
+    });
+    ben.wait("that two hosts show it", |_| {
+        let refused = ben.refused_with(&["join"], Some(&code));
+        assert_ne!(refused.code, "code_invalid", "nobody was asked");
+        refused.code == "several_nearby"
+    });
+    liar.kill();
+    drop(pair);
+    // With 300 services that are none, the two still find each other and go on.
+    ben.stop();
+    fs::remove_file(ben.home.join("port")).expect("it was there");
+    ben.start();
+    ada.wait_connected(&ben);
+    let status = fs::read_to_string(format!("/proc/{}/status", ada.id())).expect("it runs");
+    let resident = status.lines().find(|line| line.starts_with("VmRSS"));
+    println!("{resident:?}");
+    assert!(ada.is_running() && ben.is_running());
+}
+
+/// Services that avahi announces: 300 with long names, and some with a port or TXT that nobody means.
+fn rubbish() -> Vec<(String, String)> {
+    let service = |name: &str, port: u16, records: &str| {
+        format!(
+            "<?xml version=\"1.0\"?><!DOCTYPE service-group SYSTEM \"avahi-service.dtd\">\
+             <service-group><name>{name}</name><service><type>_towline._udp</type>\
+             <port>{port}</port>{records}</service></service-group>"
+        )
+    };
+    let long = "x".repeat(200);
+    let mut all = Vec::new();
+    for number in 0..300u16 {
+        let name = format!("{number:03}{}", "n".repeat(59));
+        all.push((name.clone(), service(&name, 20_000 + number, "")));
+    }
+    let odd = [
+        ("no port", 0, ""),
+        ("a code", 4001, "<txt-record>pair=ABC-234</txt-record>"),
+        ("no slot", 4002, "<txt-record>pair=</txt-record>"),
+        (
+            "bytes",
+            4003,
+            "<txt-record>pair=\u{202e}\u{1f4a9}</txt-record>",
+        ),
+    ];
+    for (name, port, records) in odd {
+        all.push((name.to_owned(), service(name, port, records)));
+    }
+    let records = format!("<txt-record>{long}={long}</txt-record>").repeat(3);
+    all.push(("long".to_owned(), service("long", 4004, &records)));
+    all
+}
+
+/// An avahi of a host, with a bus of its own.
+struct Avahi {
+    bus: String,
+    log: std::path::PathBuf,
+    _running: Running,
+}
+
+impl Avahi {
+    fn start(lan: &Lan, world: &World, services: &[(String, String)]) -> Self {
+        let place = world.directory("avahi");
+        for (at, (_, text)) in services.iter().enumerate() {
+            fs::write(place.join(format!("{at}.service")), text).expect("written");
+        }
+        let place = place.to_string_lossy().into_owned();
+        let bus = format!("unix:path={place}/bus");
+        let script = format!(
+            "set -e; mount -t tmpfs run /run; mkdir -p /run/avahi-daemon; \
+             mount --bind {place} /etc/avahi/services; \
+             export DBUS_SYSTEM_BUS_ADDRESS={bus}; \
+             dbus-daemon --system --nofork --nopidfile --address={bus} & \
+             until [ -S {place}/bus ]; do :; done; \
+             sed 's/^#*objects-per-client-max=.*//; s/^rlimit-.*//' /etc/avahi/avahi-daemon.conf > /run/conf; \
+             avahi-daemon --no-drop-root --no-chroot --no-rlimits -f /run/conf; kill %1"
+        );
+        let log = world.place("avahi.log");
+        let mut command = lan.command(
+            "c",
+            &["setpriv", "--pdeathsig", "TERM", "sh", "-c", &script],
+        );
+        command.env_remove("DBUS_SYSTEM_BUS_ADDRESS");
+        let running = Running::start("avahi", command, &log);
+        Self {
+            bus,
+            log,
+            _running: running,
+        }
+    }
+
+    /// The first line of `avahi-browse` that `is_it` accepts.
+    fn browse(&self, lan: &Lan, is_it: impl Fn(&str) -> bool) -> String {
+        let deadline = Instant::now() + PATIENCE;
+        let mut said = String::new();
+        while Instant::now() < deadline {
+            let browse = ["avahi-browse", "-rp", "_towline._udp"];
+            let mut command: Command = lan.command("c", &browse);
+            command.env("DBUS_SYSTEM_BUS_ADDRESS", &self.bus);
+            let browser = Running::start("avahi-browse", command, &self.log);
+            while let Some(line) = browser.next_line(Duration::from_secs(5)) {
+                if is_it(&line) {
+                    return line;
+                }
+                said.push_str(&line);
+                said.push('\n');
+            }
+        }
+        panic!("not seen: {said}")
+    }
+}

@@ -192,6 +192,10 @@ impl Connections {
             // The window of a direct path would flood what comes after it. The other way round it
             // grows by itself within 200 ms, faster than from nothing.
             Some(Path::Direct(_)) => self.epoch(peer).advance(),
+            // Neither does it grow where nothing was answered.
+            Some(Path::Relay) if self.0.socket.routes().is_unanswered(peer) => {
+                self.epoch(peer).advance();
+            }
             Some(Path::Relay) | None => {}
         }
         if let Some(connection) = self.connection(peer) {
@@ -397,6 +401,7 @@ impl Connections {
                 peer,
                 id,
                 socket: Arc::clone(&connections.0.socket),
+                epoch: connections.epoch(peer),
                 events: connections.0.events.clone(),
                 streams: connections.0.streams.clone(),
             };

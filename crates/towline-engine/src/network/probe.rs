@@ -373,11 +373,14 @@ impl Prober {
                 self.socket
                     .routes_mut()
                     .admit(peer, datagram.from, Proof::Heard);
-                let proven = self
-                    .socket
-                    .routes()
+                let routes = self.socket.routes();
+                let proven = routes
                     .source(datagram.from)
                     .is_some_and(|known| known.peer == peer);
+                if proven {
+                    routes.mark_probed(peer);
+                }
+                drop(routes);
                 if !proven {
                     self.ping(peer, datagram.from);
                 }
@@ -402,6 +405,7 @@ impl Prober {
                 // The way there and, where it differs, the way back.
                 routes.admit(peer, ping.to, Proof::Answered);
                 routes.admit(peer, datagram.from, Proof::Answered);
+                routes.mark_probed(peer);
                 Some(NetworkEvent::ProbeAnswered {
                     peer,
                     from: ping.to,

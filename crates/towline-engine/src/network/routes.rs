@@ -24,7 +24,7 @@ use super::relay::RelaySender;
 /// The synthetic port that the dialing side uses for every path.
 const DIALED_PORT: u16 = 1;
 
-/// The synthetic port of the relay path on the accepting side.
+/// The first synthetic port of the relay path on the accepting side.
 const RELAY_PORT: u16 = 2;
 
 /// The first synthetic port of a direct path on the accepting side.
@@ -102,6 +102,14 @@ const BYTES_AWAY_MAX: usize = 1452;
 /// segmentation offload takes at once; each is a sixth of the work of packets of 1200 bytes.
 pub(super) const BYTES_HERE_MAX: u16 = 6500;
 
+/// Silence of a peer to which quinn sends after which its next word begins sending anew: 1.5 s. Until
+/// then quinn has sent its own probes within the same second; later they come as far apart as the
+/// silence was long. Shorter, and a slow path would start slowly again and again.
+const REGAINED_AFTER: Duration = Duration::from_millis(1500);
+
+/// The bit that is set in the first byte of the packets of a handshake (RFC 9000, section 17.2).
+const LONG_HEADER_BIT: u8 = 0x80;
+
 /// All peers and their paths.
 #[derive(Debug)]
 pub(super) struct Routes {
@@ -129,11 +137,19 @@ struct PeerRoutes {
     sent_here: AtomicUsize,
     /// Told of every batch that quinn sends.
     sent: Arc<Notify>,
+    /// When quinn first sent something after the peer was last heard, in milliseconds after
+    /// [`Routes::started`]; 0 while there is no such thing.
+    unanswered_ms: AtomicU64,
+    /// Told when the peer is heard after it had long not answered.
+    regained: Arc<Notify>,
     /// Admitted addresses with their synthetic ports, the least recently proven first.
     direct: Vec<(SocketAddr, u16)>,
     next_port: u16,
     relay: Option<RelaySender>,
     relay_source: Source,
+    /// Where we accept: the synthetic ports of before the last [`Routes::renew`], on which quinn may
+    /// still send.
+    former: Vec<(u16, Path)>,
 }
 
 impl Routes {
@@ -161,10 +177,13 @@ impl Routes {
             selected: None,
             sent_here: AtomicUsize::new(BYTES_EVERYWHERE),
             sent: Arc::default(),
+            unanswered_ms: AtomicU64::new(0),
+            regained: Arc::default(),
             direct: Vec::new(),
             next_port: FIRST_DIRECT_PORT,
             relay: None,
             relay_source: Source::new(peer, synthetic(ula, port), Reach::Away),
+            former: Vec::new(),
         });
         routes.standing = Standing::Trusted;
     }
@@ -210,9 +229,8 @@ impl Routes {
         }
         let port = match routes.role {
             Role::Dials => DIALED_PORT,
-            Role::Accepts => routes.next_port,
+            Role::Accepts => routes.take_port(),
         };
-        routes.next_port = routes.next_port.checked_add(1).unwrap_or(FIRST_DIRECT_PORT);
         routes.direct.retain(|(known, _)| *known != addr);
         if routes.direct.len() >= ADDRESSES_PER_PEER_MAX {
             let (oldest, _) = routes.direct.remove(0);
@@ -278,6 +296,10 @@ impl Routes {
     pub(super) fn route(&self, synthetic: SocketAddr, bytes: usize) -> Option<Route<'_>> {
         let routes = self.behind(synthetic)?;
         routes.sent.notify_one();
+        // Only the first one after a word of the peer counts.
+        let first = (0, self.now_ms().max(1));
+        let (relaxed, unanswered) = (Ordering::Relaxed, &routes.unanswered_ms);
+        let _counted = unanswered.compare_exchange(first.0, first.1, relaxed, relaxed);
         let way = routes.way(synthetic)?;
         let reach = match way {
             Way::Udp(addr) => self.source(addr).map_or(Reach::Away, |source| source.reach),
@@ -303,10 +325,80 @@ impl Routes {
         routes.map_or_else(Arc::default, |routes| Arc::clone(&routes.sent))
     }
 
-    /// Notes that a datagram came this way.
-    pub(super) fn mark_heard(&self, source: &Source) {
-        let now = u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX);
+    /// Notes that something came this way, and what QUIC has in it.
+    pub(super) fn mark_heard(&self, source: &Source, quic: &[u8]) {
+        let now = self.now_ms();
         source.heard_ms.store(now, Ordering::Relaxed);
+        if let (Some(routes), Some(first)) = (self.behind(source.reported), quic.first()) {
+            let unanswered = routes.unanswered_ms.swap(0, Ordering::Relaxed);
+            // A handshake is a new connection's, which must not see its path change.
+            if first & LONG_HEADER_BIT == 0 {
+                routes.tell_if_regained(unanswered, now);
+            }
+        }
+    }
+
+    /// Notes that a probe of this peer came: some way to it works, if not the one that quinn uses.
+    pub(super) fn mark_probed(&self, peer: DeviceId) {
+        if let Some(routes) = self.peers_by_ula.get(&ula_of(peer)) {
+            let unanswered = routes.unanswered_ms.load(Ordering::Relaxed);
+            routes.tell_if_regained(unanswered, self.now_ms());
+        }
+    }
+
+    /// What is told when this peer is heard, on any way, after quinn has sent for [`REGAINED_AFTER`]
+    /// without an answer.
+    pub(super) fn regained(&self, peer: DeviceId) -> Arc<Notify> {
+        let routes = self.peers_by_ula.get(&ula_of(peer));
+        routes.map_or_else(Arc::default, |routes| Arc::clone(&routes.regained))
+    }
+
+    /// Whether quinn has sent for [`REGAINED_AFTER`] without an answer.
+    pub(super) fn is_unanswered(&self, peer: DeviceId) -> bool {
+        let routes = self.peers_by_ula.get(&ula_of(peer));
+        routes.is_some_and(|routes| {
+            is_overdue(routes.unanswered_ms.load(Ordering::Relaxed), self.now_ms())
+        })
+    }
+
+    /// Where we accept: gives every path of this peer another synthetic port, so that quinn takes the
+    /// next packet as one from a new path. What is in flight on the old one, and the wait for its
+    /// acknowledgement, then hold up nothing.
+    pub(super) fn renew(&mut self, peer: DeviceId) {
+        let ula = ula_of(peer);
+        let Some(routes) = self.peers_by_ula.get_mut(&ula) else {
+            return;
+        };
+        match routes.role {
+            Role::Dials => return,
+            Role::Accepts => {}
+        }
+        // What is sent from now on may take its time.
+        let now = u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX);
+        routes.unanswered_ms.store(now.max(1), Ordering::Relaxed);
+        routes.former.clear();
+        routes
+            .former
+            .push((routes.relay_source.reported.port(), Path::Relay));
+        let port = routes.take_port();
+        routes.relay_source.reported = synthetic(ula, port);
+        for at in 0..routes.direct.len() {
+            let port = routes.take_port();
+            let Some((addr, known)) = routes.direct.get_mut(at) else {
+                continue;
+            };
+            routes.former.push((*known, Path::Direct(*addr)));
+            *known = port;
+            if let Some(source) = self.sources_by_addr.get_mut(addr)
+                && source.peer == peer
+            {
+                source.reported = synthetic(ula, port);
+            }
+        }
+    }
+
+    fn now_ms(&self) -> u64 {
+        u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX)
     }
 
     /// Time since the last datagram on the path to which `synthetic` leads now.
@@ -337,13 +429,37 @@ impl PeerRoutes {
                 Path::Direct(addr) => Some(Way::Udp(addr)),
                 Path::Relay => self.relay.as_ref().map(Way::Relay),
             },
-            (RELAY_PORT, Role::Accepts) => self.relay.as_ref().map(Way::Relay),
-            (port, Role::Accepts) => self
-                .direct
-                .iter()
-                .find(|(_, known)| *known == port)
-                .map(|(addr, _)| Way::Udp(*addr)),
+            (port, Role::Accepts) if port == self.relay_source.reported.port() => {
+                self.relay.as_ref().map(Way::Relay)
+            }
+            (port, Role::Accepts) => {
+                let direct = self.direct.iter().find(|(_, known)| *known == port);
+                match direct {
+                    Some((addr, _)) => Some(Way::Udp(*addr)),
+                    None => self.former_way(port),
+                }
+            }
             (_, Role::Dials) => None,
+        }
+    }
+
+    fn former_way(&self, port: u16) -> Option<Way<'_>> {
+        match self.former.iter().find(|(known, _)| *known == port)? {
+            (_, Path::Direct(addr)) => Some(Way::Udp(*addr)),
+            (_, Path::Relay) => self.relay.as_ref().map(Way::Relay),
+        }
+    }
+
+    /// A synthetic port that no path has had for long.
+    fn take_port(&mut self) -> u16 {
+        let port = self.next_port;
+        self.next_port = port.checked_add(1).unwrap_or(FIRST_DIRECT_PORT);
+        port
+    }
+
+    fn tell_if_regained(&self, unanswered_ms: u64, now_ms: u64) {
+        if is_overdue(unanswered_ms, now_ms) {
+            self.regained.notify_one();
         }
     }
 
@@ -354,6 +470,12 @@ impl PeerRoutes {
             self.direct.push(entry);
         }
     }
+}
+
+/// Whether what was sent then should have been answered by now.
+fn is_overdue(unanswered_ms: u64, now_ms: u64) -> bool {
+    let patience = u64::try_from(REGAINED_AFTER.as_millis()).unwrap_or(u64::MAX);
+    unanswered_ms != 0 && now_ms.saturating_sub(unanswered_ms) >= patience
 }
 
 impl Reach {
@@ -476,6 +598,59 @@ mod tests {
         assert!(matches!(way(&routes, first), Some(Way::Udp(to)) if to == addr(1)));
         assert!(matches!(way(&routes, second), Some(Way::Udp(to)) if to == addr(2)));
         assert_eq!(routes.peer_at(second), Some(device(1)));
+    }
+
+    /// Whether it was told that the peer is heard again.
+    fn is_told(routes: &Routes, peer: DeviceId) -> bool {
+        use futures_util::FutureExt;
+        routes.regained(peer).notified().now_or_never().is_some()
+    }
+
+    #[test]
+    fn a_peer_that_is_heard_after_a_silence_to_which_we_sent_is_told_of() {
+        const SHORT: &[u8] = &[0x40];
+        const LONG: &[u8] = &[0xc0];
+        let peer = device(1);
+        let mut routes = Routes::new(device(2));
+        routes.add_peer(peer);
+        routes.admit(peer, addr(1), Proof::Heard);
+        let reported = routes.source(addr(1)).unwrap().reported;
+        let hear = |routes: &Routes, packet| {
+            routes.mark_heard(routes.source(addr(1)).unwrap(), packet);
+            is_told(routes, peer)
+        };
+        let long_ago = REGAINED_AFTER * 2;
+        routes.started -= long_ago;
+        assert!(!hear(&routes, SHORT), "nothing was sent");
+        routes.route(reported, 1200);
+        assert!(!hear(&routes, SHORT), "it was answered soon");
+        routes.route(reported, 1200);
+        routes.started -= long_ago;
+        assert!(routes.is_unanswered(peer));
+        routes.mark_probed(peer);
+        assert!(is_told(&routes, peer), "a probe will do");
+        assert!(hear(&routes, SHORT));
+        assert!(!hear(&routes, SHORT), "once");
+        routes.route(reported, 1200);
+        routes.started -= long_ago;
+        assert!(!hear(&routes, LONG), "a handshake is another connection's");
+    }
+
+    #[test]
+    fn renewed_paths_have_other_ports_and_those_of_before_still_lead_there() {
+        let peer = device(1);
+        let mut routes = Routes::new(device(2));
+        routes.add_peer(peer);
+        routes.admit(peer, addr(1), Proof::Heard);
+        let before = routes.source(addr(1)).unwrap().reported;
+        let relay_before = routes.relay_source(peer).unwrap().reported;
+        routes.renew(peer);
+        let after = routes.source(addr(1)).unwrap().reported;
+        assert_ne!(after, before);
+        assert_ne!(routes.relay_source(peer).unwrap().reported, relay_before);
+        for port in [before, after] {
+            assert!(matches!(way(&routes, port), Some(Way::Udp(to)) if to == addr(1)));
+        }
     }
 
     #[test]

@@ -21,12 +21,12 @@ use crate::identity::Identity;
 use crate::io::{
     BatchId, ConnectionId, DiskEvent, Input, NetworkEvent, NetworkRequest, Output, StoreReply,
 };
-use crate::link::{Link, LinkInput, LinkNews};
+use crate::link::{Link, LinkInput, LinkNews, is_left};
 use crate::outbox::Outbox;
 use crate::pairing::{Ourselves, Pairing, PairingNews};
 use crate::records::{DeviceSettings, PeerRecord, Restored, StoreOp};
 use crate::reflexive::{Reflexive, Told};
-use crate::signal::{Session, SessionInput, SessionNews};
+use crate::signal::{Moved, Session, SessionInput, SessionNews};
 use crate::snapshot::{DeviceSummary, PeerSummary, Snapshot};
 use crate::twin::{Oneself, OurRun, Sightings};
 
@@ -407,7 +407,12 @@ impl Device {
         let peer = match &event {
             NetworkEvent::LocalAddresses(addresses) => {
                 if self.local_addresses != *addresses {
-                    self.session(now, SessionInput::Moved);
+                    let how = if is_left(&self.local_addresses, addresses) {
+                        Moved::Left
+                    } else {
+                        Moved::Joined
+                    };
+                    self.session(now, SessionInput::Moved(how));
                     self.reflexive.moved(now);
                     self.reflexive.handle_timeout(now, &mut self.outbox);
                 }
@@ -488,6 +493,11 @@ impl Device {
                     }
                 }
                 LinkNews::Lives => self.peer_lives(now, id),
+                LinkNews::Doubt => {
+                    self.session(now, SessionInput::Doubt);
+                    self.reflexive.doubt(now);
+                    self.reflexive.handle_timeout(now, &mut self.outbox);
+                }
             }
         }
     }

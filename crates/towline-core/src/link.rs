@@ -21,6 +21,7 @@ mod relay;
 mod restart;
 mod seal;
 mod steering;
+mod unrest;
 
 use std::fmt;
 use std::net::SocketAddr;
@@ -46,6 +47,7 @@ use relay::Relay;
 use restart::Restart;
 use seal::{Run, Seal};
 use steering::{DIRECT_GRACE, KEEPALIVE};
+pub(crate) use unrest::is_left;
 
 /// What happens to one link. The device routes these.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -100,6 +102,8 @@ pub enum LinkNews {
     Heard(u64),
     /// The standing connection gave a sign of life after such a notice.
     Lives,
+    /// The peer does not answer: see whether this device is still where it was.
+    Doubt,
 }
 
 /// The connection with one peer.
@@ -119,6 +123,8 @@ pub struct Link {
     reflexive: Vec<SocketAddr>,
     backoff: Backoff,
     restart: Restart,
+    /// Before this no silence is told again.
+    doubt_at: Moment,
     /// The peer's last word was that it does not trust this device. It is said once, and shown
     /// until both are connected again.
     was_refused: bool,
@@ -206,6 +212,7 @@ impl Link {
             reflexive: Vec::new(),
             backoff: Backoff::default(),
             restart: Restart::default(),
+            doubt_at: Moment::default(),
             was_refused: false,
             shunned: None,
             whereabouts: Whereabouts::default(),
@@ -373,18 +380,23 @@ impl Link {
         if addresses == self.local {
             return;
         }
-        let is_change = !self.local.is_empty();
-        self.local = addresses;
-        if is_change {
+        let before = std::mem::replace(&mut self.local, addresses);
+        if !before.is_empty() {
             // What was proved was proved on another network.
             self.paths.disprove_all();
+        }
+        if is_left(&before, &self.local) {
+            self.left_network(turn.now);
         }
         self.tell_anew(turn);
     }
 
     fn seen_from(&mut self, addresses: Vec<SocketAddr>, turn: &mut Turn<'_>) {
         if addresses != self.reflexive {
-            self.reflexive = addresses;
+            let before = std::mem::replace(&mut self.reflexive, addresses);
+            if is_left(&before, &self.reflexive) {
+                self.left_network(turn.now);
+            }
             self.tell_anew(turn);
         }
     }
@@ -420,6 +432,9 @@ impl Link {
     }
 
     fn peer_listens_at(&mut self, now: Moment, addresses: Vec<SocketAddr>) {
+        if self.paths.has_left(&addresses) {
+            self.left_network(now);
+        }
         if self.paths.told(now, addresses) {
             self.paths.begin_burst(now);
         }
@@ -508,6 +523,12 @@ impl Link {
         {
             up.suspect_until = None;
         }
+        if let (Role::Dialer, Phase::Waiting { fault, .. }) = (self.role, self.phase)
+            && fault == LinkFault::TimedOut
+        {
+            // What the wait was for is over.
+            self.phase = Phase::Seeking { since: turn.now };
+        }
         self.reached_at(from, turn);
     }
 
@@ -573,6 +594,9 @@ impl Link {
         }
         // The peer may have ended: what was proved of it must be proved again before it is dialled.
         self.paths.disprove_all();
+        if fault == LinkFault::TimedOut {
+            self.paths.stay_restless(turn.now);
+        }
         self.try_again(fault, turn);
     }
 
@@ -623,19 +647,25 @@ impl Link {
         up.rtt = Some(rtt);
         up.received_bytes = received;
         up.sent_bytes = sent;
+        let patience = SILENCE_WHILE_SENDING.max(rtt * 3);
         let (Some(Path::Direct(addr)), Role::Dialer) = (up.selected, role) else {
+            if silent_for >= patience {
+                self.doubt(turn);
+                if is_sending {
+                    self.paths.stay_restless(now);
+                }
+            }
             return;
         };
-        let patience = SILENCE_WHILE_SENDING.max(rtt * 3);
         if silent_for < patience {
             up.suspect_until = None;
             self.paths.carried(
                 Moment::from_start(now.since_start().saturating_sub(silent_for)),
                 addr,
             );
-        } else if is_sending && up.suspect_until.is_none() {
+        } else if up.suspect_until.is_none() {
             // Only a probe can tell a dead path from a peer that has nothing to say.
-            up.suspect_until = Some(now.after(patience));
+            up.suspect_until = Some(now.after(SUSPICION.max(rtt * 2)));
             up.keepalive_at = now;
         }
     }
@@ -651,8 +681,12 @@ impl fmt::Debug for Link {
     }
 }
 
-/// Silence of the peer while we send after which the direct path is doubted: 500 ms or three round
-/// trips. Acknowledgements come within one and 25 ms.
+/// How long a doubted path has to answer a probe: 400 ms or two round trips. Three probes go out in it, so that
+/// a lossy path is not condemned for one that is lost.
+const SUSPICION: Duration = Duration::from_millis(400);
+
+/// Silence of the peer while we send, or after it has sent much, after which the direct path is doubted:
+/// 500 ms or three round trips. Acknowledgements come within one and 25 ms.
 const SILENCE_WHILE_SENDING: Duration = Duration::from_millis(500);
 
 /// How long a connection must last to count as working: 60 s. Without it a peer that breaks the

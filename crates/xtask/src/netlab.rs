@@ -144,10 +144,12 @@ fn try_all(
     let queue = (0..rounds).flat_map(|round| chosen.iter().map(move |scenario| (round, scenario)));
     let queue: Mutex<VecDeque<_>> = Mutex::new(queue.collect());
     let failed = Mutex::new(Vec::new());
+    // A function, so that the lock is let go before the scenario runs.
+    let next = || lock(&queue).pop_front();
     thread::scope(|scope| {
         for _ in 0..at_once.max(1) {
             scope.spawn(|| {
-                while let Some((round, scenario)) = lock(&queue).pop_front() {
+                while let Some((round, scenario)) = next() {
                     let place = place.join(format!("{}-{round}", scenario.name));
                     let started = Instant::now();
                     let outcome = scenario.run(built, place);

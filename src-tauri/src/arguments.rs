@@ -3,7 +3,8 @@
 use std::path::PathBuf;
 
 use clap::Parser;
-use towline_engine::{KeyPreference, Settings};
+use clap::builder::FalseyValueParser;
+use towline_engine::{KeyPreference, PortMapping, Settings};
 
 /// The signal server that a build uses: a setting of the release, none in a build from source.
 const DEFAULT_SERVER: Option<&str> = option_env!("TOWLINE_DEFAULT_SERVER");
@@ -27,6 +28,9 @@ pub struct Arguments {
     /// Keep a new device's key in a file, without asking the system's keyring.
     #[arg(long, env = "TOWLINE_KEY_FILE")]
     key_file: bool,
+    /// Do not ask the router for a port that leads to this device (PCP, NAT-PMP, UPnP).
+    #[arg(long, env = "DISABLE_PORT_MAPPING", value_parser = FalseyValueParser::new())]
+    no_port_mapping: bool,
 }
 
 /// Why the arguments are not enough.
@@ -54,6 +58,12 @@ impl Arguments {
             server: self.server.or_else(|| DEFAULT_SERVER.map(str::to_owned)),
             udp_port: self.port,
             key,
+            port_mapping: if self.no_port_mapping {
+                PortMapping::Off
+            } else {
+                PortMapping::On
+            },
+            metrics: None,
         })
     }
 }

@@ -164,7 +164,8 @@ fn start_refusal(error: &StartError) -> ViewError {
         StartError::Home(..) => "start_home",
         StartError::Store(_) => "start_store",
         StartError::Key(_) => "start_key",
-        StartError::Network(_) => "start_network",
+        // The window itself serves no metrics.
+        StartError::Network(_) | StartError::Metrics(..) => "start_network",
         StartError::ServerUrl(_) => "start_server",
         StartError::Local(..) => "start_local",
         StartError::System(_) => "start_system",
@@ -177,7 +178,7 @@ fn start_refusal(error: &StartError) -> ViewError {
 
 #[cfg(test)]
 mod tests {
-    use towline_engine::KeyPreference;
+    use towline_engine::{KeyPreference, PortMapping};
 
     use super::*;
 
@@ -188,6 +189,8 @@ mod tests {
             server: server.map(str::to_owned),
             udp_port: 0,
             key: KeyPreference::FileOnly,
+            port_mapping: PortMapping::Off,
+            metrics: None,
         })
     }
 

@@ -5,9 +5,11 @@
 //! person, or one JSON document per line with `--json`. A code is asked for or read from standard
 //! input, never taken as an argument, because arguments are visible to every process.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use clap::builder::FalseyValueParser;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 mod commands;
@@ -137,6 +139,8 @@ enum Command {
         #[command(subcommand)]
         action: IdentityAction,
     },
+    /// Show how this device is connected with each peer, which addresses are tried, and why not better.
+    Network,
     /// Show how this device, its peers and its folders are.
     Status {
         /// Go on showing it after every change, until interrupted.
@@ -205,6 +209,12 @@ struct UpArguments {
     /// Keep a new device's key in a file, without asking the system's keyring.
     #[arg(long, env = "TOWLINE_KEY_FILE")]
     key_file: bool,
+    /// Do not ask the router for a port that leads to this device (PCP, NAT-PMP, UPnP).
+    #[arg(long, env = "DISABLE_PORT_MAPPING", value_parser = FalseyValueParser::new())]
+    no_port_mapping: bool,
+    /// Serve numbers for Prometheus at this address, under /metrics, like 127.0.0.1:9464.
+    #[arg(long, env = "TOWLINE_METRICS", value_name = "ADDRESS")]
+    metrics: Option<SocketAddr>,
     /// Log as JSON instead of text (RUST_LOG chooses what).
     #[arg(long, env = "TOWLINE_LOG_JSON")]
     log_json: bool,
@@ -573,6 +583,7 @@ fn run(arguments: Arguments, output: &Output) -> Result<(), Failure> {
             Command::Identity {
                 action: IdentityAction::New,
             } => commands::identity::renew(&home, output).await,
+            Command::Network => commands::network::run(&home, output).await,
             Command::Status { watch: true } => commands::status::watch(&home, output).await,
             Command::Status { watch: false } => commands::status::run(&home, output).await,
             Command::Stop => commands::status::stop(&home, output).await,

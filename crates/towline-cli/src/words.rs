@@ -3,7 +3,8 @@
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use towline_engine::view::{
-    FolderStateView, IdentityView, LinkView, ModeView, PathView, PeerView, ServerStateView,
+    FolderStateView, IdentityView, LinkSightView, LinkView, ModeView, OutsideView, PathView,
+    PeerView, ServerStateView,
 };
 
 /// The sentence for a refused command.
@@ -197,20 +198,75 @@ pub(crate) fn link(state: &LinkView) -> String {
             }
         }
         LinkView::Waiting { fault, retry_at_ms } => {
-            let why = match fault.as_str() {
-                "timed_out" => "no answer",
-                "closed" => "the connection was closed",
-                "refused" => "the peer no longer trusts this device; pair again",
-                "impostor" => "another device answered in its place",
-                "protocol" => "the peer sent something unexpected",
-                "version" => "the peer runs a version that this one cannot speak with; update both",
-                other => other,
-            };
+            let why = self::fault(fault);
             format!("{why} (next try in {} s)", seconds_until(*retry_at_ms))
         }
         LinkView::Impostor => {
             "ALARM: another device answered in its place; it is not connected to. If the peer was reinstalled, remove it and pair again".to_owned()
         }
+    }
+}
+
+/// Why a try or a connection ended.
+pub(crate) fn fault(fault: &str) -> &str {
+    match fault {
+        "timed_out" => "no answer",
+        "closed" => "the connection was closed",
+        "restarted" => "the peer has begun anew",
+        "refused" => "the peer no longer trusts this device; pair again",
+        "impostor" => "another device answered in its place",
+        "protocol" => "the peer sent something unexpected",
+        "version" => "the peer runs a version that this one cannot speak with; update both",
+        other => other,
+    }
+}
+
+/// What is known of the way out.
+pub(crate) fn outside(outside: OutsideView, seen: &[String]) -> String {
+    match outside {
+        OutsideView::NotAsked => {
+            "No signal server has said how others see it: there is none, or it has no STUN.".to_owned()
+        }
+        OutsideView::Asking => "How others see it is not known yet.".to_owned(),
+        OutsideView::Seen => format!("Others see it as {}.", seen.join(", ")),
+        OutsideView::Silent => {
+            "UDP does not come through: a firewall here lets nothing out, or nothing back. Ask for UDP, or for a fixed port (`towline up --port`) to be let through.".to_owned()
+        }
+    }
+}
+
+/// Why a peer is reached through the server only.
+pub(crate) fn obstacle(obstacle: &str) -> &str {
+    match obstacle {
+        "searching" => "not direct yet: a direct path is being looked for",
+        "no_udp_here" => "not direct because UDP does not come through here: a firewall drops it",
+        "no_address" => "not direct because the peer has told no address at which it could be met",
+        "no_answer" => {
+            "not direct because none of its addresses answers: a router or a firewall on one side lets nothing in; a forwarded UDP port on either side (`towline up --port`) solves it"
+        }
+        other => other,
+    }
+}
+
+/// A kind of path.
+pub(crate) fn path_kind(kind: &str) -> &str {
+    match kind {
+        "lan" => "local network",
+        "direct_v6" => "direct, IPv6",
+        "direct_v4" => "direct, IPv4",
+        "relay" => "through the server",
+        other => other,
+    }
+}
+
+/// How a link stood.
+pub(crate) fn sight(sight: &LinkSightView) -> String {
+    match sight {
+        LinkSightView::Away => "away".to_owned(),
+        LinkSightView::Connecting => "connecting".to_owned(),
+        LinkSightView::Up { path } => format!("connected: {}", path_kind(path)),
+        LinkSightView::Waiting { fault } => format!("ended: {}", self::fault(fault)),
+        LinkSightView::Impostor => "another device answered in its place".to_owned(),
     }
 }
 

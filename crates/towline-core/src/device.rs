@@ -26,6 +26,7 @@ use crate::outbox::Outbox;
 use crate::pairing::{Ourselves, Pairing, PairingNews};
 use crate::records::{DeviceSettings, PeerRecord, Restored, StoreOp};
 use crate::reflexive::{Reflexive, Told};
+use crate::report::NetworkReport;
 use crate::signal::{Moved, Session, SessionInput, SessionNews};
 use crate::snapshot::{DeviceSummary, PeerSummary, Snapshot};
 use crate::twin::{Oneself, OurRun, Sightings};
@@ -239,6 +240,7 @@ impl Device {
             .map(|peer| PeerSummary {
                 record: peer.record.clone(),
                 link: peer.link.summary(now),
+                counts: peer.link.counts().clone(),
                 oneness: peer.sightings.oneness(),
             })
             .collect();
@@ -261,6 +263,23 @@ impl Device {
             peers,
             folders,
             invitations: self.invitations(),
+        }
+    }
+
+    /// Everything about its connections, as it is now.
+    pub fn network_report(&self, now: Moment) -> NetworkReport {
+        let outside = self.reflexive.outside();
+        let peers = self.peers.values();
+        let mut links: Vec<_> = peers
+            .map(|peer| peer.link.report(now, &peer.record.name, outside))
+            .collect();
+        links.sort_by(|left, right| left.name.cmp(&right.name));
+        NetworkReport {
+            at: now,
+            local: self.local_addresses.clone(),
+            outside,
+            reflexive: self.reflexive.addresses(),
+            links,
         }
     }
 
@@ -415,6 +434,7 @@ impl Device {
                     self.session(now, SessionInput::Moved(how));
                     self.reflexive.moved(now);
                     self.reflexive.handle_timeout(now, &mut self.outbox);
+                    self.outbox.network(NetworkRequest::MapPort);
                 }
                 self.local_addresses.clone_from(addresses);
                 let peers: Vec<DeviceId> = self.peers.keys().copied().collect();
@@ -426,6 +446,13 @@ impl Device {
             }
             NetworkEvent::Reflected { server, from } => {
                 match self.reflexive.answered(now, server, *from) {
+                    Told::Change => self.tell_reflexive(now),
+                    Told::Nothing => {}
+                }
+                return;
+            }
+            NetworkEvent::PortMapped(external) => {
+                match self.reflexive.mapped(*external) {
                     Told::Change => self.tell_reflexive(now),
                     Told::Nothing => {}
                 }

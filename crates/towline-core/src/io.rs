@@ -435,6 +435,9 @@ pub enum NetworkRequest {
     Abandon(DeviceId, ConnectionId),
     /// Asks a STUN server from which address our UDP sockets are seen; answered by `Reflected`, or by nothing.
     AskStun(StunServer),
+    /// Asks the router for a UDP port that leads here, in place of one of before; answered by `PortMapped` each
+    /// time it becomes another one.
+    MapPort,
     /// Sends on this connection something that must be acknowledged, and listens for so long;
     /// answered by `Answered` or `Silent`, and by nothing when the connection ends meanwhile.
     Ask(DeviceId, ConnectionId, Duration),
@@ -460,6 +463,8 @@ pub enum NetworkRequest {
 pub enum NetworkEvent {
     /// The UDP addresses at which this device listens now, all interfaces.
     LocalAddresses(Vec<SocketAddr>),
+    /// The router gives a UDP port that leads here, another one than before, or none any more.
+    PortMapped(Option<SocketAddr>),
     /// A STUN server has said from where our question came to it.
     Reflected {
         /// Who was asked.

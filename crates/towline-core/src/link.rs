@@ -16,6 +16,7 @@
 //! the signal server (`seal`).
 
 mod elsewhere;
+mod metrics;
 mod paths;
 mod relay;
 mod restart;
@@ -39,15 +40,19 @@ use crate::identity::Identity;
 use crate::io::{ConnectionId, LinkFault, NetworkEvent, NetworkRequest, Path};
 use crate::outbox::Outbox;
 use crate::records::PeerRecord;
+use crate::report::{LinkReport, Obstacle, Outside};
 use crate::snapshot::{LinkState, Oneness};
 
 use elsewhere::{Shunned, Whereabouts};
+use metrics::Metrics;
 use paths::Paths;
 use relay::Relay;
 use restart::Restart;
 use seal::{Run, Seal};
 use steering::{DIRECT_GRACE, KEEPALIVE};
 pub(crate) use unrest::is_left;
+
+pub use metrics::{ConnectTimes, LinkChange, LinkCounts, LinkSample, LinkSight};
 
 /// What happens to one link. The device routes these.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -131,6 +136,7 @@ pub struct Link {
     shunned: Option<Shunned>,
     whereabouts: Whereabouts,
     oneness: Oneness,
+    metrics: Metrics,
 }
 
 /// Which of both opens the connection and selects its paths.
@@ -217,6 +223,7 @@ impl Link {
             shunned: None,
             whereabouts: Whereabouts::default(),
             oneness: Oneness::Single,
+            metrics: Metrics::default(),
         }
     }
 
@@ -275,6 +282,7 @@ impl Link {
             LinkInput::Oneness(oneness) => self.oneness = oneness,
         }
         self.advance(&mut turn);
+        self.metrics.see(now, self.sight(now));
         turn.news
     }
 
@@ -292,6 +300,7 @@ impl Link {
             news: Vec::new(),
         };
         self.advance(&mut turn);
+        self.metrics.see(now, self.sight(now));
         turn.news
     }
 
@@ -334,9 +343,7 @@ impl Link {
             }
             Phase::Seeking { .. } | Phase::Dialing { .. } => LinkState::Connecting,
             Phase::Up(up) => LinkState::Up {
-                path: up.selected.unwrap_or_else(|| {
-                    self.paths.heard_from(now).map_or(Path::Relay, Path::Direct)
-                }),
+                path: self.path(&up, now),
                 rtt: up.rtt,
                 received_bytes: up.received_bytes,
                 sent_bytes: up.sent_bytes,
@@ -344,6 +351,63 @@ impl Link {
             Phase::Waiting { fault, retry_at } => LinkState::Waiting { fault, retry_at },
             Phase::Impostor => LinkState::Impostor,
         }
+    }
+
+    /// What was counted of it, for whoever watches many.
+    pub fn counts(&self) -> &LinkCounts {
+        &self.metrics.counts
+    }
+
+    /// Everything that can be told of it; `outside` is what is known of our own way out.
+    pub fn report(&self, now: Moment, name: &str, outside: Outside) -> LinkReport {
+        LinkReport {
+            peer: self.peer,
+            name: name.to_owned(),
+            state: self.summary(now),
+            obstacle: self.obstacle(now, outside),
+            counts: self.metrics.counts.clone(),
+            history: self.metrics.history(),
+            samples: self.metrics.samples(),
+            candidates: self.paths.report(now),
+        }
+    }
+
+    /// Why packets take no direct path.
+    fn obstacle(&self, now: Moment, outside: Outside) -> Option<Obstacle> {
+        let Phase::Up(up) = self.phase else {
+            return None;
+        };
+        match (self.path(&up, now), outside) {
+            (Path::Direct(_), _) => None,
+            (Path::Relay, _) if self.paths.is_searching() => Some(Obstacle::Searching),
+            (Path::Relay, Outside::Silent) => Some(Obstacle::NoUdpHere),
+            (Path::Relay, Outside::NotAsked | Outside::Asking | Outside::Seen) => {
+                Some(if self.paths.has_told() {
+                    Obstacle::NoAnswer
+                } else {
+                    Obstacle::NoAddress
+                })
+            }
+        }
+    }
+
+    /// How it stands, for its history.
+    fn sight(&self, now: Moment) -> LinkSight {
+        match (self.summary(now), self.phase) {
+            (LinkState::Up { path, .. }, Phase::Up(up)) => {
+                LinkSight::Up(up.connection, path.kind())
+            }
+            (LinkState::Away, _) => LinkSight::Away,
+            (LinkState::Waiting { fault, .. }, _) => LinkSight::Waiting(fault),
+            (LinkState::Impostor, _) => LinkSight::Impostor,
+            (LinkState::Connecting | LinkState::Up { .. }, _) => LinkSight::Connecting,
+        }
+    }
+
+    /// The path that packets take: the dialer's choice, or what the peer's probes show of it.
+    fn path(&self, up: &Up, now: Moment) -> Path {
+        let heard = || self.paths.heard_from(now).map_or(Path::Relay, Path::Direct);
+        up.selected.unwrap_or_else(heard)
     }
 
     /// The standing connection.
@@ -366,6 +430,9 @@ impl Link {
 
     fn online(&mut self, turn: &mut Turn<'_>) {
         self.presence = Presence::Online;
+        if self.connection().is_none() {
+            self.metrics.reachable(turn.now);
+        }
         self.relay.ask_anew();
         self.tell_addresses(turn);
         match self.phase {
@@ -426,12 +493,15 @@ impl Link {
 
     fn tell_addresses(&mut self, turn: &mut Turn<'_>) {
         if self.presence == Presence::Online && !self.local.is_empty() {
-            let sealed = self.seal.seal(self.addresses(), turn.rng);
+            let addresses = self.addresses();
+            self.metrics.counts.addresses_told += count(&addresses);
+            let sealed = self.seal.seal(addresses, turn.rng);
             turn.news.extend(sealed.map(LinkNews::Tell));
         }
     }
 
     fn peer_listens_at(&mut self, now: Moment, addresses: Vec<SocketAddr>) {
+        self.metrics.counts.addresses_heard += count(&addresses);
         if self.paths.has_left(&addresses) {
             self.left_network(now);
         }
@@ -450,7 +520,7 @@ impl Link {
             NetworkEvent::Misbehaved(_) => self.misbehaved(turn),
             NetworkEvent::LocalAddresses(addresses) => self.local_addresses(addresses, turn),
             // The device hears of it for all links at once.
-            NetworkEvent::Reflected { .. } => {}
+            NetworkEvent::Reflected { .. } | NetworkEvent::PortMapped(_) => {}
             NetworkEvent::ProbeAnswered { from, rtt, .. } => self.probe_answered(from, rtt, turn),
             NetworkEvent::ProbeHeard { from, .. } => {
                 if self.paths.heard(turn.now, from) && self.is_active() {
@@ -517,6 +587,7 @@ impl Link {
     }
 
     fn probe_answered(&mut self, from: SocketAddr, rtt: Duration, turn: &mut Turn<'_>) {
+        self.metrics.counts.probes_answered += 1;
         self.paths.proved(turn.now, from, rtt);
         if let Phase::Up(up) = &mut self.phase
             && up.selected == Some(Path::Direct(from))
@@ -581,6 +652,7 @@ impl Link {
         if let Path::Direct(addr) = path {
             self.paths.disproved(addr);
         }
+        self.metrics.failed(fault);
         self.try_again(fault, turn);
     }
 
@@ -588,6 +660,7 @@ impl Link {
     fn down(&mut self, fault: LinkFault, turn: &mut Turn<'_>) {
         if let Phase::Up(up) = self.phase {
             turn.news.push(LinkNews::Down(up.connection));
+            self.metrics.lost(fault);
             if turn.now.since(up.since) >= STEADY {
                 self.backoff.reset();
             }
@@ -643,6 +716,7 @@ impl Link {
         let Phase::Up(up) = &mut self.phase else {
             return;
         };
+        self.metrics.measured(now, rtt, received, sent);
         let is_sending = sent > up.sent_bytes;
         up.rtt = Some(rtt);
         up.received_bytes = received;
@@ -669,6 +743,10 @@ impl Link {
             up.keepalive_at = now;
         }
     }
+}
+
+fn count(addresses: &[SocketAddr]) -> u64 {
+    u64::try_from(addresses.len()).unwrap_or(u64::MAX)
 }
 
 /// Shows the phase only: addresses and keys stay out of logs.

@@ -6,6 +6,8 @@
 //! there is a session, because a router forgets who is silent; so the address stays good for a peer that
 //! comes later. What a server says is one more candidate and no truth: only a probe proves an address.
 //!
+//! A port that the router gives on demand is one more such address, and the better one: everybody may write to it.
+//!
 //! A server that does not answer costs [`TRIES_MAX`] packets and is then left alone for [`PAUSE`], so a signal
 //! server that names a third party cannot have it flooded.
 
@@ -17,11 +19,14 @@ use towline_wire::card::listenable;
 use crate::clock::Moment;
 use crate::io::{NetworkRequest, StunServer};
 use crate::outbox::Outbox;
+use crate::report::Outside;
 
 /// What is known of our addresses from outside.
 #[derive(Debug, Default)]
 pub(crate) struct Reflexive {
     asked: Vec<Asked>,
+    /// A port of the router that leads here.
+    mapped: Option<SocketAddr>,
 }
 
 /// One server.
@@ -33,6 +38,14 @@ struct Asked {
     /// Questions since the last answer.
     tries: u32,
     due: Moment,
+    /// Whether the last [`TRIES_MAX`] questions had no answer.
+    silent: Silence,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Silence {
+    NotProved,
+    Proved,
 }
 
 impl Asked {
@@ -42,6 +55,7 @@ impl Asked {
             seen: Vec::new(),
             tries: 0,
             due: now,
+            silent: Silence::NotProved,
         }
     }
 }
@@ -67,10 +81,12 @@ impl Reflexive {
 
     /// This device is elsewhere in the network: nothing that was said holds any more.
     pub(crate) fn moved(&mut self, now: Moment) {
+        self.mapped = None;
         for asked in &mut self.asked {
             asked.seen.clear();
             asked.tries = 0;
             asked.due = now;
+            asked.silent = Silence::NotProved;
         }
     }
 
@@ -89,6 +105,7 @@ impl Reflexive {
             return Told::Nothing;
         };
         asked.tries = 0;
+        asked.silent = Silence::NotProved;
         asked.due = now.after(REFRESH);
         if listenable(vec![from]).is_empty() || asked.seen.contains(&from) {
             return Told::Nothing;
@@ -98,15 +115,40 @@ impl Reflexive {
         Told::Change
     }
 
-    /// What is known, the first server's word first.
+    /// The router gives this port, or none any more.
+    pub(crate) fn mapped(&mut self, external: Option<SocketAddr>) -> Told {
+        let external =
+            external.filter(|addr| !addr.ip().is_loopback() && !listenable(vec![*addr]).is_empty());
+        if self.mapped == external {
+            return Told::Nothing;
+        }
+        self.mapped = external;
+        Told::Change
+    }
+
+    /// What is known, the router's port first and then the first server's word.
     pub(crate) fn addresses(&self) -> Vec<SocketAddr> {
-        let mut all: Vec<SocketAddr> = Vec::new();
+        let mut all: Vec<SocketAddr> = self.mapped.into_iter().collect();
         for seen in self.asked.iter().flat_map(|asked| &asked.seen) {
             if !all.contains(seen) {
                 all.push(*seen);
             }
         }
         all
+    }
+
+    /// What the answers, or their absence, show of the way out.
+    pub(crate) fn outside(&self) -> Outside {
+        let asked = || self.asked.iter();
+        if asked().next().is_none() {
+            Outside::NotAsked
+        } else if asked().all(|asked| asked.silent == Silence::Proved) {
+            Outside::Silent
+        } else if asked().any(|asked| !asked.seen.is_empty()) {
+            Outside::Seen
+        } else {
+            Outside::Asking
+        }
     }
 
     /// Asks whoever is due.
@@ -117,6 +159,7 @@ impl Reflexive {
                 FIRST_WAIT.saturating_mul(1 << asked.tries.saturating_sub(1))
             } else {
                 asked.tries = 0;
+                asked.silent = Silence::Proved;
                 PAUSE
             };
             asked.due = now.after(wait);

@@ -11,6 +11,7 @@ use towline_wire::link_uri::LinkUri;
 
 use crate::clock::Moment;
 use crate::io::{HeldBack, LinkFault, Path, RootFault, SignalFault};
+use crate::link::LinkCounts;
 use crate::records::{DeviceSettings, FolderRecord, PeerRecord, Totals};
 
 /// The whole summary.
@@ -130,6 +131,8 @@ pub struct PeerSummary {
     pub record: PeerRecord,
     /// Whether and how it is connected.
     pub link: LinkState,
+    /// What became of the tries to connect since the device started.
+    pub counts: LinkCounts,
     /// Whether it is one computer.
     pub oneness: Oneness,
 }

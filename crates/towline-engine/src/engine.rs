@@ -8,11 +8,13 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::fs;
 use std::io;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use interprocess::local_socket::tokio::Listener;
+use tokio::net::TcpListener;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -36,21 +38,22 @@ use crate::key::{self, KeyError, KeyPreference};
 use crate::ledger::Ledger;
 use crate::local;
 use crate::memory::Slack;
-use crate::network::{Network, NetworkError, NetworkSettings, Port, SignalClient};
+use crate::metrics;
+use crate::network::{Network, NetworkError, NetworkSettings, Port, PortMapping, SignalClient};
 use crate::past::Past;
 use crate::port;
 use crate::tasks::Tasks;
 use crate::view::{
-    self, AnswerView, Asked, CommandView, FolderSettingsView, KeyPlace, StoreCondition,
-    Surroundings, View, ViewError,
+    self, AnswerView, Asked, CommandView, FolderSettingsView, KeyPlace, NetworkView,
+    StoreCondition, Surroundings, UnixClock, View, ViewError,
 };
 
 /// Inputs that may wait for the loop: 1024. The loop takes all that wait at once; producers wait
 /// when it is full, which slows the network and the disk down to what the core can decide.
 const INPUTS_MAX: usize = 1024;
 
-/// Commands that may wait for the loop: 64; shells wait when it is full.
-const COMMANDS_MAX: usize = 64;
+/// Questions that may wait for the loop: 64; shells wait when it is full.
+const QUESTIONS_MAX: usize = 64;
 
 /// Events of the network or the signal server that may wait to be carried to the loop: 64; it only
 /// smooths the hand-over, their own backpressure begins behind it.
@@ -77,8 +80,12 @@ pub struct Settings {
     pub server: Option<String>,
     /// The UDP port to listen on; 0 takes the one of this device's life before, or any.
     pub udp_port: u16,
+    /// Whether the router is asked for a port that leads here.
+    pub port_mapping: PortMapping,
     /// Where a new key goes.
     pub key: KeyPreference,
+    /// Where numbers for Prometheus are served over HTTP; nowhere when `None`.
+    pub metrics: Option<SocketAddr>,
 }
 
 /// Why a device cannot start. Each sentence says what to do.
@@ -99,6 +106,9 @@ pub enum StartError {
     /// The server's address is not one.
     #[error("{0:?} is not a signal server's address; it looks like wss://signal.example.org/ws")]
     ServerUrl(String),
+    /// The address for Prometheus cannot be listened on.
+    #[error("cannot serve metrics at {0}; choose an address of this machine and a free port")]
+    Metrics(SocketAddr, #[source] io::Error),
     /// The local socket cannot be opened.
     #[error("cannot open the local socket in {0}")]
     Local(PathBuf, #[source] io::Error),
@@ -109,7 +119,7 @@ pub enum StartError {
 
 impl StartError {
     /// A stable code: `home`, `locked`, `newer`, `disk_full`, `store`, `keyring`, `key`, `port_taken`,
-    /// `network`, `server_url`, `socket` or `system`.
+    /// `network`, `server_url`, `metrics`, `socket` or `system`.
     pub const fn code(&self) -> &'static str {
         match self {
             Self::Home(..) => "home",
@@ -128,6 +138,7 @@ impl StartError {
                 | NetworkError::OwnKey(_),
             ) => "network",
             Self::ServerUrl(_) => "server_url",
+            Self::Metrics(..) => "metrics",
             Self::Local(..) => "socket",
             Self::Key(KeyError::Random) | Self::System(_) => "system",
         }
@@ -152,12 +163,21 @@ pub struct Engine {
 /// Reaches a running device; cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Handle {
-    commands: mpsc::Sender<(Command, oneshot::Sender<Result<Answer, Refusal>>)>,
+    questions: mpsc::Sender<Question>,
     views: watch::Receiver<Arc<View>>,
     past: Past,
     inbox: Inbox,
     listings: Listings,
     stop: CancellationToken,
+}
+
+/// What the device's loop is asked.
+#[derive(Debug)]
+enum Question {
+    /// A command, which it may refuse.
+    Command(Command, oneshot::Sender<Result<Answer, Refusal>>),
+    /// How it is connected.
+    Network(oneshot::Sender<NetworkView>),
 }
 
 impl Engine {
@@ -183,11 +203,19 @@ impl Engine {
         let clock = Clock::start();
         let local = local::listen(&settings.home)
             .map_err(|error| StartError::Local(settings.home.clone(), error))?;
+        let metrics_door = match settings.metrics {
+            Some(addr) => {
+                let bound = TcpListener::bind(addr).await;
+                Some(bound.map_err(|error| StartError::Metrics(addr, error))?)
+            }
+            None => None,
+        };
         let network_settings = NetworkSettings {
             port: match settings.udp_port {
                 0 => port::recall(&settings.home),
                 chosen => Port::Fixed(chosen),
             },
+            port_mapping: settings.port_mapping,
             ..NetworkSettings::default()
         };
         let (streams, incoming) = mpsc::channel(STREAMS_MAX);
@@ -239,10 +267,10 @@ impl Engine {
         };
         let first = Arc::new(around.view(&device.snapshot(clock.now()), 0, &clock, &folders));
         let (publish, views) = watch::channel(first);
-        let (commands, asked) = mpsc::channel(COMMANDS_MAX);
+        let (questions, asked) = mpsc::channel(QUESTIONS_MAX);
         let stop = CancellationToken::new();
         let handle = Handle {
-            commands,
+            questions,
             views,
             past: folders.past(),
             inbox: folders.inbox(),
@@ -279,6 +307,9 @@ impl Engine {
             let _unheard = end.send(life.run().await);
         });
         serve_locally(local, &handle, &tasks);
+        if let Some(listener) = metrics_door {
+            metrics::serve(listener, handle.views(), &tasks);
+        }
         info!("device started");
         Ok(Self {
             handle,
@@ -308,6 +339,10 @@ impl Handle {
     pub async fn command(&self, command: CommandView) -> Result<AnswerView, ViewError> {
         let command = match view::command(command)? {
             Asked::Device(command) => command,
+            Asked::Network => {
+                let network = self.network().await?;
+                return Ok(AnswerView::Network(Box::new(network)));
+            }
             Asked::Past(folder, asked) => {
                 self.known(folder)?;
                 return self.past.ask(folder, asked).await;
@@ -334,15 +369,23 @@ impl Handle {
             }
         };
         let (reply, answer) = oneshot::channel();
-        let stopping = || ViewError::new("stopping");
-        self.commands
-            .send((command, reply))
-            .await
-            .map_err(|_| stopping())?;
+        self.ask(Question::Command(command, reply)).await?;
         match answer.await.map_err(|_| stopping())? {
             Ok(answer) => Ok(view::answer(answer)),
             Err(refusal) => Err(view::refusal(refusal)),
         }
+    }
+
+    /// How the device is connected.
+    pub async fn network(&self) -> Result<NetworkView, ViewError> {
+        let (reply, answer) = oneshot::channel();
+        self.ask(Question::Network(reply)).await?;
+        answer.await.map_err(|_| stopping())
+    }
+
+    async fn ask(&self, question: Question) -> Result<(), ViewError> {
+        let asked = self.questions.send(question).await;
+        asked.map_err(|_| stopping())
     }
 
     /// What is set for a folder, if it is on this device.
@@ -393,7 +436,7 @@ impl Handle {
     pub async fn stopped(&self) {
         tokio::select! {
             () = self.stop.cancelled() => {}
-            () = self.commands.closed() => {}
+            () = self.questions.closed() => {}
         }
     }
 }
@@ -410,17 +453,19 @@ impl Around {
     /// The view of a snapshot; the folders take from it what is set.
     fn view(&self, snapshot: &Snapshot, number: u64, clock: &Clock, folders: &Folders) -> View {
         folders.configure(snapshot);
-        let around = Surroundings {
-            revision: number,
-            key_place: self.key_place,
-            store: self.store,
-            server: self.server.as_ref().map(ServerUrl::as_str),
-            clock_start_ms: clock.start_unix_ms(),
-            in_force: folders.in_force(),
-            transfers: &folders.transfers(),
-            restores: &folders.restores(),
-        };
-        view::view(snapshot, &around)
+        view::view(
+            snapshot,
+            &Surroundings {
+                key_place: self.key_place,
+                store: self.store,
+                server: self.server.as_ref().map(ServerUrl::as_str),
+                revision: number,
+                clock: UnixClock(clock.start_unix_ms()),
+                in_force: folders.in_force(),
+                transfers: &folders.transfers(),
+                restores: &folders.restores(),
+            },
+        )
     }
 }
 
@@ -440,7 +485,7 @@ struct Life {
     clock: Clock,
     around: Around,
     waiting: mpsc::Receiver<Input>,
-    asked: mpsc::Receiver<(Command, oneshot::Sender<Result<Answer, Refusal>>)>,
+    asked: mpsc::Receiver<Question>,
     stop: CancellationToken,
     ledger: Ledger,
     /// Requests for which the store has no room yet, in order. Bounded by what the core has under
@@ -464,14 +509,10 @@ impl Life {
             self.publish_if_due();
             self.slack.give_back_if_due();
             let wake = self.wake_at();
+            let mut question = None;
             tokio::select! {
                 () = self.stop.cancelled() => break Ok(()),
-                Some((command, reply)) = self.asked.recv() => {
-                    self.last_command += 1;
-                    let id = CommandId(self.last_command);
-                    self.replies.insert(id, reply);
-                    self.device.handle_input(self.clock.now(), Input::Command(id, command));
-                }
+                Some(asked) = self.asked.recv() => question = Some(asked),
                 taken = self.waiting.recv_many(&mut inputs, INPUTS_MAX) => {
                     if taken == 0 || inputs.contains(&Input::Store(StoreReply::Broken)) {
                         break Err(StoreBroken);
@@ -493,6 +534,9 @@ impl Life {
                     }
                 }
             }
+            if let Some(question) = question {
+                self.answer(question);
+            }
         };
         if outcome.is_err() {
             error!("the device ends because its store cannot be written");
@@ -505,6 +549,24 @@ impl Life {
             network.close().await;
         }
         outcome
+    }
+
+    fn answer(&mut self, question: Question) {
+        let now = self.clock.now();
+        match question {
+            Question::Command(command, reply) => {
+                self.last_command += 1;
+                let id = CommandId(self.last_command);
+                self.replies.insert(id, reply);
+                self.device.handle_input(now, Input::Command(id, command));
+            }
+            Question::Network(reply) => {
+                let report = self.device.network_report(now);
+                let view = view::network(&report, UnixClock(self.clock.start_unix_ms()));
+                // Whoever asked may be gone.
+                let _unheard = reply.send(view);
+            }
+        }
     }
 
     /// Performs everything that the core has decided, in order.
@@ -635,6 +697,10 @@ fn make_home(home: &Path) -> io::Result<()> {
         fs::set_permissions(home, fs::Permissions::from_mode(0o700))?;
     }
     Ok(())
+}
+
+fn stopping() -> ViewError {
+    ViewError::new("stopping")
 }
 
 fn condition(opened: &Opened) -> StoreCondition {

@@ -6,7 +6,7 @@
 //! with them the streams that they come from.
 //!
 //! `path_socket` is quinn's socket over all paths, `routes` its table; `probe` proves addresses;
-//! `stun` asks from where we are seen;
+//! `stun` asks from where we are seen, `port_mapping` the router for a port;
 //! `tls` knows who is who; `endpoint` and `session` hold the connections; `relay` the packet
 //! channels; `congestion` starts anew on another path; `udp`, `websocket` and `addresses` touch the
 //! system; `signal_client` is the session with the signal server.
@@ -15,6 +15,7 @@ mod addresses;
 mod congestion;
 mod endpoint;
 mod path_socket;
+mod port_mapping;
 mod probe;
 mod relay;
 mod routes;
@@ -40,6 +41,7 @@ use towline_wire::packet::ChannelId;
 
 use self::endpoint::Connections;
 use self::path_socket::PathSocket;
+use self::port_mapping::PortMapper;
 use self::probe::{ProbeKeys, Prober};
 use self::relay::{Channel, Relays};
 use self::routes::Routes;
@@ -69,6 +71,8 @@ pub(crate) struct NetworkSettings {
     pub port: Port,
     /// The local addresses, at most one of each family; all interfaces by default.
     pub bind: Vec<IpAddr>,
+    /// Whether the router is asked for a port.
+    pub port_mapping: PortMapping,
 }
 
 impl Default for NetworkSettings {
@@ -76,8 +80,18 @@ impl Default for NetworkSettings {
         Self {
             port: Port::Any,
             bind: udp::any_address(),
+            port_mapping: PortMapping::Off,
         }
     }
+}
+
+/// Whether the router is asked for a port that leads to this device.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PortMapping {
+    /// It is.
+    On,
+    /// It is not.
+    Off,
 }
 
 /// Which UDP port a device listens on.
@@ -134,6 +148,7 @@ pub(crate) struct Network {
     trust: Trust,
     prober: Arc<Prober>,
     stun: Arc<StunClient>,
+    port_mapper: Option<Arc<PortMapper>>,
     relays: Arc<Relays>,
     connections: Connections,
     tasks: Tasks,
@@ -171,6 +186,13 @@ impl Network {
             "STUN",
             Arc::clone(&stun).run(answers_waiting, events.clone()),
         );
+        let port_mapper = match settings.port_mapping {
+            PortMapping::On => PortMapper::new(&socket.bound()).map(Arc::new),
+            PortMapping::Off => None,
+        };
+        if let Some(mapper) = &port_mapper {
+            tasks.spawn("port mapping", Arc::clone(mapper).run(events.clone()));
+        }
         tasks.spawn("probe tags", Arc::clone(&prober).renew_tags());
         tasks.spawn(
             "local addresses",
@@ -196,6 +218,7 @@ impl Network {
             trust,
             prober,
             stun,
+            port_mapper,
             relays,
             connections,
             tasks,
@@ -214,6 +237,7 @@ impl Network {
                 self.tasks
                     .spawn("STUN question", async move { stun.ask(server).await });
             }
+            NetworkRequest::MapPort => self.port_mapper.iter().for_each(|mapper| mapper.ask()),
             NetworkRequest::Select(peer, path) => self.connections.select(peer, path),
             NetworkRequest::Dial(peer) => self.connections.dial(peer),
             NetworkRequest::Hangup(peer) => self.connections.hangup(peer, CloseReason::Done),
@@ -253,6 +277,9 @@ impl Network {
     /// Tells the peers that we go, then ends every task of the network.
     pub(crate) async fn close(self) {
         self.connections.close().await;
+        if let Some(mapper) = &self.port_mapper {
+            mapper.release().await;
+        }
         self.tasks.close().await;
     }
 

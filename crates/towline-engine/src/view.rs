@@ -13,10 +13,15 @@ use ts_rs::TS;
 
 mod files;
 mod held;
+mod network;
 mod pages;
 mod settings;
 mod translate;
 
+pub use network::{
+    CandidateView, ConnectBucketView, CountView, LinkChangeView, LinkCountsView, LinkReportView,
+    LinkSampleView, LinkSightView, NetworkView, OutsideView,
+};
 pub use pages::{BrakedView, ConflictView, FileView, KeepView, PreviewView, SideView};
 pub use settings::{
     BecauseView, BrakeView, ConflictPlaceView, DeviceSettingsView, FolderSettingsView, LimitsView,
@@ -25,9 +30,11 @@ pub use settings::{
 
 pub(crate) use files::{AskedOfFiles, files};
 pub(crate) use held::{AskedOfHeld, held};
+pub(crate) use network::network;
 pub(crate) use translate::{
-    Asked, AskedOfInbox, AskedOfPast, AskedOfRules, Surroundings, answer, command, conflict_fault,
-    conflicts, matches, preview, refusal, restore_fault, restored, rules_fault, versions, view,
+    Asked, AskedOfInbox, AskedOfPast, AskedOfRules, Surroundings, UnixClock, answer, command,
+    conflict_fault, conflicts, matches, preview, refusal, restore_fault, restored, rules_fault,
+    versions, view,
 };
 
 /// Everything that a person can see at once.
@@ -214,6 +221,8 @@ pub struct PeerView {
     pub verified: bool,
     /// Whether and how it is connected.
     pub link: LinkView,
+    /// What became of the tries to connect since the device started.
+    pub counts: LinkCountsView,
     /// Whether it is one computer.
     pub identity: IdentityView,
 }
@@ -599,6 +608,8 @@ pub enum CommandView {
         /// Most paths in the answer, at most 1000.
         limit: u32,
     },
+    /// Tells how this device is connected: paths, addresses, history.
+    Network,
     /// Lists the entries that cannot be synced here, by path; a device remembers 100 of a folder.
     Held {
         /// Which folder.
@@ -636,7 +647,7 @@ pub enum CommandView {
 }
 
 /// Why a command was accepted.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
 #[serde(tag = "answer", rename_all = "snake_case")]
 pub enum AnswerView {
     /// It is done or under way.
@@ -673,6 +684,8 @@ pub enum AnswerView {
         #[ts(type = "number")]
         conflicts: u64,
     },
+    /// How this device is connected.
+    Network(Box<NetworkView>),
     /// The beginning of a file.
     Preview(PreviewView),
     /// The ignore rules of a folder.

@@ -124,6 +124,10 @@ impl Device {
     /// Starts its engine and waits until it answers.
     pub(crate) fn start(&mut self) -> Result<()> {
         let mut command = behind(&self.behind, &self.program);
+        if self.behind.is_empty() {
+            // A chore has no business with the router of the machine that it runs on.
+            command.env("DISABLE_PORT_MAPPING", "1");
+        }
         command.arg("--home").arg(&self.home).arg("--json");
         command.args([
             "up",

@@ -10,6 +10,7 @@ import type { FolderView } from "./generated/FolderView";
 import type { View } from "./generated/View";
 import { assertNever, type Backend, type Choice, type Outcome, type Told } from "./index";
 import { FakeFolder, refused, type OfContents } from "./fake_folder";
+import { network } from "./fake_network";
 import { ANNA, folder, scene } from "./fake_scenes";
 
 const ACCEPTED: Outcome = { kind: "accepted", answer: { answer: "accepted" } };
@@ -107,6 +108,8 @@ export class FakeBackend implements Backend {
         return ACCEPTED;
       case "rescan":
         return ACCEPTED;
+      case "network":
+        return { kind: "accepted", answer: { answer: "network", ...network(peers, Date.now()) } };
       case "configure_device":
         this.#publish({
           device: {

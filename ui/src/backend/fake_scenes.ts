@@ -5,6 +5,7 @@ import type { FolderView } from "./generated/FolderView";
 import type { PeerView } from "./generated/PeerView";
 import type { View } from "./generated/View";
 import { HERE } from "./fake_contents";
+import { COUNTS } from "./fake_network";
 
 const COMPARE = [
   ["🦊", "fox"],
@@ -22,6 +23,7 @@ export const ANNA: PeerView = {
   name: "Anna's ThinkPad",
   compare: COMPARE,
   verified: false,
+  counts: COUNTS,
   identity: "single",
   link: {
     state: "up",
@@ -37,6 +39,7 @@ const NAS: PeerView = {
   name: "Cellar NAS",
   compare: [...COMPARE].reverse(),
   verified: true,
+  counts: COUNTS,
   identity: "single",
   link: { state: "up", path: { kind: "relayed" }, rtt_ms: 38, received_bytes: 12_000, sent_bytes: 7_400_000 },
 };
@@ -46,6 +49,7 @@ const ATTIC: PeerView = {
   name: "Attic desktop",
   compare: COMPARE,
   verified: true,
+  counts: COUNTS,
   identity: "single",
   link: { state: "away" },
 };

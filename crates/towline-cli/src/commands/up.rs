@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 use towline_engine::view::{KeyPlace, StoreCondition, View};
-use towline_engine::{Engine, KeyPreference, Settings};
+use towline_engine::{Engine, KeyPreference, PortMapping, Settings};
 use tracing_subscriber::EnvFilter;
 
 use crate::UpArguments;
@@ -36,6 +36,12 @@ pub(crate) async fn run(
         } else {
             KeyPreference::KeyringFirst
         },
+        port_mapping: if arguments.no_port_mapping {
+            PortMapping::Off
+        } else {
+            PortMapping::On
+        },
+        metrics: arguments.metrics,
     };
     let engine = Engine::start(settings)
         .await

@@ -16,6 +16,8 @@ mod process_disks;
 mod process_keyring;
 mod process_kill;
 mod process_limits;
+#[cfg(target_os = "linux")]
+mod process_metrics;
 mod process_modes;
 mod process_moves;
 #[cfg(target_os = "linux")]

@@ -13,6 +13,7 @@ use towline_wire::card::listenable;
 use super::unrest::is_left;
 use crate::clock::Moment;
 use crate::io::Path;
+use crate::report::{CandidateOrigin, CandidateReport, CandidateState};
 
 /// The direct ways to one peer.
 #[derive(Debug)]
@@ -90,6 +91,11 @@ impl Paths {
     /// Whether the burst still runs.
     pub(super) fn is_bursting(&self) -> bool {
         usize::try_from(self.rounds).is_ok_and(|rounds| rounds < BURST.len())
+    }
+
+    /// Whether there are addresses whose burst still runs.
+    pub(super) fn is_searching(&self) -> bool {
+        !self.candidates.is_empty() && self.is_bursting()
     }
 
     /// When the next round is due.
@@ -281,6 +287,31 @@ impl Paths {
             .filter_map(|(addr, candidate)| Some((candidate.heard_at.filter(fresh)?, *addr)))
             .max()
             .map(|(_, addr)| addr)
+    }
+
+    /// Whether the peer itself has named an address.
+    pub(super) fn has_told(&self) -> bool {
+        let mut all = self.candidates.values();
+        all.any(|candidate| candidate.origin == Origin::Told)
+    }
+
+    /// What is known of every address.
+    pub(super) fn report(&self, now: Moment) -> Vec<CandidateReport> {
+        let all = self.candidates.iter();
+        all.map(|(addr, candidate)| CandidateReport {
+            addr: *addr,
+            origin: match candidate.origin {
+                Origin::Kept => CandidateOrigin::Kept,
+                Origin::Told => CandidateOrigin::Told,
+                Origin::Heard => CandidateOrigin::Heard,
+            },
+            state: match (candidate.proof, candidate.probed_at) {
+                (Some(proof), _) if candidate.is_alive(now) => CandidateState::Answers(proof.rtt),
+                (None, None) => CandidateState::Untried,
+                (Some(_) | None, _) => CandidateState::Silent,
+            },
+        })
+        .collect()
     }
 
     /// Adds an address. When there are too many, one that was only heard of and is not proved goes.

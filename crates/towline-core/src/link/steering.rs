@@ -48,6 +48,7 @@ impl Link {
         }
         if self.next_round().is_some_and(|due| turn.now >= due) {
             for addr in self.paths.take_round(turn.now) {
+                self.metrics.counts.probes_sent += 1;
                 turn.outbox.network(NetworkRequest::Probe(self.peer, addr));
             }
         }
@@ -89,6 +90,7 @@ impl Link {
 
     pub(super) fn probe(&mut self, addr: SocketAddr, turn: &mut Turn<'_>) {
         self.paths.probed(turn.now, addr);
+        self.metrics.counts.probes_sent += 1;
         turn.outbox.network(NetworkRequest::Probe(self.peer, addr));
     }
 

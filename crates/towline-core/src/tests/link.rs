@@ -1,6 +1,7 @@
 //! One link against a network that the test plays, and two links against each other.
 
 mod elsewhere;
+mod report;
 mod restart;
 mod unrest;
 

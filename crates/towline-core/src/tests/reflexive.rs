@@ -7,6 +7,7 @@ use crate::clock::Moment;
 use crate::io::{NetworkRequest, Output, StunServer};
 use crate::outbox::Outbox;
 use crate::reflexive::{Reflexive, Told};
+use crate::report::Outside;
 
 /// The machine, its clock and what it has asked.
 struct World {
@@ -171,4 +172,49 @@ fn who_has_answered_is_asked_again_in_doubt_and_who_is_silent_is_left_alone() {
         .map(|(_, host)| host)
         .collect();
     assert_eq!(asked, ["answers"]);
+}
+
+#[test]
+fn silence_of_every_server_shows_that_udp_does_not_come_back() {
+    let mut world = World::with(&["a", "b"]);
+    assert_eq!(world.reflexive.outside(), Outside::Asking);
+    world.pass(Duration::from_secs(20));
+    assert_eq!(world.reflexive.outside(), Outside::Silent);
+    world
+        .reflexive
+        .answered(world.now, &server("b"), addr("203.0.113.5:7"));
+    assert_eq!(world.reflexive.outside(), Outside::Seen);
+    world.reflexive.moved(world.now);
+    assert_eq!(world.reflexive.outside(), Outside::Asking);
+    assert_eq!(Reflexive::default().outside(), Outside::NotAsked);
+}
+
+#[test]
+fn a_port_of_the_router_comes_first_and_goes_with_a_move() {
+    let mut world = World::with(&["a"]);
+    world.answer("a", "203.0.113.5:7");
+    let mapped = addr("203.0.113.5:51820");
+    assert_eq!(world.reflexive.mapped(Some(mapped)), Told::Change);
+    assert_eq!(world.reflexive.mapped(Some(mapped)), Told::Nothing);
+    assert_eq!(world.addresses(), [mapped, addr("203.0.113.5:7")]);
+    world.reflexive.moved(world.now);
+    assert!(world.addresses().is_empty());
+    assert_eq!(world.reflexive.mapped(Some(mapped)), Told::Change);
+    assert_eq!(world.reflexive.mapped(None), Told::Change);
+    assert!(world.addresses().is_empty());
+}
+
+#[test]
+fn a_router_that_lies_about_its_address_makes_nobody_write_to_loopback_or_multicast() {
+    let mut world = World::with(&[]);
+    for lie in [
+        "127.0.0.1:80",
+        "224.0.0.1:80",
+        "255.255.255.255:80",
+        "0.0.0.0:80",
+        "203.0.113.5:0",
+    ] {
+        world.reflexive.mapped(Some(addr(lie)));
+        assert!(world.addresses().is_empty(), "{lie}");
+    }
 }

@@ -4,7 +4,6 @@ mod conflicts;
 
 use std::collections::BTreeMap;
 use std::io;
-use std::net::{IpAddr, SocketAddr};
 use std::path::Path as FilePath;
 
 use qrcode::QrCode;
@@ -12,10 +11,10 @@ use qrcode::render::svg;
 use towline_core::clock::Moment;
 use towline_core::command::{Answer, Command, Comparison, Refusal};
 use towline_core::folder::rules::{RuleSet, Rules};
-use towline_core::io::{HeldReason, LinkFault, Path, RootFault, SignalFault};
+use towline_core::io::{HeldReason, RootFault, SignalFault};
 use towline_core::records::{InForce, RootPath, Verification};
 use towline_core::snapshot::{
-    FolderPeerState, FolderState, FolderSummary, LinkState, Oneness, PairingFault, PairingSummary,
+    FolderPeerState, FolderState, FolderSummary, Oneness, PairingFault, PairingSummary,
     PeerSummary, ServerState, Snapshot,
 };
 use towline_core::versions::VersionId;
@@ -27,11 +26,12 @@ use towline_wire::rel_path::RelPath;
 
 use crate::disk::{Of, RestoreFault, Version};
 
+use super::network::link;
 use super::{
     AnswerView, AskedOfFiles, AskedOfHeld, BrakedView, CommandView, DeviceView, FolderPeerView,
-    FolderStateView, FolderView, HeldBackView, IdentityView, InvitationView, KeyPlace, LinkView,
-    PairingView, PathView, PeerView, RestoringView, Secret, ServerStateView, ServerView,
-    StoreCondition, SymbolView, TransferView, VersionView, View, ViewError,
+    FolderStateView, FolderView, HeldBackView, IdentityView, InvitationView, KeyPlace, PairingView,
+    PeerView, RestoringView, Secret, ServerStateView, ServerView, StoreCondition, SymbolView,
+    TransferView, VersionView, View, ViewError,
 };
 
 pub(crate) use conflicts::{AskedOfInbox, conflict_fault, conflicts, preview};
@@ -47,8 +47,8 @@ pub(crate) struct Surroundings<'a> {
     pub(crate) store: StoreCondition,
     /// The configured signal server.
     pub(crate) server: Option<&'a str>,
-    /// Unix milliseconds of the core clock's start.
-    pub(crate) clock_start_ms: u64,
+    /// Turns the core's moments into Unix time.
+    pub(crate) clock: UnixClock,
     /// What holds for all content.
     pub(crate) in_force: InForce,
     /// Bytes in motion, by folder.
@@ -57,10 +57,15 @@ pub(crate) struct Surroundings<'a> {
     pub(crate) restores: &'a BTreeMap<FolderId, RestoringView>,
 }
 
-impl Surroundings<'_> {
-    fn unix_ms(&self, moment: Moment) -> u64 {
+/// Unix milliseconds of the core clock's start.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct UnixClock(pub(crate) u64);
+
+impl UnixClock {
+    /// A moment in Unix milliseconds.
+    pub(super) fn ms(self, moment: Moment) -> u64 {
         let since_start = u64::try_from(moment.since_start().as_millis()).unwrap_or(u64::MAX);
-        self.clock_start_ms.saturating_add(since_start)
+        self.0.saturating_add(since_start)
     }
 }
 
@@ -110,6 +115,8 @@ pub(crate) fn view(snapshot: &Snapshot, around: &Surroundings<'_>) -> View {
 pub(crate) enum Asked {
     /// The device, which decides.
     Device(Command),
+    /// The device, how it is connected.
+    Network,
     /// The version store of a folder on the disk.
     Past(FolderId, AskedOfPast),
     /// The conflict inbox of a folder.
@@ -276,6 +283,7 @@ pub(crate) fn command(command: CommandView) -> Result<Asked, ViewError> {
             };
             return Ok(Asked::Held(folder_id(&folder)?, asked));
         }
+        CommandView::Network => return Ok(Asked::Network),
         CommandView::NameDevice { name } => Command::NameDevice(name),
         CommandView::StartPairing => Command::StartPairing,
         CommandView::JoinPairing { code } if code.reveal().trim_start().starts_with("towline:") => {
@@ -477,7 +485,7 @@ fn server(state: &ServerState, around: &Surroundings<'_>) -> ServerStateView {
         ServerState::Online => ServerStateView::Online,
         ServerState::Offline { fault, retry_at } => ServerStateView::Offline {
             fault: signal_fault(*fault).to_owned(),
-            retry_at_ms: around.unix_ms(*retry_at),
+            retry_at_ms: around.clock.ms(*retry_at),
         },
         ServerState::Stopped { fault } => ServerStateView::Stopped {
             fault: signal_fault(*fault).to_owned(),
@@ -510,7 +518,7 @@ fn pairing(summary: &PairingSummary, around: &Surroundings<'_>) -> PairingView {
             code: Secret::new(code.reveal()),
             qr_svg: Secret::new(qr_svg(&link.reveal())),
             link: Secret::new(link.reveal()),
-            expires_at_ms: around.unix_ms(*expires_at),
+            expires_at_ms: around.clock.ms(*expires_at),
         },
         PairingSummary::Joining => PairingView::Joining,
         PairingSummary::Proving => PairingView::Proving,
@@ -546,7 +554,8 @@ fn peer(summary: &PeerSummary, around: &Surroundings<'_>) -> PeerView {
             })
             .collect(),
         verified: summary.record.verification == Verification::Verified,
-        link: link(&summary.link, around),
+        link: link(&summary.link, around.clock),
+        counts: (&summary.counts).into(),
         identity: identity(summary.oneness),
     }
 }
@@ -555,45 +564,6 @@ const fn identity(oneness: Oneness) -> IdentityView {
     match oneness {
         Oneness::Single => IdentityView::Single,
         Oneness::Doubled => IdentityView::Doubled,
-    }
-}
-
-fn link(state: &LinkState, around: &Surroundings<'_>) -> LinkView {
-    match state {
-        LinkState::Away => LinkView::Away,
-        LinkState::Connecting => LinkView::Connecting,
-        LinkState::Up {
-            path,
-            rtt,
-            received_bytes,
-            sent_bytes,
-        } => LinkView::Up {
-            path: match path {
-                Path::Direct(address) if is_local(address) => PathView::Lan {
-                    address: address.to_string(),
-                },
-                Path::Direct(address) => PathView::Direct {
-                    address: address.to_string(),
-                },
-                Path::Relay => PathView::Relayed,
-            },
-            rtt_ms: rtt.map(|rtt| rtt.as_secs_f64() * 1000.0),
-            received_bytes: *received_bytes,
-            sent_bytes: *sent_bytes,
-        },
-        LinkState::Waiting { fault, retry_at } => LinkView::Waiting {
-            fault: match fault {
-                LinkFault::TimedOut => "timed_out",
-                LinkFault::Closed | LinkFault::Restarted => "closed",
-                LinkFault::Refused => "refused",
-                LinkFault::Impostor => "impostor",
-                LinkFault::Protocol => "protocol",
-                LinkFault::Version => "version",
-            }
-            .to_owned(),
-            retry_at_ms: around.unix_ms(*retry_at),
-        },
-        LinkState::Impostor => LinkView::Impostor,
     }
 }
 
@@ -718,12 +688,4 @@ fn qr_svg(text: &str) -> String {
                 .build()
         })
         .unwrap_or_default()
-}
-
-/// Whether an address lies on this computer or in its local network.
-fn is_local(address: &SocketAddr) -> bool {
-    match address.ip().to_canonical() {
-        IpAddr::V4(ip) => ip.is_loopback() || ip.is_private() || ip.is_link_local(),
-        IpAddr::V6(ip) => ip.is_loopback() || ip.is_unique_local() || ip.is_unicast_link_local(),
-    }
 }

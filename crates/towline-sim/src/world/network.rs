@@ -94,7 +94,8 @@ impl World {
                 }
             }
             // The world has no routers that translate, and its server names none who would tell.
-            NetworkRequest::AskStun(_) => {}
+            // Nor has any router ports to give.
+            NetworkRequest::AskStun(_) | NetworkRequest::MapPort => {}
             NetworkRequest::Ask(peer, id, within) => self.ask(seat, peer, id, within),
             NetworkRequest::OpenRelay {
                 peer,

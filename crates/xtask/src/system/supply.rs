@@ -246,6 +246,8 @@ const PROCESS_TESTS: &[Needed] = &[
         "exfat-utils",
         "exfat-fuse",
     ),
+    // A reader of a device's numbers.
+    program("prometheus", "prometheus", "prometheus", "Prometheus"),
 ];
 
 const WINDOW: &[Needed] = &[
@@ -312,6 +314,7 @@ fn debian_packages(purpose: Purpose) -> &'static [&'static str] {
             "libsecret-tools",
             "mount",
             "procps",
+            "prometheus",
         ],
         Purpose::Window => &["libdbus-1-dev", "librsvg2-dev", "libwebkit2gtk-4.1-dev"],
         Purpose::WindowTests => &[

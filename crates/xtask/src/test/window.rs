@@ -58,6 +58,7 @@ pub(super) fn tests(repo: &Repo) -> Result<Ending> {
     command.args(["--", "node", "--test"]).args(files);
     command.env("DISPLAY", format!(":{number}"));
     command.env("TOWLINE_ARTIFACTS", &artifacts);
+    command.env("DISABLE_PORT_MAPPING", "1");
     tell_paths(&mut command, &built);
     let (closing, verdict) = run::keeping(&mut command, is_closing)?;
     verdict?;

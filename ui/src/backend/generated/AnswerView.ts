@@ -2,6 +2,7 @@
 import type { ConflictView } from "./ConflictView";
 import type { FileView } from "./FileView";
 import type { HeldBackView } from "./HeldBackView";
+import type { NetworkView } from "./NetworkView";
 import type { PreviewView } from "./PreviewView";
 import type { VersionView } from "./VersionView";
 
@@ -40,7 +41,7 @@ more: boolean, } | { "answer": "resolved",
 /**
  * How many.
  */
-conflicts: number, } | { "answer": "preview" } & PreviewView | { "answer": "rules", 
+conflicts: number, } | { "answer": "network" } & NetworkView | { "answer": "preview" } & PreviewView | { "answer": "rules", 
 /**
  * Those that travel with the folder.
  */

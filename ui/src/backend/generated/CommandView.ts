@@ -218,7 +218,7 @@ local: string,
 /**
  * Most paths in the answer, at most 1000.
  */
-limit: number, } | { "command": "held", 
+limit: number, } | { "command": "network" } | { "command": "held", 
 /**
  * Which folder.
  */

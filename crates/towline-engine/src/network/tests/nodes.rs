@@ -11,7 +11,7 @@ use towline_core::io::{ConnectionId, NetworkEvent, NetworkRequest, Path};
 use towline_wire::ids::DeviceId;
 use towline_wire::peer::Control;
 
-use crate::network::{IncomingStream, Network, NetworkSettings, Port};
+use crate::network::{IncomingStream, Network, NetworkSettings, Port, PortMapping};
 use crate::tasks::Tasks;
 
 /// No test waits longer for one event.
@@ -29,6 +29,7 @@ pub(super) fn loopback() -> NetworkSettings {
     NetworkSettings {
         port: Port::Any,
         bind: vec![IpAddr::V4(Ipv4Addr::LOCALHOST)],
+        port_mapping: PortMapping::Off,
     }
 }
 
@@ -85,6 +86,7 @@ impl Node {
         self.until(|event| match event {
             NetworkEvent::LocalAddresses(_)
             | NetworkEvent::Reflected { .. }
+            | NetworkEvent::PortMapped(_)
             | NetworkEvent::ProbeAnswered { .. }
             | NetworkEvent::ProbeHeard { .. }
             | NetworkEvent::Measured { .. } => None,

@@ -50,6 +50,7 @@ use relay::Relay;
 use restart::Restart;
 use seal::{Run, Seal};
 use steering::{DIRECT_GRACE, KEEPALIVE};
+use unrest::RELAY_SILENCE;
 pub(crate) use unrest::is_left;
 
 pub use metrics::{ConnectTimes, LinkChange, LinkCounts, LinkSample, LinkSight};
@@ -727,6 +728,9 @@ impl Link {
                 self.doubt(turn);
                 if is_sending {
                     self.paths.stay_restless(now);
+                }
+                if silent_for >= RELAY_SILENCE {
+                    self.relay.distrust();
                 }
             }
             return;

@@ -33,6 +33,10 @@ pub(crate) fn is_left(before: &[SocketAddr], now: &[SocketAddr]) -> bool {
     !before.iter().all(is_there)
 }
 
+/// Silence after which the packet channel that carries everything is no longer trusted: 3 s. TCP under it would
+/// try again as late as an outage was long; a new channel costs three round trips.
+pub(super) const RELAY_SILENCE: Duration = Duration::from_secs(3);
+
 /// Least time between two doubts: 5 s. Each costs a message to the signal server and a question to two STUN
 /// servers.
 const DOUBTS_APART: Duration = Duration::from_secs(5);

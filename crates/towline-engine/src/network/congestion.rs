@@ -1,11 +1,12 @@
-//! Cubic that starts anew when the dialer moves to another path.
+//! Cubic that starts anew when the dialer moves to another path, or a peer is heard after an outage.
 //!
 //! The side that accepts migrates and gets fresh state from quinn itself. The side that dials swaps
 //! paths under quinn, which would push the window of a fast direct path into a slow relay: seven to
 //! eight times the loss, as measured. So the path's epoch is watched. When it moves, Cubic is built
 //! anew, news of packets sent before is ignored, and two packets are granted above what is in
 //! flight: their acknowledgement shows at once that everything before is lost, where the probe
-//! timeout could come as late again as the outage was long.
+//! timeout could come as late again as the outage was long. Either side needs that when a path works
+//! again on which it already is.
 
 use std::any::Any;
 use std::sync::Arc;
@@ -28,7 +29,7 @@ const PROBES_IN_FLIGHT_MAX: u64 = 64;
 #[derive(Debug, Clone, Default)]
 pub(super) struct PathEpoch(Arc<AtomicU64>);
 
-/// Builds the controllers of one dialled connection.
+/// Builds the controllers of one connection.
 #[derive(Debug)]
 pub(super) struct PathCubicFactory {
     pub(super) epoch: PathEpoch,

@@ -10,7 +10,6 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use quinn::congestion::CubicConfig;
 use quinn::crypto::{CryptoError, HmacKey};
 use quinn::{
     ClientConfig, Connection, EndpointConfig, IdleTimeout, Incoming, MtuDiscoveryConfig,
@@ -91,6 +90,7 @@ struct Shared {
     socket: Arc<PathSocket>,
     trust: Trust,
     tls: TlsSettings,
+    acceptor: ServerConfig,
     events: mpsc::Sender<NetworkEvent>,
     streams: mpsc::Sender<IncomingStream>,
     tasks: Tasks,
@@ -130,15 +130,13 @@ impl Connections {
             .max_udp_payload_size(BYTES_HERE_MAX)
             .map_err(|error| NetworkError::Socket(std::io::Error::other(error)))?;
         let mut server = ServerConfig::with_crypto(Arc::clone(&tls.acceptor) as Arc<_>);
-        let mut transport = transport();
-        transport.congestion_controller_factory(Arc::new(CubicConfig::default()));
-        server.transport_config(Arc::new(transport)).migration(true);
+        server.migration(true);
         let mut tokens = ValidationTokenConfig::default();
         tokens.sent(0);
         server.validation_token_config(tokens);
         let endpoint = quinn::Endpoint::new_with_abstract_socket(
             config,
-            Some(server),
+            Some(server.clone()),
             Arc::clone(&socket) as Arc<_>,
             Arc::new(TokioRuntime),
         )
@@ -148,6 +146,7 @@ impl Connections {
             socket,
             trust,
             tls,
+            acceptor: server,
             events,
             streams,
             tasks,
@@ -311,12 +310,8 @@ impl Connections {
             return Err(LinkFault::Protocol);
         }
         let address = address.ok_or(LinkFault::TimedOut)?;
-        let mut transport = transport();
-        transport.congestion_controller_factory(Arc::new(PathCubicFactory {
-            epoch: self.epoch(peer),
-        }));
         let mut config = ClientConfig::new(Arc::clone(&self.0.tls.dialer) as Arc<_>);
-        config.transport_config(Arc::new(transport));
+        config.transport_config(self.transport(peer));
         let connecting = self
             .0
             .endpoint
@@ -354,7 +349,13 @@ impl Connections {
     }
 
     async fn accept_once(&self, peer: DeviceId, incoming: Incoming) -> Result<(), LinkFault> {
-        let connection = incoming.await.map_err(|error| session::fault_of(&error))?;
+        let mut config = self.0.acceptor.clone();
+        config.transport_config(self.transport(peer));
+        let connection = incoming
+            .accept_with(Arc::new(config))
+            .map_err(|error| session::fault_of(&error))?
+            .await
+            .map_err(|error| session::fault_of(&error))?;
         self.begin(peer, connection).await
     }
 
@@ -444,6 +445,14 @@ impl Connections {
         }
     }
 
+    fn transport(&self, peer: DeviceId) -> Arc<TransportConfig> {
+        let mut transport = transport();
+        transport.congestion_controller_factory(Arc::new(PathCubicFactory {
+            epoch: self.epoch(peer),
+        }));
+        Arc::new(transport)
+    }
+
     fn epoch(&self, peer: DeviceId) -> PathEpoch {
         lock(&self.0.epochs_by_peer)
             .entry(peer)
@@ -482,7 +491,7 @@ impl HmacKey for ResetKey {
     }
 }
 
-/// What both sides ask of a connection; congestion control differs.
+/// What both sides ask of a connection, beside the congestion control that knows their paths.
 ///
 /// How much a path carries is bounded by [`Routes::route`](super::routes::Routes::route). Without
 /// that the dialer, which swaps paths under quinn, would go on with packets that the next path does

@@ -24,7 +24,7 @@ use super::relay::RelaySender;
 /// The synthetic port that the dialing side uses for every path.
 const DIALED_PORT: u16 = 1;
 
-/// The first synthetic port of the relay path on the accepting side.
+/// The synthetic port of the relay path on the accepting side.
 const RELAY_PORT: u16 = 2;
 
 /// The first synthetic port of a direct path on the accepting side.
@@ -147,9 +147,6 @@ struct PeerRoutes {
     next_port: u16,
     relay: Option<RelaySender>,
     relay_source: Source,
-    /// Where we accept: the synthetic ports of before the last [`Routes::renew`], on which quinn may
-    /// still send.
-    former: Vec<(u16, Path)>,
 }
 
 impl Routes {
@@ -183,7 +180,6 @@ impl Routes {
             next_port: FIRST_DIRECT_PORT,
             relay: None,
             relay_source: Source::new(peer, synthetic(ula, port), Reach::Away),
-            former: Vec::new(),
         });
         routes.standing = Standing::Trusted;
     }
@@ -229,8 +225,9 @@ impl Routes {
         }
         let port = match routes.role {
             Role::Dials => DIALED_PORT,
-            Role::Accepts => routes.take_port(),
+            Role::Accepts => routes.next_port,
         };
+        routes.next_port = routes.next_port.checked_add(1).unwrap_or(FIRST_DIRECT_PORT);
         routes.direct.retain(|(known, _)| *known != addr);
         if routes.direct.len() >= ADDRESSES_PER_PEER_MAX {
             let (oldest, _) = routes.direct.remove(0);
@@ -331,7 +328,7 @@ impl Routes {
         source.heard_ms.store(now, Ordering::Relaxed);
         if let (Some(routes), Some(first)) = (self.behind(source.reported), quic.first()) {
             let unanswered = routes.unanswered_ms.swap(0, Ordering::Relaxed);
-            // A handshake is a new connection's, which must not see its path change.
+            // A handshake is a new connection's, which has nothing in flight.
             if first & LONG_HEADER_BIT == 0 {
                 routes.tell_if_regained(unanswered, now);
             }
@@ -359,42 +356,6 @@ impl Routes {
         routes.is_some_and(|routes| {
             is_overdue(routes.unanswered_ms.load(Ordering::Relaxed), self.now_ms())
         })
-    }
-
-    /// Where we accept: gives every path of this peer another synthetic port, so that quinn takes the
-    /// next packet as one from a new path. What is in flight on the old one, and the wait for its
-    /// acknowledgement, then hold up nothing.
-    pub(super) fn renew(&mut self, peer: DeviceId) {
-        let ula = ula_of(peer);
-        let Some(routes) = self.peers_by_ula.get_mut(&ula) else {
-            return;
-        };
-        match routes.role {
-            Role::Dials => return,
-            Role::Accepts => {}
-        }
-        // What is sent from now on may take its time.
-        let now = u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX);
-        routes.unanswered_ms.store(now.max(1), Ordering::Relaxed);
-        routes.former.clear();
-        routes
-            .former
-            .push((routes.relay_source.reported.port(), Path::Relay));
-        let port = routes.take_port();
-        routes.relay_source.reported = synthetic(ula, port);
-        for at in 0..routes.direct.len() {
-            let port = routes.take_port();
-            let Some((addr, known)) = routes.direct.get_mut(at) else {
-                continue;
-            };
-            routes.former.push((*known, Path::Direct(*addr)));
-            *known = port;
-            if let Some(source) = self.sources_by_addr.get_mut(addr)
-                && source.peer == peer
-            {
-                source.reported = synthetic(ula, port);
-            }
-        }
     }
 
     fn now_ms(&self) -> u64 {
@@ -429,32 +390,14 @@ impl PeerRoutes {
                 Path::Direct(addr) => Some(Way::Udp(addr)),
                 Path::Relay => self.relay.as_ref().map(Way::Relay),
             },
-            (port, Role::Accepts) if port == self.relay_source.reported.port() => {
-                self.relay.as_ref().map(Way::Relay)
-            }
-            (port, Role::Accepts) => {
-                let direct = self.direct.iter().find(|(_, known)| *known == port);
-                match direct {
-                    Some((addr, _)) => Some(Way::Udp(*addr)),
-                    None => self.former_way(port),
-                }
-            }
+            (RELAY_PORT, Role::Accepts) => self.relay.as_ref().map(Way::Relay),
+            (port, Role::Accepts) => self
+                .direct
+                .iter()
+                .find(|(_, known)| *known == port)
+                .map(|(addr, _)| Way::Udp(*addr)),
             (_, Role::Dials) => None,
         }
-    }
-
-    fn former_way(&self, port: u16) -> Option<Way<'_>> {
-        match self.former.iter().find(|(known, _)| *known == port)? {
-            (_, Path::Direct(addr)) => Some(Way::Udp(*addr)),
-            (_, Path::Relay) => self.relay.as_ref().map(Way::Relay),
-        }
-    }
-
-    /// A synthetic port that no path has had for long.
-    fn take_port(&mut self) -> u16 {
-        let port = self.next_port;
-        self.next_port = port.checked_add(1).unwrap_or(FIRST_DIRECT_PORT);
-        port
     }
 
     fn tell_if_regained(&self, unanswered_ms: u64, now_ms: u64) {
@@ -634,23 +577,6 @@ mod tests {
         routes.route(reported, 1200);
         routes.started -= long_ago;
         assert!(!hear(&routes, LONG), "a handshake is another connection's");
-    }
-
-    #[test]
-    fn renewed_paths_have_other_ports_and_those_of_before_still_lead_there() {
-        let peer = device(1);
-        let mut routes = Routes::new(device(2));
-        routes.add_peer(peer);
-        routes.admit(peer, addr(1), Proof::Heard);
-        let before = routes.source(addr(1)).unwrap().reported;
-        let relay_before = routes.relay_source(peer).unwrap().reported;
-        routes.renew(peer);
-        let after = routes.source(addr(1)).unwrap().reported;
-        assert_ne!(after, before);
-        assert_ne!(routes.relay_source(peer).unwrap().reported, relay_before);
-        for port in [before, after] {
-            assert!(matches!(way(&routes, port), Some(Way::Udp(to)) if to == addr(1)));
-        }
     }
 
     #[test]

@@ -348,8 +348,8 @@ pub(super) async fn worth_measuring(sent: &Notify, last: Instant) {
 }
 
 /// After an outage quinn would wait for its probe timeout, which has grown as long as the outage. So when
-/// the peer is heard again, either side begins anew: the one that dials gets a fresh window, the one
-/// that accepts sees a new path, and both say something that shows what was lost.
+/// the peer is heard again, either side gets a fresh window and says something: its acknowledgement
+/// shows what was lost.
 async fn go_on_when_regained(connection: &Connection, ends: &SessionEnds) -> LinkFault {
     let regained = ends.socket.routes().regained(ends.peer);
     // What was heard before is what this connection began with.
@@ -357,14 +357,14 @@ async fn go_on_when_regained(connection: &Connection, ends: &SessionEnds) -> Lin
     loop {
         regained.notified().await;
         debug!(peer = ends.peer.short(), "peer is heard again");
-        ends.socket.routes_mut().renew(ends.peer);
         ends.epoch.advance();
-        // The second one follows what the core may have selected meanwhile, and finds a peer that has
-        // begun anew, too.
+        // The second one follows what the core may have selected meanwhile.
         for _ in 0..2 {
             nudge(connection);
             sleep(REGAINED_NUDGES).await;
         }
+        // What was heard meanwhile is of the same silence.
+        let _meanwhile = regained.notified().now_or_never();
     }
 }
 

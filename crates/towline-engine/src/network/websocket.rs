@@ -27,6 +27,9 @@ use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 /// How long TCP, TLS and the handshake may take together: 10 s, several slow round trips.
 const CONNECT_DEADLINE: Duration = Duration::from_secs(10);
 
+/// How long TCP may take before it begins anew: 2.5 s, two tries of its own. No path takes that long.
+const REACH_AGAIN: Duration = Duration::from_millis(2500);
+
 /// Read buffer of a socket: 8 KiB, a few packets or most messages.
 const READ_BUFFER_BYTES: usize = 8 * 1024;
 
@@ -135,7 +138,7 @@ async fn transport(request: &Request, unsent: Unsent) -> Result<Transport, Conne
         .trim_start_matches('[')
         .trim_end_matches(']');
     let port = uri.port_u16().unwrap_or(if tls { 443 } else { 80 });
-    let stream = TcpStream::connect((host, port))
+    let stream = reach(host, port)
         .await
         .map_err(|_| ConnectError::Unreachable)?;
     stream
@@ -150,6 +153,16 @@ async fn transport(request: &Request, unsent: Unsent) -> Result<Transport, Conne
     match connector.connect(name, stream).await {
         Ok(stream) => Ok(Transport::Tls(Box::new(stream))),
         Err(error) => Err(tls_fault(&error)),
+    }
+}
+
+/// Begins anew where nobody answers: TCP by itself tries after 1, 3 and 7 s, so that a network that is
+/// back would be noticed late. The caller ends it.
+async fn reach(host: &str, port: u16) -> std::io::Result<TcpStream> {
+    loop {
+        if let Ok(connected) = timeout(REACH_AGAIN, TcpStream::connect((host, port))).await {
+            return connected;
+        }
     }
 }
 

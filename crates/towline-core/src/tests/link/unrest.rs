@@ -68,7 +68,16 @@ fn silence_is_told_once_in_five_seconds() {
     assert_eq!(world.measured(100, 600), [LinkNews::Doubt]);
     assert_eq!(world.measured(200, 1100), []);
     world.pass(seconds(5));
-    assert_eq!(world.measured(300, 6100), [LinkNews::Doubt]);
+    assert_eq!(world.measured(300, 700), [LinkNews::Doubt]);
+}
+
+#[test]
+fn a_packet_channel_that_is_silent_for_long_is_replaced() {
+    let mut world = World::up_on_relay(&[]);
+    assert_eq!(world.measured(100, 600), [LinkNews::Doubt]);
+    assert_eq!(world.measured(200, 3000), [LinkNews::WantRelay]);
+    assert_eq!(world.path(), Path::Relay);
+    assert_eq!(world.measured(300, 3500), []);
 }
 
 #[test]

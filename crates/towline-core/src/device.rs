@@ -24,6 +24,7 @@ use crate::io::{
 use crate::link::{Link, LinkInput, LinkNews, is_left};
 use crate::outbox::Outbox;
 use crate::pairing::{Ourselves, Pairing, PairingNews};
+use crate::ration::Ration;
 use crate::records::{DeviceSettings, PeerRecord, Restored, StoreOp};
 use crate::reflexive::{Reflexive, Told};
 use crate::report::NetworkReport;
@@ -68,6 +69,7 @@ pub struct Device {
     servers: Vec<ServerUrl>,
     local_addresses: Vec<SocketAddr>,
     reflexive: Reflexive,
+    ration: Ration,
     session: Session,
     pairing: Pairing,
     /// The batch that makes the peer of a pairing durable.
@@ -135,6 +137,7 @@ impl Device {
             servers: server.into_iter().collect(),
             local_addresses: Vec::new(),
             reflexive: Reflexive::default(),
+            ration: Ration::default(),
             peers: BTreeMap::new(),
             folders: BTreeMap::new(),
             preparing: BTreeMap::new(),
@@ -190,9 +193,12 @@ impl Device {
         let peers: Vec<DeviceId> = self.peers.keys().copied().collect();
         for id in peers {
             if let Some(peer) = self.peers.get_mut(&id) {
-                let news = peer
-                    .link
-                    .handle_timeout(now, &mut self.rng, &mut self.outbox);
+                let news = peer.link.handle_timeout(
+                    now,
+                    &mut self.rng,
+                    &mut self.outbox,
+                    &mut self.ration,
+                );
                 self.link_news(now, id, news);
             }
         }
@@ -417,7 +423,7 @@ impl Device {
         self.grant(id);
         let addresses = LinkInput::LocalAddresses(self.local_addresses.clone());
         self.link(now, id, addresses);
-        let seen = LinkInput::Reflexive(self.reflexive.addresses());
+        let seen = LinkInput::Reflexive(self.reflexive.reflection());
         self.link(now, id, seen);
         self.link(now, id, LinkInput::Start);
     }
@@ -462,6 +468,7 @@ impl Device {
             NetworkEvent::ProbeAnswered { peer, .. }
             | NetworkEvent::ProbeHeard { peer, .. }
             | NetworkEvent::Measured { peer, .. }
+            | NetworkEvent::Scattered(peer, _)
             | NetworkEvent::RelayOpened(peer)
             | NetworkEvent::RelayClosed(peer)
             | NetworkEvent::Connected(peer, _)
@@ -476,18 +483,22 @@ impl Device {
 
     /// Tells every link from where others see this device.
     fn tell_reflexive(&mut self, now: Moment) {
-        let addresses = self.reflexive.addresses();
+        let reflection = self.reflexive.reflection();
         let peers: Vec<DeviceId> = self.peers.keys().copied().collect();
         for peer in peers {
-            self.link(now, peer, LinkInput::Reflexive(addresses.clone()));
+            self.link(now, peer, LinkInput::Reflexive(reflection.clone()));
         }
     }
 
     fn link(&mut self, now: Moment, id: DeviceId, input: LinkInput) {
         if let Some(peer) = self.peers.get_mut(&id) {
-            let news = peer
-                .link
-                .handle_input(now, input, &mut self.rng, &mut self.outbox);
+            let news = peer.link.handle_input(
+                now,
+                input,
+                &mut self.rng,
+                &mut self.outbox,
+                &mut self.ration,
+            );
             self.link_news(now, id, news);
         }
     }
@@ -587,7 +598,13 @@ impl Device {
             (Greeting::Greeted, Control::Vouch(signature)) => self.vouched(now, id, signature),
             (Greeting::Greeted, Control::Twin(proof)) => self.twin_told(now, id, &proof),
             // The link takes these itself, whenever they come.
-            (Greeting::ExpectHello | Greeting::Greeted, Control::Addresses(_)) => {}
+            (
+                Greeting::ExpectHello | Greeting::Greeted,
+                Control::Addresses(_)
+                | Control::Reflection(_)
+                | Control::Scatter
+                | Control::Scattered(_),
+            ) => {}
             (
                 Greeting::ExpectHello,
                 Control::Folders(_)

@@ -433,6 +433,21 @@ pub enum NetworkRequest {
     HangupOnFault(DeviceId),
     /// Closes this connection, if it still is the one with this peer.
     Abandon(DeviceId, ConnectionId),
+    /// Opens many sockets and sends a probe from each of them; answered by `Scattered`. The first one at
+    /// which a probe of the peer comes from that address becomes the way to it, and the others are
+    /// closed; all are after a while.
+    Scatter {
+        /// Whose address it is.
+        peer: DeviceId,
+        /// Where the probes go.
+        to: SocketAddr,
+        /// How many sockets; fewer where the system gives no more.
+        sockets: u16,
+        /// How long they wait.
+        within: Duration,
+    },
+    /// Closes what `Scatter` has opened for this peer, also the one that has become its way.
+    Gather(DeviceId),
     /// Asks a STUN server from which address our UDP sockets are seen; answered by `Reflected`, or by nothing.
     AskStun(StunServer),
     /// Asks the router for a UDP port that leads here, in place of one of before; answered by `PortMapped` each
@@ -488,6 +503,8 @@ pub enum NetworkEvent {
         /// From where.
         from: SocketAddr,
     },
+    /// So many sockets are open and have sent their probe.
+    Scattered(DeviceId, u16),
     /// Our end of the packet channel is open.
     RelayOpened(DeviceId),
     /// Our end of the packet channel could not be opened, or is closed.

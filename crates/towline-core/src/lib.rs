@@ -22,6 +22,7 @@ pub mod link;
 pub mod outbox;
 pub mod pairing;
 pub mod path_kind;
+pub mod ration;
 pub mod records;
 mod reflexive;
 pub mod report;

@@ -10,11 +10,14 @@
 //! relay when the direct path is silent. The relay channel stays open under a direct path: it costs
 //! one quiet socket and makes the way back instant.
 //!
+//! Where one side's router gives every destination another port, the sides meet by `birthday`.
+//!
 //! A peer that has begun anew is noticed before its silence is (`restart`).
 //!
 //! This machine sends no bytes; it asks the network, and tells its peer sealed addresses through
 //! the signal server (`seal`).
 
+mod birthday;
 mod elsewhere;
 mod metrics;
 mod paths;
@@ -29,20 +32,23 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use rand_chacha::ChaCha20Rng;
+use rand_core::RngCore;
 use towline_wire::card::listenable;
 use towline_wire::ids::DeviceId;
 use towline_wire::limits::ADDRESSES_MAX;
-use towline_wire::peer::Control;
+use towline_wire::peer::{Control, Reflection};
 
 use crate::backoff::Backoff;
 use crate::clock::Moment;
 use crate::identity::Identity;
 use crate::io::{ConnectionId, LinkFault, NetworkEvent, NetworkRequest, Path};
 use crate::outbox::Outbox;
+use crate::ration::Ration;
 use crate::records::PeerRecord;
 use crate::report::{LinkReport, Obstacle, Outside};
 use crate::snapshot::{LinkState, Oneness};
 
+use birthday::{Birthday, MeetingFrame};
 use elsewhere::{Shunned, Whereabouts};
 use metrics::Metrics;
 use paths::Paths;
@@ -78,7 +84,7 @@ pub enum LinkInput {
     /// Where this device listens now.
     LocalAddresses(Vec<SocketAddr>),
     /// From where others see this device now, beside its own addresses.
-    Reflexive(Vec<SocketAddr>),
+    Reflexive(Reflection),
     /// The network, about this peer.
     Network(NetworkEvent),
     /// A frame broke the protocol: hang up.
@@ -126,7 +132,8 @@ pub struct Link {
     /// Where this device listens.
     local: Vec<SocketAddr>,
     /// From where others see it.
-    reflexive: Vec<SocketAddr>,
+    reflection: Reflection,
+    birthday: Birthday,
     backoff: Backoff,
     restart: Restart,
     /// Before this no silence is told again.
@@ -182,6 +189,8 @@ struct Up {
     selected: Option<Path>,
     /// When the selected direct path, silent while we send, is given up.
     suspect_until: Option<Moment>,
+    /// When a path that worked was last left for one with a shorter round trip.
+    moved_at: Option<Moment>,
     /// When the selected direct path is probed again.
     keepalive_at: Moment,
     /// Before this nothing is sent only because the peer seems to seek us.
@@ -196,7 +205,16 @@ struct Turn<'a> {
     now: Moment,
     rng: &'a mut ChaCha20Rng,
     outbox: &'a mut Outbox,
+    ration: &'a mut Ration,
     news: Vec<LinkNews>,
+}
+
+impl Turn<'_> {
+    /// A number below `end`; which one, nobody who does not see what is drawn can tell.
+    fn random_below(&mut self, end: u32) -> u32 {
+        // With so small an end the first ones are hardly likelier than the last ones.
+        self.rng.next_u32() % end.max(1)
+    }
 }
 
 impl Link {
@@ -216,7 +234,8 @@ impl Link {
             seal: Seal::new(identity, peer.id, rng),
             kept: peer.addresses.clone(),
             local: Vec::new(),
-            reflexive: Vec::new(),
+            reflection: Reflection::default(),
+            birthday: Birthday::default(),
             backoff: Backoff::default(),
             restart: Restart::default(),
             doubt_at: Moment::default(),
@@ -240,11 +259,13 @@ impl Link {
         input: LinkInput,
         rng: &mut ChaCha20Rng,
         outbox: &mut Outbox,
+        ration: &mut Ration,
     ) -> Vec<LinkNews> {
         let mut turn = Turn {
             now,
             rng,
             outbox,
+            ration,
             news: Vec::new(),
         };
         match input {
@@ -276,7 +297,7 @@ impl Link {
                 });
             }
             LinkInput::LocalAddresses(addresses) => self.local_addresses(addresses, &mut turn),
-            LinkInput::Reflexive(addresses) => self.seen_from(addresses, &mut turn),
+            LinkInput::Reflexive(reflection) => self.seen_from(reflection, &mut turn),
             LinkInput::Network(event) => self.network(event, &mut turn),
             LinkInput::Misbehaved => self.misbehaved(&mut turn),
             LinkInput::LookElsewhere => self.look_elsewhere(&mut turn),
@@ -293,11 +314,13 @@ impl Link {
         now: Moment,
         rng: &mut ChaCha20Rng,
         outbox: &mut Outbox,
+        ration: &mut Ration,
     ) -> Vec<LinkNews> {
         let mut turn = Turn {
             now,
             rng,
             outbox,
+            ration,
             news: Vec::new(),
         };
         self.advance(&mut turn);
@@ -308,7 +331,7 @@ impl Link {
     /// When [`Self::handle_timeout`] is wanted.
     pub fn poll_timeout(&self) -> Option<Moment> {
         let phase = match self.phase {
-            Phase::Idle | Phase::Impostor => return None,
+            Phase::Idle | Phase::Impostor => return self.meeting_timeout(),
             Phase::Seeking { since } => {
                 let is_dialer = self.role == Role::Dialer;
                 let grace = self.relay_is_dialable() && is_dialer;
@@ -320,7 +343,7 @@ impl Link {
             Phase::Waiting { retry_at, .. } => Some(retry_at),
         };
         let relay = self.relay.poll_timeout(self.may_ask_relay());
-        [phase, relay, self.next_round()]
+        [phase, relay, self.next_round(), self.meeting_timeout()]
             .into_iter()
             .flatten()
             .min()
@@ -427,6 +450,7 @@ impl Link {
     pub fn close(self, outbox: &mut Outbox) {
         outbox.network(NetworkRequest::Hangup(self.peer));
         outbox.network(NetworkRequest::CloseRelay(self.peer));
+        outbox.network(NetworkRequest::Gather(self.peer));
     }
 
     fn online(&mut self, turn: &mut Turn<'_>) {
@@ -452,6 +476,7 @@ impl Link {
         if !before.is_empty() {
             // What was proved was proved on another network.
             self.paths.disprove_all();
+            self.stop_meeting(turn);
         }
         if is_left(&before, &self.local) {
             self.left_network(turn.now);
@@ -459,12 +484,15 @@ impl Link {
         self.tell_anew(turn);
     }
 
-    fn seen_from(&mut self, addresses: Vec<SocketAddr>, turn: &mut Turn<'_>) {
-        if addresses != self.reflexive {
-            let before = std::mem::replace(&mut self.reflexive, addresses);
-            if is_left(&before, &self.reflexive) {
-                self.left_network(turn.now);
-            }
+    fn seen_from(&mut self, reflection: Reflection, turn: &mut Turn<'_>) {
+        let is_elsewhere = reflection.addresses != self.reflection.addresses;
+        if is_left(&self.reflection.addresses, &reflection.addresses) {
+            self.left_network(turn.now);
+        }
+        if reflection != self.reflection {
+            self.reflection_changes(reflection, turn);
+        }
+        if is_elsewhere {
             self.tell_anew(turn);
         }
     }
@@ -483,8 +511,8 @@ impl Link {
     /// Where this device can be tried: its own addresses first, then those that others see.
     fn addresses(&self) -> Vec<SocketAddr> {
         let mut all = self.local.clone();
-        all.truncate(ADDRESSES_MAX.saturating_sub(self.reflexive.len()));
-        for seen in &self.reflexive {
+        all.truncate(ADDRESSES_MAX.saturating_sub(self.reflection.addresses.len()));
+        for seen in &self.reflection.addresses {
             if !all.contains(seen) {
                 all.push(*seen);
             }
@@ -524,12 +552,14 @@ impl Link {
             NetworkEvent::Reflected { .. } | NetworkEvent::PortMapped(_) => {}
             NetworkEvent::ProbeAnswered { from, rtt, .. } => self.probe_answered(from, rtt, turn),
             NetworkEvent::ProbeHeard { from, .. } => {
-                if self.paths.heard(turn.now, from) && self.is_active() {
+                let is_hit = self.meeting_heard(from, turn);
+                if (self.paths.heard(turn.now, from) || is_hit) && self.is_active() {
                     self.probe(from, turn);
                 }
                 self.reached_at(from, turn);
                 self.peer_seeks(turn);
             }
+            NetworkEvent::Scattered(_, sockets) => self.scattered(sockets, turn),
             NetworkEvent::RelayOpened(_) => self.relay.opened(),
             NetworkEvent::RelayClosed(_) => self.relay.closed(turn.now, turn.rng),
             NetworkEvent::Connected(_, connection) => self.connected(connection, turn),
@@ -574,7 +604,13 @@ impl Link {
             Control::Addresses(_) => self.misbehaved(turn),
             Control::Hello(hello) => {
                 self.whereabouts.connects(Some(hello.run));
+                self.meeting_greeted(hello.versions, turn);
                 turn.news.push(LinkNews::Frame(Control::Hello(hello)));
+            }
+            Control::Reflection(told) => self.meeting_told(MeetingFrame::Reflection(told), turn),
+            Control::Scatter => self.meeting_told(MeetingFrame::Scatter, turn),
+            Control::Scattered(sockets) => {
+                self.meeting_told(MeetingFrame::Scattered(sockets), turn);
             }
             Control::Folders(_)
             | Control::Index(_)
@@ -590,6 +626,7 @@ impl Link {
     fn probe_answered(&mut self, from: SocketAddr, rtt: Duration, turn: &mut Turn<'_>) {
         self.metrics.counts.probes_answered += 1;
         self.paths.proved(turn.now, from, rtt);
+        self.meeting_heard(from, turn);
         if let Phase::Up(up) = &mut self.phase
             && up.selected == Some(Path::Direct(from))
         {
@@ -607,7 +644,7 @@ impl Link {
     /// Keeps an address that works while we are connected.
     fn reached_at(&mut self, addr: SocketAddr, turn: &mut Turn<'_>) {
         let connected = matches!(self.phase, Phase::Up(_)) && self.paths.is_alive(turn.now, addr);
-        if connected && !self.kept.contains(&addr) {
+        if connected && self.is_lasting(addr) && !self.kept.contains(&addr) {
             self.kept.insert(0, addr);
             self.kept.truncate(KEPT_MAX);
             turn.news.push(LinkNews::Addresses(self.kept.clone()));
@@ -634,6 +671,7 @@ impl Link {
             since: turn.now,
             selected,
             suspect_until: None,
+            moved_at: None,
             keepalive_at: turn.now.after(KEEPALIVE),
             hint_at: turn.now,
             rtt: None,
@@ -642,6 +680,7 @@ impl Link {
         });
         self.was_refused = false;
         self.whereabouts.connects(None);
+        self.meeting_connects(turn);
         self.restart.disproved();
         turn.news.push(LinkNews::Up(connection));
         if let Some(Path::Direct(addr)) = selected {

@@ -6,6 +6,9 @@
 //! there is a session, because a router forgets who is silent; so the address stays good for a peer that
 //! comes later. What a server says is one more candidate and no truth: only a probe proves an address.
 //!
+//! Two servers' words together show whether the router gives one socket one port towards everybody. That
+//! two ports of one host see the same says so only if the router goes by ports too; most do.
+//!
 //! A port that the router gives on demand is one more such address, and the better one: everybody may write to it.
 //!
 //! A server that does not answer costs [`TRIES_MAX`] packets and is then left alone for [`PAUSE`], so a signal
@@ -15,6 +18,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use towline_wire::card::listenable;
+use towline_wire::peer::{Mapping, Reflection};
 
 use crate::clock::Moment;
 use crate::io::{NetworkRequest, StunServer};
@@ -37,15 +41,9 @@ struct Asked {
     seen: Vec<SocketAddr>,
     /// Questions since the last answer.
     tries: u32,
+    /// Questions since the last answer, also those before a pause.
+    unanswered: u32,
     due: Moment,
-    /// Whether the last [`TRIES_MAX`] questions had no answer.
-    silent: Silence,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Silence {
-    NotProved,
-    Proved,
 }
 
 impl Asked {
@@ -54,8 +52,8 @@ impl Asked {
             server,
             seen: Vec::new(),
             tries: 0,
+            unanswered: 0,
             due: now,
-            silent: Silence::NotProved,
         }
     }
 }
@@ -85,8 +83,8 @@ impl Reflexive {
         for asked in &mut self.asked {
             asked.seen.clear();
             asked.tries = 0;
+            asked.unanswered = 0;
             asked.due = now;
-            asked.silent = Silence::NotProved;
         }
     }
 
@@ -101,18 +99,47 @@ impl Reflexive {
 
     /// A server has said where a question came from.
     pub(crate) fn answered(&mut self, now: Moment, server: &StunServer, from: SocketAddr) -> Told {
+        let before = self.reflection();
         let Some(asked) = self.asked.iter_mut().find(|asked| asked.server == *server) else {
             return Told::Nothing;
         };
         asked.tries = 0;
-        asked.silent = Silence::NotProved;
+        asked.unanswered = 0;
         asked.due = now.after(REFRESH);
-        if listenable(vec![from]).is_empty() || asked.seen.contains(&from) {
-            return Told::Nothing;
+        if !listenable(vec![from]).is_empty() && !asked.seen.contains(&from) {
+            asked.seen.retain(|seen| seen.is_ipv4() != from.is_ipv4());
+            asked.seen.push(from);
         }
-        asked.seen.retain(|seen| seen.is_ipv4() != from.is_ipv4());
-        asked.seen.push(from);
-        Told::Change
+        if self.reflection() == before {
+            Told::Nothing
+        } else {
+            Told::Change
+        }
+    }
+
+    /// What is known of this device as others see it.
+    pub(crate) fn reflection(&self) -> Reflection {
+        Reflection {
+            mapping: self.mapping(),
+            addresses: self.addresses(),
+        }
+    }
+
+    /// What the servers' words show together, of IPv4: routers of IPv6 do not translate. The word of one
+    /// that is silent now may be of an older mapping.
+    fn mapping(&self) -> Mapping {
+        let lively = self.asked.iter().filter(|asked| asked.unanswered <= 1);
+        let mut seen = lively
+            .flat_map(|asked| &asked.seen)
+            .filter(|seen| seen.is_ipv4());
+        let (Some(first), Some(second)) = (seen.next(), seen.next()) else {
+            return Mapping::Unknown;
+        };
+        if first == second && seen.all(|other| other == first) {
+            Mapping::Same
+        } else {
+            Mapping::Varies
+        }
     }
 
     /// The router gives this port, or none any more.
@@ -142,7 +169,7 @@ impl Reflexive {
         let asked = || self.asked.iter();
         if asked().next().is_none() {
             Outside::NotAsked
-        } else if asked().all(|asked| asked.silent == Silence::Proved) {
+        } else if asked().all(|asked| asked.unanswered >= TRIES_MAX) {
             Outside::Silent
         } else if asked().any(|asked| !asked.seen.is_empty()) {
             Outside::Seen
@@ -155,11 +182,11 @@ impl Reflexive {
     pub(crate) fn handle_timeout(&mut self, now: Moment, outbox: &mut Outbox) {
         for asked in self.asked.iter_mut().filter(|asked| asked.due <= now) {
             asked.tries += 1;
+            asked.unanswered = asked.unanswered.saturating_add(1);
             let wait = if asked.tries < TRIES_MAX {
                 FIRST_WAIT.saturating_mul(1 << asked.tries.saturating_sub(1))
             } else {
                 asked.tries = 0;
-                asked.silent = Silence::Proved;
                 PAUSE
             };
             asked.due = now.after(wait);

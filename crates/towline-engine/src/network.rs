@@ -6,7 +6,8 @@
 //! with them the streams that they come from.
 //!
 //! `path_socket` is quinn's socket over all paths, `routes` its table; `probe` proves addresses;
-//! `stun` asks from where we are seen, `port_mapping` the router for a port;
+//! `scatter` opens many sockets of which one is to be met; `stun` asks from where we are seen,
+//! `port_mapping` the router for a port;
 //! `tls` knows who is who; `endpoint` and `session` hold the connections; `relay` the packet
 //! channels; `congestion` starts anew on another path; `udp`, `websocket` and `addresses` touch the
 //! system; `signal_client` is the session with the signal server.
@@ -19,6 +20,7 @@ mod port_mapping;
 mod probe;
 mod relay;
 mod routes;
+mod scatter;
 mod session;
 mod signal_client;
 mod stun;
@@ -45,6 +47,7 @@ use self::port_mapping::PortMapper;
 use self::probe::{ProbeKeys, Prober};
 use self::relay::{Channel, Relays};
 use self::routes::Routes;
+use self::scatter::Scatters;
 use self::session::CloseReason;
 use self::stun::StunClient;
 use self::tls::{TlsSettings, Trust};
@@ -147,6 +150,7 @@ pub(crate) struct Network {
     socket: Arc<PathSocket>,
     trust: Trust,
     prober: Arc<Prober>,
+    scatters: Arc<Scatters>,
     stun: Arc<StunClient>,
     port_mapper: Option<Arc<PortMapper>>,
     relays: Arc<Relays>,
@@ -171,7 +175,7 @@ impl Network {
         let (probes, probes_waiting) = mpsc::channel(PROBES_WAITING_MAX);
         let (answers, answers_waiting) = mpsc::channel(STUN_WAITING_MAX);
         let routes = Routes::new(ours);
-        let socket = PathSocket::over(sockets, routes, Arc::clone(&keys), probes, answers);
+        let socket = PathSocket::over(sockets, routes, Arc::clone(&keys), probes.clone(), answers);
         let socket = Arc::new(socket.map_err(NetworkError::Socket)?);
         socket.ready().await.map_err(NetworkError::Socket)?;
         let trust = Trust::default();
@@ -181,6 +185,13 @@ impl Network {
             "probes",
             Arc::clone(&prober).run(probes_waiting, events.clone()),
         );
+        let scatters = Arc::new(Scatters::new(
+            Arc::clone(&socket),
+            Arc::clone(&prober),
+            probes,
+            events.clone(),
+            tasks.clone(),
+        ));
         let stun = Arc::new(StunClient::new(Arc::clone(&socket)));
         tasks.spawn(
             "STUN",
@@ -217,6 +228,7 @@ impl Network {
             socket,
             trust,
             prober,
+            scatters,
             stun,
             port_mapper,
             relays,
@@ -232,6 +244,13 @@ impl Network {
             // What a peer may read is asked where it reads: by the data plane.
             NetworkRequest::Grant(_, _) => {}
             NetworkRequest::Probe(peer, addr) => self.prober.ping(peer, addr),
+            NetworkRequest::Scatter {
+                peer,
+                to,
+                sockets,
+                within,
+            } => self.scatters.open(peer, to, sockets, within),
+            NetworkRequest::Gather(peer) => self.scatters.gather(peer),
             NetworkRequest::AskStun(server) => {
                 let stun = Arc::clone(&self.stun);
                 self.tasks
@@ -293,6 +312,7 @@ impl Network {
         let before = self.trust.replace(peers.clone());
         self.connections.keep_only(&peers);
         for removed in before.difference(&peers) {
+            self.scatters.gather(*removed);
             self.socket.routes_mut().shut_out(*removed);
         }
     }

@@ -58,6 +58,9 @@ pub const NAME_BYTES_MAX: usize = 64;
 /// Addresses in a card or a candidate message: 16. A laptop with three interfaces has about ten.
 pub const ADDRESSES_MAX: usize = 16;
 
+/// Addresses from outside in one statement: 4, two servers' word on each address family.
+pub const REFLECTION_ADDRESSES_MAX: usize = 4;
+
 /// Largest opaque payload that the signal server relays: 48 KiB, below its 64 KiB message limit
 /// after base64 and JSON quoting.
 pub const RELAY_PAYLOAD_BYTES_MAX: usize = 48 * 1024;

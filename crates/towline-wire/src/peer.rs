@@ -43,6 +43,14 @@ pub enum Control {
     Vouch(Vec<u8>),
     /// Proves to the receiver that another run with its own key has lived since the challenge was made.
     Twin(TwinProof),
+    /// From where others see the sender, as far as it knows; replaces what it said before.
+    Reflection(Reflection),
+    /// Asks the receiver, whose mapping varies, to open many sockets towards the sender's address from
+    /// outside.
+    Scatter,
+    /// The sender has opened so many sockets towards the receiver's address from outside: now is the
+    /// time to guess their ports.
+    Scattered(u16),
 }
 
 /// The first frame of each side.
@@ -59,6 +67,28 @@ pub struct Hello {
 /// 32 random bytes that somebody makes so that what is signed over them must be younger.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Challenge(pub [u8; 32]);
+
+/// From where others see a device.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reflection {
+    /// How its router treats one IPv4 socket.
+    pub mapping: Mapping,
+    /// What STUN servers have said of its sockets; at most
+    /// [`crate::limits::REFLECTION_ADDRESSES_MAX`].
+    pub addresses: Vec<SocketAddr>,
+}
+
+/// Whether a router gives one socket one outside port towards everybody (RFC 4787, section 4.1).
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Mapping {
+    /// Nothing shows it.
+    #[default]
+    Unknown,
+    /// Several others saw the socket at the same address.
+    Same,
+    /// Others saw it at different addresses.
+    Varies,
+}
 
 /// Another run of the receiver, as it vouched for itself to the sender.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

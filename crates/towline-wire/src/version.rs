@@ -6,11 +6,15 @@
 use serde::{Deserialize, Serialize};
 
 /// The newest device-to-device protocol of this build.
-pub const CURRENT: u16 = 2;
+pub const CURRENT: u16 = 3;
 
 /// The oldest device-to-device protocol that this build still speaks. Version 1, whose pages wrote
 /// every entry out in full, was in no release.
 pub const OLDEST: u16 = 2;
+
+/// The first version whose control stream knows [`crate::peer::Control::Reflection`], `Scatter` and
+/// `Scattered`. They are not sent to a peer that speaks less.
+pub const MEETS_VARYING: u16 = 3;
 
 /// ALPN of QUIC connections between peers; the number changes only when hello itself does.
 pub const ALPN: &[u8] = b"towline/1";

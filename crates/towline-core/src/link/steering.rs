@@ -6,6 +6,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use super::paths::Gain;
 use super::{Link, LinkNews, Phase, Presence, Role, Turn, Up};
 use crate::clock::Moment;
 use crate::io::{LinkFault, NetworkRequest, Path};
@@ -28,6 +29,7 @@ impl Link {
 
     /// Does everything that is due or has become possible.
     pub(super) fn advance(&mut self, turn: &mut Turn<'_>) {
+        self.meet(turn);
         match self.phase {
             Phase::Idle | Phase::Impostor => return,
             Phase::Waiting { retry_at, .. } if turn.now >= retry_at => self.seek(turn.now),
@@ -146,7 +148,9 @@ impl Link {
             self.paths.stay_restless(now);
         }
         match self.paths.best(now) {
-            Some(best) if !alive || self.paths.is_worth_moving(current, best) => {
+            Some(best) if !alive => return self.select(up, Path::Direct(best), turn),
+            Some(best) if self.is_worth_moving(&up, current, best, now) => {
+                up.moved_at = Some(now);
                 return self.select(up, Path::Direct(best), turn);
             }
             None if self.relay.is_open() => {
@@ -166,6 +170,18 @@ impl Link {
             self.probe(current, turn);
         }
         self.phase = Phase::Up(up);
+    }
+
+    /// Whether to leave a path that works. One of two that are equally near is not left again at once,
+    /// however their round trips change.
+    fn is_worth_moving(&self, up: &Up, current: SocketAddr, best: SocketAddr, now: Moment) -> bool {
+        match self.paths.gain(current, best) {
+            Gain::None => false,
+            Gain::Faster => up
+                .moved_at
+                .is_none_or(|before| now.since(before) >= MOVES_APART),
+            Gain::Nearer => true,
+        }
     }
 
     fn select(&mut self, up: Up, path: Path, turn: &mut Turn<'_>) {
@@ -207,6 +223,10 @@ const DIAL_PATIENCE: Duration = Duration::from_secs(10);
 /// Pause between two probes of the selected direct path: 3 s. It keeps NAT mappings (30 s at
 /// least) and notices a dead path; see [`super::paths::TRUST`].
 pub(super) const KEEPALIVE: Duration = Duration::from_secs(3);
+
+/// Least time between two moves for the sake of a shorter round trip: 10 s. The first direct path is only
+/// the first that answered, and may be left at once; then six moves a minute are the most there can be.
+const MOVES_APART: Duration = Duration::from_secs(10);
 
 /// Pause between two probes of a doubted path: 150 ms, so that one lost probe does not condemn it.
 const SUSPECT_PROBES: Duration = Duration::from_millis(150);

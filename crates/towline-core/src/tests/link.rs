@@ -1,5 +1,6 @@
 //! One link against a network that the test plays, and two links against each other.
 
+mod birthday;
 mod elsewhere;
 mod report;
 mod restart;
@@ -10,16 +11,17 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 use rand_chacha::ChaCha20Rng;
-use rand_core::SeedableRng;
+use rand_core::{RngCore, SeedableRng};
 use towline_wire::ids::DeviceId;
 use towline_wire::pairing::CompareString;
-use towline_wire::peer::Control;
+use towline_wire::peer::{Control, Mapping, Reflection};
 
 use crate::clock::Moment;
 use crate::identity::Identity;
 use crate::io::{ConnectionId, LinkFault, NetworkEvent, NetworkRequest, Output, Path};
 use crate::link::{Link, LinkInput, LinkNews};
 use crate::outbox::Outbox;
+use crate::ration::Ration;
 use crate::records::{PeerRecord, Verification};
 use crate::snapshot::LinkState;
 
@@ -30,6 +32,7 @@ struct World {
     now: Moment,
     rng: ChaCha20Rng,
     outbox: Outbox,
+    ration: Ration,
 }
 
 /// Two identities, the one with the lower key first.
@@ -62,6 +65,7 @@ impl World {
             now: Moment::from_start(Duration::from_secs(9)),
             rng,
             outbox: Outbox::default(),
+            ration: Ration::default(),
         }
     }
 
@@ -76,8 +80,13 @@ impl World {
     }
 
     fn input(&mut self, input: LinkInput) -> Vec<LinkNews> {
-        self.link
-            .handle_input(self.now, input, &mut self.rng, &mut self.outbox)
+        self.link.handle_input(
+            self.now,
+            input,
+            &mut self.rng,
+            &mut self.outbox,
+            &mut self.ration,
+        )
     }
 
     fn network(&mut self, event: NetworkEvent) -> Vec<LinkNews> {
@@ -125,10 +134,12 @@ impl World {
         let mut steps = 0;
         while let Some(due) = self.link.poll_timeout().filter(|due| *due <= end) {
             self.now = due.max(self.now);
-            news.extend(
-                self.link
-                    .handle_timeout(self.now, &mut self.rng, &mut self.outbox),
-            );
+            news.extend(self.link.handle_timeout(
+                self.now,
+                &mut self.rng,
+                &mut self.outbox,
+                &mut self.ration,
+            ));
             steps += 1;
             assert!(steps < 2000, "the link is never done at {:?}", self.now);
         }
@@ -710,11 +721,17 @@ fn addresses_that_others_see_are_told_after_our_own_and_disprove_nothing() {
     world.input(LinkInput::LocalAddresses(vec![lan_addr()]));
     world.acts();
     let (seen, ours) = (world_addr(), lan_addr());
-    let news = world.input(LinkInput::Reflexive(vec![seen, ours]));
+    let outside = || {
+        LinkInput::Reflexive(Reflection {
+            mapping: Mapping::Unknown,
+            addresses: vec![seen, ours],
+        })
+    };
+    let news = world.input(outside());
     assert!(matches!(news[..], [LinkNews::Tell(_)]), "{news:?}");
     let told = NetworkRequest::Send(world.peer, Control::Addresses(vec![ours, seen]));
     assert_eq!(world.acts(), [told]);
-    assert_eq!(world.input(LinkInput::Reflexive(vec![seen, ours])), []);
+    assert_eq!(world.input(outside()), []);
     assert_eq!(world.acts(), []);
 }
 
@@ -803,4 +820,62 @@ proptest! {
         }
         world.pass(seconds(3600));
     }
+}
+
+/// One dialer with two direct paths to the Internet whose round trips are as given, for a minute of a
+/// probe of each every second; how often it moves from one to the other.
+fn moves_in_a_minute(rtts: &[(u64, u64)]) -> usize {
+    let other: SocketAddr = "198.51.100.7:4000".parse().unwrap();
+    let mut world = World::up_on_direct(world_addr());
+    world.answer(other, 20);
+    let mut moves = 0;
+    for (one, two) in rtts.iter().cycle().take(60) {
+        world.answer(world_addr(), *one);
+        world.answer(other, *two);
+        world.pass(seconds(1));
+        let acts = world.acts();
+        let selects = |act: &&NetworkRequest| matches!(act, NetworkRequest::Select(..));
+        moves += acts.iter().filter(selects).count();
+    }
+    moves
+}
+
+proptest! {
+    #[test]
+    fn equal_paths_with_jitter_are_not_left_for_each_other(
+        least in 5..200_u64,
+        jitter in 1..20_u64,
+        seed: [u8; 32],
+    ) {
+        let mut rng = ChaCha20Rng::from_seed(seed);
+        let mut rtt = || least + u64::from(rng.next_u32()) % jitter;
+        let rtts: Vec<_> = std::iter::repeat_with(|| (rtt(), rtt())).take(60).collect();
+        let moves = moves_in_a_minute(&rtts);
+        prop_assert!(moves <= 3, "{} moves", moves);
+    }
+
+    #[test]
+    fn whatever_round_trips_are_measured_a_minute_has_seven_moves_at_most(
+        rtts in prop::collection::vec((0..2000_u64, 0..2000_u64), 1..60),
+    ) {
+        let moves = moves_in_a_minute(&rtts);
+        prop_assert!(moves <= 7, "{} moves", moves);
+    }
+}
+
+#[test]
+fn of_two_equal_paths_over_the_internet_ipv6_is_taken() {
+    let v6: SocketAddr = "[2001:db8::7]:4000".parse().unwrap();
+    let mut world = World::up_on_direct(world_addr());
+    world.answer(v6, 17);
+    assert_eq!(
+        world.path(),
+        Path::Direct(v6),
+        "six milliseconds by the measure"
+    );
+    let mut world = World::up_on_direct(v6);
+    world.answer(world_addr(), 13);
+    assert_eq!(world.path(), Path::Direct(v6));
+    world.answer(world_addr(), 11);
+    assert_eq!(world.path(), Path::Direct(world_addr()));
 }

@@ -3,6 +3,8 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use towline_wire::peer::Mapping;
+
 use crate::clock::Moment;
 use crate::io::{NetworkRequest, Output, StunServer};
 use crate::outbox::Outbox;
@@ -127,6 +129,38 @@ fn a_router_with_a_port_for_each_is_seen_with_both_and_families_stay_apart() {
         "198.51.100.7:4001",
     ];
     assert_eq!(world.addresses(), all.map(addr));
+}
+
+#[test]
+fn two_words_show_whether_the_router_varies() {
+    let mut world = World::with(&["a", "b"]);
+    let mapping = |world: &World| world.reflexive.reflection().mapping;
+    assert_eq!(mapping(&world), Mapping::Unknown);
+    world.pass(Duration::ZERO);
+    world.answer("a", "198.51.100.7:4000");
+    world.answer("a", "[2001:db8::7]:4000");
+    world.answer("b", "[2001:db8::7]:5000");
+    assert_eq!(mapping(&world), Mapping::Unknown, "IPv4 alone counts");
+    assert_eq!(world.answer("b", "198.51.100.7:4000"), Told::Change);
+    assert_eq!(mapping(&world), Mapping::Same);
+    assert_eq!(world.answer("b", "198.51.100.7:4001"), Told::Change);
+    assert_eq!(mapping(&world), Mapping::Varies);
+    world.reflexive.moved(world.now);
+    assert_eq!(mapping(&world), Mapping::Unknown);
+}
+
+#[test]
+fn the_word_of_a_silent_server_shows_nothing_of_the_router() {
+    let mut world = World::with(&["a", "b"]);
+    world.pass(Duration::ZERO);
+    world.answer("a", "198.51.100.7:4000");
+    world.answer("b", "198.51.100.7:4000");
+    // The router has begun anew, and one server is down.
+    world.pass(Duration::from_secs(60));
+    assert_eq!(world.answer("b", "198.51.100.7:7777"), Told::Change);
+    assert_eq!(world.reflexive.reflection().mapping, Mapping::Unknown);
+    assert_eq!(world.answer("a", "198.51.100.7:7777"), Told::Change);
+    assert_eq!(world.reflexive.reflection().mapping, Mapping::Same);
 }
 
 #[test]

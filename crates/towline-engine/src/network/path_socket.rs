@@ -1,5 +1,5 @@
-//! One socket for quinn over several real ones: UDP for IPv4, UDP for IPv6, and the packet channels
-//! through signal servers. The only module that knows quinn's socket trait.
+//! One socket for quinn over several real ones: UDP for IPv4, UDP for IPv6, extra ones that are the way
+//! to one peer each, and the packet channels through signal servers. The only module that knows quinn's socket trait.
 //!
 //! quinn sees synthetic addresses (see [`super::routes`]). A datagram from an address that passed no
 //! probe is dropped before quinn sees it, an Initial too. What is not QUIC (bit 0x40 of the first
@@ -12,21 +12,23 @@
 
 use std::fmt;
 use std::io::{self, ErrorKind, IoSliceMut};
-use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, Ipv6Addr, SocketAddr, UdpSocket};
 use std::pin::Pin;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
+use futures_util::task::AtomicWaker;
 use quinn::udp::{RecvMeta, Transmit};
 use quinn::{AsyncUdpSocket, Runtime, TokioRuntime, UdpPoller};
 use tokio::sync::mpsc;
-use tracing::trace;
+use towline_wire::ids::DeviceId;
+use tracing::{debug, trace};
 
 use super::probe::{PROBE_BYTES, ProbeDatagram, ProbeKeys};
 use super::relay::{RelayInbox, RelayedDatagram};
-use super::routes::{Route, Routes, Way};
+use super::routes::{ExtraId, Route, Routes, Through, Way};
 use super::stun::StunDatagram;
 use super::udp::UdpSockets;
 
@@ -37,6 +39,11 @@ const QUIC_BIT: u8 = 0x40;
 pub(super) struct PathSocket {
     v4: Option<Arc<dyn AsyncUdpSocket>>,
     v6: Option<Arc<dyn AsyncUdpSocket>>,
+    extras: RwLock<Vec<Extra>>,
+    /// Moves on when the extra sockets change.
+    extras_epoch: AtomicU64,
+    /// Who receives, to be told of a new extra socket.
+    receiver: AtomicWaker,
     inbox: Arc<RelayInbox>,
     routes: RwLock<Routes>,
     probe_keys: Arc<RwLock<ProbeKeys>>,
@@ -46,8 +53,15 @@ pub(super) struct PathSocket {
     turn: AtomicUsize,
 }
 
+/// A socket that is the way to one address of one peer.
+struct Extra {
+    id: ExtraId,
+    peer: DeviceId,
+    socket: Arc<dyn AsyncUdpSocket>,
+}
+
 /// The places that datagrams come from.
-const SOURCES: usize = 3;
+const SOURCES: usize = 4;
 
 impl PathSocket {
     /// One socket over these, which are bound already; needs the async runtime.
@@ -62,6 +76,9 @@ impl PathSocket {
         Ok(Self {
             v4: sockets.v4.map(wrap).transpose()?,
             v6: sockets.v6.map(wrap).transpose()?,
+            extras: RwLock::default(),
+            extras_epoch: AtomicU64::new(0),
+            receiver: AtomicWaker::new(),
             inbox: Arc::new(RelayInbox::default()),
             routes: RwLock::new(routes),
             probe_keys,
@@ -100,16 +117,60 @@ impl PathSocket {
 
     /// The ports that the UDP sockets are bound to, with their addresses.
     pub(super) fn bound(&self) -> Vec<SocketAddr> {
-        self.udp()
+        self.main()
             .filter_map(|socket| socket.local_addr().ok())
             .collect()
     }
 
-    /// Sends one datagram that is not quinn's; lost when the socket is busy.
-    pub(super) fn send_aside(&self, to: SocketAddr, source: Option<IpAddr>, bytes: &[u8]) {
-        let Some(socket) = self.socket_for(to) else {
+    /// Takes a socket that is from now on the way to an address of this peer, in place of one of before.
+    pub(super) fn keep_extra(&self, peer: DeviceId, id: ExtraId, socket: UdpSocket) {
+        self.close_extra(peer);
+        let socket = match TokioRuntime.wrap_udp_socket(socket) {
+            Ok(socket) => socket,
+            Err(error) => return debug!(%error, "an extra socket cannot be used"),
+        };
+        self.extras_mut().push(Extra { id, peer, socket });
+        self.extras_changed();
+    }
+
+    /// Closes the extra socket of this peer, and forgets what was proved by it.
+    pub(super) fn close_extra(&self, peer: DeviceId) {
+        let mut extras = self.extras_mut();
+        let Some(at) = extras.iter().position(|extra| extra.peer == peer) else {
             return;
         };
+        let closed = extras.swap_remove(at);
+        drop(extras);
+        self.extras_changed();
+        self.routes_mut().forget_extra(peer, closed.id);
+    }
+
+    fn extras_changed(&self) {
+        self.extras_epoch.fetch_add(1, Ordering::Release);
+        self.receiver.wake();
+    }
+
+    fn extras(&self) -> RwLockReadGuard<'_, Vec<Extra>> {
+        // Nothing panics while it holds this lock. It is taken after that of the routes, never before.
+        self.extras
+            .read()
+            .unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+
+    fn extras_mut(&self) -> RwLockWriteGuard<'_, Vec<Extra>> {
+        self.extras
+            .write()
+            .unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+
+    /// Sends one datagram that is not quinn's; lost when the socket is busy.
+    pub(super) fn send_aside(
+        &self,
+        to: SocketAddr,
+        source: Option<IpAddr>,
+        through: Through,
+        bytes: &[u8],
+    ) {
         let transmit = Transmit {
             destination: to,
             ecn: None,
@@ -117,25 +178,76 @@ impl PathSocket {
             segment_size: None,
             src_ip: source,
         };
-        if let Err(error) = socket.try_send(&transmit) {
+        if let Err(error) = self.send_through(through, &transmit) {
             trace!(%error, "probe not sent");
         }
     }
 
-    fn udp(&self) -> impl Iterator<Item = &Arc<dyn AsyncUdpSocket>> {
+    fn main(&self) -> impl Iterator<Item = &Arc<dyn AsyncUdpSocket>> {
         self.v4.iter().chain(self.v6.iter())
     }
 
-    fn socket_for(&self, to: SocketAddr) -> Option<&Arc<dyn AsyncUdpSocket>> {
-        match to {
-            SocketAddr::V4(_) => self.v4.as_ref(),
-            SocketAddr::V6(_) => self.v6.as_ref(),
+    /// What goes through a socket that is not there is lost.
+    fn send_through(&self, through: Through, transmit: &Transmit<'_>) -> io::Result<()> {
+        match through {
+            Through::Main => {
+                let socket = match transmit.destination {
+                    SocketAddr::V4(_) => self.v4.as_ref(),
+                    SocketAddr::V6(_) => self.v6.as_ref(),
+                };
+                socket.map_or(Ok(()), |socket| socket.try_send(transmit))
+            }
+            Through::Extra(id) => {
+                let extras = self.extras();
+                let extra = extras.iter().find(|extra| extra.id == id);
+                extra.map_or(Ok(()), |extra| extra.socket.try_send(transmit))
+            }
         }
+    }
+
+    /// A poller for each of the sockets that there are, and the epoch that they are of.
+    fn pollers(&self) -> (u64, Vec<Pin<Box<dyn UdpPoller>>>) {
+        let epoch = self.extras_epoch.load(Ordering::Acquire);
+        let extras = self.extras();
+        let extras = extras.iter().map(|extra| &extra.socket);
+        let pollers = self.main().chain(extras);
+        let pollers = pollers.map(|socket| Arc::clone(socket).create_io_poller());
+        (epoch, pollers.collect())
+    }
+
+    fn poll_extras(
+        &self,
+        first: usize,
+        cx: &mut Context<'_>,
+        bufs: &mut [IoSliceMut<'_>],
+        meta: &mut [RecvMeta],
+    ) -> Poll<usize> {
+        // Before the look at what is there, so that what comes between is not missed.
+        self.receiver.register(cx.waker());
+        // Not under the lock: what is received is looked up in the routes, and whoever sends takes both
+        // locks the other way round.
+        let mut extras: Vec<_> = {
+            let extras = self.extras();
+            let each = extras
+                .iter()
+                .map(|extra| (Through::Extra(extra.id), Arc::clone(&extra.socket)));
+            each.collect()
+        };
+        if let Some(begin) = first.checked_rem(extras.len()) {
+            extras.rotate_left(begin);
+        }
+        for (through, socket) in extras {
+            if let Poll::Ready(count) = self.poll_udp(&socket, through, cx, bufs, meta) {
+                return Poll::Ready(count);
+            }
+        }
+        Poll::Pending
     }
 
     fn poll_udp(
         &self,
         socket: &Arc<dyn AsyncUdpSocket>,
+        through: Through,
         cx: &mut Context<'_>,
         bufs: &mut [IoSliceMut<'_>],
         meta: &mut [RecvMeta],
@@ -149,7 +261,7 @@ impl PathSocket {
             }
             Poll::Ready(Ok(count)) => {
                 for (buf, meta) in bufs.iter_mut().zip(meta.iter_mut()).take(count) {
-                    self.admit_batch(buf, meta);
+                    self.admit_batch(through, buf, meta);
                 }
                 Poll::Ready(count)
             }
@@ -157,7 +269,7 @@ impl PathSocket {
     }
 
     /// Leaves in the buffer what quinn may see, under the peer's synthetic address.
-    fn admit_batch(&self, buf: &mut [u8], meta: &mut RecvMeta) {
+    fn admit_batch(&self, through: Through, buf: &mut [u8], meta: &mut RecvMeta) {
         let Some(batch) = buf.get_mut(..meta.len) else {
             meta.len = 0;
             return;
@@ -166,7 +278,7 @@ impl PathSocket {
             .chunks(meta.stride.max(1))
             .any(|datagram| !is_quic(datagram))
         {
-            self.set_probes_aside(batch, meta);
+            self.set_probes_aside(through, batch, meta);
         }
         let routes = self.routes();
         match routes.source(meta.addr) {
@@ -182,7 +294,7 @@ impl PathSocket {
 
     /// Hands everything that is not QUIC to the prober and closes the gaps. Every datagram but the
     /// last has the full stride, so what is left still has.
-    fn set_probes_aside(&self, batch: &mut [u8], meta: &mut RecvMeta) {
+    fn set_probes_aside(&self, through: Through, batch: &mut [u8], meta: &mut RecvMeta) {
         let stride = meta.stride.max(1);
         let mut kept = 0;
         let mut start = 0;
@@ -193,14 +305,14 @@ impl PathSocket {
                 batch.copy_within(start..end, kept);
                 kept += end - start;
             } else {
-                self.set_aside(datagram, meta);
+                self.set_aside(through, datagram, meta);
             }
             start = end;
         }
         meta.len = kept;
     }
 
-    fn set_aside(&self, datagram: &[u8], meta: &RecvMeta) {
+    fn set_aside(&self, through: Through, datagram: &[u8], meta: &RecvMeta) {
         if let Some(answer) = StunDatagram::of(datagram, meta.addr) {
             if self.stun.try_send(answer).is_err() {
                 trace!("STUN answer dropped, too many come");
@@ -222,6 +334,7 @@ impl PathSocket {
             peer,
             from: meta.addr,
             to: meta.dst_ip,
+            through,
             bytes,
         };
         if self.probes.try_send(probe).is_err() {
@@ -272,11 +385,12 @@ impl PathSocket {
 
 impl AsyncUdpSocket for PathSocket {
     fn create_io_poller(self: Arc<Self>) -> Pin<Box<dyn UdpPoller>> {
-        let pollers = self
-            .udp()
-            .map(|socket| Arc::clone(socket).create_io_poller())
-            .collect();
-        Box::pin(EveryPoller { pollers })
+        let (epoch, pollers) = self.pollers();
+        Box::pin(EveryPoller {
+            socket: self,
+            epoch,
+            pollers,
+        })
     }
 
     fn try_send(&self, transmit: &Transmit<'_>) -> io::Result<()> {
@@ -303,19 +417,16 @@ impl AsyncUdpSocket for PathSocket {
                 }
             }
             // All but the last of a batch have this length; quinn sends probes alone.
-            Way::Udp(_) if size > bytes_max => trace!("datagram too long for its path dropped"),
-            Way::Udp(destination) => {
-                let Some(socket) = self.socket_for(destination) else {
-                    return Ok(());
-                };
-                let sent = socket.try_send(&Transmit {
+            Way::Udp(..) if size > bytes_max => trace!("datagram too long for its path dropped"),
+            Way::Udp(destination, through) => {
+                let transmit = Transmit {
                     destination,
                     ecn: transmit.ecn,
                     contents: transmit.contents,
                     segment_size: transmit.segment_size,
                     src_ip: None,
-                });
-                match sent {
+                };
+                match self.send_through(through, &transmit) {
                     Err(error) if error.kind() == ErrorKind::WouldBlock => return Err(error),
                     Err(error) => trace!(%error, "datagram not sent"),
                     Ok(()) => {}
@@ -336,13 +447,14 @@ impl AsyncUdpSocket for PathSocket {
             let received = match (first.wrapping_add(offset)) % SOURCES {
                 0 => self.poll_relays(cx, bufs, meta),
                 1 => self.v4.as_ref().map_or(Poll::Pending, |socket| {
-                    self.poll_udp(socket, cx, bufs, meta)
+                    self.poll_udp(socket, Through::Main, cx, bufs, meta)
                 }),
                 2 => self.v6.as_ref().map_or(Poll::Pending, |socket| {
-                    self.poll_udp(socket, cx, bufs, meta)
+                    self.poll_udp(socket, Through::Main, cx, bufs, meta)
                 }),
-                // A remainder of three is below three.
-                3.. => Poll::Pending,
+                3 => self.poll_extras(first, cx, bufs, meta),
+                // A remainder of four is below four.
+                4.. => Poll::Pending,
             };
             if let Poll::Ready(count) = received {
                 return Poll::Ready(Ok(count));
@@ -359,14 +471,17 @@ impl AsyncUdpSocket for PathSocket {
     }
 
     fn max_transmit_segments(&self) -> usize {
-        self.udp()
+        let extras = self.extras();
+        let sockets = self.main().chain(extras.iter().map(|extra| &extra.socket));
+        sockets
             .map(|socket| socket.max_transmit_segments())
             .min()
             .unwrap_or(1)
     }
 
+    /// quinn asks once, when there are no extra sockets; those are as the others.
     fn max_receive_segments(&self) -> usize {
-        self.udp()
+        self.main()
             .map(|socket| socket.max_receive_segments())
             .max()
             .unwrap_or(1)
@@ -385,14 +500,20 @@ impl fmt::Debug for PathSocket {
 }
 
 /// Writable when every UDP socket is: quinn asks without saying where to. One that is full is
-/// writable again within microseconds.
+/// writable again within microseconds. Follows the extra sockets: quinn asks for a poller once for each
+/// connection, and would try again without end where a full one was not waited for.
 #[derive(Debug)]
 struct EveryPoller {
+    socket: Arc<PathSocket>,
+    epoch: u64,
     pollers: Vec<Pin<Box<dyn UdpPoller>>>,
 }
 
 impl UdpPoller for EveryPoller {
     fn poll_writable(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if self.epoch != self.socket.extras_epoch.load(Ordering::Acquire) {
+            (self.epoch, self.pollers) = self.socket.pollers();
+        }
         for poller in &mut self.pollers {
             match poller.as_mut().poll_writable(cx) {
                 Poll::Pending => return Poll::Pending,

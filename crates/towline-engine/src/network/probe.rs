@@ -25,7 +25,7 @@ use tracing::{debug, trace};
 use zeroize::Zeroizing;
 
 use super::path_socket::PathSocket;
-use super::routes::Proof;
+use super::routes::{Proof, Through};
 
 /// First byte of a probe. Bit 0x40 is clear, as it never is in a QUIC packet, and the value is
 /// none of STUN's.
@@ -47,9 +47,9 @@ const TAG_WINDOW: Duration = Duration::from_secs(3600);
 /// up to 14 hours off. The tag only sorts; the seal decides.
 const TAG_WINDOWS_ASIDE: u64 = 14;
 
-/// Pings that wait for their pong: 512, at most a few per address of a few dozen peers. The oldest
-/// goes first.
-const PINGS_OUTSTANDING_MAX: usize = 512;
+/// Pings that wait for their pong: 2048, the 1000 that guess ports within the [`PONG_DEADLINE`], those of
+/// 256 scattered sockets, and a few per address of a few dozen peers. The oldest goes first.
+const PINGS_OUTSTANDING_MAX: usize = 2048;
 
 /// A pong that comes later than this proves nothing about now.
 const PONG_DEADLINE: Duration = Duration::from_secs(5);
@@ -68,6 +68,8 @@ pub(super) struct ProbeDatagram {
     pub(super) from: SocketAddr,
     /// Which of our addresses it came to, where the system says so.
     pub(super) to: Option<IpAddr>,
+    /// Which of our sockets it came to.
+    pub(super) through: Through,
     pub(super) bytes: [u8; PROBE_BYTES],
 }
 
@@ -105,6 +107,7 @@ struct Ping {
     number: u64,
     peer: DeviceId,
     to: SocketAddr,
+    through: Through,
     sent: Instant,
 }
 
@@ -292,12 +295,23 @@ impl Prober {
             .set_peers(identity, peers);
     }
 
-    /// Sends a ping to an address of a peer.
+    /// Sends a ping to an address of a peer, through the socket by which that is reached.
     pub(super) fn ping(&self, peer: DeviceId, to: SocketAddr) {
-        let mut number = [0; 8];
-        if getrandom::fill(&mut number).is_err() {
-            return;
+        let through = self.socket.routes().through(peer, to);
+        if let Some(bytes) = self.new_ping(peer, to, through) {
+            self.socket.send_aside(to, None, through, &bytes);
         }
+    }
+
+    /// A ping that somebody else sends through this socket now.
+    pub(super) fn new_ping(
+        &self,
+        peer: DeviceId,
+        to: SocketAddr,
+        through: Through,
+    ) -> Option<[u8; PROBE_BYTES]> {
+        let mut number = [0; 8];
+        getrandom::fill(&mut number).ok()?;
         let number = u64::from_le_bytes(number);
         let mut pings = self.pings.lock().unwrap_or_else(PoisonError::into_inner);
         if pings.len() >= PINGS_OUTSTANDING_MAX {
@@ -307,10 +321,17 @@ impl Prober {
             number,
             peer,
             to,
+            through,
             sent: Instant::now(),
         });
         drop(pings);
-        self.send(peer, to, None, Body::Ping { number });
+        self.sealed(peer, Body::Ping { number })
+    }
+
+    /// Whether these are the bytes of a probe that this peer has made.
+    pub(super) fn is_of(&self, peer: DeviceId, bytes: &[u8; PROBE_BYTES]) -> bool {
+        let keys = self.keys.read().unwrap_or_else(PoisonError::into_inner);
+        keys.peer_of(bytes) == Some(peer) && keys.open(peer, bytes).is_some()
     }
 
     /// Works through incoming probes until the socket is gone.
@@ -369,10 +390,14 @@ impl Prober {
                     number,
                     observed: datagram.from,
                 };
-                self.send(peer, datagram.from, datagram.to, pong);
+                let through = datagram.through;
+                if let Some(bytes) = self.sealed(peer, pong) {
+                    self.socket
+                        .send_aside(datagram.from, datagram.to, through, &bytes);
+                }
                 self.socket
                     .routes_mut()
-                    .admit(peer, datagram.from, Proof::Heard);
+                    .admit_through(peer, datagram.from, Proof::Heard, through);
                 let routes = self.socket.routes();
                 let proven = routes
                     .source(datagram.from)
@@ -391,9 +416,10 @@ impl Prober {
             }
             Body::Pong { number, observed } => {
                 let mut pings = self.pings.lock().unwrap_or_else(PoisonError::into_inner);
-                let at = pings
-                    .iter()
-                    .position(|ping| ping.number == number && ping.peer == peer)?;
+                let is_its = |ping: &Ping| {
+                    (ping.number, ping.peer, ping.through) == (number, peer, datagram.through)
+                };
+                let at = pings.iter().position(is_its)?;
                 let ping = pings.remove(at)?;
                 drop(pings);
                 let rtt = ping.sent.elapsed();
@@ -403,8 +429,9 @@ impl Prober {
                 trace!(%observed, "seen by the peer at");
                 let mut routes = self.socket.routes_mut();
                 // The way there and, where it differs, the way back.
-                routes.admit(peer, ping.to, Proof::Answered);
-                routes.admit(peer, datagram.from, Proof::Answered);
+                for addr in [ping.to, datagram.from] {
+                    routes.admit_through(peer, addr, Proof::Answered, ping.through);
+                }
                 routes.mark_probed(peer);
                 Some(NetworkEvent::ProbeAnswered {
                     peer,
@@ -415,15 +442,9 @@ impl Prober {
         }
     }
 
-    fn send(&self, peer: DeviceId, to: SocketAddr, source: Option<IpAddr>, body: Body) {
-        let sealed = self
-            .keys
-            .read()
-            .unwrap_or_else(PoisonError::into_inner)
-            .seal(peer, body);
-        if let Some(bytes) = sealed {
-            self.socket.send_aside(to, source, &bytes);
-        }
+    fn sealed(&self, peer: DeviceId, body: Body) -> Option<[u8; PROBE_BYTES]> {
+        let keys = self.keys.read().unwrap_or_else(PoisonError::into_inner);
+        keys.seal(peer, body)
     }
 }
 

@@ -52,6 +52,20 @@ pub(super) enum Proof {
     Answered,
 }
 
+/// Which of our UDP sockets a datagram comes to or goes through.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) enum Through {
+    /// The one of its address family that carries everything.
+    #[default]
+    Main,
+    /// One that was opened for one address of one peer ([`super::scatter`]).
+    Extra(ExtraId),
+}
+
+/// Names an extra socket, unique within a device's run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct ExtraId(pub(super) u64);
+
 /// What a datagram from an admitted address means.
 #[derive(Debug)]
 pub(super) struct Source {
@@ -61,6 +75,8 @@ pub(super) struct Source {
     pub(super) reported: SocketAddr,
     /// How far away it is.
     reach: Reach,
+    /// By which of our sockets it is reached.
+    through: Through,
     /// When a datagram last came this way, in milliseconds after [`Routes::started`].
     heard_ms: AtomicU64,
 }
@@ -85,8 +101,8 @@ pub(super) struct Route<'a> {
 /// By which means a datagram goes.
 #[derive(Debug)]
 pub(super) enum Way<'a> {
-    /// Over UDP.
-    Udp(SocketAddr),
+    /// Over UDP, by this socket of ours.
+    Udp(SocketAddr, Through),
     /// Through the packet channel.
     Relay(&'a RelaySender),
 }
@@ -210,6 +226,18 @@ impl Routes {
     /// From now on datagrams from `addr` are this peer's. A weaker proof never takes an address
     /// from another peer.
     pub(super) fn admit(&mut self, peer: DeviceId, addr: SocketAddr, proof: Proof) {
+        self.admit_through(peer, addr, proof, Through::Main);
+    }
+
+    /// The same; what goes to the address goes through the socket where the proof came in. Where that was
+    /// an extra one it stays, until it is forgotten.
+    pub(super) fn admit_through(
+        &mut self,
+        peer: DeviceId,
+        addr: SocketAddr,
+        proof: Proof,
+        through: Through,
+    ) {
         let addr = normal(addr);
         let ula = ula_of(peer);
         let Some(routes) = self.peers_by_ula.get_mut(&ula) else {
@@ -218,8 +246,13 @@ impl Routes {
         if routes.standing == Standing::ShutOut {
             return;
         }
-        match self.sources_by_addr.get(&addr) {
-            Some(known) if known.peer == peer => return routes.keep_longest(addr),
+        match self.sources_by_addr.get_mut(&addr) {
+            Some(known) if known.peer == peer => {
+                if through != Through::Main {
+                    known.through = through;
+                }
+                return routes.keep_longest(addr);
+            }
             Some(_) if proof == Proof::Heard => return,
             Some(_) | None => {}
         }
@@ -240,9 +273,26 @@ impl Routes {
             }
         }
         routes.direct.push((addr, port));
-        let reach = Reach::of(addr);
+        let mut source = Source::new(peer, synthetic(ula, port), Reach::of(addr));
+        source.through = through;
+        self.sources_by_addr.insert(addr, source);
+    }
+
+    /// An extra socket is closed: what was proved by it is proved no more.
+    pub(super) fn forget_extra(&mut self, peer: DeviceId, extra: ExtraId) {
+        let through = Through::Extra(extra);
         self.sources_by_addr
-            .insert(addr, Source::new(peer, synthetic(ula, port), reach));
+            .retain(|_, source| source.through != through);
+        let sources = &self.sources_by_addr;
+        if let Some(routes) = self.peers_by_ula.get_mut(&ula_of(peer)) {
+            routes.direct.retain(|(addr, _)| sources.contains_key(addr));
+        }
+    }
+
+    /// By which of our sockets an address of a peer is reached.
+    pub(super) fn through(&self, peer: DeviceId, addr: SocketAddr) -> Through {
+        let source = self.source(addr).filter(|source| source.peer == peer);
+        source.map_or(Through::Main, |source| source.through)
     }
 
     /// Chooses the path for what we send on a connection that we dial; returns the one before.
@@ -297,9 +347,15 @@ impl Routes {
         let first = (0, self.now_ms().max(1));
         let (relaxed, unanswered) = (Ordering::Relaxed, &routes.unanswered_ms);
         let _counted = unanswered.compare_exchange(first.0, first.1, relaxed, relaxed);
-        let way = routes.way(synthetic)?;
-        let reach = match way {
-            Way::Udp(addr) => self.source(addr).map_or(Reach::Away, |source| source.reach),
+        let mut way = routes.way(synthetic)?;
+        let reach = match &mut way {
+            Way::Udp(addr, through) => match self.source(*addr) {
+                Some(source) => {
+                    *through = source.through;
+                    source.reach
+                }
+                None => Reach::Away,
+            },
             Way::Relay(_) => Reach::Away,
         };
         let bytes_max = match (reach, routes.role, &way) {
@@ -309,7 +365,7 @@ impl Routes {
             }
             (Reach::Here, Role::Accepts, _) => usize::from(BYTES_HERE_MAX),
             (Reach::Away, Role::Dials, _) => routes.sent_here.load(Ordering::Relaxed),
-            (Reach::Away, Role::Accepts, Way::Udp(_)) => BYTES_AWAY_MAX,
+            (Reach::Away, Role::Accepts, Way::Udp(..)) => BYTES_AWAY_MAX,
             (Reach::Away, Role::Accepts, Way::Relay(_)) => BYTES_EVERYWHERE,
         };
         Some(Route { way, bytes_max })
@@ -366,7 +422,7 @@ impl Routes {
     pub(super) fn silent_for(&self, synthetic: SocketAddr) -> Duration {
         let routes = self.behind(synthetic);
         let heard = routes.and_then(|routes| match routes.way(synthetic)? {
-            Way::Udp(addr) => self.source(addr).map(Source::heard),
+            Way::Udp(addr, _) => self.source(addr).map(Source::heard),
             Way::Relay(_) => Some(routes.relay_source.heard()),
         });
         self.started
@@ -383,11 +439,11 @@ impl Routes {
 }
 
 impl PeerRoutes {
-    /// The path that one of this peer's synthetic addresses stands for.
+    /// The path that one of this peer's synthetic addresses stands for; by which socket, its source knows.
     fn way(&self, synthetic: SocketAddr) -> Option<Way<'_>> {
         match (synthetic.port(), self.role) {
             (DIALED_PORT, Role::Dials) => match self.selected? {
-                Path::Direct(addr) => Some(Way::Udp(addr)),
+                Path::Direct(addr) => Some(Way::Udp(addr, Through::Main)),
                 Path::Relay => self.relay.as_ref().map(Way::Relay),
             },
             (RELAY_PORT, Role::Accepts) => self.relay.as_ref().map(Way::Relay),
@@ -395,7 +451,7 @@ impl PeerRoutes {
                 .direct
                 .iter()
                 .find(|(_, known)| *known == port)
-                .map(|(addr, _)| Way::Udp(*addr)),
+                .map(|(addr, _)| Way::Udp(*addr, Through::Main)),
             (_, Role::Dials) => None,
         }
     }
@@ -437,6 +493,7 @@ impl Source {
             peer,
             reported,
             reach,
+            through: Through::Main,
             heard_ms: AtomicU64::new(0),
         }
     }
@@ -526,7 +583,7 @@ mod tests {
             assert_eq!(routes.source(from).unwrap().reported, dialed);
         }
         assert_eq!(routes.relay_source(device(2)).unwrap().reported, dialed);
-        assert!(matches!(way(&routes, dialed), Some(Way::Udp(to)) if to == addr(1)));
+        assert!(matches!(way(&routes, dialed), Some(Way::Udp(to, Through::Main)) if to == addr(1)));
     }
 
     #[test]
@@ -538,8 +595,8 @@ mod tests {
         let first = routes.source(addr(1)).unwrap().reported;
         let second = routes.source(addr(2)).unwrap().reported;
         assert_ne!(first.port(), second.port());
-        assert!(matches!(way(&routes, first), Some(Way::Udp(to)) if to == addr(1)));
-        assert!(matches!(way(&routes, second), Some(Way::Udp(to)) if to == addr(2)));
+        assert!(matches!(way(&routes, first), Some(Way::Udp(to, Through::Main)) if to == addr(1)));
+        assert!(matches!(way(&routes, second), Some(Way::Udp(to, Through::Main)) if to == addr(2)));
         assert_eq!(routes.peer_at(second), Some(device(1)));
     }
 
@@ -589,6 +646,31 @@ mod tests {
         assert_eq!(routes.source(addr(1)).unwrap().peer, device(1));
         routes.admit(device(2), addr(1), Proof::Answered);
         assert_eq!(routes.source(addr(1)).unwrap().peer, device(2));
+    }
+
+    #[test]
+    fn an_address_is_reached_by_the_extra_socket_that_proved_it_until_that_is_forgotten() {
+        for ours in [1, 9] {
+            let (peer, extra) = (device(5), Through::Extra(ExtraId(7)));
+            let mut routes = Routes::new(device(ours));
+            routes.add_peer(peer);
+            routes.admit(peer, addr(1), Proof::Answered);
+            routes.admit_through(peer, addr(1), Proof::Heard, extra);
+            routes.admit(peer, addr(1), Proof::Answered);
+            routes.admit(peer, addr(2), Proof::Heard);
+            routes.select(peer, Path::Direct(addr(1)));
+            assert_eq!(routes.through(peer, addr(1)), extra);
+            assert_eq!(routes.through(device(6), addr(1)), Through::Main);
+            let reported = routes.source(addr(1)).unwrap().reported;
+            assert!(
+                matches!(way(&routes, reported), Some(Way::Udp(to, by)) if (to, by) == (addr(1), extra))
+            );
+            routes.forget_extra(peer, ExtraId(8));
+            assert!(routes.source(addr(1)).is_some());
+            routes.forget_extra(peer, ExtraId(7));
+            assert!(routes.source(addr(1)).is_none());
+            assert!(routes.source(addr(2)).is_some());
+        }
     }
 
     #[test]

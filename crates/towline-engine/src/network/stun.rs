@@ -21,6 +21,7 @@ use towline_wire::card::listenable;
 use tracing::debug;
 
 use super::path_socket::PathSocket;
+use super::routes::Through;
 
 /// Questions that wait for an answer: 16, some seconds' worth. An older one is forgotten for a newer one.
 const WAITING_MAX: usize = 16;
@@ -103,7 +104,7 @@ impl StunClient {
             transaction,
         });
         drop(waiting);
-        self.socket.send_aside(to, None, &bytes);
+        self.socket.send_aside(to, None, Through::Main, &bytes);
     }
 
     /// Matches answers to questions, until nobody sends any.

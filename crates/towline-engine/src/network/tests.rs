@@ -16,6 +16,7 @@ mod nodes;
 mod paths;
 mod real_server;
 mod restart;
+mod scatter;
 mod servers;
 mod signal;
 mod tls;

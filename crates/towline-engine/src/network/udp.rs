@@ -3,7 +3,7 @@
 use std::io::{self, ErrorKind};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 
-use socket2::{Domain, Protocol, Socket, Type};
+use socket2::{Domain, Protocol, SockRef, Socket, Type};
 use tracing::{debug, warn};
 
 use super::{NetworkError, Port};
@@ -11,6 +11,18 @@ use super::{NetworkError, Port};
 /// Buffer asked for in each direction: 8 MiB. The largest single gain in throughput on a LAN: with
 /// 1 or 2 MiB a third is lost, with 4 MiB nearly nothing. Systems may grant less.
 const SOCKET_BUFFER_BYTES: usize = 8 * 1024 * 1024;
+
+/// Receive buffer of an extra socket until it is used: 16 KiB. It gets probes and nothing else; 256 of
+/// them must not be a way to fill the memory.
+const EXTRA_BUFFER_BYTES: usize = 16 * 1024;
+
+/// Files that stay for everybody else when extra sockets are opened: 128, what a folder at work has open.
+#[cfg(unix)]
+const FILES_RESERVED: u64 = 128;
+
+/// The limit of open files that most systems have: 1024. macOS has 256.
+#[cfg(unix)]
+const FILES_USUAL: u64 = 1024;
 
 /// The sockets of one device; at least one is there.
 #[derive(Debug)]
@@ -77,6 +89,54 @@ fn bind_port(ip: IpAddr, port: Port) -> io::Result<UdpSocket> {
         Port::Before(port) => bind_one(ip, port).or_else(|_| bind_one(ip, 0)),
         Port::Any => bind_one(ip, 0),
     }
+}
+
+/// A socket of its own beside the main ones, any port, for a few small datagrams at first.
+pub(super) fn bind_extra(ip: IpAddr) -> io::Result<UdpSocket> {
+    let addr = SocketAddr::new(ip, 0);
+    let socket = Socket::new(Domain::for_address(addr), Type::DGRAM, Some(Protocol::UDP))?;
+    socket.set_recv_buffer_size(EXTRA_BUFFER_BYTES)?;
+    socket.bind(&addr.into())?;
+    socket.set_nonblocking(true)?;
+    Ok(socket.into())
+}
+
+/// From now on the socket carries everything that one peer sends and gets.
+pub(super) fn enlarge_buffers(socket: &UdpSocket) {
+    ask_for_buffers(&SockRef::from(socket));
+}
+
+/// Whether the process may open more files after this one, with some left for everybody else. The system
+/// gives out the lowest number that is free. Where the limit is below what is usual it is raised.
+#[cfg(unix)]
+pub(super) fn leaves_room(socket: &UdpSocket) -> bool {
+    use std::os::fd::AsRawFd;
+
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+
+    let mut limit = getrlimit(Resource::Nofile);
+    if limit.current.is_some_and(|current| current < FILES_USUAL) {
+        let raised = Rlimit {
+            current: limit
+                .maximum
+                .map_or(Some(FILES_USUAL), |most| Some(most.min(FILES_USUAL))),
+            ..limit
+        };
+        match setrlimit(Resource::Nofile, raised) {
+            Ok(()) => limit = raised,
+            Err(error) => debug!(%error, "the limit of open files stays"),
+        }
+    }
+    let number = u64::try_from(socket.as_raw_fd()).unwrap_or(u64::MAX);
+    limit
+        .current
+        .is_none_or(|most| number.saturating_add(FILES_RESERVED) < most)
+}
+
+/// Other systems count handles otherwise, and give far more of them.
+#[cfg(not(unix))]
+pub(super) fn leaves_room(_socket: &UdpSocket) -> bool {
+    true
 }
 
 fn bind_one(ip: IpAddr, port: u16) -> io::Result<UdpSocket> {

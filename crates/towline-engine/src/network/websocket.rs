@@ -158,7 +158,7 @@ async fn transport(request: &Request, unsent: Unsent) -> Result<Transport, Conne
 
 /// Begins anew where nobody answers: TCP by itself tries after 1, 3 and 7 s, so that a network that is
 /// back would be noticed late. The caller ends it.
-async fn reach(host: &str, port: u16) -> std::io::Result<TcpStream> {
+async fn reach(host: &str, port: u16) -> io::Result<TcpStream> {
     loop {
         if let Ok(connected) = timeout(REACH_AGAIN, TcpStream::connect((host, port))).await {
             return connected;

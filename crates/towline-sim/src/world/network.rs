@@ -93,9 +93,12 @@ impl World {
                     self.hang_up(wire, seat, LinkFault::Closed);
                 }
             }
-            // The world has no routers that translate, and its server names none who would tell.
-            // Nor has any router ports to give.
-            NetworkRequest::AskStun(_) | NetworkRequest::MapPort => {}
+            // The world has no routers: none that translate, and none to give a port. Its server names nobody who
+            // would tell.
+            NetworkRequest::AskStun(_)
+            | NetworkRequest::MapPort
+            | NetworkRequest::Scatter { .. }
+            | NetworkRequest::Gather(_) => {}
             NetworkRequest::Ask(peer, id, within) => self.ask(seat, peer, id, within),
             NetworkRequest::OpenRelay {
                 peer,

@@ -206,7 +206,10 @@ impl World {
             | Control::Addresses(_)
             | Control::Prove(_)
             | Control::Vouch(_)
-            | Control::Twin(_) => None,
+            | Control::Twin(_)
+            | Control::Reflection(_)
+            | Control::Scatter
+            | Control::Scattered(_) => None,
         };
         if let Some(what) = what {
             self.violate(rule, what);

@@ -125,6 +125,13 @@ fn frames() -> Vec<Control> {
             signature: vec![0xa5; 64],
         }),
     ];
+    for mapping in [Mapping::Unknown, Mapping::Same, Mapping::Varies] {
+        frames.push(Control::Reflection(Reflection {
+            mapping,
+            addresses: vec!["198.51.100.7:4000".parse().unwrap()],
+        }));
+    }
+    frames.extend([Control::Scatter, Control::Scattered(256)]);
     let times = [0, -1, 1_700_000_000_000_000_000, i64::MIN, i64::MAX, 0];
     for (content, mtime) in contents().into_iter().zip(times) {
         frames.push(page(vec![entry("a/b ü", content, mtime)]));
@@ -159,6 +166,11 @@ fn name(frame: &Control) -> String {
         Control::Prove(_) => "prove".to_owned(),
         Control::Vouch(_) => "vouch".to_owned(),
         Control::Twin(_) => "twin".to_owned(),
+        Control::Reflection(reflection) => {
+            format!("reflection-{:?}", reflection.mapping).to_lowercase()
+        }
+        Control::Scatter => "scatter".to_owned(),
+        Control::Scattered(_) => "scattered".to_owned(),
     }
 }
 
@@ -257,6 +269,23 @@ fn any_entry() -> impl Strategy<Value = Entry> {
     )
 }
 
+fn any_reflection() -> impl Strategy<Value = Reflection> {
+    let mapping = prop_oneof![
+        Just(Mapping::Unknown),
+        Just(Mapping::Same),
+        Just(Mapping::Varies)
+    ];
+    let addresses = prop::collection::vec(any::<std::net::SocketAddrV6>(), 0..6);
+    (mapping, addresses).prop_map(|(mapping, addresses)| Reflection {
+        mapping,
+        // What does not travel.
+        addresses: addresses
+            .into_iter()
+            .map(|addr| (*addr.ip(), addr.port()).into())
+            .collect(),
+    })
+}
+
 fn any_control() -> impl Strategy<Value = Control> {
     let folder = || any::<[u8; 16]>().prop_map(FolderId::from_bytes);
     let position =
@@ -307,6 +336,9 @@ fn any_control() -> impl Strategy<Value = Control> {
                 signature,
             })
         }),
+        any_reflection().prop_map(Control::Reflection),
+        Just(Control::Scatter),
+        any::<u16>().prop_map(Control::Scattered),
     ]
 }
 
@@ -329,7 +361,7 @@ proptest! {
 
     #[test]
     fn junk_never_panics_and_what_decodes_round_trips(
-        at in 0..11_usize,
+        at in 0..frames().len(),
         flips in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 0..4),
         cut in any::<prop::sample::Index>(),
     ) {

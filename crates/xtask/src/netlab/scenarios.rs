@@ -313,7 +313,7 @@ fn load(name: String, set: Set, change: Change, sender: Sender, line: Line) -> S
 
 /// Pairs that stand for all: both relayed for different reasons, translated on both sides, and each that lets
 /// more through with each that lets less.
-const QUICK_PAIRS: [(Nat, Nat); 8] = [
+const QUICK_PAIRS: [(Nat, Nat); 9] = [
     (Nat::Open, Nat::Mapped),
     (Nat::Mapped, Nat::Mapped),
     (Nat::FullCone, Nat::Symmetric),
@@ -322,6 +322,7 @@ const QUICK_PAIRS: [(Nat, Nat); 8] = [
     (Nat::Mapped, Nat::Only443),
     (Nat::Only443, Nat::Only443),
     (Nat::Open, Nat::Symmetric),
+    (Nat::Symmetric, Nat::Mapped),
 ];
 
 /// The line of a home: 40 Mbit/s, 10 ms each way, 64 KiB of queue. Slow enough that a transfer lasts while

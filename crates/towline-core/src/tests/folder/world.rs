@@ -699,7 +699,10 @@ impl World {
                     | Control::Addresses(_)
                     | Control::Prove(_)
                     | Control::Vouch(_)
-                    | Control::Twin(_) => {
+                    | Control::Twin(_)
+                    | Control::Reflection(_)
+                    | Control::Scatter
+                    | Control::Scattered(_) => {
                         panic!("not a folder's frame")
                     }
                 }

@@ -89,6 +89,7 @@ impl Node {
             | NetworkEvent::PortMapped(_)
             | NetworkEvent::ProbeAnswered { .. }
             | NetworkEvent::ProbeHeard { .. }
+            | NetworkEvent::Scattered(..)
             | NetworkEvent::Measured { .. } => None,
             NetworkEvent::RelayOpened(_)
             | NetworkEvent::RelayClosed(_)

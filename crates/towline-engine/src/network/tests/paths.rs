@@ -85,7 +85,7 @@ async fn write_words(mut stream: SendStream) {
 }
 
 /// Reads words and checks that none is lost, doubled or changed.
-struct Words {
+pub(super) struct Words {
     stream: RecvStream,
     next: u64,
     /// Bytes of a word that has not arrived whole.
@@ -102,7 +102,7 @@ impl Words {
     }
 
     /// Safe to drop at any point.
-    async fn read(&mut self, bytes: usize) -> Duration {
+    pub(super) async fn read(&mut self, bytes: usize) -> Duration {
         let start = Instant::now();
         let end = self.next + bytes as u64 / 8;
         while self.next < end {
@@ -125,7 +125,7 @@ impl Words {
 }
 
 /// Two words streams on one connection, one in each direction.
-async fn words(dialer: &Node, acceptor: &mut Node, writers: &Tasks) -> (Words, Words) {
+pub(super) async fn words(dialer: &Node, acceptor: &mut Node, writers: &Tasks) -> (Words, Words) {
     let (send, recv) = dialer
         .network
         .connection(acceptor.id)

@@ -1,0 +1,114 @@
+//! How many packets may go where nobody has proved that a peer is, while ports are guessed.
+//!
+//! A peer names the host at which its ports are guessed (`link::birthday`), and it may lie. So what all
+//! links of this device together send in that way is counted, for each host and for all of them, over
+//! the hour before. What was granted and is not sent is given back.
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use crate::clock::Moment;
+
+/// What was granted in the last hour.
+#[derive(Debug, Default)]
+pub struct Ration {
+    granted: Vec<Grant>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Grant {
+    host: IpAddr,
+    at: Moment,
+    packets: u32,
+}
+
+impl Ration {
+    /// Grants up to `most` packets to a host; nothing when it would be less than `least`.
+    pub(crate) fn take(&mut self, now: Moment, host: IpAddr, least: u32, most: u32) -> Option<u32> {
+        self.granted.retain(|grant| now.since(grant.at) < WINDOW);
+        let of_host = self.granted.iter().filter(|grant| grant.host == host);
+        let of_host: u32 = of_host.map(|grant| grant.packets).sum();
+        let of_all: u32 = self.granted.iter().map(|grant| grant.packets).sum();
+        let left = HOST_PACKETS_MAX.saturating_sub(of_host);
+        let left = left.min(PACKETS_MAX.saturating_sub(of_all));
+        let packets = most.min(left);
+        if packets < least {
+            return None;
+        }
+        let at = now;
+        self.granted.push(Grant { host, at, packets });
+        Some(packets)
+    }
+
+    /// Takes back what was granted to a host last and was not sent.
+    pub(crate) fn give_back(&mut self, host: IpAddr, packets: u32) {
+        let last = self.granted.iter().rposition(|grant| grant.host == host);
+        if let Some(grant) = last.and_then(|last| self.granted.get_mut(last)) {
+            grant.packets = grant.packets.saturating_sub(packets);
+        }
+        self.granted.retain(|grant| grant.packets > 0);
+    }
+}
+
+/// Over how long is counted: an hour.
+const WINDOW: Duration = Duration::from_secs(3600);
+
+/// Packets to one host: 4096, four whole tries. With 118 bytes each on the wire that is 1 kbit/s on
+/// average, which harms nobody; a try that fails four times is hopeless.
+const HOST_PACKETS_MAX: u32 = 4096;
+
+/// Packets to all hosts: 16,384, so that peers that name ever other hosts gain no more than those four
+/// times over.
+const PACKETS_MAX: u32 = 4 * HOST_PACKETS_MAX;
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn host(last: u8) -> IpAddr {
+        IpAddr::from([198, 51, 100, last])
+    }
+
+    #[test]
+    fn a_host_gets_its_share_and_what_is_not_sent_comes_back() {
+        let mut ration = Ration::default();
+        let now = Moment::default();
+        for _ in 0..4 {
+            assert_eq!(ration.take(now, host(1), 256, 1024), Some(1024));
+        }
+        assert_eq!(ration.take(now, host(1), 1, 1024), None);
+        ration.give_back(host(1), 1000);
+        assert_eq!(ration.take(now, host(1), 1001, 1024), None);
+        assert_eq!(ration.take(now, host(1), 256, 1024), Some(1000));
+        let later = now.after(WINDOW);
+        assert_eq!(ration.take(later, host(1), 256, 1024), Some(1024));
+    }
+
+    proptest! {
+        #[test]
+        fn no_hour_holds_more_than_the_share_of_a_host_and_of_all(
+            asks in prop::collection::vec((0..9_u8, 1..2000_u32, 0..600_u64, 0..3000_u32), 1..200),
+        ) {
+            let mut ration = Ration::default();
+            let mut now = Moment::default();
+            let mut sent: Vec<(u8, Moment, u32)> = Vec::new();
+            for (to, most, pause, unsent) in asks {
+                now = now.after(Duration::from_secs(pause));
+                let Some(granted) = ration.take(now, host(to), 1, most) else { continue };
+                prop_assert!(granted <= most);
+                let unsent = unsent.min(granted);
+                ration.give_back(host(to), unsent);
+                sent.push((to, now, granted - unsent));
+                let hour = sent.iter().filter(|(_, at, _)| now.since(*at) < WINDOW);
+                let (mut of_host, mut of_all) = (0, 0);
+                for (other, _, packets) in hour {
+                    of_all += packets;
+                    of_host += if *other == to { *packets } else { 0 };
+                }
+                prop_assert!(of_host <= HOST_PACKETS_MAX && of_all <= PACKETS_MAX);
+            }
+        }
+    }
+}

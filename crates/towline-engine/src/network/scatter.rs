@@ -1,0 +1,253 @@
+//! Many sockets towards one address of one peer, of which one is to be hit (the birthday method).
+//!
+//! Behind a router that gives every destination another port, each socket gets a port of its own by the
+//! one probe that it sends. The peer guesses such ports. The first socket at which a probe comes that the
+//! peer has made, from just that address, becomes a part of the [`PathSocket`] and the way to that
+//! address; the others are closed at once, so that no second one is proved and soon dead. Without a hit
+//! all are closed after a while.
+//!
+//! One try for each peer, and [`SOCKETS_AT_ONCE`] sockets for all; fewer where the process may not have so
+//! many. Until it is hit a socket has a small buffer, and what is no probe of the peer is dropped.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::future::poll_fn;
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use tokio::io::ReadBuf;
+use tokio::net::UdpSocket;
+use tokio::sync::{Semaphore, mpsc};
+use tokio::time::{sleep, timeout};
+use tokio_util::sync::CancellationToken;
+use towline_core::io::NetworkEvent;
+use towline_wire::ids::DeviceId;
+use tracing::{debug, info};
+
+use super::path_socket::PathSocket;
+use super::probe::{PROBE_BYTES, ProbeDatagram, Prober};
+use super::routes::{ExtraId, Through};
+use super::udp;
+use crate::tasks::Tasks;
+
+/// Scattered sockets of all peers together: 256, one whole try. A second one at the same time gets what is
+/// left, and is made again later.
+const SOCKETS_AT_ONCE: usize = 256;
+
+/// Sockets that send their probe at once, and the pause after them: 16 in 5 ms. All in a row would
+/// overflow the queue of a small router.
+const SOCKETS_PER_STEP: usize = 16;
+const STEP: Duration = Duration::from_millis(5);
+
+/// Opens and closes scattered sockets.
+pub(super) struct Scatters {
+    socket: Arc<PathSocket>,
+    prober: Arc<Prober>,
+    probes: mpsc::Sender<ProbeDatagram>,
+    events: mpsc::Sender<NetworkEvent>,
+    tasks: Tasks,
+    tries_by_peer: Mutex<BTreeMap<DeviceId, CancellationToken>>,
+    room: Semaphore,
+    opened: AtomicU64,
+}
+
+/// A socket that waits to be hit.
+struct Scattered {
+    id: ExtraId,
+    socket: UdpSocket,
+}
+
+impl Scatters {
+    pub(super) fn new(
+        socket: Arc<PathSocket>,
+        prober: Arc<Prober>,
+        probes: mpsc::Sender<ProbeDatagram>,
+        events: mpsc::Sender<NetworkEvent>,
+        tasks: Tasks,
+    ) -> Self {
+        Self {
+            socket,
+            prober,
+            probes,
+            events,
+            tasks,
+            tries_by_peer: Mutex::default(),
+            room: Semaphore::new(SOCKETS_AT_ONCE),
+            opened: AtomicU64::new(0),
+        }
+    }
+
+    /// Opens sockets in place of those before; answered by `Scattered`.
+    pub(super) fn open(
+        self: &Arc<Self>,
+        peer: DeviceId,
+        to: SocketAddr,
+        sockets: u16,
+        within: Duration,
+    ) {
+        let closing = CancellationToken::new();
+        if let Some(older) = self.tries().insert(peer, closing.clone()) {
+            older.cancel();
+        }
+        let scatters = Arc::clone(self);
+        self.tasks.spawn("scattered sockets", async move {
+            let run = scatters.run(peer, to, usize::from(sockets), within, &closing);
+            closing.run_until_cancelled(run).await;
+        });
+    }
+
+    /// Closes what is open for this peer, also the socket that was hit.
+    pub(super) fn gather(&self, peer: DeviceId) {
+        let mut tries = self.tries();
+        if let Some(running) = tries.remove(&peer) {
+            running.cancel();
+        }
+        self.socket.close_extra(peer);
+    }
+
+    async fn run(
+        &self,
+        peer: DeviceId,
+        to: SocketAddr,
+        sockets: usize,
+        within: Duration,
+        closing: &CancellationToken,
+    ) {
+        let sockets = sockets.min(self.room.available_permits());
+        let permits = u32::try_from(sockets).unwrap_or(0);
+        // Another try may have taken the room since.
+        let (scattered, _room) = match self.room.try_acquire_many(permits) {
+            Ok(room) => (self.scatter(peer, to, sockets).await, Some(room)),
+            Err(_) => (Vec::new(), None),
+        };
+        debug!(peer = peer.short(), sockets = scattered.len(), "scattered");
+        let count = u16::try_from(scattered.len()).unwrap_or(u16::MAX);
+        let told = NetworkEvent::Scattered(peer, count);
+        if self.events.send(told).await.is_err() || scattered.is_empty() {
+            return;
+        }
+        let hit = poll_fn(|cx| self.poll_hit(&scattered, peer, to, cx));
+        let Ok((at, datagram)) = timeout(within, hit).await else {
+            return;
+        };
+        let hit = scattered.into_iter().nth(at);
+        if hit.is_some_and(|hit| self.keep(peer, hit, closing)) {
+            info!(peer = peer.short(), "met behind a router that varies");
+            if self.probes.send(datagram).await.is_err() {
+                debug!("nobody works through probes any more");
+            }
+        }
+    }
+
+    /// Opens sockets, each of which sends one probe.
+    async fn scatter(&self, peer: DeviceId, to: SocketAddr, sockets: usize) -> Vec<Scattered> {
+        let mut bound = self.socket.bound().into_iter();
+        let mut scattered = Vec::with_capacity(sockets);
+        let Some(ours) = bound.find(|ours| ours.is_ipv4() == to.is_ipv4()) else {
+            return scattered;
+        };
+        while scattered.len() < sockets {
+            let id = ExtraId(self.opened.fetch_add(1, Ordering::Relaxed));
+            let opened = udp::bind_extra(ours.ip());
+            let socket = match opened {
+                Ok(socket) if udp::leaves_room(&socket) => socket,
+                Ok(_) => {
+                    debug!("no room for more sockets");
+                    break;
+                }
+                Err(error) => {
+                    debug!(%error, "no more sockets");
+                    break;
+                }
+            };
+            let ping = self.prober.new_ping(peer, to, Through::Extra(id));
+            let sent = ping.map(|ping| socket.send_to(&ping, to));
+            if let Some(Err(error)) = sent {
+                debug!(%error, "a scattered socket cannot send");
+            }
+            match UdpSocket::from_std(socket) {
+                Ok(socket) => scattered.push(Scattered { id, socket }),
+                Err(error) => {
+                    debug!(%error, "a socket cannot be waited for");
+                    break;
+                }
+            }
+            if scattered.len().is_multiple_of(SOCKETS_PER_STEP) {
+                sleep(STEP).await;
+            }
+        }
+        scattered
+    }
+
+    /// The first socket that was hit, and by what. Polled rarely: nothing else comes there.
+    fn poll_hit(
+        &self,
+        scattered: &[Scattered],
+        peer: DeviceId,
+        to: SocketAddr,
+        cx: &mut Context<'_>,
+    ) -> Poll<(usize, ProbeDatagram)> {
+        // One more than a probe, so that what is longer is told from one.
+        let mut buffer = [0; PROBE_BYTES + 1];
+        for (at, Scattered { id, socket }) in scattered.iter().enumerate() {
+            loop {
+                let mut read = ReadBuf::new(&mut buffer);
+                let from = match socket.poll_recv_from(cx, &mut read) {
+                    Poll::Pending => break,
+                    Poll::Ready(Ok(from)) => from,
+                    // A router or the peer's system refused the probe; this socket hears no more of it.
+                    Poll::Ready(Err(_)) => continue,
+                };
+                if let Ok(bytes) = <[u8; PROBE_BYTES]>::try_from(read.filled())
+                    && from == to
+                    && self.prober.is_of(peer, &bytes)
+                {
+                    let datagram = ProbeDatagram {
+                        peer,
+                        from,
+                        to: None,
+                        through: Through::Extra(*id),
+                        bytes,
+                    };
+                    return Poll::Ready((at, datagram));
+                }
+            }
+        }
+        Poll::Pending
+    }
+
+    /// Makes a socket the way to the peer, unless what was opened for it is being closed.
+    fn keep(&self, peer: DeviceId, hit: Scattered, closing: &CancellationToken) -> bool {
+        let socket = match hit.socket.into_std() {
+            Ok(socket) => socket,
+            Err(error) => {
+                debug!(%error, "the socket that was hit is lost");
+                return false;
+            }
+        };
+        udp::enlarge_buffers(&socket);
+        let tries = self.tries();
+        let goes_on = !closing.is_cancelled();
+        if goes_on {
+            self.socket.keep_extra(peer, hit.id, socket);
+        }
+        drop(tries);
+        goes_on
+    }
+
+    fn tries(&self) -> std::sync::MutexGuard<'_, BTreeMap<DeviceId, CancellationToken>> {
+        // Nothing panics while it holds this lock.
+        self.tries_by_peer
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl fmt::Debug for Scatters {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Scatters").finish_non_exhaustive()
+    }
+}

@@ -532,7 +532,7 @@ impl Link {
     fn peer_listens_at(&mut self, now: Moment, addresses: Vec<SocketAddr>) {
         self.metrics.counts.addresses_heard += count(&addresses);
         if self.paths.has_left(&addresses) {
-            self.left_network(now);
+            self.relay.distrust();
         }
         if self.paths.told(now, addresses) {
             self.paths.begin_burst(now);

@@ -33,6 +33,8 @@ struct Candidate {
     proof: Option<Proof>,
     probed_at: Option<Moment>,
     heard_at: Option<Moment>,
+    /// When a probe came back from there first, in the life of this link.
+    worked_at: Option<Moment>,
 }
 
 /// How an address became known; the latest statement of a kind replaces the one before.
@@ -94,10 +96,18 @@ impl Paths {
         self.next_round = now;
     }
 
-    /// A way that worked does not, or may not any more: probe everything each second for a while.
+    /// A way that worked does not, or may not any more: probe what has worked each second for a while. What
+    /// the peer only says of addresses has never that effect.
     pub(super) fn stay_restless(&mut self, now: Moment) {
-        self.restless_until = now.after(RESTLESS_FOR);
-        self.next_round = self.next_round.min(now.after(ROUNDS_RESTLESS));
+        if self.has_worked() {
+            self.restless_until = now.after(RESTLESS_FOR);
+            self.next_round = self.next_round.min(now.after(ROUNDS_RESTLESS));
+        }
+    }
+
+    fn has_worked(&self) -> bool {
+        let mut all = self.candidates.values();
+        all.any(|candidate| candidate.worked_at.is_some())
     }
 
     /// When the last burst began.
@@ -125,7 +135,8 @@ impl Paths {
         if now < self.next_round {
             return Vec::new();
         }
-        if self.is_bursting() || now >= self.restless_until {
+        let is_restless = !self.is_bursting() && now < self.restless_until && self.has_worked();
+        if !is_restless {
             self.rounds = self.rounds.saturating_add(1);
         }
         let bursting = usize::try_from(self.rounds)
@@ -137,13 +148,17 @@ impl Paths {
                 .burst_began
                 .after(*offset)
                 .max(now.after(ROUND_SPACING)),
-            None if now < self.restless_until => now.after(ROUNDS_RESTLESS),
+            None if now < self.restless_until && self.has_worked() => now.after(ROUNDS_RESTLESS),
             None => {
                 let slowed = self.rounds.saturating_sub(BURST_ROUNDS).min(4);
                 now.after((ROUNDS_FIRST * (1 << slowed)).min(ROUNDS_SLOWEST))
             }
         };
-        let addresses: Vec<_> = self.candidates.keys().copied().collect();
+        let candidates = self.candidates.iter();
+        let addresses: Vec<_> = candidates
+            .filter(|(_, candidate)| !is_restless || candidate.worked_at.is_some())
+            .map(|(addr, _)| *addr)
+            .collect();
         for addr in &addresses {
             self.probed(now, *addr);
         }
@@ -198,6 +213,7 @@ impl Paths {
             let known = candidate.proof.filter(|_| candidate.is_alive(now));
             let rtt = known.map_or(rtt, |known| known.settled_with(rtt));
             candidate.proof = Some(Proof { at: now, rtt });
+            candidate.worked_at.get_or_insert(now);
         }
     }
 
@@ -374,6 +390,7 @@ impl Paths {
                 proof: None,
                 probed_at: None,
                 heard_at: None,
+                worked_at: None,
             },
         );
     }

@@ -3,7 +3,7 @@
 //! An address of either side that is gone takes with it what was bound to it: the packet channel is asked for
 //! anew before its silence shows. A peer that does not answer may be out of reach, or this device may be: the
 //! session with the signal server is asked for a sign of life, STUN servers from where they see us. While a way
-//! is missed every way is probed each second, because nothing else tells when one works again.
+//! is missed, those that have worked are probed each second, because nothing else tells when one works again.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -12,7 +12,7 @@ use super::{Link, LinkNews, Turn};
 use crate::clock::Moment;
 
 impl Link {
-    /// This device or the peer is no longer where it was.
+    /// This device is no longer where it was.
     pub(super) fn left_network(&mut self, now: Moment) {
         self.relay.distrust();
         self.paths.stay_restless(now);

@@ -49,6 +49,26 @@ fn a_way_that_is_missed_is_probed_each_second_and_later_seldom() {
 }
 
 #[test]
+fn what_never_worked_is_not_probed_more_often_whatever_the_peer_says() {
+    let mut world = without_relay();
+    let third: SocketAddr = "198.51.100.9:4000".parse().unwrap();
+    let told = Control::Addresses(vec![third]);
+    world.network(NetworkEvent::Received(world.peer, ConnectionId(1), told));
+    world.pass(seconds(6));
+    world.answer(world_addr(), 20);
+    world.measured(100, 600);
+    world.pass(ms(500));
+    world.requests();
+    world.pass(seconds(60));
+    let probes = |world: &mut World, to| {
+        let all = world.requests().into_iter();
+        all.filter(|request| *request == NetworkRequest::Probe(world.peer, to))
+            .count()
+    };
+    assert_eq!(probes(&mut world, third), 0);
+}
+
+#[test]
 fn a_receiver_that_hears_nothing_more_tries_its_path_and_leaves_it() {
     let mut world = World::up_on_direct(world_addr());
     world.measured(100, 0);

@@ -184,7 +184,7 @@ fn changes() -> Vec<Scenario> {
         ("outage-600", Change::Outage(600), Set::Long, Set::Long),
         ("sleep-60", Change::Sleep(60), Set::All, Set::All),
         ("outage-60", Change::Outage(60), Set::All, Set::All),
-        ("outage-20", Change::Outage(20), Set::Quick, Set::Quick),
+        ("outage-20", Change::Outage(20), Set::All, Set::Quick),
         (
             "relay-outage-20",
             Change::RelayOutage(20),
@@ -229,7 +229,7 @@ fn changes() -> Vec<Scenario> {
         (
             "connections-reset",
             Change::ConnectionsReset,
-            Set::Quick,
+            Set::All,
             Set::All,
         ),
     ];

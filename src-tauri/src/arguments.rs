@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Parser;
 use clap::builder::FalseyValueParser;
-use towline_engine::{KeyPreference, PortMapping, Settings};
+use towline_engine::{KeyPreference, PortMapping, Servers, Settings};
 
 /// The signal server that a build uses: a setting of the release, none in a build from source.
 const DEFAULT_SERVER: Option<&str> = option_env!("TOWLINE_DEFAULT_SERVER");
@@ -16,9 +16,24 @@ pub struct Arguments {
     /// Where this device keeps its key and its index [default: the user's data directory].
     #[arg(long, env = "TOWLINE_HOME", value_name = "DIRECTORY")]
     home: Option<PathBuf>,
-    /// The signal server where devices meet, e.g. wss://signal.example.org/ws.
-    #[arg(long, env = "TOWLINE_SERVER", value_name = "URL")]
-    server: Option<String>,
+    /// The signal server where devices meet, e.g. wss://signal.example.org/ws; more of them, separated by
+    /// commas, to fall back on, at most three; empty for none.
+    #[arg(
+        long,
+        env = "TOWLINE_SERVER",
+        value_name = "URL",
+        value_delimiter = ','
+    )]
+    server: Option<Vec<String>>,
+    /// The proxy that leads to the signal server, e.g. http://proxy.example:8080 or
+    /// socks5://user:password@proxy.example:1080; empty for none [default: HTTPS_PROXY or ALL_PROXY].
+    #[arg(
+        long,
+        env = "TOWLINE_PROXY",
+        hide_env_values = true,
+        value_name = "URL"
+    )]
+    proxy: Option<String>,
     /// The UDP port to listen on; 0 takes any free one.
     #[arg(long, env = "TOWLINE_PORT", default_value_t = 0)]
     port: u16,
@@ -55,7 +70,11 @@ impl Arguments {
                 .or_else(default_home)
                 .ok_or(ArgumentsError::NoHome)?,
             name: self.name,
-            server: self.server.or_else(|| DEFAULT_SERVER.map(str::to_owned)),
+            servers: Servers::chosen(
+                self.server
+                    .or_else(|| DEFAULT_SERVER.map(|url| vec![url.to_owned()])),
+            ),
+            proxy: self.proxy,
             udp_port: self.port,
             key,
             port_mapping: if self.no_port_mapping {

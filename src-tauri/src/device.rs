@@ -167,6 +167,7 @@ fn start_refusal(error: &StartError) -> ViewError {
         // The window itself serves no metrics.
         StartError::Network(_) | StartError::Metrics(..) => "start_network",
         StartError::ServerUrl(_) => "start_server",
+        StartError::Proxy(_) => "start_proxy",
         StartError::Local(..) => "start_local",
         StartError::System(_) => "start_system",
     };
@@ -178,7 +179,7 @@ fn start_refusal(error: &StartError) -> ViewError {
 
 #[cfg(test)]
 mod tests {
-    use towline_engine::{KeyPreference, PortMapping};
+    use towline_engine::{KeyPreference, PortMapping, Servers};
 
     use super::*;
 
@@ -186,7 +187,8 @@ mod tests {
         Device::new(Settings {
             home: home.to_owned(),
             name: Some("Desk".to_owned()),
-            server: server.map(str::to_owned),
+            servers: Servers::chosen(server.map(|url| vec![url.to_owned()])),
+            proxy: None,
             udp_port: 0,
             key: KeyPreference::FileOnly,
             port_mapping: PortMapping::Off,

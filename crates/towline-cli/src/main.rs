@@ -141,6 +141,8 @@ enum Command {
     },
     /// Show how this device is connected with each peer, which addresses are tried, and why not better.
     Network,
+    /// Find out what could keep this device from working well, and what to do about it.
+    Doctor,
     /// Show how this device, its peers and its folders are.
     Status {
         /// Go on showing it after every change, until interrupted.
@@ -197,9 +199,24 @@ struct RulesTexts {
 /// How the engine runs.
 #[derive(Debug, Args)]
 struct UpArguments {
-    /// The signal server where devices meet, e.g. wss://signal.example.org/ws.
-    #[arg(long, env = "TOWLINE_SERVER", value_name = "URL")]
-    server: Option<String>,
+    /// The signal server where devices meet, e.g. wss://signal.example.org/ws; more of them, separated by
+    /// commas, to fall back on, at most three; empty for none.
+    #[arg(
+        long,
+        env = "TOWLINE_SERVER",
+        value_name = "URL",
+        value_delimiter = ','
+    )]
+    server: Option<Vec<String>>,
+    /// The proxy that leads to the signal server, e.g. http://proxy.example:8080 or
+    /// socks5://user:password@proxy.example:1080; empty for none [default: HTTPS_PROXY or ALL_PROXY].
+    #[arg(
+        long,
+        env = "TOWLINE_PROXY",
+        hide_env_values = true,
+        value_name = "URL"
+    )]
+    proxy: Option<String>,
     /// The UDP port to listen on; 0 takes any free one.
     #[arg(long, env = "TOWLINE_PORT", default_value_t = 0)]
     port: u16,
@@ -583,6 +600,7 @@ fn run(arguments: Arguments, output: &Output) -> Result<(), Failure> {
             Command::Identity {
                 action: IdentityAction::New,
             } => commands::identity::renew(&home, output).await,
+            Command::Doctor => commands::doctor::run(&home, output).await,
             Command::Network => commands::network::run(&home, output).await,
             Command::Status { watch: true } => commands::status::watch(&home, output).await,
             Command::Status { watch: false } => commands::status::run(&home, output).await,

@@ -23,6 +23,11 @@ impl Failure {
             message,
         }
     }
+
+    /// The engine has answered something that was not asked.
+    pub(crate) fn unexpected() -> Self {
+        Self::new("connection", LocalError::Protocol.to_string())
+    }
 }
 
 impl From<ViewError> for Failure {

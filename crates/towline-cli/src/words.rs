@@ -1,11 +1,15 @@
 //! Words for codes: every state and refusal of the engine, in a sentence that says what to do.
 
+mod findings;
+
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use towline_engine::view::{
     FolderStateView, IdentityView, LinkSightView, LinkView, ModeView, OutsideView, PathView,
     PeerView, ServerStateView,
 };
+
+pub(crate) use findings::finding;
 
 /// The sentence for a refused command.
 pub(crate) fn refusal(code: &str, detail: Option<&str>) -> String {
@@ -16,6 +20,7 @@ pub(crate) fn refusal(code: &str, detail: Option<&str>) -> String {
         "unknown_invitation" => {
             "no peer shares such a folder; `towline folder list` shows invitations"
         }
+        "elsewhere" => "the code names another signal server, and this device may use only its own",
         "no_server" => "no signal server is configured; run `towline up --server URL`",
         "already_here" => {
             "this folder is on this device already; `towline folder list` shows where"
@@ -126,6 +131,39 @@ pub(crate) fn pairing_failure(reason: &str) -> &str {
     }
 }
 
+/// Why there is no session with the signal server; what it is follows "the server".
+fn fault_of_server(fault: &str) -> &str {
+    match fault {
+        "unreachable" => "cannot be reached; check the network and the address",
+        "certificate" => {
+            "shows a certificate that is not valid for its name; ask its administrator"
+        }
+        "pin" => {
+            "has another key than the one that is pinned, so somebody else may be answering; ask its administrator, and if the key was changed use the server's new address"
+        }
+        "proxy_unreachable" => {
+            "lies behind a proxy that cannot be reached; check the proxy's address"
+        }
+        "proxy_login" => {
+            "lies behind a proxy that does not accept the user and password; check those in the proxy's address"
+        }
+        "proxy_refused" => {
+            "lies behind a proxy that does not lead there; check that it is an HTTP or SOCKS5 proxy, or ask its administrator"
+        }
+        "protocol" => "is not a Towline signal server; check the address",
+        "closed" => "closed the connection",
+        "refused" => "does not let this device in; ask its administrator",
+        "bad_proof" => {
+            "does not accept this device's proof; check that its address names it as it names itself, or ask its administrator"
+        }
+        "replaced" => {
+            "is used by another computer with this device's identity; stop Towline on one of both and run `towline identity new` there"
+        }
+        "unacceptable" => "does not accept what this version sends; update Towline",
+        other => other,
+    }
+}
+
 /// How a server session stands.
 pub(crate) fn server(state: &ServerStateView) -> String {
     match state {
@@ -133,29 +171,11 @@ pub(crate) fn server(state: &ServerStateView) -> String {
         ServerStateView::Connecting => "connecting".to_owned(),
         ServerStateView::Online => "online".to_owned(),
         ServerStateView::Offline { fault, retry_at_ms } => {
-            let why = match fault.as_str() {
-                "unreachable" => "cannot be reached; check the network and the address",
-                "certificate" => {
-                    "shows a certificate that is not valid for its name; ask its administrator"
-                }
-                "protocol" => "is not a Towline signal server; check the address",
-                "closed" => "closed the connection",
-                "refused" => "does not let this device in; ask its administrator",
-                other => other,
-            };
+            let why = fault_of_server(fault);
             format!("{why} (next try in {} s)", seconds_until(*retry_at_ms))
         }
         ServerStateView::Stopped { fault } => {
-            let why = match fault.as_str() {
-                "bad_proof" => {
-                    "does not accept this device's proof; check that its address names it as it names itself, or ask its administrator"
-                }
-                "replaced" => {
-                    "is used by another computer with this device's identity; stop Towline on one of both and run `towline identity new` there"
-                }
-                "unacceptable" => "does not accept what this version sends; update Towline",
-                other => other,
-            };
+            let why = fault_of_server(fault);
             format!("{why} (not tried again by itself; stop and start Towline when that is done)")
         }
     }
@@ -270,6 +290,19 @@ pub(crate) fn sight(sight: &LinkSightView) -> String {
     }
 }
 
+/// Why a folder's directory cannot be used.
+fn fault_of_root(fault: &str) -> &str {
+    match fault {
+        "missing" => "its directory is gone; bring it back, or remove the folder",
+        "not_directory" => "its place is not a directory any more",
+        "nested" => "it lies in another synced folder",
+        "wrong_marker" => "its directory holds another folder, or its .towline marker is gone",
+        "no_access" => "this user may not read or write its directory",
+        "read_only" => "its disk is read-only",
+        other => other,
+    }
+}
+
 /// What a folder is doing.
 pub(crate) fn folder(state: &FolderStateView, needs: u64, mode: ModeView) -> String {
     match state {
@@ -278,17 +311,7 @@ pub(crate) fn folder(state: &FolderStateView, needs: u64, mode: ModeView) -> Str
         }
         FolderStateView::Opening => "opening".to_owned(),
         FolderStateView::Paused { fault } => {
-            let why = match fault.as_str() {
-                "missing" => "its directory is gone; bring it back, or remove the folder",
-                "not_directory" => "its place is not a directory any more",
-                "nested" => "it lies in another synced folder",
-                "wrong_marker" => {
-                    "its directory holds another folder, or its .towline marker is gone"
-                }
-                "no_access" => "this user may not read or write its directory",
-                "read_only" => "its disk is read-only",
-                other => other,
-            };
+            let why = fault_of_root(fault);
             format!("paused: {why}")
         }
         FolderStateView::PausedByPerson => "paused".to_owned(),

@@ -99,6 +99,8 @@ pub enum Refusal {
     UnknownInvitation,
     /// No signal server is configured.
     NoServer,
+    /// The code names a signal server to which this device may not go.
+    Elsewhere,
     /// The folder is on this device already.
     AlreadyHere,
     /// A setting is out of its range.

@@ -28,7 +28,8 @@ use crate::ration::Ration;
 use crate::records::{DeviceSettings, PeerRecord, Restored, StoreOp};
 use crate::reflexive::{Reflexive, Told};
 use crate::report::NetworkReport;
-use crate::signal::{Moved, Session, SessionInput, SessionNews};
+use crate::sessions::{Elsewhere, Sessions, SessionsInput, own_servers};
+use crate::signal::{Moved, SessionNews};
 use crate::snapshot::{DeviceSummary, PeerSummary, Snapshot};
 use crate::twin::{Oneself, OurRun, Sightings};
 
@@ -44,8 +45,10 @@ pub struct Birth {
     pub identity: Identity,
     /// What its store holds.
     pub restored: Restored,
-    /// The signal server, if one is configured.
-    pub server: Option<ServerUrl>,
+    /// The signal servers that are configured, the preferred one first.
+    pub servers: Vec<ServerUrl>,
+    /// Whether it goes to others.
+    pub elsewhere: Elsewhere,
 }
 
 impl fmt::Debug for Birth {
@@ -65,12 +68,12 @@ pub struct Device {
     incarnation: Incarnation,
     rng: ChaCha20Rng,
     outbox: Outbox,
-    /// The signal servers where this device can be met, the home server first.
+    /// The signal servers where this device can be met, the preferred one first.
     servers: Vec<ServerUrl>,
     local_addresses: Vec<SocketAddr>,
     reflexive: Reflexive,
     ration: Ration,
-    session: Session,
+    sessions: Sessions,
     pairing: Pairing,
     /// The batch that makes the peer of a pairing durable.
     pairing_batch: Option<(BatchId, Newcomer)>,
@@ -119,14 +122,15 @@ impl Device {
             seed,
             identity,
             restored,
-            server,
+            servers,
+            elsewhere,
         } = birth;
         let actor = Actor {
             device: identity.id(),
             incarnation: restored.incarnation,
         };
         let mut device = Self {
-            session: Session::new(identity.clone(), server.clone()),
+            sessions: Sessions::new(&identity, &servers, elsewhere),
             pairing: Pairing::new(),
             pairing_batch: None,
             name: restored.name,
@@ -134,7 +138,7 @@ impl Device {
             incarnation: restored.incarnation,
             rng: ChaCha20Rng::from_seed(seed),
             outbox: Outbox::default(),
-            servers: server.into_iter().collect(),
+            servers: own_servers(&servers),
             local_addresses: Vec::new(),
             reflexive: Reflexive::default(),
             ration: Ration::default(),
@@ -158,7 +162,7 @@ impl Device {
             device.grant(peer);
             device.link(now, peer, LinkInput::Start);
         }
-        device.session(now, SessionInput::Start);
+        device.session(now, SessionsInput::Start);
         let folders: Vec<FolderId> = device.folders.keys().copied().collect();
         for folder in folders {
             device.folder(now, folder, FolderInput::Start);
@@ -176,7 +180,7 @@ impl Device {
             Input::Disk(folder, DiskEvent::Root(root)) => self.root_told(now, folder, root),
             Input::Disk(folder, event) => self.folder(now, folder, FolderInput::Disk(event)),
             Input::Network(event) => self.network(now, event),
-            Input::Signal(event) => self.session(now, SessionInput::Signal(event)),
+            Input::Signal(id, event) => self.session(now, SessionsInput::Signal(id, event)),
         }
         self.end_faulty_links(now);
     }
@@ -185,7 +189,7 @@ impl Device {
     pub fn handle_timeout(&mut self, now: Moment) {
         self.revision += 1;
         let news = self
-            .session
+            .sessions
             .handle_timeout(now, &mut self.rng, &mut self.outbox);
         self.session_news(now, news);
         let news = self.pairing.handle_timeout(now);
@@ -222,7 +226,7 @@ impl Device {
             .values()
             .filter_map(|peer| peer.link.poll_timeout());
         let folders = self.folders.values().filter_map(Folder::poll_timeout);
-        self.session
+        self.sessions
             .poll_timeout()
             .into_iter()
             .chain(self.pairing.poll_timeout())
@@ -257,6 +261,7 @@ impl Device {
             .map(|folder| self.folder_summary(folder))
             .collect();
         folders.sort_by(|left, right| left.record.label.cmp(&right.record.label));
+        let (server, other_servers) = self.sessions.summary();
         Snapshot {
             device: DeviceSummary {
                 id: self.identity.id(),
@@ -264,7 +269,8 @@ impl Device {
                 settings: self.settings.clone(),
                 oneness: self.oneself.oneness(),
             },
-            server: self.session.summary(),
+            server,
+            other_servers,
             pairing: self.pairing.summary(),
             peers,
             folders,
@@ -285,6 +291,8 @@ impl Device {
             local: self.local_addresses.clone(),
             outside,
             reflexive: self.reflexive.addresses(),
+            mapping: self.reflexive.reflection().mapping,
+            mapped: self.reflexive.router_port(),
             links,
         }
     }
@@ -339,9 +347,9 @@ impl Device {
         }
     }
 
-    fn session(&mut self, now: Moment, input: SessionInput) {
+    fn session(&mut self, now: Moment, input: SessionsInput) {
         let news = self
-            .session
+            .sessions
             .handle_input(now, input, &mut self.rng, &mut self.outbox);
         self.session_news(now, news);
     }
@@ -390,7 +398,7 @@ impl Device {
     fn pairing_news(&mut self, now: Moment, news: Vec<PairingNews>) {
         for item in news {
             match item {
-                PairingNews::Mailbox(request) => self.session(now, SessionInput::Mailbox(request)),
+                PairingNews::Mailbox(request) => self.session(now, SessionsInput::Mailbox(request)),
                 PairingNews::Paired(record) => {
                     let keep = vec![StoreOp::PutPeer(record.clone())];
                     let batch = self.outbox.persist(keep, Vec::new());
@@ -437,7 +445,7 @@ impl Device {
                     } else {
                         Moved::Joined
                     };
-                    self.session(now, SessionInput::Moved(how));
+                    self.session(now, SessionsInput::Moved(how));
                     self.reflexive.moved(now);
                     self.reflexive.handle_timeout(now, &mut self.outbox);
                     self.outbox.network(NetworkRequest::MapPort);
@@ -467,6 +475,8 @@ impl Device {
             NetworkEvent::Misbehaved(peer) => return self.misbehaved(now, *peer),
             NetworkEvent::ProbeAnswered { peer, .. }
             | NetworkEvent::ProbeHeard { peer, .. }
+            | NetworkEvent::LargeAnswered { peer, .. }
+            | NetworkEvent::Datagrams(peer, _, _)
             | NetworkEvent::Measured { peer, .. }
             | NetworkEvent::Scattered(peer, _)
             | NetworkEvent::RelayOpened(peer)
@@ -522,8 +532,8 @@ impl Device {
                 LinkNews::Up(connection) => self.link_up(now, id, connection),
                 LinkNews::Down(connection) => self.link_down(now, id, connection),
                 LinkNews::Frame(frame) => self.frame(now, id, frame),
-                LinkNews::Tell(bytes) => self.session(now, SessionInput::Tell(id, bytes)),
-                LinkNews::WantRelay => self.session(now, SessionInput::WantRelay(id)),
+                LinkNews::Tell(bytes) => self.session(now, SessionsInput::Tell(id, bytes)),
+                LinkNews::WantRelay => self.session(now, SessionsInput::WantRelay(id)),
                 LinkNews::Addresses(addresses) => self.keep_addresses(id, addresses),
                 LinkNews::Heard(run) => {
                     if let Some(peer) = self.peers.get_mut(&id) {
@@ -532,7 +542,7 @@ impl Device {
                 }
                 LinkNews::Lives => self.peer_lives(now, id),
                 LinkNews::Doubt => {
-                    self.session(now, SessionInput::Doubt);
+                    self.session(now, SessionsInput::Doubt);
                     self.reflexive.doubt(now);
                     self.reflexive.handle_timeout(now, &mut self.outbox);
                 }
@@ -645,7 +655,13 @@ impl Device {
     fn trust(&mut self, now: Moment) {
         let all: BTreeSet<DeviceId> = self.peers.keys().copied().collect();
         self.outbox.network(NetworkRequest::Trust(all.clone()));
-        self.session(now, SessionInput::Watch(all));
+        let homes = |peer: &Peer| {
+            let servers = peer.record.servers.iter();
+            servers.filter_map(|url| url.parse().ok()).collect()
+        };
+        let homes = self.peers.iter().map(|(id, peer)| (*id, homes(peer)));
+        let homes = homes.collect();
+        self.session(now, SessionsInput::Watch(homes));
     }
 
     fn random_bytes<const N: usize>(&mut self) -> [u8; N] {

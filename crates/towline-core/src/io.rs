@@ -30,8 +30,8 @@ pub enum Input {
     Disk(FolderId, DiskEvent),
     /// The network has done something.
     Network(NetworkEvent),
-    /// The session with the signal server has done something.
-    Signal(SignalEvent),
+    /// A session with a signal server has done something.
+    Signal(SessionId, SignalEvent),
 }
 
 /// Something that the device wants done.
@@ -43,8 +43,8 @@ pub enum Output {
     Disk(FolderId, DiskRequest),
     /// For the network.
     Network(NetworkRequest),
-    /// For the session with the signal server.
-    Signal(SignalRequest),
+    /// For a session with a signal server.
+    Signal(SessionId, SignalRequest),
     /// The answer to a command; exactly one for each.
     Reply(CommandId, Result<Answer, Refusal>),
 }
@@ -422,6 +422,9 @@ pub enum NetworkRequest {
     Grant(DeviceId, BTreeSet<FolderId>),
     /// Sends an authenticated probe to an address of a peer.
     Probe(DeviceId, SocketAddr),
+    /// Sends one as long as the longest datagram on a direct path to another machine, to a proved address;
+    /// answered by `LargeAnswered`, or by nothing where the path carries less.
+    ProbeLarge(DeviceId, SocketAddr),
     /// From now on packets to this peer leave on this path.
     Select(DeviceId, Path),
     /// Opens the QUIC connection with this peer on its selected path; answered by `Connected` or
@@ -496,6 +499,16 @@ pub enum NetworkEvent {
         /// After how long.
         rtt: Duration,
     },
+    /// A large probe came back: the path to this address carries as much.
+    LargeAnswered {
+        /// Who answered.
+        peer: DeviceId,
+        /// From where.
+        from: SocketAddr,
+    },
+    /// How long the datagrams of a connection are from now on; at first they are as every path carries
+    /// them.
+    Datagrams(DeviceId, ConnectionId, DatagramSize),
     /// A peer's own probe arrived (and was answered) from this address.
     ProbeHeard {
         /// Who probes.
@@ -538,6 +551,16 @@ pub enum NetworkEvent {
     },
 }
 
+/// How long datagrams are.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum DatagramSize {
+    /// As every path carries them.
+    #[default]
+    Every,
+    /// Longer.
+    Large,
+}
+
 /// A STUN server, by name: what a signal server has named.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct StunServer {
@@ -568,7 +591,11 @@ pub enum LinkFault {
 
 // --- signal server -------------------------------------------------------------------------------
 
-/// What is asked of the session with the signal server.
+/// Names one session with a signal server. There are few, and their ids are used again and again.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct SessionId(pub u8);
+
+/// What is asked of a session with a signal server.
 #[derive(Debug, Clone, PartialEq)]
 pub enum SignalRequest {
     /// Connects to this WebSocket URL; answered by `Opened` or `Closed`.
@@ -579,7 +606,7 @@ pub enum SignalRequest {
     Disconnect,
 }
 
-/// What the session with the signal server has done.
+/// What a session with a signal server has done.
 #[derive(Debug, Clone, PartialEq)]
 pub enum SignalEvent {
     /// The session stands; the server speaks first.
@@ -597,6 +624,14 @@ pub enum SignalFault {
     Unreachable,
     /// Its certificate is not valid for it.
     Certificate,
+    /// It has another key than the one that is pinned.
+    Pin,
+    /// The proxy that leads to it cannot be reached.
+    ProxyUnreachable,
+    /// The proxy that leads to it does not take our credentials, or wants some.
+    ProxyLogin,
+    /// The proxy refuses to lead to it, or is no proxy.
+    ProxyRefused,
     /// It is not a Towline signal server, or sent what the protocol does not allow.
     Protocol,
     /// It closed the session.
@@ -617,6 +652,10 @@ impl SignalFault {
         match self {
             Self::Unreachable
             | Self::Certificate
+            | Self::Pin
+            | Self::ProxyUnreachable
+            | Self::ProxyLogin
+            | Self::ProxyRefused
             | Self::Protocol
             | Self::Closed
             | Self::Refused => true,

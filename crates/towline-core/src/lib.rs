@@ -2,8 +2,8 @@
 //!
 //! [`device::Device`] takes inputs and time and yields outputs; it has no sockets, no clock, no disk
 //! and no async, so a whole world of devices runs from one seed. It only routes; the decisions live
-//! in its machines: [`pairing`] (strangers become peers), [`signal`] (the session with the signal
-//! server), `reflexive` (from where others see us), [`link`] (the connection with one peer and the path
+//! in its machines: [`pairing`] (strangers become peers), [`signal`] (a session with a signal
+//! server), [`sessions`] (at which servers we are), `reflexive` (from where others see us), [`link`] (the connection with one peer and the path
 //! it uses), [`twin`] (two computers with one key) and [`folder`] (what must happen so that all replicas
 //! agree).
 //!
@@ -26,6 +26,7 @@ pub mod ration;
 pub mod records;
 mod reflexive;
 pub mod report;
+pub mod sessions;
 pub mod signal;
 pub mod snapshot;
 pub mod twin;

@@ -41,7 +41,7 @@ use towline_wire::peer::{Control, Reflection};
 use crate::backoff::Backoff;
 use crate::clock::Moment;
 use crate::identity::Identity;
-use crate::io::{ConnectionId, LinkFault, NetworkEvent, NetworkRequest, Path};
+use crate::io::{ConnectionId, DatagramSize, LinkFault, NetworkEvent, NetworkRequest, Path};
 use crate::outbox::Outbox;
 use crate::ration::Ration;
 use crate::records::PeerRecord;
@@ -189,6 +189,10 @@ struct Up {
     selected: Option<Path>,
     /// When the selected direct path, silent while we send, is given up.
     suspect_until: Option<Moment>,
+    /// How long the datagrams are by now.
+    datagrams: DatagramSize,
+    /// When a better path may be taken that has not yet shown that it carries them.
+    settles_at: Option<Moment>,
     /// When a path that worked was last left for one with a shorter round trip.
     moved_at: Option<Moment>,
     /// When the selected direct path is probed again.
@@ -551,6 +555,8 @@ impl Link {
             // The device hears of it for all links at once.
             NetworkEvent::Reflected { .. } | NetworkEvent::PortMapped(_) => {}
             NetworkEvent::ProbeAnswered { from, rtt, .. } => self.probe_answered(from, rtt, turn),
+            NetworkEvent::LargeAnswered { from, .. } => self.paths.carries_large(from),
+            NetworkEvent::Datagrams(_, connection, size) => self.datagrams_are(connection, size),
             NetworkEvent::ProbeHeard { from, .. } => {
                 let is_hit = self.meeting_heard(from, turn);
                 if (self.paths.heard(turn.now, from) || is_hit) && self.is_active() {
@@ -638,7 +644,16 @@ impl Link {
             // What the wait was for is over.
             self.phase = Phase::Seeking { since: turn.now };
         }
+        self.probe_large(from, turn);
         self.reached_at(from, turn);
+    }
+
+    fn datagrams_are(&mut self, connection: ConnectionId, size: DatagramSize) {
+        if let Phase::Up(up) = &mut self.phase
+            && up.connection == connection
+        {
+            up.datagrams = size;
+        }
     }
 
     /// Keeps an address that works while we are connected.
@@ -671,6 +686,8 @@ impl Link {
             since: turn.now,
             selected,
             suspect_until: None,
+            datagrams: DatagramSize::Every,
+            settles_at: None,
             moved_at: None,
             keepalive_at: turn.now.after(KEEPALIVE),
             hint_at: turn.now,

@@ -9,7 +9,9 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use towline_wire::ids::{DeviceId, FolderId};
 use towline_wire::peer::Control;
 
-use crate::io::{BatchId, DiskRequest, NetworkRequest, Output, SignalRequest, StoreRequest};
+use crate::io::{
+    BatchId, DiskRequest, NetworkRequest, Output, SessionId, SignalRequest, StoreRequest,
+};
 use crate::records::StoreOp;
 
 /// The outputs of one device.
@@ -78,8 +80,8 @@ impl Outbox {
         std::mem::take(&mut self.at_fault)
     }
 
-    /// Asks the session with the signal server.
-    pub fn signal(&mut self, request: SignalRequest) {
-        self.push(Output::Signal(request));
+    /// Asks a session with a signal server.
+    pub fn signal(&mut self, session: SessionId, request: SignalRequest) {
+        self.push(Output::Signal(session, request));
     }
 }

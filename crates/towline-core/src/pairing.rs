@@ -64,8 +64,15 @@ pub enum MailboxRequest {
 /// What the carrier of the mailbox has done.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum MailboxEvent {
-    /// The mailbox is open for this long; the code's first half is this slot.
-    Opened(Slot, Duration),
+    /// The mailbox is open.
+    Opened {
+        /// The code's first half.
+        slot: Slot,
+        /// For how long.
+        lasts: Duration,
+        /// Where.
+        server: ServerUrl,
+    },
     /// Somebody is on the other side; again when one of both had been away for a while.
     Joined,
     /// Bytes from the other side.
@@ -103,7 +110,7 @@ pub struct Ourselves<'a> {
     pub identity: &'a Identity,
     /// Its name.
     pub name: &'a str,
-    /// Its signal servers, the home server first; the link names that one.
+    /// Its signal servers, the preferred one first; a code without a server means that one.
     pub servers: &'a [ServerUrl],
     /// Where it listens now.
     pub addresses: &'a [SocketAddr],
@@ -207,9 +214,13 @@ impl Pairing {
         let mut around = Surroundings { us, rng };
         let farewell = stage.farewell();
         let turn = match event {
-            MailboxEvent::Opened(slot, lasts) => {
+            MailboxEvent::Opened {
+                slot,
+                lasts,
+                server,
+            } => {
                 course.expires_at = now.after(lasts.min(CODE_LIFE));
-                stage.opened(slot, &mut around)
+                stage.opened(slot, server, &mut around)
             }
             MailboxEvent::Joined if stage.is_met() => {
                 let again = course.said.iter().cloned().map(send).collect();
@@ -396,15 +407,10 @@ impl Pairing {
         };
         match wish {
             PairingWish::Join(typed) => {
-                let elsewhere = typed
-                    .host
-                    .as_deref()
-                    .and_then(|host| ServerUrl::from_host(host).ok());
-                let here = elsewhere.is_none_or(|server| {
-                    us.servers
-                        .first()
-                        .is_some_and(|home| home.is_same_host(&server))
-                });
+                let named = typed.host.as_deref().map(ServerUrl::from_host);
+                let named = named.and_then(Result::ok);
+                let server = named.as_ref().or(us.servers.first());
+                let here = server.is_some_and(|server| server.is_same_host(&link.server));
                 here && typed.slot == code.slot
             }
             PairingWish::JoinLink(used) => {

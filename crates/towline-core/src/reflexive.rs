@@ -142,6 +142,11 @@ impl Reflexive {
         }
     }
 
+    /// The port that the router gives.
+    pub(crate) const fn router_port(&self) -> Option<SocketAddr> {
+        self.mapped
+    }
+
     /// The router gives this port, or none any more.
     pub(crate) fn mapped(&mut self, external: Option<SocketAddr>) -> Told {
         let external =

@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use towline_wire::ids::DeviceId;
+use towline_wire::peer::Mapping;
 
 use crate::clock::Moment;
 use crate::link::{LinkChange, LinkCounts, LinkSample};
@@ -18,8 +19,12 @@ pub struct NetworkReport {
     pub local: Vec<SocketAddr>,
     /// What is known of it from outside.
     pub outside: Outside,
-    /// From where others see it.
+    /// From where others see it, a port of the router first.
     pub reflexive: Vec<SocketAddr>,
+    /// Whether its router keeps one port towards everybody.
+    pub mapping: Mapping,
+    /// The port that its router gives on demand.
+    pub mapped: Option<SocketAddr>,
     /// Each peer's link, by name.
     pub links: Vec<LinkReport>,
 }

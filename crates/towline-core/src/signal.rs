@@ -1,9 +1,10 @@
-//! The session with the signal server: registration, presence, mailboxes, sealed messages.
+//! A session with a signal server: registration, presence, mailboxes, sealed messages.
 //!
 //! States: NoServer, Connecting, ExpectHello, ExpectRegistered, Online, Waiting (for the next try),
-//! Stopped (until something changes) and Closing (to go to another server). There is one session at a time. A code that names another
-//! server takes the session there for as long as that pairing lasts, and then back home; watched
-//! peers count as away meanwhile, while their links stay.
+//! Stopped (until something changes) and Closing (to go to another server). A code that names another
+//! server takes the session there for as long as that pairing lasts, and then back home, if it has one;
+//! watched peers count as away meanwhile, while their links stay. At how many servers a device is at a
+//! time, `sessions` decides.
 //!
 //! A mailbox asked for while there is no session waits for one (`mailbox`). Whatever a peer or a
 //! mailbox gets is one relayed payload: base64 of a byte that says for whom, and the bytes.
@@ -27,12 +28,13 @@ use towline_wire::version::VersionRange;
 use crate::backoff::Backoff;
 use crate::clock::Moment;
 use crate::identity::Identity;
-use crate::io::{SignalEvent, SignalFault, SignalRequest, StunServer};
+use crate::io::{SessionId, SignalEvent, SignalFault, SignalRequest, StunServer};
 use crate::outbox::Outbox;
 use crate::pairing::{MailboxEvent, MailboxRequest};
 use crate::snapshot::{PairingFault, ServerState};
 
 use mailbox::Mailbox;
+pub(crate) use mailbox::server_named;
 use registered::Addressee;
 
 /// What happens to the session. The device routes these.
@@ -91,9 +93,10 @@ pub enum SessionNews {
     },
 }
 
-/// The one session of a device.
+/// A session with a signal server.
 #[derive(Debug)]
 pub struct Session {
+    id: SessionId,
     identity: Identity,
     home: Option<ServerUrl>,
     /// Where a code has taken the session for a while.
@@ -152,8 +155,9 @@ enum Alive {
 
 impl Session {
     /// A session that is not started. Without a `home` server it stays silent until a code names one.
-    pub fn new(identity: Identity, home: Option<ServerUrl>) -> Self {
+    pub fn new(id: SessionId, identity: Identity, home: Option<ServerUrl>) -> Self {
         Self {
+            id,
             identity,
             home,
             detour: None,
@@ -200,6 +204,7 @@ impl Session {
                 self.doubt(now, outbox);
                 Vec::new()
             }
+            SessionInput::Watch(peers) if peers == self.watch => Vec::new(),
             SessionInput::Watch(peers) => {
                 self.online.retain(|peer| peers.contains(peer));
                 self.watch = peers;
@@ -215,9 +220,10 @@ impl Session {
             }
             SessionInput::WantRelay(peer) => {
                 if self.is_online() {
-                    outbox.signal(SignalRequest::Send(ClientMessage::RelayOpen {
-                        to: peer.into(),
-                    }));
+                    outbox.signal(
+                        self.id,
+                        SignalRequest::Send(ClientMessage::RelayOpen { to: peer.into() }),
+                    );
                 }
                 Vec::new()
             }
@@ -251,7 +257,10 @@ impl Session {
                 since,
                 alive: Alive::Heard { ping_at },
             } if now >= ping_at => {
-                outbox.signal(SignalRequest::Send(ClientMessage::Ping { timestamp: None }));
+                outbox.signal(
+                    self.id,
+                    SignalRequest::Send(ClientMessage::Ping { timestamp: None }),
+                );
                 self.state = State::Online {
                     since,
                     alive: Alive::Asked {
@@ -314,12 +323,68 @@ impl Session {
         }
     }
 
-    fn is_online(&self) -> bool {
+    /// Its id.
+    pub const fn id(&self) -> SessionId {
+        self.id
+    }
+
+    /// The server where it is at home.
+    pub const fn home(&self) -> Option<&ServerUrl> {
+        self.home.as_ref()
+    }
+
+    /// Whether this device is registered there now.
+    pub const fn is_online(&self) -> bool {
         matches!(self.state, State::Online { .. })
     }
 
+    /// Whether the server has greeted us on this connection.
+    pub const fn is_greeted(&self) -> bool {
+        matches!(
+            self.state,
+            State::ExpectRegistered { .. } | State::Online { .. }
+        )
+    }
+
+    /// Whether it is on its way, or will be by itself at once.
+    pub const fn may_come(&self) -> bool {
+        matches!(
+            self.state,
+            State::Connecting { .. }
+                | State::ExpectHello { .. }
+                | State::ExpectRegistered { .. }
+                | State::Closing { .. }
+        )
+    }
+
+    /// Whether it belongs nowhere and nothing is left to close.
+    pub const fn is_free(&self) -> bool {
+        self.home.is_none() && self.detour.is_none() && matches!(self.state, State::NoServer)
+    }
+
+    /// Whether the server sees this peer now.
+    pub fn sees(&self, peer: DeviceId) -> bool {
+        self.online.contains(&peer)
+    }
+
+    /// Is at home at another server from now on, or nowhere.
+    pub fn go_home_to(
+        &mut self,
+        now: Moment,
+        home: Option<ServerUrl>,
+        outbox: &mut Outbox,
+    ) -> Vec<SessionNews> {
+        let mut news = Vec::new();
+        if home != self.home {
+            self.home = home;
+            self.backoff.reset();
+            self.move_to_target(now, outbox, &mut news);
+        }
+        news
+    }
+
     /// The server to which the session belongs now.
-    fn target(&self) -> Option<&ServerUrl> {
+    pub fn target(&self) -> Option<&ServerUrl> {
         self.detour.as_ref().or(self.home.as_ref())
     }
 
@@ -342,7 +407,7 @@ impl Session {
     fn connect(&mut self, now: Moment, outbox: &mut Outbox) {
         self.state = match self.target() {
             Some(server) => {
-                outbox.signal(SignalRequest::Connect(server.to_string()));
+                outbox.signal(self.id, SignalRequest::Connect(server.to_string()));
                 State::Connecting {
                     deadline: now.after(CONNECT_PATIENCE),
                 }
@@ -371,7 +436,10 @@ impl Session {
             ) => match self.registration(&nonce, versions) {
                 Some(registration) => {
                     news.push(SessionNews::Stun(self.stun_servers(&stun)));
-                    outbox.signal(SignalRequest::Send(ClientMessage::Register(registration)));
+                    outbox.signal(
+                        self.id,
+                        SignalRequest::Send(ClientMessage::Register(registration)),
+                    );
                     self.state = State::ExpectRegistered {
                         deadline: now.after(ANSWER_PATIENCE),
                     };
@@ -472,7 +540,7 @@ impl Session {
             .take(WATCH_PEERS_MAX)
             .map(|peer| SignalId::Device(*peer))
             .collect();
-        outbox.signal(SignalRequest::Send(ClientMessage::Watch { peers }));
+        outbox.signal(self.id, SignalRequest::Send(ClientMessage::Watch { peers }));
     }
 
     fn closed(
@@ -503,7 +571,7 @@ impl Session {
         outbox: &mut Outbox,
         news: &mut Vec<SessionNews>,
     ) {
-        outbox.signal(SignalRequest::Disconnect);
+        outbox.signal(self.id, SignalRequest::Disconnect);
         self.wait(now, fault, rng, news);
     }
 
@@ -579,7 +647,10 @@ impl Session {
         };
         match alive {
             Alive::Heard { .. } => {
-                outbox.signal(SignalRequest::Send(ClientMessage::Ping { timestamp: None }));
+                outbox.signal(
+                    self.id,
+                    SignalRequest::Send(ClientMessage::Ping { timestamp: None }),
+                );
             }
             // The answer to that will do.
             Alive::Asked { .. } => {}
@@ -610,7 +681,7 @@ impl Session {
             | State::ExpectRegistered { .. }
             | State::Online { .. } => {
                 self.all_offline(news);
-                outbox.signal(SignalRequest::Disconnect);
+                outbox.signal(self.id, SignalRequest::Disconnect);
                 self.state = State::Closing {
                     deadline: now.after(CLOSE_PATIENCE),
                 };

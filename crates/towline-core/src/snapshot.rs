@@ -8,6 +8,7 @@ use std::time::Duration;
 use towline_wire::code::PairingCode;
 use towline_wire::ids::{DeviceId, FolderId};
 use towline_wire::link_uri::LinkUri;
+use towline_wire::server_url::ServerUrl;
 
 use crate::clock::Moment;
 use crate::io::{HeldBack, LinkFault, Path, RootFault, SignalFault};
@@ -19,8 +20,10 @@ use crate::records::{DeviceSettings, FolderRecord, PeerRecord, Totals};
 pub struct Snapshot {
     /// This device.
     pub device: DeviceSummary,
-    /// The session with the signal server.
-    pub server: ServerState,
+    /// The signal server in use.
+    pub server: ServerSummary,
+    /// The others: further own ones, and those where peers are visited.
+    pub other_servers: Vec<ServerSummary>,
     /// The pairing that runs, or the outcome of the last one.
     pub pairing: PairingSummary,
     /// All peers, by name.
@@ -54,7 +57,16 @@ pub enum Oneness {
     Doubled,
 }
 
-/// The session with the signal server.
+/// A signal server.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ServerSummary {
+    /// Where it is; `None` when none is configured.
+    pub url: Option<ServerUrl>,
+    /// The session with it.
+    pub state: ServerState,
+}
+
+/// A session with a signal server.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ServerState {
     /// None is configured.

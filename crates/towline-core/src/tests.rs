@@ -17,4 +17,5 @@ mod reflexive;
 mod rollback;
 mod rules;
 mod session;
+mod sessions;
 mod twin;

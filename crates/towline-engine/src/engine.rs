@@ -24,6 +24,7 @@ use towline_core::device::{Birth, Device};
 use towline_core::identity::Identity;
 use towline_core::io::{Input, Output, StoreReply, StoreRequest};
 use towline_core::records::InForce;
+use towline_core::sessions::Elsewhere;
 use towline_core::snapshot::Snapshot;
 use towline_store::{Boot, OpenError, Opened, Store};
 use towline_wire::ids::{DeviceId, FolderId, Incarnation};
@@ -33,18 +34,21 @@ use zeroize::Zeroizing;
 
 use crate::boot;
 use crate::clock::{self, Clock};
+use crate::doctor;
 use crate::folders::{Folders, Inbox, Listings};
 use crate::key::{self, KeyError, KeyPreference};
 use crate::ledger::Ledger;
 use crate::local;
 use crate::memory::Slack;
 use crate::metrics;
-use crate::network::{Network, NetworkError, NetworkSettings, Port, PortMapping, SignalClient};
+use crate::network::{
+    Network, NetworkError, NetworkSettings, Port, PortMapping, Proxies, ProxyError, SignalClients,
+};
 use crate::past::Past;
 use crate::port;
 use crate::tasks::Tasks;
 use crate::view::{
-    self, AnswerView, Asked, CommandView, FolderSettingsView, KeyPlace, NetworkView,
+    self, AnswerView, Asked, CommandView, FolderSettingsView, KeyPlace, NetworkView, ServerLock,
     StoreCondition, Surroundings, UnixClock, View, ViewError,
 };
 
@@ -76,8 +80,11 @@ pub struct Settings {
     pub home: PathBuf,
     /// What a new device is called; the host's name when `None`.
     pub name: Option<String>,
-    /// The signal server's WebSocket URL.
-    pub server: Option<String>,
+    /// The signal servers, at most three count, the preferred one first.
+    pub servers: Servers,
+    /// The proxy that leads to signal servers, `http://` or `socks5://`; empty for none. When `None`,
+    /// those that the environment names for all programs.
+    pub proxy: Option<String>,
     /// The UDP port to listen on; 0 takes the one of this device's life before, or any.
     pub udp_port: u16,
     /// Whether the router is asked for a port that leads here.
@@ -86,6 +93,28 @@ pub struct Settings {
     pub key: KeyPreference,
     /// Where numbers for Prometheus are served over HTTP; nowhere when `None`.
     pub metrics: Option<SocketAddr>,
+}
+
+/// The signal servers of a device, as WebSocket URLs.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum Servers {
+    /// Nobody has said anything: none of its own, but those of invitations are visited.
+    #[default]
+    Unset,
+    /// These, the preferred one first; none at all when empty, and then no other either.
+    Chosen(Vec<String>),
+    /// These and no others, by the word of this computer's administrator.
+    Locked(Vec<String>),
+}
+
+impl Servers {
+    /// What somebody has written, if anybody has; empty texts count for nothing.
+    pub fn chosen(written: Option<Vec<String>>) -> Self {
+        written.map_or(Self::Unset, |urls| {
+            let named = urls.into_iter().filter(|url| !url.trim().is_empty());
+            Self::Chosen(named.collect())
+        })
+    }
 }
 
 /// Why a device cannot start. Each sentence says what to do.
@@ -109,6 +138,9 @@ pub enum StartError {
     /// The address for Prometheus cannot be listened on.
     #[error("cannot serve metrics at {0}; choose an address of this machine and a free port")]
     Metrics(SocketAddr, #[source] io::Error),
+    /// What is named as a proxy is none.
+    #[error(transparent)]
+    Proxy(#[from] ProxyError),
     /// The local socket cannot be opened.
     #[error("cannot open the local socket in {0}")]
     Local(PathBuf, #[source] io::Error),
@@ -119,7 +151,7 @@ pub enum StartError {
 
 impl StartError {
     /// A stable code: `home`, `locked`, `newer`, `disk_full`, `store`, `keyring`, `key`, `port_taken`,
-    /// `network`, `server_url`, `metrics`, `socket` or `system`.
+    /// `network`, `server_url`, `proxy`, `metrics`, `socket` or `system`.
     pub const fn code(&self) -> &'static str {
         match self {
             Self::Home(..) => "home",
@@ -139,6 +171,7 @@ impl StartError {
             ) => "network",
             Self::ServerUrl(_) => "server_url",
             Self::Metrics(..) => "metrics",
+            Self::Proxy(_) => "proxy",
             Self::Local(..) => "socket",
             Self::Key(KeyError::Random) | Self::System(_) => "system",
         }
@@ -168,6 +201,7 @@ pub struct Handle {
     past: Past,
     inbox: Inbox,
     listings: Listings,
+    home: Arc<Path>,
     stop: CancellationToken,
 }
 
@@ -183,7 +217,9 @@ enum Question {
 impl Engine {
     /// Starts the device that lives at `settings.home`.
     pub async fn start(settings: Settings) -> Result<Self, StartError> {
-        let server = settings.server.as_deref().map(parse_server).transpose()?;
+        let (servers, elsewhere, lock) = parse_servers(&settings.servers)?;
+        let variable = |name: &str| std::env::var(name).ok();
+        let proxies = Arc::new(Proxies::of(settings.proxy.as_deref(), variable)?);
         make_home(&settings.home)
             .map_err(|error| StartError::Home(settings.home.clone(), error))?;
         let fresh = Incarnation(u64::from_le_bytes(*random::<8>()?));
@@ -216,6 +252,7 @@ impl Engine {
                 chosen => Port::Fixed(chosen),
             },
             port_mapping: settings.port_mapping,
+            proxies: Arc::clone(&proxies),
             ..NetworkSettings::default()
         };
         let (streams, incoming) = mpsc::channel(STREAMS_MAX);
@@ -247,23 +284,29 @@ impl Engine {
         )
         .map_err(StartError::System)?;
         let (signal_events, from_signal) = mpsc::channel(EVENTS_MAX);
-        let signal = SignalClient::start(signal_events, &tasks);
+        let signal = SignalClients::new(signal_events, Arc::clone(&proxies), tasks.clone());
         tasks.spawn(
             "signal events",
-            carry(from_signal, Input::Signal, inputs.clone()),
+            carry(
+                from_signal,
+                |(id, event)| Input::Signal(id, event),
+                inputs.clone(),
+            ),
         );
         let ledger = Ledger::start(store, inputs, &tasks).map_err(StartError::System)?;
         let birth = Birth {
             seed: *random::<32>()?,
             identity,
             restored,
-            server: server.clone(),
+            servers,
+            elsewhere,
         };
         let device = Device::new(clock.now(), birth);
         let around = Around {
             key_place,
             store: condition(&opened),
-            server,
+            proxies,
+            lock,
         };
         let first = Arc::new(around.view(&device.snapshot(clock.now()), 0, &clock, &folders));
         let (publish, views) = watch::channel(first);
@@ -275,6 +318,7 @@ impl Engine {
             past: folders.past(),
             inbox: folders.inbox(),
             listings: folders.listings(),
+            home: Arc::from(settings.home.as_path()),
             stop: stop.clone(),
         };
         let (end, ended) = oneshot::channel();
@@ -342,6 +386,11 @@ impl Handle {
             Asked::Network => {
                 let network = self.network().await?;
                 return Ok(AnswerView::Network(Box::new(network)));
+            }
+            Asked::Findings => {
+                let network = self.network().await?;
+                let findings = doctor::findings(&self.view(), &network, &self.home);
+                return Ok(AnswerView::Findings { findings });
             }
             Asked::Past(folder, asked) => {
                 self.known(folder)?;
@@ -446,7 +495,8 @@ impl Handle {
 struct Around {
     key_place: KeyPlace,
     store: StoreCondition,
-    server: Option<ServerUrl>,
+    proxies: Arc<Proxies>,
+    lock: ServerLock,
 }
 
 impl Around {
@@ -456,10 +506,11 @@ impl Around {
         view::view(
             snapshot,
             &Surroundings {
+                revision: number,
                 key_place: self.key_place,
                 store: self.store,
-                server: self.server.as_ref().map(ServerUrl::as_str),
-                revision: number,
+                proxies: &self.proxies,
+                lock: self.lock,
                 clock: UnixClock(clock.start_unix_ms()),
                 in_force: folders.in_force(),
                 transfers: &folders.transfers(),
@@ -492,7 +543,7 @@ struct Life {
     /// way at a time.
     for_ledger: VecDeque<StoreRequest>,
     network: Arc<Network>,
-    signal: SignalClient,
+    signal: SignalClients,
     folders: Folders,
     replies: BTreeMap<CommandId, oneshot::Sender<Result<Answer, Refusal>>>,
     last_command: u64,
@@ -585,7 +636,7 @@ impl Life {
                     self.folders.note(&request);
                     self.network.request(request);
                 }
-                Output::Signal(request) => self.signal.request(request),
+                Output::Signal(id, request) => self.signal.request(id, request),
                 Output::Reply(id, answer) => {
                     answers.extend(self.replies.remove(&id).map(|reply| (reply, answer)));
                 }
@@ -709,6 +760,20 @@ fn condition(opened: &Opened) -> StoreCondition {
         Opened::Existing => StoreCondition::Whole,
         Opened::Rebuilt { .. } => StoreCondition::Rebuilt,
     }
+}
+
+fn parse_servers(servers: &Servers) -> Result<(Vec<ServerUrl>, Elsewhere, ServerLock), StartError> {
+    let parsed = |urls: &[String]| -> Result<Vec<ServerUrl>, StartError> {
+        urls.iter().map(|url| parse_server(url)).collect()
+    };
+    Ok(match servers {
+        Servers::Unset => (Vec::new(), Elsewhere::Allowed, ServerLock::Open),
+        Servers::Chosen(urls) if urls.is_empty() => {
+            (Vec::new(), Elsewhere::Forbidden, ServerLock::Open)
+        }
+        Servers::Chosen(urls) => (parsed(urls)?, Elsewhere::Allowed, ServerLock::Open),
+        Servers::Locked(urls) => (parsed(urls)?, Elsewhere::Forbidden, ServerLock::Locked),
+    })
 }
 
 fn parse_server(text: &str) -> Result<ServerUrl, StartError> {

@@ -8,6 +8,7 @@
 mod boot;
 mod clock;
 mod disk;
+mod doctor;
 #[cfg(any(test, fuzzing))]
 pub mod doors;
 mod engine;
@@ -26,9 +27,9 @@ mod traffic;
 mod transfer;
 pub mod view;
 
-pub use engine::{Engine, Handle, Settings, StartError, StoreBroken};
+pub use engine::{Engine, Handle, Servers, Settings, StartError, StoreBroken};
 pub use key::{KeyError, KeyPreference};
 pub use local::{LocalClient, LocalError};
-pub use network::{NetworkError, PortMapping};
+pub use network::{NetworkError, PortMapping, ProxyError};
 pub use renew::{RenewError, renew_identity};
 pub use view::ViewError;

@@ -9,8 +9,8 @@
 //! `scatter` opens many sockets of which one is to be met; `stun` asks from where we are seen,
 //! `port_mapping` the router for a port;
 //! `tls` knows who is who; `endpoint` and `session` hold the connections; `relay` the packet
-//! channels; `congestion` starts anew on another path; `udp`, `websocket` and `addresses` touch the
-//! system; `signal_client` is the session with the signal server.
+//! channels; `congestion` starts anew on another path; `udp`, `websocket`, `proxy` and `addresses` touch
+//! the system; `signal_client` holds the sessions with signal servers.
 
 mod addresses;
 mod congestion;
@@ -18,6 +18,7 @@ mod endpoint;
 mod path_socket;
 mod port_mapping;
 mod probe;
+mod proxy;
 mod relay;
 mod routes;
 mod scatter;
@@ -56,7 +57,9 @@ use crate::tasks::Tasks;
 
 #[cfg(any(test, fuzzing))]
 pub(crate) use self::probe::enter as enter_probe;
-pub(crate) use self::signal_client::SignalClient;
+pub(crate) use self::proxy::Proxies;
+pub use self::proxy::ProxyError;
+pub(crate) use self::signal_client::SignalClients;
 #[cfg(any(test, fuzzing))]
 pub(crate) use self::stun::{enter as enter_stun, seeds as stun_seeds};
 
@@ -67,8 +70,8 @@ const PROBES_WAITING_MAX: usize = 128;
 /// STUN answers that wait to be looked at: 16. A question has one; more is a flood.
 const STUN_WAITING_MAX: usize = 16;
 
-/// Where this device listens.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// Where this device listens, and how it gets out.
+#[derive(Debug, Clone)]
 pub(crate) struct NetworkSettings {
     /// The UDP port.
     pub port: Port,
@@ -76,6 +79,8 @@ pub(crate) struct NetworkSettings {
     pub bind: Vec<IpAddr>,
     /// Whether the router is asked for a port.
     pub port_mapping: PortMapping,
+    /// The proxies that lead to signal servers.
+    pub proxies: Arc<Proxies>,
 }
 
 impl Default for NetworkSettings {
@@ -84,6 +89,7 @@ impl Default for NetworkSettings {
             port: Port::Any,
             bind: udp::any_address(),
             port_mapping: PortMapping::Off,
+            proxies: Arc::default(),
         }
     }
 }
@@ -212,6 +218,7 @@ impl Network {
         let relays = Arc::new(Relays::new(
             Arc::clone(&socket),
             events.clone(),
+            Arc::clone(&settings.proxies),
             tasks.clone(),
         ));
         let connections = Connections::open(
@@ -244,6 +251,7 @@ impl Network {
             // What a peer may read is asked where it reads: by the data plane.
             NetworkRequest::Grant(_, _) => {}
             NetworkRequest::Probe(peer, addr) => self.prober.ping(peer, addr),
+            NetworkRequest::ProbeLarge(peer, addr) => self.prober.ping_large(peer, addr),
             NetworkRequest::Scatter {
                 peer,
                 to,

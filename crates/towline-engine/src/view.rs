@@ -18,9 +18,10 @@ mod pages;
 mod settings;
 mod translate;
 
+pub use crate::doctor::{Finding, FindingView, VerdictView};
 pub use network::{
     CandidateView, ConnectBucketView, CountView, LinkChangeView, LinkCountsView, LinkReportView,
-    LinkSampleView, LinkSightView, NetworkView, OutsideView,
+    LinkSampleView, LinkSightView, MappingView, NetworkView, OutsideView,
 };
 pub use pages::{BrakedView, ConflictView, FileView, KeepView, PreviewView, SideView};
 pub use settings::{
@@ -134,13 +135,40 @@ pub enum StoreCondition {
     Rebuilt,
 }
 
-/// The signal server.
+/// The signal server in use: the preferred one of those that work.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
 pub struct ServerView {
     /// Its WebSocket URL; `null` when none is configured.
     pub url: Option<String>,
+    /// The proxy that leads to it, without credentials; `null` where none does.
+    pub proxy: Option<String>,
     /// How the session with it stands.
     pub state: ServerStateView,
+    /// Who may set the servers.
+    pub lock: ServerLock,
+    /// The others where this device is: further own ones, and those where peers are visited.
+    pub others: Vec<OtherServerView>,
+}
+
+/// Another signal server.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
+pub struct OtherServerView {
+    /// Its WebSocket URL.
+    pub url: String,
+    /// The proxy that leads to it, without credentials; `null` where none does.
+    pub proxy: Option<String>,
+    /// How the session with it stands.
+    pub state: ServerStateView,
+}
+
+/// Who may set the signal servers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[serde(rename_all = "snake_case")]
+pub enum ServerLock {
+    /// Whoever starts this device.
+    Open,
+    /// This computer's administrator alone, who has.
+    Locked,
 }
 
 /// How the session with the signal server stands.
@@ -155,7 +183,8 @@ pub enum ServerStateView {
     Online,
     /// Not reachable.
     Offline {
-        /// Why: `unreachable`, `certificate`, `protocol`, `closed` or `refused`.
+        /// Why: `unreachable`, `certificate`, `pin`, `proxy_unreachable`, `proxy_login`,
+        /// `proxy_refused`, `protocol`, `closed` or `refused`.
         fault: String,
         /// When it is tried again.
         #[ts(type = "number")]
@@ -610,6 +639,8 @@ pub enum CommandView {
     },
     /// Tells how this device is connected: paths, addresses, history.
     Network,
+    /// Finds out what could keep this device from working well.
+    Examine,
     /// Lists the entries that cannot be synced here, by path; a device remembers 100 of a folder.
     Held {
         /// Which folder.
@@ -686,6 +717,11 @@ pub enum AnswerView {
     },
     /// How this device is connected.
     Network(Box<NetworkView>),
+    /// What was found out, one finding per thing that was looked at.
+    Findings {
+        /// All of them.
+        findings: Vec<FindingView>,
+    },
     /// The beginning of a file.
     Preview(PreviewView),
     /// The ignore rules of a folder.
@@ -756,7 +792,7 @@ pub struct VersionView {
 #[error("{code}")]
 pub struct ViewError {
     /// A stable code: `name`, `unknown_peer`, `unknown_folder`, `unknown_invitation`, `no_server`,
-    /// `already_here`, `root_missing`, `root_not_directory`, `root_nested`, `root_wrong_marker`,
+    /// `elsewhere`, `already_here`, `root_missing`, `root_not_directory`, `root_nested`, `root_wrong_marker`,
     /// `root_no_access`, `root_read_only`, `code_letter`, `code_length`, `code_host`, `link`,
     /// `setting`, `mode`, `paused`, `not_braked`, `id`, `malformed`, `stopping`, `path`, `version`,
     /// `unknown_version`, `folder_paused`, `version_directory`, `version_parent`, `version_changing`,

@@ -150,6 +150,20 @@ mod tests {
     }
 
     #[test]
+    fn a_pin_of_the_server_travels_with_the_link() {
+        let pin = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8";
+        let pinned = LinkUri {
+            server: format!("wss://meet.example/ws#sha256={pin}")
+                .parse()
+                .unwrap(),
+            ..link()
+        };
+        let text = pinned.reveal();
+        assert!(text.contains(&format!("ws%23sha256%3D{pin}&")), "{text}");
+        assert_eq!(text.parse(), Ok(pinned));
+    }
+
+    #[test]
     fn debug_shows_nothing() {
         assert_eq!(
             format!("{:?} {:?}", link(), link().secret),

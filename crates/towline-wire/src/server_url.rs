@@ -1,12 +1,14 @@
 //! The WebSocket URL of a signal server, as devices keep it and tell it to each other.
 //!
-//! Parsed at the door: only `ws` and `wss`, with a host, without user, password or fragment, at
-//! most 255 bytes. A bare host, as a code may name one, becomes `wss://host/ws`, or `ws://host/ws`
+//! Parsed at the door: only `ws` and `wss`, with a host, without user or password, at most 255
+//! bytes. A `wss` URL may pin the server's key: `#sha256=` and the hash of its public key, see
+//! [`KeyPin`]; whoever keeps or passes on the URL keeps the pin with it. A bare host, as a code may name one, becomes `wss://host/ws`, or `ws://host/ws`
 //! where the host is this machine itself and nobody can listen in.
 
 use std::fmt;
 use std::str::FromStr;
 
+use data_encoding::{BASE64URL_NOPAD, HEXLOWER_PERMISSIVE};
 use serde::{Deserialize, Serialize};
 use url::{Host, Url};
 
@@ -18,6 +20,42 @@ pub const SERVER_URL_BYTES_MAX: usize = 255;
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct ServerUrl(Url);
+
+/// The SHA-256 of a server's public key, as its certificate holds it (`SubjectPublicKeyInfo`).
+///
+/// It names the key and not the certificate, so that it outlives every renewal with the same key.
+/// As text 43 characters of base64url without padding; 64 hexadecimal digits are read, too.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct KeyPin([u8; 32]);
+
+impl KeyPin {
+    /// Wraps a SHA-256.
+    pub const fn from_bytes(bytes: [u8; 32]) -> Self {
+        Self(bytes)
+    }
+
+    /// The SHA-256.
+    pub const fn as_bytes(&self) -> &[u8; 32] {
+        &self.0
+    }
+
+    /// Reads a fragment, without its `#`.
+    fn of_fragment(fragment: &str) -> Option<Self> {
+        let text = fragment.strip_prefix(PIN_PREFIX)?;
+        let bytes = match text.len() {
+            64 => HEXLOWER_PERMISSIVE.decode(text.as_bytes()),
+            _ => BASE64URL_NOPAD.decode(text.as_bytes()),
+        };
+        bytes.ok()?.try_into().ok().map(Self)
+    }
+
+    fn to_fragment(self) -> String {
+        format!("{PIN_PREFIX}{}", BASE64URL_NOPAD.encode(&self.0))
+    }
+}
+
+/// What a fragment that pins a key begins with.
+const PIN_PREFIX: &str = "sha256=";
 
 /// The text is not the WebSocket URL of a server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -44,6 +82,17 @@ impl ServerUrl {
         self.0.host_str().unwrap_or_default()
     }
 
+    /// What [`Self::from_host`] makes this server of again, with its pin or without; `None` where nothing
+    /// short does.
+    pub fn short_name(&self) -> Option<String> {
+        let name = match self.0.port() {
+            Some(port) => format!("{}:{port}", self.host()),
+            None => self.host().to_owned(),
+        };
+        let same = Self::from_host(&name).is_ok_and(|url| url.as_str() == self.without_pin());
+        same.then_some(name)
+    }
+
     /// Whether both name the same host and port, whatever their scheme and path.
     pub fn is_same_host(&self, other: &Self) -> bool {
         let ends = |url: &Url| {
@@ -61,16 +110,41 @@ impl ServerUrl {
     }
 
     /// The URL that `reference` means when this server says it: absolute, or relative to this one.
+    /// What it says of pins counts for nothing: at the same host and port ours stays, elsewhere there
+    /// is none.
     pub fn join(&self, reference: &str) -> Result<Self, ServerUrlError> {
-        Self::checked(self.0.join(reference).map_err(|_| ServerUrlError)?)
+        let mut url = self.0.join(reference).map_err(|_| ServerUrlError)?;
+        url.set_fragment(None);
+        let mut joined = Self::checked(url)?;
+        if joined.is_secure() && joined.is_same_host(self) {
+            joined.0.set_fragment(self.0.fragment());
+        }
+        Ok(joined)
     }
 
-    /// The URL.
+    /// The URL, with its pin.
     pub fn as_str(&self) -> &str {
         self.0.as_str()
     }
 
-    fn is_loopback(&self) -> bool {
+    /// The URL as it is dialled, without its pin.
+    pub fn without_pin(&self) -> &str {
+        let url = self.0.as_str();
+        url.split_once('#').map_or(url, |(address, _)| address)
+    }
+
+    /// The one key that the server may have, when it is pinned.
+    pub fn pin(&self) -> Option<KeyPin> {
+        self.0.fragment().and_then(KeyPin::of_fragment)
+    }
+
+    /// The port that is dialled.
+    pub fn port(&self) -> u16 {
+        self.0.port_or_known_default().unwrap_or(443)
+    }
+
+    /// Whether the server is on this computer itself.
+    pub fn is_loopback(&self) -> bool {
         match self.0.host() {
             Some(Host::Domain(name)) => name == "localhost",
             Some(Host::Ipv4(address)) => address.is_loopback(),
@@ -79,12 +153,18 @@ impl ServerUrl {
         }
     }
 
-    fn checked(url: Url) -> Result<Self, ServerUrlError> {
+    fn checked(mut url: Url) -> Result<Self, ServerUrlError> {
+        if let Some(fragment) = url.fragment() {
+            // Without encryption there is no key, and a pin that is not kept would be a lie.
+            let pin = KeyPin::of_fragment(fragment).filter(|_| url.scheme() == "wss");
+            let pin = pin.ok_or(ServerUrlError)?.to_fragment();
+            url.set_fragment(Some(&pin));
+        }
         let named = url.host_str().is_some_and(|host| !host.is_empty());
         let anonymous = url.username().is_empty() && url.password().is_none();
         let web_socket = matches!(url.scheme(), "ws" | "wss");
         let short = url.as_str().len() <= SERVER_URL_BYTES_MAX;
-        if named && anonymous && web_socket && short && url.fragment().is_none() {
+        if named && anonymous && web_socket && short {
             Ok(Self(url))
         } else {
             Err(ServerUrlError)
@@ -161,6 +241,47 @@ mod tests {
                 .iter()
                 .all(|host| ServerUrl::from_host(host).is_err())
         );
+    }
+
+    const PINNED: &str = "wss://meet.example/ws#sha256=AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8";
+
+    fn counting() -> KeyPin {
+        KeyPin::from_bytes(std::array::from_fn(|at| u8::try_from(at).unwrap()))
+    }
+
+    #[test]
+    fn a_pin_stays_with_the_url_and_out_of_what_is_dialled() {
+        let pinned = url(PINNED);
+        assert_eq!(pinned.to_string(), PINNED);
+        assert_eq!(pinned.pin(), Some(counting()));
+        assert_eq!(pinned.without_pin(), "wss://meet.example/ws");
+        assert!(pinned.is_same_host(&url("wss://meet.example/ws")));
+        let hex = "wss://meet.example/ws#sha256=000102030405060708090A0B0C0D0E0F101112131415161718191a1b1c1d1e1f";
+        assert_eq!(url(hex), pinned);
+        assert_eq!(url("wss://meet.example/ws").pin(), None);
+    }
+
+    #[test]
+    fn a_server_cannot_talk_about_pins() {
+        let pinned = url(PINNED);
+        let other = "#sha256=AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
+        let same = pinned.join(&format!("/relay/7{other}")).unwrap();
+        assert_eq!(same.pin(), Some(counting()));
+        let elsewhere = pinned.join("wss://other.example/relay/7").unwrap();
+        assert_eq!(elsewhere.pin(), None);
+        let free = url("wss://meet.example/ws").join(other).unwrap();
+        assert_eq!(free.pin(), None);
+    }
+
+    #[test]
+    fn a_pin_that_cannot_be_kept_is_refused() {
+        let plain = PINNED.replace("wss:", "ws:");
+        let short = &PINNED[..PINNED.len() - 1];
+        let other = PINNED.replace("sha256", "sha1");
+        let padded = format!("{PINNED}=");
+        for text in [plain.as_str(), short, &other, &padded] {
+            assert!(text.parse::<ServerUrl>().is_err(), "{text}");
+        }
     }
 
     #[test]

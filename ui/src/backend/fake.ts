@@ -10,7 +10,7 @@ import type { FolderView } from "./generated/FolderView";
 import type { View } from "./generated/View";
 import { assertNever, type Backend, type Choice, type Outcome, type Told } from "./index";
 import { FakeFolder, refused, type OfContents } from "./fake_folder";
-import { network } from "./fake_network";
+import { findings, network } from "./fake_network";
 import { ANNA, folder, scene } from "./fake_scenes";
 
 const ACCEPTED: Outcome = { kind: "accepted", answer: { answer: "accepted" } };
@@ -110,6 +110,8 @@ export class FakeBackend implements Backend {
         return ACCEPTED;
       case "network":
         return { kind: "accepted", answer: { answer: "network", ...network(peers, Date.now()) } };
+      case "examine":
+        return { kind: "accepted", answer: { answer: "findings", findings: findings(this.#view) } };
       case "configure_device":
         this.#publish({
           device: {

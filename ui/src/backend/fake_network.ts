@@ -1,10 +1,12 @@
 /** How the fake device's peers are connected. */
+import type { FindingView } from "./generated/FindingView";
 import type { LinkChangeView } from "./generated/LinkChangeView";
 import type { LinkCountsView } from "./generated/LinkCountsView";
 import type { LinkReportView } from "./generated/LinkReportView";
 import type { LinkSampleView } from "./generated/LinkSampleView";
 import type { NetworkView } from "./generated/NetworkView";
 import type { PeerView } from "./generated/PeerView";
+import type { View } from "./generated/View";
 
 /** A link that has found its way at the first try. */
 export const COUNTS: LinkCountsView = {
@@ -35,6 +37,8 @@ export function network(peers: readonly PeerView[], now: number): NetworkView {
     local: ["192.168.1.10:51820", "[fe80::1c2:aff:fe00:1]:51820"],
     outside: "seen",
     reflexive: ["198.51.100.7:51820"],
+    mapping: "same",
+    mapped: null,
     links: peers.map((peer) => report(peer, now)),
   };
 }
@@ -78,4 +82,25 @@ function samples(now: number, rtt: number): LinkSampleView[] {
     received_bytes: index > 60 && index < 120 ? 24_000_000 + (index % 7) * 900_000 : 900,
     sent_bytes: index > 60 && index < 120 ? 420_000 : 700,
   }));
+}
+
+/** What the doctor finds. */
+export function findings(view: View): FindingView[] {
+  const relayed = view.peers.filter(({ link }) => link.state === "up" && link.path.kind === "relayed");
+  const connected = view.peers.filter(({ link }) => link.state === "up");
+  return [
+    { verdict: "fine", check: "server", url: view.server.url, state: "online" },
+    { verdict: "fine", check: "udp", outside: "seen" },
+    { verdict: "fine", check: "nat", mapping: "same", translates: true },
+    { verdict: "fine", check: "port_mapping", external: null },
+    {
+      verdict: relayed.length > 0 ? "fair" : "fine",
+      check: "paths",
+      connected: connected.length,
+      relayed: relayed.length,
+    },
+    { verdict: "fine", check: "keyring", place: view.device.key_place },
+    { verdict: "fair", check: "disk", place: "/home/ada", available: 3_200_000_000, total: 256_000_000_000 },
+    { verdict: "fine", check: "watches", directories: 1204, limit: 524_288 },
+  ];
 }

@@ -109,7 +109,7 @@ const EMPTY: View = {
     version: "0.1.0",
     identity: "single",
   },
-  server: { url: "wss://signal.example.org/ws", state: { state: "online" } },
+  server: { url: "wss://signal.example.org/ws", proxy: null, state: { state: "online" }, lock: "open", others: [] },
   pairing: { state: "idle" },
   peers: [],
   folders: [],
@@ -258,7 +258,10 @@ function trouble(paired: View, nowMs: number): View {
     device: { ...paired.device, key_place: "file" },
     server: {
       url: "wss://signal.example.org/ws",
+      proxy: null,
       state: { state: "offline", fault: "unreachable", retry_at_ms: nowMs + 24_000 },
+      lock: "open",
+      others: [],
     },
     peers: [
       ANNA,

@@ -86,7 +86,7 @@ describe("problems", () => {
 test("a server that is tried again stays a problem until it answers", () => {
   const app = appAt("trouble");
   const view = scene("trouble", 0);
-  const at = (state: "connecting" | "online") => ({ ...view, server: { url: null, state: { state } } });
+  const at = (state: "connecting" | "online") => ({ ...view, server: { ...view.server, url: null, state: { state } } });
   const isTold = () => app.problems.some(({ kind }) => kind === "server_offline");
   app.hear({ kind: "view", view: at("connecting") });
   expect(isTold()).toBe(true);

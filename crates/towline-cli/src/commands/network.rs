@@ -19,10 +19,7 @@ pub(crate) async fn run(home: &Path, output: &Output) -> Result<(), Failure> {
         .command(CommandView::Network)
         .await?;
     let AnswerView::Network(network) = answer else {
-        return Err(Failure::new(
-            "connection",
-            "the engine answered with something else; is it of another version?".to_owned(),
-        ));
+        return Err(Failure::unexpected());
     };
     output.say(&network, || told(&network));
     Ok(())

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use towline_engine::LocalClient;
-use towline_engine::view::{AnswerView, KeyPlace, View};
+use towline_engine::view::{AnswerView, KeyPlace, ServerLock, View};
 
 use super::{folder, peers};
 use crate::output::{Failure, Output};
@@ -40,14 +40,33 @@ fn status(view: &View) -> String {
         KeyPlace::Keyring => "in the system keyring",
         KeyPlace::File => "in a 0600 file (no usable keyring)",
     };
+    let server = &view.server;
+    let through = through(server.proxy.as_deref());
+    let lock = match server.lock {
+        ServerLock::Open => "",
+        ServerLock::Locked => "\n    this computer's administrator has set the signal servers",
+    };
+    let others = server.others.iter().map(|other| {
+        format!(
+            "\n    also at {}{}: {}",
+            plain(&other.url),
+            self::through(other.proxy.as_deref()),
+            words::server(&other.state)
+        )
+    });
+    let others: String = others.collect();
     let twin = words::own_identity(view.device.identity);
     format!(
-        "{}  ({})\n{twin}    key {key}\n    signal server {}: {}\n\n{}\n\n{}",
+        "{}  ({})\n{twin}    key {key}\n    signal server {}{through}: {}{others}{lock}\n\n{}\n\n{}",
         plain(&view.device.name),
         peers::short(&view.device.id),
-        plain(view.server.url.as_deref().unwrap_or("-")),
-        words::server(&view.server.state),
+        plain(server.url.as_deref().unwrap_or("-")),
+        words::server(&server.state),
         peers::list(&view.peers),
         folder::list(view)
     )
+}
+
+fn through(proxy: Option<&str>) -> String {
+    proxy.map_or_else(String::new, |proxy| format!(" through {}", plain(proxy)))
 }

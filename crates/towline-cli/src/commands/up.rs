@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 use towline_engine::view::{KeyPlace, StoreCondition, View};
-use towline_engine::{Engine, KeyPreference, PortMapping, Settings};
+use towline_engine::{Engine, KeyPreference, PortMapping, Servers, Settings};
 use tracing_subscriber::EnvFilter;
 
 use crate::UpArguments;
@@ -29,7 +29,8 @@ pub(crate) async fn run(
     let settings = Settings {
         home: home.clone(),
         name: arguments.name,
-        server: arguments.server,
+        servers: Servers::chosen(arguments.server),
+        proxy: arguments.proxy,
         udp_port: arguments.port,
         key: if arguments.key_file {
             KeyPreference::FileOnly

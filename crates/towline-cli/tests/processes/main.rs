@@ -28,6 +28,8 @@ mod process_people;
 #[cfg(target_os = "linux")]
 mod process_power;
 #[cfg(target_os = "linux")]
+mod process_reach;
+#[cfg(target_os = "linux")]
 mod process_relay;
 mod process_roots;
 mod process_rules;

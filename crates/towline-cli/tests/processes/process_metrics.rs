@@ -38,6 +38,16 @@ fn a_device_tells_how_it_is_connected_and_prometheus_reads_it() {
         (&"up".into(), &"lan".into())
     );
 
+    let findings = ada.says(&["doctor"]);
+    for words in [
+        "ok    the signal server",
+        "is online",
+        "connected peers: 1; through the server: 0",
+        "note  the device key is in a file",
+    ] {
+        assert!(findings.contains(words), "{findings}");
+    }
+
     let metrics = get(door, "/metrics");
     assert!(metrics.ends_with("# EOF\n"), "{metrics}");
     let peer = ada.view()["peers"][0]["id"]

@@ -2,13 +2,12 @@
 //! until there is a way, and again when that is gone.
 //!
 //! Three network namespaces: the server's in the middle, one for each device, no route between
-//! the two. They are removed at the end, whatever happens.
+//! the two.
 
 use std::fs;
-use std::process;
 
+use crate::support::net::Net;
 use crate::support::server::program;
-use crate::support::system::{as_root, is_root, try_as_root};
 use crate::support::tree::{grow, settle};
 use crate::support::watch::is_online;
 use crate::support::{Device, Seed, Server, World};
@@ -16,18 +15,14 @@ use crate::support::{Device, Seed, Server, World};
 #[test]
 fn devices_without_a_path_sync_through_the_relay_and_move_to_a_path_and_back() {
     let world = World::new("relay");
-    let net = Net::new();
+    let net = Net::new("r");
     let mut command = net.inside("s");
     command
         .arg(program())
         .args(["--bind", "10.77.0.1:7777"])
         .env_remove("PORT");
     let server = Server::of(command, &world.place("server.log"));
-    let device = |name: &str| {
-        let words = net.words(name);
-        let words: Vec<&str> = words.iter().map(String::as_str).collect();
-        Device::new(&world, name, &server.url).behind(&words)
-    };
+    let device = |name: &str| Device::new(&world, name, &server.url).behind(&net.words(name));
     let (mut ada, mut ben) = (device("a"), device("b"));
     ada.start();
     ben.start();
@@ -66,97 +61,4 @@ fn devices_without_a_path_sync_through_the_relay_and_move_to_a_path_and_back() {
 
 fn path(view: &serde_json::Value) -> Option<&str> {
     view["peers"][0]["link"]["path"]["kind"].as_str()
-}
-
-/// The three namespaces.
-struct Net {
-    prefix: String,
-}
-
-impl Net {
-    fn new() -> Self {
-        let net = Self {
-            prefix: format!("tl{}", process::id()),
-        };
-        for part in ["s", "a", "b"] {
-            as_root(&["ip", "netns", "add", &net.name(part)]);
-            net.ip(part, "link set lo up");
-        }
-        net.ip("s", "addr add 10.77.0.1/32 dev lo");
-        for (part, number) in [("a", 1), ("b", 2)] {
-            // Interface names are at most 15 characters long.
-            let (inner, outer) = (
-                format!("{}{part}", net.prefix),
-                format!("{}{part}s", net.prefix),
-            );
-            let (name, middle) = (net.name(part), net.name("s"));
-            as_root(&[
-                "ip", "link", "add", &inner, "netns", &name, "type", "veth", "peer", "name",
-                &outer, "netns", &middle,
-            ]);
-            net.ip(part, &format!("addr add 10.77.{number}.2/24 dev {inner}"));
-            net.ip("s", &format!("addr add 10.77.{number}.1/24 dev {outer}"));
-            net.ip(part, &format!("link set {inner} up"));
-            net.ip("s", &format!("link set {outer} up"));
-            net.ip(
-                part,
-                &format!("route add 10.77.0.1/32 via 10.77.{number}.1"),
-            );
-        }
-        net
-    }
-
-    /// Lets the middle pass packets on.
-    fn open_path(&self) {
-        self.forward("1");
-        self.ip("a", "route add 10.77.2.0/24 via 10.77.1.1");
-        self.ip("b", "route add 10.77.1.0/24 via 10.77.2.1");
-    }
-
-    /// Ends that.
-    fn close_path(&self) {
-        self.forward("0");
-    }
-
-    fn forward(&self, value: &str) {
-        let name = self.name("s");
-        let set = format!("echo {value} > /proc/sys/net/ipv4/ip_forward");
-        as_root(&["ip", "netns", "exec", &name, "sh", "-c", &set]);
-    }
-
-    fn name(&self, part: &str) -> String {
-        format!("{}-{part}", self.prefix)
-    }
-
-    fn ip(&self, part: &str, words: &str) {
-        let name = self.name(part);
-        let command: Vec<&str> = ["ip", "-n", &name]
-            .into_iter()
-            .chain(words.split(' '))
-            .collect();
-        as_root(&command);
-    }
-
-    /// The words before a command that runs inside.
-    fn words(&self, part: &str) -> Vec<String> {
-        let sudo: &[&str] = if is_root() { &[] } else { &["sudo", "-n"] };
-        let name = self.name(part);
-        let words = sudo.iter().copied().chain(["ip", "netns", "exec", &name]);
-        words.map(str::to_owned).collect()
-    }
-
-    fn inside(&self, part: &str) -> process::Command {
-        let words = self.words(part);
-        let mut command = process::Command::new(words.first().map_or("ip", String::as_str));
-        command.args(words.iter().skip(1));
-        command
-    }
-}
-
-impl Drop for Net {
-    fn drop(&mut self) {
-        for part in ["a", "b", "s"] {
-            try_as_root(&["ip", "netns", "delete", &self.name(part)]);
-        }
-    }
 }

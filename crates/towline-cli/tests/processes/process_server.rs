@@ -109,6 +109,108 @@ fn what_is_no_server_is_named_and_does_no_harm() {
     }
 }
 
+#[test]
+fn devices_that_prefer_different_servers_meet_and_outlive_either() {
+    let world = World::new("several");
+    let (one, two) = (Server::start(&world), Server::start(&world));
+    let servers = |first: &Server, second: &Server| format!("{},{}", first.url, second.url);
+    let mut ada = Device::new(&world, "ada", &servers(&one, &two));
+    let mut ben = Device::new(&world, "ben", &servers(&two, &one));
+    ada.start();
+    ben.start();
+    // Each shows and enters codes of its own first server; the host says which that is.
+    for device in [&ada, &ben] {
+        device.wait("both servers", |view| {
+            is_online(view) && others_online(view) == 1
+        });
+    }
+    let (pair, code) = ada.show_code();
+    ben.join(&format!("{code}@{}", one.address()));
+    pair.line("that it is paired", PATIENCE, |line| {
+        line.contains("\"event\":\"paired\"")
+    });
+    ada.wait_connected(&ben);
+    let address = one.kill();
+    ada.wait("the second server in use", |view| {
+        is_online(view) && url(view) == Some(two.url.as_str())
+    });
+    // What each needs of a server the other one gives: a code without a word about where.
+    let cat = Device::start_new(&world, "cat", &two);
+    let (_shown, code) = ada.show_code();
+    assert!(
+        code.ends_with(&format!("@{}", two.address())),
+        "the code names where it is"
+    );
+    cat.join(&code);
+    // A device that has only just started is met at the server that is left.
+    ben.stop();
+    ben.start();
+    ada.wait_connected(&ben);
+    let _one = Server::start_at(&world, &address);
+    ada.wait("the first server again", |view| {
+        url(view) == Some(&format!("ws://{address}/ws"))
+    });
+    ben.wait("all servers", |view| others_online(view) == 1);
+    two.kill();
+    ben.wait("the other server in use", |view| {
+        is_online(view) && url(view) == Some(&format!("ws://{address}/ws"))
+    });
+    ben.stop();
+    ben.start();
+    ada.wait_connected(&ben);
+}
+
+#[test]
+fn devices_that_share_no_server_meet_at_either() {
+    let world = World::new("visits");
+    let (one, two) = (Server::start(&world), Server::start(&world));
+    let mut ada = Device::start_new(&world, "ada", &one);
+    let ben = Device::start_new(&world, "ben", &two);
+    let (pair, code) = ada.show_code();
+    ben.join(&format!("{code}@{}", one.address()));
+    pair.line("that it is paired", PATIENCE, |line| {
+        line.contains("\"event\":\"paired\"")
+    });
+    ada.wait_connected(&ben);
+    for device in [&ada, &ben] {
+        device.wait("the visit", |view| {
+            is_online(view) && others_online(view) == 1
+        });
+    }
+    let said = ada.says(&["status"]);
+    assert!(
+        said.contains(&format!("also at {}: online", two.url)),
+        "{said}"
+    );
+    // Without the server of one of both the other one's is enough.
+    two.kill();
+    ben.wait("losing its server", |view| {
+        !is_online(view) && others_online(view) == 1
+    });
+    ada.stop();
+    fs::remove_file(ada.home.join("port")).expect("it was there");
+    ada.start();
+    ada.wait_connected(&ben);
+    // Who may go nowhere else is not led there by a code.
+    let mut cat = Device::new(&world, "cat", "");
+    cat.start();
+    cat.refused_with(&["join"], Some(&format!("ABC-234@{}", one.address())))
+        .must_say("elsewhere", &["only its own"]);
+    assert_eq!(cat.view()["server"]["url"], Value::Null);
+}
+
+fn others_online(view: &Value) -> usize {
+    let others = view["server"]["others"]
+        .as_array()
+        .map_or(&[][..], Vec::as_slice);
+    let online = |other: &&Value| other["state"]["state"] == "online";
+    others.iter().filter(online).count()
+}
+
+fn url(view: &Value) -> Option<&str> {
+    view["server"]["url"].as_str()
+}
+
 fn is_direct(view: &Value) -> bool {
     matches!(
         view["peers"][0]["link"]["path"]["kind"].as_str(),

@@ -6,6 +6,10 @@ pub(crate) mod ledger;
 #[cfg(target_os = "linux")]
 pub(crate) mod listing;
 #[cfg(target_os = "linux")]
+pub(crate) mod net;
+#[cfg(target_os = "linux")]
+pub(crate) mod nginx;
+#[cfg(target_os = "linux")]
 pub(crate) mod person;
 #[cfg(target_os = "linux")]
 pub(crate) mod power;

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use towline_wire::ids::{DeviceId, FolderId, Sequence};
 use towline_wire::limits::NAME_BYTES_MAX;
+use towline_wire::server_url::ServerUrl;
 
 use super::Device;
 use crate::clock::Moment;
@@ -156,6 +157,16 @@ impl Device {
         };
         if needs_server && self.servers.is_empty() {
             return Err(Refusal::NoServer);
+        }
+        let named = match &wish {
+            PairingWish::Join(code) => code.host.as_deref().map(ServerUrl::from_host),
+            PairingWish::JoinLink(link) => Some(Ok(link.server.clone())),
+            PairingWish::Start | PairingWish::Cancel => None,
+        };
+        if let Some(Ok(server)) = named
+            && !self.sessions.may_go_to(&server)
+        {
+            return Err(Refusal::Elsewhere);
         }
         let us = Ourselves {
             identity: &self.identity,

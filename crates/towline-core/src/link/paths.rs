@@ -31,10 +31,22 @@ pub(super) struct Paths {
 struct Candidate {
     origin: Origin,
     proof: Option<Proof>,
+    /// Since when it is alive without a gap.
+    alive_since: Moment,
+    large: Large,
     probed_at: Option<Moment>,
     heard_at: Option<Moment>,
     /// When a probe came back from there first, in the life of this link.
     worked_at: Option<Moment>,
+}
+
+/// Whether a path carries the longest datagrams that there are between machines, as long as it is alive.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Large {
+    /// So many probes of that length have gone out.
+    Tried(u32),
+    /// One came back.
+    Carried,
 }
 
 /// How an address became known; the latest statement of a kind replaces the one before.
@@ -211,9 +223,47 @@ impl Paths {
         self.add(addr, Origin::Heard);
         if let Some(candidate) = self.candidates.get_mut(&addr) {
             let known = candidate.proof.filter(|_| candidate.is_alive(now));
+            if known.is_none() {
+                candidate.alive_since = now;
+                candidate.large = Large::Tried(0);
+            }
             let rtt = known.map_or(rtt, |known| known.settled_with(rtt));
             candidate.proof = Some(Proof { at: now, rtt });
             candidate.worked_at.get_or_insert(now);
+        }
+    }
+
+    /// Whether to send a large probe to an address that has just been proved; counts as sent then.
+    pub(super) fn take_large_probe(&mut self, addr: SocketAddr) -> bool {
+        let Some(candidate) = self.candidates.get_mut(&addr) else {
+            return false;
+        };
+        match (distance(addr), &mut candidate.large) {
+            // What stays on this machine is not cut.
+            (Distance::Machine, _) | (_, Large::Carried) => false,
+            (Distance::Lan | Distance::World, Large::Tried(tries)) => {
+                *tries = tries.saturating_add(1);
+                *tries <= LARGE_PROBES
+            }
+        }
+    }
+
+    /// Notes that a large probe came back.
+    pub(super) fn carries_large(&mut self, addr: SocketAddr) {
+        if let Some(candidate) = self.candidates.get_mut(&addr) {
+            candidate.large = Large::Carried;
+        }
+    }
+
+    /// Until when an address should be left alone by a connection with large datagrams, since it may
+    /// not carry them.
+    pub(super) fn settles_at(&self, addr: SocketAddr) -> Option<Moment> {
+        let candidate = self.candidates.get(&addr)?;
+        match (distance(addr), candidate.large) {
+            (Distance::Machine, _) | (_, Large::Carried) => None,
+            (Distance::Lan | Distance::World, Large::Tried(_)) => {
+                Some(candidate.alive_since.after(LARGE_PATIENCE))
+            }
         }
     }
 
@@ -299,6 +349,18 @@ impl Paths {
         let rated = alive
             .filter_map(|(addr, candidate)| Some((rating(*addr, candidate.proof?.rtt), *addr)));
         rated.min().map(|(_, addr)| addr)
+    }
+
+    /// The best address that is alive, of those that a connection with large datagrams may use.
+    pub(super) fn best_settled(&self, now: Moment) -> Option<SocketAddr> {
+        let waits = |addr: &SocketAddr| self.settles_at(*addr).is_some_and(|until| now < until);
+        let waiting: Vec<Path> = self
+            .candidates
+            .keys()
+            .filter(|addr| waits(addr))
+            .map(|addr| Path::Direct(*addr))
+            .collect();
+        self.best_but(now, &waiting)
     }
 
     /// What a move from `current` to `other` would bring.
@@ -388,6 +450,8 @@ impl Paths {
             Candidate {
                 origin,
                 proof: None,
+                alive_since: Moment::default(),
+                large: Large::Tried(0),
                 probed_at: None,
                 heard_at: None,
                 worked_at: None,
@@ -492,6 +556,14 @@ const PROBE_BACK_SPACING: Duration = Duration::from_millis(500);
 /// How much shorter another round trip must be to move: 5 ms. Less is noise, and each move costs a
 /// path validation.
 const RTT_HYSTERESIS: Duration = Duration::from_millis(5);
+
+/// Large probes to an address while it is alive: 3, so that one lost does not decide.
+const LARGE_PROBES: u32 = 3;
+
+/// How long a path is left alone that answers small probes and no large one, by a connection whose
+/// datagrams are large: 1 s, in which all of them have gone out in a burst. After it the path is worth the second that QUIC
+/// takes to find that its datagrams are lost.
+const LARGE_PATIENCE: Duration = Duration::from_secs(1);
 
 /// How much longer the round trip over IPv6 may be than over IPv4: 3 ms, as Tailscale has it in the field.
 const V6_BIAS: Duration = Duration::from_millis(3);

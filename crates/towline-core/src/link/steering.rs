@@ -9,7 +9,7 @@ use std::time::Duration;
 use super::paths::Gain;
 use super::{Link, LinkNews, Phase, Presence, Role, Turn, Up};
 use crate::clock::Moment;
-use crate::io::{LinkFault, NetworkRequest, Path};
+use crate::io::{DatagramSize, LinkFault, NetworkRequest, Path};
 
 impl Link {
     /// Whether anything at all is to be done about this peer.
@@ -96,6 +96,16 @@ impl Link {
         turn.outbox.network(NetworkRequest::Probe(self.peer, addr));
     }
 
+    /// Asks whether an address that was proved carries large datagrams, too. Only the dialer needs to know:
+    /// the acceptor's QUIC finds out itself on every path.
+    pub(super) fn probe_large(&mut self, addr: SocketAddr, turn: &mut Turn<'_>) {
+        if self.role == Role::Dialer && self.is_active() && self.paths.take_large_probe(addr) {
+            self.metrics.counts.probes_sent += 1;
+            turn.outbox
+                .network(NetworkRequest::ProbeLarge(self.peer, addr));
+        }
+    }
+
     fn dial_if_possible(&mut self, since: Moment, turn: &mut Turn<'_>) {
         let path = match self.dialable(turn.now) {
             (Some(direct), _) => direct,
@@ -132,8 +142,9 @@ impl Link {
     fn keep_best_path(&mut self, mut up: Up, turn: &mut Turn<'_>) {
         let now = turn.now;
         let Some(Path::Direct(current)) = up.selected else {
-            if let Some(best) = self.paths.best(now) {
-                self.select(up, Path::Direct(best), turn);
+            match self.best_for(&mut up, now) {
+                Some(best) => self.select(up, Path::Direct(best), turn),
+                None => self.phase = Phase::Up(up),
             }
             return;
         };
@@ -147,15 +158,21 @@ impl Link {
             self.doubt(turn);
             self.paths.stay_restless(now);
         }
-        match self.paths.best(now) {
+        match self.best_for(&mut up, now) {
             Some(best) if !alive => return self.select(up, Path::Direct(best), turn),
             Some(best) if self.is_worth_moving(&up, current, best, now) => {
                 up.moved_at = Some(now);
                 return self.select(up, Path::Direct(best), turn);
             }
-            None if self.relay.is_open() => {
+            None if !alive && self.relay.is_open() => {
                 self.paths.begin_burst(now);
                 return self.select(up, Path::Relay, turn);
+            }
+            None if !alive => {
+                // Without a relay to wait on, whatever answers is better.
+                if let Some(any) = self.paths.best(now) {
+                    return self.select(up, Path::Direct(any), turn);
+                }
             }
             // Alive; or dead without another way, until the relay that is asked for is open.
             Some(_) | None => {}
@@ -170,6 +187,21 @@ impl Link {
             self.probe(current, turn);
         }
         self.phase = Phase::Up(up);
+    }
+
+    /// The best path that this connection may move to, and when to look again for a better one.
+    fn best_for(&self, up: &mut Up, now: Moment) -> Option<SocketAddr> {
+        up.settles_at = None;
+        match up.datagrams {
+            DatagramSize::Every => self.paths.best(now),
+            DatagramSize::Large => {
+                let (any, settled) = (self.paths.best(now), self.paths.best_settled(now));
+                if any != settled {
+                    up.settles_at = any.and_then(|any| self.paths.settles_at(any));
+                }
+                settled
+            }
+        }
     }
 
     /// Whether to leave a path that works. One of two that are equally near is not left again at once,
@@ -203,11 +235,15 @@ impl Link {
         match (self.role, up.selected) {
             (Role::Dialer, Some(Path::Direct(addr))) => {
                 let expiry = self.paths.alive_until(addr);
-                [Some(up.keepalive_at), up.suspect_until, expiry]
-                    .into_iter()
-                    .flatten()
-                    .min()
+                let due = [
+                    Some(up.keepalive_at),
+                    up.suspect_until,
+                    expiry,
+                    up.settles_at,
+                ];
+                due.into_iter().flatten().min()
             }
+            (Role::Dialer, Some(Path::Relay)) => up.settles_at,
             (Role::Dialer | Role::Acceptor, Some(_) | None) => None,
         }
     }

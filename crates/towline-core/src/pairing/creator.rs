@@ -6,6 +6,7 @@ use towline_wire::code::{CodeSecret, PairingCode, Slot};
 use towline_wire::ids::DeviceId;
 use towline_wire::link_uri::{LinkSecret, LinkUri};
 use towline_wire::pairing::{PairingMessage, SealedMessage, SecretKind, Share};
+use towline_wire::server_url::ServerUrl;
 
 use super::exchange::{Farewell, Keys, Nonces, Opening, Role, Secured};
 use super::stage::{Stop, Surroundings, Turn};
@@ -41,6 +42,7 @@ impl Creator {
     pub(super) fn opened(
         self,
         slot: Slot,
+        server: ServerUrl,
         around: &mut Surroundings<'_>,
     ) -> Result<Turn<Self>, Stop> {
         let letters = match self {
@@ -53,9 +55,9 @@ impl Creator {
             | Self::ExpectKept { .. }
             | Self::ExpectDurable { .. } => return Err(Stop::protocol()),
         };
-        let Some(server) = around.us.servers.first().cloned() else {
-            return Err(Stop::silent(PairingFault::ServerUnreachable));
-        };
+        let preferred = around.us.servers.first();
+        let is_preferred = preferred.is_some_and(|home| home.is_same_host(&server));
+        let host = (!is_preferred).then(|| server.short_name()).flatten();
         let mut secret = [0; 16];
         around.rng.fill_bytes(&mut secret);
         let link = LinkUri {
@@ -66,11 +68,7 @@ impl Creator {
         let secret = CodeSecret::from_number(around.rng.next_u32(), letters);
         Ok(Turn::to(
             Self::ExpectJoiner {
-                code: PairingCode {
-                    slot,
-                    secret,
-                    host: None,
-                },
+                code: PairingCode { slot, secret, host },
                 link,
             },
             [],

@@ -8,6 +8,7 @@ use towline_wire::frame::FrameError;
 use towline_wire::ids::DeviceId;
 use towline_wire::link_uri::LinkUri;
 use towline_wire::pairing::{PairingMessage, RefuseReason};
+use towline_wire::server_url::ServerUrl;
 
 use super::creator::Creator;
 use super::exchange::Farewell;
@@ -46,10 +47,11 @@ impl Stage {
     pub(super) fn opened(
         self,
         slot: Slot,
+        server: ServerUrl,
         around: &mut Surroundings<'_>,
     ) -> Result<Turn<Self>, Stop> {
         match self {
-            Self::Creator(creator) => creator.opened(slot, around).map(Turn::of_creator),
+            Self::Creator(creator) => creator.opened(slot, server, around).map(Turn::of_creator),
             Self::Joiner(_) => Err(Stop::protocol()),
         }
     }

@@ -152,14 +152,20 @@ impl Session {
                 wanted: Wanted::Open,
                 ..
             } => {
-                outbox.signal(SignalRequest::Send(ClientMessage::CreatePairingCode));
+                outbox.signal(
+                    self.id,
+                    SignalRequest::Send(ClientMessage::CreatePairingCode),
+                );
                 self.mailbox = Mailbox::ExpectSlot { deadline };
             }
             Mailbox::ExpectServer {
                 wanted: Wanted::Claim(code),
                 ..
             } => {
-                outbox.signal(SignalRequest::Send(ClientMessage::UsePairingCode { code }));
+                outbox.signal(
+                    self.id,
+                    SignalRequest::Send(ClientMessage::UsePairingCode { code }),
+                );
                 self.mailbox = Mailbox::ExpectClaim { deadline };
             }
             Mailbox::ExpectJoiner { slot, .. } => {
@@ -193,7 +199,14 @@ impl Session {
                     slot: slot.clone(),
                     deadline: None,
                 };
-                news.push(SessionNews::Mailbox(MailboxEvent::Opened(slot, lasts)));
+                if let Some(server) = self.target().cloned() {
+                    let opened = MailboxEvent::Opened {
+                        slot,
+                        lasts,
+                        server,
+                    };
+                    news.push(SessionNews::Mailbox(opened));
+                }
             }
             Mailbox::ExpectJoiner { slot: ours, .. } if *ours == slot => {
                 self.mailbox = Mailbox::ExpectJoiner {
@@ -302,7 +315,7 @@ impl Session {
             | Mailbox::ExpectJoiner { .. }
             | Mailbox::Joined { .. } => {
                 if online {
-                    outbox.signal(SignalRequest::Send(word));
+                    outbox.signal(self.id, SignalRequest::Send(word));
                 }
             }
         }
@@ -322,7 +335,7 @@ const fn failed(fault: PairingFault) -> SessionNews {
 }
 
 /// The server that a code or a link names.
-fn server_named(name: &str) -> Option<ServerUrl> {
+pub(crate) fn server_named(name: &str) -> Option<ServerUrl> {
     if name.contains("://") {
         name.parse().ok()
     } else {

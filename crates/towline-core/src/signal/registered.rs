@@ -70,7 +70,7 @@ impl Session {
                 }
             }
             ServerMessage::Draining { reconnect_after_ms } => {
-                outbox.signal(SignalRequest::Disconnect);
+                outbox.signal(self.id, SignalRequest::Disconnect);
                 self.all_offline(news);
                 let wait = Duration::from_millis(reconnect_after_ms).min(DRAIN_WAIT_MAX);
                 self.state = State::Waiting {
@@ -142,10 +142,10 @@ impl Session {
     ) {
         let payload = BASE64.encode(&[&[addressee.byte()], bytes].concat());
         if self.is_online() && payload.len() + 2 <= RELAY_PAYLOAD_BYTES_MAX {
-            outbox.signal(SignalRequest::Send(ClientMessage::relay(
-                to,
-                Payload::from_text(&payload),
-            )));
+            outbox.signal(
+                self.id,
+                SignalRequest::Send(ClientMessage::relay(to, Payload::from_text(&payload))),
+            );
         }
     }
 }

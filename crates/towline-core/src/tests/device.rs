@@ -14,13 +14,14 @@ use crate::command::{Command, CommandId};
 use crate::device::{Birth, Device};
 use crate::identity::Identity;
 use crate::io::{
-    ConnectionId, Input, LinkFault, NetworkEvent, NetworkRequest, Output, SignalEvent, StoreReply,
-    StoreRequest, StunServer,
+    ConnectionId, Input, LinkFault, NetworkEvent, NetworkRequest, Output, SessionId, SignalEvent,
+    StoreReply, StoreRequest, StunServer,
 };
 use crate::records::{
     Activity, DeviceSettings, FolderRecord, FolderSettings, PeerRecord, Restored, RestoredFolder,
     RootPath, StoreOp, Totals, Verification,
 };
+use crate::sessions::Elsewhere;
 use crate::snapshot::LinkState;
 
 const FOLDER: FolderId = FolderId::from_bytes([3; 16]);
@@ -56,7 +57,8 @@ fn device_at(server: Option<&str>, folders: impl IntoIterator<Item = RestoredFol
             peers: vec![peer],
             folders: folders.into_iter().collect(),
         },
-        server: server.map(|url| url.parse().unwrap()),
+        servers: server.map(|url| url.parse().unwrap()).into_iter().collect(),
+        elsewhere: Elsewhere::Allowed,
     };
     let mut device = Device::new(Moment::default(), birth);
     outputs(&mut device);
@@ -278,11 +280,17 @@ fn the_servers_of_a_greeting_are_asked_and_their_word_is_told_to_peers() {
     let now = Moment::default();
     let connected = NetworkEvent::Connected(peer(), CONNECTION);
     device.handle_input(now, Input::Network(connected));
-    device.handle_input(now, Input::Signal(SignalEvent::Opened));
+    device.handle_input(
+        now,
+        Input::Signal(SessionId::default(), SignalEvent::Opened),
+    );
     let named = [":3478", "[2001:db8::1]:3479", "nonsense", "a:0"];
     let hello = greeting(Nonce::from_bytes([3; 32]), &named);
     outputs(&mut device);
-    device.handle_input(now, Input::Signal(SignalEvent::Message(hello)));
+    device.handle_input(
+        now,
+        Input::Signal(SessionId::default(), SignalEvent::Message(hello)),
+    );
     let servers = [("signal.example", 3478), ("2001:db8::1", 3479)];
     let servers = servers.map(|(host, port)| StunServer {
         host: host.to_owned(),
@@ -313,7 +321,8 @@ fn the_seed_is_not_shown() {
             peers: Vec::new(),
             folders: Vec::new(),
         },
-        server: None,
+        servers: Vec::new(),
+        elsewhere: Elsewhere::Allowed,
     };
     let shown = format!("{birth:?}");
     assert!(!shown.contains("171") && !shown.contains("seed"), "{shown}");

@@ -2,6 +2,8 @@
 
 mod birthday;
 mod elsewhere;
+mod large;
+mod moves;
 mod report;
 mod restart;
 mod unrest;
@@ -11,14 +13,16 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 use rand_chacha::ChaCha20Rng;
-use rand_core::{RngCore, SeedableRng};
+use rand_core::SeedableRng;
 use towline_wire::ids::DeviceId;
 use towline_wire::pairing::CompareString;
 use towline_wire::peer::{Control, Mapping, Reflection};
 
 use crate::clock::Moment;
 use crate::identity::Identity;
-use crate::io::{ConnectionId, LinkFault, NetworkEvent, NetworkRequest, Output, Path};
+use crate::io::{
+    ConnectionId, DatagramSize, LinkFault, NetworkEvent, NetworkRequest, Output, Path,
+};
 use crate::link::{Link, LinkInput, LinkNews};
 use crate::outbox::Outbox;
 use crate::ration::Ration;
@@ -123,7 +127,12 @@ impl World {
     /// What it asked for beside probes.
     fn acts(&mut self) -> Vec<NetworkRequest> {
         let mut requests = self.requests();
-        requests.retain(|request| !matches!(request, NetworkRequest::Probe(..)));
+        requests.retain(|request| {
+            !matches!(
+                request,
+                NetworkRequest::Probe(..) | NetworkRequest::ProbeLarge(..)
+            )
+        });
         requests
     }
 
@@ -346,8 +355,10 @@ fn a_direct_path_that_dies_gives_way_to_the_relay_and_comes_back() {
 fn keepalives_that_are_answered_keep_the_direct_path() {
     let mut world = World::up_on_direct(world_addr());
     world.pass(seconds(6));
-    world.requests();
+    let (peer, from) = (world.peer, world_addr());
+    world.network(NetworkEvent::LargeAnswered { peer, from });
     world.answer(world_addr(), 20);
+    world.requests();
     for _ in 0..10 {
         world.pass(seconds(3));
         assert_eq!(
@@ -756,7 +767,11 @@ fn any_input(peer: DeviceId) -> impl Strategy<Value = LinkInput> {
             from,
             rtt: ms(rtt)
         }),
-        addr.prop_map(move |from| NetworkEvent::ProbeHeard { peer, from }),
+        addr.clone()
+            .prop_map(move |from| NetworkEvent::ProbeHeard { peer, from }),
+        addr.prop_map(move |from| NetworkEvent::LargeAnswered { peer, from }),
+        id.clone()
+            .prop_map(move |id| NetworkEvent::Datagrams(peer, id, DatagramSize::Large)),
         Just(NetworkEvent::RelayOpened(peer)),
         Just(NetworkEvent::RelayClosed(peer)),
         id.clone()
@@ -820,62 +835,4 @@ proptest! {
         }
         world.pass(seconds(3600));
     }
-}
-
-/// One dialer with two direct paths to the Internet whose round trips are as given, for a minute of a
-/// probe of each every second; how often it moves from one to the other.
-fn moves_in_a_minute(rtts: &[(u64, u64)]) -> usize {
-    let other: SocketAddr = "198.51.100.7:4000".parse().unwrap();
-    let mut world = World::up_on_direct(world_addr());
-    world.answer(other, 20);
-    let mut moves = 0;
-    for (one, two) in rtts.iter().cycle().take(60) {
-        world.answer(world_addr(), *one);
-        world.answer(other, *two);
-        world.pass(seconds(1));
-        let acts = world.acts();
-        let selects = |act: &&NetworkRequest| matches!(act, NetworkRequest::Select(..));
-        moves += acts.iter().filter(selects).count();
-    }
-    moves
-}
-
-proptest! {
-    #[test]
-    fn equal_paths_with_jitter_are_not_left_for_each_other(
-        least in 5..200_u64,
-        jitter in 1..20_u64,
-        seed: [u8; 32],
-    ) {
-        let mut rng = ChaCha20Rng::from_seed(seed);
-        let mut rtt = || least + u64::from(rng.next_u32()) % jitter;
-        let rtts: Vec<_> = std::iter::repeat_with(|| (rtt(), rtt())).take(60).collect();
-        let moves = moves_in_a_minute(&rtts);
-        prop_assert!(moves <= 3, "{} moves", moves);
-    }
-
-    #[test]
-    fn whatever_round_trips_are_measured_a_minute_has_seven_moves_at_most(
-        rtts in prop::collection::vec((0..2000_u64, 0..2000_u64), 1..60),
-    ) {
-        let moves = moves_in_a_minute(&rtts);
-        prop_assert!(moves <= 7, "{} moves", moves);
-    }
-}
-
-#[test]
-fn of_two_equal_paths_over_the_internet_ipv6_is_taken() {
-    let v6: SocketAddr = "[2001:db8::7]:4000".parse().unwrap();
-    let mut world = World::up_on_direct(world_addr());
-    world.answer(v6, 17);
-    assert_eq!(
-        world.path(),
-        Path::Direct(v6),
-        "six milliseconds by the measure"
-    );
-    let mut world = World::up_on_direct(v6);
-    world.answer(world_addr(), 13);
-    assert_eq!(world.path(), Path::Direct(v6));
-    world.answer(world_addr(), 11);
-    assert_eq!(world.path(), Path::Direct(world_addr()));
 }

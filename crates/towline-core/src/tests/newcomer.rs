@@ -13,9 +13,11 @@ use crate::command::{Command, CommandId};
 use crate::device::{Birth, Device};
 use crate::identity::Identity;
 use crate::io::{
-    BatchId, Input, NetworkRequest, Output, SignalEvent, SignalRequest, StoreReply, StoreRequest,
+    BatchId, Input, NetworkRequest, Output, SessionId, SignalEvent, SignalRequest, StoreReply,
+    StoreRequest,
 };
 use crate::records::{DeviceSettings, Restored, StoreOp};
+use crate::sessions::Elsewhere;
 use crate::snapshot::PairingSummary;
 
 /// A device, what its store has not yet made durable, and what it has done to the world.
@@ -38,7 +40,8 @@ impl Seat {
                 peers: Vec::new(),
                 folders: Vec::new(),
             },
-            server: Some("ws://127.0.0.1:9000/ws".parse().unwrap()),
+            servers: vec!["ws://127.0.0.1:9000/ws".parse().unwrap()],
+            elsewhere: Elsewhere::Allowed,
         };
         let mut seat = Self {
             device: Device::new(Moment::default(), birth),
@@ -46,7 +49,7 @@ impl Seat {
             said: Vec::new(),
             network: Vec::new(),
         };
-        seat.input(Input::Signal(SignalEvent::Opened));
+        seat.input(Input::Signal(SessionId::default(), SignalEvent::Opened));
         seat.hear(greeting(Nonce::from_bytes([7; 32]), &[]));
         let device_id = seat.id().into();
         seat.hear(ServerMessage::Registered { device_id });
@@ -68,15 +71,18 @@ impl Seat {
                 Output::Store(StoreRequest::Persist(batch, operations)) => {
                     self.unsynced.push_back((batch, operations));
                 }
-                Output::Signal(SignalRequest::Send(message)) => self.said.push(message),
+                Output::Signal(_, SignalRequest::Send(message)) => self.said.push(message),
                 Output::Network(request) => self.network.push(request),
-                Output::Store(_) | Output::Signal(_) | Output::Disk(..) | Output::Reply(..) => {}
+                Output::Store(_) | Output::Signal(..) | Output::Disk(..) | Output::Reply(..) => {}
             }
         }
     }
 
     fn hear(&mut self, message: ServerMessage) {
-        self.input(Input::Signal(SignalEvent::Message(message)));
+        self.input(Input::Signal(
+            SessionId::default(),
+            SignalEvent::Message(message),
+        ));
     }
 
     fn command(&mut self, command: Command) {

@@ -36,7 +36,7 @@ impl Side {
         Self {
             identity: Identity::from_seed(&[seed; 32]),
             name,
-            servers: vec!["ws://127.0.0.1:9000/ws".parse().unwrap()],
+            servers: vec![HOME.parse().unwrap()],
             pairing: Pairing::new(),
             rng: ChaCha20Rng::from_seed([seed; 32]),
             kept: Vec::new(),
@@ -104,6 +104,8 @@ impl Side {
     }
 }
 
+const HOME: &str = "ws://127.0.0.1:9000/ws";
+
 fn at(seconds: u64) -> Moment {
     Moment::from_start(Duration::from_secs(seconds))
 }
@@ -113,7 +115,15 @@ fn slot() -> Slot {
 }
 
 fn opened() -> MailboxEvent {
-    MailboxEvent::Opened(slot(), Duration::from_secs(300))
+    opened_for(Duration::from_secs(300))
+}
+
+fn opened_for(lasts: Duration) -> MailboxEvent {
+    MailboxEvent::Opened {
+        slot: slot(),
+        lasts,
+        server: HOME.parse().unwrap(),
+    }
 }
 
 /// A creator whose code is on the screen, and a fresh joiner.
@@ -307,10 +317,7 @@ fn a_code_ends_when_the_server_says_but_never_after_five_minutes() {
     for (told, ends) in [(2, 2), (300, 300), (900, 300)] {
         let mut creator = Side::new(1, "desk");
         creator.wish(at(0), PairingWish::Start);
-        creator.event(
-            at(10),
-            MailboxEvent::Opened(slot(), Duration::from_secs(told)),
-        );
+        creator.event(at(10), opened_for(Duration::from_secs(told)));
         assert_eq!(creator.pairing.poll_timeout(), Some(at(10 + ends)));
         creator.timeout(at(10 + ends));
         assert_eq!(creator.failed(), PairingFault::Expired);
@@ -334,6 +341,34 @@ fn a_carrier_that_never_answers_means_no_server() {
     joiner.wish(at(0), PairingWish::Join("ABC-234".parse().unwrap()));
     joiner.timeout(joiner.pairing.poll_timeout().unwrap());
     assert_eq!(joiner.failed(), PairingFault::ServerUnreachable);
+}
+
+#[test]
+fn a_code_names_the_server_where_its_mailbox_is_unless_it_is_the_preferred_one() {
+    let shown = |server: &str| {
+        let mut creator = Side::new(1, "desk");
+        creator.wish(at(0), PairingWish::Start);
+        creator.event(
+            at(0),
+            MailboxEvent::Opened {
+                slot: slot(),
+                lasts: Duration::from_secs(300),
+                server: server.parse().unwrap(),
+            },
+        );
+        let summary = creator.pairing.summary();
+        let PairingSummary::Waiting { code, link, .. } = summary else {
+            panic!("no code in {summary:?}");
+        };
+        (code.host, link.server.to_string())
+    };
+    assert_eq!(shown(HOME), (None, HOME.to_owned()));
+    let other = "wss://other.example:8443/ws";
+    let name = Some("other.example:8443".to_owned());
+    assert_eq!(shown(other), (name, other.to_owned()));
+    // What cannot be said in short is said by the link alone.
+    let long = "wss://other.example/path";
+    assert_eq!(shown(long), (None, long.to_owned()));
 }
 
 #[test]

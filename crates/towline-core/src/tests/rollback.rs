@@ -20,6 +20,7 @@ use crate::records::{
     Beside, DeviceSettings, DiskStamp, FolderRecord, FolderSettings, OurRow, PeerRecord, Reach,
     Restored, RestoredFolder, RootPath, StoreOp, Totals, Verification,
 };
+use crate::sessions::Elsewhere;
 
 const FOLDER: FolderId = FolderId::from_bytes([7; 16]);
 const OURS: Incarnation = Incarnation(1);
@@ -65,7 +66,8 @@ fn device() -> Device {
         seed: [0; 32],
         identity: Identity::from_seed(&[1; 32]),
         restored,
-        server: None,
+        servers: Vec::new(),
+        elsewhere: Elsewhere::Allowed,
     };
     Device::new(Moment::default(), birth)
 }
@@ -91,7 +93,7 @@ fn operations(outputs: &[Output]) -> Vec<StoreOp> {
         Output::Store(_)
         | Output::Disk(..)
         | Output::Network(_)
-        | Output::Signal(_)
+        | Output::Signal(..)
         | Output::Reply(..) => None,
     });
     batches
@@ -127,7 +129,7 @@ fn empty_answer(output: &Output) -> Option<StoreReply> {
         Output::Store(StoreRequest::LoadIndex { .. })
         | Output::Disk(..)
         | Output::Network(_)
-        | Output::Signal(_)
+        | Output::Signal(..)
         | Output::Reply(..) => None,
     }
 }
@@ -250,7 +252,7 @@ fn the_root_remembers_a_row_only_when_it_is_durable() {
             Output::Disk(..)
             | Output::Store(_)
             | Output::Network(_)
-            | Output::Signal(_)
+            | Output::Signal(..)
             | Output::Reply(..) => None,
         });
         noted.collect()

@@ -18,7 +18,7 @@ use towline_wire::version::VersionRange;
 
 use crate::clock::Moment;
 use crate::identity::Identity;
-use crate::io::{Output, SignalEvent, SignalFault, SignalRequest};
+use crate::io::{Output, SessionId, SignalEvent, SignalFault, SignalRequest};
 use crate::outbox::Outbox;
 use crate::pairing::{MailboxEvent, MailboxRequest};
 use crate::signal::{Moved, Session, SessionInput, SessionNews};
@@ -40,6 +40,7 @@ impl World {
     fn new(home: Option<&str>) -> Self {
         Self {
             session: Session::new(
+                SessionId::default(),
                 Identity::from_seed(&[1; 32]),
                 home.map(|url| url.parse().unwrap()),
             ),
@@ -103,7 +104,7 @@ impl World {
     fn sent(&mut self) -> Vec<SignalRequest> {
         std::iter::from_fn(|| self.outbox.pop())
             .map(|output| {
-                let Output::Signal(request) = output else {
+                let Output::Signal(_, request) = output else {
                     panic!("not for the session: {output:?}");
                 };
                 request
@@ -143,6 +144,14 @@ fn us() -> DeviceId {
 
 fn peer() -> DeviceId {
     Identity::from_seed(&[2; 32]).id()
+}
+
+fn opened(slot: Slot) -> MailboxEvent {
+    MailboxEvent::Opened {
+        slot,
+        lasts: LIFE,
+        server: HOME.parse().unwrap(),
+    }
 }
 
 fn slot() -> Slot {
@@ -417,10 +426,7 @@ fn a_creators_mailbox_carries_bytes_both_ways() {
         code: slot(),
         expires_in: 300,
     };
-    assert_eq!(
-        world.say(code),
-        [mailbox(MailboxEvent::Opened(slot(), LIFE))]
-    );
+    assert_eq!(world.say(code), [mailbox(opened(slot()))]);
     let peer_id = SignalId::Device(peer());
     assert_eq!(
         world.say(ServerMessage::Paired { peer_id }),
@@ -571,10 +577,7 @@ fn answers_to_a_mailbox_that_was_left_are_not_taken_for_the_next() {
     assert_eq!(world.say(code("ABC")), []);
     assert_eq!(
         world.say(code("XYZ")),
-        [mailbox(MailboxEvent::Opened(
-            Slot::parse("XYZ").unwrap(),
-            LIFE
-        ))]
+        [mailbox(opened(Slot::parse("XYZ").unwrap()))]
     );
 }
 

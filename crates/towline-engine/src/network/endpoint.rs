@@ -64,10 +64,13 @@ const DATA_STREAMS_MAX: u32 = 128;
 /// A nudge is one byte; this is room for more than ever wait.
 const NUDGE_BUFFER_BYTES: usize = 1024;
 
-/// Pause between two searches for a larger path MTU: 10 minutes. The accepting side searches anew on
-/// every path that it moves to, the dialing side once on its first. A search that ends below the
-/// upper bound costs a dozen packets each time.
-const MTU_SEARCH_INTERVAL: Duration = Duration::from_secs(600);
+/// Pause between two searches for a larger path MTU where we accept: 10 minutes. There quinn searches anew
+/// on every path that it moves to. A search that ends below the upper bound costs a dozen packets.
+const MTU_SEARCH_INTERVAL_ACCEPTING: Duration = Duration::from_secs(600);
+
+/// The same where we dial: 30 s, since quinn does not know when the path is another one. What is longer than
+/// the path is proved to carry does not leave this machine, so a search costs a packet or two once.
+const MTU_SEARCH_INTERVAL_DIALING: Duration = Duration::from_secs(30);
 
 /// Keep-alive: 10 s, below the 30 s after which home routers forget a UDP flow.
 const KEEP_ALIVE_INTERVAL: Duration = Duration::from_secs(10);
@@ -311,7 +314,7 @@ impl Connections {
         }
         let address = address.ok_or(LinkFault::TimedOut)?;
         let mut config = ClientConfig::new(Arc::clone(&self.0.tls.dialer) as Arc<_>);
-        config.transport_config(self.transport(peer));
+        config.transport_config(self.transport(peer, MTU_SEARCH_INTERVAL_DIALING));
         let connecting = self
             .0
             .endpoint
@@ -350,7 +353,7 @@ impl Connections {
 
     async fn accept_once(&self, peer: DeviceId, incoming: Incoming) -> Result<(), LinkFault> {
         let mut config = self.0.acceptor.clone();
-        config.transport_config(self.transport(peer));
+        config.transport_config(self.transport(peer, MTU_SEARCH_INTERVAL_ACCEPTING));
         let connection = incoming
             .accept_with(Arc::new(config))
             .map_err(|error| session::fault_of(&error))?
@@ -445,8 +448,8 @@ impl Connections {
         }
     }
 
-    fn transport(&self, peer: DeviceId) -> Arc<TransportConfig> {
-        let mut transport = transport();
+    fn transport(&self, peer: DeviceId, mtu_search_interval: Duration) -> Arc<TransportConfig> {
+        let mut transport = transport(mtu_search_interval);
         transport.congestion_controller_factory(Arc::new(PathCubicFactory {
             epoch: self.epoch(peer),
         }));
@@ -496,10 +499,10 @@ impl HmacKey for ResetKey {
 /// How much a path carries is bounded by [`Routes::route`](super::routes::Routes::route). Without
 /// that the dialer, which swaps paths under quinn, would go on with packets that the next path does
 /// not take: measured, 4.6 s without a byte after an outage of 4 s.
-fn transport() -> TransportConfig {
+fn transport(mtu_search_interval: Duration) -> TransportConfig {
     let mut mtu = MtuDiscoveryConfig::default();
     mtu.upper_bound(BYTES_HERE_MAX)
-        .interval(MTU_SEARCH_INTERVAL);
+        .interval(mtu_search_interval);
     let mut transport = TransportConfig::default();
     transport
         .stream_receive_window(VarInt::from_u32(STREAM_WINDOW_BYTES))

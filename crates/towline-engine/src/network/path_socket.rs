@@ -26,7 +26,7 @@ use tokio::sync::mpsc;
 use towline_wire::ids::DeviceId;
 use tracing::{debug, trace};
 
-use super::probe::{PROBE_BYTES, ProbeDatagram, ProbeKeys};
+use super::probe::{Length, ProbeDatagram, ProbeKeys};
 use super::relay::{RelayInbox, RelayedDatagram};
 use super::routes::{ExtraId, Route, Routes, Through, Way};
 use super::stun::StunDatagram;
@@ -319,14 +319,15 @@ impl PathSocket {
             }
             return;
         }
-        let Ok(bytes) = <[u8; PROBE_BYTES]>::try_from(datagram) else {
+        let (Some(length), Some(bytes)) = (Length::of(datagram.len()), datagram.first_chunk())
+        else {
             return;
         };
         let keys = self
             .probe_keys
             .read()
             .unwrap_or_else(std::sync::PoisonError::into_inner);
-        let Some(peer) = keys.peer_of(&bytes) else {
+        let Some(peer) = keys.peer_of(bytes) else {
             return;
         };
         drop(keys);
@@ -335,7 +336,8 @@ impl PathSocket {
             from: meta.addr,
             to: meta.dst_ip,
             through,
-            bytes,
+            bytes: *bytes,
+            length,
         };
         if self.probes.try_send(probe).is_err() {
             trace!("probe dropped, the prober is busy");

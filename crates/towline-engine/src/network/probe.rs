@@ -6,6 +6,9 @@
 //! any opening. The seal is XChaCha20-Poly1305 under a key of the pair and covers the sender's id,
 //! so a probe thrown back at its sender does not open.
 //!
+//! A large ping is padded to the longest datagram that there is between machines, and answered by a pong of
+//! the usual length: then the way there carries as much.
+//!
 //! A ping is answered by a pong that tells from where the ping came. A matched pong is proof. A
 //! ping is less: whoever copies one can send it from elsewhere, so it admits only an address that
 //! nobody has, and is pinged back.
@@ -25,7 +28,7 @@ use tracing::{debug, trace};
 use zeroize::Zeroizing;
 
 use super::path_socket::PathSocket;
-use super::routes::{Proof, Through};
+use super::routes::{BYTES_AWAY_MAX, Proof, Through};
 
 /// First byte of a probe. Bit 0x40 is clear, as it never is in a QUIC packet, and the value is
 /// none of STUN's.
@@ -36,7 +39,8 @@ const NONCE_BYTES: usize = 24;
 const BODY_BYTES: usize = 1 + 8 + 16 + 2;
 const SEAL_BYTES: usize = 16;
 
-/// Bytes of a probe, ping or pong alike, so that answering amplifies nothing.
+/// Bytes of a probe, ping or pong alike, so that answering amplifies nothing. A large ping has as much
+/// behind it as is missing to [`BYTES_AWAY_MAX`].
 pub(super) const PROBE_BYTES: usize = 1 + TAG_BYTES + NONCE_BYTES + BODY_BYTES + SEAL_BYTES;
 
 /// How long a tag stays the same: 1 h. Shorter gains nothing against somebody who sees the same
@@ -71,6 +75,8 @@ pub(super) struct ProbeDatagram {
     /// Which of our sockets it came to.
     pub(super) through: Through,
     pub(super) bytes: [u8; PROBE_BYTES],
+    /// With what was behind it.
+    pub(super) length: Length,
 }
 
 /// The keys of all trusted peers, and the tags that are good now.
@@ -90,9 +96,29 @@ struct ProbeKey {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Body {
     /// Please answer.
-    Ping { number: u64 },
+    Ping { number: u64, length: Length },
     /// The ping with this number came from there.
     Pong { number: u64, observed: SocketAddr },
+}
+
+/// How long a ping is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Length {
+    /// [`PROBE_BYTES`].
+    Usual,
+    /// [`BYTES_AWAY_MAX`].
+    Large,
+}
+
+impl Length {
+    /// What is of no length of a probe is none.
+    pub(super) const fn of(bytes: usize) -> Option<Self> {
+        match bytes {
+            PROBE_BYTES => Some(Self::Usual),
+            BYTES_AWAY_MAX => Some(Self::Large),
+            _ => None,
+        }
+    }
 }
 
 /// Sends pings, answers pings, matches pongs.
@@ -108,6 +134,7 @@ struct Ping {
     peer: DeviceId,
     to: SocketAddr,
     through: Through,
+    length: Length,
     sent: Instant,
 }
 
@@ -228,7 +255,14 @@ impl ProbeKey {
 impl Body {
     fn encode(self) -> [u8; BODY_BYTES] {
         let (kind, number, observed) = match self {
-            Self::Ping { number } => (1, number, None),
+            Self::Ping {
+                number,
+                length: Length::Usual,
+            } => (1, number, None),
+            Self::Ping {
+                number,
+                length: Length::Large,
+            } => (3, number, None),
             Self::Pong { number, observed } => (2, number, Some(observed)),
         };
         let ip = observed.map_or(Ipv6Addr::UNSPECIFIED, |addr| match addr.ip() {
@@ -255,7 +289,14 @@ impl Body {
         let port = u16::from_le_bytes(*rest.first_chunk::<2>()?);
         let number = u64::from_le_bytes(*number);
         match *kind {
-            1 => Some(Self::Ping { number }),
+            1 => Some(Self::Ping {
+                number,
+                length: Length::Usual,
+            }),
+            3 => Some(Self::Ping {
+                number,
+                length: Length::Large,
+            }),
             2 => {
                 let ip = Ipv6Addr::from(*ip).to_canonical();
                 Some(Self::Pong {
@@ -263,7 +304,7 @@ impl Body {
                     observed: SocketAddr::new(ip, port),
                 })
             }
-            0 | 3..=u8::MAX => None,
+            0 | 4..=u8::MAX => None,
         }
     }
 }
@@ -298,8 +339,18 @@ impl Prober {
     /// Sends a ping to an address of a peer, through the socket by which that is reached.
     pub(super) fn ping(&self, peer: DeviceId, to: SocketAddr) {
         let through = self.socket.routes().through(peer, to);
-        if let Some(bytes) = self.new_ping(peer, to, through) {
+        if let Some(bytes) = self.new_ping(peer, to, through, Length::Usual) {
             self.socket.send_aside(to, None, through, &bytes);
+        }
+    }
+
+    /// The same with a large ping.
+    pub(super) fn ping_large(&self, peer: DeviceId, to: SocketAddr) {
+        let through = self.socket.routes().through(peer, to);
+        if let Some(bytes) = self.new_ping(peer, to, through, Length::Large) {
+            let mut padded = bytes.to_vec();
+            padded.resize(BYTES_AWAY_MAX, 0);
+            self.socket.send_aside(to, None, through, &padded);
         }
     }
 
@@ -309,6 +360,7 @@ impl Prober {
         peer: DeviceId,
         to: SocketAddr,
         through: Through,
+        length: Length,
     ) -> Option<[u8; PROBE_BYTES]> {
         let mut number = [0; 8];
         getrandom::fill(&mut number).ok()?;
@@ -322,10 +374,11 @@ impl Prober {
             peer,
             to,
             through,
+            length,
             sent: Instant::now(),
         });
         drop(pings);
-        self.sealed(peer, Body::Ping { number })
+        self.sealed(peer, Body::Ping { number, length })
     }
 
     /// Whether these are the bytes of a probe that this peer has made.
@@ -381,7 +434,8 @@ impl Prober {
             .unwrap_or_else(PoisonError::into_inner)
             .open(peer, &datagram.bytes)?;
         match body {
-            Body::Ping { number } => {
+            Body::Ping { length, .. } if length != datagram.length => None,
+            Body::Ping { number, .. } => {
                 let heard = heard_by_peer.entry(peer).or_insert_with(Heard::new);
                 if !heard.is_new_and_within_rate(number) {
                     return None;
@@ -433,11 +487,14 @@ impl Prober {
                     routes.admit_through(peer, addr, Proof::Answered, ping.through);
                 }
                 routes.mark_probed(peer);
-                Some(NetworkEvent::ProbeAnswered {
-                    peer,
-                    from: ping.to,
-                    rtt,
-                })
+                let from = ping.to;
+                match ping.length {
+                    Length::Usual => Some(NetworkEvent::ProbeAnswered { peer, from, rtt }),
+                    Length::Large => {
+                        routes.carries_large(peer, from);
+                        Some(NetworkEvent::LargeAnswered { peer, from })
+                    }
+                }
             }
         }
     }
@@ -494,6 +551,11 @@ mod tests {
 
     use super::*;
 
+    fn ping(number: u64) -> Body {
+        let length = Length::Usual;
+        Body::Ping { number, length }
+    }
+
     fn pair() -> (ProbeKeys, ProbeKeys) {
         let (a, b) = (Identity::from_seed(&[1; 32]), Identity::from_seed(&[2; 32]));
         let mut keys_a = ProbeKeys::new(a.id());
@@ -506,10 +568,10 @@ mod tests {
     #[test]
     fn a_probe_opens_at_its_peer_and_nowhere_else() {
         let (a, b) = pair();
-        let ping = Body::Ping { number: 7 };
-        let bytes = a.seal(b.ours, ping).unwrap();
+        let sent = ping(7);
+        let bytes = a.seal(b.ours, sent).unwrap();
         assert_eq!(b.peer_of(&bytes), Some(a.ours));
-        assert_eq!(b.open(a.ours, &bytes), Some(ping));
+        assert_eq!(b.open(a.ours, &bytes), Some(sent));
         // Thrown back at its sender it bears the pair's tag, but does not open.
         assert_eq!(a.peer_of(&bytes), Some(b.ours));
         assert_eq!(a.open(b.ours, &bytes), None);
@@ -520,15 +582,9 @@ mod tests {
         let (mut a, b) = pair();
         let now = window_now();
         a.renew_tags(now + TAG_WINDOWS_ASIDE);
-        assert!(
-            b.peer_of(&a.seal(b.ours, Body::Ping { number: 1 }).unwrap())
-                .is_some()
-        );
+        assert!(b.peer_of(&a.seal(b.ours, ping(1)).unwrap()).is_some());
         a.renew_tags(now + TAG_WINDOWS_ASIDE + 1);
-        assert!(
-            b.peer_of(&a.seal(b.ours, Body::Ping { number: 1 }).unwrap())
-                .is_none()
-        );
+        assert!(b.peer_of(&a.seal(b.ours, ping(1)).unwrap()).is_none());
     }
 
     #[test]
@@ -546,7 +602,7 @@ mod tests {
         #[test]
         fn bodies_round_trip(number: u64, ip: [u8; 4], port: u16) {
             let observed = SocketAddr::from((ip, port));
-            for body in [Body::Ping { number }, Body::Pong { number, observed }] {
+            for body in [ping(number), Body::Ping { number, length: Length::Large }, Body::Pong { number, observed }] {
                 prop_assert_eq!(Body::decode(&body.encode()), Some(body));
             }
         }
@@ -554,7 +610,7 @@ mod tests {
         #[test]
         fn a_changed_bit_does_not_open(at in 1..PROBE_BYTES * 8) {
             let (a, b) = pair();
-            let mut bytes = a.seal(b.ours, Body::Ping { number: 7 }).unwrap();
+            let mut bytes = a.seal(b.ours, ping(7)).unwrap();
             bytes[at / 8] ^= 1 << (at % 8);
             let opened = b.peer_of(&bytes).and_then(|peer| b.open(peer, &bytes));
             prop_assert!(opened.is_none() || at < 8);

@@ -28,6 +28,7 @@ use towline_wire::signal::RELAY_SUBPROTOCOL;
 use tracing::{debug, trace};
 
 use super::path_socket::PathSocket;
+use super::proxy::Proxies;
 use super::websocket::{self, Purpose, Transport, Unsent};
 use crate::tasks::Tasks;
 
@@ -91,6 +92,7 @@ struct InboxQueue {
 pub(super) struct Relays {
     socket: Arc<PathSocket>,
     events: mpsc::Sender<NetworkEvent>,
+    proxies: Arc<Proxies>,
     tasks: Tasks,
     current_by_peer: Mutex<BTreeMap<DeviceId, Current>>,
     opened: AtomicU64,
@@ -159,11 +161,13 @@ impl Relays {
     pub(super) fn new(
         socket: Arc<PathSocket>,
         events: mpsc::Sender<NetworkEvent>,
+        proxies: Arc<Proxies>,
         tasks: Tasks,
     ) -> Self {
         Self {
             socket,
             events,
+            proxies,
             tasks,
             current_by_peer: Mutex::default(),
             opened: AtomicU64::new(0),
@@ -220,7 +224,7 @@ impl Relays {
             message_bytes_max: PACKET_BYTES_MAX,
             unsent: Unsent::Low(UNSENT_BYTES),
         };
-        match websocket::connect(&channel.url, &purpose).await {
+        match websocket::connect(&channel.url, &purpose, &self.proxies).await {
             Ok(socket) => {
                 let (sender, datagrams) = mpsc::channel(OUTGOING_DATAGRAMS_MAX);
                 let sender = RelaySender {

@@ -77,6 +77,8 @@ pub(super) struct Source {
     reach: Reach,
     /// By which of our sockets it is reached.
     through: Through,
+    /// Whether a probe of [`BYTES_AWAY_MAX`] came back from there.
+    large: Large,
     /// When a datagram last came this way, in milliseconds after [`Routes::started`].
     heard_ms: AtomicU64,
 }
@@ -88,6 +90,13 @@ pub(super) enum Reach {
     Here,
     /// Somewhere on the network.
     Away,
+}
+
+/// Whether a path is known to carry [`BYTES_AWAY_MAX`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Large {
+    Unknown,
+    Carried,
 }
 
 /// Where a datagram goes, and how long it may be.
@@ -108,11 +117,11 @@ pub(super) enum Way<'a> {
 }
 
 /// The size that every path must carry (RFC 9000, section 14).
-const BYTES_EVERYWHERE: usize = 1200;
+pub(super) const BYTES_EVERYWHERE: usize = 1200;
 
 /// Largest datagram on a direct path to another machine: 1452 bytes, Ethernet's 1500 with IPv6
 /// headers.
-const BYTES_AWAY_MAX: usize = 1452;
+pub(super) const BYTES_AWAY_MAX: usize = 1452;
 
 /// Largest datagram between two devices on this machine: 6500 bytes. Ten of them are the 64 KiB that
 /// segmentation offload takes at once; each is a sixth of the work of packets of 1200 bytes.
@@ -148,9 +157,9 @@ struct PeerRoutes {
     role: Role,
     standing: Standing,
     selected: Option<Path>,
-    /// Where we dial: the length up to which datagrams have gone on paths of this machine. quinn does
+    /// Where we dial: the length up to which datagrams have gone on paths that carry them. quinn does
     /// not notice when we move to another path, so it goes on with that length there.
-    sent_here: AtomicUsize,
+    sent_max: AtomicUsize,
     /// Told of every batch that quinn sends.
     sent: Arc<Notify>,
     /// When quinn first sent something after the peer was last heard, in milliseconds after
@@ -188,7 +197,7 @@ impl Routes {
             role,
             standing: Standing::Trusted,
             selected: None,
-            sent_here: AtomicUsize::new(BYTES_EVERYWHERE),
+            sent_max: AtomicUsize::new(BYTES_EVERYWHERE),
             sent: Arc::default(),
             unanswered_ms: AtomicU64::new(0),
             regained: Arc::default(),
@@ -289,6 +298,14 @@ impl Routes {
         }
     }
 
+    /// A probe of [`BYTES_AWAY_MAX`] came back from an address of a peer.
+    pub(super) fn carries_large(&mut self, peer: DeviceId, addr: SocketAddr) {
+        let source = self.sources_by_addr.get_mut(&normal(addr));
+        if let Some(source) = source.filter(|source| source.peer == peer) {
+            source.large = Large::Carried;
+        }
+    }
+
     /// By which of our sockets an address of a peer is reached.
     pub(super) fn through(&self, peer: DeviceId, addr: SocketAddr) -> Through {
         let source = self.source(addr).filter(|source| source.peer == peer);
@@ -319,7 +336,7 @@ impl Routes {
         let ula = ula_of(peer);
         let routes = self.peers_by_ula.get(&ula)?;
         routes.selected?;
-        routes.sent_here.store(BYTES_EVERYWHERE, Ordering::Relaxed);
+        routes.sent_max.store(BYTES_EVERYWHERE, Ordering::Relaxed);
         Some(synthetic(ula, DIALED_PORT))
     }
 
@@ -338,8 +355,9 @@ impl Routes {
     /// them. `bytes` is the length of the longest now, which is remembered; [`Self::sent_to`] is told.
     ///
     /// On the side that accepts quinn knows the path, and finds for each how much it carries. On the
-    /// side that dials it does not, so nothing away from this machine may let it believe in more than
-    /// [`BYTES_EVERYWHERE`]; what it has come to believe in on this machine the relay carries, too.
+    /// side that dials it does not, so only a path that is proved to carry more than
+    /// [`BYTES_EVERYWHERE`] may let it believe in more; what it has come to believe in the relay carries,
+    /// too, and the core moves to a direct path when that has shown the same.
     pub(super) fn route(&self, synthetic: SocketAddr, bytes: usize) -> Option<Route<'_>> {
         let routes = self.behind(synthetic)?;
         routes.sent.notify_one();
@@ -348,23 +366,23 @@ impl Routes {
         let (relaxed, unanswered) = (Ordering::Relaxed, &routes.unanswered_ms);
         let _counted = unanswered.compare_exchange(first.0, first.1, relaxed, relaxed);
         let mut way = routes.way(synthetic)?;
-        let reach = match &mut way {
-            Way::Udp(addr, through) => match self.source(*addr) {
-                Some(source) => {
-                    *through = source.through;
-                    source.reach
-                }
-                None => Reach::Away,
-            },
-            Way::Relay(_) => Reach::Away,
-        };
-        let bytes_max = match (reach, routes.role, &way) {
-            (Reach::Here, Role::Dials, _) => {
-                routes.sent_here.fetch_max(bytes, Ordering::Relaxed);
-                usize::from(BYTES_HERE_MAX)
+        let source = match &mut way {
+            Way::Udp(addr, through) => {
+                let source = self.source(*addr);
+                *through = source.map_or(Through::Main, |source| source.through);
+                source
             }
+            Way::Relay(_) => None,
+        };
+        let reach = source.map_or(Reach::Away, |source| source.reach);
+        let large = source.map_or(Large::Unknown, |source| source.large);
+        let bytes_max = match (reach, routes.role, &way) {
+            (Reach::Here, Role::Dials, _) => routes.sends(bytes, usize::from(BYTES_HERE_MAX)),
             (Reach::Here, Role::Accepts, _) => usize::from(BYTES_HERE_MAX),
-            (Reach::Away, Role::Dials, _) => routes.sent_here.load(Ordering::Relaxed),
+            (Reach::Away, Role::Dials, _) => match large {
+                Large::Carried => routes.sends(bytes, BYTES_AWAY_MAX),
+                Large::Unknown => routes.sends(bytes, BYTES_EVERYWHERE),
+            },
             (Reach::Away, Role::Accepts, Way::Udp(..)) => BYTES_AWAY_MAX,
             (Reach::Away, Role::Accepts, Way::Relay(_)) => BYTES_EVERYWHERE,
         };
@@ -462,6 +480,14 @@ impl PeerRoutes {
         }
     }
 
+    /// How long datagrams may be on a path that carries `carried`, where we dial; `bytes` is the length now.
+    fn sends(&self, bytes: usize, carried: usize) -> usize {
+        if bytes <= carried {
+            self.sent_max.fetch_max(bytes, Ordering::Relaxed);
+        }
+        self.sent_max.load(Ordering::Relaxed).max(carried)
+    }
+
     /// An address that is proven again, as that of the path in use always is, goes last.
     fn keep_longest(&mut self, addr: SocketAddr) {
         if let Some(at) = self.direct.iter().position(|(known, _)| *known == addr) {
@@ -494,6 +520,7 @@ impl Source {
             reported,
             reach,
             through: Through::Main,
+            large: Large::Unknown,
             heard_ms: AtomicU64::new(0),
         }
     }
@@ -557,6 +584,30 @@ mod tests {
         // quinn goes on with 5000, and must find that they arrive.
         routes.select(device(2), Path::Direct(addr(1)));
         assert_eq!(routes.route(dialed, 5000).unwrap().bytes_max, 5000);
+    }
+
+    #[test]
+    fn the_dialer_believes_in_more_only_on_a_path_that_has_carried_it() {
+        let bytes_max = |routes: &Routes, bytes| {
+            let dialed = SocketAddr::new(IpAddr::V6(ula_of(device(2))), DIALED_PORT);
+            routes.route(dialed, bytes).unwrap().bytes_max
+        };
+        let mut routes = Routes::new(device(1));
+        routes.add_peer(device(2));
+        routes.select(device(2), Path::Direct(addr(1)));
+        routes.carries_large(device(3), addr(1));
+        assert_eq!(bytes_max(&routes, 1452), 1200, "somebody else's word");
+        routes.carries_large(device(2), addr(1));
+        assert_eq!(bytes_max(&routes, 3850), 1452);
+        routes.select(device(2), Path::Direct(addr(2)));
+        assert_eq!(bytes_max(&routes, 1200), 1200, "nothing long was sent");
+        routes.select(device(2), Path::Direct(addr(1)));
+        assert_eq!(bytes_max(&routes, 1440), 1452);
+        // quinn may go on with what was carried.
+        routes.select(device(2), Path::Direct(addr(2)));
+        assert_eq!(bytes_max(&routes, 1440), 1440);
+        routes.dial_address(device(2));
+        assert_eq!(bytes_max(&routes, 1200), 1200, "another connection");
     }
 
     #[test]

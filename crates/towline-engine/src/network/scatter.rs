@@ -28,7 +28,7 @@ use towline_wire::ids::DeviceId;
 use tracing::{debug, info};
 
 use super::path_socket::PathSocket;
-use super::probe::{PROBE_BYTES, ProbeDatagram, Prober};
+use super::probe::{Length, PROBE_BYTES, ProbeDatagram, Prober};
 use super::routes::{ExtraId, Through};
 use super::udp;
 use crate::tasks::Tasks;
@@ -163,7 +163,9 @@ impl Scatters {
                     break;
                 }
             };
-            let ping = self.prober.new_ping(peer, to, Through::Extra(id));
+            let ping = self
+                .prober
+                .new_ping(peer, to, Through::Extra(id), Length::Usual);
             let sent = ping.map(|ping| socket.send_to(&ping, to));
             if let Some(Err(error)) = sent {
                 debug!(%error, "a scattered socket cannot send");
@@ -211,6 +213,7 @@ impl Scatters {
                         to: None,
                         through: Through::Extra(*id),
                         bytes,
+                        length: Length::Usual,
                     };
                     return Poll::Ready((at, datagram));
                 }

@@ -18,7 +18,7 @@ use quinn::{
 };
 use tokio::sync::{Notify, mpsc};
 use tokio::time::{Instant, sleep, sleep_until, timeout};
-use towline_core::io::{ConnectionId, LinkFault, NetworkEvent};
+use towline_core::io::{ConnectionId, DatagramSize, LinkFault, NetworkEvent};
 use towline_wire::frame;
 use towline_wire::ids::DeviceId;
 use towline_wire::limits::CONTROL_FRAME_BYTES_MAX;
@@ -28,6 +28,7 @@ use tracing::debug;
 use super::IncomingStream;
 use super::congestion::PathEpoch;
 use super::path_socket::PathSocket;
+use super::routes::BYTES_EVERYWHERE;
 
 /// The first byte of a control stream.
 const CONTROL_STREAM: u8 = 1;
@@ -300,9 +301,19 @@ async fn measure(connection: &Connection, ends: &SessionEnds) -> LinkFault {
     let mut told = (0, 0);
     let mut at_end = AtEnd::Quiet;
     let mut flows = false;
+    let mut told_size = DatagramSize::Every;
     loop {
         let stats = connection.stats();
         let silent_for = ends.socket.routes().silent_for(connection.remote_address());
+        let size = if usize::from(stats.path.current_mtu) > BYTES_EVERYWHERE {
+            DatagramSize::Large
+        } else {
+            DatagramSize::Every
+        };
+        let datagrams = NetworkEvent::Datagrams(ends.peer, ends.id, size);
+        if size != told_size && ends.events.try_send(datagrams).is_ok() {
+            told_size = size;
+        }
         let now = (stats.udp_rx.bytes, stats.udp_tx.bytes);
         let moved = |now: u64, told| now.saturating_sub(told) >= FLOW_BYTES;
         flows |= moved(now.0, told.0) || moved(now.1, told.1);

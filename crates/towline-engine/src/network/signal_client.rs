@@ -1,25 +1,28 @@
-//! The WebSocket session with the signal server: carries messages, decides nothing.
+//! The WebSocket sessions with signal servers: they carry messages and decide nothing.
 //!
-//! One session at a time. Every `Connect` is answered by `Opened` and later `Closed`, or by `Closed`
+//! Each has one socket at a time. Every `Connect` is answered by `Opened` and later `Closed`, or by `Closed`
 //! alone. Messages are parsed at the door: what is not one of this protocol ends the session.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::stream::{SplitSink, SplitStream};
 use futures_util::{SinkExt, StreamExt};
+use tokio::sync::mpsc::error::SendError;
 use tokio::sync::{Notify, mpsc};
 use tokio::time::{MissedTickBehavior, interval, timeout};
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 use tokio_tungstenite::tungstenite::{Error as WebSocketError, Message};
-use towline_core::io::{SignalEvent, SignalFault, SignalRequest};
+use towline_core::io::{SessionId, SignalEvent, SignalFault, SignalRequest};
 use towline_wire::signal::{
     ClientMessage, CloseCode, MESSAGE_BYTES_MAX, Notice, NoticeError, Request,
 };
 use towline_wire::version::SIGNAL_SUBPROTOCOL;
 use tracing::debug;
 
+use super::proxy::{Proxies, ProxyFault};
 use super::websocket::{self, ConnectError, Purpose, Transport, Unsent};
 use crate::tasks::Tasks;
 
@@ -36,21 +39,63 @@ const SILENCE_MAX: Duration = Duration::from_secs(75);
 /// How long one message may take to leave.
 const SEND_DEADLINE: Duration = Duration::from_secs(10);
 
-/// The session with the signal server.
+/// What a session tells.
+pub(crate) type Told = (SessionId, SignalEvent);
+
+/// All sessions that were ever asked for; the core has few.
 #[derive(Debug)]
-pub(crate) struct SignalClient {
+pub(crate) struct SignalClients {
+    clients: BTreeMap<SessionId, SignalClient>,
+    events: mpsc::Sender<Told>,
+    proxies: Arc<Proxies>,
+    tasks: Tasks,
+}
+
+impl SignalClients {
+    /// Starts without a session.
+    pub(crate) fn new(events: mpsc::Sender<Told>, proxies: Arc<Proxies>, tasks: Tasks) -> Self {
+        Self {
+            clients: BTreeMap::new(),
+            events,
+            proxies,
+            tasks,
+        }
+    }
+
+    /// Carries out a request, in order for each session; never waits.
+    pub(crate) fn request(&mut self, id: SessionId, request: SignalRequest) {
+        let start = || {
+            let (events, proxies) = (self.events.clone(), Arc::clone(&self.proxies));
+            SignalClient::start(id, events, proxies, &self.tasks)
+        };
+        self.clients
+            .entry(id)
+            .or_insert_with(start)
+            .request(request);
+    }
+}
+
+/// A session with a signal server.
+#[derive(Debug)]
+struct SignalClient {
     requests: mpsc::Sender<SignalRequest>,
     overflowed: Arc<Notify>,
 }
 
 impl SignalClient {
     /// Starts without a session.
-    pub(crate) fn start(events: mpsc::Sender<SignalEvent>, tasks: &Tasks) -> Self {
+    fn start(
+        id: SessionId,
+        events: mpsc::Sender<Told>,
+        proxies: Arc<Proxies>,
+        tasks: &Tasks,
+    ) -> Self {
+        let events = Events { id, told: events };
         let (requests, waiting) = mpsc::channel(REQUESTS_WAITING_MAX);
         let overflowed = Arc::new(Notify::new());
         tasks.spawn(
             "signal client",
-            run(waiting, events, Arc::clone(&overflowed)),
+            run(waiting, events, proxies, Arc::clone(&overflowed)),
         );
         Self {
             requests,
@@ -59,10 +104,22 @@ impl SignalClient {
     }
 
     /// Carries out a request, in order; never waits.
-    pub(crate) fn request(&self, request: SignalRequest) {
+    fn request(&self, request: SignalRequest) {
         if self.requests.try_send(request).is_err() {
             self.overflowed.notify_one();
         }
+    }
+}
+
+/// Where one session tells what happens to it.
+struct Events {
+    id: SessionId,
+    told: mpsc::Sender<Told>,
+}
+
+impl Events {
+    async fn send(&self, event: SignalEvent) -> Result<(), SendError<Told>> {
+        self.told.send((self.id, event)).await
     }
 }
 
@@ -77,7 +134,8 @@ enum End {
 
 async fn run(
     mut requests: mpsc::Receiver<SignalRequest>,
-    events: mpsc::Sender<SignalEvent>,
+    events: Events,
+    proxies: Arc<Proxies>,
     overflowed: Arc<Notify>,
 ) {
     let mut wanted = None;
@@ -91,7 +149,7 @@ async fn run(
                 None => return,
             },
         };
-        let end = session(&url, &mut requests, &events, &overflowed).await;
+        let end = session(&url, &mut requests, &events, &proxies, &overflowed).await;
         let fault = match end {
             End::Fault(fault) => fault,
             End::Replaced(url) => {
@@ -109,7 +167,8 @@ async fn run(
 async fn session(
     url: &str,
     requests: &mut mpsc::Receiver<SignalRequest>,
-    events: &mpsc::Sender<SignalEvent>,
+    events: &Events,
+    proxies: &Proxies,
     overflowed: &Notify,
 ) -> End {
     let purpose = Purpose {
@@ -118,7 +177,7 @@ async fn session(
         message_bytes_max: MESSAGE_BYTES_MAX,
         unsent: Unsent::Any,
     };
-    let connect = websocket::connect(url, &purpose);
+    let connect = websocket::connect(url, &purpose, proxies);
     let socket = tokio::select! {
         connected = connect => match connected {
             Ok(socket) => socket,
@@ -183,10 +242,7 @@ async fn send_all(
     }
 }
 
-async fn receive_all(
-    mut socket: SplitStream<WebSocketStream<Transport>>,
-    events: &mpsc::Sender<SignalEvent>,
-) -> End {
+async fn receive_all(mut socket: SplitStream<WebSocketStream<Transport>>, events: &Events) -> End {
     loop {
         let message = match timeout(SILENCE_MAX, socket.next()).await {
             Ok(Some(Ok(message))) => message,
@@ -229,6 +285,13 @@ fn fault_of(error: &ConnectError) -> SignalFault {
         ConnectError::Url | ConnectError::Protocol => SignalFault::Protocol,
         ConnectError::Unreachable => SignalFault::Unreachable,
         ConnectError::Certificate => SignalFault::Certificate,
+        ConnectError::Pin => SignalFault::Pin,
+        ConnectError::Proxy(ProxyFault::Unreachable) => SignalFault::ProxyUnreachable,
+        ConnectError::Proxy(ProxyFault::Login) => SignalFault::ProxyLogin,
+        ConnectError::Proxy(ProxyFault::Refused | ProxyFault::Protocol) => {
+            SignalFault::ProxyRefused
+        }
+        ConnectError::Proxy(ProxyFault::Target) => SignalFault::Unreachable,
         ConnectError::Refused => SignalFault::Refused,
     }
 }

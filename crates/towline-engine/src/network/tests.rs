@@ -11,6 +11,7 @@
 
 mod direct;
 mod hostile;
+mod large;
 mod measure;
 mod nodes;
 mod paths;

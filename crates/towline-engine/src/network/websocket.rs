@@ -1,6 +1,10 @@
-//! WebSocket connections to a signal server: TCP, TLS where the URL says `wss`, handshake, limits.
+//! WebSocket connections to a signal server: TCP, straight or through a proxy, TLS where the URL says
+//! `wss`, handshake, limits.
 //!
-//! Certificates are judged by the system's own verifier. Every step has a deadline.
+//! Certificates are judged by the system's own verifier (`tls_settings`), or by the pin that the URL
+//! carries and by nothing else (`pin`). Every step has a deadline.
+
+mod pin;
 
 use std::io;
 use std::pin::Pin;
@@ -23,6 +27,9 @@ use tokio_tungstenite::tungstenite::handshake::client::Request;
 use tokio_tungstenite::tungstenite::http::header::{AUTHORIZATION, SEC_WEBSOCKET_PROTOCOL};
 use tokio_tungstenite::tungstenite::http::{HeaderValue, StatusCode};
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
+use towline_wire::server_url::ServerUrl;
+
+use super::proxy::{Proxies, ProxyFault};
 
 /// How long TCP, TLS and the handshake may take together: 10 s, several slow round trips.
 const CONNECT_DEADLINE: Duration = Duration::from_secs(10);
@@ -66,6 +73,12 @@ pub(super) enum ConnectError {
     /// The server's certificate is not valid for its name.
     #[error("certificate is not valid")]
     Certificate,
+    /// The server's key is not the one that is pinned.
+    #[error("key is not the pinned one")]
+    Pin,
+    /// The proxy does not lead there.
+    #[error("no way through the proxy: {0}")]
+    Proxy(ProxyFault),
     /// The server answers, and says no.
     #[error("server refuses")]
     Refused,
@@ -81,22 +94,31 @@ pub(super) enum Transport {
     Tls(Box<TlsStream<TcpStream>>),
 }
 
-/// Opens a WebSocket.
+/// Opens a WebSocket at the URL of a server, with the pin that it carries, through the proxy that leads
+/// there.
 pub(super) async fn connect(
     url: &str,
     purpose: &Purpose<'_>,
+    proxies: &Proxies,
 ) -> Result<WebSocketStream<Transport>, ConnectError> {
-    timeout(CONNECT_DEADLINE, open(url, purpose))
+    let server: ServerUrl = url.parse().map_err(|_| ConnectError::Url)?;
+    timeout(CONNECT_DEADLINE, open(&server, purpose, proxies))
         .await
         .unwrap_or(Err(ConnectError::Unreachable))
 }
 
 async fn open(
-    url: &str,
+    server: &ServerUrl,
     purpose: &Purpose<'_>,
+    proxies: &Proxies,
 ) -> Result<WebSocketStream<Transport>, ConnectError> {
-    let request = request(url, purpose)?;
-    let transport = transport(&request, purpose.unsent).await?;
+    let request = request(server.without_pin(), purpose)?;
+    let stream = stream(server, proxies).await?;
+    stream
+        .set_nodelay(true)
+        .map_err(|_| ConnectError::Unreachable)?;
+    bound_unsent(&stream, purpose.unsent);
+    let transport = transport(server, stream).await?;
     let mut config = WebSocketConfig::default();
     config.read_buffer_size = READ_BUFFER_BYTES;
     config.write_buffer_size = 0;
@@ -125,34 +147,36 @@ fn request(url: &str, purpose: &Purpose<'_>) -> Result<Request, ConnectError> {
     Ok(request)
 }
 
-async fn transport(request: &Request, unsent: Unsent) -> Result<Transport, ConnectError> {
-    let uri = request.uri();
-    let tls = match uri.scheme_str() {
-        Some("ws") => false,
-        Some("wss") => true,
-        Some(_) | None => return Err(ConnectError::Url),
-    };
-    let host = uri
-        .host()
-        .ok_or(ConnectError::Url)?
-        .trim_start_matches('[')
-        .trim_end_matches(']');
-    let port = uri.port_u16().unwrap_or(if tls { 443 } else { 80 });
-    let stream = reach(host, port)
-        .await
-        .map_err(|_| ConnectError::Unreachable)?;
-    stream
-        .set_nodelay(true)
-        .map_err(|_| ConnectError::Unreachable)?;
-    bound_unsent(&stream, unsent);
-    if !tls {
+async fn stream(server: &ServerUrl, proxies: &Proxies) -> Result<TcpStream, ConnectError> {
+    match proxies.towards(server) {
+        Some(proxy) => {
+            let connected = proxy.connect(server.host(), server.port()).await;
+            connected.map_err(|fault| match fault {
+                ProxyFault::Target => ConnectError::Unreachable,
+                ProxyFault::Unreachable
+                | ProxyFault::Login
+                | ProxyFault::Refused
+                | ProxyFault::Protocol => ConnectError::Proxy(fault),
+            })
+        }
+        None => reach(bare_host(server), server.port())
+            .await
+            .map_err(|_| ConnectError::Unreachable),
+    }
+}
+
+async fn transport(server: &ServerUrl, stream: TcpStream) -> Result<Transport, ConnectError> {
+    if !server.is_secure() {
         return Ok(Transport::Plain(stream));
     }
-    let name = ServerName::try_from(host.to_owned()).map_err(|_| ConnectError::Url)?;
-    let connector = TlsConnector::from(tls_settings()?);
-    match connector.connect(name, stream).await {
+    let name = ServerName::try_from(bare_host(server).to_owned()).map_err(|_| ConnectError::Url)?;
+    let (settings, distrust) = match server.pin() {
+        Some(pin) => (pin::tls_settings(pin)?, ConnectError::Pin),
+        None => (tls_settings()?, ConnectError::Certificate),
+    };
+    match TlsConnector::from(settings).connect(name, stream).await {
         Ok(stream) => Ok(Transport::Tls(Box::new(stream))),
-        Err(error) => Err(tls_fault(&error)),
+        Err(error) => Err(tls_fault(&error, distrust)),
     }
 }
 
@@ -164,6 +188,11 @@ async fn reach(host: &str, port: u16) -> io::Result<TcpStream> {
             return connected;
         }
     }
+}
+
+fn bare_host(server: &ServerUrl) -> &str {
+    let host = server.host();
+    host.trim_start_matches('[').trim_end_matches(']')
 }
 
 /// A shorter queue is a courtesy: where it cannot be had, the relay only gets slower to react.
@@ -185,23 +214,28 @@ fn tls_settings() -> Result<Arc<ClientConfig>, ConnectError> {
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let builder =
             ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
-        let mut settings = builder
+        let settings = builder
             .ok()?
             .with_platform_verifier()
             .ok()?
             .with_no_client_auth();
-        settings.alpn_protocols = vec![b"http/1.1".to_vec()];
-        Some(Arc::new(settings))
+        Some(for_websockets(settings))
     });
     settings.clone().ok_or(ConnectError::Certificate)
 }
 
-fn tls_fault(error: &io::Error) -> ConnectError {
+fn for_websockets(mut settings: ClientConfig) -> Arc<ClientConfig> {
+    settings.alpn_protocols = vec![b"http/1.1".to_vec()];
+    Arc::new(settings)
+}
+
+/// What a broken handshake means; a certificate that is not taken is `distrust`.
+fn tls_fault(error: &io::Error, distrust: ConnectError) -> ConnectError {
     match error
         .get_ref()
         .and_then(|inner| inner.downcast_ref::<rustls::Error>())
     {
-        Some(rustls::Error::InvalidCertificate(_)) => ConnectError::Certificate,
+        Some(rustls::Error::InvalidCertificate(_)) => distrust,
         Some(_) => ConnectError::Protocol,
         None => ConnectError::Unreachable,
     }

@@ -10,6 +10,7 @@ use towline_core::report::{
     CandidateOrigin, CandidateReport, CandidateState, LinkReport, NetworkReport, Obstacle, Outside,
 };
 use towline_core::snapshot::LinkState;
+use towline_wire::peer::Mapping;
 use ts_rs::TS;
 
 use super::translate::UnixClock;
@@ -22,8 +23,12 @@ pub struct NetworkView {
     pub local: Vec<String>,
     /// What STUN servers show of the way out.
     pub outside: OutsideView,
-    /// From where others see this device.
+    /// From where others see this device, a port of the router first.
     pub reflexive: Vec<String>,
+    /// Whether the router keeps one port towards everybody.
+    pub mapping: MappingView,
+    /// The port that the router gives on demand.
+    pub mapped: Option<String>,
     /// Each peer's link, by name.
     pub links: Vec<LinkReportView>,
 }
@@ -40,6 +45,18 @@ pub enum OutsideView {
     Seen,
     /// Nothing comes back: UDP is most likely blocked.
     Silent,
+}
+
+/// Whether a router keeps one port towards everybody.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[serde(rename_all = "snake_case")]
+pub enum MappingView {
+    /// Not known: fewer than two STUN servers answer.
+    Unknown,
+    /// It does, or does not translate at all: direct paths are found.
+    Same,
+    /// Another port towards each address: direct paths are found with luck, or with a port of the router.
+    Varies,
 }
 
 /// One peer's link.
@@ -196,6 +213,12 @@ pub(crate) fn network(report: &NetworkReport, clock: UnixClock) -> NetworkView {
             Outside::Silent => OutsideView::Silent,
         },
         reflexive: report.reflexive.iter().map(ToString::to_string).collect(),
+        mapping: match report.mapping {
+            Mapping::Unknown => MappingView::Unknown,
+            Mapping::Same => MappingView::Same,
+            Mapping::Varies => MappingView::Varies,
+        },
+        mapped: report.mapped.map(|addr| addr.to_string()),
         links: report
             .links
             .iter()

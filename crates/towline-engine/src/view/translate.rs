@@ -15,7 +15,7 @@ use towline_core::io::{HeldReason, RootFault, SignalFault};
 use towline_core::records::{InForce, RootPath, Verification};
 use towline_core::snapshot::{
     FolderPeerState, FolderState, FolderSummary, Oneness, PairingFault, PairingSummary,
-    PeerSummary, ServerState, Snapshot,
+    PeerSummary, ServerState, ServerSummary, Snapshot,
 };
 use towline_core::versions::VersionId;
 use towline_wire::code::CodeError;
@@ -23,15 +23,17 @@ use towline_wire::entry::UnixNanos;
 use towline_wire::ids::{DeviceId, FolderId};
 use towline_wire::link_uri::LinkError;
 use towline_wire::rel_path::RelPath;
+use towline_wire::server_url::ServerUrl;
 
 use crate::disk::{Of, RestoreFault, Version};
+use crate::network::Proxies;
 
 use super::network::link;
 use super::{
     AnswerView, AskedOfFiles, AskedOfHeld, BrakedView, CommandView, DeviceView, FolderPeerView,
-    FolderStateView, FolderView, HeldBackView, IdentityView, InvitationView, KeyPlace, PairingView,
-    PeerView, RestoringView, Secret, ServerStateView, ServerView, StoreCondition, SymbolView,
-    TransferView, VersionView, View, ViewError,
+    FolderStateView, FolderView, HeldBackView, IdentityView, InvitationView, KeyPlace,
+    OtherServerView, PairingView, PeerView, RestoringView, Secret, ServerLock, ServerStateView,
+    ServerView, StoreCondition, SymbolView, TransferView, VersionView, View, ViewError,
 };
 
 pub(crate) use conflicts::{AskedOfInbox, conflict_fault, conflicts, preview};
@@ -45,8 +47,10 @@ pub(crate) struct Surroundings<'a> {
     pub(crate) key_place: KeyPlace,
     /// What became of the store.
     pub(crate) store: StoreCondition,
-    /// The configured signal server.
-    pub(crate) server: Option<&'a str>,
+    /// The proxies that lead to signal servers.
+    pub(crate) proxies: &'a Proxies,
+    /// Who may set the signal servers.
+    pub(crate) lock: ServerLock,
     /// Turns the core's moments into Unix time.
     pub(crate) clock: UnixClock,
     /// What holds for all content.
@@ -84,8 +88,21 @@ pub(crate) fn view(snapshot: &Snapshot, around: &Surroundings<'_>) -> View {
             identity: identity(snapshot.device.oneness),
         },
         server: ServerView {
-            url: around.server.map(str::to_owned),
-            state: server(&snapshot.server, around),
+            url: snapshot.server.url.as_ref().map(ServerUrl::to_string),
+            proxy: proxy(&snapshot.server, around),
+            state: server(&snapshot.server.state, around),
+            lock: around.lock,
+            others: snapshot
+                .other_servers
+                .iter()
+                .filter_map(|other| {
+                    Some(OtherServerView {
+                        url: other.url.as_ref()?.to_string(),
+                        proxy: proxy(other, around),
+                        state: server(&other.state, around),
+                    })
+                })
+                .collect(),
         },
         pairing: pairing(&snapshot.pairing, around),
         peers: snapshot
@@ -117,6 +134,8 @@ pub(crate) enum Asked {
     Device(Command),
     /// The device, how it is connected.
     Network,
+    /// The doctor.
+    Findings,
     /// The version store of a folder on the disk.
     Past(FolderId, AskedOfPast),
     /// The conflict inbox of a folder.
@@ -284,6 +303,7 @@ pub(crate) fn command(command: CommandView) -> Result<Asked, ViewError> {
             return Ok(Asked::Held(folder_id(&folder)?, asked));
         }
         CommandView::Network => return Ok(Asked::Network),
+        CommandView::Examine => return Ok(Asked::Findings),
         CommandView::NameDevice { name } => Command::NameDevice(name),
         CommandView::StartPairing => Command::StartPairing,
         CommandView::JoinPairing { code } if code.reveal().trim_start().starts_with("towline:") => {
@@ -469,6 +489,7 @@ pub(crate) fn refusal(refusal: Refusal) -> ViewError {
         Refusal::UnknownFolder => ViewError::new("unknown_folder"),
         Refusal::UnknownInvitation => ViewError::new("unknown_invitation"),
         Refusal::NoServer => ViewError::new("no_server"),
+        Refusal::Elsewhere => ViewError::new("elsewhere"),
         Refusal::Setting => ViewError::new("setting"),
         Refusal::Mode => ViewError::new("mode"),
         Refusal::Paused => ViewError::new("paused"),
@@ -476,6 +497,10 @@ pub(crate) fn refusal(refusal: Refusal) -> ViewError {
         Refusal::AlreadyHere => ViewError::new("already_here"),
         Refusal::Root(fault) => ViewError::new(&format!("root_{}", root_fault(fault))),
     }
+}
+
+fn proxy(server: &ServerSummary, around: &Surroundings<'_>) -> Option<String> {
+    around.proxies.name_towards(server.url.as_ref()?)
 }
 
 fn server(state: &ServerState, around: &Surroundings<'_>) -> ServerStateView {
@@ -497,6 +522,10 @@ const fn signal_fault(fault: SignalFault) -> &'static str {
     match fault {
         SignalFault::Unreachable => "unreachable",
         SignalFault::Certificate => "certificate",
+        SignalFault::Pin => "pin",
+        SignalFault::ProxyUnreachable => "proxy_unreachable",
+        SignalFault::ProxyLogin => "proxy_login",
+        SignalFault::ProxyRefused => "proxy_refused",
         SignalFault::Protocol => "protocol",
         SignalFault::Closed => "closed",
         SignalFault::Refused => "refused",

@@ -9,6 +9,7 @@ use towline_core::command::{Answer, Command, CommandId, Refusal};
 use towline_core::device::{Birth, Device};
 use towline_core::identity::Identity;
 use towline_core::io::{Input, NetworkEvent, Output};
+use towline_core::sessions::Elsewhere;
 use towline_core::snapshot::Snapshot;
 use towline_wire::entry::UnixNanos;
 
@@ -62,7 +63,8 @@ impl World {
             seed,
             identity: Identity::from_seed(&place.key),
             restored: place.shelf.restored(),
-            server: server::URL.parse().ok(),
+            servers: server::URL.parse().into_iter().collect(),
+            elsewhere: Elsewhere::Allowed,
         }
     }
 
@@ -192,7 +194,7 @@ impl World {
                 Output::Store(request) => self.store_asked(seat, request),
                 Output::Disk(folder, request) => self.disk_asked(seat, folder, request),
                 Output::Network(request) => self.network_asked(seat, request),
-                Output::Signal(request) => self.signal_asked(seat, request),
+                Output::Signal(id, request) => self.signal_asked(seat, id, request),
                 Output::Reply(id, answer) => self.replied(seat, id, answer),
             }
         }

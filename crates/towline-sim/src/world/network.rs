@@ -68,6 +68,8 @@ impl World {
                 self.seat_mut(seat).grants.insert(peer, folders);
             }
             NetworkRequest::Probe(peer, address) => self.probe(seat, peer, address),
+            // Every path of the world carries every datagram.
+            NetworkRequest::ProbeLarge(peer, address) => self.probe_large(seat, peer, address),
             NetworkRequest::Select(peer, path) => {
                 self.seat_mut(seat).selected.insert(peer, path);
                 if let Some(number) = self.wire_with(seat, peer)
@@ -170,6 +172,19 @@ impl World {
             self.deliver(seat, rtt, Input::Network(answered));
         }
     }
+
+    fn probe_large(&mut self, seat: usize, peer: DeviceId, from: SocketAddr) {
+        let Some(other) = self.seat_of(peer) else {
+            return;
+        };
+        let arrives = address_of(other) == Some(from) && self.direct_works(seat, other);
+        if arrives && !self.loses_datagram() && self.trusts(other, seat) {
+            let rtt = self.latency() * 2;
+            let answered = NetworkEvent::LargeAnswered { peer, from };
+            self.deliver(seat, rtt, Input::Network(answered));
+        }
+    }
+
     /// Asks for a sign of life on a connection.
     pub(super) fn ask(&mut self, seat: usize, peer: DeviceId, id: ConnectionId, within: Duration) {
         let Some(number) = self.wire_named(seat, peer, id) else {

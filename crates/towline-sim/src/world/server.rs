@@ -11,7 +11,7 @@ use signal_server::rendezvous::{
     ConnectionId as SocketId, Door, Input as ServerInput, Moment as ServerMoment, Origin,
     Output as ServerOutput, Rendezvous, Settings,
 };
-use towline_core::io::{Input, NetworkEvent, SignalEvent, SignalFault, SignalRequest};
+use towline_core::io::{Input, NetworkEvent, SessionId, SignalEvent, SignalFault, SignalRequest};
 use towline_wire::code::Slot;
 use towline_wire::ids::DeviceId;
 use towline_wire::packet::ChannelId;
@@ -24,6 +24,9 @@ use crate::rule::Rule;
 
 /// Where every device meets.
 pub(crate) const URL: &str = "ws://192.0.2.7:9000/ws";
+
+/// The session with the one server of a device.
+const HOME: SessionId = SessionId(0);
 
 /// The server's address.
 const ADDRESS: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 7));
@@ -97,10 +100,12 @@ impl World {
         self.server.rendezvous.is_some() && !self.server.cut.contains(&seat)
     }
 
-    pub(super) fn signal_asked(&mut self, seat: usize, request: SignalRequest) {
+    pub(super) fn signal_asked(&mut self, seat: usize, id: SessionId, request: SignalRequest) {
+        // Everybody is at home at the one server, so nobody visits and no code leads elsewhere.
+        assert_eq!(id, HOME, "{request:?} of seat {seat}");
         match request {
             SignalRequest::Connect(url) => {
-                let closed = |fault| Input::Signal(SignalEvent::Closed(fault));
+                let closed = |fault| Input::Signal(HOME, SignalEvent::Closed(fault));
                 if url != URL || !self.reaches_server(seat) {
                     let wait = self.dice.millis(10, 3000);
                     return self.deliver(seat, wait, closed(SignalFault::Unreachable));
@@ -110,7 +115,7 @@ impl World {
                 let wait = self.server.latency * 2;
                 self.send_to_server(socket, wait, ToServer::Open(Door::Signal));
                 // The server speaks first, and its words come after this.
-                self.send_to_device(socket, wait * 2, Input::Signal(SignalEvent::Opened));
+                self.send_to_device(socket, wait * 2, Input::Signal(HOME, SignalEvent::Opened));
             }
             SignalRequest::Send(message) => {
                 let text = Request { id: None, message }.to_json();
@@ -123,7 +128,7 @@ impl World {
             SignalRequest::Disconnect => {
                 self.leave_server(seat);
                 let closed = SignalEvent::Closed(SignalFault::Closed);
-                self.deliver(seat, Duration::from_millis(1), Input::Signal(closed));
+                self.deliver(seat, Duration::from_millis(1), Input::Signal(HOME, closed));
             }
         }
     }
@@ -297,7 +302,7 @@ impl World {
         self.send_to_device(
             number,
             wait,
-            Input::Signal(SignalEvent::Message(read.message)),
+            Input::Signal(HOME, SignalEvent::Message(read.message)),
         );
     }
 
@@ -306,7 +311,7 @@ impl World {
             return;
         };
         let input = match socket.use_ {
-            Use::Signal => Input::Signal(SignalEvent::Closed(SignalFault::Closed)),
+            Use::Signal => Input::Signal(HOME, SignalEvent::Closed(SignalFault::Closed)),
             Use::Relay { peer, .. } => Input::Network(NetworkEvent::RelayClosed(peer)),
         };
         let wait = self.server.latency;

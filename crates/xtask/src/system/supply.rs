@@ -236,6 +236,10 @@ const PROCESS_TESTS: &[Needed] = &[
     // Network namespaces, and small disks that fill up or go away.
     program("ip", "iproute", "iproute2", "ip"),
     program("mount", "util-linux", "util-linux", "mount"),
+    // What stands between a device and its signal server.
+    program("nginx", "nginx", "nginx", "nginx"),
+    program("tinyproxy", "tinyproxy", "tinyproxy", "tinyproxy"),
+    program("microsocks", "microsocks", "microsocks", "microsocks"),
     // A filesystem whose power fails.
     program("mkfs.ext4", "e2fsprogs", "e2fsprogs", "mkfs.ext4"),
     // A filesystem that does not see case.
@@ -312,9 +316,12 @@ fn debian_packages(purpose: Purpose) -> &'static [&'static str] {
             "gnome-keyring",
             "iproute2",
             "libsecret-tools",
+            "microsocks",
             "mount",
+            "nginx-light",
             "procps",
             "prometheus",
+            "tinyproxy-bin",
         ],
         Purpose::Window => &["libdbus-1-dev", "librsvg2-dev", "libwebkit2gtk-4.1-dev"],
         Purpose::WindowTests => &[

@@ -218,7 +218,7 @@ local: string,
 /**
  * Most paths in the answer, at most 1000.
  */
-limit: number, } | { "command": "network" } | { "command": "held", 
+limit: number, } | { "command": "network" } | { "command": "examine" } | { "command": "held", 
 /**
  * Which folder.
  */

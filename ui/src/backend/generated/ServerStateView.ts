@@ -5,7 +5,8 @@
  */
 export type ServerStateView = { "state": "none" } | { "state": "connecting" } | { "state": "online" } | { "state": "offline", 
 /**
- * Why: `unreachable`, `certificate`, `protocol`, `closed` or `refused`.
+ * Why: `unreachable`, `certificate`, `pin`, `proxy_unreachable`, `proxy_login`,
+ * `proxy_refused`, `protocol`, `closed` or `refused`.
  */
 fault: string, 
 /**

@@ -363,6 +363,15 @@ impl Device {
             "TOWLINE_NAME",
             "TOWLINE_KEY_FILE",
             "TOWLINE_HOME",
+            "TOWLINE_PROXY",
+            "HTTPS_PROXY",
+            "https_proxy",
+            "HTTP_PROXY",
+            "http_proxy",
+            "ALL_PROXY",
+            "all_proxy",
+            "SSL_CERT_FILE",
+            "SSL_CERT_DIR",
         ] {
             command.env_remove(name);
         }

@@ -600,7 +600,7 @@ impl World {
                         wire.push_back(frame);
                     }
                 }
-                other @ (Output::Network(_) | Output::Signal(_) | Output::Reply(..)) => {
+                other @ (Output::Network(_) | Output::Signal(..) | Output::Reply(..)) => {
                     panic!("not a folder's output: {other:?}")
                 }
             }

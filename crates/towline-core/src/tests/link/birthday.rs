@@ -158,7 +158,7 @@ impl Two {
                     self.ends[end].answer(to, 20);
                 }
             }
-            NetworkRequest::Select(..) => {}
+            NetworkRequest::Select(..) | NetworkRequest::ProbeLarge(..) => {}
             NetworkRequest::Trust(_)
             | NetworkRequest::Grant(..)
             | NetworkRequest::Dial(_)

@@ -17,6 +17,7 @@ use crate::records::{
     DeviceSettings, FolderRecord, FolderSettings, PeerRecord, Restored, RestoredFolder, RootPath,
     StoreOp, Totals, Verification,
 };
+use crate::sessions::Elsewhere;
 use crate::snapshot::{FolderPeerState, Oneness};
 
 const FOLDER: FolderId = FolderId::from_bytes([3; 16]);
@@ -70,7 +71,8 @@ fn device(seed: u8, life: u8, with: &[u8]) -> Device {
             peers: with.iter().map(record).collect(),
             folders: vec![folder],
         },
-        server: None,
+        servers: Vec::new(),
+        elsewhere: Elsewhere::Allowed,
     };
     Device::new(Moment::default(), birth)
 }
@@ -196,7 +198,7 @@ impl World {
             Output::Store(_)
             | Output::Disk(..)
             | Output::Network(_)
-            | Output::Signal(_)
+            | Output::Signal(..)
             | Output::Reply(..) => {}
         }
     }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::mpsc;
@@ -30,6 +31,7 @@ pub(super) fn loopback() -> NetworkSettings {
         port: Port::Any,
         bind: vec![IpAddr::V4(Ipv4Addr::LOCALHOST)],
         port_mapping: PortMapping::Off,
+        proxies: Arc::default(),
     }
 }
 
@@ -90,6 +92,8 @@ impl Node {
             | NetworkEvent::ProbeAnswered { .. }
             | NetworkEvent::ProbeHeard { .. }
             | NetworkEvent::Scattered(..)
+            | NetworkEvent::LargeAnswered { .. }
+            | NetworkEvent::Datagrams(..)
             | NetworkEvent::Measured { .. } => None,
             NetworkEvent::RelayOpened(_)
             | NetworkEvent::RelayClosed(_)

@@ -1,6 +1,7 @@
 //! The packet channel of a real signal server, in this process: session, registration, relay.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use signal_server::shell::{Settings, serve};
@@ -11,7 +12,7 @@ use tokio::net::{TcpListener, UdpSocket};
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 use towline_core::io::{
-    NetworkEvent, NetworkRequest, Path, SignalEvent, SignalRequest, StunServer,
+    NetworkEvent, NetworkRequest, Path, SessionId, SignalEvent, SignalRequest, StunServer,
 };
 use towline_wire::ids::DeviceId;
 use towline_wire::signal::{
@@ -20,20 +21,24 @@ use towline_wire::signal::{
 };
 
 use super::nodes::{Node, connect, identity, numbered};
-use crate::network::SignalClient;
+use crate::network::SignalClients;
+use crate::network::signal_client::Told;
 use crate::tasks::Tasks;
 
 struct Session {
-    client: SignalClient,
-    events: mpsc::Receiver<SignalEvent>,
+    client: SignalClients,
+    events: mpsc::Receiver<Told>,
 }
 
 impl Session {
     /// Connects and registers as the device of this seed.
     async fn register(server: SocketAddr, seed: u8, tasks: &Tasks) -> Self {
         let (events, told) = mpsc::channel(16);
-        let client = SignalClient::start(events, tasks);
-        client.request(SignalRequest::Connect(format!("ws://{server}/ws")));
+        let mut client = SignalClients::new(events, Arc::default(), tasks.clone());
+        client.request(
+            SessionId(0),
+            SignalRequest::Connect(format!("ws://{server}/ws")),
+        );
         let mut session = Self {
             client,
             events: told,
@@ -62,14 +67,15 @@ impl Session {
         session
     }
 
-    fn say(&self, message: ClientMessage) {
-        self.client.request(SignalRequest::Send(message));
+    fn say(&mut self, message: ClientMessage) {
+        self.client
+            .request(SessionId(0), SignalRequest::Send(message));
     }
 
     async fn until<T>(&mut self, mut pick: impl FnMut(ServerMessage) -> Option<T>) -> T {
         let wait = async {
             loop {
-                match self.events.recv().await.expect("the client lives") {
+                match self.events.recv().await.expect("the client lives").1 {
                     SignalEvent::Message(message) => {
                         if let Some(picked) = pick(message) {
                             return picked;

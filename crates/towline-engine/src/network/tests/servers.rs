@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
 use futures_util::{SinkExt, StreamExt};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream, UdpSocket};
 use tokio::sync::mpsc;
 use tokio_tungstenite::WebSocketStream;
@@ -26,27 +27,39 @@ where
     tokio::spawn(async move {
         while let Ok((stream, _)) = listener.accept().await {
             stream.set_nodelay(true).unwrap();
-            let mut path = String::new();
-            #[expect(
-                clippy::result_large_err,
-                reason = "the shape that the handshake's callback has"
-            )]
-            let choose = |request: &Request, mut response: Response| {
-                path = request.uri().path().to_owned();
-                if let Some(protocol) = request.headers().get(SEC_WEBSOCKET_PROTOCOL) {
-                    response
-                        .headers_mut()
-                        .insert(SEC_WEBSOCKET_PROTOCOL, protocol.clone());
-                }
-                Ok(response)
-            };
-            let socket = tokio_tungstenite::accept_hdr_async(stream, choose)
-                .await
-                .unwrap();
+            let (path, socket) = accept(stream).await;
             tokio::spawn(serve(path, socket));
         }
     });
     addr
+}
+
+/// Opens the server's end of a WebSocket, with the subprotocol that is asked for.
+async fn accept<S: AsyncRead + AsyncWrite + Unpin>(stream: S) -> (String, WebSocketStream<S>) {
+    let mut path = String::new();
+    #[expect(
+        clippy::result_large_err,
+        reason = "the shape that the handshake's callback has"
+    )]
+    let choose = |request: &Request, mut response: Response| {
+        path = request.uri().path().to_owned();
+        if let Some(protocol) = request.headers().get(SEC_WEBSOCKET_PROTOCOL) {
+            response
+                .headers_mut()
+                .insert(SEC_WEBSOCKET_PROTOCOL, protocol.clone());
+        }
+        Ok(response)
+    };
+    let socket = tokio_tungstenite::accept_hdr_async(stream, choose)
+        .await
+        .unwrap();
+    (path, socket)
+}
+
+/// A server that says nothing, until the client goes.
+pub(super) async fn serve_silently<S: AsyncRead + AsyncWrite + Unpin>(stream: S) {
+    let (_, mut socket) = accept(stream).await;
+    while let Some(Ok(_)) = socket.next().await {}
 }
 
 /// A relay: what comes in at one end of a channel goes out at the others, or is dropped.

@@ -1,22 +1,27 @@
 //! The session with a signal server that behaves, or does not.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::{SinkExt, StreamExt};
+use rcgen::PublicKeyData;
+use sha2::{Digest, Sha256};
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::protocol::CloseFrame;
-use towline_core::io::{SignalEvent, SignalFault, SignalRequest};
+use towline_core::io::{SessionId, SignalEvent, SignalFault, SignalRequest};
+use towline_wire::server_url::KeyPin;
 use towline_wire::signal::{ClientMessage, CloseCode, MESSAGE_BYTES_MAX, Notice, ServerMessage};
 
-use super::servers::websocket_server;
-use crate::network::SignalClient;
+use super::servers::{serve_silently, websocket_server};
+use crate::network::SignalClients;
+use crate::network::signal_client::Told;
 use crate::tasks::Tasks;
 
 struct Client {
-    client: SignalClient,
-    events: mpsc::Receiver<SignalEvent>,
+    client: SignalClients,
+    events: mpsc::Receiver<Told>,
     _tasks: Tasks,
 }
 
@@ -25,15 +30,17 @@ impl Client {
         let (events, told) = mpsc::channel(8);
         let tasks = Tasks::new();
         Self {
-            client: SignalClient::start(events, &tasks),
+            client: SignalClients::new(events, Arc::default(), tasks.clone()),
             events: told,
             _tasks: tasks,
         }
     }
 
     fn connect(url: String) -> Self {
-        let client = Self::start();
-        client.client.request(SignalRequest::Connect(url));
+        let mut client = Self::start();
+        client
+            .client
+            .request(SessionId(0), SignalRequest::Connect(url));
         client
     }
 
@@ -42,6 +49,7 @@ impl Client {
             .await
             .unwrap()
             .unwrap()
+            .1
     }
 }
 
@@ -70,12 +78,15 @@ async fn server_saying(messages: Vec<Message>) -> String {
 async fn messages_go_both_ways() {
     let mut client = Client::connect(server_saying(vec![]).await);
     assert_eq!(client.next().await, SignalEvent::Opened);
-    client
-        .client
-        .request(SignalRequest::Send(ClientMessage::Ping { timestamp: None }));
+    client.client.request(
+        SessionId(0),
+        SignalRequest::Send(ClientMessage::Ping { timestamp: None }),
+    );
     let pong = SignalEvent::Message(ServerMessage::Pong { timestamp: None });
     assert_eq!(client.next().await, pong);
-    client.client.request(SignalRequest::Disconnect);
+    client
+        .client
+        .request(SessionId(0), SignalRequest::Disconnect);
     assert_eq!(
         client.next().await,
         SignalEvent::Closed(SignalFault::Closed)
@@ -86,9 +97,10 @@ async fn messages_go_both_ways() {
 async fn another_connect_replaces_the_session() {
     let mut client = Client::connect(server_saying(vec![]).await);
     assert_eq!(client.next().await, SignalEvent::Opened);
-    client
-        .client
-        .request(SignalRequest::Connect(server_saying(vec![]).await));
+    client.client.request(
+        SessionId(0),
+        SignalRequest::Connect(server_saying(vec![]).await),
+    );
     assert_eq!(
         client.next().await,
         SignalEvent::Closed(SignalFault::Closed)
@@ -156,37 +168,66 @@ async fn no_server_and_no_url_are_told_apart() {
     );
     client
         .client
-        .request(SignalRequest::Connect("not a url".to_owned()));
+        .request(SessionId(0), SignalRequest::Connect("not a url".to_owned()));
     assert_eq!(
         client.next().await,
         SignalEvent::Closed(SignalFault::Protocol)
     );
 }
 
-#[tokio::test]
-async fn a_certificate_of_nobody_is_not_accepted() {
-    let key = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
-    let provider = std::sync::Arc::new(rustls::crypto::ring::default_provider());
+/// A server with a certificate that nobody has signed, for another name and long expired; and the pin of
+/// its key.
+async fn server_of_nobody() -> (String, KeyPin) {
+    let key = rcgen::KeyPair::generate().unwrap();
+    let mut certificate = rcgen::CertificateParams::new(vec!["other.example".to_owned()]).unwrap();
+    certificate.not_after = rcgen::date_time_ymd(2001, 1, 1);
+    let certificate = certificate.self_signed(&key).unwrap();
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
     let config = rustls::ServerConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
         .unwrap()
         .with_no_client_auth()
         .with_single_cert(
-            vec![key.cert.der().clone()],
-            rustls::pki_types::PrivatePkcs8KeyDer::from(key.signing_key.serialize_der()).into(),
+            vec![certificate.der().clone()],
+            rustls::pki_types::PrivatePkcs8KeyDer::from(key.serialize_der()).into(),
         )
         .unwrap();
-    let acceptor = tokio_rustls::TlsAcceptor::from(std::sync::Arc::new(config));
+    let acceptor = tokio_rustls::TlsAcceptor::from(Arc::new(config));
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = listener.local_addr().unwrap().port();
     tokio::spawn(async move {
-        let (stream, _) = listener.accept().await.unwrap();
-        // The client breaks off.
-        assert!(acceptor.accept(stream).await.is_err());
+        while let Ok((stream, _)) = listener.accept().await {
+            // Who does not trust us breaks off.
+            if let Ok(stream) = acceptor.accept(stream).await {
+                tokio::spawn(serve_silently(stream));
+            }
+        }
     });
-    let mut client = Client::connect(format!("wss://localhost:{port}/ws"));
+    let pin = KeyPin::from_bytes(Sha256::digest(key.subject_public_key_info()).into());
+    (format!("wss://localhost:{port}/ws"), pin)
+}
+
+#[tokio::test]
+async fn a_certificate_of_nobody_is_not_accepted() {
+    let (url, _) = server_of_nobody().await;
+    let mut client = Client::connect(url);
     assert_eq!(
         client.next().await,
         SignalEvent::Closed(SignalFault::Certificate)
     );
+}
+
+#[tokio::test]
+async fn a_pinned_key_is_accepted_whatever_its_certificate_says_and_no_other_is() {
+    let (url, pin) = server_of_nobody().await;
+    let pinned = |pin: KeyPin| {
+        let pin = data_encoding::BASE64URL_NOPAD.encode(pin.as_bytes());
+        format!("{url}#sha256={pin}")
+    };
+    let mut client = Client::connect(pinned(pin));
+    assert_eq!(client.next().await, SignalEvent::Opened);
+    let mut other = *pin.as_bytes();
+    other[31] ^= 1;
+    let mut client = Client::connect(pinned(KeyPin::from_bytes(other)));
+    assert_eq!(client.next().await, SignalEvent::Closed(SignalFault::Pin));
 }

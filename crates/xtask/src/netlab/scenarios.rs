@@ -224,7 +224,7 @@ fn changes() -> Vec<Scenario> {
             "relay-restarted",
             Change::RelayRestarted,
             Set::All,
-            Set::Quick,
+            Set::All,
         ),
         (
             "connections-reset",

@@ -24,7 +24,7 @@ use crate::io::{
     BatchId, ConnectionId, Discovery, DiskEvent, Input, Neighbour, NeighbourName, NetworkEvent,
     NetworkRequest, NetworkScope, Output, PairingId, StoreReply,
 };
-use crate::link::{Link, LinkInput, LinkNews};
+use crate::link::{Link, LinkInput, LinkNews, is_left};
 use crate::outbox::Outbox;
 use crate::pairing::{Ourselves, Pairing, PairingNews};
 use crate::ration::Ration;
@@ -32,7 +32,7 @@ use crate::records::{DeviceSettings, PeerRecord, Restored, StoreOp};
 use crate::reflexive::{Reflexive, Told};
 use crate::report::NetworkReport;
 use crate::sessions::{Elsewhere, Sessions, SessionsInput, own_servers};
-use crate::signal::SessionNews;
+use crate::signal::{Moved, SessionNews};
 use crate::snapshot::{DeviceSummary, PeerSummary, Snapshot};
 use crate::twin::{Oneself, OurRun, Sightings};
 
@@ -515,7 +515,12 @@ impl Device {
         let peer = match &event {
             NetworkEvent::LocalAddresses(addresses) => {
                 if self.local_addresses != *addresses {
-                    self.session(now, SessionsInput::Moved);
+                    let how = if is_left(&self.local_addresses, addresses) {
+                        Moved::Left
+                    } else {
+                        Moved::Joined
+                    };
+                    self.session(now, SessionsInput::Moved(how));
                     self.reflexive.moved(now);
                     self.reflexive.handle_timeout(now, &mut self.outbox);
                     match self.scope {
@@ -623,6 +628,11 @@ impl Device {
                     }
                 }
                 LinkNews::Lives => self.peer_lives(now, id),
+                LinkNews::Doubt => {
+                    self.session(now, SessionsInput::Doubt);
+                    self.reflexive.doubt(now);
+                    self.reflexive.handle_timeout(now, &mut self.outbox);
+                }
             }
         }
     }

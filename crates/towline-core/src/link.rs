@@ -26,6 +26,7 @@ mod relay;
 mod restart;
 mod seal;
 mod steering;
+mod unrest;
 
 use std::fmt;
 use std::net::SocketAddr;
@@ -60,6 +61,8 @@ use relay::Relay;
 use restart::Restart;
 use seal::{Run, Seal};
 use steering::{DIRECT_GRACE, KEEPALIVE};
+use unrest::RELAY_SILENCE;
+pub(crate) use unrest::is_left;
 
 pub use metrics::{ConnectTimes, LinkChange, LinkCounts, LinkSample, LinkSight};
 
@@ -120,6 +123,8 @@ pub enum LinkNews {
     Heard(u64),
     /// The standing connection gave a sign of life after such a notice.
     Lives,
+    /// The peer does not answer: see whether this device is still where it was.
+    Doubt,
 }
 
 /// The connection with one peer.
@@ -142,6 +147,8 @@ pub struct Link {
     birthday: Birthday,
     backoff: Backoff,
     restart: Restart,
+    /// Before this no silence is told again.
+    doubt_at: Moment,
     /// The peer's last word was that it does not trust this device. It is said once, and shown
     /// until both are connected again.
     was_refused: bool,
@@ -248,6 +255,7 @@ impl Link {
             birthday: Birthday::default(),
             backoff: Backoff::default(),
             restart: Restart::default(),
+            doubt_at: Moment::default(),
             was_refused: false,
             shunned: None,
             whereabouts: Whereabouts::default(),
@@ -490,19 +498,24 @@ impl Link {
         if addresses == self.local {
             return;
         }
-        let is_change = !self.local.is_empty();
-        self.local = addresses;
-        if is_change {
+        let before = std::mem::replace(&mut self.local, addresses);
+        if !before.is_empty() {
             // What was proved was proved on another network.
             self.paths.disprove_all();
             self.nearby.try_anew(turn.now);
             self.stop_meeting(turn);
+        }
+        if is_left(&before, &self.local) {
+            self.left_network(turn.now);
         }
         self.tell_anew(turn);
     }
 
     fn seen_from(&mut self, reflection: Reflection, turn: &mut Turn<'_>) {
         let is_elsewhere = reflection.addresses != self.reflection.addresses;
+        if is_left(&self.reflection.addresses, &reflection.addresses) {
+            self.left_network(turn.now);
+        }
         if reflection != self.reflection {
             self.reflection_changes(reflection, turn);
         }
@@ -545,6 +558,9 @@ impl Link {
 
     fn peer_listens_at(&mut self, now: Moment, addresses: Vec<SocketAddr>) {
         self.metrics.counts.addresses_heard += count(&addresses);
+        if self.paths.has_left(&addresses) {
+            self.relay.distrust();
+        }
         if self.paths.told(now, addresses) {
             self.paths.begin_burst(now);
         }
@@ -650,6 +666,12 @@ impl Link {
         {
             up.suspect_until = None;
         }
+        if let (Role::Dialer, Phase::Waiting { fault, .. }) = (self.role, self.phase)
+            && fault == LinkFault::TimedOut
+        {
+            // What the wait was for is over.
+            self.phase = Phase::Seeking { since: turn.now };
+        }
         self.probe_large(from, turn);
         self.reached_at(from, turn);
     }
@@ -732,6 +754,9 @@ impl Link {
         // The peer may have ended: what was proved of it must be proved again before it is dialled.
         self.paths.disprove_all();
         self.nearby.try_anew(turn.now);
+        if fault == LinkFault::TimedOut {
+            self.paths.stay_restless(turn.now);
+        }
         self.try_again(fault, turn);
     }
 
@@ -783,19 +808,28 @@ impl Link {
         up.rtt = Some(rtt);
         up.received_bytes = received;
         up.sent_bytes = sent;
+        let patience = SILENCE_WHILE_SENDING.max(rtt * 3);
         let (Some(Path::Direct(addr)), Role::Dialer) = (up.selected, role) else {
+            if silent_for >= patience {
+                self.doubt(turn);
+                if is_sending {
+                    self.paths.stay_restless(now);
+                }
+                if silent_for >= RELAY_SILENCE {
+                    self.relay.distrust();
+                }
+            }
             return;
         };
-        let patience = SILENCE_WHILE_SENDING.max(rtt * 3);
         if silent_for < patience {
             up.suspect_until = None;
             self.paths.carried(
                 Moment::from_start(now.since_start().saturating_sub(silent_for)),
                 addr,
             );
-        } else if is_sending && up.suspect_until.is_none() {
+        } else if up.suspect_until.is_none() {
             // Only a probe can tell a dead path from a peer that has nothing to say.
-            up.suspect_until = Some(now.after(patience));
+            up.suspect_until = Some(now.after(SUSPICION.max(rtt * 2)));
             up.keepalive_at = now;
         }
     }
@@ -821,8 +855,12 @@ fn is_of_one_link(addr: SocketAddr) -> bool {
     matches!(addr, SocketAddr::V6(v6) if v6.ip().is_unicast_link_local())
 }
 
-/// Silence of the peer while we send after which the direct path is doubted: 500 ms or three round
-/// trips. Acknowledgements come within one and 25 ms.
+/// How long a doubted path has to answer a probe: 400 ms or two round trips. Three probes go out in it, so that
+/// a lossy path is not condemned for one that is lost.
+const SUSPICION: Duration = Duration::from_millis(400);
+
+/// Silence of the peer while we send, or after it has sent much, after which the direct path is doubted:
+/// 500 ms or three round trips. Acknowledgements come within one and 25 ms.
 const SILENCE_WHILE_SENDING: Duration = Duration::from_millis(500);
 
 /// How long a connection must last to count as working: 60 s. Without it a peer that breaks the

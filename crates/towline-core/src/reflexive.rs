@@ -88,6 +88,15 @@ impl Reflexive {
         }
     }
 
+    /// Somebody else does not answer: asks those that have answered where we are seen from now.
+    pub(crate) fn doubt(&mut self, now: Moment) {
+        for asked in &mut self.asked {
+            if asked.tries == 0 && !asked.seen.is_empty() {
+                asked.due = now;
+            }
+        }
+    }
+
     /// A server has said where a question came from.
     pub(crate) fn answered(&mut self, now: Moment, server: &StunServer, from: SocketAddr) -> Told {
         let before = self.reflection();

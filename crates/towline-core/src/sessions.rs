@@ -23,7 +23,7 @@ use crate::identity::Identity;
 use crate::io::{SessionId, SignalEvent, StunServer};
 use crate::outbox::Outbox;
 use crate::pairing::MailboxRequest;
-use crate::signal::{Session, SessionInput, SessionNews, server_named};
+use crate::signal::{Moved, Session, SessionInput, SessionNews, server_named};
 use crate::snapshot::{ServerState, ServerSummary};
 
 /// What happens to the sessions. The device routes these.
@@ -34,7 +34,9 @@ pub enum SessionsInput {
     /// The socket of a session.
     Signal(SessionId, SignalEvent),
     /// This device is elsewhere in the network than before.
-    Moved,
+    Moved(Moved),
+    /// A peer does not answer, so perhaps nobody can.
+    Doubt,
     /// The whole set of peers whose presence matters, each with the servers that it has named.
     Watch(BTreeMap<DeviceId, Vec<ServerUrl>>),
     /// The pairing wants something of its mailbox.
@@ -122,7 +124,8 @@ impl Sessions {
         };
         match input {
             SessionsInput::Start => self.each(&SessionInput::Start, &mut turn),
-            SessionsInput::Moved => self.each(&SessionInput::Moved, &mut turn),
+            SessionsInput::Moved(how) => self.each(&SessionInput::Moved(how), &mut turn),
+            SessionsInput::Doubt => self.each(&SessionInput::Doubt, &mut turn),
             SessionsInput::Signal(id, event) => {
                 self.one(id, SessionInput::Signal(event), &mut turn);
             }

@@ -45,7 +45,9 @@ pub enum SessionInput {
     /// The session's socket.
     Signal(SignalEvent),
     /// This device is elsewhere in the network than before.
-    Moved,
+    Moved(Moved),
+    /// A peer does not answer, so perhaps nobody can.
+    Doubt,
     /// The whole set of peers whose presence matters, replacing the set before.
     Watch(BTreeSet<DeviceId>),
     /// The pairing wants something of its mailbox.
@@ -54,6 +56,15 @@ pub enum SessionInput {
     Tell(DeviceId, Vec<u8>),
     /// A link wants a packet channel.
     WantRelay(DeviceId),
+}
+
+/// How this device's own addresses have changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Moved {
+    /// One is gone, and perhaps the session with it.
+    Left,
+    /// There are more.
+    Joined,
 }
 
 /// What the session tells its device.
@@ -130,8 +141,16 @@ enum State {
 /// Whether the server is known to be there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Alive {
-    Heard { ping_at: Moment },
-    Asked { deadline: Moment },
+    Heard {
+        ping_at: Moment,
+    },
+    Asked {
+        deadline: Moment,
+    },
+    /// Asked because something else does not answer.
+    Doubted {
+        deadline: Moment,
+    },
 }
 
 impl Session {
@@ -180,10 +199,9 @@ impl Session {
             SessionInput::Signal(SignalEvent::Closed(fault)) => {
                 self.closed(now, fault, rng, outbox)
             }
-            SessionInput::Moved => {
-                if matches!(self.state, State::Stopped { .. }) {
-                    self.connect(now, outbox);
-                }
+            SessionInput::Moved(how) => self.moved(now, how, outbox),
+            SessionInput::Doubt => {
+                self.doubt(now, outbox);
                 Vec::new()
             }
             SessionInput::Watch(peers) if peers == self.watch => Vec::new(),
@@ -251,7 +269,7 @@ impl Session {
                 };
             }
             State::Online {
-                alive: Alive::Asked { deadline },
+                alive: Alive::Asked { deadline } | Alive::Doubted { deadline },
                 ..
             } if now >= deadline => {
                 self.give_up(now, SignalFault::Unreachable, rng, outbox, &mut news);
@@ -279,7 +297,7 @@ impl Session {
             | State::ExpectRegistered { deadline }
             | State::Closing { deadline }
             | State::Online {
-                alive: Alive::Asked { deadline },
+                alive: Alive::Asked { deadline } | Alive::Doubted { deadline },
                 ..
             } => Some(deadline),
             State::Online {
@@ -568,14 +586,79 @@ impl Session {
             self.backoff.reset();
         }
         self.all_offline(news);
+        let is_doubted = matches!(
+            self.state,
+            State::Online {
+                alive: Alive::Doubted { .. },
+                ..
+            }
+        );
         self.state = if fault.is_retryable() {
+            // Who finds that its own network has changed comes back alone, and need not wait.
+            let pause = if is_doubted {
+                Duration::ZERO
+            } else {
+                self.backoff.next(rng)
+            };
             State::Waiting {
                 fault,
-                retry_at: now.after(self.backoff.next(rng)),
+                retry_at: now.after(pause),
             }
         } else {
             State::Stopped { fault }
         };
+    }
+
+    /// What hung on an address that is gone says nothing more, also not that it is dead.
+    fn moved(&mut self, now: Moment, how: Moved, outbox: &mut Outbox) -> Vec<SessionNews> {
+        let mut news = Vec::new();
+        match (self.state, how) {
+            (State::Stopped { .. }, Moved::Left | Moved::Joined) => self.connect(now, outbox),
+            (State::Waiting { .. }, Moved::Left | Moved::Joined) => {
+                self.backoff.reset();
+                self.connect(now, outbox);
+            }
+            (
+                State::Connecting { .. }
+                | State::ExpectHello { .. }
+                | State::ExpectRegistered { .. }
+                | State::Online { .. },
+                Moved::Left,
+            ) => {
+                self.backoff.reset();
+                self.move_to_target(now, outbox, &mut news);
+            }
+            (State::Online { .. }, Moved::Joined) => self.doubt(now, outbox),
+            (
+                State::Connecting { .. }
+                | State::ExpectHello { .. }
+                | State::ExpectRegistered { .. },
+                Moved::Joined,
+            )
+            | (State::NoServer | State::Closing { .. }, Moved::Left | Moved::Joined) => {}
+        }
+        news
+    }
+
+    /// Asks the server for a sign of life, with little patience.
+    fn doubt(&mut self, now: Moment, outbox: &mut Outbox) {
+        let State::Online { since, alive } = self.state else {
+            return;
+        };
+        match alive {
+            Alive::Heard { .. } => {
+                outbox.signal(
+                    self.id,
+                    SignalRequest::Send(ClientMessage::Ping { timestamp: None }),
+                );
+            }
+            // The answer to that will do.
+            Alive::Asked { .. } => {}
+            Alive::Doubted { .. } => return,
+        }
+        let deadline = now.after(DOUBT_PATIENCE);
+        let alive = Alive::Doubted { deadline };
+        self.state = State::Online { since, alive };
     }
 
     fn all_offline(&mut self, news: &mut Vec<SessionNews>) {
@@ -613,6 +696,10 @@ const CONNECT_PATIENCE: Duration = Duration::from_secs(15);
 /// How long the server may take to answer: 10 s, far above any round trip; longer only keeps a
 /// person waiting for a server that hangs.
 const ANSWER_PATIENCE: Duration = Duration::from_secs(10);
+
+/// How long a server that is doubted may take to answer: 2 s, three losses in a row on a usual path. Shorter, and
+/// a bad line would break a good session; longer, and a person waits.
+const DOUBT_PATIENCE: Duration = Duration::from_secs(2);
 
 /// How long the socket may take to close before the next one is opened: 2 s.
 const CLOSE_PATIENCE: Duration = Duration::from_secs(2);

@@ -24,7 +24,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 #[derive(Debug)]
 pub(crate) struct Server {
     /// Ends with this value.
-    _running: Running,
+    running: Running,
     /// Where devices meet.
     pub(crate) url: String,
 }
@@ -49,10 +49,12 @@ impl Server {
         let mut running = Running::start("signal-server", &mut command, logs)?;
         let line = running.wait_for_line(|line| line.starts_with("listening on "), PATIENCE)?;
         let url = line.trim_start_matches("listening on ").to_owned();
-        Ok(Self {
-            _running: running,
-            url,
-        })
+        Ok(Self { running, url })
+    }
+
+    /// The id of its process.
+    pub(crate) fn id(&self) -> u32 {
+        self.running.id()
     }
 }
 

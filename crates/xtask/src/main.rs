@@ -51,6 +51,7 @@ fn chore(cli: Cli) -> Result<()> {
         Chore::Fuzz(args) => fuzz::fuzz(&repo, &args),
         Chore::Gen(args) => generated::generate(&repo, &args),
         Chore::Netlab(args) => netlab::netlab(&repo, &args),
+        Chore::NetlabLine(line) => netlab::carry_line(&line),
         Chore::Soak(args) => soak::soak(&repo, &args),
         Chore::System(args) => system::system(&repo, &args),
         Chore::Test(args) => test::test(&repo, &args),
@@ -77,8 +78,12 @@ enum Chore {
     Fuzz(fuzz::FuzzArgs),
     /// Writes the TypeScript types of the view, or checks that they are current.
     Gen(generated::GenArgs),
-    /// Two devices behind every pair of routers, in network namespaces: which path they find.
+    /// Two devices in small internets of network namespaces: which path they find, and what changes of
+    /// network do to a transfer.
     Netlab(netlab::NetlabArgs),
+    /// A slow line between two devices of the network lab.
+    #[command(hide = true)]
+    NetlabLine(netlab::Line),
     /// Runs simulated worlds until stopped and prints the seeds that fail.
     Soak(soak::SoakArgs),
     /// Says what this machine has and lacks; `--install` adds what is missing.

@@ -23,6 +23,11 @@ impl Namespace {
         Ok(namespace)
     }
 
+    /// What it is called.
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
     /// The words before a command that runs inside.
     pub(crate) fn words(&self) -> Vec<String> {
         ["ip", "netns", "exec", &self.name]

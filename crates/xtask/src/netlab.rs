@@ -1,202 +1,204 @@
-//! `cargo xtask netlab`: which path two devices find behind every pair of routers, in namespaces of this
-//! machine.
+//! `cargo xtask netlab`: which path two devices find in many small internets of namespaces, and what becomes of
+//! a running transfer when the network changes.
 //!
-//! For each pair the real server runs on port 443 of a public network and two real devices in homes of their
-//! own. They pair by code; then one of them ends and starts again, so that what is measured is how known
-//! peers find each other. A path is judged by counters: while a file is carried on a direct path the server
-//! gets fewer packets than the file has. Needs root, iproute2 and nftables.
+//! In each the real server runs on port 443 of a public network, with two real devices in homes of their own.
+//! Several run at once. Whatever is measured is read from counters of the kernel. Needs root, iproute2 and
+//! nftables.
 
+mod change;
 mod lab;
+mod line;
+mod meeting;
+mod meter;
 mod nat;
+mod scenarios;
+mod site;
+mod words;
+mod world;
 
-use std::fs;
+use std::collections::VecDeque;
 use std::path::Path;
-use std::time::{Duration, Instant};
+use std::process::{self, Command};
+use std::sync::{Mutex, PoisonError};
+use std::thread;
+use std::time::Instant;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 use clap::Args;
-use serde_json::Value;
 
 use crate::binaries::{self, Built, Profile, Wanted};
-use crate::devices::{Device, Server, wait_until_equal};
+use crate::namespaces::Namespace;
 use crate::repo::Repo;
-use crate::report::say;
+use crate::report::{readable, say};
+use crate::run;
+use crate::steps::Ending;
 use crate::system::{self, Purpose};
 
-use lab::{Lab, SERVER};
-use nat::{Best, Nat};
+pub(crate) use line::{Line, carry as carry_line};
+use scenarios::{Outcome, Scenario, Set};
 
-/// Which pairs are tried.
+/// What is tried.
 #[derive(Debug, Args)]
 pub(crate) struct NetlabArgs {
-    /// Only homes behind this kind of router, on one side at least.
+    /// Everything but what takes more than ten minutes, instead of the quick set.
     #[arg(long)]
-    with: Option<Nat>,
-    /// How often each pair is tried.
+    all: bool,
+    /// What takes more than ten minutes, too.
+    #[arg(long)]
+    long: bool,
+    /// Only scenarios in whose names this occurs, from all sets.
+    #[arg(long)]
+    only: Vec<String>,
+    /// Names what would be tried, and tries nothing.
+    #[arg(long)]
+    list: bool,
+    /// How often each is tried.
     #[arg(long, default_value_t = 1)]
     rounds: u32,
+    /// How many are tried at a time.
+    #[arg(long, default_value_t = AT_ONCE)]
+    at_once: usize,
 }
 
-/// How long a better path than the first one is waited for: 10 s, far above the 3 s that a search may take.
-const BETTER_WITHIN: Duration = Duration::from_secs(10);
+/// Scenarios at a time: 3. They mostly wait; with more, two processors make the times worse that are measured.
+const AT_ONCE: usize = 3;
 
-/// How long a device may take to be connected, and a file to be carried: 30 s, so that a loaded machine is no
-/// error.
-const PATIENCE: Duration = Duration::from_secs(30);
-
-/// Where the server answers STUN.
-const STUN: [&str; 2] = ["203.0.113.10:3478", "203.0.113.10:3479"];
-
-/// What is carried to see by which way: 4 MiB, about 3,500 packets.
-const CARRIED_BYTES: usize = 4 << 20;
-
-/// Packets that a server gets while that is carried directly: at most 500. Heartbeats and sealed addresses are
-/// a few dozen.
-const ASIDE_PACKETS_MAX: u64 = 500;
-
-/// Tries all pairs; fails when one does not meet on the best path that there is.
+/// Tries them; fails when one is worse than it must be.
 pub(crate) fn netlab(repo: &Repo, args: &NetlabArgs) -> Result<()> {
+    let chosen: Vec<_> = scenarios::all()
+        .into_iter()
+        .filter(|scenario| is_chosen(args, scenario))
+        .collect();
+    if chosen.is_empty() {
+        bail!("no scenario has such a name; `--all --long --list` names them");
+    }
+    if args.list {
+        for scenario in &chosen {
+            say(&scenario.name);
+        }
+        return Ok(());
+    }
     system::ensure_packages(repo, &[Purpose::Headless, Purpose::Lab])?;
+    if let Some(missing) = missing() {
+        bail!("{missing}");
+    }
     let built = binaries::build(repo, Profile::Debug, Wanted::Headless)?;
-    let mut worse = 0;
-    say("homes behind            best    found   connected  best path  packets at the server");
-    for (one, other) in pairs(args.with) {
-        for _ in 0..args.rounds {
-            let best = one.best_with(other);
-            let found = try_pair(repo, &built, [one, other])
-                .with_context(|| format!("{one} and {other}"))?;
-            worse += u32::from(found.path != best);
-            say(format!(
-                "{one:<10} {other:<10}   {best:<6}  {:<6}  {:>7.2} s  {:>7}  {:>6}{}",
-                found.path,
-                found.connected.as_secs_f64(),
-                found.better.map_or_else(
-                    || "-".to_owned(),
-                    |after| format!("{:.2} s", after.as_secs_f64())
-                ),
-                found.server_packets,
-                if found.path == best {
-                    ""
-                } else {
-                    "   worse than it could be"
-                },
+    try_all(repo, &built, &chosen, args.rounds, args.at_once).map(say)
+}
+
+/// The quick set, as a step of all tests.
+pub(crate) fn quick_step(repo: &Repo) -> Result<Ending> {
+    if let Some(missing) = missing() {
+        return Ok(Ending::Absent(missing));
+    }
+    let built = binaries::build(repo, Profile::Debug, Wanted::Headless)?;
+    let chosen: Vec<_> = scenarios::all()
+        .into_iter()
+        .filter(|scenario| scenario.set == Set::Quick)
+        .collect();
+    try_all(repo, &built, &chosen, 1, AT_ONCE).map(Ending::Passed)
+}
+
+fn is_chosen(args: &NetlabArgs, scenario: &Scenario) -> bool {
+    if !args.only.is_empty() {
+        return args.only.iter().any(|word| scenario.name.contains(word));
+    }
+    match scenario.set {
+        Set::Quick => true,
+        Set::All => args.all,
+        Set::Long => args.long,
+    }
+}
+
+/// What the lab needs and this machine does not have.
+fn missing() -> Option<String> {
+    if !cfg!(target_os = "linux") {
+        return Some("the lab is made of Linux's namespaces".to_owned());
+    }
+    for program in ["ip", "nft"] {
+        if !run::succeeds(Command::new(program).arg("-V")) {
+            return Some(format!(
+                "`{program}` is not here; `cargo xtask system --install` gets it"
             ));
         }
     }
-    if worse > 0 {
-        bail!("{worse} did not meet on the best path");
+    if !Path::new("/dev/net/tun").exists() {
+        return Some("there is no /dev/net/tun for slow lines".to_owned());
     }
-    Ok(())
+    match Namespace::make(format!("tllab{}-try", process::id())) {
+        Ok(_) => None,
+        Err(error) => Some(format!("no network namespaces, which need root: {error:#}")),
+    }
 }
 
-/// All pairs in both directions, for the one that is started last seeks the other.
-fn pairs(with: Option<Nat>) -> impl Iterator<Item = (Nat, Nat)> {
-    let all = Nat::ALL.into_iter();
-    let all = all.flat_map(|one| Nat::ALL.into_iter().map(move |other| (one, other)));
-    all.filter(move |(one, other)| with.is_none_or(|kind| *one == kind || *other == kind))
-}
-
-/// How two devices have found each other.
-struct Found {
-    path: Best,
-    /// From the start of the second one until they were connected.
-    connected: Duration,
-    /// From there until they were on a direct path, where that came.
-    better: Option<Duration>,
-    /// While a file was carried.
-    server_packets: u64,
-}
-
-fn try_pair(repo: &Repo, built: &Built, nats: [Nat; 2]) -> Result<Found> {
-    let place = repo.path("artifacts/netlab");
-    match fs::remove_dir_all(&place) {
-        Err(fault) if fault.kind() != std::io::ErrorKind::NotFound => return Err(fault.into()),
-        Ok(()) | Err(_) => {}
-    }
-    fs::create_dir_all(&place)?;
-    let lab = Lab::build(nats)?;
-    let server = Server::start_at(
-        &format!("{SERVER}:443"),
-        &STUN
-            .iter()
-            .flat_map(|port| ["--stun-bind", port])
-            .collect::<Vec<_>>(),
-        &lab.server.words(),
-        &built.signal,
-        &place,
-    )?;
-    let device = |name: &str, home: usize| {
-        let words = lab.homes[home].host.words();
-        Device::new(name, place.join(name), &built.towline, &server, &place).behind(words)
-    };
-    let (mut anna, mut ben) = (device("Anna", 0), device("Ben", 1));
-    anna.start()?;
-    ben.start()?;
-    anna.pair(&ben)?;
-    let roots = ["anna-files", "ben-files"].map(|name| place.join(name));
-    for root in &roots {
-        fs::create_dir_all(root)?;
-    }
-    anna.share(&roots[0], &ben, &roots[1])?;
-    wait_until_equal(&roots[0], &roots[1], &ben, PATIENCE, |_| {})?;
-    ben.stop()?;
+/// Runs all, several at a time; returns the closing line.
+fn try_all(
+    repo: &Repo,
+    built: &Built,
+    chosen: &[Scenario],
+    rounds: u32,
+    at_once: usize,
+) -> Result<String> {
     let begun = Instant::now();
-    ben.start()?;
-    ben.wait("a connection", PATIENCE, |view| path_of(view).is_some())?;
-    let connected = begun.elapsed();
-    let is_direct = |view: &Value| path_of(view) == Some(Best::Direct);
-    let better = match ben.wait("a direct path", BETTER_WITHIN, is_direct) {
-        Ok(_) => Some(begun.elapsed().saturating_sub(connected)),
-        Err(_) => None,
-    };
-    let server_packets = carry(&lab, &roots, &ben)?;
-    let path = if server_packets <= ASIDE_PACKETS_MAX {
-        Best::Direct
-    } else {
-        Best::Relay
-    };
-    if better.is_some() != (path == Best::Direct) {
-        bail!("the devices say otherwise than {server_packets} packets at the server");
+    let place = repo.path("artifacts/netlab");
+    let queue = (0..rounds).flat_map(|round| chosen.iter().map(move |scenario| (round, scenario)));
+    let queue: Mutex<VecDeque<_>> = Mutex::new(queue.collect());
+    let failed = Mutex::new(Vec::new());
+    // A function, so that the lock is let go before the scenario runs.
+    let next = || lock(&queue).pop_front();
+    thread::scope(|scope| {
+        for _ in 0..at_once.max(1) {
+            scope.spawn(|| {
+                while let Some((round, scenario)) = next() {
+                    let place = place.join(format!("{}-{round}", scenario.name));
+                    let started = Instant::now();
+                    let outcome = scenario.run(built, place);
+                    if !tell(scenario, started, &outcome) {
+                        lock(&failed).push(scenario.name.clone());
+                    }
+                }
+            });
+        }
+    });
+    let failed = failed.into_inner().unwrap_or_else(PoisonError::into_inner);
+    let tried = chosen.len() * usize::try_from(rounds)?;
+    if !failed.is_empty() {
+        bail!(
+            "{} of {tried} were worse than they must be: {}; their logs are in {}",
+            failed.len(),
+            failed.join(" "),
+            place.display()
+        );
     }
-    Ok(Found {
-        path,
-        connected,
-        better,
-        server_packets,
-    })
+    Ok(format!(
+        "{tried} scenarios in {}",
+        readable(begun.elapsed())
+    ))
 }
 
-/// Carries a file from the first root to the second one, and counts what the server gets meanwhile.
-fn carry(lab: &Lab, roots: &[impl AsRef<Path>; 2], device: &Device) -> Result<u64> {
-    let before = lab.server_packets()?;
-    let mut bytes = Vec::with_capacity(CARRIED_BYTES);
-    let mut state = 1_u64;
-    while bytes.len() < CARRIED_BYTES {
-        // Knuth's MMIX generator: bytes that nothing can compress.
-        state = state
-            .wrapping_mul(6_364_136_223_846_793_005)
-            .wrapping_add(1_442_695_040_888_963_407);
-        bytes.extend_from_slice(&state.to_le_bytes());
+/// Prints how one went; says whether it went well.
+fn tell(scenario: &Scenario, started: Instant, outcome: &Result<Outcome>) -> bool {
+    let took = readable(started.elapsed());
+    let (told, misses) = match outcome {
+        Ok(outcome) => (outcome.told.clone(), outcome.misses.clone()),
+        Err(error) => (Vec::new(), vec![format!("{error:#}")]),
+    };
+    let verdict = if misses.is_empty() { "ok" } else { "WORSE" };
+    let mut text = format!("   {verdict:<6} {:<32} {took:>8}", scenario.name);
+    match told.as_slice() {
+        [line] => text.push_str(&format!("  {line}")),
+        lines => lines
+            .iter()
+            .for_each(|line| text.push_str(&format!("\n             {line}"))),
     }
-    fs::write(roots[0].as_ref().join("carried"), bytes)?;
-    wait_until_equal(
-        roots[0].as_ref(),
-        roots[1].as_ref(),
-        device,
-        PATIENCE,
-        |_| {},
-    )?;
-    Ok(lab.server_packets()? - before)
+    for miss in &misses {
+        text.push_str(&format!("\n          !! {miss}"));
+    }
+    say(text);
+    misses.is_empty()
 }
 
-/// The path to the only peer, if it is connected.
-fn path_of(view: &Value) -> Option<Best> {
-    let link = &view["peers"][0]["link"];
-    if link["state"] != "up" {
-        return None;
-    }
-    match link["path"]["kind"].as_str()? {
-        "relayed" => Some(Best::Relay),
-        _ => Some(Best::Direct),
-    }
+/// Nothing panics while it holds one of these locks.
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

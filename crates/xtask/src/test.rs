@@ -17,7 +17,7 @@ use crate::repo::Repo;
 use crate::report::say;
 use crate::steps::{Ending, OnFailure, Steps};
 use crate::system::{Purpose, ensure_packages, has_program};
-use crate::{check, run, ui};
+use crate::{check, netlab, run, ui};
 
 /// Options of `cargo xtask test`.
 #[derive(Debug, Args)]
@@ -56,6 +56,7 @@ fn everything(repo: &Repo, args: &TestArgs, steps: &mut Steps) -> Result<()> {
     steps.run("packages", || packages(repo))?;
     check::add_steps(repo, steps)?;
     steps.run("tests", || all_tests(repo))?;
+    steps.run("network lab", || netlab::quick_step(repo))?;
     steps.run("examples in docs", || {
         run::run(repo.cargo().args(["test", "--doc", "--quiet"]))?;
         Ok(Ending::Passed(String::new()))
@@ -66,7 +67,7 @@ fn everything(repo: &Repo, args: &TestArgs, steps: &mut Steps) -> Result<()> {
 }
 
 fn packages(repo: &Repo) -> Result<Ending> {
-    let mut purposes = vec![Purpose::Headless, Purpose::ProcessTests];
+    let mut purposes = vec![Purpose::Headless, Purpose::ProcessTests, Purpose::Lab];
     if repo.has("tauri.conf.json") {
         purposes.extend([Purpose::Window, Purpose::WindowTests]);
     }

@@ -14,6 +14,7 @@ use crate::clock::Moment;
 use crate::folder::FolderInput;
 use crate::link::LinkInput;
 use crate::sessions::SessionsInput;
+use crate::signal::Moved;
 use crate::snapshot::Oneness;
 use crate::twin::Due;
 
@@ -103,7 +104,7 @@ impl Device {
             Due::Cleared => {
                 self.oneness_changed(now);
                 // The server has let the twin in, and this device stays away from it.
-                self.session(now, SessionsInput::Moved);
+                self.session(now, SessionsInput::Moved(Moved::Joined));
             }
         }
         let peers: Vec<DeviceId> = self.peers.keys().copied().collect();

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use towline_wire::card::listenable;
 
+use super::unrest::is_left;
 use crate::clock::Moment;
 use crate::io::Path;
 use crate::report::{CandidateOrigin, CandidateReport, CandidateState};
@@ -22,6 +23,8 @@ pub(super) struct Paths {
     /// Rounds since the burst began.
     rounds: u32,
     next_round: Moment,
+    /// Until then rounds after a burst do not slow down.
+    restless_until: Moment,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -33,6 +36,8 @@ struct Candidate {
     large: Large,
     probed_at: Option<Moment>,
     heard_at: Option<Moment>,
+    /// When a probe came back from there first, in the life of this link.
+    worked_at: Option<Moment>,
 }
 
 /// Whether a path carries the longest datagrams that there are between machines, as long as it is alive.
@@ -81,6 +86,7 @@ impl Paths {
             burst_began: Moment::default(),
             rounds: 0,
             next_round: Moment::default(),
+            restless_until: Moment::default(),
         };
         for addr in listenable(kept.to_vec()) {
             paths.add(addr, Origin::Kept);
@@ -100,6 +106,20 @@ impl Paths {
         self.burst_began = now;
         self.rounds = 0;
         self.next_round = now;
+    }
+
+    /// A way that worked does not, or may not any more: probe what has worked each second for a while. What
+    /// the peer only says of addresses has never that effect.
+    pub(super) fn stay_restless(&mut self, now: Moment) {
+        if self.has_worked() {
+            self.restless_until = now.after(RESTLESS_FOR);
+            self.next_round = self.next_round.min(now.after(ROUNDS_RESTLESS));
+        }
+    }
+
+    fn has_worked(&self) -> bool {
+        let mut all = self.candidates.values();
+        all.any(|candidate| candidate.worked_at.is_some())
     }
 
     /// When the last burst began.
@@ -127,7 +147,10 @@ impl Paths {
         if now < self.next_round {
             return Vec::new();
         }
-        self.rounds = self.rounds.saturating_add(1);
+        let is_restless = !self.is_bursting() && now < self.restless_until && self.has_worked();
+        if !is_restless {
+            self.rounds = self.rounds.saturating_add(1);
+        }
         let bursting = usize::try_from(self.rounds)
             .ok()
             .and_then(|round| BURST.get(round));
@@ -137,12 +160,17 @@ impl Paths {
                 .burst_began
                 .after(*offset)
                 .max(now.after(ROUND_SPACING)),
+            None if now < self.restless_until && self.has_worked() => now.after(ROUNDS_RESTLESS),
             None => {
                 let slowed = self.rounds.saturating_sub(BURST_ROUNDS).min(4);
                 now.after((ROUNDS_FIRST * (1 << slowed)).min(ROUNDS_SLOWEST))
             }
         };
-        let addresses: Vec<_> = self.candidates.keys().copied().collect();
+        let candidates = self.candidates.iter();
+        let addresses: Vec<_> = candidates
+            .filter(|(_, candidate)| !is_restless || candidate.worked_at.is_some())
+            .map(|(addr, _)| *addr)
+            .collect();
         for addr in &addresses {
             self.probed(now, *addr);
         }
@@ -154,6 +182,14 @@ impl Paths {
         if let Some(candidate) = self.candidates.get_mut(&addr) {
             candidate.probed_at = Some(now);
         }
+    }
+
+    /// Whether this statement of the peer lacks an address, ports aside, that it has stated before.
+    pub(super) fn has_left(&self, addresses: &[SocketAddr]) -> bool {
+        let told = |candidate: &Candidate| candidate.origin == Origin::Told;
+        let before = self.candidates.iter().filter(|(_, known)| told(known));
+        let before: Vec<_> = before.map(|(addr, _)| *addr).collect();
+        is_left(&before, addresses)
     }
 
     /// Takes the peer's own statement; says whether it names an address that is new.
@@ -193,6 +229,7 @@ impl Paths {
             }
             let rtt = known.map_or(rtt, |known| known.settled_with(rtt));
             candidate.proof = Some(Proof { at: now, rtt });
+            candidate.worked_at.get_or_insert(now);
         }
     }
 
@@ -253,6 +290,13 @@ impl Paths {
         for candidate in self.candidates.values_mut() {
             candidate.proof = None;
         }
+    }
+
+    /// Whether an address is proved, however long ago.
+    pub(super) fn is_proved(&self, addr: SocketAddr) -> bool {
+        self.candidates
+            .get(&addr)
+            .is_some_and(|candidate| candidate.proof.is_some())
     }
 
     /// Until when an address counts as alive.
@@ -422,6 +466,7 @@ impl Paths {
                 large: Large::Tried(0),
                 probed_at: None,
                 heard_at: None,
+                worked_at: None,
             },
         );
     }
@@ -512,6 +557,13 @@ const ROUNDS_FIRST: Duration = Duration::from_secs(5);
 /// The longest pause between rounds: 60 s. A peer that comes back on the LAN without any server is
 /// found within it.
 const ROUNDS_SLOWEST: Duration = Duration::from_secs(60);
+
+/// Pause between rounds while a way is missed that was there: 1 s. A way that works again is found within it.
+const ROUNDS_RESTLESS: Duration = Duration::from_secs(1);
+
+/// How long one is missed: 2 minutes. A connection outlives 25 s, and people who look at a network that is back
+/// wait no longer than that; then a round is sent a minute.
+const RESTLESS_FOR: Duration = Duration::from_secs(120);
 
 /// How long a proof is believed: 6.5 s, two lost keepalives of 3 s and half a second. Tailscale
 /// uses the same numbers in the field.

@@ -67,6 +67,15 @@ impl Relay {
         gone
     }
 
+    /// One end of the channel may be gone without a word. It is used while it is there, and another one is
+    /// asked for.
+    pub(super) fn distrust(&mut self) {
+        match self.state {
+            State::Opening { .. } | State::Open => self.state = State::None,
+            State::None | State::Asked { .. } | State::Waiting { .. } => {}
+        }
+    }
+
     /// Our end is open. News of a channel that was given up meanwhile says nothing of the next one.
     pub(super) fn opened(&mut self) {
         match self.state {

@@ -80,9 +80,9 @@ impl Link {
             Phase::Idle | Phase::Impostor => None,
             Phase::Up(_) if self.paths.is_bursting() => Some(due),
             Phase::Up(Up {
-                selected: Some(Path::Direct(_)),
+                selected: Some(Path::Direct(addr)),
                 ..
-            }) => None,
+            }) => (!self.paths.is_proved(addr)).then_some(due),
             Phase::Up(Up { selected: None, .. }) => Some(due.max(self.paths.quiet_until())),
             Phase::Up(Up {
                 selected: Some(Path::Relay),
@@ -184,8 +184,12 @@ impl Link {
         let condemned = up.suspect_until.is_some_and(|until| now >= until);
         let alive = !condemned && self.paths.is_alive(now, current);
         if !alive {
-            self.paths.disproved(current);
             up.suspect_until = None;
+        }
+        if !alive && self.paths.is_proved(current) {
+            self.paths.disproved(current);
+            self.doubt(turn);
+            self.paths.stay_restless(now);
         }
         match self.best_for(&mut up, now) {
             Some(best) if !alive => return self.select(up, Path::Direct(best), turn),

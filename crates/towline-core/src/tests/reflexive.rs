@@ -194,6 +194,21 @@ fn elsewhere_nothing_holds_any_more_and_a_session_with_the_same_servers_keeps_it
 }
 
 #[test]
+fn who_has_answered_is_asked_again_in_doubt_and_who_is_silent_is_left_alone() {
+    let mut world = World::with(&["answers", "silent"]);
+    world.pass(Duration::ZERO);
+    world.answer("answers", "203.0.113.1:5000");
+    world.pass(Duration::from_secs(10));
+    world.reflexive.doubt(world.now);
+    let asked: Vec<_> = world
+        .pass(Duration::ZERO)
+        .into_iter()
+        .map(|(_, host)| host)
+        .collect();
+    assert_eq!(asked, ["answers"]);
+}
+
+#[test]
 fn silence_of_every_server_shows_that_udp_does_not_come_back() {
     let mut world = World::with(&["a", "b"]);
     assert_eq!(world.reflexive.outside(), Outside::Asking);

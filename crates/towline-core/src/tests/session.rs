@@ -21,7 +21,7 @@ use crate::identity::Identity;
 use crate::io::{Output, SessionId, SignalEvent, SignalFault, SignalRequest};
 use crate::outbox::Outbox;
 use crate::pairing::{MailboxEvent, MailboxRequest, Way};
-use crate::signal::{Session, SessionInput, SessionNews};
+use crate::signal::{Moved, Session, SessionInput, SessionNews};
 use crate::snapshot::{PairingFault, ServerState};
 
 /// How long the server keeps a mailbox.
@@ -132,6 +132,10 @@ impl World {
         self.session
             .handle_timeout(self.now, &mut self.rng, &mut self.outbox)
     }
+}
+
+fn connect() -> SignalRequest {
+    SignalRequest::Connect(HOME.to_owned())
 }
 
 fn us() -> DeviceId {
@@ -315,7 +319,6 @@ fn a_close_that_would_come_again_stops_the_tries_until_something_changes() {
         SignalFault::Replaced,
         SignalFault::Unacceptable,
     ];
-    let connect = || SignalRequest::Connect(HOME.to_owned());
     for fault in fatal {
         let stopped = || {
             let mut world = World::online();
@@ -324,13 +327,46 @@ fn a_close_that_would_come_again_stops_the_tries_until_something_changes() {
             assert_eq!(world.session.summary(), ServerState::Stopped { fault });
             world
         };
-        stopped().check(SessionInput::Moved, [connect()], []);
+        stopped().check(SessionInput::Moved(Moved::Joined), [connect()], []);
         let code = SessionInput::Mailbox(MailboxRequest::Open);
         stopped().check(code, [connect()], []);
         stopped().check(SessionInput::Tell(peer(), vec![1]), [], []);
     }
-    // Moving disturbs no session that works or is being tried.
-    World::online().check(SessionInput::Moved, [], []);
+}
+
+#[test]
+fn a_session_goes_with_the_address_that_is_gone_and_comes_back_at_once() {
+    let mut world = World::online();
+    let left = || SessionInput::Moved(Moved::Left);
+    world.check(left(), [SignalRequest::Disconnect], []);
+    let closed = SessionInput::Signal(SignalEvent::Closed(SignalFault::Closed));
+    world.check(closed, [connect()], []);
+    // The next network is not there yet; when it is, nobody waits.
+    let closed = SessionInput::Signal(SignalEvent::Closed(SignalFault::Unreachable));
+    world.check(closed, [], []);
+    world.check(SessionInput::Moved(Moved::Joined), [connect()], []);
+}
+
+#[test]
+fn a_doubted_server_must_answer_soon_and_is_sought_at_once() {
+    let ping = || SignalRequest::Send(ClientMessage::Ping { timestamp: None });
+    for doubt in [SessionInput::Doubt, SessionInput::Moved(Moved::Joined)] {
+        let mut world = World::online();
+        world.check(doubt, [ping()], []);
+        world.check(SessionInput::Doubt, [], []);
+        let start = world.now;
+        assert_eq!(world.next(), []);
+        assert_eq!(world.now.since(start), Duration::from_secs(2));
+        assert_eq!(world.sent(), [SignalRequest::Disconnect]);
+        world.next();
+        assert_eq!(world.sent(), [connect()]);
+        assert_eq!(world.now.since(start), Duration::from_secs(2));
+    }
+    let mut world = World::online();
+    world.check(SessionInput::Doubt, [ping()], []);
+    world.say(ServerMessage::Pong { timestamp: None });
+    world.next();
+    assert_eq!(world.sent(), [ping()], "the usual one, 30 s later");
 }
 
 #[test]

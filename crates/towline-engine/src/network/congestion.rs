@@ -1,11 +1,12 @@
-//! Cubic that starts anew when the dialer moves to another path.
+//! Cubic that starts anew when the dialer moves to another path, or a peer is heard after an outage.
 //!
 //! The side that accepts migrates and gets fresh state from quinn itself. The side that dials swaps
 //! paths under quinn, which would push the window of a fast direct path into a slow relay: seven to
 //! eight times the loss, as measured. So the path's epoch is watched. When it moves, Cubic is built
 //! anew, news of packets sent before is ignored, and two packets are granted above what is in
 //! flight: their acknowledgement shows at once that everything before is lost, where the probe
-//! timeout could come as late again as the outage was long.
+//! timeout could come as late again as the outage was long. Either side needs that when a path works
+//! again on which it already is.
 
 use std::any::Any;
 use std::sync::Arc;
@@ -28,7 +29,7 @@ const PROBES_IN_FLIGHT_MAX: u64 = 64;
 #[derive(Debug, Clone, Default)]
 pub(super) struct PathEpoch(Arc<AtomicU64>);
 
-/// Builds the controllers of one dialled connection.
+/// Builds the controllers of one connection.
 #[derive(Debug)]
 pub(super) struct PathCubicFactory {
     pub(super) epoch: PathEpoch,
@@ -88,10 +89,12 @@ impl PathCubic {
 
     /// In flight is counted from what quinn tells, which knows lone acknowledgements as sent but
     /// never as acknowledged, so the count is bounded. The bound leaves room for what Cubic's window
-    /// does not: what was sent before it shrank, and probes, which no window holds back.
+    /// does not: what was sent before it shrank, also before an earlier change of path of which nothing
+    /// was acknowledged, and probes, which no window holds back.
     fn granted_now(&self) -> u64 {
         let mtu = u64::from(self.mtu);
-        let bound = 2 * self.inner.window() + PROBES_IN_FLIGHT_MAX * mtu;
+        let before = self.reset.map_or(0, |reset| reset.granted);
+        let bound = before.max(2 * self.inner.window()) + PROBES_IN_FLIGHT_MAX * mtu;
         self.in_flight.min(bound) + PACKETS_GRANTED * mtu
     }
 
@@ -232,5 +235,24 @@ mod tests {
         // Losses of the old path say nothing of the new one.
         control.on_congestion_event(later, start, true, initial - 1200);
         assert!(control.window() >= initial);
+    }
+
+    #[test]
+    fn a_second_change_of_path_grants_above_what_is_in_flight_since_before_the_first() {
+        let epoch = PathEpoch::default();
+        let start = Instant::now();
+        let mut control = Arc::new(PathCubicFactory {
+            epoch: epoch.clone(),
+        })
+        .build(start, 1200);
+        let mut in_flight = 0;
+        for _ in 0..3 {
+            for _ in 0..60 {
+                in_flight += 1200;
+                control.on_sent(start, 1200, in_flight);
+            }
+            epoch.advance();
+            assert!(control.window() > in_flight + 2 * 1200);
+        }
     }
 }

@@ -10,7 +10,6 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use quinn::congestion::CubicConfig;
 use quinn::crypto::{CryptoError, HmacKey};
 use quinn::{
     ClientConfig, Connection, EndpointConfig, IdleTimeout, Incoming, MtuDiscoveryConfig,
@@ -97,6 +96,7 @@ struct Shared {
     trust: Trust,
     tls: TlsSettings,
     pairings: Pairings,
+    acceptor: ServerConfig,
     events: mpsc::Sender<NetworkEvent>,
     streams: mpsc::Sender<IncomingStream>,
     tasks: Tasks,
@@ -150,15 +150,13 @@ impl Connections {
             .max_udp_payload_size(BYTES_HERE_MAX)
             .map_err(|error| NetworkError::Socket(std::io::Error::other(error)))?;
         let mut server = ServerConfig::with_crypto(Arc::clone(&tls.acceptor) as Arc<_>);
-        let mut transport = transport(MTU_SEARCH_INTERVAL_ACCEPTING);
-        transport.congestion_controller_factory(Arc::new(CubicConfig::default()));
-        server.transport_config(Arc::new(transport)).migration(true);
+        server.migration(true);
         let mut tokens = ValidationTokenConfig::default();
         tokens.sent(0);
         server.validation_token_config(tokens);
         let endpoint = quinn::Endpoint::new_with_abstract_socket(
             config,
-            Some(server),
+            Some(server.clone()),
             Arc::clone(&socket) as Arc<_>,
             Arc::new(TokioRuntime),
         )
@@ -169,6 +167,7 @@ impl Connections {
             trust,
             tls,
             pairings,
+            acceptor: server,
             events,
             streams,
             tasks,
@@ -213,6 +212,10 @@ impl Connections {
             // The window of a direct path would flood what comes after it. The other way round it
             // grows by itself within 200 ms, faster than from nothing.
             Some(Path::Direct(_)) => self.epoch(peer).advance(),
+            // Neither does it grow where nothing was answered.
+            Some(Path::Relay) if self.0.socket.routes().is_unanswered(peer) => {
+                self.epoch(peer).advance();
+            }
             Some(Path::Relay) | None => {}
         }
         if let Some(connection) = self.connection(peer) {
@@ -328,12 +331,8 @@ impl Connections {
             return Err(LinkFault::Protocol);
         }
         let address = address.ok_or(LinkFault::TimedOut)?;
-        let mut transport = transport(MTU_SEARCH_INTERVAL_DIALING);
-        transport.congestion_controller_factory(Arc::new(PathCubicFactory {
-            epoch: self.epoch(peer),
-        }));
         let mut config = ClientConfig::new(Arc::clone(&self.0.tls.dialer) as Arc<_>);
-        config.transport_config(Arc::new(transport));
+        config.transport_config(self.transport(peer, MTU_SEARCH_INTERVAL_DIALING));
         let connecting = self
             .0
             .endpoint
@@ -375,7 +374,13 @@ impl Connections {
     }
 
     async fn accept_once(&self, peer: DeviceId, incoming: Incoming) -> Result<(), LinkFault> {
-        let connection = incoming.await.map_err(|error| session::fault_of(&error))?;
+        let mut config = self.0.acceptor.clone();
+        config.transport_config(self.transport(peer, MTU_SEARCH_INTERVAL_ACCEPTING));
+        let connection = incoming
+            .accept_with(Arc::new(config))
+            .map_err(|error| session::fault_of(&error))?
+            .await
+            .map_err(|error| session::fault_of(&error))?;
         self.begin(peer, connection).await
     }
 
@@ -422,6 +427,7 @@ impl Connections {
                 peer,
                 id,
                 socket: Arc::clone(&connections.0.socket),
+                epoch: connections.epoch(peer),
                 events: connections.0.events.clone(),
                 streams: connections.0.streams.clone(),
             };
@@ -464,6 +470,14 @@ impl Connections {
         }
     }
 
+    fn transport(&self, peer: DeviceId, mtu_search_interval: Duration) -> Arc<TransportConfig> {
+        let mut transport = transport(mtu_search_interval);
+        transport.congestion_controller_factory(Arc::new(PathCubicFactory {
+            epoch: self.epoch(peer),
+        }));
+        Arc::new(transport)
+    }
+
     fn epoch(&self, peer: DeviceId) -> PathEpoch {
         lock(&self.0.epochs_by_peer)
             .entry(peer)
@@ -502,7 +516,7 @@ impl HmacKey for ResetKey {
     }
 }
 
-/// What both sides ask of a connection; congestion control differs.
+/// What both sides ask of a connection, beside the congestion control that knows their paths.
 ///
 /// How much a path carries is bounded by [`Routes::route`](super::routes::Routes::route). Without
 /// that the dialer, which swaps paths under quinn, would go on with packets that the next path does

@@ -334,7 +334,7 @@ impl PathSocket {
         let routes = self.routes();
         match routes.source(meta.addr) {
             Some(source) => {
-                routes.mark_heard(source);
+                routes.mark_heard(source, buf.get(..meta.len).unwrap_or_default());
                 meta.addr = source.reported;
                 meta.dst_ip = None;
             }
@@ -443,7 +443,7 @@ impl PathSocket {
             };
             if is_quic(&relayed.bytes) {
                 room.copy_from_slice(&relayed.bytes);
-                routes.mark_heard(source);
+                routes.mark_heard(source, &relayed.bytes);
                 meta.addr = source.reported;
                 meta.len = length;
                 meta.stride = length;

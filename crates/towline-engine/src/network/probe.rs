@@ -452,11 +452,14 @@ impl Prober {
                 self.socket
                     .routes_mut()
                     .admit_through(peer, datagram.from, Proof::Heard, through);
-                let proven = self
-                    .socket
-                    .routes()
+                let routes = self.socket.routes();
+                let proven = routes
                     .source(datagram.from)
                     .is_some_and(|known| known.peer == peer);
+                if proven {
+                    routes.mark_probed(peer);
+                }
+                drop(routes);
                 if !proven {
                     self.ping(peer, datagram.from);
                 }
@@ -483,6 +486,7 @@ impl Prober {
                 for addr in [ping.to, datagram.from] {
                     routes.admit_through(peer, addr, Proof::Answered, ping.through);
                 }
+                routes.mark_probed(peer);
                 let from = ping.to;
                 match ping.length {
                     Length::Usual => Some(NetworkEvent::ProbeAnswered { peer, from, rtt }),

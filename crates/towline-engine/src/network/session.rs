@@ -26,6 +26,7 @@ use towline_wire::peer::Control;
 use tracing::debug;
 
 use super::IncomingStream;
+use super::congestion::PathEpoch;
 use super::path_socket::PathSocket;
 use super::routes::BYTES_EVERYWHERE;
 
@@ -39,13 +40,24 @@ const OPEN_DEADLINE: Duration = Duration::from_secs(10);
 /// would hold up all planning.
 const CONTROL_PRIORITY: i32 = 1;
 
-/// Pause between two measurements while bytes move: 1 s, as fast as a person reads.
-const MEASURE_INTERVAL: Duration = Duration::from_secs(1);
+/// Pause between two measurements while bytes move: 500 ms. A path that dies is noticed by one.
+const MEASURE_INTERVAL: Duration = Duration::from_millis(500);
+
+/// What counts as a flow: 64 KiB in either direction between two measurements. Its end is measured, too:
+/// a side that only receives sends nothing that would show that no more comes.
+const FLOW_BYTES: u64 = 64 * 1024;
+
+/// Silence after which a flow is measured again whatever happens: 550 ms. The core doubts a path after
+/// 500 ms.
+const FLOW_SILENCE: Duration = Duration::from_millis(550);
 
 /// How long after the first bytes that end a rest they are measured: 400 ms. By then all but the
 /// slowest peers have acknowledged them; sooner, every one would look silent. The core doubts a path
 /// after 500 ms of silence: later, the acknowledgement itself would be too old.
 const FIRST_MEASURED_AFTER: Duration = Duration::from_millis(400);
+
+/// Pause after each nudge of a peer that is heard again: 250 ms, a round trip of most paths.
+const REGAINED_NUDGES: Duration = Duration::from_millis(250);
 
 /// Why we close a connection, as the other side sees it (QUIC application error codes).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -69,6 +81,7 @@ pub(super) struct SessionEnds {
     pub(super) peer: DeviceId,
     pub(super) id: ConnectionId,
     pub(super) socket: Arc<PathSocket>,
+    pub(super) epoch: PathEpoch,
     pub(super) events: mpsc::Sender<NetworkEvent>,
     pub(super) streams: mpsc::Sender<IncomingStream>,
 }
@@ -134,6 +147,7 @@ pub(super) async fn serve(
         fault = pass_streams(connection, ends) => fault,
         fault = discard_nudges(connection) => fault,
         fault = measure(connection, ends) => fault,
+        fault = go_on_when_regained(connection, ends) => fault,
     }
 }
 
@@ -285,9 +299,12 @@ async fn discard_nudges(connection: &Connection) -> LinkFault {
 async fn measure(connection: &Connection, ends: &SessionEnds) -> LinkFault {
     let sent = ends.socket.routes().sent_to(ends.peer);
     let mut told = (0, 0);
+    let mut at_end = AtEnd::Quiet;
+    let mut flows = false;
     let mut told_size = DatagramSize::Every;
     loop {
         let stats = connection.stats();
+        let silent_for = ends.socket.routes().silent_for(connection.remote_address());
         let size = if usize::from(stats.path.current_mtu) > BYTES_EVERYWHERE {
             DatagramSize::Large
         } else {
@@ -298,20 +315,38 @@ async fn measure(connection: &Connection, ends: &SessionEnds) -> LinkFault {
             told_size = size;
         }
         let now = (stats.udp_rx.bytes, stats.udp_tx.bytes);
-        if now != told {
+        let moved = |now: u64, told| now.saturating_sub(told) >= FLOW_BYTES;
+        flows |= moved(now.0, told.0) || moved(now.1, told.1);
+        flows &= silent_for < FLOW_SILENCE;
+        if now != told || at_end == AtEnd::Measure {
             told = now;
             let measured = NetworkEvent::Measured {
                 peer: ends.peer,
                 rtt: stats.path.rtt,
                 received_bytes: now.0,
                 sent_bytes: now.1,
-                silent_for: ends.socket.routes().silent_for(connection.remote_address()),
+                silent_for,
             };
             // An engine that is busy gets the next one.
             let _skipped = ends.events.try_send(measured);
         }
-        worth_measuring(&sent, Instant::now()).await;
+        let worth_measuring = worth_measuring(&sent, Instant::now());
+        at_end = if flows {
+            timeout(FLOW_SILENCE.saturating_sub(silent_for), worth_measuring)
+                .await
+                .map_or(AtEnd::Measure, |()| AtEnd::Quiet)
+        } else {
+            worth_measuring.await;
+            AtEnd::Quiet
+        };
     }
+}
+
+/// Whether a measurement is told that shows nothing new but silence.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum AtEnd {
+    Measure,
+    Quiet,
 }
 
 /// Waits until something has been sent since the measurement `last`, and then until both pauses are
@@ -321,6 +356,27 @@ pub(super) async fn worth_measuring(sent: &Notify, last: Instant) {
     let first = Instant::now() + FIRST_MEASURED_AFTER;
     sleep_until(first.max(last + MEASURE_INTERVAL)).await;
     let _shown = sent.notified().now_or_never();
+}
+
+/// After an outage quinn would wait for its probe timeout, which has grown as long as the outage. So when
+/// the peer is heard again, either side gets a fresh window and says something: its acknowledgement
+/// shows what was lost.
+async fn go_on_when_regained(connection: &Connection, ends: &SessionEnds) -> LinkFault {
+    let regained = ends.socket.routes().regained(ends.peer);
+    // What was heard before is what this connection began with.
+    let _before = regained.notified().now_or_never();
+    loop {
+        regained.notified().await;
+        debug!(peer = ends.peer.short(), "peer is heard again");
+        ends.epoch.advance();
+        // The second one follows what the core may have selected meanwhile.
+        for _ in 0..2 {
+            nudge(connection);
+            sleep(REGAINED_NUDGES).await;
+        }
+        // What was heard meanwhile is of the same silence.
+        let _meanwhile = regained.notified().now_or_never();
+    }
 }
 
 fn close_fault(connection: &Connection) -> LinkFault {

@@ -34,6 +34,9 @@ use super::proxy::{Proxies, ProxyFault};
 /// How long TCP, TLS and the handshake may take together: 10 s, several slow round trips.
 const CONNECT_DEADLINE: Duration = Duration::from_secs(10);
 
+/// How long TCP may take before it begins anew: 2.5 s, two tries of its own. No path takes that long.
+const REACH_AGAIN: Duration = Duration::from_millis(2500);
+
 /// Read buffer of a socket: 8 KiB, a few packets or most messages.
 const READ_BUFFER_BYTES: usize = 8 * 1024;
 
@@ -156,7 +159,7 @@ async fn stream(server: &ServerUrl, proxies: &Proxies) -> Result<TcpStream, Conn
                 | ProxyFault::Protocol => ConnectError::Proxy(fault),
             })
         }
-        None => TcpStream::connect((bare_host(server), server.port()))
+        None => reach(bare_host(server), server.port())
             .await
             .map_err(|_| ConnectError::Unreachable),
     }
@@ -174,6 +177,16 @@ async fn transport(server: &ServerUrl, stream: TcpStream) -> Result<Transport, C
     match TlsConnector::from(settings).connect(name, stream).await {
         Ok(stream) => Ok(Transport::Tls(Box::new(stream))),
         Err(error) => Err(tls_fault(&error, distrust)),
+    }
+}
+
+/// Begins anew where nobody answers: TCP by itself tries after 1, 3 and 7 s, so that a network that is
+/// back would be noticed late. The caller ends it.
+async fn reach(host: &str, port: u16) -> io::Result<TcpStream> {
+    loop {
+        if let Ok(connected) = timeout(REACH_AGAIN, TcpStream::connect((host, port))).await {
+            return connected;
+        }
     }
 }
 

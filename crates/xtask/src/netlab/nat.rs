@@ -10,6 +10,8 @@ use std::fmt;
 
 use clap::ValueEnum;
 
+use super::world::{Between, Six, Unasked};
+
 /// How a router treats what passes it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(super) enum Nat {
@@ -34,6 +36,18 @@ pub(super) enum Best {
     Direct,
     /// Through the server.
     Relay,
+    /// Chance decides, so either is right.
+    Either,
+}
+
+impl Best {
+    /// Whether what was found is what was to be found.
+    pub(super) fn is_met_by(self, found: Self) -> bool {
+        match self {
+            Self::Direct | Self::Relay => self == found,
+            Self::Either => true,
+        }
+    }
 }
 
 impl Nat {
@@ -61,8 +75,8 @@ impl Nat {
         }
     }
 
-    /// Its rules for a router with the devices `lan` and `wan` and one host behind it.
-    pub(super) fn rules(self, host: &str) -> String {
+    /// Its rules for a router with the device `wan`, of which `inside` is the only host behind it.
+    pub(super) fn rules(self, inside: &str, unasked: Unasked) -> String {
         let masquerade = match self {
             Self::Open => "",
             Self::Mapped | Self::FullCone | Self::NoUdp | Self::Only443 => {
@@ -71,7 +85,7 @@ impl Nat {
             Self::Symmetric => "oifname \"wan\" masquerade fully-random",
         };
         let inwards = match self {
-            Self::FullCone => format!("iifname \"wan\" udp dport 1024-65535 dnat to {host}"),
+            Self::FullCone => format!("iifname \"wan\" udp dport 1024-65535 dnat to {inside}"),
             Self::Open | Self::Mapped | Self::Symmetric | Self::NoUdp | Self::Only443 => {
                 String::new()
             }
@@ -83,18 +97,24 @@ impl Nat {
             }
             Self::Open | Self::Mapped | Self::FullCone | Self::Symmetric => "",
         };
-        let (unasked, to_itself) = match self {
-            Self::Open => ("", ""),
-            Self::Mapped | Self::FullCone | Self::Symmetric | Self::NoUdp | Self::Only443 => (
-                "ct state established,related accept\n ct status dnat accept\n iifname \"wan\" drop",
-                "iifname \"wan\" drop",
-            ),
+        let passing = match self {
+            Self::Open => "",
+            Self::Mapped | Self::FullCone | Self::Symmetric | Self::NoUdp | Self::Only443 => {
+                "ct state established,related accept\n ct status dnat accept\n iifname \"wan\" drop"
+            }
+        };
+        let to_itself = match (self, unasked) {
+            (Self::Open, _) | (_, Unasked::Taken) => "",
+            (
+                Self::Mapped | Self::FullCone | Self::Symmetric | Self::NoUdp | Self::Only443,
+                Unasked::Dropped,
+            ) => "iifname \"wan\" drop",
         };
         format!(
             "table ip lab {{
              chain passing {{ type filter hook forward priority 0; policy accept;
              {outwards}
-             {unasked}
+             {passing}
              }}
              chain arriving {{ type filter hook input priority 0; policy accept;
              {to_itself}
@@ -108,6 +128,53 @@ impl Nat {
              }}"
         )
     }
+}
+
+/// Keeps the two networks of a router apart, and forwards ports to the hosts in them.
+pub(super) fn between_rules(between: Between, forwards: &[(u16, String)]) -> String {
+    // Inside, the router's public address is an address like any other that is its own.
+    let (at, hairpin) = match between {
+        Between::Nothing => ("iifname \"wan\"", ""),
+        Between::Hairpin => (
+            "fib daddr type local",
+            "iifname != \"wan\" oifname != \"wan\" masquerade",
+        ),
+    };
+    let forwards: Vec<String> = forwards
+        .iter()
+        .map(|(port, host)| format!("{at} udp dport {port} dnat to {host}"))
+        .collect();
+    format!(
+        "table ip between {{
+         chain passing {{ type filter hook forward priority 0; policy accept;
+         ct state established,related accept
+         ct status dnat accept
+         iifname != \"wan\" oifname != \"wan\" drop
+         }}
+         chain before {{ type nat hook prerouting priority dstnat; policy accept;
+         {}
+         }}
+         chain after {{ type nat hook postrouting priority srcnat; policy accept;
+         {hairpin}
+         }}
+         }}",
+        forwards.join("\n")
+    )
+}
+
+/// The rules for IPv6.
+pub(super) fn six_rules(six: Six) -> String {
+    let passing = match six {
+        Six::Open => "",
+        Six::Firewall => "ct state established,related accept\n iifname \"wan\" drop",
+    };
+    format!(
+        "table ip6 lab {{
+         chain passing {{ type filter hook forward priority 0; policy accept;
+         {passing}
+         }}
+         }}"
+    )
 }
 
 /// As it is typed and shown.
@@ -131,6 +198,7 @@ impl fmt::Display for Best {
         f.pad(match self {
             Self::Direct => "direct",
             Self::Relay => "relay",
+            Self::Either => "either",
         })
     }
 }

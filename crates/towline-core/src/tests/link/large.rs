@@ -66,7 +66,7 @@ fn the_dialer_asks_three_times_whether_a_proved_path_carries_more() {
 fn a_path_that_was_dead_is_asked_anew() {
     let mut world = up_with_large();
     world.input(LinkInput::LocalAddresses(vec![lan_addr()]));
-    world.input(LinkInput::LocalAddresses(vec![loopback_addr()]));
+    world.input(LinkInput::LocalAddresses(vec![lan_addr(), loopback_addr()]));
     assert_eq!(world.path(), Path::Relay);
     large_probes(&mut world);
     world.answer(world_addr(), 20);
@@ -98,7 +98,7 @@ fn usual_datagrams_wait_for_nothing() {
 fn a_path_that_carries_less_is_taken_from_the_relay_after_a_second() {
     let mut world = up_with_large();
     world.input(LinkInput::LocalAddresses(vec![lan_addr()]));
-    world.input(LinkInput::LocalAddresses(vec![loopback_addr()]));
+    world.input(LinkInput::LocalAddresses(vec![lan_addr(), loopback_addr()]));
     world.answer(other_addr(), 20);
     world.pass(ms(900));
     assert_eq!(world.path(), Path::Relay);

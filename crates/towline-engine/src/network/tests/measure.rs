@@ -53,19 +53,19 @@ async fn a_connection_at_rest_is_not_measured_until_something_is_sent() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_busy_connection_is_measured_every_second_and_not_once_more() {
+async fn a_busy_connection_is_measured_every_half_second_and_not_once_more() {
     let sent = Notify::new();
     for _ in 0..3 {
         let last = Instant::now();
         let send = async {
-            sleep(Duration::from_millis(990)).await;
+            sleep(Duration::from_millis(490)).await;
             sent.notify_one();
         };
         sent.notify_one();
         tokio::join!(worth_measuring(&sent, last), send);
-        assert_eq!(last.elapsed(), Duration::from_secs(1));
+        assert_eq!(last.elapsed(), Duration::from_millis(500));
     }
-    // What was sent in the second before is measured already.
+    // What was sent in the half second before is measured already.
     let next = worth_measuring(&sent, Instant::now());
     assert!(next.now_or_never().is_none());
 }
@@ -86,6 +86,21 @@ async fn what_moves_after_a_rest_is_measured_on_both_sides() {
         while received < received_before + MANY {
             (_, received, _) = measured(&mut acceptor).await;
         }
+    }
+}
+
+#[tokio::test]
+async fn the_end_of_a_flow_shows_its_silence_to_who_only_receives() {
+    let (mut dialer, mut acceptor) = pair().await;
+    let hop = Hop::before(acceptor.addr()).await;
+    dialer.prove(acceptor.id, hop.addr).await;
+    connect(&mut dialer, &mut acceptor, Path::Direct(hop.addr)).await;
+    dialer
+        .network
+        .request(NetworkRequest::Send(acceptor.id, long()));
+    let (mut silent_for, mut received) = (Duration::ZERO, 0);
+    while received < MANY || silent_for < SILENCE {
+        (_, received, silent_for) = measured(&mut acceptor).await;
     }
 }
 

@@ -1,0 +1,89 @@
+//! Which path two devices find, how soon, and what carries a file then.
+//!
+//! They pair by code; then one of them ends and starts again, so that what is measured is how known peers find
+//! each other. A path is judged by counters: while a file is carried on a direct path the server gets fewer
+//! packets than the file has.
+
+use std::path::PathBuf;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::{Result, bail};
+use serde_json::Value;
+
+use super::nat::Best;
+use super::scenarios::{Outcome, Wire};
+use super::site::{PATIENCE, Side, Site, path_of};
+use super::world::World;
+use crate::binaries::Built;
+
+/// A meeting to try.
+#[derive(Debug, Clone)]
+pub(super) struct Meeting {
+    pub(super) world: World,
+    /// The path on which they should meet.
+    pub(super) best: Best,
+    /// Rest between meeting and carrying.
+    pub(super) idle: Duration,
+    /// Where nothing of the file may be seen.
+    pub(super) wire: Wire,
+}
+
+/// Tries it once, with everything below `place`.
+pub(super) fn meet(meeting: &Meeting, built: &Built, place: PathBuf) -> Result<Outcome> {
+    let mut site = Site::open(&meeting.world, built, place)?;
+    let ben = &mut site.devices[1];
+    ben.stop()?;
+    let begun = Instant::now();
+    ben.start()?;
+    ben.wait("a connection", PATIENCE, |view| path_of(view).is_some())?;
+    let connected = begun.elapsed();
+    let is_direct = |view: &Value| path_of(view) == Some(Best::Direct);
+    let better = match ben.wait("a direct path", BETTER_WITHIN, is_direct) {
+        Ok(_) => Some(begun.elapsed().saturating_sub(connected)),
+        Err(_) => None,
+    };
+    thread::sleep(meeting.idle);
+    let meter = site.meter(Side::Ben)?;
+    let (before, outside) = (meter.count()?, site.lab.wan_bytes(0)?);
+    let carried = site.send(Side::Anna, CARRIED_BYTES)?;
+    carried.arrives(PATIENCE)?;
+    let packets = meter.since(before)?.server_packets;
+    let outside = site.lab.wan_bytes(0)?.saturating_sub(outside);
+    let found = if packets <= ASIDE_PACKETS_MAX {
+        Best::Direct
+    } else {
+        Best::Relay
+    };
+    if better.is_some() != (found == Best::Direct) {
+        bail!("the devices say otherwise than {packets} packets at the server");
+    }
+    let mut misses = Vec::new();
+    if !meeting.best.is_met_by(found) {
+        misses.push(format!("{found} where {} is possible", meeting.best));
+    }
+    if meeting.wire == Wire::Inside && outside >= CARRIED_BYTES / 10 {
+        misses.push(format!("{outside} bytes of it left the LAN"));
+    }
+    let better = better.map_or_else(
+        || "-".to_owned(),
+        |after| format!("{:.2} s", after.as_secs_f64()),
+    );
+    Ok(Outcome {
+        told: vec![format!(
+            "{found:<6}  connected {:.2} s, direct {better}, {packets} packets at the server",
+            connected.as_secs_f64()
+        )],
+        misses,
+    })
+}
+
+/// How long a better path than the first one is waited for: 10 s, far above the 3 s that a search may take.
+const BETTER_WITHIN: Duration = Duration::from_secs(10);
+
+/// What is carried to see by which way: 4 MiB, about 3,500 packets.
+const CARRIED_BYTES: u64 = 4 << 20;
+
+/// Packets that a server gets while that is carried directly: at most 500. Heartbeats and sealed addresses are
+/// a few dozen.
+const ASIDE_PACKETS_MAX: u64 = 500;

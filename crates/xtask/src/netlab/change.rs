@@ -266,7 +266,7 @@ impl Transfer<'_> {
                     took.as_secs_f64()
                 );
                 if took > goal {
-                    self.outcome.misses.push(told.clone());
+                    self.outcome.late.push(told.clone());
                 }
                 self.outcome.told.push(told);
             }

@@ -75,6 +75,7 @@ pub(super) fn meet(meeting: &Meeting, built: &Built, place: PathBuf) -> Result<O
             connected.as_secs_f64()
         )],
         misses,
+        late: Vec::new(),
     })
 }
 

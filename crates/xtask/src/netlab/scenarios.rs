@@ -53,6 +53,8 @@ pub(super) struct Outcome {
     pub(super) told: Vec<String>,
     /// What was worse than it must be.
     pub(super) misses: Vec<String>,
+    /// What was right, and later than the goal.
+    pub(super) late: Vec<String>,
 }
 
 impl Scenario {
@@ -184,7 +186,7 @@ fn changes() -> Vec<Scenario> {
         ("outage-600", Change::Outage(600), Set::Long, Set::Long),
         ("sleep-60", Change::Sleep(60), Set::All, Set::All),
         ("outage-60", Change::Outage(60), Set::All, Set::All),
-        ("outage-20", Change::Outage(20), Set::All, Set::Quick),
+        ("outage-20", Change::Outage(20), Set::All, Set::All),
         (
             "relay-outage-20",
             Change::RelayOutage(20),

@@ -25,8 +25,8 @@ pub struct Arguments {
         value_delimiter = ','
     )]
     server: Option<Vec<String>>,
-    /// The proxy that leads to the signal server, e.g. http://proxy.example:8080 or
-    /// socks5://user:password@proxy.example:1080; empty for none [default: HTTPS_PROXY or ALL_PROXY].
+    /// The proxy that leads to the signal server, e.g. `http://proxy.example:8080` or
+    /// `socks5://user:password@proxy.example:1080`; empty for none [default: HTTPS_PROXY or ALL_PROXY].
     #[arg(
         long,
         env = "TOWLINE_PROXY",

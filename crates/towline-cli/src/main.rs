@@ -208,8 +208,8 @@ struct UpArguments {
         value_delimiter = ','
     )]
     server: Option<Vec<String>>,
-    /// The proxy that leads to the signal server, e.g. http://proxy.example:8080 or
-    /// socks5://user:password@proxy.example:1080; empty for none [default: HTTPS_PROXY or ALL_PROXY].
+    /// The proxy that leads to the signal server, e.g. `http://proxy.example:8080` or
+    /// `socks5://user:password@proxy.example:1080`; empty for none [default: HTTPS_PROXY or ALL_PROXY].
     #[arg(
         long,
         env = "TOWLINE_PROXY",

@@ -206,6 +206,8 @@ enum Question {
 impl Engine {
     /// Starts the device that lives at `settings.home`.
     pub async fn start(settings: Settings) -> Result<Self, StartError> {
+        make_home(&settings.home)
+            .map_err(|error| StartError::Home(settings.home.clone(), error))?;
         let given = Written {
             servers: settings.servers.clone(),
             proxy: settings.proxy.clone(),
@@ -221,8 +223,6 @@ impl Engine {
         };
         let variable = |name: &str| std::env::var(name).ok();
         let proxies = Arc::new(Proxies::of(settled.proxy.as_deref(), variable)?);
-        make_home(&settings.home)
-            .map_err(|error| StartError::Home(settings.home.clone(), error))?;
         let fresh = Incarnation(u64::from_le_bytes(*random::<8>()?));
         let (mut store, opened) = Store::open(&settings.home, fresh)?;
         let boot = boot::name();

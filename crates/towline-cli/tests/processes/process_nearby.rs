@@ -10,11 +10,11 @@ use std::fs;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use crate::support::lan::{Lan, WORLD, connected_after_ms, path};
+use crate::support::lan::{Lan, WORLD, connected_after_ms};
 use crate::support::running::Running;
 use crate::support::server::program;
 use crate::support::tree::{grow, settle};
-use crate::support::watch::is_connected;
+use crate::support::watch::{is_connected, path};
 use crate::support::{Device, PATIENCE, Seed, Server, Watch, World, number};
 
 /// Within this a device is found again, in milliseconds: on a quiet machine it takes some tens, and what a

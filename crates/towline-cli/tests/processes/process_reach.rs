@@ -15,7 +15,7 @@ use crate::support::running::Running;
 use crate::support::server::program;
 use crate::support::system::{as_root, is_root};
 use crate::support::tree::settle;
-use crate::support::watch::is_online;
+use crate::support::watch::{is_online, path};
 use crate::support::{Device, Server, World};
 
 #[test]
@@ -208,10 +208,6 @@ fn what_the_administrator_has_set_holds_and_is_said() {
 
 fn fault(view: &Value) -> Option<&str> {
     view["server"]["state"]["fault"].as_str()
-}
-
-fn path(view: &Value) -> Option<&str> {
-    view["peers"][0]["link"]["path"]["kind"].as_str()
 }
 
 fn free_address() -> String {

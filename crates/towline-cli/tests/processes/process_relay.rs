@@ -9,7 +9,7 @@ use std::fs;
 use crate::support::net::Net;
 use crate::support::server::program;
 use crate::support::tree::{grow, settle};
-use crate::support::watch::is_online;
+use crate::support::watch::{is_online, path};
 use crate::support::{Device, Seed, Server, World};
 
 #[test]
@@ -57,8 +57,4 @@ fn devices_without_a_path_sync_through_the_relay_and_move_to_a_path_and_back() {
         1,
         "one connection all the time: {log}"
     );
-}
-
-fn path(view: &serde_json::Value) -> Option<&str> {
-    view["peers"][0]["link"]["path"]["kind"].as_str()
 }

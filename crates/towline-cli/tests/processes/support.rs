@@ -18,6 +18,8 @@ pub(crate) mod power;
 pub(crate) mod running;
 pub(crate) mod seed;
 pub(crate) mod server;
+#[cfg(target_os = "linux")]
+pub(crate) mod spaces;
 pub(crate) mod system;
 pub(crate) mod tree;
 pub(crate) mod watch;

@@ -106,3 +106,8 @@ pub(crate) fn is_in_sync(view: &Value) -> bool {
 pub(crate) fn count(view: &Value, name: &str) -> u64 {
     folder(view)[name].as_u64().unwrap_or_default()
 }
+
+/// The kind of the path to the first peer.
+pub(crate) fn path(view: &Value) -> Option<&str> {
+    view["peers"][0]["link"]["path"]["kind"].as_str()
+}

@@ -65,6 +65,9 @@ pub(super) fn meet(meeting: &Meeting, built: &Built, place: PathBuf) -> Result<O
     if meeting.wire == Wire::Inside && outside >= CARRIED_BYTES / 10 {
         misses.push(format!("{outside} bytes of it left the LAN"));
     }
+    if meeting.world.has_port_giver() {
+        give_ports_back(&mut site)?;
+    }
     let better = better.map_or_else(
         || "-".to_owned(),
         |after| format!("{:.2} s", after.as_secs_f64()),
@@ -77,6 +80,20 @@ pub(super) fn meet(meeting: &Meeting, built: &Built, place: PathBuf) -> Result<O
         misses,
         late: Vec::new(),
     })
+}
+
+/// Whoever has a port of the router gives it back at the end.
+fn give_ports_back(site: &mut Site) -> Result<()> {
+    if site.lab.ports_given()? == 0 {
+        bail!("the router has given no port");
+    }
+    for device in &mut site.devices {
+        device.stop()?;
+    }
+    match site.lab.ports_given()? {
+        0 => Ok(()),
+        left => bail!("{left} ports are still given after the end"),
+    }
 }
 
 /// How long a better path than the first one is waited for: 10 s, far above the 3 s that a search may take.

@@ -1,4 +1,4 @@
-//! The signal server as a process: options, log, listener, signals.
+//! The signal server as a process: what it is asked to do, log, listener, signals.
 //!
 //! Prints one line `listening on ws://ADDRESS/ws` to standard output once it serves; everything
 //! else goes to the log on standard error. Exit code 2 means that it was started wrongly.
@@ -8,22 +8,52 @@ use std::net::SocketAddr;
 use std::process::ExitCode;
 
 use anyhow::Context;
-use clap::Parser;
-use signal_server::shell::{LogFormat, Options, serve};
+use signal_server::shell::config::{self, Asked, Refusal};
+use signal_server::shell::{LogFormat, Options, healthcheck, serve};
 use tokio::net::{TcpListener, UdpSocket};
 use tokio_util::sync::CancellationToken;
 use tracing_subscriber::EnvFilter;
 
 fn main() -> ExitCode {
-    let options = Options::parse();
-    start_log(options.log_format);
-    match run(&options) {
-        Ok(outcome) => outcome,
-        Err(error) => {
-            complain(&format!("{error:#}"));
-            ExitCode::FAILURE
+    let asked = match config::read(std::env::args_os()) {
+        Ok(asked) => asked,
+        Err(Refusal::Words(error)) => error.exit(),
+        Err(Refusal::File(sentence)) => {
+            complain(&sentence);
+            return ExitCode::from(2);
+        }
+    };
+    match asked {
+        Asked::Serve(options) => {
+            start_log(options.log_format);
+            for name in config::unknown_variables(std::env::vars_os().map(|(name, _)| name)) {
+                tracing::warn!(name, "this variable sets nothing");
+            }
+            ended(run(&options))
+        }
+        Asked::Healthcheck(options) => match healthcheck::ask(options.address()) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(sentence) => {
+                complain(&sentence);
+                ExitCode::FAILURE
+            }
+        },
+        Asked::CheckConfig(_) => {
+            say("the settings are right");
+            ExitCode::SUCCESS
+        }
+        Asked::Print(settings) => {
+            say(&settings);
+            ExitCode::SUCCESS
         }
     }
+}
+
+fn ended(outcome: anyhow::Result<ExitCode>) -> ExitCode {
+    outcome.unwrap_or_else(|error| {
+        complain(&format!("{error:#}"));
+        ExitCode::FAILURE
+    })
 }
 
 #[tokio::main]
@@ -139,6 +169,11 @@ fn cannot_listen(address: SocketAddr, flag: &str, error: &io::Error) -> String {
     } else {
         format!("cannot listen on {address}: {error}; choose another address with {flag}")
     }
+}
+
+fn say(text: &str) {
+    // When standard output is closed there is nobody to tell.
+    let _ = writeln!(io::stdout(), "{text}");
 }
 
 fn complain(sentence: &str) {

@@ -4,7 +4,9 @@
 //! loop's queue and writes what lies in its outbox. Nothing here decides what a client may do.
 //! [`serve`] runs a whole server on a listener, in a process of its own or in another's.
 
+pub mod config;
 mod door;
+pub mod healthcheck;
 mod hub;
 mod options;
 mod outbox;

@@ -1,19 +1,24 @@
-//! Flags and environment of the binary; a flag wins over its variable.
+//! Everything that can be set, each declared once: its flag, its variable, and with the flag's name in
+//! underscores its key in a TOML file ([`super::config`]).
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{Parser, ValueEnum, value_parser};
+use clap::{Args, ValueEnum, value_parser};
 use towline_wire::limits::CODE_SECONDS;
 use towline_wire::signal::HostName;
 
 use super::Settings;
 use crate::rendezvous::{self, Rate};
 
-/// Introduces Towline devices to each other and passes on packets that it cannot read.
-#[derive(Debug, Parser)]
-#[command(name = "towline-signal", version)]
+/// How the server is to run.
+#[derive(Debug, Args)]
 pub struct Options {
+    /// A TOML file that sets what no flag and no variable does; its keys are the flags' names with underscores
+    #[arg(long, env = "SIGNAL_CONFIG", value_name = "FILE")]
+    pub config: Option<PathBuf>,
+
     /// Address and port to listen on; port 0 takes a free one [default: 0.0.0.0 and PORT or 8080]
     #[arg(long, env = "SIGNAL_BIND", value_name = "ADDRESS:PORT", value_parser = address)]
     pub bind: Option<SocketAddr>,

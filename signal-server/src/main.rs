@@ -1,6 +1,6 @@
 //! The signal server as a process: what it is asked to do, log, listener, signals.
 //!
-//! Prints one line `listening on ws://ADDRESS/ws` to standard output once it serves; everything
+//! Prints one line `listening on ws://ADDRESS/ws`, or `wss`, to standard output once it serves; everything
 //! else goes to the log on standard error. Exit code 2 means that it was started wrongly.
 
 use std::io::{self, Write};
@@ -9,7 +9,7 @@ use std::process::ExitCode;
 
 use anyhow::Context;
 use signal_server::shell::config::{self, Asked, Refusal};
-use signal_server::shell::{LogFormat, Options, healthcheck, serve};
+use signal_server::shell::{Identity, LogFormat, Options, healthcheck, serve};
 use tokio::net::{TcpListener, UdpSocket};
 use tokio_util::sync::CancellationToken;
 use tracing_subscriber::EnvFilter;
@@ -31,17 +31,29 @@ fn main() -> ExitCode {
             }
             ended(run(&options))
         }
-        Asked::Healthcheck(options) => match healthcheck::ask(options.address()) {
+        Asked::Healthcheck(options) => match healthcheck::ask(&options) {
             Ok(()) => ExitCode::SUCCESS,
             Err(sentence) => {
                 complain(&sentence);
                 ExitCode::FAILURE
             }
         },
-        Asked::CheckConfig(_) => {
-            say("the settings are right");
-            ExitCode::SUCCESS
-        }
+        Asked::CheckConfig(options) => match options.tls().map(|files| Identity::read(&files)) {
+            Some(Err(sentence)) => {
+                complain(&sentence);
+                ExitCode::from(2)
+            }
+            found @ (Some(Ok(_)) | None) => {
+                say("the settings are right");
+                if let Some(Ok(identity)) = found {
+                    say(&format!(
+                        "clients may pin this server's key: #{}",
+                        identity.pin.to_fragment()
+                    ));
+                }
+                ExitCode::SUCCESS
+            }
+        },
         Asked::Print(settings) => {
             say(&settings);
             ExitCode::SUCCESS
@@ -58,6 +70,14 @@ fn ended(outcome: anyhow::Result<ExitCode>) -> ExitCode {
 
 #[tokio::main]
 async fn run(options: &Options) -> anyhow::Result<ExitCode> {
+    let scheme = match options.tls().map(|files| Identity::read(&files)) {
+        Some(Err(sentence)) => {
+            complain(&sentence);
+            return Ok(ExitCode::from(2));
+        }
+        Some(Ok(_)) => "wss",
+        None => "ws",
+    };
     let address = options.address();
     let listener = match TcpListener::bind(address).await {
         Ok(listener) => listener,
@@ -83,7 +103,7 @@ async fn run(options: &Options) -> anyhow::Result<ExitCode> {
     let stun_ports: Vec<u16> = stun_ports.collect::<io::Result<_>>()?;
     // Whoever reads the line may send a signal right after it.
     let signals = Signals::catch().context("catching signals")?;
-    writeln!(io::stdout(), "listening on ws://{address}/ws")
+    writeln!(io::stdout(), "listening on {scheme}://{address}/ws")
         .context("writing to standard output")?;
     tracing::info!(
         version = env!("CARGO_PKG_VERSION"),

@@ -12,10 +12,13 @@ mod options;
 mod outbox;
 mod session;
 mod stun;
+mod tls;
 
 pub use options::{LogFormat, Options};
+pub use tls::{Identity, TlsFiles};
 
 use std::io;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::net::{TcpListener, UdpSocket};
@@ -25,12 +28,15 @@ use tokio_util::task::TaskTracker;
 
 use crate::rendezvous::{self, AddressLimits, Rendezvous};
 use hub::{Clock, Hub};
+use tls::Tls;
 
 /// How a server behaves.
 #[derive(Debug, Clone)]
 pub struct Settings {
     /// What the rendezvous is told.
     pub rendezvous: rendezvous::Settings,
+    /// What the server speaks TLS with; plain when there is nothing.
+    pub tls: Option<TlsFiles>,
     /// Limits per address, before anything is read; loopback is exempt.
     pub addresses: AddressLimits,
     /// Time between the wish to stop and the end, in which clients are told to go.
@@ -41,6 +47,7 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             rendezvous: rendezvous::Settings::default(),
+            tls: None,
             addresses: AddressLimits::default(),
             drain: Duration::from_secs(5),
         }
@@ -51,7 +58,7 @@ impl Default for Settings {
 /// waits at most [`Settings::drain`] for them to go, closes the rest and returns.
 ///
 /// # Errors
-/// When the system gives no entropy, or no address for the listener.
+/// When the system gives no entropy, no address for the listener, or certificate and key make no sense.
 pub async fn serve(
     listener: TcpListener,
     stun: Vec<UdpSocket>,
@@ -62,6 +69,15 @@ pub async fn serve(
     getrandom::fill(&mut seed).map_err(io::Error::other)?;
     let clock = Clock::start();
     let tasks = TaskTracker::new();
+    let tls = match settings.tls {
+        None => None,
+        Some(files) => {
+            let identity = Identity::read(&files).map_err(io::Error::other)?;
+            let tls = Tls::new(files, identity);
+            tasks.spawn(Arc::clone(&tls).renew_until(cancel.clone()));
+            Some(tls)
+        }
+    };
     let (hub, knocks) = Hub::new(
         Rendezvous::new(seed, settings.rendezvous),
         clock,
@@ -74,6 +90,7 @@ pub async fn serve(
     }
     door::accept_until(
         listener,
+        tls,
         settings.addresses,
         clock,
         knocks,

@@ -1,4 +1,4 @@
-//! From TCP to WebSocket: accepts, limits by address, speaks HTTP, upgrades.
+//! From TCP to WebSocket: accepts, limits by address, speaks TLS where it has a certificate, then HTTP, upgrades.
 //!
 //! `/ws` and `/relay/{channel}` upgrade; `/health` says that the process is alive, `/version` what
 //! it is. Headers are bounded in size and time. Once upgraded, the socket moves to a session in a
@@ -15,16 +15,19 @@ use axum::extract::{Path, Request, State};
 use axum::http::{HeaderValue, Response, StatusCode, header};
 use axum::response::{IntoResponse, Json};
 use axum::routing::get;
+use bytes::Bytes;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::{Service, service_fn};
 use hyper::upgrade::{OnUpgrade, Upgraded};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
-use tokio::io::AsyncWriteExt;
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
 use tokio::time::{sleep, timeout};
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::server::TlsStream;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::handshake::server::create_response_with_body;
 use tokio_tungstenite::tungstenite::protocol::Role;
@@ -37,6 +40,7 @@ use towline_wire::version::SIGNAL_SUBPROTOCOL;
 use super::hub::{Clock, Knock};
 use super::outbox::Outbox;
 use super::session::Session;
+use super::tls::Tls;
 use crate::rendezvous::{AddressLimits, Admission, ConnectionId, Door, Origin, Refused};
 
 /// A connection's place at its address, given back on drop.
@@ -66,6 +70,7 @@ struct Doorway {
 /// Accepts connections until `cancel`; what it spawns is in `tasks`.
 pub(super) async fn accept_until(
     listener: TcpListener,
+    tls: Option<Arc<Tls>>,
     limits: AddressLimits,
     clock: Clock,
     hub: mpsc::Sender<Knock>,
@@ -96,7 +101,15 @@ pub(super) async fn accept_until(
         let local = stream.local_addr().map_or(remote, |local| local.ip());
         match admit(&admission, clock, remote, local) {
             Ok(admitted) => {
-                tasks.spawn(speak_http(stream, admitted, routes.clone(), cancel.clone()));
+                // Without it small frames wait for the acknowledgement of earlier ones; it only costs speed.
+                let _ = stream.set_nodelay(true);
+                let (routes, cancel) = (routes.clone(), cancel.clone());
+                match &tls {
+                    None => tasks.spawn(speak_http(stream, admitted, routes, cancel)),
+                    Some(tls) => {
+                        tasks.spawn(speak_tls(stream, tls.acceptor(), admitted, routes, cancel))
+                    }
+                };
             }
             Err(refused) => {
                 tasks.spawn(turn_away(stream, refused));
@@ -136,14 +149,32 @@ async fn turn_away(mut stream: TcpStream, refused: Refused) {
     .await;
 }
 
-async fn speak_http(
+/// Boxed once it stands: it would else lie in every future around it.
+type TlsTcp = Box<TlsStream<TcpStream>>;
+
+async fn speak_tls(
     stream: TcpStream,
+    acceptor: TlsAcceptor,
     admitted: Arc<Admitted>,
     routes: TowerToHyperService<Router>,
     cancel: CancellationToken,
 ) {
-    // Without it small frames wait for the acknowledgement of earlier ones; it only costs speed.
-    let _ = stream.set_nodelay(true);
+    match timeout(HEADERS_WITHIN, acceptor.accept(stream)).await {
+        Ok(Ok(stream)) => {
+            let stream: TlsTcp = Box::new(stream);
+            speak_http(stream, admitted, routes, cancel).await;
+        }
+        Ok(Err(error)) => tracing::debug!(%error, "no TLS"),
+        Err(_) => tracing::debug!("TLS took too long"),
+    }
+}
+
+async fn speak_http(
+    stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    admitted: Arc<Admitted>,
+    routes: TowerToHyperService<Router>,
+    cancel: CancellationToken,
+) {
     let service = service_fn(move |mut request: hyper::Request<Incoming>| {
         request.extensions_mut().insert(admitted.clone());
         routes.call(request)
@@ -268,13 +299,37 @@ impl Doorway {
         door: Door,
         admitted: Arc<Admitted>,
     ) {
-        let Ok(parts) = upgraded.downcast::<TokioIo<TcpStream>>() else {
-            return tracing::error!("upgraded connection is no TCP stream");
+        let upgraded = match upgraded.downcast::<TokioIo<TcpStream>>() {
+            Ok(parts) => {
+                let stream = parts.io.into_inner();
+                keep_kernel_queue_short(&stream, &door);
+                return self
+                    .seat(connection, stream, parts.read_buf, door, admitted)
+                    .await;
+            }
+            Err(upgraded) => upgraded,
         };
-        let stream = parts.io.into_inner();
-        keep_kernel_queue_short(&stream, &door);
-        let config = Session::config(&door);
-        let read = parts.read_buf.to_vec();
+        match upgraded.downcast::<TokioIo<TlsTcp>>() {
+            Ok(parts) => {
+                let stream = parts.io.into_inner();
+                keep_kernel_queue_short(stream.get_ref().0, &door);
+                self.seat(connection, stream, parts.read_buf, door, admitted)
+                    .await;
+            }
+            Err(_) => tracing::error!("upgraded connection is neither plain nor TLS"),
+        }
+    }
+
+    async fn seat<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
+        self,
+        connection: ConnectionId,
+        stream: S,
+        read: Bytes,
+        door: Door,
+        admitted: Arc<Admitted>,
+    ) {
+        let config = Session::<S>::config(&door);
+        let read = read.to_vec();
         let socket =
             WebSocketStream::from_partially_read(stream, read, Role::Server, Some(config)).await;
         let outbox = Arc::new(Outbox::default());

@@ -9,7 +9,7 @@ use clap::{Args, ValueEnum, value_parser};
 use towline_wire::limits::CODE_SECONDS;
 use towline_wire::signal::HostName;
 
-use super::Settings;
+use super::{Settings, TlsFiles};
 use crate::rendezvous::{self, Rate};
 
 /// How the server is to run.
@@ -26,6 +26,25 @@ pub struct Options {
     /// Port to listen on where --bind is not given, as hosting platforms set it
     #[arg(long, env = "PORT", value_name = "PORT", default_value_t = 8080)]
     pub port: u16,
+
+    /// Certificate in PEM, the server's own first; with it and its key the server speaks TLS 1.3 itself. It is read
+    /// again on SIGHUP and when it changes
+    #[arg(
+        long,
+        env = "SIGNAL_TLS_CERT",
+        value_name = "FILE",
+        requires = "tls_key"
+    )]
+    pub tls_cert: Option<PathBuf>,
+
+    /// Private key of the certificate, in PEM
+    #[arg(
+        long,
+        env = "SIGNAL_TLS_KEY",
+        value_name = "FILE",
+        requires = "tls_cert"
+    )]
+    pub tls_key: Option<PathBuf>,
 
     /// A name or IP address that clients reach this server by; repeat for several. Without any,
     /// the server goes by the address at which a connection arrives (and localhost on loopback);
@@ -96,6 +115,14 @@ impl Options {
             .unwrap_or_else(|| SocketAddr::from(([0, 0, 0, 0], self.port)))
     }
 
+    /// Where certificate and key lie, if the server speaks TLS itself.
+    pub fn tls(&self) -> Option<TlsFiles> {
+        Some(TlsFiles {
+            certificate: self.tls_cert.clone()?,
+            key: self.tls_key.clone()?,
+        })
+    }
+
     /// The settings that these options mean, where STUN is answered on these ports.
     pub fn settings(&self, stun_ports: &[u16]) -> Settings {
         let ours = stun_ports.iter().map(|port| format!(":{port}"));
@@ -117,6 +144,7 @@ impl Options {
         };
         Settings {
             rendezvous,
+            tls: self.tls(),
             drain: Duration::from_secs(self.drain_seconds),
             ..Settings::default()
         }

@@ -9,7 +9,7 @@ use std::process::ExitCode;
 
 use anyhow::Context;
 use signal_server::shell::config::{self, Asked, Refusal};
-use signal_server::shell::{Identity, LogFormat, Options, healthcheck, serve};
+use signal_server::shell::{Identity, LogFormat, Options, Sockets, healthcheck, serve};
 use tokio::net::{TcpListener, UdpSocket};
 use tokio_util::sync::CancellationToken;
 use tracing_subscriber::EnvFilter;
@@ -18,10 +18,7 @@ fn main() -> ExitCode {
     let asked = match config::read(std::env::args_os()) {
         Ok(asked) => asked,
         Err(Refusal::Words(error)) => error.exit(),
-        Err(Refusal::File(sentence)) => {
-            complain(&sentence);
-            return ExitCode::from(2);
-        }
+        Err(Refusal::File(sentence)) => return cannot_start(&sentence),
     };
     match asked {
         Asked::Serve(options) => {
@@ -39,10 +36,7 @@ fn main() -> ExitCode {
             }
         },
         Asked::CheckConfig(options) => match options.tls().map(|files| Identity::read(&files)) {
-            Some(Err(sentence)) => {
-                complain(&sentence);
-                ExitCode::from(2)
-            }
+            Some(Err(sentence)) => cannot_start(&sentence),
             found @ (Some(Ok(_)) | None) => {
                 say("the settings are right");
                 if let Some(Ok(identity)) = found {
@@ -71,20 +65,27 @@ fn ended(outcome: anyhow::Result<ExitCode>) -> ExitCode {
 #[tokio::main]
 async fn run(options: &Options) -> anyhow::Result<ExitCode> {
     let scheme = match options.tls().map(|files| Identity::read(&files)) {
-        Some(Err(sentence)) => {
-            complain(&sentence);
-            return Ok(ExitCode::from(2));
-        }
+        Some(Err(sentence)) => return Ok(cannot_start(&sentence)),
         Some(Ok(_)) => "wss",
         None => "ws",
     };
     let address = options.address();
     let listener = match TcpListener::bind(address).await {
         Ok(listener) => listener,
-        Err(error) => {
-            complain(&cannot_listen(address, "--bind", &error));
-            return Ok(ExitCode::from(2));
-        }
+        Err(error) => return Ok(cannot_start(&cannot_listen(address, "--bind", &error))),
+    };
+    let metrics = match options.metrics_bind {
+        None => None,
+        Some(address) => match TcpListener::bind(address).await {
+            Ok(listener) => Some(listener),
+            Err(error) => {
+                return Ok(cannot_start(&cannot_listen(
+                    address,
+                    "--metrics-bind",
+                    &error,
+                )));
+            }
+        },
     };
     let address = listener
         .local_addr()
@@ -94,8 +95,11 @@ async fn run(options: &Options) -> anyhow::Result<ExitCode> {
         match UdpSocket::bind(address).await {
             Ok(socket) => stun.push(socket),
             Err(error) => {
-                complain(&cannot_listen(*address, "--stun-bind", &error));
-                return Ok(ExitCode::from(2));
+                return Ok(cannot_start(&cannot_listen(
+                    *address,
+                    "--stun-bind",
+                    &error,
+                )));
             }
         }
     }
@@ -112,7 +116,12 @@ async fn run(options: &Options) -> anyhow::Result<ExitCode> {
     );
     let cancel = CancellationToken::new();
     tokio::spawn(stop_on_signal(signals, cancel.clone()));
-    serve(listener, stun, options.settings(&stun_ports), cancel)
+    let sockets = Sockets {
+        clients: listener,
+        stun,
+        metrics,
+    };
+    serve(sockets, options.settings(&stun_ports), cancel)
         .await
         .context("serving")?;
     tracing::info!("stopped");
@@ -170,6 +179,12 @@ impl Signals {
     async fn next(&mut self) {
         self.interrupt.recv().await;
     }
+}
+
+/// What was set is wrong.
+fn cannot_start(sentence: &str) -> ExitCode {
+    complain(sentence);
+    ExitCode::from(2)
 }
 
 fn cannot_listen(address: SocketAddr, flag: &str, error: &io::Error) -> String {

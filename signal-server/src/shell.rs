@@ -8,6 +8,7 @@ pub mod config;
 mod door;
 pub mod healthcheck;
 mod hub;
+mod metrics;
 mod options;
 mod outbox;
 mod session;
@@ -27,7 +28,9 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::rendezvous::{self, AddressLimits, Rendezvous};
+use door::{Doorway, Numbers};
 use hub::{Clock, Hub};
+use metrics::Metrics;
 use tls::Tls;
 
 /// How a server behaves.
@@ -54,14 +57,35 @@ impl Default for Settings {
     }
 }
 
-/// Serves on `listener`, and answers STUN on the sockets of `stun`, until `cancel`; then tells the clients,
-/// waits at most [`Settings::drain`] for them to go, closes the rest and returns.
+/// Where a server is reached.
+#[derive(Debug)]
+pub struct Sockets {
+    /// For clients.
+    pub clients: TcpListener,
+    /// On which STUN is answered.
+    pub stun: Vec<UdpSocket>,
+    /// Where the numbers are read; with the clients when there is none.
+    pub metrics: Option<TcpListener>,
+}
+
+impl From<TcpListener> for Sockets {
+    /// For clients alone.
+    fn from(clients: TcpListener) -> Self {
+        Self {
+            clients,
+            stun: Vec::new(),
+            metrics: None,
+        }
+    }
+}
+
+/// Serves on these sockets until `cancel`; then tells the clients, waits at most [`Settings::drain`] for them to
+/// go, closes the rest and returns.
 ///
 /// # Errors
 /// When the system gives no entropy, no address for the listener, or certificate and key make no sense.
 pub async fn serve(
-    listener: TcpListener,
-    stun: Vec<UdpSocket>,
+    sockets: Sockets,
     settings: Settings,
     cancel: CancellationToken,
 ) -> io::Result<()> {
@@ -78,23 +102,41 @@ pub async fn serve(
             Some(tls)
         }
     };
+    let metrics = Metrics::new();
     let (hub, knocks) = Hub::new(
         Rendezvous::new(seed, settings.rendezvous),
         clock,
         settings.drain,
         cancel.clone(),
+        Arc::clone(&metrics),
     );
     let hub = tokio::spawn(hub.run());
-    for socket in stun {
-        tasks.spawn(stun::answer_until(socket, cancel.clone()));
+    for socket in sockets.stun {
+        tasks.spawn(stun::answer_until(
+            socket,
+            Arc::clone(&metrics),
+            cancel.clone(),
+        ));
     }
+    let numbers = match sockets.metrics {
+        None => Numbers::WithClients,
+        Some(_) => Numbers::Apart,
+    };
+    let doorway = Doorway::new(knocks, tasks.clone(), metrics);
+    if let Some(listener) = sockets.metrics {
+        let serving = axum::serve(listener, doorway.routes_of_numbers());
+        let serving = serving.with_graceful_shutdown(cancel.clone().cancelled_owned());
+        // It serves until then; what goes wrong with one client ends that client.
+        tasks.spawn(async move { drop(serving.await) });
+    }
+    let routes = doorway.routes(numbers);
     door::accept_until(
-        listener,
+        sockets.clients,
         tls,
         settings.addresses,
         clock,
-        knocks,
-        tasks.clone(),
+        doorway,
+        routes,
         cancel,
     )
     .await;

@@ -1,7 +1,7 @@
 //! From TCP to WebSocket: accepts, limits by address, speaks TLS where it has a certificate, then HTTP, upgrades.
 //!
-//! `/ws` and `/relay/{channel}` upgrade; `/health` says that the process is alive, `/version` what
-//! it is. Headers are bounded in size and time. Once upgraded, the socket moves to a session in a
+//! `/ws` and `/relay/{channel}` upgrade; `/health` says that the process is alive, `/ready` that new clients are
+//! welcome, `/version` what it is, `/metrics` what it does. Headers are bounded in size and time. Once upgraded, the socket moves to a session in a
 //! fresh task, so that an idle connection does not keep the handshake's memory.
 
 use std::net::IpAddr;
@@ -24,9 +24,8 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 use tokio::time::{sleep, timeout};
-use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::handshake::server::create_response_with_body;
@@ -38,6 +37,7 @@ use towline_wire::signal::{RELAY_SUBPROTOCOL, RelayToken, SIGNAL_VERSION};
 use towline_wire::version::SIGNAL_SUBPROTOCOL;
 
 use super::hub::{Clock, Knock};
+use super::metrics::{Metrics, Standing, TurnedAway};
 use super::outbox::Outbox;
 use super::session::Session;
 use super::tls::Tls;
@@ -61,10 +61,20 @@ impl Drop for Admitted {
 
 /// What the routes need.
 #[derive(Clone)]
-struct Doorway {
+pub(super) struct Doorway {
     hub: mpsc::Sender<Knock>,
     tasks: TaskTracker,
     next_connection: Arc<AtomicU64>,
+    metrics: Arc<Metrics>,
+}
+
+/// Where the numbers are read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Numbers {
+    /// Where clients come.
+    WithClients,
+    /// On a listener of their own.
+    Apart,
 }
 
 /// Accepts connections until `cancel`; what it spawns is in `tasks`.
@@ -73,17 +83,13 @@ pub(super) async fn accept_until(
     tls: Option<Arc<Tls>>,
     limits: AddressLimits,
     clock: Clock,
-    hub: mpsc::Sender<Knock>,
-    tasks: TaskTracker,
+    doorway: Doorway,
+    routes: Router,
     cancel: CancellationToken,
 ) {
     let admission = Arc::new(Mutex::new(Admission::new(limits)));
-    let doorway = Doorway {
-        hub,
-        tasks: tasks.clone(),
-        next_connection: Arc::default(),
-    };
-    let routes = TowerToHyperService::new(routes(doorway));
+    let Doorway { tasks, metrics, .. } = doorway;
+    let routes = TowerToHyperService::new(routes);
     loop {
         let accepted = tokio::select! {
             () = cancel.cancelled() => return,
@@ -107,11 +113,21 @@ pub(super) async fn accept_until(
                 match &tls {
                     None => tasks.spawn(speak_http(stream, admitted, routes, cancel)),
                     Some(tls) => {
-                        tasks.spawn(speak_tls(stream, tls.acceptor(), admitted, routes, cancel))
+                        let (acceptor, metrics) = (tls.acceptor(), Arc::clone(&metrics));
+                        tasks.spawn(async move {
+                            match timeout(HEADERS_WITHIN, acceptor.accept(stream)).await {
+                                Ok(Ok(stream)) => {
+                                    let stream: TlsTcp = Box::new(stream);
+                                    speak_http(stream, admitted, routes, cancel).await;
+                                }
+                                Ok(Err(_)) | Err(_) => metrics.turned_away(TurnedAway::Tls),
+                            }
+                        })
                     }
                 };
             }
             Err(refused) => {
+                metrics.turned_away(TurnedAway::Address);
                 tasks.spawn(turn_away(stream, refused));
             }
         }
@@ -152,23 +168,6 @@ async fn turn_away(mut stream: TcpStream, refused: Refused) {
 /// Boxed once it stands: it would else lie in every future around it.
 type TlsTcp = Box<TlsStream<TcpStream>>;
 
-async fn speak_tls(
-    stream: TcpStream,
-    acceptor: TlsAcceptor,
-    admitted: Arc<Admitted>,
-    routes: TowerToHyperService<Router>,
-    cancel: CancellationToken,
-) {
-    match timeout(HEADERS_WITHIN, acceptor.accept(stream)).await {
-        Ok(Ok(stream)) => {
-            let stream: TlsTcp = Box::new(stream);
-            speak_http(stream, admitted, routes, cancel).await;
-        }
-        Ok(Err(error)) => tracing::debug!(%error, "no TLS"),
-        Err(_) => tracing::debug!("TLS took too long"),
-    }
-}
-
 async fn speak_http(
     stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
     admitted: Arc<Admitted>,
@@ -198,18 +197,35 @@ async fn speak_http(
     }
 }
 
-fn routes(doorway: Doorway) -> Router {
-    Router::new()
-        .route("/ws", get(open_signal))
-        .route("/relay/{channel}", get(open_relay))
-        .route("/health", get(health))
-        .route("/version", get(version))
-        .with_state(doorway)
-}
-
 async fn health() -> impl IntoResponse {
     std::future::ready(Json(serde_json::json!({ "status": "ok" }))).await
 }
+
+/// Whether new clients are welcome.
+async fn ready(State(doorway): State<Doorway>) -> Response<Body> {
+    let reason = match doorway.standing().await {
+        None => "stopped",
+        Some(standing) if standing.draining => "draining",
+        Some(standing) if standing.connections >= standing.connections_max => "full",
+        Some(_) => return Json(serde_json::json!({ "status": "ready" })).into_response(),
+    };
+    let body = Json(serde_json::json!({ "status": "not_ready", "reason": reason }));
+    (StatusCode::SERVICE_UNAVAILABLE, body).into_response()
+}
+
+async fn numbers(State(doorway): State<Doorway>) -> Response<Body> {
+    let text = match doorway.standing().await {
+        Some(standing) => doorway.metrics.encode(&standing).ok(),
+        None => None,
+    };
+    match text {
+        Some(text) => ([(header::CONTENT_TYPE, NUMBERS_TYPE)], text).into_response(),
+        None => StatusCode::SERVICE_UNAVAILABLE.into_response(),
+    }
+}
+
+/// The media type of OpenMetrics.
+const NUMBERS_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
 async fn version() -> impl IntoResponse {
     let version = serde_json::json!({
@@ -250,6 +266,46 @@ async fn open_relay(
 }
 
 impl Doorway {
+    pub(super) fn new(hub: mpsc::Sender<Knock>, tasks: TaskTracker, metrics: Arc<Metrics>) -> Self {
+        Self {
+            hub,
+            tasks,
+            next_connection: Arc::default(),
+            metrics,
+        }
+    }
+
+    /// All that clients may ask.
+    pub(super) fn routes(&self, where_read: Numbers) -> Router {
+        let routes = Router::new()
+            .route("/ws", get(open_signal))
+            .route("/relay/{channel}", get(open_relay))
+            .route("/health", get(health))
+            .route("/ready", get(ready))
+            .route("/version", get(version));
+        let routes = match where_read {
+            Numbers::WithClients => routes.route("/metrics", get(numbers)),
+            Numbers::Apart => routes,
+        };
+        routes.with_state(self.clone())
+    }
+
+    /// All that is asked on the listener of the numbers.
+    pub(super) fn routes_of_numbers(&self) -> Router {
+        Router::new()
+            .route("/metrics", get(numbers))
+            .route("/health", get(health))
+            .route("/ready", get(ready))
+            .with_state(self.clone())
+    }
+
+    /// How the server stands; `None` when its hub is no more.
+    async fn standing(&self) -> Option<Standing> {
+        let (answer, told) = oneshot::channel();
+        self.hub.send(Knock::Asked(answer)).await.ok()?;
+        told.await.ok()
+    }
+
     fn upgrade(
         &self,
         mut request: Request,

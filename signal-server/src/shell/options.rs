@@ -27,6 +27,10 @@ pub struct Options {
     #[arg(long, env = "PORT", value_name = "PORT", default_value_t = 8080)]
     pub port: u16,
 
+    /// Address and port where /metrics is read, with /health and /ready; without it where clients come
+    #[arg(long, env = "SIGNAL_METRICS_BIND", value_name = "ADDRESS:PORT", value_parser = address)]
+    pub metrics_bind: Option<SocketAddr>,
+
     /// Certificate in PEM, the server's own first; with it and its key the server speaks TLS 1.3 itself. It is read
     /// again on SIGHUP and when it changes
     #[arg(

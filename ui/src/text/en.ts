@@ -2,6 +2,7 @@
  * Every word of the window, in English. Other languages are objects of the same type. Sentences
  * for codes (refusals, faults, reasons) say what happened and what to do.
  */
+import { englishChecks } from "./en_checks";
 import { englishFolder } from "./en_folder";
 import { englishNetwork } from "./en_network";
 import { englishTraffic } from "./en_traffic";
@@ -25,6 +26,7 @@ export function english(numbers: Numbers) {
     ...englishFolder(numbers),
     traffic: englishTraffic(numbers),
     network: englishNetwork(numbers),
+    checks: englishChecks(numbers),
     app: "Towline",
     unknownDevice: "unknown device",
     skip: "Skip to content",

@@ -188,6 +188,10 @@ enum Event {
     },
     ServerTimeout,
     Flow,
+    AddressesTold {
+        host: usize,
+        run: u32,
+    },
     Start {
         host: usize,
     },
@@ -223,10 +227,6 @@ impl Internet {
         let plan = Plan {
             announces: dice.chance(70),
         };
-        let routers = map.routers.iter();
-        let routers_addresses = routers
-            .map(|router| IpAddr::V4(router.outside_ip))
-            .collect();
         let mut internet = Self {
             now: Duration::ZERO,
             agenda: Agenda::new(),
@@ -238,11 +238,12 @@ impl Internet {
             counted: hosts.iter().map(|_| Counted::default()).collect(),
             hosts,
             server,
-            routers_addresses,
+            routers_addresses: BTreeSet::new(),
             connections: 0,
             outputs: 0,
             flow: None,
         };
+        internet.note_routers();
         internet.befriend();
         internet
     }
@@ -262,6 +263,13 @@ impl Internet {
                 })]);
             }
         }
+    }
+
+    /// Remembers which addresses are or were routers'.
+    fn note_routers(&mut self) {
+        let routers = self.map.routers.iter();
+        let addresses = routers.map(|router| IpAddr::V4(router.outside_ip));
+        self.routers_addresses.extend(addresses);
     }
 
     fn live(&mut self) {
@@ -322,12 +330,16 @@ impl Internet {
                 before,
             } if self.lives(host, run) => self.verdict(host, number, before),
             Event::ExtrasEnd { host, run } if self.lives(host, run) => self.extras_end(host),
+            Event::AddressesTold { host, run } if self.lives(host, run) => {
+                self.tell_addresses(host);
+            }
             Event::Deliver { .. }
             | Event::Timeout { .. }
             | Event::EndDue { .. }
             | Event::AskAgain { .. }
             | Event::Verdict { .. }
-            | Event::ExtrasEnd { .. } => {}
+            | Event::ExtrasEnd { .. }
+            | Event::AddressesTold { .. } => {}
             Event::Arrive { net, datagram } => self.arrives(net, datagram),
             Event::Receive { host, datagram } => self.receives(host, datagram),
             Event::Connect { socket } => self.connects(socket),

@@ -165,10 +165,14 @@ impl Internet {
         };
         place.device = Some(Device::new(now, birth));
         self.perform(host);
-        let wait = Duration::from_millis(1);
-        let addresses = NetworkEvent::LocalAddresses(self.hosts[host].addresses());
-        self.deliver(host, wait, Input::Network(addresses));
+        let (wait, run) = (Duration::from_millis(1), self.hosts[host].run);
+        self.after(wait, Event::AddressesTold { host, run });
         self.neighbours_change();
+    }
+
+    pub(super) fn tell_addresses(&mut self, host: usize) {
+        let addresses = NetworkEvent::LocalAddresses(self.hosts[host].addresses());
+        self.tell(host, Input::Network(addresses));
     }
 
     /// A device is gone, without a word.

@@ -232,11 +232,6 @@ impl Map {
         chain
     }
 
-    /// Whether two nets are one to those in them: without a router everybody is on the internet.
-    pub(super) fn are_one(&self, one: usize, other: usize) -> bool {
-        one == other
-    }
-
     /// The net into which a net's addresses belong: its own, or the internet.
     pub(super) fn segment(&self, net: usize) -> usize {
         if self.nets[net].router.is_some() {

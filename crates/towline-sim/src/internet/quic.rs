@@ -629,6 +629,13 @@ impl Internet {
             return;
         }
         end.due = None;
+        if self.hosts[host].sleeps(now) {
+            let (at, run) = (self.hosts[host].asleep_until, self.hosts[host].run);
+            return self.at(at, Event::EndDue { host, run, number });
+        }
+        let Some(end) = self.hosts[host].ends.get_mut(&number) else {
+            return;
+        };
         if now >= end.ends_at() {
             let fault = LinkFault::TimedOut;
             return self.ended(host, number, fault);

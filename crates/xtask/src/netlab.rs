@@ -11,6 +11,7 @@ mod line;
 mod meeting;
 mod meter;
 mod nat;
+mod ports;
 mod scenarios;
 mod site;
 mod words;

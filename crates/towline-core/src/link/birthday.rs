@@ -536,10 +536,10 @@ const HOLD: Duration = Duration::from_secs(30);
 /// Least time between the beginnings of two tries on one connection: 2 s, whatever changes or is asked.
 const TRIES_APART: Duration = Duration::from_secs(2);
 
-/// Pauses after the first failures; afterwards [`PAUSE_LONGEST`]. Four tries fit into the first hour, as
-/// many as [`crate::ration`] lets one host have.
+/// Pauses after the first failures; afterwards [`PAUSE_LONGEST`]. One try in fifty fails by chance alone, so the
+/// second one comes soon. Four tries fit into the first hour, as many as [`crate::ration`] lets one host have.
 const PAUSES: [Duration; 3] = [
-    Duration::from_secs(15),
+    Duration::from_secs(3),
     Duration::from_secs(120),
     Duration::from_secs(900),
 ];

@@ -6,7 +6,8 @@
 //!   .1.2   .1.1  .21        |          .22  .2.1   .2.3
 //!                        server .10
 //! ```
-//! All addresses are for documents (RFC 5737, RFC 3849) or private. Nothing leads out of it.
+//! All addresses are for documents (RFC 5737, RFC 3849) or private; where a router gives ports the public network
+//! has ordinary ones, because miniupnpd serves no others. Nothing leads out of it.
 
 use std::collections::BTreeSet;
 use std::env;
@@ -19,15 +20,17 @@ use anyhow::{Context, Result};
 
 use super::line::{ENDS, Line, READY};
 use super::nat::{Nat, between_rules, six_rules};
-use super::world::{Above, Families, Memory, Router, World};
+use super::ports::PortGiver;
+use super::world::{Above, Families, Memory, Ports, Router, World};
 use crate::namespaces::Namespace;
 use crate::processes::Running;
 
 /// The lab; gone when dropped.
 #[derive(Debug)]
 pub(super) struct Lab {
-    /// Ends before its namespace does.
+    // What runs inside ends before its namespace does.
     _line: Option<Running>,
+    givers: Vec<PortGiver>,
     /// Where the server lives.
     pub(super) server: Namespace,
     /// Where the devices live.
@@ -38,6 +41,35 @@ pub(super) struct Lab {
     spare: Option<Namespace>,
     prefix: String,
     families: Families,
+    network: PublicNetwork,
+}
+
+/// The first three numbers of the public network's IPv4 addresses.
+#[derive(Debug, Clone, Copy)]
+struct PublicNetwork(&'static str);
+
+impl PublicNetwork {
+    fn of(world: &World) -> Self {
+        Self(if world.has_port_giver() {
+            "44.10.10"
+        } else {
+            "203.0.113"
+        })
+    }
+
+    fn host(self, number: usize) -> String {
+        format!("{}.{number}", self.0)
+    }
+
+    /// Where the server is reached.
+    fn server(self) -> String {
+        self.host(10)
+    }
+
+    /// A router's public address.
+    fn wan(self, index: usize) -> String {
+        self.host(21 + index)
+    }
 }
 
 /// What the first home's router stops carrying.
@@ -63,6 +95,7 @@ impl Lab {
         public.ip(&["link", "set", "bridge", "up"])?;
         let mut lab = Self {
             _line: None,
+            givers: Vec::new(),
             server: make("s")?,
             hosts: [make("a")?, make("b")?],
             routers: Vec::new(),
@@ -70,12 +103,16 @@ impl Lab {
             spare: None,
             prefix: prefix.clone(),
             families: world.families,
+            network: PublicNetwork::of(world),
         };
         lab.join(&lab.server, "eth0", "server")?;
         lab.give(
             &lab.server,
             "eth0",
-            [&format!("{SERVER}/24"), &format!("{SERVER_SIX}/64")],
+            [
+                &format!("{}/24", lab.network.server()),
+                &format!("{SERVER_SIX}/64"),
+            ],
         )?;
         let mut lans = BTreeSet::new();
         for (index, router) in world.routers.iter().enumerate() {
@@ -97,7 +134,7 @@ impl Lab {
                     &inside,
                     "wan",
                     [
-                        &format!("{}/24", wan(index)),
+                        &format!("{}/24", lab.network.wan(index)),
                         &format!("{}/64", wan_six(index)),
                     ],
                 )?;
@@ -111,21 +148,38 @@ impl Lab {
         }
         for (index, router) in world.routers.iter().enumerate() {
             lab.rule(world, index, router)?;
+            match router.ports {
+                Ports::Kept => {}
+                ports @ (Ports::ByPcp | Ports::ByUpnp) => {
+                    let lan = world.homes[index].lan;
+                    let giver = PortGiver::start(&lab.routers[index], lan, ports, logs)?;
+                    lab.givers.push(giver);
+                }
+            }
         }
         Ok(lab)
     }
 
     /// Where devices find the server, as it is given to the server and in URLs.
-    pub(super) const fn server_address(&self) -> &'static str {
+    pub(super) fn server_address(&self) -> String {
         match self.families {
-            Families::Four | Families::Both => SERVER,
-            Families::Six => "[2001:db8:ff::10]",
+            Families::Four | Families::Both => self.network.server(),
+            Families::Six => format!("[{SERVER_SIX}]"),
         }
+    }
+
+    /// Ports that routers have given and not taken back.
+    pub(super) fn ports_given(&self) -> Result<usize> {
+        let mut all = 0;
+        for giver in &self.givers {
+            all += giver.given(&self.routers[0])?;
+        }
+        Ok(all)
     }
 
     /// From now on the first home's router does not carry this.
     pub(super) fn cut(&self, cut: Cut) -> Result<()> {
-        let other = wan(1);
+        let other = self.network.wan(1);
         let rules = match cut {
             Cut::Direct => format!(
                 "ip saddr {other} meta l4proto udp drop\nip daddr {other} meta l4proto udp drop"
@@ -161,14 +215,14 @@ impl Lab {
     pub(super) fn change_public_address(&self) -> Result<()> {
         let router = &self.routers[0];
         router.ip(&["addr", "flush", "dev", "wan", "scope", "global"])?;
-        router.address("wan", "203.0.113.77/24")
+        router.address("wan", &format!("{}/24", self.network.host(77)))
     }
 
     /// Makes a second way out of the first home: another router with another network, not plugged in yet.
     pub(super) fn prepare_spare(&mut self) -> Result<()> {
         let spare = Namespace::make(format!("{}x", self.prefix))?;
         self.join(&spare, "wan", "spare")?;
-        spare.address("wan", "203.0.113.66/24")?;
+        spare.address("wan", &format!("{}/24", self.network.host(66)))?;
         spare.plug("lan9", &self.hosts[0], "eth1")?;
         self.hosts[0].ip(&["link", "set", "eth1", "down"])?;
         spare.address("lan9", "192.168.9.1/24")?;
@@ -344,7 +398,7 @@ impl Lab {
             let mut routes = Vec::new();
             if nat_is_open {
                 let network = format!("192.168.{}.0/24", home.lan);
-                routes.push(["-4".to_owned(), network, wan(index)]);
+                routes.push(["-4".to_owned(), network, self.network.wan(index)]);
             }
             if self.has_six() {
                 let network = format!("2001:db8:{}::/64", home.lan);
@@ -387,17 +441,9 @@ fn cut_rules(rules: &str) -> String {
     )
 }
 
-/// A router's public address.
-fn wan(index: usize) -> String {
-    format!("203.0.113.{}", 21 + index)
-}
-
 fn wan_six(index: usize) -> String {
     format!("2001:db8:ff::{}", 21 + index)
 }
-
-/// Where the server is reached.
-const SERVER: &str = "203.0.113.10";
 
 const SERVER_SIX: &str = "2001:db8:ff::10";
 

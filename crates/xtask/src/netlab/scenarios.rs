@@ -9,7 +9,7 @@ use super::change::{self, Change, Load, Sender};
 use super::line::Line;
 use super::meeting::{self, Meeting};
 use super::nat::{Best, Nat};
-use super::world::{Between, Families, Six, World};
+use super::world::{Between, Families, Ports, Six, World};
 use crate::binaries::Built;
 
 /// Something to try.
@@ -115,7 +115,7 @@ pub(super) fn all() -> Vec<Scenario> {
 fn worlds() -> Vec<Scenario> {
     let double = World::double(Nat::Mapped, Nat::Mapped, Nat::Mapped);
     let both = Families::Both;
-    let symmetric = World::pair(Nat::Symmetric, Nat::Symmetric);
+    let symmetric = || World::pair(Nat::Symmetric, Nat::Symmetric);
     let no_udp = World::pair(Nat::NoUdp, Nat::NoUdp);
     let mapped = || World::pair(Nat::Mapped, Nat::Mapped);
     let guests = |between| World::two_lans(Nat::Mapped, between);
@@ -147,11 +147,24 @@ fn worlds() -> Vec<Scenario> {
             guests(Between::Nothing),
             Best::Relay,
         ),
+        // Relayed where the router gives no port.
+        Scenario::meet(
+            "given-by-pcp",
+            Set::Quick,
+            symmetric().giving(Ports::ByPcp),
+            Best::Direct,
+        ),
+        Scenario::meet(
+            "given-by-upnp",
+            Set::All,
+            symmetric().giving(Ports::ByUpnp),
+            Best::Direct,
+        ),
         // Only IPv6 can be the direct path here.
         Scenario::meet(
             "ipv6-firewalls",
             Set::Quick,
-            symmetric.speaking(both, Six::Firewall),
+            symmetric().speaking(both, Six::Firewall),
             Best::Direct,
         ),
         Scenario::meet(

@@ -43,6 +43,8 @@ pub(super) struct Router {
     pub(super) between: Between,
     /// How long it remembers UDP.
     pub(super) memory: Memory,
+    /// Whether its inside may ask it for ports.
+    pub(super) ports: Ports,
 }
 
 /// What a router does with IPv6, of which it translates nothing.
@@ -91,6 +93,17 @@ pub(super) enum Memory {
     Short,
 }
 
+/// By what a router gives the inside ports that lead there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Ports {
+    /// It gives none.
+    Kept,
+    /// PCP and NAT-PMP.
+    ByPcp,
+    /// UPnP.
+    ByUpnp,
+}
+
 /// Where a device is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Home {
@@ -112,6 +125,7 @@ impl Router {
             unasked: Unasked::Dropped,
             between: Between::Nothing,
             memory: Memory::Usual,
+            ports: Ports::Kept,
         }
     }
 }
@@ -203,5 +217,18 @@ impl World {
             router.memory = Memory::Short;
         }
         self
+    }
+
+    /// The same with a first router that gives ports.
+    pub(super) fn giving(mut self, ports: Ports) -> Self {
+        self.routers[0].ports = ports;
+        self
+    }
+
+    /// Whether a router gives ports.
+    pub(super) fn has_port_giver(&self) -> bool {
+        self.routers
+            .iter()
+            .any(|router| router.ports != Ports::Kept)
     }
 }

@@ -305,6 +305,8 @@ const BENCHMARKS: &[Needed] = &[
 const LAB: &[Needed] = &[
     program("ip", "iproute", "iproute2", "ip"),
     program("nft", "nftables", "nftables", "nft"),
+    // A router that gives ports.
+    program("miniupnpd", "miniupnpd", "miniupnpd", "miniupnpd"),
 ];
 
 /// Names in Debian 12; fonts are among them so that pictures look the same wherever we install.
@@ -345,7 +347,7 @@ fn debian_packages(purpose: Purpose) -> &'static [&'static str] {
             "xvfb",
         ],
         Purpose::Benchmarks => &["curl", "rsync", "syncthing"],
-        Purpose::Lab => &["iproute2", "nftables"],
+        Purpose::Lab => &["iproute2", "miniupnpd-nftables", "nftables"],
     }
 }
 

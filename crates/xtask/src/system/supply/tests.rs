@@ -35,7 +35,7 @@ fn debian() {
              fonts-noto-color-emoji imagemagick openbox webkit2gtk-driver wmctrl x11-utils xdotool \
              xvfb",
             "benchmarks: apt curl rsync syncthing",
-            "network lab: apt iproute2 nftables",
+            "network lab: apt iproute2 miniupnpd-nftables nftables",
         ]
     );
 }
@@ -53,7 +53,7 @@ fn ubuntu_has_no_chromium_for_apt() {
             "window tests: install Google Chrome from google.com/chrome; Ubuntu has Chromium as a \
              snap only",
             "benchmarks: apt curl rsync syncthing",
-            "network lab: apt iproute2 nftables",
+            "network lab: apt iproute2 miniupnpd-nftables nftables",
         ]
     );
 }
@@ -84,7 +84,7 @@ fn fedora() {
             "window tests: run `sudo dnf install ImageMagick chromium dbus-daemon dbus-x11 openbox \
              webkitgtk6.0 wmctrl xdotool xorg-x11-server-Xvfb xprop`",
             "benchmarks: run `sudo dnf install curl rsync syncthing`",
-            "network lab: run `sudo dnf install iproute nftables`",
+            "network lab: run `sudo dnf install iproute miniupnpd nftables`",
         ]
     );
 }
@@ -110,7 +110,7 @@ fn what_is_here_is_not_asked_for() {
             "window tests: run `dnf install ImageMagick dbus-daemon dbus-x11 openbox webkitgtk6.0 \
              wmctrl xdotool xorg-x11-server-Xvfb xprop` as root",
             "benchmarks: run `dnf install curl syncthing` as root",
-            "network lab: run `dnf install iproute nftables` as root",
+            "network lab: run `dnf install iproute miniupnpd nftables` as root",
         ]
     );
 }
@@ -126,7 +126,7 @@ fn arch() {
             "window tests: run `sudo pacman -S --needed chromium dbus imagemagick openbox \
              webkitgtk-6.0 wmctrl xdotool xorg-server-xvfb xorg-xprop`",
             "benchmarks: run `sudo pacman -S --needed curl rsync syncthing`",
-            "network lab: run `sudo pacman -S --needed iproute2 nftables`",
+            "network lab: run `sudo pacman -S --needed iproute2 miniupnpd nftables`",
         ]
     );
 }
@@ -142,7 +142,7 @@ fn systems_that_nobody_knows_are_told_in_words() {
             "window tests: install Xvfb, WebKitWebDriver, Chromium, D-Bus, ImageMagick, openbox, \
              wmctrl, xdotool, xprop",
             "benchmarks: install curl, rsync, syncthing",
-            "network lab: install ip, nft",
+            "network lab: install ip, nft, miniupnpd",
         ]
     );
     assert_eq!(said("linux", "", &[]), said("linux", ALPINE, &[]));

@@ -821,15 +821,17 @@ impl Link {
             }
             return;
         };
-        if silent_for < patience {
+        if silent_for < SILENCE_WHILE_SENDING {
             up.suspect_until = None;
             self.paths.carried(
                 Moment::from_start(now.since_start().saturating_sub(silent_for)),
                 addr,
             );
         } else if up.suspect_until.is_none() {
-            // Only a probe can tell a dead path from a peer that has nothing to say.
-            up.suspect_until = Some(now.after(SUSPICION.max(rtt * 2)));
+            // Only a probe can tell a dead path from a peer that has nothing to say. One that is far may be
+            // silent for longer; but who only receives is told of the silence once.
+            let excused = patience.saturating_sub(silent_for);
+            up.suspect_until = Some(now.after(excused + SUSPICION.max(rtt * 2)));
             up.keepalive_at = now;
         }
     }

@@ -115,7 +115,7 @@ impl Reflexive {
         asked.tries = 0;
         asked.unanswered = 0;
         asked.due = now.after(REFRESH);
-        if !listenable(vec![from]).is_empty() && !asked.seen.contains(&from) {
+        if is_seen_from_outside(from) && !asked.seen.contains(&from) {
             asked.seen.retain(|seen| seen.is_ipv4() != from.is_ipv4());
             asked.seen.push(from);
         }
@@ -158,8 +158,7 @@ impl Reflexive {
 
     /// The router gives this port, or none any more.
     pub(crate) fn mapped(&mut self, external: Option<SocketAddr>) -> Told {
-        let external =
-            external.filter(|addr| !addr.ip().is_loopback() && !listenable(vec![*addr]).is_empty());
+        let external = external.filter(|addr| is_seen_from_outside(*addr));
         if self.mapped == external {
             return Told::Nothing;
         }
@@ -217,6 +216,12 @@ impl Reflexive {
     pub(crate) fn poll_timeout(&self) -> Option<Moment> {
         self.asked.iter().map(|asked| asked.due).min()
     }
+}
+
+/// Whether others could see a device there. Told to peers, this computer itself would have them send to
+/// themselves.
+fn is_seen_from_outside(addr: SocketAddr) -> bool {
+    !addr.ip().to_canonical().is_loopback() && !listenable(vec![addr]).is_empty()
 }
 
 /// Servers that are asked: two, as many as are needed to see whether a router keeps one port towards all.

@@ -128,6 +128,21 @@ fn who_has_answered_here_is_asked_again_each_minute_and_when_a_session_begins() 
 }
 
 #[test]
+fn nobody_is_seen_from_this_computer_itself_or_from_many() {
+    let mut world = World::with(&["a"]);
+    world.pass(Duration::ZERO);
+    for lie in [
+        "127.0.0.1:631",
+        "[::1]:631",
+        "224.0.0.251:5353",
+        "255.255.255.255:67",
+    ] {
+        assert_eq!(world.answer("a", lie), Told::Nothing, "{lie}");
+    }
+    assert_eq!(world.addresses(), []);
+}
+
+#[test]
 fn a_router_with_a_port_for_each_is_seen_with_both_and_families_stay_apart() {
     let mut world = World::with(&["a", "b"]);
     world.pass(Duration::ZERO);

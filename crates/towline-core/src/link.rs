@@ -665,6 +665,7 @@ impl Link {
             && up.selected == Some(Path::Direct(from))
         {
             up.suspect_until = None;
+            up.keepalive_at = turn.now.after(KEEPALIVE);
         }
         if let (Role::Dialer, Phase::Waiting { fault, .. }) = (self.role, self.phase)
             && fault == LinkFault::TimedOut
@@ -735,8 +736,20 @@ impl Link {
     }
 
     fn dial_failed(&mut self, path: Path, fault: LinkFault, turn: &mut Turn<'_>) {
-        if let Path::Direct(addr) = path {
-            self.paths.disproved(addr);
+        match (path, fault) {
+            (Path::Direct(addr), _) => self.paths.disproved(addr),
+            // Nobody may be at its other end any more.
+            (Path::Relay, LinkFault::TimedOut) if self.may_ask_relay() => self.relay.distrust(),
+            (
+                Path::Relay,
+                LinkFault::TimedOut
+                | LinkFault::Closed
+                | LinkFault::Restarted
+                | LinkFault::Refused
+                | LinkFault::Impostor
+                | LinkFault::Protocol
+                | LinkFault::Version,
+            ) => {}
         }
         self.metrics.failed(fault);
         self.try_again(fault, turn);

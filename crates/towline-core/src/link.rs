@@ -25,6 +25,7 @@ mod paths;
 mod relay;
 mod restart;
 mod seal;
+mod sight;
 mod steering;
 mod unrest;
 
@@ -49,8 +50,7 @@ use crate::io::{
 use crate::outbox::Outbox;
 use crate::ration::Ration;
 use crate::records::PeerRecord;
-use crate::report::{LinkReport, Obstacle, Outside};
-use crate::snapshot::{LinkState, Oneness};
+use crate::snapshot::Oneness;
 
 use birthday::{Birthday, MeetingFrame};
 use elsewhere::{Shunned, Whereabouts};
@@ -373,85 +373,6 @@ impl Link {
         .into_iter()
         .flatten()
         .min()
-    }
-
-    /// What a person sees of it at `now`.
-    pub fn summary(&self, now: Moment) -> LinkState {
-        match self.phase {
-            Phase::Idle => LinkState::Away,
-            Phase::Seeking { .. } if self.was_refused && self.role == Role::Acceptor => {
-                let retry_at = self.next_round().unwrap_or(now);
-                LinkState::Waiting {
-                    fault: LinkFault::Refused,
-                    retry_at,
-                }
-            }
-            Phase::Seeking { .. }
-                if self.presence == Presence::Offline && !self.paths.is_bursting() =>
-            {
-                LinkState::Away
-            }
-            Phase::Seeking { .. } | Phase::Dialing { .. } => LinkState::Connecting,
-            Phase::Up(up) => LinkState::Up {
-                path: self.path(&up, now),
-                rtt: up.rtt,
-                received_bytes: up.received_bytes,
-                sent_bytes: up.sent_bytes,
-            },
-            Phase::Waiting { fault, retry_at } => LinkState::Waiting { fault, retry_at },
-            Phase::Impostor => LinkState::Impostor,
-        }
-    }
-
-    /// What was counted of it, for whoever watches many.
-    pub fn counts(&self) -> &LinkCounts {
-        &self.metrics.counts
-    }
-
-    /// Everything that can be told of it; `outside` is what is known of our own way out.
-    pub fn report(&self, now: Moment, name: &str, outside: Outside) -> LinkReport {
-        LinkReport {
-            peer: self.peer,
-            name: name.to_owned(),
-            state: self.summary(now),
-            obstacle: self.obstacle(now, outside),
-            counts: self.metrics.counts.clone(),
-            history: self.metrics.history(),
-            samples: self.metrics.samples(),
-            candidates: self.paths.report(now),
-        }
-    }
-
-    /// Why packets take no direct path.
-    fn obstacle(&self, now: Moment, outside: Outside) -> Option<Obstacle> {
-        let Phase::Up(up) = self.phase else {
-            return None;
-        };
-        match (self.path(&up, now), outside) {
-            (Path::Direct(_), _) => None,
-            (Path::Relay, _) if self.paths.is_searching() => Some(Obstacle::Searching),
-            (Path::Relay, Outside::Silent) => Some(Obstacle::NoUdpHere),
-            (Path::Relay, Outside::NotAsked | Outside::Asking | Outside::Seen) => {
-                Some(if self.paths.has_told() {
-                    Obstacle::NoAnswer
-                } else {
-                    Obstacle::NoAddress
-                })
-            }
-        }
-    }
-
-    /// How it stands, for its history.
-    fn sight(&self, now: Moment) -> LinkSight {
-        match (self.summary(now), self.phase) {
-            (LinkState::Up { path, .. }, Phase::Up(up)) => {
-                LinkSight::Up(up.connection, path.kind())
-            }
-            (LinkState::Away, _) => LinkSight::Away,
-            (LinkState::Waiting { fault, .. }, _) => LinkSight::Waiting(fault),
-            (LinkState::Impostor, _) => LinkSight::Impostor,
-            (LinkState::Connecting | LinkState::Up { .. }, _) => LinkSight::Connecting,
-        }
     }
 
     /// The path that packets take: the dialer's choice, or what the peer's probes show of it.

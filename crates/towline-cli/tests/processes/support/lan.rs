@@ -57,6 +57,20 @@ impl Lan {
         spaces.ip("s", "addr add 203.0.113.1/24 dev uplink");
         spaces.ip("w", &format!("addr add {WORLD}/24 dev eth0"));
         spaces.ip("w", "route add 192.168.77.0/24 via 203.0.113.1");
+        // Nor is who asks for whose hardware: both know it for good.
+        let ends = [
+            ("s", "uplink", "02:00:00:00:00:01", "203.0.113.1"),
+            ("w", "eth0", "02:00:00:00:00:09", WORLD),
+        ];
+        for (part, device, hardware, _) in ends {
+            spaces.ip(part, &format!("link set {device} address {hardware}"));
+        }
+        for ((part, device, ..), (_, _, hardware, address)) in
+            [(ends[0], ends[1]), (ends[1], ends[0])]
+        {
+            let known = format!("{address} lladdr {hardware} dev {device} nud permanent");
+            spaces.ip(part, &format!("neigh replace {known}"));
+        }
         for host in hosts {
             spaces.ip(host, "route add default via 192.168.77.254");
         }

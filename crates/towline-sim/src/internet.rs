@@ -8,6 +8,7 @@
 
 mod bug;
 mod change;
+mod enemy;
 mod host;
 mod judge;
 mod map;
@@ -29,10 +30,13 @@ use towline_wire::pairing::CompareString;
 use crate::agenda::Agenda;
 use crate::dice::Dice;
 use crate::log::{Keep, Log};
+use crate::mutation::LinkMutation;
 use crate::rule::Rule;
 use crate::world::{Report, Violation};
 
+use bug::Bug;
 use change::Flow;
+use enemy::{Enemy, Hostility};
 use host::Host;
 use judge::{Counted, Luck};
 use map::{Carries, Map, ROOT};
@@ -45,6 +49,8 @@ use wire::Datagram;
 /// What kind of internet it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Circumstances {
+    /// A bug that is switched in.
+    pub mutation: Option<LinkMutation>,
     /// How much of the log is kept.
     pub keep: Keep,
 }
@@ -58,12 +64,16 @@ pub struct Internet {
     log: Log,
     violations: Vec<Violation>,
     plan: Plan,
+    bug: Bug,
+    enemy: Enemy,
     map: Map,
     hosts: Vec<Host>,
     server: Server,
     counted: Vec<Counted>,
     routers_addresses: BTreeSet<IpAddr>,
+    varying_addresses: BTreeSet<IpAddr>,
     connections: u64,
+    most_strays: usize,
     outputs: u64,
     flow: Option<Flow>,
 }
@@ -73,6 +83,7 @@ pub struct Internet {
 struct Plan {
     /// Whether devices are announced on local networks.
     announces: bool,
+    hostility: Hostility,
 }
 
 /// What a datagram holds.
@@ -188,6 +199,14 @@ enum Event {
     },
     ServerTimeout,
     Flow,
+    /// Only under a mutation: a probe goes out again.
+    ProbeAgain {
+        host: usize,
+        run: u32,
+        peer: usize,
+        to: SocketAddr,
+        left: u32,
+    },
     AddressesTold {
         host: usize,
         run: u32,
@@ -226,6 +245,7 @@ impl Internet {
         let server = Server::new(&mut dice);
         let plan = Plan {
             announces: dice.chance(70),
+            hostility: Hostility::drawn(&mut dice),
         };
         let mut internet = Self {
             now: Duration::ZERO,
@@ -234,12 +254,16 @@ impl Internet {
             log: Log::new(circumstances.keep),
             violations: Vec::new(),
             plan,
+            bug: Bug::new(circumstances.mutation),
+            enemy: Enemy::default(),
             map,
             counted: hosts.iter().map(|_| Counted::default()).collect(),
             hosts,
             server,
             routers_addresses: BTreeSet::new(),
+            varying_addresses: BTreeSet::new(),
             connections: 0,
+            most_strays: 0,
             outputs: 0,
             flow: None,
         };
@@ -267,9 +291,13 @@ impl Internet {
 
     /// Remembers which addresses are or were routers'.
     fn note_routers(&mut self) {
-        let routers = self.map.routers.iter();
-        let addresses = routers.map(|router| IpAddr::V4(router.outside_ip));
-        self.routers_addresses.extend(addresses);
+        for router in &self.map.routers {
+            let ip = IpAddr::V4(router.outside_ip);
+            self.routers_addresses.insert(ip);
+            if router.nat == Nat::Symmetric {
+                self.varying_addresses.insert(ip);
+            }
+        }
     }
 
     fn live(&mut self) {
@@ -282,6 +310,7 @@ impl Internet {
             return;
         }
         self.changes();
+        self.rests();
     }
 
     // --- time ------------------------------------------------------------------------------------
@@ -330,6 +359,13 @@ impl Internet {
                 before,
             } if self.lives(host, run) => self.verdict(host, number, before),
             Event::ExtrasEnd { host, run } if self.lives(host, run) => self.extras_end(host),
+            Event::ProbeAgain {
+                host,
+                run,
+                peer,
+                to,
+                left,
+            } if self.lives(host, run) => self.probes_again(host, peer, to, left),
             Event::AddressesTold { host, run } if self.lives(host, run) => {
                 self.tell_addresses(host);
             }
@@ -339,6 +375,7 @@ impl Internet {
             | Event::AskAgain { .. }
             | Event::Verdict { .. }
             | Event::ExtrasEnd { .. }
+            | Event::ProbeAgain { .. }
             | Event::AddressesTold { .. } => {}
             Event::Arrive { net, datagram } => self.arrives(net, datagram),
             Event::Receive { host, datagram } => self.receives(host, datagram),

@@ -24,7 +24,7 @@ mod world;
 
 pub use internet::{Circumstances, Internet};
 pub use log::Keep;
-pub use mutation::Mutation;
+pub use mutation::{LinkMutation, Mutation};
 pub use rule::Rule;
 pub use shelf::StoreKind;
 pub use world::{Report, Shape, Violation, World};

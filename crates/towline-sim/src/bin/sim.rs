@@ -11,8 +11,8 @@ use std::time::{Duration, Instant};
 
 use clap::{Parser, Subcommand};
 use towline_sim::{
-    Circumstances, Internet, Keep, Mutation, Report, Shape, World, internet_regressions,
-    memory_shape, regressions, shape_of,
+    Circumstances, Internet, Keep, LinkMutation, Mutation, Report, Shape, World,
+    internet_regressions, memory_shape, regressions, shape_of,
 };
 
 /// Runs worlds.
@@ -108,8 +108,11 @@ const FOLDERS: Worlds = Worlds {
 /// Devices behind routers.
 const INTERNET: Worlds = Worlds {
     regressions: || internet_regressions().collect(),
-    run: |seed, _, keep| Internet::run(seed, Circumstances { keep }),
-    bugs: Vec::new,
+    run: |seed, bug, keep| {
+        let mutation = bug.and_then(|bug| LinkMutation::ALL.get(bug).copied());
+        Internet::run(seed, Circumstances { mutation, keep })
+    },
+    bugs: || LinkMutation::ALL.iter().map(|one| one.name()).collect(),
 };
 
 fn main() -> ExitCode {

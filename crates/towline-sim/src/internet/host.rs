@@ -385,7 +385,7 @@ impl Internet {
         }
     }
 
-    fn select(&mut self, host: usize, peer: usize, path: Path) {
+    pub(super) fn select(&mut self, host: usize, peer: usize, path: Path) {
         let now = self.now;
         if let Path::Direct(addr) = path {
             self.admit(host, peer, addr, super::probe::Proof::Answered, None);

@@ -1,11 +1,13 @@
 //! What is demanded of devices in a small internet, and what is seen of it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use towline_core::io::Path;
 
+use super::enemy::Hostility;
+use super::probe::EXTRA_PORTS;
 use super::theory::{Best, Found, Reach};
 use super::wire::Datagram;
 use super::{Internet, Payload};
@@ -16,10 +18,14 @@ use crate::rule::Rule;
 pub(super) struct Counted {
     /// Probes since the last look.
     pub(super) pings: u64,
+    /// Probes to routers that vary, in all its life.
+    pub(super) guesses: u64,
     /// The same to each address, since the last look.
     pub(super) pings_by_address: BTreeMap<SocketAddr, u64>,
-    /// Probes to hosts that are nobody's in this world, in all its life.
-    pub(super) strays_by_address: BTreeMap<SocketAddr, u64>,
+    /// Those by host.
+    guesses_by_host: BTreeMap<IpAddr, u32>,
+    /// When hosts that take no part were probed, in the last minute.
+    pub(super) strays_by_address: BTreeMap<SocketAddr, VecDeque<Duration>>,
 }
 
 /// How long a pair may take to be on its best way when all is well.
@@ -34,6 +40,30 @@ const STAYS: Duration = Duration::from_secs(8);
 /// Pause between two looks.
 const LOOKS_APART: Duration = Duration::from_millis(500);
 
+/// How long everything has calmed down: bursts and tries are over.
+const CALMS: Duration = Duration::from_secs(130);
+
+/// How long somebody is missed until that is a rest, too.
+const MISSED_FOR: Duration = Duration::from_secs(240);
+
+/// Minutes that are watched.
+const MINUTES: u32 = 3;
+
+/// Probes a minute for each peer.
+const PINGS_AT_REST: u64 = 90;
+const PINGS_WITH_LIES: u64 = 250;
+const PINGS_FOR_MISSED: u64 = 70;
+
+/// Probes to one address of a host that takes no part, within a minute, from one device.
+const STRAYS_MAX: usize = 60;
+
+/// Guesses at one host in all of a life, which seldom is longer than the hour for which devices count. Others than
+/// guesses are among them.
+const GUESSES_MAX: u32 = 2 * 4096;
+
+/// Changes of path of a pair in those minutes.
+const MOVES_AT_REST: usize = 6;
+
 /// Entries that the tables of one host may have: all that its bounds allow for two peers.
 const HELD_MAX: usize = 4500;
 
@@ -41,6 +71,7 @@ impl Internet {
     /// Counts what a host sends.
     pub(super) fn count_sent(&mut self, datagram: &Datagram) {
         let Some(host) = datagram.origin else { return };
+        let now = self.now;
         let ip = datagram.to.ip();
         let is_forbidden = match ip {
             IpAddr::V4(ip) => ip.is_multicast() || ip.is_broadcast(),
@@ -52,13 +83,46 @@ impl Internet {
         }
         if matches!(datagram.payload, Payload::Ping { .. }) {
             let is_stray = self.is_stray(ip);
+            let is_guess = self.is_guessed(datagram);
             let counted = &mut self.counted[host];
+            if is_guess {
+                counted.guesses += 1;
+                let guesses = counted.guesses_by_host.entry(ip).or_default();
+                *guesses += 1;
+                if *guesses > GUESSES_MAX {
+                    let what = format!("{host} sends {guesses} guesses to {ip}");
+                    self.violate(Rule::NobodyIsAttacked, what);
+                }
+                return;
+            }
             counted.pings += 1;
             *counted.pings_by_address.entry(datagram.to).or_default() += 1;
             if is_stray {
-                *counted.strays_by_address.entry(datagram.to).or_default() += 1;
+                let strays = counted.strays_by_address.entry(datagram.to).or_default();
+                strays.push_back(now);
+                while strays
+                    .front()
+                    .is_some_and(|at| now - *at > Duration::from_secs(60))
+                {
+                    strays.pop_front();
+                }
+                let strays = strays.len();
+                self.most_strays = self.most_strays.max(strays);
+                if strays > STRAYS_MAX {
+                    let what = format!("{host} sends {strays} probes to {}", datagram.to);
+                    self.violate(Rule::NobodyIsAttacked, what);
+                }
             }
         }
+    }
+
+    /// Whether a probe is one of the many of the birthday method, which have a ration of their own: from a socket
+    /// that was scattered, or to a port that is guessed, of a router that varies or of a liar's choice.
+    fn is_guessed(&self, datagram: &Datagram) -> bool {
+        let (ip, port) = (datagram.to.ip(), datagram.to.port());
+        let is_routers = self.varying_addresses.contains(&ip);
+        let is_liars = self.plan.hostility == Hostility::LyingStun && self.is_stray(ip);
+        datagram.from.port() >= EXTRA_PORTS || is_routers || is_liars && port >= 1024
     }
 
     /// Whether an address on the internet is nobody's who takes part.
@@ -165,6 +229,71 @@ impl Internet {
         }
     }
 
+    /// Where nothing changes and nothing flows, little is sent and nothing moves. Later one of all is gone, and
+    /// it is sought with few probes.
+    pub(super) fn rests(&mut self) {
+        if !self.violations.is_empty() {
+            return;
+        }
+        self.pass(CALMS);
+        self.watch_minutes(MINUTES, Company::Whole);
+        let is_left_alone = self.dice.chance(30);
+        if is_left_alone && self.violations.is_empty() {
+            let gone = self.dice.below(self.hosts.len());
+            self.crash(gone);
+            self.pass(MISSED_FOR);
+            self.watch_minutes(MINUTES, Company::Missed);
+        }
+    }
+
+    fn watch_minutes(&mut self, minutes: u32, company: Company) {
+        let since = self.now;
+        for _ in 0..minutes {
+            for counted in &mut self.counted {
+                counted.pings = 0;
+                counted.pings_by_address.clear();
+            }
+            self.pass(Duration::from_secs(60));
+            let peers = self.hosts.len() as u64 - 1;
+            let most = match company {
+                // Each lie of a STUN server is news for all peers.
+                Company::Whole if self.plan.hostility == Hostility::LyingStun => {
+                    PINGS_WITH_LIES * peers
+                }
+                Company::Whole => PINGS_AT_REST * peers,
+                Company::Missed => PINGS_FOR_MISSED * peers,
+            };
+            for host in 0..self.hosts.len() {
+                let counted = &self.counted[host];
+                let guesses = counted.guesses;
+                let pings = counted.pings;
+                let most_to_one = counted.pings_by_address.values().max().copied();
+                self.note(format_args!(
+                    "SENT {company:?} {pings} pings, {guesses} guesses, {most_to_one:?} to one"
+                ));
+                if pings > most {
+                    let what = format!("{host} sends {pings} probes a minute: {company:?}");
+                    self.violate(Rule::ProbesAreFew, what);
+                }
+            }
+        }
+        for (one, other) in self.pairs() {
+            let moves = self.hosts[one]
+                .selections
+                .iter()
+                .chain(&self.hosts[other].selections);
+            let moves = moves.filter(|(at, with)| *at > since && [one, other].contains(with));
+            let moves = moves.count();
+            self.note(format_args!("MOVES {company:?} {moves}"));
+            let strays = self.most_strays;
+            self.note(format_args!("STRAYS {strays}"));
+            if moves > MOVES_AT_REST {
+                let what = format!("{one} and {other} change their path {moves} times at rest");
+                self.violate(Rule::NoFlapping, what);
+            }
+        }
+    }
+
     /// Tables stay within their bounds.
     pub(super) fn look_at_tables(&mut self) {
         let held = self.hosts.iter().map(super::host::Host::held).max();
@@ -172,6 +301,13 @@ impl Internet {
             self.violate(Rule::TablesAreBounded, format!("{held:?} entries"));
         }
     }
+}
+
+/// Whether everybody is there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Company {
+    Whole,
+    Missed,
 }
 
 /// Whether all tries of the birthday method are still there.

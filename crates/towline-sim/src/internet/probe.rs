@@ -30,7 +30,7 @@ const ADDRESSES_MAX: usize = 24;
 const QUESTIONS_MAX: usize = 16;
 
 /// The first port of sockets that are opened beside the main one.
-const EXTRA_PORTS: u16 = 50_000;
+pub(super) const EXTRA_PORTS: u16 = 50_000;
 
 /// How long opening many sockets takes.
 const SCATTERING: Duration = Duration::from_millis(80);
@@ -180,7 +180,9 @@ impl Internet {
         } else {
             return;
         };
-        self.copied(host, &datagram);
+        if self.is_copied(host, &datagram) {
+            return;
+        }
         let from = datagram.from;
         match datagram.payload {
             Payload::Ping {

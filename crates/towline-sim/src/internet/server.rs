@@ -5,7 +5,7 @@
 //! way was broken. A socket whose address is gone is dead, and nobody is told.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
 use signal_server::rendezvous::{
@@ -55,6 +55,9 @@ const PACKETS_HELD_MAX: usize = 90;
 /// Packets that TCP itself takes, and how long more of them may wait before the channel is closed.
 const PACKETS_IN_TCP: usize = 13;
 const STUCK: Duration = Duration::from_secs(5);
+
+/// The birth of a server that knows a socket which it has closed: none.
+const FORGOTTEN: Duration = Duration::MAX;
 
 /// Packets on their way through all channels that are remembered; the oldest ones were lost.
 const PACKETS_UNDER_WAY_MAX: usize = 1000;
@@ -176,7 +179,7 @@ impl Internet {
         if !self.server.is_up() || !STUN.contains(&datagram.to.port()) {
             return;
         }
-        let seen = self.seen_by_stun(datagram.from);
+        let seen = self.bent_reflection(datagram.from);
         let answer = Datagram {
             origin: None,
             from: datagram.to,
@@ -224,7 +227,7 @@ impl Internet {
                 self.open_socket(host, Use::Signal);
             }
             SignalRequest::Send(message) => {
-                if !self.passes_to_server(&message) {
+                if !self.passes_to_server(host, &message) {
                     return;
                 }
                 let text = Request { id: None, message }.to_json();
@@ -628,6 +631,8 @@ impl Internet {
                     if self.carries(connection.0) {
                         let wait = self.server.latency;
                         self.closed_at_host(connection.0, wait);
+                    } else if let Some(socket) = self.server.sockets.get_mut(&connection.0) {
+                        socket.born = FORGOTTEN;
                     }
                 }
                 ServerOutput::Note(_) => {}
@@ -779,10 +784,5 @@ impl Internet {
     pub(super) fn is_relayed(&self, one: usize, other: usize) -> bool {
         let (ours, theirs) = (self.relay_of(one, other), self.relay_of(other, one));
         matches!((ours, theirs), (Some((_, ours)), Some((_, theirs))) if ours == theirs)
-    }
-
-    /// From where the STUN server says that it was asked.
-    fn seen_by_stun(&mut self, from: SocketAddr) -> SocketAddr {
-        self.bent_reflection(from)
     }
 }

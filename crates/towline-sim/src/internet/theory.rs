@@ -58,7 +58,14 @@ impl Internet {
         };
         let segments = [ours.net, theirs.net].map(|net| self.map.segment(net));
         if segments[0] == segments[1] && segments[0] != ROOT {
-            return surely(Reach::Lan);
+            return Best {
+                reach: Reach::Lan,
+                found: if self.plan.hostility.hides() {
+                    Found::Perhaps
+                } else {
+                    Found::Surely
+                },
+            };
         }
         let states = [ours.net, theirs.net].map(|net| self.map.line(net).state);
         let relay = if self.server.is_up() && !states.contains(&LineState::Down) {
@@ -70,16 +77,32 @@ impl Internet {
         if states != [LineState::Up; 2] || is_cut {
             return relay;
         }
+        let hides = self.plan.hostility.hides();
         if ours.six.is_some() && theirs.six.is_some() {
-            return surely(Reach::Direct);
+            return Best {
+                reach: Reach::Direct,
+                found: if hides { Found::Perhaps } else { Found::Surely },
+            };
         }
         match self.found_over_four(segments) {
             Some(found) => Best {
                 reach: Reach::Direct,
-                found,
+                found: if hides { Found::Perhaps } else { found },
             },
             None => relay,
         }
+    }
+
+    /// Whether a pair surely has a way now: one that takes luck is none before it is found.
+    pub(super) fn has_a_way(&self, one: usize, other: usize) -> bool {
+        let best = self.best(one, other);
+        let is_sure = best.found == Found::Surely || best.reach == Reach::Relay;
+        let spots = [one, other].map(|host| self.hosts[host].spot);
+        let lines = spots.map(|spot| spot.map(|spot| self.map.line(spot.net).state));
+        let has_lines = lines
+            .iter()
+            .all(|state| !matches!(state, None | Some(LineState::Down)));
+        best.reach != Reach::Nowhere && (is_sure || self.server.is_up() && has_lines)
     }
 
     /// How two nets meet over IPv4, if they can.

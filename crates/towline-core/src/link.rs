@@ -597,6 +597,7 @@ impl Link {
             && up.selected == Some(Path::Direct(from))
         {
             up.suspect_until = None;
+            up.keepalive_at = turn.now.after(KEEPALIVE);
         }
         if let (Role::Dialer, Phase::Waiting { fault, .. }) = (self.role, self.phase)
             && fault == LinkFault::TimedOut
@@ -668,8 +669,20 @@ impl Link {
     }
 
     fn dial_failed(&mut self, path: Path, fault: LinkFault, turn: &mut Turn<'_>) {
-        if let Path::Direct(addr) = path {
-            self.paths.disproved(addr);
+        match (path, fault) {
+            (Path::Direct(addr), _) => self.paths.disproved(addr),
+            // Nobody may be at its other end any more.
+            (Path::Relay, LinkFault::TimedOut) if self.may_ask_relay() => self.relay.distrust(),
+            (
+                Path::Relay,
+                LinkFault::TimedOut
+                | LinkFault::Closed
+                | LinkFault::Restarted
+                | LinkFault::Refused
+                | LinkFault::Impostor
+                | LinkFault::Protocol
+                | LinkFault::Version,
+            ) => {}
         }
         self.metrics.failed(fault);
         self.try_again(fault, turn);
@@ -754,15 +767,17 @@ impl Link {
             }
             return;
         };
-        if silent_for < patience {
+        if silent_for < SILENCE_WHILE_SENDING {
             up.suspect_until = None;
             self.paths.carried(
                 Moment::from_start(now.since_start().saturating_sub(silent_for)),
                 addr,
             );
         } else if up.suspect_until.is_none() {
-            // Only a probe can tell a dead path from a peer that has nothing to say.
-            up.suspect_until = Some(now.after(SUSPICION.max(rtt * 2)));
+            // Only a probe can tell a dead path from a peer that has nothing to say. One that is far may be
+            // silent for longer; but who only receives is told of the silence once.
+            let excused = patience.saturating_sub(silent_for);
+            up.suspect_until = Some(now.after(excused + SUSPICION.max(rtt * 2)));
             up.keepalive_at = now;
         }
     }

@@ -10,13 +10,14 @@
 //! `port_mapping` the router for a port;
 //! `mdns` says on the local network that we are here, and `pairing` lets `strangers` from there in while a
 //! code waits; `neighbourhood` knows what the local network is;
-//! `tls` knows who is who; `endpoint` and `session` hold the connections; `relay` the packet
+//! `fresh_ids` keeps connection ids to one way each; `tls` knows who is who; `endpoint` and `session` hold the connections; `relay` the packet
 //! channels; `congestion` starts anew on another path; `udp`, `websocket`, `proxy` and `addresses` touch
 //! the system; `signal_client` holds the sessions with signal servers, `server_time` what time it is there.
 
 mod addresses;
 mod congestion;
 mod endpoint;
+mod fresh_ids;
 mod mdns;
 mod neighbourhood;
 mod pairing;
@@ -248,10 +249,13 @@ impl Network {
         if let Some(mapper) = &port_mapper {
             tasks.spawn("port mapping", Arc::clone(mapper).run(events.clone()));
         }
-        tasks.spawn("probe tags", Arc::clone(&prober).renew_tags());
         tasks.spawn(
             "local addresses",
-            addresses::watch(socket.bound(), Arc::clone(&neighbourhood), events.clone()),
+            addresses::watch(
+                Arc::clone(&socket),
+                Arc::clone(&neighbourhood),
+                events.clone(),
+            ),
         );
         let announcer = match settings.discovery {
             Discovery::On => Some(Announcer::start(

@@ -44,4 +44,6 @@ mod process_sync;
 mod process_trust;
 mod process_twins;
 mod process_versions;
+#[cfg(target_os = "linux")]
+mod process_wire;
 mod support;

@@ -2,6 +2,8 @@
 
 #[cfg(target_os = "linux")]
 pub(crate) mod avahi;
+#[cfg(target_os = "linux")]
+pub(crate) mod capture;
 pub(crate) mod device;
 #[cfg(target_os = "linux")]
 pub(crate) mod lan;

@@ -213,7 +213,9 @@ fn devices_that_both_go_to_other_servers_meet_all_the_same() {
     let mut ada = Device::new(&world, "ada", &two.url);
     ada.start();
     ada.wait_connected(&ben);
-    ben.wait("the visit where Ada is now", |view| others_online(view) == 1);
+    ben.wait("the visit where Ada is now", |view| {
+        others_online(view) == 1
+    });
     // Now Ben goes, the server of before is gone, and neither is at an address that the other one knows.
     ada.stop();
     ben.stop();
@@ -226,7 +228,9 @@ fn devices_that_both_go_to_other_servers_meet_all_the_same() {
     ada.start();
     ada.wait_connected(&ben);
     // Ada has been told in her turn, and it outlives her.
-    ada.wait("the visit where Ben is now", |view| others_online(view) == 1);
+    ada.wait("the visit where Ben is now", |view| {
+        others_online(view) == 1
+    });
     ada.stop();
     ada.start();
     ada.wait("the visit again", |view| others_online(view) == 1);

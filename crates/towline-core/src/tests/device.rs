@@ -156,21 +156,27 @@ fn name_servers(
 
 /// The servers of the peer as they were made durable.
 fn kept_servers(outputs: &[Output]) -> Option<Vec<String>> {
-    outputs.iter().find_map(|output| match output {
-        Output::Store(StoreRequest::Persist(_, operations)) => {
-            operations.iter().find_map(|operation| match operation {
-                StoreOp::PutPeer(record) => Some(record.servers.clone()),
-                _ => None,
-            })
-        }
-        _ => None,
+    outputs.iter().find_map(|output| {
+        let Output::Store(StoreRequest::Persist(_, operations)) = output else {
+            return None;
+        };
+        operations.iter().find_map(|operation| {
+            if let StoreOp::PutPeer(record) = operation {
+                Some(record.servers.clone())
+            } else {
+                None
+            }
+        })
     })
 }
 
 fn told_servers(outputs: &[Output]) -> Option<usize> {
-    outputs.iter().find_map(|output| match output {
-        Output::Network(NetworkRequest::Send(_, Control::Servers(servers))) => Some(servers.len()),
-        _ => None,
+    outputs.iter().find_map(|output| {
+        if let Output::Network(NetworkRequest::Send(_, Control::Servers(servers))) = output {
+            Some(servers.len())
+        } else {
+            None
+        }
     })
 }
 

@@ -472,7 +472,7 @@ fn a_try_is_a_search_and_one_without_a_hit_is_told_on_both_sides() {
         two.seen_as(Mapping::Varies, Mapping::Same);
         two.pass(seconds(2));
         assert_eq!(obstacles(&two), [Some(Obstacle::Searching); 2]);
-        two.pass(seconds(12));
+        two.pass(seconds(60));
         assert_eq!(obstacles(&two), [Some(Obstacle::PortsGuessed); 2]);
         two.guesses_arrive = true;
         two.pass(seconds(3600));

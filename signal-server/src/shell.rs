@@ -6,6 +6,7 @@
 
 pub mod config;
 mod door;
+mod gate;
 pub mod healthcheck;
 mod hub;
 mod metrics;
@@ -22,6 +23,7 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
+use ipnet::IpNet;
 use tokio::net::{TcpListener, UdpSocket};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
@@ -29,6 +31,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::rendezvous::{self, AddressLimits, Rendezvous};
 use door::{Doorway, Numbers};
+use gate::Gate;
 use hub::{Clock, Hub};
 use metrics::Metrics;
 use tls::Tls;
@@ -42,6 +45,8 @@ pub struct Settings {
     pub tls: Option<TlsFiles>,
     /// Limits per address, before anything is read; loopback is exempt.
     pub addresses: AddressLimits,
+    /// Networks of the proxies that are believed about their clients' addresses.
+    pub trusted_proxies: Vec<IpNet>,
     /// Time between the wish to stop and the end, in which clients are told to go.
     pub drain: Duration,
 }
@@ -52,6 +57,7 @@ impl Default for Settings {
             rendezvous: rendezvous::Settings::default(),
             tls: None,
             addresses: AddressLimits::default(),
+            trusted_proxies: Vec::new(),
             drain: Duration::from_secs(5),
         }
     }
@@ -130,16 +136,8 @@ pub async fn serve(
         tasks.spawn(async move { drop(serving.await) });
     }
     let routes = doorway.routes(numbers);
-    door::accept_until(
-        sockets.clients,
-        tls,
-        settings.addresses,
-        clock,
-        doorway,
-        routes,
-        cancel,
-    )
-    .await;
+    let gate = Gate::new(settings.addresses, settings.trusted_proxies, clock);
+    door::accept_until(sockets.clients, tls, gate, doorway, routes, cancel).await;
     tasks.close();
     let ended = timeout(settings.drain + CLOSE_WITHIN, tasks.wait()).await;
     if ended.is_err() {

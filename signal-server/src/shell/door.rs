@@ -4,9 +4,8 @@
 //! welcome, `/version` what it is, `/metrics` what it does. Headers are bounded in size and time. Once upgraded, the socket moves to a session in a
 //! fresh task, so that an idle connection does not keep the handshake's memory.
 
-use std::net::IpAddr;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use axum::Router;
@@ -36,28 +35,13 @@ use towline_wire::packet::ChannelId;
 use towline_wire::signal::{RELAY_SUBPROTOCOL, RelayToken, SIGNAL_VERSION};
 use towline_wire::version::SIGNAL_SUBPROTOCOL;
 
-use super::hub::{Clock, Knock};
+use super::gate::{Admitted, Gate, Visitor};
+use super::hub::Knock;
 use super::metrics::{Metrics, Standing, TurnedAway};
 use super::outbox::Outbox;
 use super::session::Session;
 use super::tls::Tls;
-use crate::rendezvous::{AddressLimits, Admission, ConnectionId, Door, Origin, Refused};
-
-/// A connection's place at its address, given back on drop.
-#[derive(Debug)]
-pub(super) struct Admitted {
-    origin: Origin,
-    admission: Arc<Mutex<Admission>>,
-}
-
-impl Drop for Admitted {
-    fn drop(&mut self) {
-        self.admission
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .left(self.origin);
-    }
-}
+use crate::rendezvous::{ConnectionId, Door, Origin, Refused};
 
 /// What the routes need.
 #[derive(Clone)]
@@ -81,13 +65,11 @@ pub(super) enum Numbers {
 pub(super) async fn accept_until(
     listener: TcpListener,
     tls: Option<Arc<Tls>>,
-    limits: AddressLimits,
-    clock: Clock,
+    gate: Gate,
     doorway: Doorway,
     routes: Router,
     cancel: CancellationToken,
 ) {
-    let admission = Arc::new(Mutex::new(Admission::new(limits)));
     let Doorway { tasks, metrics, .. } = doorway;
     let routes = TowerToHyperService::new(routes);
     loop {
@@ -105,20 +87,20 @@ pub(super) async fn accept_until(
             }
         };
         let local = stream.local_addr().map_or(remote, |local| local.ip());
-        match admit(&admission, clock, remote, local) {
-            Ok(admitted) => {
+        match gate.visit(Origin::new(remote, local)) {
+            Ok(visitor) => {
                 // Without it small frames wait for the acknowledgement of earlier ones; it only costs speed.
                 let _ = stream.set_nodelay(true);
                 let (routes, cancel) = (routes.clone(), cancel.clone());
                 match &tls {
-                    None => tasks.spawn(speak_http(stream, admitted, routes, cancel)),
+                    None => tasks.spawn(speak_http(stream, visitor, routes, cancel)),
                     Some(tls) => {
                         let (acceptor, metrics) = (tls.acceptor(), Arc::clone(&metrics));
                         tasks.spawn(async move {
                             match timeout(HEADERS_WITHIN, acceptor.accept(stream)).await {
                                 Ok(Ok(stream)) => {
                                     let stream: TlsTcp = Box::new(stream);
-                                    speak_http(stream, admitted, routes, cancel).await;
+                                    speak_http(stream, visitor, routes, cancel).await;
                                 }
                                 Ok(Err(_)) | Err(_) => metrics.turned_away(TurnedAway::Tls),
                             }
@@ -132,23 +114,6 @@ pub(super) async fn accept_until(
             }
         }
     }
-}
-
-fn admit(
-    admission: &Arc<Mutex<Admission>>,
-    clock: Clock,
-    remote: IpAddr,
-    local: IpAddr,
-) -> Result<Arc<Admitted>, Refused> {
-    let origin = Origin::new(remote, local);
-    admission
-        .lock()
-        .unwrap_or_else(PoisonError::into_inner)
-        .admit(clock.now(), origin)?;
-    Ok(Arc::new(Admitted {
-        origin,
-        admission: admission.clone(),
-    }))
 }
 
 /// Says 429 before anything is read.
@@ -170,12 +135,12 @@ type TlsTcp = Box<TlsStream<TcpStream>>;
 
 async fn speak_http(
     stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
-    admitted: Arc<Admitted>,
+    visitor: Visitor,
     routes: TowerToHyperService<Router>,
     cancel: CancellationToken,
 ) {
     let service = service_fn(move |mut request: hyper::Request<Incoming>| {
-        request.extensions_mut().insert(admitted.clone());
+        request.extensions_mut().insert(visitor.clone());
         routes.call(request)
     });
     let connection = http1::Builder::new()
@@ -313,10 +278,10 @@ impl Doorway {
         subprotocol: &'static str,
     ) -> Response<Body> {
         let upgrade = request.extensions_mut().remove::<OnUpgrade>();
-        let admitted = request.extensions_mut().remove::<Arc<Admitted>>();
-        let (Some(upgrade), Some(admitted), Ok(mut response)) = (
+        let visitor = request.extensions_mut().remove::<Visitor>();
+        let (Some(upgrade), Some(visitor), Ok(mut response)) = (
             upgrade,
-            admitted,
+            visitor,
             create_response_with_body(&request, Body::empty),
         ) else {
             return (
@@ -325,6 +290,15 @@ impl Doorway {
                 "this is a WebSocket address\n",
             )
                 .into_response();
+        };
+        let admitted = match visitor.admit(request.headers()) {
+            Ok(admitted) => admitted,
+            Err(refused) => {
+                self.metrics.turned_away(TurnedAway::Address);
+                let seconds = refused.retry_after.as_secs() + 1;
+                let retry_after = [(header::RETRY_AFTER, seconds.to_string())];
+                return (StatusCode::TOO_MANY_REQUESTS, retry_after).into_response();
+            }
         };
         if asks_for(&request, subprotocol) {
             response.headers_mut().insert(

@@ -1,11 +1,12 @@
 //! Everything that can be set, each declared once: its flag, its variable, and with the flag's name in
 //! underscores its key in a TOML file ([`super::config`]).
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, ValueEnum, value_parser};
+use ipnet::IpNet;
 use towline_wire::limits::CODE_SECONDS;
 use towline_wire::signal::HostName;
 
@@ -75,6 +76,17 @@ pub struct Options {
         value_name = "HOST:PORT"
     )]
     pub stun: Vec<String>,
+
+    /// A network, or an address, of proxies that are believed when they say in X-Forwarded-For where a client comes
+    /// from; repeat for several
+    #[arg(
+        long,
+        env = "SIGNAL_TRUSTED_PROXIES",
+        value_delimiter = ',',
+        value_name = "NETWORK",
+        value_parser = network
+    )]
+    pub trusted_proxies: Vec<IpNet>,
 
     /// Connections at once [default: 80 % of the file descriptors that the process may open]
     #[arg(long, env = "SIGNAL_MAX_CONNECTIONS", value_name = "COUNT")]
@@ -149,6 +161,7 @@ impl Options {
         Settings {
             rendezvous,
             tls: self.tls(),
+            trusted_proxies: self.trusted_proxies.clone(),
             drain: Duration::from_secs(self.drain_seconds),
             ..Settings::default()
         }
@@ -158,6 +171,13 @@ impl Options {
 fn address(text: &str) -> Result<SocketAddr, String> {
     text.parse()
         .map_err(|_| "give an IP address and a port, such as 127.0.0.1:8080".to_owned())
+}
+
+fn network(text: &str) -> Result<IpNet, String> {
+    let alone = || text.parse::<IpAddr>().map(IpNet::from);
+    text.parse()
+        .or_else(|_| alone())
+        .map_err(|_| "give a network such as 10.0.0.0/8, or an IP address".to_owned())
 }
 
 fn host_name(text: &str) -> Result<HostName, String> {

@@ -18,7 +18,7 @@ use tokio_tungstenite::tungstenite::{Error, Message};
 use towline_wire::packet::PACKET_BYTES_MAX;
 use towline_wire::signal::{CloseCode, MESSAGE_BYTES_MAX};
 
-use super::door::Admitted;
+use super::gate::Admitted;
 use super::hub::Knock;
 use super::outbox::{Item, Outbox};
 use crate::rendezvous::{ConnectionId, Door, Input};

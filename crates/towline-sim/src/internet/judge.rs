@@ -266,7 +266,7 @@ impl Internet {
                     PINGS_A_MINUTE * peers
                 }
             };
-            for host in 0..self.hosts.len() {
+            for (host, quiet) in quietest.iter_mut().enumerate() {
                 let counted = &self.counted[host];
                 let guesses = counted.guesses;
                 let pings = counted.pings;
@@ -274,7 +274,7 @@ impl Internet {
                 self.note(format_args!(
                     "SENT {company:?} {pings} pings, {guesses} guesses, {most_to_one:?} to one"
                 ));
-                quietest[host] = quietest[host].min(pings);
+                *quiet = (*quiet).min(pings);
                 if pings > most {
                     let what = format!("{host} sends {pings} probes a minute: {company:?}");
                     self.violate(Rule::ProbesAreFew, what);

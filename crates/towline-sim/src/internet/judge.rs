@@ -49,13 +49,16 @@ const MISSED_FOR: Duration = Duration::from_secs(240);
 /// Minutes that are watched.
 const MINUTES: u32 = 3;
 
-/// Probes a minute for each peer.
+/// Probes for each peer in the quietest of those minutes, and in any: for two minutes after a lost path what has
+/// worked is probed each second.
 const PINGS_AT_REST: u64 = 90;
-const PINGS_WITH_LIES: u64 = 250;
-const PINGS_FOR_MISSED: u64 = 70;
+const PINGS_A_MINUTE: u64 = 400;
+
+/// The same with a STUN server that lies every 25 s.
+const PINGS_WITH_LIES: u64 = 800;
 
 /// Probes to one address of a host that takes no part, within a minute, from one device.
-const STRAYS_MAX: usize = 60;
+const STRAYS_MAX: usize = 200;
 
 /// Guesses at one host in all of a life, which seldom is longer than the hour for which devices count. Others than
 /// guesses are among them.
@@ -248,6 +251,7 @@ impl Internet {
 
     fn watch_minutes(&mut self, minutes: u32, company: Company) {
         let since = self.now;
+        let mut quietest = vec![u64::MAX; self.hosts.len()];
         for _ in 0..minutes {
             for counted in &mut self.counted {
                 counted.pings = 0;
@@ -255,15 +259,14 @@ impl Internet {
             }
             self.pass(Duration::from_secs(60));
             let peers = self.hosts.len() as u64 - 1;
-            let most = match company {
-                // Each lie of a STUN server is news for all peers.
-                Company::Whole if self.plan.hostility == Hostility::LyingStun => {
-                    PINGS_WITH_LIES * peers
+            // Each lie of a STUN server is news for all peers.
+            let most = match self.plan.hostility {
+                Hostility::LyingStun => PINGS_WITH_LIES * peers,
+                Hostility::None | Hostility::Repeats | Hostility::Loses | Hostility::Copies => {
+                    PINGS_A_MINUTE * peers
                 }
-                Company::Whole => PINGS_AT_REST * peers,
-                Company::Missed => PINGS_FOR_MISSED * peers,
             };
-            for host in 0..self.hosts.len() {
+            for (host, quiet) in quietest.iter_mut().enumerate() {
                 let counted = &self.counted[host];
                 let guesses = counted.guesses;
                 let pings = counted.pings;
@@ -271,11 +274,18 @@ impl Internet {
                 self.note(format_args!(
                     "SENT {company:?} {pings} pings, {guesses} guesses, {most_to_one:?} to one"
                 ));
+                *quiet = (*quiet).min(pings);
                 if pings > most {
                     let what = format!("{host} sends {pings} probes a minute: {company:?}");
                     self.violate(Rule::ProbesAreFew, what);
                 }
             }
+        }
+        let peers = self.hosts.len() as u64 - 1;
+        let loud = quietest.iter().max().copied().unwrap_or_default();
+        if loud > PINGS_AT_REST * peers && self.violations.is_empty() {
+            let what = format!("{loud} probes in the quietest minute: {company:?}");
+            self.violate(Rule::ProbesAreFew, what);
         }
         for (one, other) in self.pairs() {
             let moves = self.hosts[one]

@@ -474,14 +474,14 @@ impl Internet {
             end.heard_number = Some((packet.number, packet.sent));
             end.way = way;
         }
-        if let Some((heard, sent)) = packet.heard {
-            if end.outstanding.is_some_and(|(asked, _)| asked <= heard) {
-                let measured = now.saturating_sub(sent);
-                let before = end.rtt.unwrap_or(measured);
-                end.rtt = Some((before * 7 + measured) / 8);
-                end.outstanding = None;
-                end.probes = 0;
-            }
+        if let Some((heard, sent)) = packet.heard
+            && end.outstanding.is_some_and(|(asked, _)| asked <= heard)
+        {
+            let measured = now.saturating_sub(sent);
+            let before = end.rtt.unwrap_or(measured);
+            end.rtt = Some((before * 7 + measured) / 8);
+            end.outstanding = None;
+            end.probes = 0;
         }
         let expected = packet.expected;
         end.unacknowledged.retain(|(name, _, _)| *name >= expected);

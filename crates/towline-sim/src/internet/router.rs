@@ -240,9 +240,8 @@ pub(super) fn is_routed(ip: IpAddr) -> bool {
     match ip {
         IpAddr::V4(ip) => {
             let shared = ip.octets()[0] == 100 && (64..128).contains(&ip.octets()[1]);
-            !(ip.is_private() || ip.is_link_local() || ip.is_loopback() || shared)
-                && !ip.is_multicast()
-                && !ip.is_broadcast()
+            let is_inside = ip.is_private() || ip.is_link_local() || ip.is_loopback() || shared;
+            !(is_inside || ip.is_multicast() || ip.is_broadcast())
         }
         IpAddr::V6(ip) => !(ip.is_unique_local() || ip.is_unicast_link_local() || ip.is_loopback()),
     }

@@ -70,6 +70,8 @@ use crate::tasks::Tasks;
 pub(crate) use self::probe::enter as enter_probe;
 pub(crate) use self::proxy::Proxies;
 pub use self::proxy::ProxyError;
+#[cfg(any(test, fuzzing))]
+pub(crate) use self::proxy::enter as enter_proxy_answer;
 pub(crate) use self::signal_client::SignalClients;
 #[cfg(any(test, fuzzing))]
 pub(crate) use self::stun::{enter as enter_stun, seeds as stun_seeds};

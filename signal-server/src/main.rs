@@ -1,6 +1,6 @@
-//! The signal server as a process: options, log, listener, signals.
+//! The signal server as a process: what it is asked to do, log, listener, signals.
 //!
-//! Prints one line `listening on ws://ADDRESS/ws` to standard output once it serves; everything
+//! Prints one line `listening on ws://ADDRESS/ws`, or `wss`, to standard output once it serves; everything
 //! else goes to the log on standard error. Exit code 2 means that it was started wrongly.
 
 use std::io::{self, Write};
@@ -8,33 +8,84 @@ use std::net::SocketAddr;
 use std::process::ExitCode;
 
 use anyhow::Context;
-use clap::Parser;
-use signal_server::shell::{LogFormat, Options, serve};
+use signal_server::shell::config::{self, Asked, Refusal};
+use signal_server::shell::{Identity, LogFormat, Options, Sockets, healthcheck, serve};
 use tokio::net::{TcpListener, UdpSocket};
 use tokio_util::sync::CancellationToken;
 use tracing_subscriber::EnvFilter;
 
 fn main() -> ExitCode {
-    let options = Options::parse();
-    start_log(options.log_format);
-    match run(&options) {
-        Ok(outcome) => outcome,
-        Err(error) => {
-            complain(&format!("{error:#}"));
-            ExitCode::FAILURE
+    let asked = match config::read(std::env::args_os()) {
+        Ok(asked) => asked,
+        Err(Refusal::Words(error)) => error.exit(),
+        Err(Refusal::File(sentence)) => return cannot_start(&sentence),
+    };
+    match asked {
+        Asked::Serve(options) => {
+            start_log(options.log_format);
+            for name in config::unknown_variables(std::env::vars_os().map(|(name, _)| name)) {
+                tracing::warn!(name, "this variable sets nothing");
+            }
+            ended(run(&options))
+        }
+        Asked::Healthcheck(options) => match healthcheck::ask(&options) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(sentence) => {
+                complain(&sentence);
+                ExitCode::FAILURE
+            }
+        },
+        Asked::CheckConfig(options) => match options.tls().map(|files| Identity::read(&files)) {
+            Some(Err(sentence)) => cannot_start(&sentence),
+            found @ (Some(Ok(_)) | None) => {
+                say("the settings are right");
+                if let Some(Ok(identity)) = found {
+                    say(&format!(
+                        "clients may pin this server's key: #{}",
+                        identity.pin.to_fragment()
+                    ));
+                }
+                ExitCode::SUCCESS
+            }
+        },
+        Asked::Print(settings) => {
+            say(&settings);
+            ExitCode::SUCCESS
         }
     }
 }
 
+fn ended(outcome: anyhow::Result<ExitCode>) -> ExitCode {
+    outcome.unwrap_or_else(|error| {
+        complain(&format!("{error:#}"));
+        ExitCode::FAILURE
+    })
+}
+
 #[tokio::main]
 async fn run(options: &Options) -> anyhow::Result<ExitCode> {
+    let scheme = match options.tls().map(|files| Identity::read(&files)) {
+        Some(Err(sentence)) => return Ok(cannot_start(&sentence)),
+        Some(Ok(_)) => "wss",
+        None => "ws",
+    };
     let address = options.address();
     let listener = match TcpListener::bind(address).await {
         Ok(listener) => listener,
-        Err(error) => {
-            complain(&cannot_listen(address, "--bind", &error));
-            return Ok(ExitCode::from(2));
-        }
+        Err(error) => return Ok(cannot_start(&cannot_listen(address, "--bind", &error))),
+    };
+    let metrics = match options.metrics_bind {
+        None => None,
+        Some(address) => match TcpListener::bind(address).await {
+            Ok(listener) => Some(listener),
+            Err(error) => {
+                return Ok(cannot_start(&cannot_listen(
+                    address,
+                    "--metrics-bind",
+                    &error,
+                )));
+            }
+        },
     };
     let address = listener
         .local_addr()
@@ -44,8 +95,11 @@ async fn run(options: &Options) -> anyhow::Result<ExitCode> {
         match UdpSocket::bind(address).await {
             Ok(socket) => stun.push(socket),
             Err(error) => {
-                complain(&cannot_listen(*address, "--stun-bind", &error));
-                return Ok(ExitCode::from(2));
+                return Ok(cannot_start(&cannot_listen(
+                    *address,
+                    "--stun-bind",
+                    &error,
+                )));
             }
         }
     }
@@ -53,7 +107,7 @@ async fn run(options: &Options) -> anyhow::Result<ExitCode> {
     let stun_ports: Vec<u16> = stun_ports.collect::<io::Result<_>>()?;
     // Whoever reads the line may send a signal right after it.
     let signals = Signals::catch().context("catching signals")?;
-    writeln!(io::stdout(), "listening on ws://{address}/ws")
+    writeln!(io::stdout(), "listening on {scheme}://{address}/ws")
         .context("writing to standard output")?;
     tracing::info!(
         version = env!("CARGO_PKG_VERSION"),
@@ -62,7 +116,12 @@ async fn run(options: &Options) -> anyhow::Result<ExitCode> {
     );
     let cancel = CancellationToken::new();
     tokio::spawn(stop_on_signal(signals, cancel.clone()));
-    serve(listener, stun, options.settings(&stun_ports), cancel)
+    let sockets = Sockets {
+        clients: listener,
+        stun,
+        metrics,
+    };
+    serve(sockets, options.settings(&stun_ports), cancel)
         .await
         .context("serving")?;
     tracing::info!("stopped");
@@ -122,6 +181,12 @@ impl Signals {
     }
 }
 
+/// What was set is wrong.
+fn cannot_start(sentence: &str) -> ExitCode {
+    complain(sentence);
+    ExitCode::from(2)
+}
+
 fn cannot_listen(address: SocketAddr, flag: &str, error: &io::Error) -> String {
     let (ip, port, kind) = (address.ip(), address.port(), error.kind());
     if kind == io::ErrorKind::AddrInUse {
@@ -139,6 +204,11 @@ fn cannot_listen(address: SocketAddr, flag: &str, error: &io::Error) -> String {
     } else {
         format!("cannot listen on {address}: {error}; choose another address with {flag}")
     }
+}
+
+fn say(text: &str) {
+    // When standard output is closed there is nobody to tell.
+    let _ = writeln!(io::stdout(), "{text}");
 }
 
 fn complain(sentence: &str) {

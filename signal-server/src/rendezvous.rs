@@ -193,6 +193,28 @@ impl Rendezvous {
         self.connections.len()
     }
 
+    /// Connections that it takes at most.
+    pub const fn connections_max(&self) -> usize {
+        self.settings.connections_max
+    }
+
+    /// Devices and guests that are there. Looks through all of them.
+    pub fn present(&self) -> [usize; 2] {
+        let devices = self.connection_by_id.keys();
+        let devices = devices
+            .filter(|id| match id {
+                SignalId::Device(_) => true,
+                SignalId::Guest(_) => false,
+            })
+            .count();
+        [devices, self.connection_by_id.len() - devices]
+    }
+
+    /// Whether it is going away.
+    pub const fn is_draining(&self) -> bool {
+        self.draining.is_some()
+    }
+
     /// What it holds beside connections: mailboxes, relay channels, budgets and other records, in
     /// items, and the bytes of messages kept for members who are away.
     pub fn holdings(&self) -> Holdings {

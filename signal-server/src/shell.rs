@@ -4,33 +4,49 @@
 //! loop's queue and writes what lies in its outbox. Nothing here decides what a client may do.
 //! [`serve`] runs a whole server on a listener, in a process of its own or in another's.
 
+pub mod config;
 mod door;
+mod gate;
+pub mod healthcheck;
 mod hub;
+mod metrics;
 mod options;
 mod outbox;
 mod session;
 mod stun;
+mod tls;
 
 pub use options::{LogFormat, Options};
+pub use tls::{Identity, TlsFiles};
 
 use std::io;
+use std::sync::Arc;
 use std::time::Duration;
 
+use ipnet::IpNet;
 use tokio::net::{TcpListener, UdpSocket};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::rendezvous::{self, AddressLimits, Rendezvous};
+use door::{Doorway, Numbers};
+use gate::Gate;
 use hub::{Clock, Hub};
+use metrics::Metrics;
+use tls::Tls;
 
 /// How a server behaves.
 #[derive(Debug, Clone)]
 pub struct Settings {
     /// What the rendezvous is told.
     pub rendezvous: rendezvous::Settings,
+    /// What the server speaks TLS with; plain when there is nothing.
+    pub tls: Option<TlsFiles>,
     /// Limits per address, before anything is read; loopback is exempt.
     pub addresses: AddressLimits,
+    /// Networks of the proxies that are believed about their clients' addresses.
+    pub trusted_proxies: Vec<IpNet>,
     /// Time between the wish to stop and the end, in which clients are told to go.
     pub drain: Duration,
 }
@@ -39,20 +55,43 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             rendezvous: rendezvous::Settings::default(),
+            tls: None,
             addresses: AddressLimits::default(),
+            trusted_proxies: Vec::new(),
             drain: Duration::from_secs(5),
         }
     }
 }
 
-/// Serves on `listener`, and answers STUN on the sockets of `stun`, until `cancel`; then tells the clients,
-/// waits at most [`Settings::drain`] for them to go, closes the rest and returns.
+/// Where a server is reached.
+#[derive(Debug)]
+pub struct Sockets {
+    /// For clients.
+    pub clients: TcpListener,
+    /// On which STUN is answered.
+    pub stun: Vec<UdpSocket>,
+    /// Where the numbers are read; with the clients when there is none.
+    pub metrics: Option<TcpListener>,
+}
+
+impl From<TcpListener> for Sockets {
+    /// For clients alone.
+    fn from(clients: TcpListener) -> Self {
+        Self {
+            clients,
+            stun: Vec::new(),
+            metrics: None,
+        }
+    }
+}
+
+/// Serves on these sockets until `cancel`; then tells the clients, waits at most [`Settings::drain`] for them to
+/// go, closes the rest and returns.
 ///
 /// # Errors
-/// When the system gives no entropy, or no address for the listener.
+/// When the system gives no entropy, no address for the listener, or certificate and key make no sense.
 pub async fn serve(
-    listener: TcpListener,
-    stun: Vec<UdpSocket>,
+    sockets: Sockets,
     settings: Settings,
     cancel: CancellationToken,
 ) -> io::Result<()> {
@@ -60,25 +99,45 @@ pub async fn serve(
     getrandom::fill(&mut seed).map_err(io::Error::other)?;
     let clock = Clock::start();
     let tasks = TaskTracker::new();
+    let tls = match settings.tls {
+        None => None,
+        Some(files) => {
+            let identity = Identity::read(&files).map_err(io::Error::other)?;
+            let tls = Tls::new(files, identity);
+            tasks.spawn(Arc::clone(&tls).renew_until(cancel.clone()));
+            Some(tls)
+        }
+    };
+    let metrics = Metrics::new();
     let (hub, knocks) = Hub::new(
         Rendezvous::new(seed, settings.rendezvous),
         clock,
         settings.drain,
         cancel.clone(),
+        Arc::clone(&metrics),
     );
     let hub = tokio::spawn(hub.run());
-    for socket in stun {
-        tasks.spawn(stun::answer_until(socket, cancel.clone()));
+    for socket in sockets.stun {
+        tasks.spawn(stun::answer_until(
+            socket,
+            Arc::clone(&metrics),
+            cancel.clone(),
+        ));
     }
-    door::accept_until(
-        listener,
-        settings.addresses,
-        clock,
-        knocks,
-        tasks.clone(),
-        cancel,
-    )
-    .await;
+    let numbers = match sockets.metrics {
+        None => Numbers::WithClients,
+        Some(_) => Numbers::Apart,
+    };
+    let doorway = Doorway::new(knocks, tasks.clone(), metrics);
+    if let Some(listener) = sockets.metrics {
+        let serving = axum::serve(listener, doorway.routes_of_numbers());
+        let serving = serving.with_graceful_shutdown(cancel.clone().cancelled_owned());
+        // It serves until then; what goes wrong with one client ends that client.
+        tasks.spawn(async move { drop(serving.await) });
+    }
+    let routes = doorway.routes(numbers);
+    let gate = Gate::new(settings.addresses, settings.trusted_proxies, clock);
+    door::accept_until(sockets.clients, tls, gate, doorway, routes, cancel).await;
     tasks.close();
     let ended = timeout(settings.drain + CLOSE_WITHIN, tasks.wait()).await;
     if ended.is_err() {

@@ -89,3 +89,32 @@ fn a_wrong_flag_is_told() {
         assert!(said.contains(arguments[0]), "{said}");
     }
 }
+
+#[test]
+fn settings_of_a_file_hold_and_the_server_is_asked_by_them() {
+    let place = tempfile::tempdir().expect("a place");
+    let file = place.path().join("signal.toml");
+    let free = TcpListener::bind("127.0.0.1:0").expect("loopback has free ports");
+    let at = free.local_addr().expect("the socket is bound").to_string();
+    std::fs::write(&file, format!("bind = \"{at}\"\ndrain_seconds = 0")).expect("written");
+    let config = ["--config", file.to_str().expect("text")];
+    let run = |task: &str| signal(&[&[task], &config[..]].concat()).output();
+    let health = || run("healthcheck").expect("the program starts");
+    drop(free);
+    assert_eq!(health().status.code(), Some(1), "nobody serves");
+    let mut child = signal(&config)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("the server starts");
+    assert!(first_line(&mut child).contains(&at));
+    assert!(health().status.success());
+    assert!(run("check-config").expect("starts").status.success());
+    child.kill().expect("it runs");
+    child.wait().expect("it ends");
+    std::fs::write(&file, "bnid = 1").expect("written");
+    let refused = run("check-config").expect("starts");
+    assert_eq!(refused.status.code(), Some(2));
+    let said = String::from_utf8(refused.stderr).expect("text");
+    assert!(said.contains("`bnid`"), "{said}");
+}

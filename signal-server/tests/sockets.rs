@@ -47,7 +47,7 @@ impl Server {
             .expect("loopback has free ports");
         let address = listener.local_addr().expect("the listener is bound");
         let cancel = CancellationToken::new();
-        let running = tokio::spawn(serve(listener, Vec::new(), settings, cancel.clone()));
+        let running = tokio::spawn(serve(listener.into(), settings, cancel.clone()));
         Self {
             address,
             cancel,
@@ -555,6 +555,7 @@ async fn health_and_version_answer_and_strangers_to_http_are_refused() {
         version.contains(env!("CARGO_PKG_VERSION")) && version.contains("towline-signal"),
         "{version}"
     );
+    assert!(server.raw(&get("/ready")).await.starts_with("HTTP/1.1 200"));
     assert!(server.raw(&get("/ws")).await.starts_with("HTTP/1.1 426"));
     assert!(
         server
@@ -574,6 +575,69 @@ async fn health_and_version_answer_and_strangers_to_http_are_refused() {
         .expect("in time");
     assert!(answer.is_empty() || answer.starts_with(b"HTTP/1.1 431"));
     server.stop().await;
+}
+
+#[tokio::test]
+async fn the_numbers_tell_what_happened_and_nobody() {
+    let server = Server::start().await;
+    let (creator, creator_id) = Client::device(&server, 1).await;
+    let (mut guest, _) = Client::guest(&server, r#"{"type":"register"}"#).await;
+    guest
+        .socket
+        .send(Message::text("rubbish"))
+        .await
+        .expect("sent");
+    assert!(matches!(guest.hear().await, ServerMessage::Error { .. }));
+    let text = server
+        .raw("GET /metrics HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n")
+        .await;
+    for line in [
+        "towline_connections_total{door=\"signal\"} 2",
+        "towline_registers_total{result=\"device\"} 1",
+        "towline_registers_total{result=\"guest\"} 1",
+        "towline_errors_total{code=\"invalid_message\"} 1",
+        "towline_open_connections 2",
+        "towline_devices 1",
+        "towline_max_connections 10000",
+        "towline_draining 0",
+    ] {
+        assert!(text.contains(line), "{line}: {text}");
+    }
+    let SignalId::Device(device) = creator_id else {
+        panic!("it is a device");
+    };
+    let name = device.to_string();
+    assert!(
+        !text.contains(&name[..8]) && !text.contains("127.0.0.1"),
+        "{text}"
+    );
+    drop(creator);
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn a_full_server_is_not_ready_and_lives() {
+    let settings = Settings {
+        rendezvous: rendezvous::Settings {
+            connections_max: 1,
+            ..rendezvous::Settings::default()
+        },
+        ..Settings::default()
+    };
+    let server = Server::start_with(settings).await;
+    let (_client, _) = Client::device(&server, 1).await;
+    let get = |path: &str| format!("GET {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n");
+    let ready = server.raw(&get("/ready")).await;
+    assert!(
+        ready.starts_with("HTTP/1.1 503") && ready.contains("\"full\""),
+        "{ready}"
+    );
+    assert!(
+        server
+            .raw(&get("/health"))
+            .await
+            .starts_with("HTTP/1.1 200")
+    );
 }
 
 #[tokio::test]

@@ -49,7 +49,8 @@ impl KeyPin {
         bytes.ok()?.try_into().ok().map(Self)
     }
 
-    fn to_fragment(self) -> String {
+    /// The fragment of an address that pins it, without its `#`.
+    pub fn to_fragment(self) -> String {
         format!("{PIN_PREFIX}{}", BASE64URL_NOPAD.encode(&self.0))
     }
 }

@@ -1,12 +1,11 @@
-//! From TCP to WebSocket: accepts, limits by address, speaks HTTP, upgrades.
+//! From TCP to WebSocket: accepts, limits by address, speaks TLS where it has a certificate, then HTTP, upgrades.
 //!
-//! `/ws` and `/relay/{channel}` upgrade; `/health` says that the process is alive, `/version` what
-//! it is. Headers are bounded in size and time. Once upgraded, the socket moves to a session in a
+//! `/ws` and `/relay/{channel}` upgrade; `/health` says that the process is alive, `/ready` that new clients are
+//! welcome, `/version` what it is, `/metrics` what it does. Headers are bounded in size and time. Once upgraded, the socket moves to a session in a
 //! fresh task, so that an idle connection does not keep the handshake's memory.
 
-use std::net::IpAddr;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use axum::Router;
@@ -15,16 +14,18 @@ use axum::extract::{Path, Request, State};
 use axum::http::{HeaderValue, Response, StatusCode, header};
 use axum::response::{IntoResponse, Json};
 use axum::routing::get;
+use bytes::Bytes;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::{Service, service_fn};
 use hyper::upgrade::{OnUpgrade, Upgraded};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
-use tokio::io::AsyncWriteExt;
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 use tokio::time::{sleep, timeout};
+use tokio_rustls::server::TlsStream;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::handshake::server::create_response_with_body;
 use tokio_tungstenite::tungstenite::protocol::Role;
@@ -34,51 +35,43 @@ use towline_wire::packet::ChannelId;
 use towline_wire::signal::{RELAY_SUBPROTOCOL, RelayToken, SIGNAL_VERSION};
 use towline_wire::version::SIGNAL_SUBPROTOCOL;
 
-use super::hub::{Clock, Knock};
+use super::gate::{Admitted, Gate, Visitor};
+use super::hub::Knock;
+use super::metrics::{Metrics, Standing, TurnedAway};
 use super::outbox::Outbox;
 use super::session::Session;
-use crate::rendezvous::{AddressLimits, Admission, ConnectionId, Door, Origin, Refused};
-
-/// A connection's place at its address, given back on drop.
-#[derive(Debug)]
-pub(super) struct Admitted {
-    origin: Origin,
-    admission: Arc<Mutex<Admission>>,
-}
-
-impl Drop for Admitted {
-    fn drop(&mut self) {
-        self.admission
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .left(self.origin);
-    }
-}
+use super::tls::Tls;
+use crate::rendezvous::{ConnectionId, Door, Origin, Refused};
 
 /// What the routes need.
 #[derive(Clone)]
-struct Doorway {
+pub(super) struct Doorway {
     hub: mpsc::Sender<Knock>,
     tasks: TaskTracker,
     next_connection: Arc<AtomicU64>,
+    metrics: Arc<Metrics>,
+}
+
+/// Where the numbers are read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Numbers {
+    /// Where clients come.
+    WithClients,
+    /// On a listener of their own.
+    Apart,
 }
 
 /// Accepts connections until `cancel`; what it spawns is in `tasks`.
 pub(super) async fn accept_until(
     listener: TcpListener,
-    limits: AddressLimits,
-    clock: Clock,
-    hub: mpsc::Sender<Knock>,
-    tasks: TaskTracker,
+    tls: Option<Arc<Tls>>,
+    gate: Gate,
+    doorway: Doorway,
+    routes: Router,
     cancel: CancellationToken,
 ) {
-    let admission = Arc::new(Mutex::new(Admission::new(limits)));
-    let doorway = Doorway {
-        hub,
-        tasks: tasks.clone(),
-        next_connection: Arc::default(),
-    };
-    let routes = TowerToHyperService::new(routes(doorway));
+    let Doorway { tasks, metrics, .. } = doorway;
+    let routes = TowerToHyperService::new(routes);
     loop {
         let accepted = tokio::select! {
             () = cancel.cancelled() => return,
@@ -94,32 +87,33 @@ pub(super) async fn accept_until(
             }
         };
         let local = stream.local_addr().map_or(remote, |local| local.ip());
-        match admit(&admission, clock, remote, local) {
-            Ok(admitted) => {
-                tasks.spawn(speak_http(stream, admitted, routes.clone(), cancel.clone()));
+        match gate.visit(Origin::new(remote, local)) {
+            Ok(visitor) => {
+                // Without it small frames wait for the acknowledgement of earlier ones; it only costs speed.
+                let _ = stream.set_nodelay(true);
+                let (routes, cancel) = (routes.clone(), cancel.clone());
+                match &tls {
+                    None => tasks.spawn(speak_http(stream, visitor, routes, cancel)),
+                    Some(tls) => {
+                        let (acceptor, metrics) = (tls.acceptor(), Arc::clone(&metrics));
+                        tasks.spawn(async move {
+                            match timeout(HEADERS_WITHIN, acceptor.accept(stream)).await {
+                                Ok(Ok(stream)) => {
+                                    let stream: TlsTcp = Box::new(stream);
+                                    speak_http(stream, visitor, routes, cancel).await;
+                                }
+                                Ok(Err(_)) | Err(_) => metrics.turned_away(TurnedAway::Tls),
+                            }
+                        })
+                    }
+                };
             }
             Err(refused) => {
+                metrics.turned_away(TurnedAway::Address);
                 tasks.spawn(turn_away(stream, refused));
             }
         }
     }
-}
-
-fn admit(
-    admission: &Arc<Mutex<Admission>>,
-    clock: Clock,
-    remote: IpAddr,
-    local: IpAddr,
-) -> Result<Arc<Admitted>, Refused> {
-    let origin = Origin::new(remote, local);
-    admission
-        .lock()
-        .unwrap_or_else(PoisonError::into_inner)
-        .admit(clock.now(), origin)?;
-    Ok(Arc::new(Admitted {
-        origin,
-        admission: admission.clone(),
-    }))
 }
 
 /// Says 429 before anything is read.
@@ -136,16 +130,17 @@ async fn turn_away(mut stream: TcpStream, refused: Refused) {
     .await;
 }
 
+/// Boxed once it stands: it would else lie in every future around it.
+type TlsTcp = Box<TlsStream<TcpStream>>;
+
 async fn speak_http(
-    stream: TcpStream,
-    admitted: Arc<Admitted>,
+    stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    visitor: Visitor,
     routes: TowerToHyperService<Router>,
     cancel: CancellationToken,
 ) {
-    // Without it small frames wait for the acknowledgement of earlier ones; it only costs speed.
-    let _ = stream.set_nodelay(true);
     let service = service_fn(move |mut request: hyper::Request<Incoming>| {
-        request.extensions_mut().insert(admitted.clone());
+        request.extensions_mut().insert(visitor.clone());
         routes.call(request)
     });
     let connection = http1::Builder::new()
@@ -167,18 +162,35 @@ async fn speak_http(
     }
 }
 
-fn routes(doorway: Doorway) -> Router {
-    Router::new()
-        .route("/ws", get(open_signal))
-        .route("/relay/{channel}", get(open_relay))
-        .route("/health", get(health))
-        .route("/version", get(version))
-        .with_state(doorway)
-}
-
 async fn health() -> impl IntoResponse {
     std::future::ready(Json(serde_json::json!({ "status": "ok" }))).await
 }
+
+/// Whether new clients are welcome.
+async fn ready(State(doorway): State<Doorway>) -> Response<Body> {
+    let reason = match doorway.standing().await {
+        None => "stopped",
+        Some(standing) if standing.draining => "draining",
+        Some(standing) if standing.connections >= standing.connections_max => "full",
+        Some(_) => return Json(serde_json::json!({ "status": "ready" })).into_response(),
+    };
+    let body = Json(serde_json::json!({ "status": "not_ready", "reason": reason }));
+    (StatusCode::SERVICE_UNAVAILABLE, body).into_response()
+}
+
+async fn numbers(State(doorway): State<Doorway>) -> Response<Body> {
+    let text = match doorway.standing().await {
+        Some(standing) => doorway.metrics.encode(&standing).ok(),
+        None => None,
+    };
+    match text {
+        Some(text) => ([(header::CONTENT_TYPE, NUMBERS_TYPE)], text).into_response(),
+        None => StatusCode::SERVICE_UNAVAILABLE.into_response(),
+    }
+}
+
+/// The media type of OpenMetrics.
+const NUMBERS_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
 async fn version() -> impl IntoResponse {
     let version = serde_json::json!({
@@ -219,6 +231,46 @@ async fn open_relay(
 }
 
 impl Doorway {
+    pub(super) fn new(hub: mpsc::Sender<Knock>, tasks: TaskTracker, metrics: Arc<Metrics>) -> Self {
+        Self {
+            hub,
+            tasks,
+            next_connection: Arc::default(),
+            metrics,
+        }
+    }
+
+    /// All that clients may ask.
+    pub(super) fn routes(&self, where_read: Numbers) -> Router {
+        let routes = Router::new()
+            .route("/ws", get(open_signal))
+            .route("/relay/{channel}", get(open_relay))
+            .route("/health", get(health))
+            .route("/ready", get(ready))
+            .route("/version", get(version));
+        let routes = match where_read {
+            Numbers::WithClients => routes.route("/metrics", get(numbers)),
+            Numbers::Apart => routes,
+        };
+        routes.with_state(self.clone())
+    }
+
+    /// All that is asked on the listener of the numbers.
+    pub(super) fn routes_of_numbers(&self) -> Router {
+        Router::new()
+            .route("/metrics", get(numbers))
+            .route("/health", get(health))
+            .route("/ready", get(ready))
+            .with_state(self.clone())
+    }
+
+    /// How the server stands; `None` when its hub is no more.
+    async fn standing(&self) -> Option<Standing> {
+        let (answer, told) = oneshot::channel();
+        self.hub.send(Knock::Asked(answer)).await.ok()?;
+        told.await.ok()
+    }
+
     fn upgrade(
         &self,
         mut request: Request,
@@ -226,10 +278,10 @@ impl Doorway {
         subprotocol: &'static str,
     ) -> Response<Body> {
         let upgrade = request.extensions_mut().remove::<OnUpgrade>();
-        let admitted = request.extensions_mut().remove::<Arc<Admitted>>();
-        let (Some(upgrade), Some(admitted), Ok(mut response)) = (
+        let visitor = request.extensions_mut().remove::<Visitor>();
+        let (Some(upgrade), Some(visitor), Ok(mut response)) = (
             upgrade,
-            admitted,
+            visitor,
             create_response_with_body(&request, Body::empty),
         ) else {
             return (
@@ -238,6 +290,15 @@ impl Doorway {
                 "this is a WebSocket address\n",
             )
                 .into_response();
+        };
+        let admitted = match visitor.admit(request.headers()) {
+            Ok(admitted) => admitted,
+            Err(refused) => {
+                self.metrics.turned_away(TurnedAway::Address);
+                let seconds = refused.retry_after.as_secs() + 1;
+                let retry_after = [(header::RETRY_AFTER, seconds.to_string())];
+                return (StatusCode::TOO_MANY_REQUESTS, retry_after).into_response();
+            }
         };
         if asks_for(&request, subprotocol) {
             response.headers_mut().insert(
@@ -268,13 +329,37 @@ impl Doorway {
         door: Door,
         admitted: Arc<Admitted>,
     ) {
-        let Ok(parts) = upgraded.downcast::<TokioIo<TcpStream>>() else {
-            return tracing::error!("upgraded connection is no TCP stream");
+        let upgraded = match upgraded.downcast::<TokioIo<TcpStream>>() {
+            Ok(parts) => {
+                let stream = parts.io.into_inner();
+                keep_kernel_queue_short(&stream, &door);
+                return self
+                    .seat(connection, stream, parts.read_buf, door, admitted)
+                    .await;
+            }
+            Err(upgraded) => upgraded,
         };
-        let stream = parts.io.into_inner();
-        keep_kernel_queue_short(&stream, &door);
-        let config = Session::config(&door);
-        let read = parts.read_buf.to_vec();
+        match upgraded.downcast::<TokioIo<TlsTcp>>() {
+            Ok(parts) => {
+                let stream = parts.io.into_inner();
+                keep_kernel_queue_short(stream.get_ref().0, &door);
+                self.seat(connection, stream, parts.read_buf, door, admitted)
+                    .await;
+            }
+            Err(_) => tracing::error!("upgraded connection is neither plain nor TLS"),
+        }
+    }
+
+    async fn seat<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
+        self,
+        connection: ConnectionId,
+        stream: S,
+        read: Bytes,
+        door: Door,
+        admitted: Arc<Admitted>,
+    ) {
+        let config = Session::<S>::config(&door);
+        let read = read.to_vec();
         let socket =
             WebSocketStream::from_partially_read(stream, read, Role::Server, Some(config)).await;
         let outbox = Arc::new(Outbox::default());

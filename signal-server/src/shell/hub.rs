@@ -5,11 +5,12 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 use tokio::time::sleep_until;
 use tokio_util::sync::CancellationToken;
 use towline_wire::signal::CloseCode;
 
+use super::metrics::{Metrics, Standing};
 use super::outbox::{Full, Outbox};
 use crate::rendezvous::{ConnectionId, Door, Input, Moment, Note, Origin, Output, Rendezvous};
 
@@ -43,6 +44,15 @@ pub(super) enum Knock {
     },
     /// Anything else.
     Happened(Input),
+    /// Somebody wants to know how the server stands.
+    Asked(oneshot::Sender<Standing>),
+}
+
+/// A connection that the hub serves.
+#[derive(Debug)]
+struct Served {
+    outbox: Arc<Outbox>,
+    since: Instant,
 }
 
 pub(super) struct Hub {
@@ -51,7 +61,8 @@ pub(super) struct Hub {
     drain: Duration,
     cancel: CancellationToken,
     knocks: mpsc::Receiver<Knock>,
-    outbox_by_connection: HashMap<ConnectionId, Arc<Outbox>>,
+    served: HashMap<ConnectionId, Served>,
+    metrics: Arc<Metrics>,
 }
 
 impl Hub {
@@ -60,6 +71,7 @@ impl Hub {
         clock: Clock,
         drain: Duration,
         cancel: CancellationToken,
+        metrics: Arc<Metrics>,
     ) -> (Self, mpsc::Sender<Knock>) {
         let (sender, knocks) = mpsc::channel(KNOCKS_MAX);
         (
@@ -69,7 +81,8 @@ impl Hub {
                 drain,
                 cancel,
                 knocks,
-                outbox_by_connection: HashMap::new(),
+                served: HashMap::new(),
+                metrics,
             },
             sender,
         )
@@ -114,7 +127,9 @@ impl Hub {
                 door,
                 outbox,
             } => {
-                self.outbox_by_connection.insert(connection, outbox);
+                self.metrics.opened(&door);
+                let since = Instant::now();
+                self.served.insert(connection, Served { outbox, since });
                 Input::Connected {
                     connection,
                     origin,
@@ -123,52 +138,91 @@ impl Hub {
             }
             Knock::Happened(input) => {
                 if let Input::Disconnected { connection } = &input {
-                    self.outbox_by_connection.remove(connection);
+                    self.forget(*connection);
                 }
                 input
+            }
+            Knock::Asked(answer) => {
+                // Whoever asked may have gone away.
+                let _ = answer.send(self.standing());
+                return;
             }
         };
         self.rendezvous.handle_input(self.clock.now(), input);
         self.perform();
     }
 
+    fn standing(&self) -> Standing {
+        let holdings = self.rendezvous.holdings();
+        let [devices, guests] = self.rendezvous.present();
+        Standing {
+            connections: self.rendezvous.connections_len(),
+            connections_max: self.rendezvous.connections_max(),
+            devices,
+            guests,
+            mailboxes: holdings.mailboxes,
+            channels: holdings.channels,
+            records: holdings.records,
+            held_bytes: holdings.held_bytes,
+            draining: self.rendezvous.is_draining(),
+        }
+    }
+
+    fn outbox(&self, connection: ConnectionId) -> Option<&Outbox> {
+        self.served.get(&connection).map(|served| &*served.outbox)
+    }
+
+    /// Serves it no more; its session writes what lies in the outbox and ends.
+    fn forget(&mut self, connection: ConnectionId) -> Option<Arc<Outbox>> {
+        let served = self.served.remove(&connection)?;
+        self.metrics.ended(served.since.elapsed());
+        Some(served.outbox)
+    }
+
     fn perform(&mut self) {
         while let Some(output) = self.rendezvous.poll_output() {
             match output {
                 Output::Send { connection, notice } => {
-                    let Some(outbox) = self.outbox_by_connection.get(&connection) else {
+                    let Some(outbox) = self.outbox(connection) else {
                         continue;
                     };
+                    self.metrics.said(&notice.message);
                     if let Err(Full) = outbox.push_text(notice.to_json()) {
                         outbox.close(CloseCode::SlowConsumer);
-                        self.outbox_by_connection.remove(&connection);
+                        self.metrics.closed(CloseCode::SlowConsumer);
+                        self.forget(connection);
                         self.rendezvous
                             .handle_input(self.clock.now(), Input::Disconnected { connection });
                         tracing::debug!(connection = connection.0, "slow consumer is cut");
                     }
                 }
                 Output::Forward { connection, packet } => {
-                    if let Some(outbox) = self.outbox_by_connection.get(&connection) {
-                        outbox.push_packet(packet);
+                    if let Some(outbox) = self.outbox(connection) {
+                        self.metrics.forwarded(packet.len());
+                        self.metrics.dropped(outbox.push_packet(packet));
                     }
                 }
                 Output::Ping { connection } => {
-                    if let Some(outbox) = self.outbox_by_connection.get(&connection) {
+                    if let Some(outbox) = self.outbox(connection) {
                         outbox.ping();
                     }
                 }
                 Output::Pause { connection, until } => {
-                    if let Some(outbox) = self.outbox_by_connection.get(&connection) {
+                    if let Some(outbox) = self.outbox(connection) {
                         outbox.pause(self.clock.at(until));
                     }
                 }
                 Output::Close { connection, code } => {
                     tracing::debug!(connection = connection.0, code = code.number(), "closing");
-                    if let Some(outbox) = self.outbox_by_connection.remove(&connection) {
+                    self.metrics.closed(code);
+                    if let Some(outbox) = self.forget(connection) {
                         outbox.close(code);
                     }
                 }
-                Output::Note(note) => log(note),
+                Output::Note(note) => {
+                    self.metrics.noted(&note);
+                    log(note);
+                }
             }
         }
     }

@@ -1,19 +1,25 @@
-//! Flags and environment of the binary; a flag wins over its variable.
+//! Everything that can be set, each declared once: its flag, its variable, and with the flag's name in
+//! underscores its key in a TOML file ([`super::config`]).
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{Parser, ValueEnum, value_parser};
+use clap::{Args, ValueEnum, value_parser};
+use ipnet::IpNet;
 use towline_wire::limits::CODE_SECONDS;
 use towline_wire::signal::HostName;
 
-use super::Settings;
+use super::{Settings, TlsFiles};
 use crate::rendezvous::{self, Rate};
 
-/// Introduces Towline devices to each other and passes on packets that it cannot read.
-#[derive(Debug, Parser)]
-#[command(name = "towline-signal", version)]
+/// How the server is to run.
+#[derive(Debug, Args)]
 pub struct Options {
+    /// A TOML file that sets what no flag and no variable does; its keys are the flags' names with underscores
+    #[arg(long, env = "SIGNAL_CONFIG", value_name = "FILE")]
+    pub config: Option<PathBuf>,
+
     /// Address and port to listen on; port 0 takes a free one [default: 0.0.0.0 and PORT or 8080]
     #[arg(long, env = "SIGNAL_BIND", value_name = "ADDRESS:PORT", value_parser = address)]
     pub bind: Option<SocketAddr>,
@@ -21,6 +27,29 @@ pub struct Options {
     /// Port to listen on where --bind is not given, as hosting platforms set it
     #[arg(long, env = "PORT", value_name = "PORT", default_value_t = 8080)]
     pub port: u16,
+
+    /// Address and port where /metrics is read, with /health and /ready; without it where clients come
+    #[arg(long, env = "SIGNAL_METRICS_BIND", value_name = "ADDRESS:PORT", value_parser = address)]
+    pub metrics_bind: Option<SocketAddr>,
+
+    /// Certificate in PEM, the server's own first; with it and its key the server speaks TLS 1.3 itself. It is read
+    /// again on SIGHUP and when it changes
+    #[arg(
+        long,
+        env = "SIGNAL_TLS_CERT",
+        value_name = "FILE",
+        requires = "tls_key"
+    )]
+    pub tls_cert: Option<PathBuf>,
+
+    /// Private key of the certificate, in PEM
+    #[arg(
+        long,
+        env = "SIGNAL_TLS_KEY",
+        value_name = "FILE",
+        requires = "tls_cert"
+    )]
+    pub tls_key: Option<PathBuf>,
 
     /// A name or IP address that clients reach this server by; repeat for several. Without any,
     /// the server goes by the address at which a connection arrives (and localhost on loopback);
@@ -47,6 +76,17 @@ pub struct Options {
         value_name = "HOST:PORT"
     )]
     pub stun: Vec<String>,
+
+    /// A network, or an address, of proxies that are believed when they say in X-Forwarded-For where a client comes
+    /// from; repeat for several
+    #[arg(
+        long,
+        env = "SIGNAL_TRUSTED_PROXIES",
+        value_delimiter = ',',
+        value_name = "NETWORK",
+        value_parser = network
+    )]
+    pub trusted_proxies: Vec<IpNet>,
 
     /// Connections at once [default: 80 % of the file descriptors that the process may open]
     #[arg(long, env = "SIGNAL_MAX_CONNECTIONS", value_name = "COUNT")]
@@ -91,6 +131,14 @@ impl Options {
             .unwrap_or_else(|| SocketAddr::from(([0, 0, 0, 0], self.port)))
     }
 
+    /// Where certificate and key lie, if the server speaks TLS itself.
+    pub fn tls(&self) -> Option<TlsFiles> {
+        Some(TlsFiles {
+            certificate: self.tls_cert.clone()?,
+            key: self.tls_key.clone()?,
+        })
+    }
+
     /// The settings that these options mean, where STUN is answered on these ports.
     pub fn settings(&self, stun_ports: &[u16]) -> Settings {
         let ours = stun_ports.iter().map(|port| format!(":{port}"));
@@ -112,6 +160,8 @@ impl Options {
         };
         Settings {
             rendezvous,
+            tls: self.tls(),
+            trusted_proxies: self.trusted_proxies.clone(),
             drain: Duration::from_secs(self.drain_seconds),
             ..Settings::default()
         }
@@ -121,6 +171,13 @@ impl Options {
 fn address(text: &str) -> Result<SocketAddr, String> {
     text.parse()
         .map_err(|_| "give an IP address and a port, such as 127.0.0.1:8080".to_owned())
+}
+
+fn network(text: &str) -> Result<IpNet, String> {
+    let alone = || text.parse::<IpAddr>().map(IpNet::from);
+    text.parse()
+        .or_else(|_| alone())
+        .map_err(|_| "give a network such as 10.0.0.0/8, or an IP address".to_owned())
 }
 
 fn host_name(text: &str) -> Result<HostName, String> {

@@ -56,10 +56,11 @@ impl Outbox {
         Ok(())
     }
 
-    pub(super) fn push_packet(&self, packet: Bytes) {
-        // Drops are the receiver's congestion; QUIC notices them by itself.
-        let _dropped = self.lock().packets.push(packet);
+    /// Says how many were dropped for it: the receiver's congestion, which QUIC notices by itself.
+    pub(super) fn push_packet(&self, packet: Bytes) -> usize {
+        let dropped = self.lock().packets.push(packet);
         self.changed.notify_one();
+        dropped
     }
 
     pub(super) fn ping(&self) {

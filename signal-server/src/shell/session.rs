@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::{SinkExt, StreamExt};
-use tokio::net::TcpStream;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until, timeout};
 use tokio_tungstenite::WebSocketStream;
@@ -18,14 +18,15 @@ use tokio_tungstenite::tungstenite::{Error, Message};
 use towline_wire::packet::PACKET_BYTES_MAX;
 use towline_wire::signal::{CloseCode, MESSAGE_BYTES_MAX};
 
-use super::door::Admitted;
+use super::gate::Admitted;
 use super::hub::Knock;
 use super::outbox::{Item, Outbox};
 use crate::rendezvous::{ConnectionId, Door, Input};
 
-pub(super) struct Session {
+/// Over TCP, or TLS over it.
+pub(super) struct Session<S> {
     pub(super) connection: ConnectionId,
-    pub(super) socket: WebSocketStream<TcpStream>,
+    pub(super) socket: WebSocketStream<S>,
     pub(super) hub: mpsc::Sender<Knock>,
     pub(super) outbox: Arc<Outbox>,
     /// Gives the place at its address back when the session ends.
@@ -42,7 +43,7 @@ enum End {
     Stopped,
 }
 
-impl Session {
+impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
     /// The WebSocket settings of a door: small buffers (measured: 1 KiB and 0 cost about 4.5 KB
     /// per connection where the defaults cost 138 KB), and a bound on what waits in them.
     pub(super) fn config(door: &Door) -> WebSocketConfig {
@@ -166,15 +167,22 @@ const FAREWELL_WITHIN: Duration = Duration::from_millis(500);
 
 #[cfg(test)]
 mod tests {
+    use tokio::net::TcpStream;
+    use tokio_rustls::server::TlsStream;
+
     use super::*;
 
     /// Measured at 1,200 bytes; every byte here is paid a hundred thousand times.
     #[test]
     fn the_session_future_stays_small() {
-        fn size_of_run<F: Future>(_: impl FnOnce(Session) -> F) -> usize {
+        fn size_of_run<S, F: Future>(_: impl FnOnce(Session<S>) -> F) -> usize {
             size_of::<F>()
         }
-        let size = size_of_run(Session::run);
-        assert!(size <= 2048, "session future has {size} bytes");
+        let plain = size_of_run(Session::<TcpStream>::run);
+        let tls = size_of_run(Session::<Box<TlsStream<TcpStream>>>::run);
+        assert!(
+            plain.max(tls) <= 2048,
+            "session futures have {plain} and {tls} bytes"
+        );
     }
 }

@@ -4,6 +4,7 @@
 //! bytes with their headers, so it is no tool against a third party, and nothing is counted by address.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use stun_types::attribute::XorMappedAddress;
 use stun_types::message::{BINDING, Message, MessageClass, MessageType, MessageWriteVec};
@@ -11,12 +12,18 @@ use stun_types::prelude::{MessageWrite, MessageWriteExt};
 use tokio::net::UdpSocket;
 use tokio_util::sync::CancellationToken;
 
+use super::metrics::Metrics;
+
 /// The longest question that is read: 576 bytes, what every network carries. What is longer is cut and so no
 /// STUN.
 const QUESTION_BYTES_MAX: usize = 576;
 
 /// Answers until `cancel`.
-pub(super) async fn answer_until(socket: UdpSocket, cancel: CancellationToken) {
+pub(super) async fn answer_until(
+    socket: UdpSocket,
+    metrics: Arc<Metrics>,
+    cancel: CancellationToken,
+) {
     let mut buffer = [0; QUESTION_BYTES_MAX];
     loop {
         let received = tokio::select! {
@@ -31,6 +38,7 @@ pub(super) async fn answer_until(socket: UdpSocket, cancel: CancellationToken) {
             .get(..length)
             .and_then(|question| answer(question, from))
         {
+            metrics.answered_stun();
             // Lost like any packet where the socket is busy.
             let _ = socket.try_send_to(&answer, from);
         }

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use signal_server::shell::{Settings, serve};
+use signal_server::shell::{Settings, Sockets, serve};
 use stun_types::attribute::XorMappedAddress;
 use stun_types::message::{Message, MessageWriteVec};
 use stun_types::prelude::{MessageWrite, MessageWriteExt};
@@ -121,9 +121,11 @@ async fn a_real_server_says_from_where_it_sees_our_socket() {
     };
     let cancel = tasks.cancelled().clone();
     tasks.spawn("server", async move {
-        serve(listener, vec![stun], Settings::default(), cancel)
-            .await
-            .unwrap();
+        let sockets = Sockets {
+            stun: vec![stun],
+            ..listener.into()
+        };
+        serve(sockets, Settings::default(), cancel).await.unwrap();
     });
     let mut node = Node::open(1).await;
     node.network
@@ -189,7 +191,7 @@ async fn two_devices_meet_at_a_real_server_and_talk_through_its_relay() {
     let server = listener.local_addr().unwrap();
     let cancel = tasks.cancelled().clone();
     tasks.spawn("server", async move {
-        serve(listener, Vec::new(), Settings::default(), cancel)
+        serve(listener.into(), Settings::default(), cancel)
             .await
             .unwrap();
     });

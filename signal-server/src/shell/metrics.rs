@@ -1,0 +1,332 @@
+//! What the server does, as numbers for Prometheus (the OpenMetrics text format).
+//!
+//! Counters count where things happen; gauges are asked of the hub when somebody scrapes. Labels come from
+//! closed sets: no id, no name and no address is ever one.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use prometheus_client::encoding::text;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::Histogram;
+use prometheus_client::metrics::info::Info;
+use prometheus_client::registry::{Registry, Unit};
+use towline_wire::signal::{CloseCode, ErrorCode, ServerMessage, SignalId};
+
+use crate::rendezvous::{Door, Note};
+
+/// One label and its value.
+type Label = [(&'static str, String); 1];
+
+/// The numbers of one server.
+#[derive(Debug)]
+pub(super) struct Metrics {
+    registry: Registry,
+    connections_total: Family<Label, Counter>,
+    durations: Histogram,
+    relayed: Counter,
+    errors: Family<Label, Counter>,
+    disconnects: Family<Label, Counter>,
+    registers: Family<Label, Counter>,
+    pairings: Family<Label, Counter>,
+    replaced: Counter,
+    limits_hit: Counter,
+    packets: Counter,
+    packet_bytes: Counter,
+    dropped: Counter,
+    stun: Counter,
+    refused: Family<Label, Counter>,
+    gauges: Gauges,
+}
+
+#[derive(Debug, Default)]
+struct Gauges {
+    connections: Gauge,
+    connections_max: Gauge,
+    devices: Gauge,
+    guests: Gauge,
+    codes: Gauge,
+    channels: Gauge,
+    records: Gauge,
+    held_bytes: Gauge,
+    draining: Gauge,
+}
+
+/// How the server stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Standing {
+    pub(super) connections: usize,
+    pub(super) connections_max: usize,
+    pub(super) devices: usize,
+    pub(super) guests: usize,
+    pub(super) mailboxes: usize,
+    pub(super) channels: usize,
+    pub(super) records: usize,
+    pub(super) held_bytes: usize,
+    pub(super) draining: bool,
+}
+
+/// Why a connection was turned away before it became one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum TurnedAway {
+    /// Its address has too many, or makes them too fast.
+    Address,
+    /// TLS did not come to stand.
+    Tls,
+}
+
+impl Metrics {
+    pub(super) fn new() -> Arc<Self> {
+        let mut metrics = Self {
+            registry: Registry::with_prefix("towline"),
+            connections_total: Family::default(),
+            durations: Histogram::new(DURATIONS),
+            relayed: Counter::default(),
+            errors: Family::default(),
+            disconnects: Family::default(),
+            registers: Family::default(),
+            pairings: Family::default(),
+            replaced: Counter::default(),
+            limits_hit: Counter::default(),
+            packets: Counter::default(),
+            packet_bytes: Counter::default(),
+            dropped: Counter::default(),
+            stun: Counter::default(),
+            refused: Family::default(),
+            gauges: Gauges::default(),
+        };
+        metrics.register();
+        Arc::new(metrics)
+    }
+
+    fn register(&mut self) {
+        let all = &mut self.registry;
+        let build = Info::new([("version", env!("CARGO_PKG_VERSION"))]);
+        all.register("build", "The program", build);
+        all.register(
+            "connections",
+            "WebSockets that were opened, by door",
+            self.connections_total.clone(),
+        );
+        all.register_with_unit(
+            "connection_duration",
+            "How long WebSockets lasted",
+            Unit::Seconds,
+            self.durations.clone(),
+        );
+        all.register(
+            "messages_relayed",
+            "Opaque messages passed on",
+            self.relayed.clone(),
+        );
+        all.register(
+            "errors",
+            "Errors told to clients, by code",
+            self.errors.clone(),
+        );
+        all.register(
+            "disconnects",
+            "WebSockets closed by the server, by close code",
+            self.disconnects.clone(),
+        );
+        all.register(
+            "registers",
+            "Registrations, by result",
+            self.registers.clone(),
+        );
+        all.register(
+            "pairings",
+            "Steps of pairings, by what happened",
+            self.pairings.clone(),
+        );
+        all.register(
+            "devices_replaced",
+            "Keys that came again on a newer connection",
+            self.replaced.clone(),
+        );
+        all.register(
+            "limits_hit",
+            "Times that somebody was slowed down or refused for doing too much",
+            self.limits_hit.clone(),
+        );
+        all.register("relay_packets", "Packets passed on", self.packets.clone());
+        all.register_with_unit(
+            "relay",
+            "Bytes of packets passed on",
+            Unit::Bytes,
+            self.packet_bytes.clone(),
+        );
+        all.register(
+            "relay_packets_dropped",
+            "Packets dropped because their receiver is slow",
+            self.dropped.clone(),
+        );
+        all.register(
+            "stun_requests",
+            "Questions answered on STUN ports",
+            self.stun.clone(),
+        );
+        all.register(
+            "turned_away",
+            "Connections refused before they were served, by reason",
+            self.refused.clone(),
+        );
+        let gauges = &self.gauges;
+        all.register(
+            "open_connections",
+            "WebSockets that are open",
+            gauges.connections.clone(),
+        );
+        all.register(
+            "max_connections",
+            "WebSockets that may be open",
+            gauges.connections_max.clone(),
+        );
+        all.register("devices", "Devices that are there", gauges.devices.clone());
+        all.register("guests", "Guests that are there", gauges.guests.clone());
+        all.register(
+            "pairing_codes_active",
+            "Mailboxes of codes",
+            gauges.codes.clone(),
+        );
+        all.register("relay_channels", "Packet channels", gauges.channels.clone());
+        all.register(
+            "records",
+            "Budgets, timers and other records in memory",
+            gauges.records.clone(),
+        );
+        all.register_with_unit(
+            "held",
+            "Bytes of messages kept for members who are away",
+            Unit::Bytes,
+            gauges.held_bytes.clone(),
+        );
+        all.register(
+            "draining",
+            "1 while the server is going away",
+            gauges.draining.clone(),
+        );
+    }
+
+    /// All numbers as text, with the gauges as they stand.
+    pub(super) fn encode(&self, standing: &Standing) -> Result<String, fmt::Error> {
+        let gauges = &self.gauges;
+        for (gauge, count) in [
+            (&gauges.connections, standing.connections),
+            (&gauges.connections_max, standing.connections_max),
+            (&gauges.devices, standing.devices),
+            (&gauges.guests, standing.guests),
+            (&gauges.codes, standing.mailboxes),
+            (&gauges.channels, standing.channels),
+            (&gauges.records, standing.records),
+            (&gauges.held_bytes, standing.held_bytes),
+            (&gauges.draining, usize::from(standing.draining)),
+        ] {
+            gauge.set(i64::try_from(count).unwrap_or(i64::MAX));
+        }
+        let mut text = String::new();
+        text::encode(&mut text, &self.registry)?;
+        Ok(text)
+    }
+
+    pub(super) fn opened(&self, door: &Door) {
+        let door = match door {
+            Door::Signal => "signal",
+            Door::Relay { .. } => "relay",
+        };
+        count(&self.connections_total, "door", door);
+    }
+
+    pub(super) fn ended(&self, lasted: Duration) {
+        self.durations.observe(lasted.as_secs_f64());
+    }
+
+    /// A notice is on its way to a client.
+    pub(super) fn said(&self, message: &ServerMessage) {
+        match message {
+            ServerMessage::Relayed { .. } => {
+                self.relayed.inc();
+            }
+            ServerMessage::Error { code, .. } => self.error(*code),
+            ServerMessage::RateLimited { .. } => self.error(ErrorCode::RateLimited),
+            ServerMessage::Hello { .. }
+            | ServerMessage::Registered { .. }
+            | ServerMessage::PairingCode { .. }
+            | ServerMessage::Paired { .. }
+            | ServerMessage::PairingFailed { .. }
+            | ServerMessage::PeerConnected { .. }
+            | ServerMessage::PeerDisconnected { .. }
+            | ServerMessage::RelayReady { .. }
+            | ServerMessage::Draining { .. }
+            | ServerMessage::Pong { .. } => {}
+        }
+    }
+
+    fn error(&self, code: ErrorCode) {
+        // The word that the client reads.
+        let word = serde_json::to_value(code).ok();
+        let word = word.as_ref().and_then(serde_json::Value::as_str);
+        count(&self.errors, "code", word.unwrap_or("internal"));
+    }
+
+    pub(super) fn closed(&self, code: CloseCode) {
+        count(&self.disconnects, "code", &code.number().to_string());
+    }
+
+    pub(super) fn noted(&self, note: &Note) {
+        let pairing = |what| count(&self.pairings, "what", what);
+        match note {
+            Note::Registered { who } => {
+                let result = match who {
+                    SignalId::Device(_) => "device",
+                    SignalId::Guest(_) => "guest",
+                };
+                count(&self.registers, "result", result);
+            }
+            Note::RegisterFailed => count(&self.registers, "result", "failed"),
+            Note::DeviceReplaced { .. } => {
+                self.replaced.inc();
+            }
+            Note::CodeCreated => pairing("created"),
+            Note::CodeClaimed => pairing("claimed"),
+            Note::CodeFailed => pairing("failed"),
+            Note::CodeExpired => pairing("expired"),
+            Note::PairingDone => pairing("done"),
+            Note::ChannelComplete => {}
+            Note::LimitHit => {
+                self.limits_hit.inc();
+            }
+        }
+    }
+
+    pub(super) fn forwarded(&self, bytes: usize) {
+        self.packets.inc();
+        self.packet_bytes.inc_by(bytes as u64);
+    }
+
+    pub(super) fn dropped(&self, packets: usize) {
+        self.dropped.inc_by(packets as u64);
+    }
+
+    pub(super) fn answered_stun(&self) {
+        self.stun.inc();
+    }
+
+    pub(super) fn turned_away(&self, why: TurnedAway) {
+        let reason = match why {
+            TurnedAway::Address => "address",
+            TurnedAway::Tls => "tls",
+        };
+        count(&self.refused, "reason", reason);
+    }
+}
+
+fn count(family: &Family<Label, Counter>, name: &'static str, value: &str) {
+    family.get_or_create(&[(name, value.to_owned())]).inc();
+}
+
+/// Upper ends for the lengths of connections, in seconds: from a second to a day.
+const DURATIONS: [f64; 8] = [1.0, 10.0, 60.0, 300.0, 1800.0, 7200.0, 28_800.0, 86_400.0];

@@ -1,0 +1,182 @@
+//! TLS 1.3 in the server itself: reading certificate and key, and reading them again when they change.
+//!
+//! A renewed certificate is taken on SIGHUP, and within [`LOOK_EVERY`] of its files changing; connections that
+//! stand keep theirs. Files that make no sense leave the certificate of before in use, and are told.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::{Duration, SystemTime};
+
+use rustls::ServerConfig;
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::server::ParsedCertificate;
+use rustls::version::TLS13;
+use sha2::{Digest, Sha256};
+use tokio::time::sleep;
+use tokio_rustls::TlsAcceptor;
+use tokio_util::sync::CancellationToken;
+use towline_wire::server_url::KeyPin;
+
+/// Where certificate and key lie.
+#[derive(Debug, Clone)]
+pub struct TlsFiles {
+    /// PEM: the server's certificate, then those that lead to an authority.
+    pub certificate: PathBuf,
+    /// PEM: its private key.
+    pub key: PathBuf,
+}
+
+/// What connections are accepted with.
+#[derive(Debug)]
+pub(super) struct Tls {
+    files: TlsFiles,
+    current: RwLock<Arc<ServerConfig>>,
+}
+
+impl Tls {
+    /// With what was read from these files.
+    pub(super) fn new(files: TlsFiles, identity: Identity) -> Arc<Self> {
+        Arc::new(Self {
+            files,
+            current: RwLock::new(identity.config),
+        })
+    }
+
+    /// What the next connection is accepted with.
+    pub(super) fn acceptor(&self) -> TlsAcceptor {
+        // Nothing panics while it holds the lock.
+        let current = self.current.read().unwrap_or_else(PoisonError::into_inner);
+        TlsAcceptor::from(Arc::clone(&current))
+    }
+
+    /// Reads the files again whenever they change or the process is told to, until `cancel`.
+    pub(super) async fn renew_until(self: Arc<Self>, cancel: CancellationToken) {
+        let mut seen = self.stamps();
+        let mut told = Told::catch();
+        loop {
+            let asked = tokio::select! {
+                () = cancel.cancelled() => return,
+                () = told.next() => true,
+                () = sleep(LOOK_EVERY) => false,
+            };
+            let now = self.stamps();
+            if asked || now != seen {
+                seen = now;
+                self.renew();
+            }
+        }
+    }
+
+    fn renew(&self) {
+        match Identity::read(&self.files) {
+            Ok(identity) => {
+                *self.current.write().unwrap_or_else(PoisonError::into_inner) = identity.config;
+                tracing::info!(
+                    event = "certificate_renewed",
+                    "another certificate is in use"
+                );
+            }
+            Err(why) => tracing::error!(
+                event = "certificate_refused",
+                why,
+                "the certificate of before stays in use"
+            ),
+        }
+    }
+
+    /// When both files were written last, and how long they are.
+    fn stamps(&self) -> [Option<(SystemTime, u64)>; 2] {
+        [&self.files.certificate, &self.files.key].map(|path| {
+            let found = fs::metadata(path).ok()?;
+            Some((found.modified().ok()?, found.len()))
+        })
+    }
+}
+
+/// Hears SIGHUP.
+struct Told {
+    #[cfg(unix)]
+    hangups: Option<tokio::signal::unix::Signal>,
+}
+
+impl Told {
+    fn catch() -> Self {
+        Self {
+            #[cfg(unix)]
+            hangups: tokio::signal::unix::signal(tokio::signal::unix::SignalKind::hangup()).ok(),
+        }
+    }
+
+    async fn next(&mut self) {
+        #[cfg(unix)]
+        if let Some(hangups) = &mut self.hangups
+            && hangups.recv().await.is_some()
+        {
+            return;
+        }
+        std::future::pending().await
+    }
+}
+
+/// What is read from the files.
+#[derive(Debug)]
+pub struct Identity {
+    config: Arc<ServerConfig>,
+    /// What clients may pin.
+    pub pin: KeyPin,
+    leaf: CertificateDer<'static>,
+}
+
+impl Identity {
+    /// Reads both files.
+    ///
+    /// # Errors
+    /// In a sentence that names the file and says what is wrong.
+    pub fn read(files: &TlsFiles) -> Result<Self, String> {
+        let refuse =
+            |path: &Path, why: &dyn std::fmt::Display| format!("{}: {why}", path.display());
+        let chain = CertificateDer::pem_file_iter(&files.certificate)
+            .and_then(Iterator::collect::<Result<Vec<_>, _>>)
+            .map_err(|error| refuse(&files.certificate, &error))?;
+        let leaf = chain
+            .first()
+            .ok_or_else(|| refuse(&files.certificate, &"has no certificate in it"))?
+            .clone();
+        let key =
+            PrivateKeyDer::from_pem_file(&files.key).map_err(|error| refuse(&files.key, &error))?;
+        let public = ParsedCertificate::try_from(&leaf)
+            .map_err(|error| refuse(&files.certificate, &error))?
+            .subject_public_key_info();
+        let pin = KeyPin::from_bytes(Sha256::digest(&public).into());
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let config = ServerConfig::builder_with_provider(provider)
+            .with_protocol_versions(&[&TLS13])
+            .map_err(|error| error.to_string())?
+            .with_no_client_auth()
+            .with_single_cert(chain, key)
+            .map_err(|error| refuse(&files.key, &error))?;
+        Ok(Self {
+            config: Arc::new(for_websockets(config)),
+            pin,
+            leaf,
+        })
+    }
+
+    /// The server's own certificate.
+    pub(super) fn leaf(&self) -> &CertificateDer<'static> {
+        &self.leaf
+    }
+}
+
+/// No tickets: a client that comes back shows its key anyway, and each would cost memory while it waits.
+fn for_websockets(mut config: ServerConfig) -> ServerConfig {
+    config.send_tls13_tickets = 0;
+    config.session_storage = Arc::new(rustls::server::NoServerSessionStorage {});
+    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    config
+}
+
+/// How often the files are looked at: every 10 s, by two calls of the system.
+const LOOK_EVERY: Duration = Duration::from_secs(10);

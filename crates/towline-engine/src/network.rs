@@ -72,6 +72,8 @@ pub(crate) use self::mdns::{MdnsSight, OwnAnnouncement};
 pub(crate) use self::probe::enter as enter_probe;
 pub(crate) use self::proxy::Proxies;
 pub use self::proxy::ProxyError;
+#[cfg(any(test, fuzzing))]
+pub(crate) use self::proxy::enter as enter_proxy_answer;
 pub(crate) use self::server_time::ServerTimes;
 pub(crate) use self::signal_client::SignalClients;
 #[cfg(any(test, fuzzing))]

@@ -27,7 +27,7 @@ struct Probed {
 
 /// Why a probe is sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Urgency {
+pub(crate) enum Urgency {
     /// Something has changed a moment ago.
     Burst,
     /// It is time again.

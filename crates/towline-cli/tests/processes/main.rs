@@ -13,6 +13,8 @@ mod process_content;
 #[cfg(target_os = "linux")]
 mod process_disks;
 #[cfg(target_os = "linux")]
+mod process_doctor;
+#[cfg(target_os = "linux")]
 mod process_keyring;
 mod process_kill;
 mod process_limits;

@@ -10,6 +10,7 @@ use super::paths::{Gain, is_near};
 use super::{Link, LinkNews, Phase, Presence, Role, Turn, Up};
 use crate::clock::Moment;
 use crate::io::{DatagramSize, LinkFault, NetworkRequest, NetworkScope, Path};
+use crate::ration::Urgency;
 
 impl Link {
     /// Whether anything at all is to be done about this peer.
@@ -102,11 +103,34 @@ impl Link {
     fn ask_for_probe(&mut self, addr: SocketAddr, turn: &mut Turn<'_>) {
         match self.scope {
             NetworkScope::LocalNetwork if !is_near(addr) => {}
+            NetworkScope::LocalNetwork | NetworkScope::Everywhere if !self.may_try(addr) => {}
             NetworkScope::LocalNetwork | NetworkScope::Everywhere => {
+                let urgency = if self.paths.is_bursting() {
+                    Urgency::Burst
+                } else {
+                    Urgency::Routine
+                };
+                if !turn.ration.may_probe(turn.now, addr.ip(), urgency) {
+                    return;
+                }
                 self.metrics.counts.probes_sent += 1;
                 turn.outbox.network(NetworkRequest::Probe(self.peer, addr));
             }
         }
+    }
+
+    /// Whether an address may be the peer's at all. Our own socket is not, and loopback only for a peer that
+    /// has shown to be on this machine: by answering at one of our other addresses or by coming from loopback. A
+    /// device that has loopback alone has no other peers.
+    fn may_try(&self, addr: SocketAddr) -> bool {
+        let is_loopback = |addr: &SocketAddr| addr.ip().to_canonical().is_loopback();
+        if self.local.contains(&addr) {
+            return false;
+        }
+        !is_loopback(&addr)
+            || self.local.iter().all(is_loopback)
+            || self.paths.was_at(addr)
+            || self.paths.was_at_host_of(&self.local)
     }
 
     /// When something announced on the local network is to be tried: not while the connection goes

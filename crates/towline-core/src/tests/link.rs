@@ -7,6 +7,7 @@ mod moves;
 mod nearby;
 mod report;
 mod restart;
+mod strangers;
 mod unrest;
 
 use std::net::SocketAddr;

@@ -249,7 +249,7 @@ fn silence_of_every_server_shows_that_udp_does_not_come_back() {
     assert_eq!(world.reflexive.outside(), Outside::Silent);
     world
         .reflexive
-        .answered(world.now, &server("b"), addr("203.0.113.5:7"));
+        .answered(world.now, &server("b"), addr("203.0.113.5:4007"));
     assert_eq!(world.reflexive.outside(), Outside::Seen);
     world.reflexive.moved(world.now);
     assert_eq!(world.reflexive.outside(), Outside::Asking);
@@ -259,11 +259,11 @@ fn silence_of_every_server_shows_that_udp_does_not_come_back() {
 #[test]
 fn a_port_of_the_router_comes_first_and_goes_with_a_move() {
     let mut world = World::with(&["a"]);
-    world.answer("a", "203.0.113.5:7");
+    world.answer("a", "203.0.113.5:4007");
     let mapped = addr("203.0.113.5:51820");
     assert_eq!(world.reflexive.mapped(Some(mapped)), Told::Change);
     assert_eq!(world.reflexive.mapped(Some(mapped)), Told::Nothing);
-    assert_eq!(world.addresses(), [mapped, addr("203.0.113.5:7")]);
+    assert_eq!(world.addresses(), [mapped, addr("203.0.113.5:4007")]);
     world.reflexive.moved(world.now);
     assert!(world.addresses().is_empty());
     assert_eq!(world.reflexive.mapped(Some(mapped)), Told::Change);

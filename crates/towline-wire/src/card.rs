@@ -13,6 +13,7 @@ use crate::frame::{self, FrameError};
 use crate::ids::DeviceId;
 use crate::limits::{ADDRESSES_MAX, NAME_BYTES_MAX};
 use crate::server_url::ServerUrl;
+use crate::turn_address::{TurnAddress, is_carried_by_nobody};
 
 /// Home servers in one card: 4. A device has one today; more would only be places to be sent to.
 pub const CARD_SERVERS_MAX: usize = 4;
@@ -64,9 +65,15 @@ impl Card {
 }
 
 /// The addresses at which somebody can listen: no port 0, nothing unspecified, no multicast, no
-/// broadcast. Order is kept.
+/// broadcast, and of those that no network carries only what a TURN server has given somebody. Order is kept.
 pub fn listenable(mut addresses: Vec<SocketAddr>) -> Vec<SocketAddr> {
     addresses.retain(|address| {
+        let address = match TurnAddress::of(*address) {
+            Some(TurnAddress::Theirs(given)) => SocketAddr::V4(given),
+            Some(TurnAddress::Ours(_)) => return false,
+            None if is_carried_by_nobody(*address) => return false,
+            None => *address,
+        };
         let ip = address.ip().to_canonical();
         let broadcast = matches!(ip, std::net::IpAddr::V4(v4) if v4.is_broadcast());
         address.port() != 0 && !ip.is_unspecified() && !ip.is_multicast() && !broadcast

@@ -4,7 +4,9 @@ use std::path::PathBuf;
 
 use clap::Parser;
 use clap::builder::FalseyValueParser;
-use towline_engine::{Discovery, KeyPreference, NetworkScope, PortMapping, Settings};
+use towline_engine::{
+    Discovery, IceServersText, KeyPreference, NetworkScope, PortMapping, Settings,
+};
 
 /// The signal server that a build uses: a setting of the release, none in a build from source.
 const DEFAULT_SERVER: Option<&str> = option_env!("TOWLINE_DEFAULT_SERVER");
@@ -37,6 +39,16 @@ pub struct Arguments {
     /// The UDP port to listen on; 0 takes any free one.
     #[arg(long, env = "TOWLINE_PORT")]
     port: Option<u16>,
+    /// STUN and TURN servers, a JSON list like
+    /// `[{"urls": "turn:turn.example:3478", "username": "…", "credential": "…"}]`; empty for none. Better set by the
+    /// environment or in a file: other users of this computer may see what a program is started with.
+    #[arg(
+        long,
+        env = "ICE_SERVERS_JSON",
+        hide_env_values = true,
+        value_name = "JSON"
+    )]
+    ice_servers: Option<String>,
     /// What a new device is called [default: the host's name].
     #[arg(long, env = "TOWLINE_NAME")]
     name: Option<String>,
@@ -91,6 +103,7 @@ impl Arguments {
             default_server: DEFAULT_SERVER.map(str::to_owned),
             proxy: self.proxy,
             udp_port: self.port,
+            ice_servers: self.ice_servers.map(IceServersText::from),
             key,
             scope,
             discovery,

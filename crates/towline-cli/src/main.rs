@@ -220,6 +220,16 @@ struct UpArguments {
     /// The UDP port to listen on; 0 takes any free one.
     #[arg(long, env = "TOWLINE_PORT")]
     port: Option<u16>,
+    /// STUN and TURN servers, a JSON list like
+    /// `[{"urls": "turn:turn.example:3478", "username": "…", "credential": "…"}]`; empty for none. Better set by the
+    /// environment or in a file: other users of this computer may see what a program is started with.
+    #[arg(
+        long,
+        env = "ICE_SERVERS_JSON",
+        hide_env_values = true,
+        value_name = "JSON"
+    )]
+    ice_servers: Option<String>,
     /// What a new device is called [default: the host's name].
     #[arg(long, env = "TOWLINE_NAME")]
     name: Option<String>,

@@ -11,7 +11,7 @@ use ts_rs::TS;
 
 use crate::view::{
     FolderStateView, KeyPlace, LinkView, MappingView, NetworkView, OutsideView, PathView,
-    ServerStateView, View,
+    ServerStateView, TurnServerView, TurnStateView, View,
 };
 
 /// What was found out about one thing.
@@ -63,6 +63,11 @@ pub enum Finding {
     PortMapping {
         /// Which one.
         external: Option<String>,
+    },
+    /// A TURN server.
+    Turn {
+        /// How it stands.
+        turn: TurnServerView,
     },
     /// How many peers that are there are reached directly.
     Paths {
@@ -117,9 +122,9 @@ pub(crate) fn findings(view: &View, network: &NetworkView, home: &Path) -> Vec<F
         udp(network.outside),
         nat(network),
         port_mapping(network),
-        paths(view),
-        keyring(view.device.key_place),
     ];
+    all.extend(network.turn.iter().map(turn));
+    all.extend([paths(view), keyring(view.device.key_place)]);
     all.extend(disks(view, home));
     all.extend(watches(view));
     all.extend(folders(view));
@@ -186,6 +191,19 @@ fn port_mapping(network: &NetworkView) -> FindingView {
         external: network.mapped.clone(),
     };
     FindingView { verdict, finding }
+}
+
+fn turn(turn: &TurnServerView) -> FindingView {
+    let verdict = match turn.state {
+        TurnStateView::NotAsked | TurnStateView::Asked | TurnStateView::Lends { .. } => {
+            VerdictView::Fine
+        }
+        TurnStateView::Refuses { .. } => VerdictView::Bad,
+    };
+    FindingView {
+        verdict,
+        finding: Finding::Turn { turn: turn.clone() },
+    }
 }
 
 fn paths(view: &View) -> FindingView {
@@ -340,6 +358,7 @@ mod tests {
             reflexive: reflexive.iter().map(ToString::to_string).collect(),
             mapping,
             mapped: None,
+            turn: Vec::new(),
             links: Vec::new(),
         }
     }

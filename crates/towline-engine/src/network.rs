@@ -7,16 +7,17 @@
 //!
 //! `path_socket` is quinn's socket over all paths, `routes` its table; `probe` proves addresses;
 //! `scatter` opens many sockets of which one is to be met; `stun` asks from where we are seen,
-//! `port_mapping` the router for a port;
+//! `port_mapping` the router for a port, `turn` a TURN server for an address;
 //! `mdns` says on the local network that we are here, and `pairing` lets `strangers` from there in while a
 //! code waits; `neighbourhood` knows what the local network is;
 //! `tls` knows who is who; `endpoint` and `session` hold the connections; `relay` the packet
-//! channels; `congestion` starts anew on another path; `udp`, `websocket`, `proxy` and `addresses` touch
+//! channels, `inbox` what came by them; `congestion` starts anew on another path; `udp`, `websocket`, `proxy` and `addresses` touch
 //! the system; `signal_client` holds the sessions with signal servers.
 
 mod addresses;
 mod congestion;
 mod endpoint;
+mod inbox;
 mod mdns;
 mod neighbourhood;
 mod pairing;
@@ -32,6 +33,7 @@ mod signal_client;
 mod strangers;
 mod stun;
 mod tls;
+mod turn;
 mod udp;
 mod websocket;
 
@@ -62,6 +64,7 @@ use self::scatter::Scatters;
 use self::session::CloseReason;
 use self::stun::StunClient;
 use self::tls::{TlsSettings, Trust};
+use self::turn::Borrower;
 use self::udp::UdpSockets;
 use crate::tasks::Tasks;
 
@@ -175,6 +178,7 @@ pub(crate) struct Network {
     scatters: Arc<Scatters>,
     stun: Arc<StunClient>,
     port_mapper: Option<Arc<PortMapper>>,
+    borrower: Arc<Borrower>,
     relays: Arc<Relays>,
     connections: Connections,
     scope: NetworkScope,
@@ -272,6 +276,11 @@ impl Network {
             Arc::clone(&settings.proxies),
             tasks.clone(),
         ));
+        let borrower = Arc::new(Borrower::new(
+            Arc::clone(&socket),
+            events.clone(),
+            tasks.clone(),
+        ));
         let connections = Connections::open(
             Arc::clone(&socket),
             trust.clone(),
@@ -292,6 +301,7 @@ impl Network {
             scatters,
             stun,
             port_mapper,
+            borrower,
             relays,
             connections,
             scope,
@@ -312,6 +322,7 @@ impl Network {
             NetworkRequest::AskStun(_)
             | NetworkRequest::OpenRelay { .. }
             | NetworkRequest::Scatter { .. }
+            | NetworkRequest::Borrow(_)
                 if self.scope == NetworkScope::LocalNetwork =>
             {
                 error!("asked for what leaves the local network");
@@ -329,6 +340,8 @@ impl Network {
                 self.tasks
                     .spawn("STUN question", async move { stun.ask(server).await });
             }
+            NetworkRequest::Borrow(server) => self.borrower.borrow(server),
+            NetworkRequest::GiveBack => self.borrower.give_back(),
             NetworkRequest::MapPort => self.port_mapper.iter().for_each(|mapper| mapper.ask()),
             NetworkRequest::Select(peer, path) => self.connections.select(peer, path),
             NetworkRequest::Dial(peer) => self.connections.dial(peer),
@@ -373,6 +386,7 @@ impl Network {
     /// Tells the peers that we go, then ends every task of the network.
     pub(crate) async fn close(self) {
         self.connections.close().await;
+        self.borrower.close().await;
         if let Some(mapper) = &self.port_mapper {
             mapper.release().await;
         }

@@ -5,7 +5,9 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 use towline_engine::view::{KeyPlace, ScopeView, StoreCondition, View};
-use towline_engine::{Discovery, Engine, KeyPreference, NetworkScope, PortMapping, Settings};
+use towline_engine::{
+    Discovery, Engine, IceServersText, KeyPreference, NetworkScope, PortMapping, Settings,
+};
 use tracing_subscriber::EnvFilter;
 
 use crate::UpArguments;
@@ -33,6 +35,7 @@ pub(crate) async fn run(
         default_server: None,
         proxy: arguments.proxy,
         udp_port: arguments.port,
+        ice_servers: arguments.ice_servers.map(IceServersText::from),
         key: if arguments.key_file {
             KeyPreference::FileOnly
         } else {

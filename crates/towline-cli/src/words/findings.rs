@@ -3,7 +3,7 @@
 use bytesize::ByteSize;
 use towline_engine::view::{Finding, KeyPlace, MappingView, OutsideView};
 
-use super::{fault_of_root, fault_of_server};
+use super::{fault_of_root, fault_of_server, turn_server};
 use crate::plain::plain;
 
 /// What was found, and what to do if that is not fine.
@@ -16,6 +16,12 @@ pub(crate) fn finding(finding: &Finding) -> (String, Option<String>) {
             translates,
         } => nat(*mapping, *translates),
         Finding::PortMapping { external } => port_mapping(external.as_deref()),
+        Finding::Turn { turn } => (
+            turn_server(turn),
+            todo(
+                "It is needed where two routers let nothing in; the signal server relays meanwhile.",
+            ),
+        ),
         Finding::Paths { connected, relayed } => paths(*connected, *relayed),
         Finding::Keyring { place } => keyring(*place),
         Finding::Disk {

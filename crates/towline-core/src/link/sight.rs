@@ -5,7 +5,8 @@
 use super::metrics::{LinkCounts, LinkSight};
 use super::{Link, Phase, Presence, Role};
 use crate::clock::Moment;
-use crate::io::{LinkFault, Path};
+use crate::io::LinkFault;
+use crate::path_kind::PathKind;
 use crate::report::{LinkReport, Obstacle, Outside};
 use crate::snapshot::LinkState;
 
@@ -62,17 +63,20 @@ impl Link {
         let Phase::Up(up) = self.phase else {
             return None;
         };
-        match (self.path(&up, now), outside) {
-            (Path::Direct(_), _) => None,
-            (Path::Relay, _) if self.paths.is_searching() => Some(Obstacle::Searching),
-            (Path::Relay, Outside::Silent) => Some(Obstacle::NoUdpHere),
-            (Path::Relay, Outside::NotAsked | Outside::Asking | Outside::Seen) => {
-                Some(if self.paths.has_told() {
-                    Obstacle::NoAnswer
-                } else {
-                    Obstacle::NoAddress
-                })
+        match (self.path(&up, now).kind(), outside) {
+            (PathKind::Lan | PathKind::DirectV6 | PathKind::DirectV4, _) => None,
+            (PathKind::Turn | PathKind::Relay, _) if self.paths.is_searching() => {
+                Some(Obstacle::Searching)
             }
+            (PathKind::Turn | PathKind::Relay, Outside::Silent) => Some(Obstacle::NoUdpHere),
+            (
+                PathKind::Turn | PathKind::Relay,
+                Outside::NotAsked | Outside::Asking | Outside::Seen,
+            ) => Some(if self.paths.has_told() {
+                Obstacle::NoAnswer
+            } else {
+                Obstacle::NoAddress
+            }),
         }
     }
 

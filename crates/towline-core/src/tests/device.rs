@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use towline_wire::ice::IceServers;
 use towline_wire::ids::{DeviceId, FolderId, Incarnation, Sequence};
 use towline_wire::pairing::CompareString;
 use towline_wire::peer::{Challenge, Control, FolderStatement, Hello, IndexPage};
@@ -59,6 +60,7 @@ fn device_at(server: Option<&str>, folders: impl IntoIterator<Item = RestoredFol
         },
         servers: server.map(|url| url.parse().unwrap()).into_iter().collect(),
         elsewhere: Elsewhere::Allowed,
+        ice: IceServers::default(),
         scope: NetworkScope::Everywhere,
         discovery: Discovery::Off,
     };
@@ -325,6 +327,7 @@ fn the_seed_is_not_shown() {
         },
         servers: Vec::new(),
         elsewhere: Elsewhere::Allowed,
+        ice: IceServers::default(),
         scope: NetworkScope::Everywhere,
         discovery: Discovery::Off,
     };

@@ -2,6 +2,7 @@
 import type { KeyPlace } from "./KeyPlace";
 import type { MappingView } from "./MappingView";
 import type { OutsideView } from "./OutsideView";
+import type { TurnServerView } from "./TurnServerView";
 import type { VerdictView } from "./VerdictView";
 
 /**
@@ -35,7 +36,11 @@ translates: boolean | null, } | { "check": "port_mapping",
 /**
  * Which one.
  */
-external: string | null, } | { "check": "paths", 
+external: string | null, } | { "check": "turn", 
+/**
+ * How it stands.
+ */
+turn: TurnServerView, } | { "check": "paths", 
 /**
  * Connected peers.
  */

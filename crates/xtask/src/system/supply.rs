@@ -253,6 +253,8 @@ const PROCESS_TESTS: &[Needed] = &[
     // Somebody else's view of what devices announce on a network.
     program("avahi-daemon", "avahi", "avahi", "avahi"),
     program("avahi-browse", "avahi-tools", "avahi", "avahi's tools"),
+    // A server that lends addresses.
+    program("turnserver", "coturn", "coturn", "coturn"),
     // A reader of a device's numbers.
     program("prometheus", "prometheus", "prometheus", "Prometheus"),
 ];
@@ -305,6 +307,7 @@ const BENCHMARKS: &[Needed] = &[
 const LAB: &[Needed] = &[
     program("ip", "iproute", "iproute2", "ip"),
     program("nft", "nftables", "nftables", "nft"),
+    program("turnserver", "coturn", "coturn", "coturn"),
     // A router that gives ports.
     program("miniupnpd", "miniupnpd", "miniupnpd", "miniupnpd"),
 ];
@@ -316,6 +319,7 @@ fn debian_packages(purpose: Purpose) -> &'static [&'static str] {
         Purpose::ProcessTests => &[
             "avahi-daemon",
             "avahi-utils",
+            "coturn",
             "dbus",
             "e2fsprogs",
             "exfat-fuse",
@@ -347,7 +351,7 @@ fn debian_packages(purpose: Purpose) -> &'static [&'static str] {
             "xvfb",
         ],
         Purpose::Benchmarks => &["curl", "rsync", "syncthing"],
-        Purpose::Lab => &["iproute2", "miniupnpd-nftables", "nftables"],
+        Purpose::Lab => &["coturn", "iproute2", "miniupnpd-nftables", "nftables"],
     }
 }
 

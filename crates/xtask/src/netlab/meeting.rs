@@ -61,7 +61,7 @@ pub(super) fn meet(meeting: &Meeting, built: &Built, place: PathBuf) -> Result<O
     let outside = site.lab.wan_bytes(0)?.saturating_sub(outside);
     let found = if packets > ASIDE_PACKETS_MAX {
         Best::Relay
-    } else if counted.turn_packets > ASIDE_PACKETS_MAX {
+    } else if counted.through_turn > CARRIED_BYTES / 2 {
         Best::Turn
     } else {
         Best::Direct
@@ -69,8 +69,8 @@ pub(super) fn meet(meeting: &Meeting, built: &Built, place: PathBuf) -> Result<O
     let said = path_of(&site.devices[1].view()?);
     if said != Some(found) || better.is_some() != (found == wanted) {
         bail!(
-            "the devices say {said:?}, but {packets} packets came to the server and {} to TURN",
-            counted.turn_packets
+            "the devices say {said:?}, but {packets} packets came to the server and {} bytes left TURN",
+            counted.through_turn
         );
     }
     let mut misses = Vec::new();
@@ -89,9 +89,9 @@ pub(super) fn meet(meeting: &Meeting, built: &Built, place: PathBuf) -> Result<O
     );
     Ok(Outcome {
         told: vec![format!(
-            "{found:<6}  connected {:.2} s, {wanted} {better}, {packets} packets at the server, {} at TURN",
+            "{found:<6}  connected {:.2} s, {wanted} {better}, {packets} packets at the server, {} KiB from TURN",
             connected.as_secs_f64(),
-            counted.turn_packets
+            counted.through_turn / 1024
         )],
         misses,
         late: Vec::new(),

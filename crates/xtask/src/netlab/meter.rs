@@ -26,9 +26,7 @@ pub(super) struct Count {
     pub(super) through_server: u64,
     /// Packets that have come to the server.
     pub(super) server_packets: u64,
-    /// Packets that have come to the TURN server.
-    pub(super) turn_packets: u64,
-    /// Bytes that it has sent.
+    /// Bytes that the TURN server has sent; packets may be many in one there.
     pub(super) through_turn: u64,
 }
 
@@ -38,7 +36,6 @@ impl Count {
             arrived: self.arrived.saturating_sub(before.arrived),
             through_server: self.through_server.saturating_sub(before.through_server),
             server_packets: self.server_packets.saturating_sub(before.server_packets),
-            turn_packets: self.turn_packets.saturating_sub(before.turn_packets),
             through_turn: self.through_turn.saturating_sub(before.through_turn),
         }
     }
@@ -78,7 +75,6 @@ impl Meter {
             arrived: interfaces(self.receiver)?.received,
             through_server: server.sent,
             server_packets: server.packets_received,
-            turn_packets: turn.packets_received,
             through_turn: turn.sent,
         })
     }

@@ -572,8 +572,9 @@ impl Device {
             NetworkEvent::Nearby(neighbours) => {
                 return self.neighbours_changed(now, neighbours.clone());
             }
-            NetworkEvent::Borrowed(_) | NetworkEvent::NotLent(_) => {
-                return self.lender_said(now, &event);
+            NetworkEvent::Borrowed(addr) => return self.borrowing.borrowed(*addr),
+            NetworkEvent::NotLent(fault) => {
+                return self.borrowing.not_lent(now, *fault, &mut self.outbox);
             }
             NetworkEvent::PairingMet(id) => return self.nearby_said(now, *id, NearbyEvent::Met),
             NetworkEvent::PairingReceived(id, bytes) => {

@@ -4,7 +4,7 @@ use towline_wire::ids::DeviceId;
 
 use super::Device;
 use crate::clock::Moment;
-use crate::io::{NetworkEvent, StunServer};
+use crate::io::StunServer;
 use crate::link::LinkInput;
 
 impl Device {
@@ -15,17 +15,6 @@ impl Device {
         self.reflexive.begin(now, named);
         self.reflexive.handle_timeout(now, &mut self.outbox);
         self.tell_reflexive(now);
-    }
-
-    /// A TURN server has said something.
-    pub(super) fn lender_said(&mut self, now: Moment, event: &NetworkEvent) {
-        match event {
-            NetworkEvent::Borrowed(addr) => self.borrowing.borrowed(*addr),
-            NetworkEvent::NotLent(fault) => {
-                self.borrowing.not_lent(now, *fault, &mut self.outbox);
-            }
-            _ => {}
-        }
     }
 
     /// Borrows where a link wants it, gives back what none does, and tells all links when it becomes another one.

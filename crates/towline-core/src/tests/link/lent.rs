@@ -35,24 +35,24 @@ fn kind(world: &World) -> PathKind {
 
 /// What the peer is told on the connection.
 fn told(world: &mut World) -> Vec<Vec<SocketAddr>> {
-    let sent = world
-        .requests()
-        .into_iter()
-        .filter_map(|request| match request {
-            NetworkRequest::Send(_, Control::Addresses(addresses)) => Some(addresses),
-            _ => None,
-        });
+    let sent = world.requests().into_iter().filter_map(|request| {
+        if let NetworkRequest::Send(_, Control::Addresses(addresses)) = request {
+            Some(addresses)
+        } else {
+            None
+        }
+    });
     sent.collect()
 }
 
 fn probed(world: &mut World) -> Vec<SocketAddr> {
-    let probes = world
-        .requests()
-        .into_iter()
-        .filter_map(|request| match request {
-            NetworkRequest::Probe(_, addr) => Some(addr),
-            _ => None,
-        });
+    let probes = world.requests().into_iter().filter_map(|request| {
+        if let NetworkRequest::Probe(_, addr) = request {
+            Some(addr)
+        } else {
+            None
+        }
+    });
     probes.collect()
 }
 

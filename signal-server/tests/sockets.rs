@@ -15,6 +15,7 @@ use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::{Error, Message};
 use tokio_tungstenite::{WebSocketStream, client_async};
 use tokio_util::sync::CancellationToken;
+use towline_wire::ice::IceServers;
 use towline_wire::ids::DeviceId;
 use towline_wire::packet::{ChannelId, Ecn, Packet, PacketKind};
 use towline_wire::signal::{
@@ -142,7 +143,8 @@ impl Client {
         assert_eq!(
             client.hear().await,
             ServerMessage::Registered {
-                device_id: device.into()
+                device_id: device.into(),
+                ice: IceServers::default(),
             }
         );
         (client, device.into())
@@ -152,7 +154,7 @@ impl Client {
         let mut client = Self::open(server).await;
         assert!(matches!(client.hear().await, ServerMessage::Hello { .. }));
         client.say_text(register).await;
-        let ServerMessage::Registered { device_id } = client.hear().await else {
+        let ServerMessage::Registered { device_id, .. } = client.hear().await else {
             panic!("not registered")
         };
         (client, device_id)

@@ -169,6 +169,7 @@ fn start_refusal(error: &StartError) -> ViewError {
         StartError::ServerUrl(_) => "start_server",
         StartError::File(_) => "start_settings",
         StartError::Proxy(_) => "start_proxy",
+        StartError::IceServers(_) => "start_settings",
         StartError::Local(..) => "start_local",
         StartError::System(_) => "start_system",
     };
@@ -192,6 +193,7 @@ mod tests {
             default_server: None,
             proxy: None,
             udp_port: Some(0),
+            ice_servers: None,
             key: KeyPreference::FileOnly,
             scope: NetworkScope::Everywhere,
             discovery: Discovery::Off,

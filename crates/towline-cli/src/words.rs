@@ -6,8 +6,10 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use towline_engine::view::{
     DiscoveryView, FolderStateView, IdentityView, LinkSightView, LinkView, ModeView, OutsideView,
-    PathView, PeerView, ScopeView, ServerStateView,
+    PathView, PeerView, ScopeView, ServerStateView, TurnServerView, TurnStateView,
 };
+
+use crate::plain::plain;
 
 pub(crate) use findings::finding;
 
@@ -232,6 +234,9 @@ pub(crate) fn link(state: &LinkView) -> String {
             let way = match path {
                 PathView::Lan { address } => format!("connected in the local network, {address}"),
                 PathView::Direct { address } => format!("connected directly, {address}"),
+                PathView::Turn { address } => {
+                    format!("connected through a TURN server (sealed), {address}")
+                }
                 PathView::Relayed => "connected through the signal server (sealed)".to_owned(),
             };
             match rtt_ms {
@@ -277,7 +282,40 @@ pub(crate) fn outside(outside: OutsideView, seen: &[String]) -> String {
     }
 }
 
-/// Why a peer is reached through the server only.
+/// How a TURN server stands.
+pub(crate) fn turn_server(turn: &TurnServerView) -> String {
+    let server = format!("TURN server {} ({})", plain(&turn.server), turn.transport);
+    let code =
+        |code: &Option<u16>| code.map_or_else(String::new, |code| format!(" (error {code})"));
+    match &turn.state {
+        TurnStateView::NotAsked => format!("{server}: not needed so far."),
+        TurnStateView::Asked => format!("{server}: being asked for an address."),
+        TurnStateView::Lends { address } => format!("{server}: lends this device {address}."),
+        TurnStateView::Refuses { fault, code: of } => match fault.as_str() {
+            "unreachable" => {
+                format!("{server}: cannot be reached; check its host, port and transport.")
+            }
+            "silent" => format!(
+                "{server}: does not answer; check its port, and whether a firewall lets it through."
+            ),
+            "login" => format!(
+                "{server}: does not accept the user name and the credential; they may be wrong, or have expired."
+            ),
+            "certificate" => {
+                format!("{server}: its certificate is not valid; check its host name.")
+            }
+            "refused" => format!(
+                "{server}: refuses to lend an address{}; ask whoever runs it.",
+                code(of)
+            ),
+            "protocol" => format!("{server}: does not speak TURN as it should."),
+            "gone" => format!("{server}: had lent an address and does not answer any more."),
+            other => format!("{server}: {other}."),
+        },
+    }
+}
+
+/// Why a peer is reached through a server only.
 pub(crate) fn obstacle(obstacle: &str) -> &str {
     match obstacle {
         "searching" => "not direct yet: a direct path is being looked for",
@@ -305,6 +343,7 @@ pub(crate) fn path_kind(kind: &str) -> &str {
         "lan" => "local network",
         "direct_v6" => "direct, IPv6",
         "direct_v4" => "direct, IPv4",
+        "turn" => "through a TURN server",
         "relay" => "through the server",
         other => other,
     }

@@ -5,24 +5,26 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
-use std::net::SocketAddr;
+use std::net::{SocketAddr, SocketAddrV4};
 
 use rand_chacha::ChaCha20Rng;
 use rand_core::{RngCore, SeedableRng};
 use towline_wire::card::listenable;
 use towline_wire::entry::Actor;
+use towline_wire::ice::IceServers;
 use towline_wire::ids::{DeviceId, FolderId, Incarnation};
 use towline_wire::peer::{Control, FolderStatement};
 use towline_wire::server_url::ServerUrl;
 use towline_wire::version::VersionRange;
 
+use crate::borrowing::Borrowing;
 use crate::carrier::{Carrier, CarrierNews, HomeServer, NearbyEvent};
 use crate::clock::Moment;
 use crate::folder::{Folder, FolderInput};
 use crate::identity::Identity;
 use crate::io::{
     BatchId, ConnectionId, Discovery, DiskEvent, Input, Neighbour, NeighbourName, NetworkEvent,
-    NetworkRequest, NetworkScope, Output, PairingId, StoreReply,
+    NetworkRequest, NetworkScope, Output, PairingId, StoreReply, StunServer,
 };
 use crate::link::{Link, LinkInput, LinkNews, is_left};
 use crate::outbox::Outbox;
@@ -39,6 +41,7 @@ use crate::twin::{Oneself, OurRun, Sightings};
 use servers::ToldServers;
 
 mod commands;
+mod lending;
 mod membership;
 mod servers;
 mod twins;
@@ -55,6 +58,8 @@ pub struct Birth {
     pub servers: Vec<ServerUrl>,
     /// Whether it goes to others.
     pub elsewhere: Elsewhere,
+    /// STUN and TURN servers that are set.
+    pub ice: IceServers,
     /// How far it goes. Within the local network no server is used.
     pub scope: NetworkScope,
     /// Whether it is announced on the local network.
@@ -84,6 +89,11 @@ pub struct Device {
     reflexive: Reflexive,
     /// What the links know of the way out.
     outside: Outside,
+    /// STUN servers that are set, beside those that signal servers name.
+    stun_set: Vec<StunServer>,
+    borrowing: Borrowing,
+    /// The address that is lent now, as all links know it.
+    lent: Option<SocketAddrV4>,
     ration: Ration,
     sessions: Sessions,
     scope: NetworkScope,
@@ -142,12 +152,13 @@ impl Device {
             restored,
             servers,
             elsewhere,
+            ice,
             scope,
             discovery,
         } = birth;
-        let (servers, elsewhere) = match scope {
-            NetworkScope::Everywhere => (servers, elsewhere),
-            NetworkScope::LocalNetwork => (Vec::new(), Elsewhere::Forbidden),
+        let (servers, elsewhere, ice) = match scope {
+            NetworkScope::Everywhere => (servers, elsewhere, ice),
+            NetworkScope::LocalNetwork => (Vec::new(), Elsewhere::Forbidden, IceServers::default()),
         };
         let home = match servers.first() {
             Some(_) => HomeServer::Known,
@@ -174,6 +185,9 @@ impl Device {
             local_addresses: Vec::new(),
             reflexive: Reflexive::default(),
             outside: Outside::default(),
+            stun_set: ice.stun.iter().map(StunServer::from).collect(),
+            borrowing: Borrowing::new(ice),
+            lent: None,
             ration: Ration::default(),
             peers: BTreeMap::new(),
             folders: BTreeMap::new(),
@@ -194,6 +208,9 @@ impl Device {
         for peer in ids {
             device.grant(peer);
             device.link(now, peer, LinkInput::Start);
+        }
+        if !device.stun_set.is_empty() {
+            device.stun_named(now, Vec::new());
         }
         device.session(now, SessionsInput::Start);
         let folders: Vec<FolderId> = device.folders.keys().copied().collect();
@@ -216,6 +233,7 @@ impl Device {
             Input::Signal(id, event) => self.session(now, SessionsInput::Signal(id, event)),
         }
         self.tell_outside(now);
+        self.lend(now);
         self.end_faulty_links(now);
     }
 
@@ -246,6 +264,7 @@ impl Device {
         }
         self.twins_timeout(now);
         self.reflexive.handle_timeout(now, &mut self.outbox);
+        self.lend(now);
         for folder in self.folders.values_mut() {
             folder.handle_timeout(now, &mut self.outbox);
         }
@@ -272,6 +291,7 @@ impl Device {
             .chain(self.pairing.poll_timeout())
             .chain(self.twins_due())
             .chain(self.reflexive.poll_timeout())
+            .chain(self.lend_due())
             .chain(links)
             .chain(folders)
             .min()
@@ -335,6 +355,7 @@ impl Device {
             reflexive: self.reflexive.addresses(),
             mapping: self.reflexive.reflection().mapping,
             mapped: self.reflexive.router_port(),
+            lenders: self.borrowing.report(),
             links,
         }
     }
@@ -405,10 +426,9 @@ impl Device {
                         .server_said(event, &mut self.rng, &mut self.outbox);
                     self.carrier_news(now, news);
                 }
-                SessionNews::Stun(servers) => {
-                    self.reflexive.begin(now, servers);
-                    self.reflexive.handle_timeout(now, &mut self.outbox);
-                    self.tell_reflexive(now);
+                SessionNews::Stun(servers) => self.stun_named(now, servers),
+                SessionNews::Lenders(servers) => {
+                    self.borrowing.told(servers, &mut self.outbox);
                 }
                 SessionNews::Online(peer) => self.link(now, peer, LinkInput::Online),
                 SessionNews::Offline(peer) => self.link(now, peer, LinkInput::Offline),
@@ -516,6 +536,7 @@ impl Device {
         self.link(now, id, addresses);
         let seen = LinkInput::Reflexive(self.reflexive.reflection());
         self.link(now, id, seen);
+        self.link(now, id, LinkInput::Lent(self.lent));
         self.link(now, id, LinkInput::Nearby(self.neighbours.clone()));
         self.link(now, id, LinkInput::Start);
     }
@@ -531,6 +552,10 @@ impl Device {
                     };
                     self.session(now, SessionsInput::Moved(how));
                     self.reflexive.moved(now);
+                    match how {
+                        Moved::Left => self.borrowing.moved(now, &mut self.outbox),
+                        Moved::Joined => {}
+                    }
                     self.reflexive.handle_timeout(now, &mut self.outbox);
                     match self.scope {
                         NetworkScope::Everywhere => self.outbox.network(NetworkRequest::MapPort),
@@ -555,6 +580,10 @@ impl Device {
             }
             NetworkEvent::Nearby(neighbours) => {
                 return self.neighbours_changed(now, neighbours.clone());
+            }
+            NetworkEvent::Borrowed(addr) => return self.borrowing.borrowed(*addr),
+            NetworkEvent::NotLent(fault) => {
+                return self.borrowing.not_lent(now, *fault, &mut self.outbox);
             }
             NetworkEvent::PairingMet(id) => return self.nearby_said(now, *id, NearbyEvent::Met),
             NetworkEvent::PairingReceived(id, bytes) => {

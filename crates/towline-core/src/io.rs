@@ -6,13 +6,15 @@
 //! held back until the batch is durable.
 
 use std::collections::BTreeSet;
-use std::net::SocketAddr;
+use std::net::{SocketAddr, SocketAddrV4};
 use std::time::Duration;
 
 use towline_wire::code::Slot;
 use towline_wire::entry::{Content, Entry, UnixNanos};
+use towline_wire::ice::TurnServer;
 use towline_wire::ids::{DeviceId, FolderId, Incarnation, Sequence};
 use towline_wire::peer::Control;
+use towline_wire::place::Place;
 use towline_wire::rel_path::RelPath;
 use towline_wire::signal::{ClientMessage, ServerMessage};
 
@@ -494,6 +496,11 @@ pub enum NetworkRequest {
     Gather(DeviceId),
     /// Asks a STUN server from which address our UDP sockets are seen; answered by `Reflected`, or by nothing.
     AskStun(StunServer),
+    /// Borrows an address at a TURN server, in place of one of before; answered by `Borrowed`, and by `NotLent` when
+    /// there is none, or none any more.
+    Borrow(TurnServer),
+    /// Gives back what was borrowed. Not answered.
+    GiveBack,
     /// Asks the router for a UDP port that leads here, in place of one of before; answered by `PortMapped` each
     /// time it becomes another one.
     MapPort,
@@ -542,6 +549,10 @@ pub enum NetworkEvent {
     PairingGone(PairingId),
     /// The router gives a UDP port that leads here, another one than before, or none any more.
     PortMapped(Option<SocketAddr>),
+    /// A TURN server lends this address: what comes there comes to us.
+    Borrowed(SocketAddrV4),
+    /// The TURN server that was asked last lends nothing, or nothing any more.
+    NotLent(LendFault),
     /// A STUN server has said from where our question came to it.
     Reflected {
         /// Who was asked.
@@ -620,13 +631,41 @@ pub enum DatagramSize {
     Large,
 }
 
-/// A STUN server, by name: what a signal server has named.
+/// A STUN server, by name.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct StunServer {
     /// A host name or an address, without brackets.
     pub host: String,
     /// Its UDP port.
     pub port: u16,
+}
+
+impl From<&Place> for StunServer {
+    fn from(place: &Place) -> Self {
+        Self {
+            host: place.host().to_owned(),
+            port: place.port(),
+        }
+    }
+}
+
+/// Why a TURN server lends no address.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum LendFault {
+    /// Its name leads nowhere, or nobody is there.
+    Unreachable,
+    /// It does not answer.
+    Silent,
+    /// It does not accept the user name and the credential, or not any more.
+    Login,
+    /// Its certificate is not valid.
+    Certificate,
+    /// It refuses, with this code of RFC 8656.
+    Refused(u16),
+    /// It answers what the protocol does not allow, or lends what cannot be used.
+    Protocol,
+    /// It had lent one, and has gone.
+    Gone,
 }
 
 /// Why there is no connection.

@@ -3,7 +3,7 @@
 //! [`device::Device`] takes inputs and time and yields outputs; it has no sockets, no clock, no disk
 //! and no async, so a whole world of devices runs from one seed. It only routes; the decisions live
 //! in its machines: [`pairing`] (strangers become peers) over `carrier` (through a server or the
-//! local network), [`signal`] (a session with a signal server), [`sessions`] (at which servers we are), `reflexive` (from where others see us), [`link`] (the connection with one peer and the path
+//! local network), [`signal`] (a session with a signal server), [`sessions`] (at which servers we are), `reflexive` (from where others see us), `borrowing` (which address a TURN server lends us), [`link`] (the connection with one peer and the path
 //! it uses), [`twin`] (two computers with one key) and [`folder`] (what must happen so that all replicas
 //! agree).
 //!
@@ -12,6 +12,7 @@
 //! went wrong is an output. Randomness is a seed given at birth.
 
 mod backoff;
+mod borrowing;
 mod carrier;
 pub mod clock;
 pub mod command;

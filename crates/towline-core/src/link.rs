@@ -19,6 +19,7 @@
 
 mod birthday;
 mod elsewhere;
+mod lent;
 mod metrics;
 mod nearby;
 mod outlook;
@@ -31,7 +32,7 @@ mod steering;
 mod unrest;
 
 use std::fmt;
-use std::net::SocketAddr;
+use std::net::{SocketAddr, SocketAddrV4};
 use std::time::Duration;
 
 use rand_chacha::ChaCha20Rng;
@@ -40,6 +41,7 @@ use towline_wire::card::listenable;
 use towline_wire::ids::DeviceId;
 use towline_wire::limits::ADDRESSES_MAX;
 use towline_wire::peer::{Control, Reflection};
+use towline_wire::turn_address::TurnAddress;
 
 use crate::backoff::Backoff;
 use crate::clock::Moment;
@@ -56,6 +58,7 @@ use crate::snapshot::Oneness;
 
 use birthday::{Birthday, MeetingFrame};
 use elsewhere::{Shunned, Whereabouts};
+use lent::Lent;
 use metrics::Metrics;
 use nearby::Nearby;
 use outlook::Outlook;
@@ -95,6 +98,8 @@ pub enum LinkInput {
     Reflexive(Reflection),
     /// What STUN servers show of our way out.
     Outside(Outside),
+    /// The address that a TURN server lends this device now.
+    Lent(Option<SocketAddrV4>),
     /// Addresses that are announced on the local network now, by whom: the peer may be at any of them.
     Nearby(Vec<(NeighbourName, SocketAddr)>),
     /// How far this device goes.
@@ -150,6 +155,8 @@ pub struct Link {
     /// From where others see it.
     reflection: Reflection,
     outlook: Outlook,
+    /// What is lent to it.
+    lent: Lent,
     birthday: Birthday,
     backoff: Backoff,
     restart: Restart,
@@ -259,6 +266,7 @@ impl Link {
             local: Vec::new(),
             reflection: Reflection::default(),
             outlook: Outlook::default(),
+            lent: Lent::default(),
             birthday: Birthday::default(),
             backoff: Backoff::default(),
             restart: Restart::default(),
@@ -323,6 +331,7 @@ impl Link {
             LinkInput::LocalAddresses(addresses) => self.local_addresses(addresses, &mut turn),
             LinkInput::Reflexive(reflection) => self.seen_from(reflection, &mut turn),
             LinkInput::Outside(outside) => self.outlook_changes(outside, &mut turn),
+            LinkInput::Lent(ours) => self.lent_changes(ours, &mut turn),
             LinkInput::Nearby(all) => self.nearby.announced(now, &all),
             LinkInput::Scope(scope) => self.scope = scope,
             LinkInput::Network(event) => self.network(event, &mut turn),
@@ -331,6 +340,7 @@ impl Link {
             LinkInput::Oneness(oneness) => self.oneness = oneness,
         }
         self.advance(&mut turn);
+        self.note_lent(&mut turn);
         self.metrics.see(now, self.sight(now));
         turn.news
     }
@@ -351,6 +361,7 @@ impl Link {
             news: Vec::new(),
         };
         self.advance(&mut turn);
+        self.note_lent(&mut turn);
         self.metrics.see(now, self.sight(now));
         turn.news
     }
@@ -377,6 +388,7 @@ impl Link {
             nearby,
             self.next_round(),
             self.meeting_timeout(),
+            self.lent_due(),
         ]
         .into_iter()
         .flatten()
@@ -464,13 +476,15 @@ impl Link {
         self.paths.begin_burst(turn.now);
     }
 
-    /// Where this device can be tried: its own addresses first, then those that others see.
+    /// Where this device can be tried: its own addresses first, then those that others see, then what is lent.
     fn addresses(&self) -> Vec<SocketAddr> {
         let mut all = self.local.clone();
-        all.truncate(ADDRESSES_MAX.saturating_sub(self.reflection.addresses.len()));
-        for seen in &self.reflection.addresses {
-            if !all.contains(seen) {
-                all.push(*seen);
+        let lent = self.lent.told();
+        let others = self.reflection.addresses.len() + lent.iter().count();
+        all.truncate(ADDRESSES_MAX.saturating_sub(others));
+        for other in self.reflection.addresses.iter().chain(&lent) {
+            if !all.contains(other) {
+                all.push(*other);
             }
         }
         all
@@ -490,7 +504,9 @@ impl Link {
         if self.paths.has_left(&addresses) {
             self.relay.distrust();
         }
-        if self.paths.told(now, addresses) {
+        let by_ours = self.by_ours(addresses.clone());
+        let all = addresses.into_iter().chain(by_ours).collect();
+        if self.paths.told(now, all) {
             self.paths.begin_burst(now);
         }
     }
@@ -507,6 +523,8 @@ impl Link {
             // The device hears of these for all links at once, or for its pairing.
             NetworkEvent::Reflected { .. }
             | NetworkEvent::PortMapped(_)
+            | NetworkEvent::Borrowed(_)
+            | NetworkEvent::NotLent(_)
             | NetworkEvent::Nearby(_)
             | NetworkEvent::PairingMet(_)
             | NetworkEvent::PairingReceived(..)
@@ -621,7 +639,8 @@ impl Link {
     /// Keeps an address that works while we are connected.
     fn reached_at(&mut self, addr: SocketAddr, turn: &mut Turn<'_>) {
         let connected = matches!(self.phase, Phase::Up(_)) && self.paths.is_alive(turn.now, addr);
-        let lasts = self.is_lasting(addr) && !is_of_one_link(addr);
+        let lasts =
+            self.is_lasting(addr) && !is_of_one_link(addr) && TurnAddress::of(addr).is_none();
         if connected && lasts && !self.kept.contains(&addr) {
             self.kept.insert(0, addr);
             self.kept.truncate(KEPT_MAX);

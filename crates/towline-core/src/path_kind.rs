@@ -2,6 +2,8 @@
 
 use std::net::{IpAddr, SocketAddr};
 
+use towline_wire::turn_address::TurnAddress;
+
 use crate::io::Path;
 
 /// A kind of path, best first.
@@ -13,16 +15,27 @@ pub enum PathKind {
     DirectV6,
     /// Straight through the internet, over IPv4.
     DirectV4,
+    /// Through a TURN server, sealed.
+    Turn,
     /// Through the signal server, sealed.
     Relay,
 }
 
 impl PathKind {
     /// All of them, best first.
-    pub const ALL: [Self; 4] = [Self::Lan, Self::DirectV6, Self::DirectV4, Self::Relay];
+    pub const ALL: [Self; 5] = [
+        Self::Lan,
+        Self::DirectV6,
+        Self::DirectV4,
+        Self::Turn,
+        Self::Relay,
+    ];
 
     /// The kind of a direct path to this address.
     pub const fn of_address(addr: SocketAddr) -> Self {
+        if TurnAddress::of(addr).is_some() {
+            return Self::Turn;
+        }
         match addr.ip().to_canonical() {
             IpAddr::V4(ip) if ip.is_loopback() || ip.is_private() || ip.is_link_local() => {
                 Self::Lan

@@ -224,8 +224,9 @@ fn is_seen_from_outside(addr: SocketAddr) -> bool {
     !addr.ip().to_canonical().is_loopback() && !listenable(vec![addr]).is_empty()
 }
 
-/// Servers that are asked: two, as many as are needed to see whether a router keeps one port towards all.
-const SERVERS_MAX: usize = 2;
+/// Servers that are asked: four. Two are needed to see whether a router keeps one port towards all, and a person
+/// may have set others beside those of signal servers.
+const SERVERS_MAX: usize = 4;
 
 /// Time between two questions while there is a session: 25 s, below the 30 s after which common routers forget
 /// UDP. Some 130 bytes each.

@@ -1,12 +1,15 @@
 //! What a device can tell of its connections when somebody asks: more than a snapshot holds, and not sent with each.
 
-use std::net::SocketAddr;
+use std::net::{SocketAddr, SocketAddrV4};
 use std::time::Duration;
 
+use towline_wire::ice::TurnTransport;
 use towline_wire::ids::DeviceId;
 use towline_wire::peer::Mapping;
+use towline_wire::place::Place;
 
 use crate::clock::Moment;
+use crate::io::LendFault;
 use crate::link::{LinkChange, LinkCounts, LinkSample};
 use crate::snapshot::LinkState;
 
@@ -25,8 +28,34 @@ pub struct NetworkReport {
     pub mapping: Mapping,
     /// The port that its router gives on demand.
     pub mapped: Option<SocketAddr>,
+    /// The TURN servers that it may borrow an address from, the preferred one first.
+    pub lenders: Vec<LenderReport>,
     /// Each peer's link, by name.
     pub links: Vec<LinkReport>,
+}
+
+/// One TURN server.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LenderReport {
+    /// Where it is.
+    pub place: Place,
+    /// How it is spoken to.
+    pub transport: TurnTransport,
+    /// How it stands.
+    pub state: LenderState,
+}
+
+/// How a TURN server stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LenderState {
+    /// Nothing was wanted of it.
+    NotAsked,
+    /// Its answer is awaited.
+    Asked,
+    /// It lends this address.
+    Lends(SocketAddrV4),
+    /// It lent nothing when it was last asked.
+    Refuses(LendFault),
 }
 
 /// What STUN servers show of the way out.
@@ -64,7 +93,7 @@ pub struct LinkReport {
     pub candidates: Vec<CandidateReport>,
 }
 
-/// Why a connected peer is reached through the server only. The first one that holds is told.
+/// Why a connected peer is reached through a server only. The first one that holds is told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Obstacle {
     /// A direct path is still looked for.

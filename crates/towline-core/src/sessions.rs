@@ -251,6 +251,13 @@ impl Sessions {
                     }
                 }
                 SessionNews::Stun(servers) => self.stun_named(id, servers, turn),
+                // As with STUN, only own servers count; of those the latest that names any.
+                SessionNews::Lenders(servers) => {
+                    let is_own = self.own > usize::from(id.0);
+                    if is_own {
+                        turn.news.push(SessionNews::Lenders(servers));
+                    }
+                }
                 SessionNews::RelayReady { peer, .. } => {
                     self.asked.remove(&peer);
                     turn.news.push(item);

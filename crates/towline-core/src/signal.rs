@@ -17,6 +17,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use rand_chacha::ChaCha20Rng;
+use towline_wire::ice::TurnServer;
 use towline_wire::ids::DeviceId;
 use towline_wire::server_url::ServerUrl;
 use towline_wire::signal::{
@@ -74,6 +75,8 @@ pub enum SessionNews {
     Mailbox(MailboxEvent),
     /// A server has greeted us, and names these STUN servers.
     Stun(Vec<StunServer>),
+    /// A server has registered us, and names these TURN servers.
+    Lenders(Vec<TurnServer>),
     /// A watched peer is there.
     Online(DeviceId),
     /// A watched peer is gone, or the session is.
@@ -446,8 +449,11 @@ impl Session {
                 }
                 None => self.give_up(now, SignalFault::Protocol, rng, outbox, &mut news),
             },
-            (State::ExpectRegistered { .. }, ServerMessage::Registered { device_id }) => {
+            (State::ExpectRegistered { .. }, ServerMessage::Registered { device_id, ice }) => {
                 if device_id == SignalId::Device(self.identity.id()) {
+                    if !ice.turn.is_empty() {
+                        news.push(SessionNews::Lenders(ice.turn));
+                    }
                     self.registered(now, outbox);
                 } else {
                     self.give_up(now, SignalFault::Protocol, rng, outbox, &mut news);

@@ -12,7 +12,7 @@ use ts_rs::TS;
 use crate::network::{MdnsSight, OwnAnnouncement, PortMapping};
 use crate::view::{
     DiscoveryView, FolderStateView, KeyPlace, LinkView, MappingView, NetworkView, OutsideView,
-    PathView, ScopeView, ServerStateView, View,
+    PathView, ScopeView, ServerStateView, TurnServerView, TurnStateView, View,
 };
 
 /// What was found out about one thing.
@@ -82,6 +82,11 @@ pub enum Finding {
         /// its time.
         #[ts(type = "number | null")]
         ahead_s: Option<i64>,
+    },
+    /// A TURN server.
+    Turn {
+        /// How it stands.
+        turn: TurnServerView,
     },
     /// How many peers that are there are reached directly.
     Paths {
@@ -173,6 +178,7 @@ pub(crate) fn findings(view: &View, examined: &Examined, home: &Path) -> Vec<Fin
             finding: Finding::LanOnly,
         }],
     };
+    all.extend(network.turn.iter().map(turn));
     all.extend([
         mdns(view.device.discovery, examined.mdns),
         paths(view),
@@ -280,6 +286,19 @@ fn clock(ahead_s: Option<i64>) -> FindingView {
     };
     let finding = Finding::Clock { ahead_s };
     FindingView { verdict, finding }
+}
+
+fn turn(turn: &TurnServerView) -> FindingView {
+    let verdict = match turn.state {
+        TurnStateView::NotAsked | TurnStateView::Asked | TurnStateView::Lends { .. } => {
+            VerdictView::Fine
+        }
+        TurnStateView::Refuses { .. } => VerdictView::Bad,
+    };
+    FindingView {
+        verdict,
+        finding: Finding::Turn { turn: turn.clone() },
+    }
 }
 
 fn paths(view: &View) -> FindingView {
@@ -438,6 +457,7 @@ mod tests {
             reflexive: reflexive.iter().map(ToString::to_string).collect(),
             mapping,
             mapped: None,
+            turn: Vec::new(),
             links: Vec::new(),
         }
     }

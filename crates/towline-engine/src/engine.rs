@@ -26,6 +26,7 @@ use towline_core::io::{Discovery, Input, NetworkScope, Output, StoreReply, Store
 use towline_core::records::InForce;
 use towline_core::snapshot::Snapshot;
 use towline_store::{Boot, OpenError, Opened, Store};
+use towline_wire::ice::{IceServers, IceServersError};
 use towline_wire::ids::{DeviceId, FolderId, Incarnation};
 use towline_wire::server_url::{ServerUrl, ServerUrlError};
 use tracing::{error, info};
@@ -46,7 +47,7 @@ use crate::network::{
 };
 use crate::past::Past;
 use crate::port;
-use crate::settings_file::{self, FileError, Written};
+use crate::settings_file::{self, FileError, IceServersText, Written};
 use crate::tasks::Tasks;
 use crate::view::{
     self, AnswerView, Asked, CommandView, FolderSettingsView, KeyPlace, NetworkView, ServerLock,
@@ -91,6 +92,8 @@ pub struct Settings {
     pub proxy: Option<String>,
     /// The UDP port to listen on; 0 takes the one of this device's life before, or any.
     pub udp_port: Option<u16>,
+    /// STUN and TURN servers, as JSON of the usual shape; none when empty.
+    pub ice_servers: Option<IceServersText>,
     /// Whether the router is asked for a port that leads here.
     pub port_mapping: PortMapping,
     /// Where a new key goes.
@@ -127,6 +130,9 @@ pub enum StartError {
     /// What is named as a proxy is none.
     #[error(transparent)]
     Proxy(#[from] ProxyError),
+    /// The STUN and TURN servers that are set are none.
+    #[error("cannot use ICE_SERVERS_JSON (or ice_servers): {0}")]
+    IceServers(#[from] IceServersError),
     /// The address for Prometheus cannot be listened on.
     #[error("cannot serve metrics at {0}; choose an address of this machine and a free port")]
     Metrics(SocketAddr, #[source] io::Error),
@@ -140,7 +146,7 @@ pub enum StartError {
 
 impl StartError {
     /// A stable code: `home`, `locked`, `newer`, `disk_full`, `store`, `keyring`, `key`, `port_taken`,
-    /// `network`, `server_url`, `settings`, `proxy`, `metrics`, `socket` or `system`.
+    /// `network`, `server_url`, `settings`, `proxy`, `ice_servers`, `metrics`, `socket` or `system`.
     pub const fn code(&self) -> &'static str {
         match self {
             Self::Home(..) => "home",
@@ -161,6 +167,7 @@ impl StartError {
             Self::ServerUrl(_) => "server_url",
             Self::File(_) => "settings",
             Self::Proxy(_) => "proxy",
+            Self::IceServers(_) => "ice_servers",
             Self::Metrics(..) => "metrics",
             Self::Local(..) => "socket",
             Self::Key(KeyError::Random) | Self::System(_) => "system",
@@ -215,6 +222,7 @@ impl Engine {
             servers: settings.servers.clone(),
             proxy: settings.proxy.clone(),
             udp_port: settings.udp_port,
+            ice_servers: settings.ice_servers.clone(),
         };
         let default_server = settings.default_server.as_deref();
         let settled = settings_file::settle(&settings.home, given, default_server)?;
@@ -224,6 +232,10 @@ impl Engine {
             NetworkScope::Everywhere => servers,
             NetworkScope::LocalNetwork => Vec::new(),
         };
+        let ice = settled.ice_servers.as_ref();
+        let ice = ice.map_or(Ok(IceServers::default()), |text| {
+            IceServers::parse(text.reveal())
+        })?;
         let variable = |name: &str| std::env::var(name).ok();
         let proxies = Arc::new(Proxies::of(settled.proxy.as_deref(), variable)?);
         let fresh = Incarnation(u64::from_le_bytes(*random::<8>()?));
@@ -313,6 +325,7 @@ impl Engine {
             restored,
             servers,
             elsewhere: settled.elsewhere,
+            ice,
             scope: settings.scope,
             discovery: settings.discovery,
         };

@@ -35,6 +35,6 @@ pub use key::{KeyError, KeyPreference};
 pub use local::{LocalClient, LocalError};
 pub use network::{NetworkError, PortMapping, ProxyError};
 pub use renew::{RenewError, renew_identity};
-pub use settings_file::FileError;
+pub use settings_file::{FileError, IceServersText};
 pub use towline_core::io::{Discovery, NetworkScope};
 pub use view::ViewError;

@@ -97,6 +97,7 @@ fn links(families: &mut Families<'_>, peers: &[PeerView]) -> Result<(), fmt::Err
         let kind = match path {
             PathView::Lan { .. } => "lan",
             PathView::Direct { .. } => "direct",
+            PathView::Turn { .. } => "turn",
             PathView::Relayed => "relay",
         };
         (vec![("peer", peer.id.as_str()), ("path", kind)], 1.0)

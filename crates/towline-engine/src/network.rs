@@ -7,17 +7,19 @@
 //!
 //! `path_socket` is quinn's socket over all paths, `routes` its table; `probe` proves addresses;
 //! `scatter` opens many sockets of which one is to be met; `stun` asks from where we are seen,
-//! `port_mapping` the router for a port;
+//! `port_mapping` the router for a port, `turn` a TURN server for an address;
 //! `mdns` says on the local network that we are here, and `pairing` lets `strangers` from there in while a
 //! code waits; `neighbourhood` knows what the local network is;
-//! `fresh_ids` keeps connection ids to one way each; `tls` knows who is who; `endpoint` and `session` hold the connections; `relay` the packet
-//! channels; `congestion` starts anew on another path; `udp`, `websocket`, `proxy` and `addresses` touch
-//! the system; `signal_client` holds the sessions with signal servers, `server_time` what time it is there.
+//! `fresh_ids` keeps connection ids to one way each; `tls` knows who is who; `endpoint` and `session` hold the
+//! connections; `relay` the packet channels, `inbox` what came by them; `congestion` starts anew on another path;
+//! `udp`, `websocket`, `proxy` and `addresses` touch the system; `signal_client` holds the sessions with signal
+//! servers, `server_time` what time it is there.
 
 mod addresses;
 mod congestion;
 mod endpoint;
 mod fresh_ids;
+mod inbox;
 mod mdns;
 mod neighbourhood;
 mod pairing;
@@ -34,6 +36,7 @@ mod signal_client;
 mod strangers;
 mod stun;
 mod tls;
+mod turn;
 mod udp;
 mod websocket;
 
@@ -64,6 +67,7 @@ use self::scatter::Scatters;
 use self::session::CloseReason;
 use self::stun::StunClient;
 use self::tls::{TlsSettings, Trust};
+use self::turn::Borrower;
 use self::udp::UdpSockets;
 use crate::tasks::Tasks;
 
@@ -181,6 +185,7 @@ pub(crate) struct Network {
     scatters: Arc<Scatters>,
     stun: Arc<StunClient>,
     port_mapper: Option<Arc<PortMapper>>,
+    borrower: Arc<Borrower>,
     relays: Arc<Relays>,
     connections: Connections,
     scope: NetworkScope,
@@ -281,6 +286,11 @@ impl Network {
             Arc::clone(&settings.proxies),
             tasks.clone(),
         ));
+        let borrower = Arc::new(Borrower::new(
+            Arc::clone(&socket),
+            events.clone(),
+            tasks.clone(),
+        ));
         let connections = Connections::open(
             Arc::clone(&socket),
             trust.clone(),
@@ -301,6 +311,7 @@ impl Network {
             scatters,
             stun,
             port_mapper,
+            borrower,
             relays,
             connections,
             scope,
@@ -321,6 +332,7 @@ impl Network {
             NetworkRequest::AskStun(_)
             | NetworkRequest::OpenRelay { .. }
             | NetworkRequest::Scatter { .. }
+            | NetworkRequest::Borrow(_)
                 if self.scope == NetworkScope::LocalNetwork =>
             {
                 error!("asked for what leaves the local network");
@@ -338,6 +350,8 @@ impl Network {
                 self.tasks
                     .spawn("STUN question", async move { stun.ask(server).await });
             }
+            NetworkRequest::Borrow(server) => self.borrower.borrow(server),
+            NetworkRequest::GiveBack => self.borrower.give_back(),
             NetworkRequest::MapPort => self.port_mapper.iter().for_each(|mapper| mapper.ask()),
             NetworkRequest::Select(peer, path) => self.connections.select(peer, path),
             NetworkRequest::Dial(peer) => self.connections.dial(peer),
@@ -387,6 +401,7 @@ impl Network {
     /// Tells the peers that we go, then ends every task of the network.
     pub(crate) async fn close(self) {
         self.connections.close().await;
+        self.borrower.close().await;
         if let Some(mapper) = &self.port_mapper {
             mapper.release().await;
         }

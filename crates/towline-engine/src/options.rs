@@ -10,6 +10,7 @@ use towline_core::io::{Discovery, NetworkScope};
 use crate::engine::Settings;
 use crate::key::KeyPreference;
 use crate::network::PortMapping;
+use crate::settings_file::IceServersText;
 
 /// The options with which a shell starts a device.
 #[derive(Debug, Args)]
@@ -35,6 +36,16 @@ pub struct Options {
     /// The UDP port to listen on; 0 takes any free one.
     #[arg(long, env = "TOWLINE_PORT")]
     port: Option<u16>,
+    /// STUN and TURN servers, a JSON list like
+    /// `[{"urls": "turn:turn.example:3478", "username": "…", "credential": "…"}]`; empty for none. Better set by the
+    /// environment or in a file: other users of this computer may see what a program is started with.
+    #[arg(
+        long,
+        env = "ICE_SERVERS_JSON",
+        hide_env_values = true,
+        value_name = "JSON"
+    )]
+    ice_servers: Option<String>,
     /// What a new device is called [default: the host's name].
     #[arg(long, env = "TOWLINE_NAME")]
     name: Option<String>,
@@ -83,6 +94,7 @@ impl Options {
             default_server: None,
             proxy: self.proxy,
             udp_port: self.port,
+            ice_servers: self.ice_servers.map(IceServersText::from),
             port_mapping,
             key,
             scope,

@@ -1,18 +1,19 @@
 //! What is set about the network in files: by this computer's administrator, and by a device's person.
 //!
 //! The *policy* lies where only an administrator writes, and what it sets nobody overrules. The device's
-//! own file is `config.toml` in its home. Both have the same keys, all optional: `servers`, `proxy` and
-//! `udp_port`. For each setting alone, the first that says anything holds: policy, what the device was
+//! own file is `config.toml` in its home. Both have the same keys, all optional: `servers`, `proxy`, `udp_port`
+//! and `ice_servers`. For each setting alone, the first that says anything holds: policy, what the device was
 //! started with (its flags, then its environment), file, what the build has.
 //!
 //! A file that cannot be read or understood stops the start: to go on without it could mean to meet at
 //! another server than somebody wants. Its content is not repeated, because it may hold a password.
 
+use std::fmt;
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 use towline_core::sessions::Elsewhere;
 
 use crate::view::ServerLock;
@@ -33,6 +34,42 @@ pub(crate) struct Written {
     pub(crate) proxy: Option<String>,
     /// The UDP port.
     pub(crate) udp_port: Option<u16>,
+    /// STUN and TURN servers.
+    pub(crate) ice_servers: Option<IceServersText>,
+}
+
+/// STUN and TURN servers as somebody has set them, not read yet. They hold passwords.
+#[derive(Clone, PartialEq, Eq)]
+pub struct IceServersText(String);
+
+impl IceServersText {
+    /// What was set.
+    pub(crate) fn reveal(&self) -> &str {
+        &self.0
+    }
+}
+
+impl From<String> for IceServersText {
+    fn from(text: String) -> Self {
+        Self(text)
+    }
+}
+
+impl fmt::Debug for IceServersText {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("IceServersText(..)")
+    }
+}
+
+/// In a file they may also be written as the file's own lists and tables.
+impl<'de> Deserialize<'de> for IceServersText {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = match serde_json::Value::deserialize(deserializer)? {
+            serde_json::Value::String(text) => text,
+            other => other.to_string(),
+        };
+        Ok(Self(text))
+    }
 }
 
 /// What holds.
@@ -48,6 +85,8 @@ pub(crate) struct Settled {
     pub(crate) proxy: Option<String>,
     /// The UDP port; any when `None`.
     pub(crate) udp_port: Option<u16>,
+    /// As in [`Written`].
+    pub(crate) ice_servers: Option<IceServersText>,
 }
 
 /// Why a file cannot be used.
@@ -61,7 +100,7 @@ pub enum FileError {
     NotSettings(PathBuf),
     /// A line of it makes no sense.
     #[error(
-        "line {1} of {0} is not understood; it may have servers = [\"wss://…\"], proxy = \"…\" and udp_port = 0"
+        "line {1} of {0} is not understood; it may have servers = [\"wss://…\"], proxy = \"…\", udp_port = 0 and ice_servers = [{{ urls = \"turn:…\" }}]"
     )]
     Line(PathBuf, usize),
 }
@@ -98,6 +137,10 @@ fn decide(policy: Written, given: Written, file: Written, default_server: Option
         lock,
         proxy: policy.proxy.or(given.proxy).or(file.proxy),
         udp_port: port.filter(|port| *port != 0),
+        ice_servers: policy
+            .ice_servers
+            .or(given.ice_servers)
+            .or(file.ice_servers),
     }
 }
 
@@ -153,6 +196,7 @@ mod tests {
     use std::fs;
 
     use proptest::prelude::*;
+    use towline_wire::ice::IceServers;
 
     use super::*;
 
@@ -161,6 +205,7 @@ mod tests {
             servers: Some(vec![server.to_owned()]),
             proxy: Some(proxy.to_owned()),
             udp_port: Some(port),
+            ice_servers: Some(IceServersText(format!("[{server}]"))),
         }
     }
 
@@ -172,7 +217,13 @@ mod tests {
             written("f", "ff", 3),
         );
         let none = Written::default;
-        let first = |settled: Settled| (settled.servers.concat(), settled.proxy, settled.udp_port);
+        let first = |settled: Settled| {
+            let ice = settled.ice_servers.as_ref().map(IceServersText::reveal);
+            let server = settled.servers.concat();
+            let is_same = ice.is_none_or(|ice| ice == format!("[{server}]"));
+            assert!(is_same, "{server}");
+            (server, settled.proxy, settled.udp_port)
+        };
         let held = |server: &str, proxy: Option<&str>, port| {
             (server.to_owned(), proxy.map(str::to_owned), port)
         };
@@ -227,7 +278,22 @@ mod tests {
         let path = home.path().join(FILE);
         assert_eq!(read(&path).unwrap(), Written::default());
         fs::write(&path, "servers = [\"s\"]\nproxy = \"p\"\nudp_port = 7\n").unwrap();
-        assert_eq!(read(&path).unwrap(), written("s", "p", 7));
+        let three = Written {
+            ice_servers: None,
+            ..written("s", "p", 7)
+        };
+        assert_eq!(read(&path).unwrap(), three);
+        for set in [
+            "ice_servers = [{ urls = \"turn:a\", username = \"u\", credential = \"secret\" }]",
+            "[[ice_servers]]\nurls = [\"turn:a\"]\nusername = \"u\"\ncredential = \"secret\"",
+            "ice_servers = '[{\"urls\": \"turn:a\", \"username\": \"u\", \"credential\": \"secret\"}]'",
+        ] {
+            fs::write(&path, set).unwrap();
+            let read = read(&path).unwrap();
+            assert!(!format!("{read:?}").contains("secret"));
+            let servers = IceServers::parse(read.ice_servers.unwrap().reveal()).unwrap();
+            assert_eq!(servers.turn[0].credential.reveal(), "secret");
+        }
         for (text, line) in [
             ("udp_port = 7\nprxy = \"secret\"", 2),
             ("\nudp_port = 70000", 2),

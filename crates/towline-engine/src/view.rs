@@ -21,7 +21,8 @@ mod translate;
 pub use crate::doctor::{Finding, FindingView, MdnsStateView, VerdictView};
 pub use network::{
     CandidateView, ConnectBucketView, CountView, LinkChangeView, LinkCountsView, LinkReportView,
-    LinkSampleView, LinkSightView, MappingView, NetworkView, OutsideView,
+    LinkSampleView, LinkSightView, MappingView, NetworkView, OutsideView, TurnServerView,
+    TurnStateView,
 };
 pub use pages::{BrakedView, ConflictView, FileView, KeepView, PreviewView, SideView};
 pub use settings::{
@@ -346,6 +347,11 @@ pub enum PathView {
     /// Straight through the internet.
     Direct {
         /// The peer's address.
+        address: String,
+    },
+    /// Through a TURN server, sealed.
+    Turn {
+        /// Where packets go from this server, or the peer's address at its own.
         address: String,
     },
     /// Through the signal server, sealed.

@@ -13,6 +13,7 @@ use crate::frame::{self, FrameError};
 use crate::ids::DeviceId;
 use crate::limits::{ADDRESSES_MAX, NAME_BYTES_MAX};
 use crate::server_url::ServerUrl;
+use crate::turn_address::{TurnAddress, is_carried_by_nobody};
 
 /// Home servers in one card: 4. A device has one today; more would only be places to be sent to.
 pub const CARD_SERVERS_MAX: usize = 4;
@@ -63,10 +64,16 @@ impl Card {
     }
 }
 
-/// The addresses at which a peer can listen: of one host, and no port at which other programs answer whoever
-/// asks. Order is kept.
+/// The addresses at which a peer can listen: of one host that a network carries to, or given by a TURN server, and
+/// no port at which other programs answer whoever asks. Order is kept.
 pub fn listenable(mut addresses: Vec<SocketAddr>) -> Vec<SocketAddr> {
     addresses.retain(|address| {
+        let address = match TurnAddress::of(*address) {
+            Some(TurnAddress::Theirs(given)) => SocketAddr::V4(given),
+            Some(TurnAddress::Ours(_)) => return false,
+            None if is_carried_by_nobody(*address) => return false,
+            None => *address,
+        };
         let is_one_host = match address.ip().to_canonical() {
             IpAddr::V4(ip) => is_one_host(ip),
             IpAddr::V6(ip) => embedded(ip).map_or_else(

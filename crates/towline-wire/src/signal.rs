@@ -19,6 +19,7 @@ pub use json::{NoticeError, RequestError};
 pub use proof::{HostName, Nonce, RegisterProof, proof_message};
 
 use crate::code::Slot;
+use crate::ice::IceServers;
 use crate::packet::ChannelId;
 use crate::version::VersionRange;
 
@@ -158,6 +159,8 @@ pub enum ServerMessage {
     Registered {
         /// Who the client is from now on: its key, or the guest id that the server made.
         device_id: SignalId,
+        /// STUN and TURN servers that the client may use, a few at most.
+        ice: IceServers,
     },
     /// The device's mailbox: the answer to `create_pairing_code`, and said again after a reconnect.
     PairingCode {

@@ -14,6 +14,7 @@ mod nat;
 mod ports;
 mod scenarios;
 mod site;
+mod turn;
 mod words;
 mod world;
 
@@ -143,8 +144,8 @@ fn missing() -> Option<String> {
     if !cfg!(target_os = "linux") {
         return Some("the lab is made of Linux's namespaces".to_owned());
     }
-    for program in ["ip", "nft"] {
-        if !run::succeeds(Command::new(program).arg("-V")) {
+    for (program, version) in [("ip", "-V"), ("nft", "-V"), ("turnserver", "-h")] {
+        if !run::succeeds(Command::new(program).arg(version)) {
             return Some(format!(
                 "`{program}` is not here; `cargo xtask system --install` gets it"
             ));

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use ed25519_dalek::{Signature, VerifyingKey};
 use rand_core::RngCore;
+use towline_wire::ice::IceServers;
 use towline_wire::ids::DeviceId;
 use towline_wire::signal::{
     CloseCode, ErrorCode, GuestId, HostName, Nonce, PairingFailure, RegisterProof, Registration,
@@ -52,7 +53,14 @@ impl Rendezvous {
         self.connection_by_id.insert(who, connection);
         self.outputs
             .push_back(Output::Note(Note::Registered { who }));
-        self.answer(connection, id, ServerMessage::Registered { device_id: who });
+        self.answer(
+            connection,
+            id,
+            ServerMessage::Registered {
+                device_id: who,
+                ice: IceServers::default(),
+            },
+        );
         self.back_to_mailbox(now, connection, who);
     }
 

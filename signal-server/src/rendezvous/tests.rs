@@ -7,6 +7,7 @@ mod world;
 use std::time::Duration;
 
 use bytes::Bytes;
+use towline_wire::ice::IceServers;
 use towline_wire::signal::{
     ClientMessage, CloseCode, ErrorCode, HostName, PairingFailure, Payload, Registration,
     ServerMessage,
@@ -302,7 +303,8 @@ fn a_proof_holds_on_its_connection_its_host_and_its_key_only() {
     assert_eq!(
         world.heard(connection),
         [ServerMessage::Registered {
-            device_id: World::id_of(1).into()
+            device_id: World::id_of(1).into(),
+            ice: IceServers::default(),
         }]
     );
 }

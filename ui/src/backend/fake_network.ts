@@ -9,6 +9,7 @@ import type { MappingView } from "./generated/MappingView";
 import type { NetworkView } from "./generated/NetworkView";
 import type { OutsideView } from "./generated/OutsideView";
 import type { PeerView } from "./generated/PeerView";
+import type { TurnServerView } from "./generated/TurnServerView";
 import type { View } from "./generated/View";
 
 const BOUNDS_MS = [50, 100, 300, 1000, 3000, 10_000, 30_000, 120_000];
@@ -74,6 +75,14 @@ const AROUND: Record<string, Around> = {
   trouble: { ...OPEN, outside: "not_asked", mapping: "unknown", obstacle: "no_address" },
 };
 
+/** The TURN servers of a scene. */
+const TURN: Record<string, TurnServerView[]> = {
+  trouble: [
+    { server: "turn.example:3478", transport: "UDP", state: { state: "refuses", fault: "login", code: null } },
+    { server: "turn.example:5349", transport: "TLS", state: { state: "lends", address: "198.51.100.33:50112" } },
+  ],
+};
+
 /** How all peers of a scene are connected, at a moment in Unix milliseconds. */
 export function network(scene: string, peers: readonly PeerView[], now: number): NetworkView {
   const { outside, mapping, mapped, obstacle } = AROUND[scene] ?? OPEN;
@@ -83,6 +92,7 @@ export function network(scene: string, peers: readonly PeerView[], now: number):
     reflexive: outside === "seen" ? ["198.51.100.7:51820", "[2001:db8:4c:1::10]:51820"] : [],
     mapping,
     mapped,
+    turn: TURN[scene] ?? [],
     links: peers.map((peer) => report(peer, obstacle, now)),
   };
 }

@@ -201,6 +201,7 @@ export function english(numbers: Numbers) {
       connecting: "Connecting",
       lan: "Connected nearby",
       direct: "Connected directly",
+      turn: "Through a TURN server, sealed",
       relayed: "Relayed, sealed",
       impostor: "Somebody else answered",
       rtt: (ms: number) => numbers.milliseconds(ms),

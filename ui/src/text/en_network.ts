@@ -19,6 +19,22 @@ export function englishNetwork(numbers: Numbers) {
       noServer: "None",
       local: "It listens at",
       router: "Router",
+      turn: "TURN servers",
+      turnState: {
+        not_asked: "Not needed so far",
+        asked: "Being asked for an address",
+        lends: (address: string) => `Lends this device ${address}`,
+        refuses: {
+          unreachable: "It cannot be reached. Check its host, port and transport.",
+          silent: "It does not answer. Check its port, and whether a firewall lets it through.",
+          login: "It does not accept the user name and the credential. They may be wrong, or have expired.",
+          certificate: "Its certificate is not valid. Check its host name.",
+          refused: "It refuses to lend an address. Ask whoever runs it.",
+          protocol: "It does not speak TURN as it should.",
+          gone: "It had lent an address and does not answer any more.",
+        },
+        other: "It lends no address.",
+      },
     },
     outside: {
       not_asked: {
@@ -44,6 +60,7 @@ export function englishNetwork(numbers: Numbers) {
       here: "This device",
       lan: { name: "Local network", text: "Nothing leaves it." },
       direct: { name: "Internet", text: "Straight through, no server in between." },
+      turn: { name: "TURN server", text: "It passes on sealed packets and cannot read them." },
       relayed: { name: "Signal server", text: "It passes on sealed packets and cannot read them." },
       searching: { name: "Signal server", text: "For now. A direct path is being looked for." },
       connecting: { name: "No line yet", text: "It is being tried." },
@@ -105,6 +122,7 @@ export function englishNetwork(numbers: Numbers) {
       lan: "Local network",
       direct_v6: "Direct by IPv6",
       direct_v4: "Direct by IPv4",
+      turn: "TURN server",
       relay: "Signal server",
     },
     otherPath: "Another path",

@@ -71,7 +71,7 @@ describe("an address", () => {
   });
 
   test("of a kind that a newer engine knows keeps its code", () => {
-    expect(["lan", "direct_v6", "direct_v4", "relay"].map(pathText)).toEqual(Object.values(words.network.paths));
+    expect(["lan", "direct_v6", "direct_v4", "turn", "relay"].map(pathText)).toEqual(Object.values(words.network.paths));
     expect(pathText("carrier\u202epigeon")).toBe("Another path (carrier⟨U+202E⟩pigeon)");
     expect([originText("heard"), originText("constructor")]).toEqual(["Seen from here", "Otherwise (constructor)"]);
   });

@@ -7,6 +7,8 @@ import type { LinkCountsView } from "../backend/generated/LinkCountsView";
 import type { LinkView } from "../backend/generated/LinkView";
 import type { NetworkView } from "../backend/generated/NetworkView";
 import type { OutsideView } from "../backend/generated/OutsideView";
+import type { PathView } from "../backend/generated/PathView";
+import type { TurnServerView } from "../backend/generated/TurnServerView";
 import type { Usual } from "../state/connecting";
 import { usual } from "../state/connecting";
 import { advice } from "./errors";
@@ -22,6 +24,7 @@ export type Way = keyof typeof WAYS;
 const WAYS = {
   lan: said.way.lan,
   direct: said.way.direct,
+  turn: said.way.turn,
   relayed: said.way.relayed,
   searching: said.way.searching,
   connecting: said.way.connecting,
@@ -74,6 +77,28 @@ export function outsideText(outside: OutsideView): { standing: Standing; text: s
 export function routerText({ mapping, mapped }: Pick<NetworkView, "mapping" | "mapped">): string {
   const led = mapped === null ? [] : [said.mapped(plain(mapped))];
   return [said.mapping[mapping], ...led].filter((text) => text !== "").join(" ");
+}
+
+/** How a TURN server stands. */
+export function turnText({ state }: TurnServerView): { standing: Standing; text: string } {
+  const { turnState } = said.here;
+  switch (state.state) {
+    case "not_asked":
+      return { standing: "idle", text: turnState.not_asked };
+    case "asked":
+      return { standing: "working", text: turnState.asked };
+    case "lends":
+      return { standing: "good", text: turnState.lends(plain(state.address)) };
+    case "refuses":
+      return { standing: "wait", text: of(turnState.refuses, state.fault, turnState.other) };
+    default:
+      return assertNever(state);
+  }
+}
+
+/** Whether a path leads through a server. */
+export function isByServer(path: PathView): boolean {
+  return path.kind === "turn" || path.kind === "relayed";
 }
 
 /** A kind of path. */

@@ -53,6 +53,8 @@ function pathText(path: PathView): string {
       return words.link.lan;
     case "direct":
       return words.link.direct;
+    case "turn":
+      return words.link.turn;
     case "relayed":
       return words.link.relayed;
     default:

@@ -31,6 +31,9 @@ fn told(network: &NetworkView) -> String {
         all_of(&network.local),
         words::outside(network.outside, &network.reflexive)
     );
+    for turn in &network.turn {
+        let _infallible = writeln!(text, "{}", words::turn_server(turn));
+    }
     for link in &network.links {
         // Writing into a string cannot fail.
         let _infallible = write!(text, "\n{}", told_of(link));

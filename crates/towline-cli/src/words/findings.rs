@@ -3,7 +3,7 @@
 use bytesize::ByteSize;
 use towline_engine::view::{Finding, KeyPlace, MappingView, MdnsStateView, OutsideView};
 
-use super::{fault_of_root, fault_of_server};
+use super::{fault_of_root, fault_of_server, turn_server};
 use crate::plain::plain;
 
 /// What was found, and what to do if that is not fine.
@@ -23,6 +23,12 @@ pub(crate) fn finding(finding: &Finding) -> (String, Option<String>) {
         ),
         Finding::Mdns { state, neighbours } => mdns(*state, *neighbours),
         Finding::Clock { ahead_s } => clock(*ahead_s),
+        Finding::Turn { turn } => (
+            turn_server(turn),
+            todo(
+                "It is needed where two routers let nothing in; the signal server relays meanwhile.",
+            ),
+        ),
         Finding::Paths { connected, relayed } => paths(*connected, *relayed),
         Finding::Keyring { place } => keyring(*place),
         Finding::Disk {

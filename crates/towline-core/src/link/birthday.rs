@@ -25,7 +25,8 @@ use towline_wire::version::{MEETS_VARYING, VersionRange};
 
 use super::{Link, Phase, Role, Turn, Up};
 use crate::clock::Moment;
-use crate::io::{NetworkRequest, Path};
+use crate::io::NetworkRequest;
+use crate::path_kind::PathKind;
 
 /// What is known of both routers, and the try that runs.
 #[derive(Debug, Default)]
@@ -230,7 +231,7 @@ impl Link {
     /// Does what is due.
     pub(super) fn meet(&mut self, turn: &mut Turn<'_>) {
         let now = turn.now;
-        let goes_on = matches!(self.phase, Phase::Up(_)) && self.paths.best(now).is_none();
+        let goes_on = matches!(self.phase, Phase::Up(_)) && !self.paths.is_direct_alive(now);
         match self.birthday.state {
             State::Rest => {
                 if self.meeting_due().is_some_and(|due| now >= due) {
@@ -248,7 +249,7 @@ impl Link {
             | State::Guessing(_)
                 if !goes_on =>
             {
-                if self.paths.best(now).is_some() {
+                if self.paths.is_direct_alive(now) {
                     self.birthday.failures = 0;
                 }
                 self.stop_meeting(turn);
@@ -364,10 +365,10 @@ impl Link {
             (
                 Role::Dialer,
                 Phase::Up(Up {
-                    selected: Some(Path::Relay),
+                    selected: Some(path),
                     ..
                 }),
-            ) => {
+            ) if path.kind() >= PathKind::Turn => {
                 self.part()?;
                 let probed = self.paths.burst_began().after(ORDINARY_PROBES);
                 Some(probed.max(self.birthday.not_before))

@@ -2,13 +2,14 @@
 //!
 //! An address is alive for [`TRUST`] after its last proof. Rounds of probes go to all addresses: a
 //! burst when something has changed, then ever more slowly. Better means first the nearer network
-//! (this machine, then the LAN), then the shorter round trip.
+//! (this machine, then the LAN, then the Internet, then a TURN server's address), then the shorter round trip.
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use towline_wire::card::listenable;
+use towline_wire::turn_address::TurnAddress;
 
 use super::unrest::is_left;
 use crate::clock::Moment;
@@ -188,7 +189,11 @@ impl Paths {
     pub(super) fn has_left(&self, addresses: &[SocketAddr]) -> bool {
         let told = |candidate: &Candidate| candidate.origin == Origin::Told;
         let before = self.candidates.iter().filter(|(_, known)| told(known));
-        let before: Vec<_> = before.map(|(addr, _)| *addr).collect();
+        let before = before.map(|(addr, _)| *addr);
+        // What a server has lent is given back without anybody going anywhere.
+        let before: Vec<_> = before
+            .filter(|addr| TurnAddress::of(*addr).is_none())
+            .collect();
         is_left(&before, addresses)
     }
 
@@ -203,6 +208,28 @@ impl Paths {
             self.add(addr, Origin::Told);
         }
         self.candidates.len() > known
+    }
+
+    /// All addresses that the peer has named.
+    pub(super) fn all_told(&self) -> Vec<SocketAddr> {
+        let all = self.candidates.iter();
+        all.filter(|(_, candidate)| candidate.origin == Origin::Told)
+            .map(|(addr, _)| *addr)
+            .collect()
+    }
+
+    /// Takes more that follows from what the peer has named.
+    pub(super) fn told_besides(&mut self, addresses: Vec<SocketAddr>) {
+        for addr in addresses {
+            self.add(addr, Origin::Told);
+        }
+    }
+
+    /// Forgets every way by what was lent to us: it is ours no more.
+    pub(super) fn forget_ours(&mut self) {
+        let is_by_ours =
+            |addr: &SocketAddr| matches!(TurnAddress::of(*addr), Some(TurnAddress::Ours(_)));
+        self.candidates.retain(|addr, _| !is_by_ours(addr));
     }
 
     /// Notes a probe of the peer; says whether to probe back, which ends once the way is proved.
@@ -241,7 +268,7 @@ impl Paths {
         match (distance(addr), &mut candidate.large) {
             // What stays on this machine is not cut.
             (Distance::Machine, _) | (_, Large::Carried) => false,
-            (Distance::Lan | Distance::World, Large::Tried(tries)) => {
+            (Distance::Lan | Distance::World | Distance::Lent, Large::Tried(tries)) => {
                 *tries = tries.saturating_add(1);
                 *tries <= LARGE_PROBES
             }
@@ -261,7 +288,7 @@ impl Paths {
         let candidate = self.candidates.get(&addr)?;
         match (distance(addr), candidate.large) {
             (Distance::Machine, _) | (_, Large::Carried) => None,
-            (Distance::Lan | Distance::World, Large::Tried(_)) => {
+            (Distance::Lan | Distance::World | Distance::Lent, Large::Tried(_)) => {
                 Some(candidate.alive_since.after(LARGE_PATIENCE))
             }
         }
@@ -278,8 +305,16 @@ impl Paths {
         }
     }
 
-    /// Forgets what was proved of an address.
+    /// Forgets what was proved of an address. Addresses that are lent mostly share a server, so all of them are to
+    /// be proved again; where another one works that takes a round trip.
     pub(super) fn disproved(&mut self, addr: SocketAddr) {
+        if distance(addr) == Distance::Lent {
+            for (other, candidate) in &mut self.candidates {
+                if distance(*other) == Distance::Lent {
+                    candidate.proof = None;
+                }
+            }
+        }
         if let Some(candidate) = self.candidates.get_mut(&addr) {
             candidate.proof = None;
         }
@@ -337,12 +372,11 @@ impl Paths {
             .max(candidate.proof.map(|proof| proof.at))
     }
 
-    /// Until when some proved address counts as in use, by its proof or by the peer's probes.
+    /// Until when some proved direct address counts as in use, by its proof or by the peer's probes.
     pub(super) fn quiet_until(&self) -> Moment {
-        let proved = self
-            .candidates
-            .values()
-            .filter_map(|candidate| Some((candidate, candidate.proof?)));
+        let direct = self.candidates.iter();
+        let direct = direct.filter(|(addr, _)| distance(**addr) != Distance::Lent);
+        let proved = direct.filter_map(|(_, candidate)| Some((candidate, candidate.proof?)));
         let last = proved.map(|(candidate, proof)| {
             candidate
                 .heard_at
@@ -354,6 +388,12 @@ impl Paths {
     /// The best address that is alive.
     pub(super) fn best(&self, now: Moment) -> Option<SocketAddr> {
         self.best_but(now, &[])
+    }
+
+    /// Whether an address is alive that leads straight to the peer.
+    pub(super) fn is_direct_alive(&self, now: Moment) -> bool {
+        let best = self.best(now);
+        best.is_some_and(|addr| distance(addr) != Distance::Lent)
     }
 
     /// The best address that is alive and not on one of these paths.
@@ -511,9 +551,10 @@ fn rating(addr: SocketAddr, rtt: Duration) -> (Distance, Duration) {
     let distance = distance(addr);
     match (distance, addr.ip().to_canonical()) {
         (Distance::World, IpAddr::V4(_)) => (distance, rtt + V6_BIAS),
-        (Distance::Machine | Distance::Lan | Distance::World, IpAddr::V4(_) | IpAddr::V6(_)) => {
-            (distance, rtt)
-        }
+        (
+            Distance::Machine | Distance::Lan | Distance::World | Distance::Lent,
+            IpAddr::V4(_) | IpAddr::V6(_),
+        ) => (distance, rtt),
     }
 }
 
@@ -523,18 +564,21 @@ enum Distance {
     Machine,
     Lan,
     World,
+    /// By way of a TURN server.
+    Lent,
 }
 
 /// Whether an address is one of this machine or of a local network.
 pub(super) fn is_near(addr: SocketAddr) -> bool {
     match distance(addr) {
         Distance::Machine | Distance::Lan => true,
-        Distance::World => false,
+        Distance::World | Distance::Lent => false,
     }
 }
 
 fn distance(addr: SocketAddr) -> Distance {
     match addr.ip().to_canonical() {
+        _ if TurnAddress::of(addr).is_some() => Distance::Lent,
         ip if ip.is_loopback() => Distance::Machine,
         IpAddr::V4(ip) if ip.is_private() || ip.is_link_local() => Distance::Lan,
         IpAddr::V6(ip) if ip.is_unique_local() || ip.is_unicast_link_local() => Distance::Lan,

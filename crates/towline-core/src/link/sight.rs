@@ -8,7 +8,8 @@ use super::birthday::Prospect;
 use super::metrics::{LinkCounts, LinkSight};
 use super::{Link, Phase, Presence, Role};
 use crate::clock::Moment;
-use crate::io::{LinkFault, Path};
+use crate::io::LinkFault;
+use crate::path_kind::PathKind;
 use crate::report::{LinkReport, Obstacle, Outside};
 use crate::snapshot::LinkState;
 
@@ -65,10 +66,12 @@ impl Link {
         let Phase::Up(up) = self.phase else {
             return None;
         };
-        match self.path(&up, now) {
-            Path::Direct(_) => None,
-            Path::Relay if self.paths.is_searching() => Some(Obstacle::Searching),
-            Path::Relay => Some(self.standing_obstacle()),
+        match self.path(&up, now).kind() {
+            PathKind::Lan | PathKind::DirectV6 | PathKind::DirectV4 => None,
+            PathKind::Turn | PathKind::Relay if self.paths.is_searching() => {
+                Some(Obstacle::Searching)
+            }
+            PathKind::Turn | PathKind::Relay => Some(self.standing_obstacle()),
         }
     }
 

@@ -6,6 +6,8 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use towline_wire::turn_address::TurnAddress;
+
 use super::paths::{Gain, is_near};
 use super::{Link, LinkNews, Phase, Presence, Role, Turn, Up};
 use crate::clock::Moment;
@@ -83,10 +85,11 @@ impl Link {
             Phase::Up(Up {
                 selected: Some(Path::Direct(addr)),
                 ..
-            }) => (!self.paths.is_proved(addr)).then_some(due),
+            }) if TurnAddress::of(addr).is_none() => (!self.paths.is_proved(addr)).then_some(due),
             Phase::Up(Up { selected: None, .. }) => Some(due.max(self.paths.quiet_until())),
+            // A direct path would be better.
             Phase::Up(Up {
-                selected: Some(Path::Relay),
+                selected: Some(Path::Direct(_) | Path::Relay),
                 ..
             })
             | Phase::Seeking { .. }

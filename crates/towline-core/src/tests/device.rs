@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use towline_wire::ice::IceServers;
 use towline_wire::ids::{DeviceId, FolderId, Incarnation, Sequence};
 use towline_wire::pairing::CompareString;
 use towline_wire::peer::{Challenge, Control, FolderStatement, Hello, IndexPage};
@@ -60,6 +61,7 @@ fn device_at(server: Option<&str>, folders: impl IntoIterator<Item = RestoredFol
         },
         servers: server.map(|url| url.parse().unwrap()).into_iter().collect(),
         elsewhere: Elsewhere::Allowed,
+        ice: IceServers::default(),
         scope: NetworkScope::Everywhere,
         discovery: Discovery::Off,
     };
@@ -434,6 +436,7 @@ fn the_seed_is_not_shown() {
         },
         servers: Vec::new(),
         elsewhere: Elsewhere::Allowed,
+        ice: IceServers::default(),
         scope: NetworkScope::Everywhere,
         discovery: Discovery::Off,
     };

@@ -3,6 +3,7 @@
 mod birthday;
 mod elsewhere;
 mod large;
+mod lent;
 mod moves;
 mod nearby;
 mod report;
@@ -807,6 +808,7 @@ fn any_input(peer: DeviceId) -> impl Strategy<Value = LinkInput> {
         Just(LinkInput::Start),
         Just(LinkInput::Online),
         Just(LinkInput::Offline),
+        prop::option::of(Just("203.0.113.30:50000".parse().unwrap())).prop_map(LinkInput::Lent),
         prop::collection::vec(any::<u8>(), 0..60).prop_map(LinkInput::Told),
         Just(LinkInput::RelayReady {
             url: String::new(),

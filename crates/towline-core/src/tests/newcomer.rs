@@ -4,6 +4,7 @@
 use std::collections::{BTreeSet, VecDeque};
 
 use towline_wire::code::Slot;
+use towline_wire::ice::IceServers;
 use towline_wire::ids::{DeviceId, Incarnation};
 use towline_wire::signal::{ClientMessage, Nonce, ServerMessage};
 
@@ -42,6 +43,7 @@ impl Seat {
             },
             servers: vec!["ws://127.0.0.1:9000/ws".parse().unwrap()],
             elsewhere: Elsewhere::Allowed,
+            ice: IceServers::default(),
             scope: NetworkScope::Everywhere,
             discovery: Discovery::Off,
         };
@@ -54,7 +56,10 @@ impl Seat {
         seat.input(Input::Signal(SessionId::default(), SignalEvent::Opened));
         seat.hear(greeting(Nonce::from_bytes([7; 32]), &[]));
         let device_id = seat.id().into();
-        seat.hear(ServerMessage::Registered { device_id });
+        seat.hear(ServerMessage::Registered {
+            device_id,
+            ice: IceServers::default(),
+        });
         seat
     }
 

@@ -77,22 +77,25 @@ const fn millis(millis: u64) -> Duration {
 }
 
 #[test]
-fn two_servers_are_asked_at_once_and_every_25_seconds_after_an_answer() {
-    let mut world = World::with(&["a", "b", "c"]);
+fn four_servers_are_asked_at_once_and_every_25_seconds_after_an_answer() {
+    let mut world = World::with(&["a", "b", "c", "d", "e"]);
     let at = |asked: Vec<(Duration, String)>| asked.into_iter().map(|(_, host)| host).collect();
     let first: Vec<String> = at(world.pass(Duration::ZERO));
-    assert_eq!(first, ["a", "b"]);
+    assert_eq!(first, ["a", "b", "c", "d"]);
     assert_eq!(world.answer("a", "198.51.100.7:4000"), Told::Change);
     assert_eq!(world.answer("b", "198.51.100.7:4000"), Told::Change);
+    for server in ["c", "d"] {
+        assert_eq!(world.answer(server, "198.51.100.7:4000"), Told::Nothing);
+    }
     assert_eq!(
-        world.answer("c", "198.51.100.7:1"),
+        world.answer("e", "198.51.100.7:1"),
         Told::Nothing,
         "not asked"
     );
     assert_eq!(world.addresses(), [addr("198.51.100.7:4000")]);
     assert_eq!(world.pass(millis(24_999)), []);
     let again: Vec<String> = at(world.pass(millis(1)));
-    assert_eq!(again, ["a", "b"]);
+    assert_eq!(again, ["a", "b", "c", "d"]);
     assert_eq!(world.answer("a", "198.51.100.7:4000"), Told::Nothing);
 }
 

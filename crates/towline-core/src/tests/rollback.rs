@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use towline_wire::entry::{Actor, Attributes, Content, Descent, Entry, UnixNanos, VersionVector};
+use towline_wire::ice::IceServers;
 use towline_wire::ids::{ContentHash, DeviceId, FolderId, Incarnation, Sequence};
 use towline_wire::pairing::CompareString;
 use towline_wire::peer::{Challenge, Control, FolderStatement, Hello};
@@ -68,6 +69,7 @@ fn device() -> Device {
         restored,
         servers: Vec::new(),
         elsewhere: Elsewhere::Allowed,
+        ice: IceServers::default(),
         scope: NetworkScope::Everywhere,
         discovery: Discovery::Off,
     };

@@ -8,6 +8,7 @@ use ed25519_dalek::{Signature, VerifyingKey};
 use rand_chacha::ChaCha20Rng;
 use rand_core::SeedableRng;
 use towline_wire::code::Slot;
+use towline_wire::ice::IceServers;
 use towline_wire::ids::DeviceId;
 use towline_wire::packet::ChannelId;
 use towline_wire::signal::{
@@ -76,7 +77,8 @@ impl World {
         ));
         assert!(
             self.say(ServerMessage::Registered {
-                device_id: us().into()
+                device_id: us().into(),
+                ice: IceServers::default(),
             })
             .is_empty()
         );
@@ -258,6 +260,7 @@ fn somebody_elses_registration_ends_the_session() {
     world.say(hello(Nonce::from_bytes([7; 32])));
     world.say(ServerMessage::Registered {
         device_id: peer().into(),
+        ice: IceServers::default(),
     });
     assert_eq!(world.sent().last(), Some(&SignalRequest::Disconnect));
     assert!(matches!(

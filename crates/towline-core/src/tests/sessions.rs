@@ -6,6 +6,7 @@ use std::time::Duration;
 use rand_chacha::ChaCha20Rng;
 use rand_core::SeedableRng;
 use towline_wire::code::Slot;
+use towline_wire::ice::IceServers;
 use towline_wire::ids::DeviceId;
 use towline_wire::server_url::ServerUrl;
 use towline_wire::signal::{ClientMessage, Nonce, ServerMessage};
@@ -85,7 +86,13 @@ impl World {
         self.hear(session, SignalEvent::Opened);
         self.say(session, greeting(Nonce::from_bytes([7; 32]), &[]));
         let device_id = identity(1).id().into();
-        self.say(session, ServerMessage::Registered { device_id });
+        self.say(
+            session,
+            ServerMessage::Registered {
+                device_id,
+                ice: IceServers::default(),
+            },
+        );
     }
 
     fn lose(&mut self, session: u8) -> Vec<SessionNews> {

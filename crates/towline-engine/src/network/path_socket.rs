@@ -1,5 +1,6 @@
 //! One socket for quinn over several real ones: UDP for IPv4, UDP for IPv6, extra ones that are the way
-//! to one peer each, and the packet channels through signal servers. The only module that knows quinn's socket trait.
+//! to one peer each, the packet channels through signal servers, and what a TURN server lends. The only module
+//! that knows quinn's socket trait.
 //!
 //! quinn sees synthetic addresses (see [`super::routes`]). A datagram from an address that passed no
 //! probe is dropped before quinn sees it, an Initial too. What is not QUIC (bit 0x40 of the first
@@ -25,15 +26,18 @@ use quinn::{AsyncUdpSocket, Runtime, TokioRuntime, UdpPoller};
 use tokio::sync::mpsc;
 use towline_core::io::NetworkScope;
 use towline_wire::ids::DeviceId;
+use towline_wire::turn_address::TurnAddress;
 use tracing::{debug, trace};
 
 use super::fresh_ids::FreshIds;
+use super::inbox::Inbox;
 use super::neighbourhood::Neighbourhood;
 use super::probe::{Length, ProbeDatagram, ProbeKeys};
-use super::relay::{RelayInbox, RelayedDatagram};
+use super::relay::RelayedDatagram;
 use super::routes::{ExtraId, Route, Routes, Through, Way};
 use super::strangers::Strangers;
 use super::stun::StunDatagram;
+use super::turn::{self, LentEnd};
 use super::udp::UdpSockets;
 
 /// The bit that every QUIC packet has in its first byte (RFC 9000, section 17) and no probe has.
@@ -48,7 +52,9 @@ pub(super) struct PathSocket {
     extras_epoch: AtomicU64,
     /// Who receives, to be told of a new extra socket.
     receiver: AtomicWaker,
-    inbox: Arc<RelayInbox>,
+    inbox: Arc<Inbox<RelayedDatagram>>,
+    /// The end of what a TURN server lends.
+    lent: LentEnd,
     routes: RwLock<Routes>,
     probe_keys: Arc<RwLock<ProbeKeys>>,
     probes: mpsc::Sender<ProbeDatagram>,
@@ -69,7 +75,7 @@ struct Extra {
 }
 
 /// The places that datagrams come from.
-const SOURCES: usize = 4;
+const SOURCES: usize = 5;
 
 impl PathSocket {
     /// One socket over these, which are bound already; needs the async runtime.
@@ -89,7 +95,8 @@ impl PathSocket {
             extras: RwLock::default(),
             extras_epoch: AtomicU64::new(0),
             receiver: AtomicWaker::new(),
-            inbox: Arc::new(RelayInbox::default()),
+            inbox: Arc::default(),
+            lent: LentEnd::default(),
             routes: RwLock::new(routes),
             probe_keys,
             probes,
@@ -135,8 +142,13 @@ impl PathSocket {
     }
 
     /// Where packet channels put what they receive.
-    pub(super) fn inbox(&self) -> Arc<RelayInbox> {
+    pub(super) fn inbox(&self) -> Arc<Inbox<RelayedDatagram>> {
         Arc::clone(&self.inbox)
+    }
+
+    /// Where datagrams go and come by what a TURN server lends.
+    pub(super) const fn lent(&self) -> &LentEnd {
+        &self.lent
     }
 
     /// The ports that the UDP sockets are bound to, with their addresses.
@@ -232,6 +244,7 @@ impl PathSocket {
     /// Whether anything may be sent to an address: within the local network only to what is on it.
     pub(super) fn may_send_to(&self, to: SocketAddr) -> bool {
         match self.scope {
+            // An address by way of a TURN server is near nobody.
             NetworkScope::LocalNetwork => self.neighbourhood.is_private_and_near(to),
             NetworkScope::Everywhere => true,
         }
@@ -247,6 +260,26 @@ impl PathSocket {
         if !self.may_send_to(transmit.destination) {
             trace!("datagram that would leave the local network dropped");
             return Ok(());
+        }
+        match TurnAddress::of(transmit.destination) {
+            // The server carries no more than a path must.
+            Some(TurnAddress::Ours(peer)) => {
+                self.lent.send(peer, transmit);
+                return Ok(());
+            }
+            // What is lent to the peer is an ordinary address for us.
+            Some(TurnAddress::Theirs(lent)) => {
+                let transmit = Transmit {
+                    destination: SocketAddr::V4(lent),
+                    ecn: transmit.ecn,
+                    contents: transmit.contents,
+                    segment_size: transmit.segment_size,
+                    src_ip: transmit.src_ip,
+                };
+                let socket = self.v4.as_ref();
+                return socket.map_or(Ok(()), |socket| socket.try_send(&transmit));
+            }
+            None => {}
         }
         match through {
             Through::Main => {
@@ -408,9 +441,10 @@ impl PathSocket {
             return;
         };
         drop(keys);
+        let from = self.routes().named(peer, meta.addr);
         let probe = ProbeDatagram {
             peer,
-            from: meta.addr,
+            from,
             to: meta.dst_ip,
             through,
             bytes: *bytes,
@@ -419,6 +453,40 @@ impl PathSocket {
         if self.probes.try_send(probe).is_err() {
             trace!("probe dropped, the prober is busy");
         }
+    }
+
+    /// What comes by way of a TURN server appears as from an address that says so, and is then as any other.
+    fn poll_lent(
+        &self,
+        cx: &mut Context<'_>,
+        bufs: &mut [IoSliceMut<'_>],
+        meta: &mut [RecvMeta],
+    ) -> Poll<usize> {
+        let mut count = 0;
+        for (buf, meta) in bufs.iter_mut().zip(meta.iter_mut()) {
+            let datagram = if count == 0 {
+                match self.lent.inbox().poll_pop(cx) {
+                    Poll::Ready(datagram) => datagram,
+                    Poll::Pending => return Poll::Pending,
+                }
+            } else {
+                match self.lent.inbox().pop() {
+                    Some(datagram) => datagram,
+                    None => break,
+                }
+            };
+            *meta = RecvMeta::default();
+            count += 1;
+            let length = datagram.bytes.len();
+            if let Some(room) = buf.get_mut(..length) {
+                room.copy_from_slice(&datagram.bytes);
+                meta.addr = turn::by_ours(datagram.peer);
+                meta.len = length;
+                meta.stride = length;
+                self.admit_batch(Through::Main, buf, meta);
+            }
+        }
+        Poll::Ready(count)
     }
 
     fn poll_relays(
@@ -534,8 +602,9 @@ impl AsyncUdpSocket for PathSocket {
                     self.poll_udp(socket, Through::Main, cx, bufs, meta)
                 }),
                 3 => self.poll_extras(first, cx, bufs, meta),
-                // A remainder of four is below four.
-                4.. => Poll::Pending,
+                4 => self.poll_lent(cx, bufs, meta),
+                // A remainder of five is below five.
+                5.. => Poll::Pending,
             };
             if let Poll::Ready(count) = received {
                 return Poll::Ready(Ok(count));

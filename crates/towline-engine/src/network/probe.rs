@@ -24,6 +24,7 @@ use tokio::sync::mpsc;
 use towline_core::identity::Identity;
 use towline_core::io::NetworkEvent;
 use towline_wire::ids::DeviceId;
+use towline_wire::turn_address::TurnAddress;
 use tracing::{debug, trace};
 use zeroize::Zeroizing;
 
@@ -321,6 +322,12 @@ impl Prober {
 
     /// Sends a ping to an address of a peer, through the socket by which that is reached.
     pub(super) fn ping(&self, peer: DeviceId, to: SocketAddr) {
+        if let Some(TurnAddress::Theirs(lent)) = TurnAddress::of(to) {
+            let is_known = self.socket.routes().is_theirs(peer, lent);
+            if !is_known {
+                self.socket.routes_mut().note_theirs(peer, lent);
+            }
+        }
         let through = self.socket.routes().through(peer, to);
         if let Some(bytes) = self.new_ping(peer, to, through, Length::Usual) {
             self.socket.send_aside(to, None, through, &bytes);
@@ -406,7 +413,8 @@ impl Prober {
                 }
                 let pong = Body::Pong {
                     number,
-                    observed: datagram.from,
+                    observed: TurnAddress::of(datagram.from)
+                        .map_or(datagram.from, |turn| SocketAddr::V4(turn.behind())),
                 };
                 let through = datagram.through;
                 if let Some(bytes) = self.sealed(peer, pong) {

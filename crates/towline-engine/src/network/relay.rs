@@ -5,15 +5,13 @@
 //! some, and every queued byte is latency for QUIC, which measures a round trip of 180 ms instead of
 //! 40 ms when they are long.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::stream::{SplitSink, SplitStream};
-use futures_util::task::AtomicWaker;
 use futures_util::{SinkExt, StreamExt};
 use quinn::udp::EcnCodepoint;
 use tokio::sync::mpsc;
@@ -27,6 +25,7 @@ use towline_wire::packet::{ChannelId, Ecn, PACKET_BYTES_MAX, Packet, PacketKind}
 use towline_wire::signal::RELAY_SUBPROTOCOL;
 use tracing::{debug, trace};
 
+use super::inbox::Inbox;
 use super::path_socket::PathSocket;
 use super::proxy::Proxies;
 use super::websocket::{self, Purpose, Transport, Unsent};
@@ -35,10 +34,6 @@ use crate::tasks::Tasks;
 /// Datagrams that wait for the channel: 80, at most 94 KiB. At 10 Mbit/s that is 75 ms of queue;
 /// fewer than QUIC's ten packets of start window would starve it.
 const OUTGOING_DATAGRAMS_MAX: usize = 80;
-
-/// Bytes that wait for quinn, of all channels together: 128 KiB. quinn empties it within one turn
-/// of its loop; more would only hide that it cannot keep up.
-const INCOMING_BYTES_MAX: usize = 128 * 1024;
 
 /// Unsent bytes that TCP may hold: 16 KiB, about 13 datagrams.
 const UNSENT_BYTES: u32 = 16 * 1024;
@@ -75,19 +70,6 @@ pub(super) struct RelaySender {
     datagrams: mpsc::Sender<RelayedDatagram>,
 }
 
-/// What all channels have received and quinn has not yet taken.
-#[derive(Default)]
-pub(super) struct RelayInbox {
-    queue: Mutex<InboxQueue>,
-    waker: AtomicWaker,
-}
-
-#[derive(Default)]
-struct InboxQueue {
-    datagrams: VecDeque<RelayedDatagram>,
-    bytes: usize,
-}
-
 /// All channels that are open or being opened.
 pub(super) struct Relays {
     socket: Arc<PathSocket>,
@@ -121,39 +103,6 @@ impl RelaySender {
     pub(super) fn send(&self, datagram: RelayedDatagram) {
         // A full or closed channel loses datagrams, as a network does.
         let _lost = self.datagrams.try_send(datagram);
-    }
-}
-
-impl RelayInbox {
-    /// Queues a datagram for quinn, or drops it.
-    fn push(&self, datagram: RelayedDatagram) {
-        let mut queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
-        let length = datagram.bytes.len();
-        if queue.bytes + length > INCOMING_BYTES_MAX {
-            return;
-        }
-        queue.bytes += length;
-        queue.datagrams.push_back(datagram);
-        drop(queue);
-        self.waker.wake();
-    }
-
-    /// The next datagram, if there is one.
-    pub(super) fn pop(&self) -> Option<RelayedDatagram> {
-        let mut queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
-        let datagram = queue.datagrams.pop_front()?;
-        queue.bytes -= datagram.bytes.len();
-        Some(datagram)
-    }
-
-    /// The next datagram, or the waker is kept.
-    pub(super) fn poll_pop(&self, cx: &mut Context<'_>) -> Poll<RelayedDatagram> {
-        if let Some(datagram) = self.pop() {
-            return Poll::Ready(datagram);
-        }
-        self.waker.register(cx.waker());
-        // One may have come between the look and the registration.
-        self.pop().map_or(Poll::Pending, Poll::Ready)
     }
 }
 
@@ -327,7 +276,7 @@ async fn send_all(
 async fn receive_all(
     mut socket: SplitStream<WebSocketStream<Transport>>,
     channel: &Channel,
-    inbox: &RelayInbox,
+    inbox: &Inbox<RelayedDatagram>,
 ) {
     loop {
         let message = match timeout(SILENCE_MAX, socket.next()).await {
@@ -340,11 +289,13 @@ async fn receive_all(
             Message::Binary(bytes) => match Packet::decode(&bytes) {
                 Ok(packet) if packet.kind == PacketKind::Data && packet.channel == channel.id => {
                     let bytes = bytes.slice_ref(packet.datagram);
-                    inbox.push(RelayedDatagram {
+                    let length = bytes.len();
+                    let datagram = RelayedDatagram {
                         peer: channel.peer,
                         ecn: received_ecn(packet.ecn),
                         bytes,
-                    });
+                    };
+                    inbox.push(datagram, length);
                 }
                 Ok(_) => {}
                 Err(error) => trace!(%error, "packet dropped"),

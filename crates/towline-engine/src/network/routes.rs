@@ -8,8 +8,8 @@
 //!
 //! The table is bounded per peer and never holds an address that passed no proof.
 
-use std::collections::HashMap;
-use std::net::{IpAddr, Ipv6Addr, SocketAddr, SocketAddrV6};
+use std::collections::{HashMap, VecDeque};
+use std::net::{IpAddr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
@@ -17,6 +17,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::Notify;
 use towline_core::io::Path;
 use towline_wire::ids::DeviceId;
+use towline_wire::turn_address::TurnAddress;
 
 use super::addresses;
 use super::relay::RelaySender;
@@ -33,6 +34,9 @@ const FIRST_DIRECT_PORT: u16 = 3;
 /// Addresses admitted per peer: 24. A peer names at most 16 and may show a few more through
 /// address translation; the least recently proven goes first.
 const ADDRESSES_PER_PEER_MAX: usize = 24;
+
+/// Addresses that are known to be lent to peers: 64, one or two for each of those that are sought at once.
+const THEIRS_MAX: usize = 64;
 
 /// Which side of a connection we are for a peer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -141,6 +145,8 @@ pub(super) struct Routes {
     ours: DeviceId,
     started: Instant,
     sources_by_addr: HashMap<SocketAddr, Source>,
+    /// Addresses that TURN servers lend to peers, the latest last.
+    theirs: VecDeque<(DeviceId, SocketAddrV4)>,
     peers_by_ula: HashMap<Ipv6Addr, PeerRoutes>,
 }
 
@@ -180,6 +186,7 @@ impl Routes {
             ours,
             started: Instant::now(),
             sources_by_addr: HashMap::new(),
+            theirs: VecDeque::new(),
             peers_by_ula: HashMap::new(),
         }
     }
@@ -340,9 +347,43 @@ impl Routes {
         Some(synthetic(ula, DIALED_PORT))
     }
 
-    /// The meaning of a datagram from `addr`; `None` when the address passed no proof.
+    /// The meaning of a datagram from `addr`; `None` when the address passed no proof. What comes from an address
+    /// that is lent to a peer has that meaning, unless the address was proved by itself.
     pub(super) fn source(&self, addr: SocketAddr) -> Option<&Source> {
-        self.sources_by_addr.get(&normal(addr))
+        let addr = normal(addr);
+        let plain = self.sources_by_addr.get(&addr);
+        plain.or_else(|| match addr {
+            SocketAddr::V4(lent) if !self.theirs.is_empty() => {
+                let theirs = TurnAddress::Theirs(lent).written();
+                self.sources_by_addr.get(&theirs)
+            }
+            SocketAddr::V4(_) | SocketAddr::V6(_) => None,
+        })
+    }
+
+    /// Notes that an address is one that is lent to this peer, as it says.
+    pub(super) fn note_theirs(&mut self, peer: DeviceId, lent: SocketAddrV4) {
+        if !self.theirs.contains(&(peer, lent)) {
+            if self.theirs.len() >= THEIRS_MAX {
+                self.theirs.pop_front();
+            }
+            self.theirs.push_back((peer, lent));
+        }
+    }
+
+    /// Whether this is noted.
+    pub(super) fn is_theirs(&self, peer: DeviceId, lent: SocketAddrV4) -> bool {
+        self.theirs.contains(&(peer, lent))
+    }
+
+    /// How an address is called from which this peer has spoken.
+    pub(super) fn named(&self, peer: DeviceId, from: SocketAddr) -> SocketAddr {
+        match normal(from) {
+            SocketAddr::V4(lent) if self.is_theirs(peer, lent) => {
+                TurnAddress::Theirs(lent).written()
+            }
+            SocketAddr::V4(_) | SocketAddr::V6(_) => from,
+        }
     }
 
     /// The meaning of a datagram from the packet channel with this peer.

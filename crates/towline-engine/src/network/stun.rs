@@ -173,7 +173,7 @@ pub(crate) fn seeds() -> Vec<Vec<u8>> {
 }
 
 /// Where a question may go, of where a name leads.
-fn usable(host: &str, found: Vec<SocketAddr>) -> Vec<SocketAddr> {
+pub(super) fn usable(host: &str, found: Vec<SocketAddr>) -> Vec<SocketAddr> {
     let names_this_machine = host.eq_ignore_ascii_case("localhost")
         || host.parse().is_ok_and(|ip: IpAddr| ip.is_loopback());
     let mut usable = listenable(found);

@@ -22,3 +22,5 @@ mod scatter;
 mod servers;
 mod signal;
 mod tls;
+#[cfg(target_os = "linux")]
+mod turn;

@@ -7,6 +7,7 @@
 mod pin;
 
 use std::io;
+use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll};
@@ -40,6 +41,9 @@ const REACH_AGAIN: Duration = Duration::from_millis(2500);
 
 /// Read buffer of a socket: 8 KiB, a few packets or most messages.
 const READ_BUFFER_BYTES: usize = 8 * 1024;
+
+/// Unsent bytes that TCP may hold where no WebSocket is on it: 16 KiB, about 13 datagrams.
+const UNSENT_BARE_BYTES: u32 = 16 * 1024;
 
 /// What a socket is opened for.
 pub(super) struct Purpose<'a> {
@@ -140,6 +144,33 @@ async fn open(
             server_time: server_time::said_in(answer.headers()),
         })
         .map_err(|error| handshake_fault(&error))
+}
+
+/// TCP to a host, and TLS where it says for which name; without a proxy.
+pub(super) async fn reach_bare(
+    host: &str,
+    port: u16,
+    secure: Option<&str>,
+) -> Result<Transport, ConnectError> {
+    let reached = timeout(CONNECT_DEADLINE, reach(host, port)).await;
+    let stream = reached.map_err(|_| ConnectError::Unreachable)?;
+    let stream = stream.map_err(|_| ConnectError::Unreachable)?;
+    stream
+        .set_nodelay(true)
+        .map_err(|_| ConnectError::Unreachable)?;
+    bound_unsent(&stream, Unsent::Low(UNSENT_BARE_BYTES));
+    let Some(name) = secure else {
+        return Ok(Transport::Plain(stream));
+    };
+    let name = ServerName::try_from(name.to_owned()).map_err(|_| ConnectError::Url)?;
+    let mut settings = ClientConfig::clone(&*tls_settings()?);
+    settings.alpn_protocols.clear();
+    let connected = TlsConnector::from(Arc::new(settings)).connect(name, stream);
+    match timeout(CONNECT_DEADLINE, connected).await {
+        Ok(Ok(stream)) => Ok(Transport::Tls(Box::new(stream))),
+        Ok(Err(error)) => Err(tls_fault(&error, ConnectError::Certificate)),
+        Err(_) => Err(ConnectError::Unreachable),
+    }
 }
 
 fn request(url: &str, purpose: &Purpose<'_>) -> Result<Request, ConnectError> {
@@ -273,6 +304,17 @@ fn handshake_fault(error: &WebSocketError) -> ConnectError {
         | WebSocketError::Utf8(_)
         | WebSocketError::AttackAttempt
         | WebSocketError::HttpFormat(_) => ConnectError::Protocol,
+    }
+}
+
+impl Transport {
+    /// The addresses of this end and of the other one.
+    pub(super) fn ends(&self) -> io::Result<(SocketAddr, SocketAddr)> {
+        let stream = match self {
+            Self::Plain(stream) => stream,
+            Self::Tls(stream) => stream.get_ref().0,
+        };
+        Ok((stream.local_addr()?, stream.peer_addr()?))
     }
 }
 

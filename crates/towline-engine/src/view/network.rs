@@ -1,16 +1,19 @@
 //! How this device is connected, as far as somebody asks: a mirror of the core's report.
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
-use towline_core::io::{LinkFault, Path};
+use towline_core::io::{LendFault, LinkFault, Path};
 use towline_core::link::{ConnectTimes, LinkChange, LinkCounts, LinkSample, LinkSight};
 use towline_core::path_kind::PathKind;
 use towline_core::report::{
-    CandidateOrigin, CandidateReport, CandidateState, LinkReport, NetworkReport, Obstacle, Outside,
+    CandidateOrigin, CandidateReport, CandidateState, LenderReport, LenderState, LinkReport,
+    NetworkReport, Obstacle, Outside,
 };
 use towline_core::snapshot::LinkState;
 use towline_wire::peer::Mapping;
+use towline_wire::turn_address::TurnAddress;
 use ts_rs::TS;
 
 use super::translate::UnixClock;
@@ -29,8 +32,43 @@ pub struct NetworkView {
     pub mapping: MappingView,
     /// The port that the router gives on demand.
     pub mapped: Option<String>,
+    /// The TURN servers that it may borrow an address from, the preferred one first.
+    pub turn: Vec<TurnServerView>,
     /// Each peer's link, by name.
     pub links: Vec<LinkReportView>,
+}
+
+/// A TURN server.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
+pub struct TurnServerView {
+    /// Its host and port.
+    pub server: String,
+    /// How it is spoken to: `UDP`, `TCP` or `TLS`.
+    pub transport: String,
+    /// How it stands.
+    pub state: TurnStateView,
+}
+
+/// How a TURN server stands.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[serde(tag = "state", rename_all = "snake_case")]
+pub enum TurnStateView {
+    /// Nothing was wanted of it.
+    NotAsked,
+    /// Its answer is awaited.
+    Asked,
+    /// It lends an address.
+    Lends {
+        /// Which one.
+        address: String,
+    },
+    /// It lent nothing when it was last asked.
+    Refuses {
+        /// Why: `unreachable`, `silent`, `login`, `certificate`, `refused`, `protocol` or `gone`.
+        fault: String,
+        /// The code of a refusal (RFC 8656).
+        code: Option<u16>,
+    },
 }
 
 /// What STUN servers show of the way out.
@@ -94,7 +132,7 @@ pub struct LinkCountsView {
     pub failed: Vec<CountView>,
     /// Connections that ended, by reason.
     pub lost: Vec<CountView>,
-    /// How often a path of a kind was taken: `lan`, `direct_v6`, `direct_v4` or `relay`.
+    /// How often a path of a kind was taken: `lan`, `direct_v6`, `direct_v4`, `turn` or `relay`.
     pub taken: Vec<CountView>,
     /// How long the latest connection took to come to stand.
     pub connect_ms: Option<f64>,
@@ -160,7 +198,7 @@ pub enum LinkSightView {
     Connecting,
     /// Connected.
     Up {
-        /// `lan`, `direct_v6`, `direct_v4` or `relay`.
+        /// `lan`, `direct_v6`, `direct_v4`, `turn` or `relay`.
         path: String,
     },
     /// A try or the connection had ended.
@@ -220,6 +258,7 @@ pub(crate) fn network(report: &NetworkReport, clock: UnixClock) -> NetworkView {
             Mapping::Varies => MappingView::Varies,
         },
         mapped: report.mapped.map(|addr| addr.to_string()),
+        turn: report.lenders.iter().map(TurnServerView::from).collect(),
         links: report
             .links
             .iter()
@@ -246,6 +285,9 @@ pub(super) fn link(state: &LinkState, clock: UnixClock) -> LinkView {
                     },
                     PathKind::DirectV6 | PathKind::DirectV4 => PathView::Direct {
                         address: address.to_string(),
+                    },
+                    PathKind::Turn => PathView::Turn {
+                        address: spoken(*address),
                     },
                     PathKind::Relay => PathView::Relayed,
                 },
@@ -366,7 +408,7 @@ impl From<&CandidateReport> for CandidateView {
             CandidateState::Answers(rtt) => ("answers", Some(rtt)),
         };
         Self {
-            address: candidate.addr.to_string(),
+            address: spoken(candidate.addr),
             path: path_kind(PathKind::of_address(candidate.addr)).to_owned(),
             origin: match candidate.origin {
                 CandidateOrigin::Kept => "kept",
@@ -376,6 +418,54 @@ impl From<&CandidateReport> for CandidateView {
             .to_owned(),
             state: state.to_owned(),
             rtt_ms: rtt.map(millis),
+        }
+    }
+}
+
+/// An address as people know it: of one that is reached through a TURN server, that behind it.
+fn spoken(addr: SocketAddr) -> String {
+    TurnAddress::of(addr).map_or_else(|| addr.to_string(), |turn| turn.behind().to_string())
+}
+
+impl From<&LenderReport> for TurnServerView {
+    fn from(lender: &LenderReport) -> Self {
+        Self {
+            server: lender.place.to_string(),
+            transport: lender.transport.name().to_owned(),
+            state: lender.state.into(),
+        }
+    }
+}
+
+impl From<LenderState> for TurnStateView {
+    fn from(state: LenderState) -> Self {
+        match state {
+            LenderState::NotAsked => Self::NotAsked,
+            LenderState::Asked => Self::Asked,
+            LenderState::Lends(address) => Self::Lends {
+                address: address.to_string(),
+            },
+            LenderState::Refuses(fault) => Self::Refuses {
+                fault: match fault {
+                    LendFault::Unreachable => "unreachable",
+                    LendFault::Silent => "silent",
+                    LendFault::Login => "login",
+                    LendFault::Certificate => "certificate",
+                    LendFault::Refused(_) => "refused",
+                    LendFault::Protocol => "protocol",
+                    LendFault::Gone => "gone",
+                }
+                .to_owned(),
+                code: match fault {
+                    LendFault::Refused(code) => Some(code),
+                    LendFault::Unreachable
+                    | LendFault::Silent
+                    | LendFault::Login
+                    | LendFault::Certificate
+                    | LendFault::Protocol
+                    | LendFault::Gone => None,
+                },
+            },
         }
     }
 }
@@ -397,6 +487,7 @@ const fn path_kind(kind: PathKind) -> &'static str {
         PathKind::Lan => "lan",
         PathKind::DirectV6 => "direct_v6",
         PathKind::DirectV4 => "direct_v4",
+        PathKind::Turn => "turn",
         PathKind::Relay => "relay",
     }
 }

@@ -12,6 +12,7 @@ use towline_core::io::{
     StunServer,
 };
 use towline_core::sessions::Elsewhere;
+use towline_wire::ice::IceServers;
 use towline_wire::ids::{DeviceId, Incarnation};
 
 use super::map::Spot;
@@ -162,6 +163,7 @@ impl Internet {
             elsewhere: Elsewhere::Forbidden,
             scope: NetworkScope::Everywhere,
             discovery: Discovery::On,
+            ice: IceServers::default(),
         };
         place.device = Some(Device::new(now, birth));
         self.perform(host);
@@ -375,8 +377,11 @@ impl Internet {
                     self.send_frame(host, peer, Frame::Control(control));
                 }
             }
-            // No router of this internet gives ports; nobody pairs here, and nobody has folders.
+            // No router of this internet gives ports, and no server lends; nobody pairs here, and nobody has
+            // folders.
             NetworkRequest::MapPort
+            | NetworkRequest::Borrow(_)
+            | NetworkRequest::GiveBack
             | NetworkRequest::Grant(..)
             | NetworkRequest::HostPairing(..)
             | NetworkRequest::MeetPairing(..)

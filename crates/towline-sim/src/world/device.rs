@@ -12,6 +12,7 @@ use towline_core::io::{Discovery, Input, NetworkEvent, NetworkScope, Output};
 use towline_core::sessions::Elsewhere;
 use towline_core::snapshot::Snapshot;
 use towline_wire::entry::UnixNanos;
+use towline_wire::ice::IceServers;
 
 use super::{Event, Eyes, OUTPUTS_MAX, Seat, Told, World, network, server};
 use crate::rule::Rule;
@@ -65,6 +66,7 @@ impl World {
             restored: place.shelf.restored(),
             servers: server::URL.parse().into_iter().collect(),
             elsewhere: Elsewhere::Allowed,
+            ice: IceServers::default(),
             scope: NetworkScope::Everywhere,
             // The world has no multicast; what devices announce nobody hears.
             discovery: Discovery::Off,

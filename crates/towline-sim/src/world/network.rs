@@ -98,6 +98,8 @@ impl World {
             // The world has no routers: none that translate, and none to give a port. Its server names nobody who
             // would tell.
             NetworkRequest::AskStun(_)
+            | NetworkRequest::Borrow(_)
+            | NetworkRequest::GiveBack
             | NetworkRequest::MapPort
             | NetworkRequest::Scatter { .. }
             | NetworkRequest::Gather(_) => {}

@@ -13,6 +13,7 @@ use super::{
     ServerMessage, SignalId, WATCH_PEERS_MAX,
 };
 use crate::code::Slot;
+use crate::ice::IceServers;
 use crate::limits::RELAY_PAYLOAD_BYTES_MAX;
 use crate::packet::ChannelId;
 use crate::version::VersionRange;
@@ -167,11 +168,11 @@ impl Notice {
                 out.limits = Some(*limits);
                 out.stun = Some(stun);
             }
-            ServerMessage::Registered { device_id } => {
+            ServerMessage::Registered { device_id, ice } => {
                 out.kind = "registered";
                 out.device_id = Some(*device_id);
                 out.guest = Some(device_id.device().is_none());
-                out.ice_servers = Some([]);
+                out.ice_servers = Some(ice.to_json());
             }
             ServerMessage::PairingCode { code, expires_in } => {
                 out.kind = "pairing_code";
@@ -412,6 +413,8 @@ struct NoticeFields<'a> {
     retry_after_ms: Option<&'a RawValue>,
     #[serde(default, borrow)]
     message: Option<&'a RawValue>,
+    #[serde(default, borrow)]
+    ice_servers: Option<&'a RawValue>,
 }
 
 impl NoticeFields<'_> {
@@ -421,6 +424,10 @@ impl NoticeFields<'_> {
             "hello" => self.hello()?,
             "registered" => ServerMessage::Registered {
                 device_id: need(self.device_id)?,
+                ice: self
+                    .ice_servers
+                    .and_then(read)
+                    .map_or_else(IceServers::default, |told| IceServers::of_json(&told)),
             },
             "pairing_code" => ServerMessage::PairingCode {
                 code: need::<Slot>(self.code)?,
@@ -539,7 +546,7 @@ struct OutgoingNotice<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     guest: Option<bool>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    ice_servers: Option<[&'a str; 0]>,
+    ice_servers: Option<serde_json::Value>,
     #[serde(skip_serializing_if = "Option::is_none")]
     code: Option<&'a str>,
     #[serde(rename = "code", skip_serializing_if = "Option::is_none")]

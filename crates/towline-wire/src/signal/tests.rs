@@ -3,6 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::ice::IceServers;
 use crate::ids::DeviceId;
 
 const DEVICE: DeviceId = DeviceId::from_public_key([7; 32]);
@@ -100,9 +101,13 @@ fn notices_look_like_this() {
             },
             stun: vec!["stun.example:3478".into()],
         },
-        ServerMessage::Registered { device_id: peer_id },
+        ServerMessage::Registered {
+            device_id: peer_id,
+            ice: IceServers::default(),
+        },
         ServerMessage::Registered {
             device_id: SignalId::Guest(GuestId(u64::MAX)),
+            ice: IceServers::default(),
         },
         ServerMessage::PairingCode {
             code: Slot::parse("XYZ2").unwrap(),

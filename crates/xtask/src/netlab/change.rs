@@ -17,6 +17,7 @@ use super::meter::{Meter, Way};
 use super::nat::{Best, Nat};
 use super::scenarios::Outcome;
 use super::site::{PATIENCE, Side, Site, path_of};
+use super::turn::Turn;
 use super::world::World;
 use crate::binaries::Built;
 use crate::run;
@@ -44,6 +45,8 @@ pub(super) enum Change {
     ConnectionsReset,
     /// Nothing passes for so many seconds while the server carries the transfer.
     RelayOutage(u64),
+    /// The TURN server that carries the transfer is killed.
+    TurnKilled,
     /// Nothing: the line is bad by itself.
     Nothing,
     /// The receiver sleeps for so many seconds.
@@ -82,16 +85,20 @@ pub(super) fn carry(load: &Load, built: &Built, place: PathBuf) -> Result<Outcom
         load.change,
         Change::RelayRestarted | Change::ConnectionsReset | Change::RelayOutage(_)
     );
-    let world = if relayed {
-        World::pair(Nat::NoUdp, Nat::Mapped)
+    let (world, expected, first) = if relayed {
+        let world = World::pair(Nat::NoUdp, Nat::Mapped);
+        (world, Best::Relay, Way::Relay)
+    } else if load.change == Change::TurnKilled {
+        let world = World::pair(Nat::Symmetric, Nat::Symmetric).with_turn(Turn::UDP);
+        (world, Best::Turn, Way::Turn)
     } else {
-        World::pair(Nat::Mapped, Nat::Mapped)
+        let world = World::pair(Nat::Mapped, Nat::Mapped);
+        (world, Best::Direct, Way::Direct)
     };
     let mut site = Site::open(&world.over(load.line), built, place)?;
     if load.change == Change::UplinkSwapped {
         site.lab.prepare_spare()?;
     }
-    let expected = if relayed { Best::Relay } else { Best::Direct };
     let is_there = |view: &Value| path_of(view) == Some(expected);
     site.devices[0].wait("the first path", PATIENCE, is_there)?;
     let dialer = site.dialer()?;
@@ -111,7 +118,6 @@ pub(super) fn carry(load: &Load, built: &Built, place: PathBuf) -> Result<Outcom
         meter,
         outcome: Outcome::default(),
     };
-    let first = if relayed { Way::Relay } else { Way::Direct };
     transfer
         .meter
         .flows(begun, first, PATIENCE)?
@@ -211,6 +217,11 @@ impl Transfer<'_> {
             Change::RelayRestarted => {
                 self.restart_server(self.to)?;
                 self.flows("relay after the server is back", Way::Relay, FLOW_WITHIN)?;
+            }
+            Change::TurnKilled => {
+                self.site.kill_turn();
+                self.meter = self.site.meter(self.to)?;
+                self.flows("relay after the TURN server died", Way::Relay, RELAY_WITHIN)?;
             }
             Change::ConnectionsReset => {
                 self.site.lab.reset_connections()?;

@@ -4,7 +4,7 @@
 //!   lan 1                 public network                lan 2
 //!   host -- router 0 ---- bridge ---- router 1 -- host
 //!   .1.2   .1.1  .21        |          .22  .2.1   .2.3
-//!                        server .10
+//!               server .10, TURN .30
 //! ```
 //! All addresses are for documents (RFC 5737, RFC 3849) or private; where a router gives ports the public network
 //! has ordinary ones, because miniupnpd serves no others. Nothing leads out of it.
@@ -21,6 +21,7 @@ use anyhow::{Context, Result};
 use super::line::{ENDS, Line, READY};
 use super::nat::{Nat, between_rules, six_rules};
 use super::ports::PortGiver;
+use super::turn;
 use super::world::{Above, Families, Memory, Ports, Router, World};
 use crate::namespaces::Namespace;
 use crate::processes::Running;
@@ -33,6 +34,8 @@ pub(super) struct Lab {
     givers: Vec<PortGiver>,
     /// Where the server lives.
     pub(super) server: Namespace,
+    /// Where the TURN server lives.
+    pub(super) turn: Option<Namespace>,
     /// Where the devices live.
     pub(super) hosts: [Namespace; 2],
     routers: Vec<Namespace>,
@@ -97,6 +100,7 @@ impl Lab {
             _line: None,
             givers: Vec::new(),
             server: make("s")?,
+            turn: None,
             hosts: [make("a")?, make("b")?],
             routers: Vec::new(),
             public,
@@ -114,6 +118,12 @@ impl Lab {
                 &format!("{SERVER_SIX}/64"),
             ],
         )?;
+        if world.turn.is_some() {
+            let turn = make("t")?;
+            lab.join(&turn, "eth0", "turn")?;
+            turn.address("eth0", &format!("{}/24", turn::ADDRESS))?;
+            lab.turn = Some(turn);
+        }
         let mut lans = BTreeSet::new();
         for (index, router) in world.routers.iter().enumerate() {
             let inside = make(&format!("r{index}"))?;

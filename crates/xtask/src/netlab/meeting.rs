@@ -38,12 +38,16 @@ pub(super) fn meet(meeting: &Meeting, built: &Built, place: PathBuf) -> Result<O
     ben.start()?;
     ben.wait("a connection", PATIENCE, |view| path_of(view).is_some())?;
     let connected = begun.elapsed();
-    let is_direct = |view: &Value| path_of(view) == Some(Best::Direct);
+    let wanted = match meeting.best {
+        Best::Turn => Best::Turn,
+        Best::Direct | Best::Relay | Best::Either => Best::Direct,
+    };
+    let is_wanted = |view: &Value| path_of(view) == Some(wanted);
     let patience = match meeting.best {
         Best::Direct => DIRECT_WITHIN,
-        Best::Relay | Best::Either => BETTER_WITHIN,
+        Best::Turn | Best::Relay | Best::Either => BETTER_WITHIN,
     };
-    let better = match ben.wait("a direct path", patience, is_direct) {
+    let better = match ben.wait("a better path", patience, is_wanted) {
         Ok(_) => Some(begun.elapsed().saturating_sub(connected)),
         Err(_) => None,
     };
@@ -52,15 +56,22 @@ pub(super) fn meet(meeting: &Meeting, built: &Built, place: PathBuf) -> Result<O
     let (before, outside) = (meter.count()?, site.lab.wan_bytes(0)?);
     let carried = site.send(Side::Anna, CARRIED_BYTES)?;
     carried.arrives(PATIENCE)?;
-    let packets = meter.since(before)?.server_packets;
+    let counted = meter.since(before)?;
+    let packets = counted.server_packets;
     let outside = site.lab.wan_bytes(0)?.saturating_sub(outside);
-    let found = if packets <= ASIDE_PACKETS_MAX {
-        Best::Direct
-    } else {
+    let found = if packets > ASIDE_PACKETS_MAX {
         Best::Relay
+    } else if counted.through_turn > CARRIED_BYTES / 2 {
+        Best::Turn
+    } else {
+        Best::Direct
     };
-    if better.is_some() != (found == Best::Direct) {
-        bail!("the devices say otherwise than {packets} packets at the server");
+    let said = path_of(&site.devices[1].view()?);
+    if said != Some(found) || better.is_some() != (found == wanted) {
+        bail!(
+            "the devices say {said:?}, but {packets} packets came to the server and {} bytes left TURN",
+            counted.through_turn
+        );
     }
     let mut misses = Vec::new();
     if !meeting.best.is_met_by(found) {
@@ -78,8 +89,9 @@ pub(super) fn meet(meeting: &Meeting, built: &Built, place: PathBuf) -> Result<O
     );
     Ok(Outcome {
         told: vec![format!(
-            "{found:<6}  connected {:.2} s, direct {better}, {packets} packets at the server",
-            connected.as_secs_f64()
+            "{found:<6}  connected {:.2} s, {wanted} {better}, {packets} packets at the server, {} KiB from TURN",
+            connected.as_secs_f64(),
+            counted.through_turn / 1024
         )],
         misses,
         late: Vec::new(),

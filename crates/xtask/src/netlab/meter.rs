@@ -13,6 +13,8 @@ pub(super) struct Meter {
     pub(super) receiver: u32,
     /// The signal server.
     pub(super) server: u32,
+    /// The TURN server, if there is one.
+    pub(super) turn: Option<u32>,
 }
 
 /// What was counted so far, all interfaces but loopback together.
@@ -24,6 +26,8 @@ pub(super) struct Count {
     pub(super) through_server: u64,
     /// Packets that have come to the server.
     pub(super) server_packets: u64,
+    /// Bytes that the TURN server has sent; packets may be many in one there.
+    pub(super) through_turn: u64,
 }
 
 impl Count {
@@ -32,12 +36,19 @@ impl Count {
             arrived: self.arrived.saturating_sub(before.arrived),
             through_server: self.through_server.saturating_sub(before.through_server),
             server_packets: self.server_packets.saturating_sub(before.server_packets),
+            through_turn: self.through_turn.saturating_sub(before.through_turn),
         }
     }
 
     /// Bytes that have come directly; at least so many.
     fn direct(self) -> u64 {
-        self.arrived.saturating_sub(self.through_server)
+        let through_servers = self.through_server.saturating_add(self.through_turn);
+        self.arrived.saturating_sub(through_servers)
+    }
+
+    /// Bytes that have come through the TURN server; at most so many.
+    fn by_turn(self) -> u64 {
+        self.arrived.min(self.through_turn)
     }
 
     /// Bytes that have come through the server; at most so many.
@@ -51,6 +62,7 @@ impl Count {
 pub(super) enum Way {
     Any,
     Direct,
+    Turn,
     Relay,
 }
 
@@ -58,10 +70,12 @@ impl Meter {
     /// What is counted now.
     pub(super) fn count(&self) -> Result<Count> {
         let server = interfaces(self.server)?;
+        let turn = self.turn.map(interfaces).transpose()?.unwrap_or_default();
         Ok(Count {
             arrived: interfaces(self.receiver)?.received,
             through_server: server.sent,
             server_packets: server.packets_received,
+            through_turn: turn.sent,
         })
     }
 
@@ -84,6 +98,7 @@ impl Meter {
             let bytes = match way {
                 Way::Any => now.arrived,
                 Way::Direct => now.direct(),
+                Way::Turn => now.by_turn(),
                 Way::Relay => now.relayed(),
             };
             let took = start.elapsed();

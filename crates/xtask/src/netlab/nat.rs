@@ -34,6 +34,8 @@ pub(super) enum Nat {
 pub(super) enum Best {
     /// Straight from one to the other.
     Direct,
+    /// Through a TURN server.
+    Turn,
     /// Through the server.
     Relay,
     /// Chance decides, so either is right.
@@ -44,7 +46,7 @@ impl Best {
     /// Whether what was found is what was to be found.
     pub(super) fn is_met_by(self, found: Self) -> bool {
         match self {
-            Self::Direct | Self::Relay => self == found,
+            Self::Direct | Self::Turn | Self::Relay => self == found,
             Self::Either => true,
         }
     }
@@ -197,6 +199,7 @@ impl fmt::Display for Best {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(match self {
             Self::Direct => "direct",
+            Self::Turn => "TURN",
             Self::Relay => "relay",
             Self::Either => "either",
         })

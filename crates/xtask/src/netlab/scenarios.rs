@@ -9,6 +9,7 @@ use super::change::{self, Change, Load, Sender};
 use super::line::Line;
 use super::meeting::{self, Meeting};
 use super::nat::{Best, Nat};
+use super::turn::Turn;
 use super::world::{Between, Families, Ports, Six, World};
 use crate::binaries::Built;
 
@@ -118,6 +119,18 @@ fn worlds() -> Vec<Scenario> {
     let symmetric = || World::pair(Nat::Symmetric, Nat::Symmetric);
     let no_udp = World::pair(Nat::NoUdp, Nat::NoUdp);
     let mapped = || World::pair(Nat::Mapped, Nat::Mapped);
+    let turn = |name: &str, set, nat, turn| {
+        let world = World::pair(nat, Nat::Symmetric).with_turn(turn);
+        Scenario::meet(&format!("turn-{name}"), set, world, Best::Turn)
+    };
+    let (one, other) = ([true, false], [false, true]);
+    let (one, other) = (known(one, ":3478"), known(other, ":3478"));
+    let tcp = known([true, false], ":3478?transport=tcp");
+    let tcp_443 = known([true, true], ":443?transport=tcp");
+    let refused = Turn {
+        password: "wrong",
+        ..Turn::UDP
+    };
     let guests = |between| World::two_lans(Nat::Mapped, between);
     vec![
         Scenario::meet(
@@ -127,6 +140,23 @@ fn worlds() -> Vec<Scenario> {
             Best::Direct,
         )
         .idle(Duration::from_secs(20)),
+        turn("both", Set::Quick, Nat::Symmetric, Turn::UDP),
+        turn("one", Set::All, Nat::Symmetric, one),
+        turn("other", Set::All, Nat::Symmetric, other),
+        turn("tcp", Set::Quick, Nat::NoUdp, tcp),
+        turn("tcp-443", Set::All, Nat::Only443, tcp_443),
+        Scenario::meet(
+            "turn-refused",
+            Set::All,
+            symmetric().with_turn(refused),
+            Best::Relay,
+        ),
+        Scenario::meet(
+            "turn-unneeded",
+            Set::All,
+            mapped().with_turn(Turn::UDP),
+            Best::Direct,
+        ),
         Scenario::meet("double-nat", Set::Quick, double, Best::Direct),
         Scenario::meet(
             "one-lan",
@@ -194,8 +224,18 @@ fn worlds() -> Vec<Scenario> {
     ]
 }
 
+/// A TURN server that these devices know, and speak to so.
+const fn known(known: [bool; 2], how: &'static str) -> Turn {
+    Turn {
+        known,
+        how,
+        ..Turn::UDP
+    }
+}
+
 fn changes() -> Vec<Scenario> {
     let changes = [
+        ("turn-killed", Change::TurnKilled, Set::Quick, Set::All),
         ("outage-600", Change::Outage(600), Set::Long, Set::Long),
         ("sleep-60", Change::Sleep(60), Set::All, Set::All),
         ("outage-60", Change::Outage(60), Set::All, Set::All),
@@ -310,6 +350,7 @@ fn load(name: String, set: Set, change: Change, sender: Sender, line: Line) -> S
         | Change::Outage(_)
         | Change::PublicAddressChanged
         | Change::RelayRestarted
+        | Change::TurnKilled
         | Change::ConnectionsReset
         | Change::RelayOutage(_)
         | Change::Sleep(_) => 32 << 20,

@@ -10,16 +10,19 @@ use serde_json::Value;
 use super::lab::Lab;
 use super::meter::Meter;
 use super::nat::Best;
+use super::turn;
 use super::words;
 use super::world::World;
 use crate::binaries::Built;
 use crate::devices::{Device, Server, wait_until_equal};
+use crate::processes::Running;
 
 /// A lab with everybody in it. What comes first ends first.
 pub(super) struct Site {
     /// Anna is in the first home, Ben in the second one.
     pub(super) devices: [Device; 2],
     server: Option<Server>,
+    turn: Option<Running>,
     pub(super) lab: Lab,
     roots: [PathBuf; 2],
     place: PathBuf,
@@ -70,16 +73,25 @@ impl Site {
         fs::create_dir_all(&place)?;
         let lab = Lab::build(world, &place)?;
         let server = start_server(&lab, built, &place)?;
+        let turn = match (&lab.turn, world.turn) {
+            (Some(inside), Some(_)) => Some(turn::start(inside, &place)?),
+            (Some(_) | None, _) => None,
+        };
         let device = |name: &str, home: usize| {
             let mut words = lab.hosts[home].words();
+            words.push("env".to_owned());
             if let Some(port) = world.homes[home].port {
-                words.extend(["env".to_owned(), format!("TOWLINE_PORT={port}")]);
+                words.push(format!("TOWLINE_PORT={port}"));
+            }
+            if let Some(servers) = world.turn.and_then(|turn| turn.servers_of(home)) {
+                words.push(format!("ICE_SERVERS_JSON={servers}"));
             }
             Device::new(name, place.join(name), &built.towline, &server, &place).behind(words)
         };
         let mut site = Self {
             devices: [device("Anna", 0), device("Ben", 1)],
             server: Some(server),
+            turn,
             lab,
             roots: ["anna-files", "ben-files"].map(|name| place.join(name)),
             place,
@@ -124,6 +136,7 @@ impl Site {
         Ok(Meter {
             receiver: receiver.id().context("the device is not running")?,
             server: self.server.as_ref().context("no server")?.id(),
+            turn: self.turn.as_ref().map(Running::id),
         })
     }
 
@@ -142,12 +155,17 @@ impl Site {
         })
     }
 
-    /// Ends the server at once, as a crash does.
+    /// Ends the signal server at once, as a crash does.
     pub(super) fn kill_server(&mut self) {
         self.server = None;
     }
 
-    /// Starts it again.
+    /// Ends the TURN server at once.
+    pub(super) fn kill_turn(&mut self) {
+        self.turn = None;
+    }
+
+    /// Starts the signal server again.
     pub(super) fn start_server(&mut self) -> Result<()> {
         self.server = Some(start_server(&self.lab, &self.built, &self.place)?);
         Ok(())
@@ -203,6 +221,7 @@ pub(super) fn path_of(view: &Value) -> Option<Best> {
     }
     match link["path"]["kind"].as_str()? {
         "relayed" => Some(Best::Relay),
+        "turn" => Some(Best::Turn),
         _ => Some(Best::Direct),
     }
 }

@@ -3,6 +3,7 @@
 
 use super::line::Line;
 use super::nat::Nat;
+use super::turn::Turn;
 
 /// A small internet.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -13,6 +14,8 @@ pub(super) struct World {
     pub(super) routers: Vec<Router>,
     /// Where the two devices are.
     pub(super) homes: [Home; 2],
+    /// The TURN server, if there is one.
+    pub(super) turn: Option<Turn>,
     /// What the first router's cable to the public network is like; a bare cable without it.
     pub(super) line: Option<Line>,
 }
@@ -147,8 +150,15 @@ impl World {
             families: Families::Four,
             routers: vec![Router::of(one), Router::of(other)],
             homes: [Home::at(0, 1), Home::at(1, 2)],
+            turn: None,
             line: None,
         }
+    }
+
+    /// The same with a TURN server.
+    pub(super) fn with_turn(mut self, turn: Turn) -> Self {
+        self.turn = Some(turn);
+        self
     }
 
     /// The same with other versions of IP.

@@ -255,6 +255,8 @@ const PROCESS_TESTS: &[Needed] = &[
     program("avahi-browse", "avahi-tools", "avahi", "avahi's tools"),
     // Somebody who watches the network.
     program("tcpdump", "tcpdump", "tcpdump", "tcpdump"),
+    // A server that lends addresses.
+    program("turnserver", "coturn", "coturn", "coturn"),
     // A reader of a device's numbers.
     program("prometheus", "prometheus", "prometheus", "Prometheus"),
 ];
@@ -307,6 +309,7 @@ const BENCHMARKS: &[Needed] = &[
 const LAB: &[Needed] = &[
     program("ip", "iproute", "iproute2", "ip"),
     program("nft", "nftables", "nftables", "nft"),
+    program("turnserver", "coturn", "coturn", "coturn"),
     // A router that gives ports.
     program("miniupnpd", "miniupnpd", "miniupnpd", "miniupnpd"),
 ];
@@ -318,6 +321,7 @@ fn debian_packages(purpose: Purpose) -> &'static [&'static str] {
         Purpose::ProcessTests => &[
             "avahi-daemon",
             "avahi-utils",
+            "coturn",
             "dbus",
             "e2fsprogs",
             "exfat-fuse",
@@ -350,7 +354,7 @@ fn debian_packages(purpose: Purpose) -> &'static [&'static str] {
             "xvfb",
         ],
         Purpose::Benchmarks => &["curl", "rsync", "syncthing"],
-        Purpose::Lab => &["iproute2", "miniupnpd-nftables", "nftables"],
+        Purpose::Lab => &["coturn", "iproute2", "miniupnpd-nftables", "nftables"],
     }
 }
 

@@ -7,6 +7,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use ed25519_dalek::{Signer, SigningKey};
 use towline_wire::code::Slot;
+use towline_wire::ice::IceServers;
 use towline_wire::ids::DeviceId;
 use towline_wire::packet::{ChannelId, Ecn, Packet, PacketKind};
 use towline_wire::signal::{
@@ -130,7 +131,13 @@ impl World {
         self.say(connection, Self::proof(number, "192.0.2.7", &nonce));
         let id = SignalId::Device(Self::id_of(number));
         let first = self.heard.get_mut(&connection).map(|heard| heard.remove(0));
-        assert_eq!(first, Some(ServerMessage::Registered { device_id: id }));
+        assert_eq!(
+            first,
+            Some(ServerMessage::Registered {
+                device_id: id,
+                ice: IceServers::default()
+            })
+        );
         Client { connection, id }
     }
 
@@ -140,7 +147,7 @@ impl World {
             connection,
             r#"{"type":"register","device_id":"abc"}"#,
         ));
-        let [ServerMessage::Registered { device_id: id }] = self.heard(connection)[..] else {
+        let [ServerMessage::Registered { device_id: id, .. }] = self.heard(connection)[..] else {
             panic!()
         };
         assert_eq!(id.device(), None);

@@ -3,6 +3,7 @@ import type { KeyPlace } from "./KeyPlace";
 import type { MappingView } from "./MappingView";
 import type { MdnsStateView } from "./MdnsStateView";
 import type { OutsideView } from "./OutsideView";
+import type { TurnServerView } from "./TurnServerView";
 import type { VerdictView } from "./VerdictView";
 
 /**

@@ -9,7 +9,7 @@ export type LinkChangeView = {
  */
 at_ms: number, } & ({ "state": "away" } | { "state": "connecting" } | { "state": "up", 
 /**
- * `lan`, `direct_v6`, `direct_v4` or `relay`.
+ * `lan`, `direct_v6`, `direct_v4`, `turn` or `relay`.
  */
 path: string, } | { "state": "waiting", 
 /**

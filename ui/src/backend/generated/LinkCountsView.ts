@@ -23,7 +23,7 @@ failed: Array<CountView>,
  */
 lost: Array<CountView>, 
 /**
- * How often a path of a kind was taken: `lan`, `direct_v6`, `direct_v4` or `relay`.
+ * How often a path of a kind was taken: `lan`, `direct_v6`, `direct_v4`, `turn` or `relay`.
  */
 taken: Array<CountView>, 
 /**

@@ -2,6 +2,7 @@
 import type { LinkReportView } from "./LinkReportView";
 import type { MappingView } from "./MappingView";
 import type { OutsideView } from "./OutsideView";
+import type { TurnServerView } from "./TurnServerView";
 
 /**
  * Everything about this device's connections.
@@ -27,6 +28,10 @@ mapping: MappingView,
  * The port that the router gives on demand.
  */
 mapped: string | null, 
+/**
+ * The TURN servers that it may borrow an address from, the preferred one first.
+ */
+turn: Array<TurnServerView>, 
 /**
  * Each peer's link, by name.
  */

@@ -11,4 +11,8 @@ address: string, } | { "kind": "direct",
 /**
  * The peer's address.
  */
+address: string, } | { "kind": "turn", 
+/**
+ * Where packets go from this server, or the peer's address at its own.
+ */
 address: string, } | { "kind": "relayed" };

@@ -171,6 +171,8 @@ impl Two {
             | NetworkRequest::HangupOnFault(_)
             | NetworkRequest::Abandon(..)
             | NetworkRequest::AskStun(_)
+            | NetworkRequest::Borrow(_)
+            | NetworkRequest::GiveBack
             | NetworkRequest::MapPort
             | NetworkRequest::Ask(..)
             | NetworkRequest::OpenRelay { .. }

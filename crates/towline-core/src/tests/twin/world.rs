@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use towline_wire::ice::IceServers;
 use towline_wire::ids::{DeviceId, FolderId, Incarnation, Sequence};
 use towline_wire::pairing::CompareString;
 use towline_wire::peer::Control;
@@ -74,6 +75,7 @@ fn device(seed: u8, life: u8, with: &[u8]) -> Device {
         },
         servers: Vec::new(),
         elsewhere: Elsewhere::Allowed,
+        ice: IceServers::default(),
         scope: NetworkScope::Everywhere,
         discovery: Discovery::Off,
     };

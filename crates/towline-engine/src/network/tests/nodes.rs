@@ -95,6 +95,8 @@ impl Node {
             | NetworkEvent::PairingReceived(..)
             | NetworkEvent::PairingGone(_)
             | NetworkEvent::PortMapped(_)
+            | NetworkEvent::Borrowed(_)
+            | NetworkEvent::NotLent(_)
             | NetworkEvent::ProbeAnswered { .. }
             | NetworkEvent::ProbeHeard { .. }
             | NetworkEvent::Scattered(..)

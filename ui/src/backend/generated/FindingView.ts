@@ -54,7 +54,11 @@ neighbours: number, } | { "check": "clock",
  * By how many seconds it is ahead; below zero where it is behind, `null` where no server has told
  * its time.
  */
-ahead_s: number | null, } | { "check": "paths", 
+ahead_s: number | null, } | { "check": "turn", 
+/**
+ * How it stands.
+ */
+turn: TurnServerView, } | { "check": "paths", 
 /**
  * Connected peers.
  */

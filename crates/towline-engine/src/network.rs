@@ -29,6 +29,7 @@ mod routes;
 mod scatter;
 mod session;
 mod signal_client;
+mod standstill;
 mod strangers;
 mod stun;
 mod tls;

@@ -86,6 +86,29 @@ journey("a path that is looked for is no path that is barred", "searching", asyn
   assert.equal(await page.locator("svg .bar").count(), 0);
 });
 
+journey("the connection is checked, told to whoever listens, and copied without addresses", "connected", async (page) => {
+  const check = peer(page, "Is everything as it should be?");
+  await check.getByRole("button", { name: "Check the connection" }).focus();
+  await page.keyboard.press("Enter");
+  const told = check.getByRole("status");
+  await told.getByText("1 thing does not work, 2 things could be better.").waitFor();
+  const found = check.getByRole("list", { name: "What was found" }).getByRole("listitem");
+  const clock = found.filter({ hasText: /The clock is 6 mins? behind the signal server's\./ });
+  await clock.getByText("Does not work").waitFor();
+  await clock.getByText(/let the system set it/).waitFor();
+  assert.equal(await found.filter({ hasText: "/home/ada" }).count(), 1);
+  assert.deepEqual(await violations(page), []);
+  await check.getByRole("button", { name: "Copy report" }).click();
+  await page.getByText("The report is copied.").waitFor();
+  const copied = await page.evaluate(() => navigator.clipboard.readText());
+  assert.match(copied, /^Towline .*connection check/);
+  assert.match(copied, /- Does not work: The clock is 6 mins? behind/);
+  for (const own of ["/home/ada", "wss:", "198.51", "Cellar", "Studio"]) {
+    assert.ok(!copied.includes(own), own);
+  }
+  await check.getByRole("button", { name: "Check again" }).waitFor();
+});
+
 journey("without peers there is one thing to do", "empty", async (page) => {
   await peer(page, "Seen from outside").getByText("The way out is open").waitFor();
   await page.getByRole("button", { name: "Pair a device" }).click();

@@ -144,6 +144,7 @@ const SCREENS = {
   network_no_answer: { scene: "connected", go: (page) => network(page, "Cellar NAS") },
   network_searching: { scene: "searching", go: (page) => network(page, "Cellar NAS") },
   network_no_udp: { scene: "blocked", go: (page) => network(page, "Cellar NAS") },
+  network_check: { scene: "connected", go: (page) => checked(page) },
   network_away: { scene: "connected", go: (page) => network(page, "Attic desktop") },
   network_trouble: { scene: "trouble", go: (page) => nav(page, "Network") },
   pair_code: { scene: "code", go: (page) => page.keyboard.press("Control+p") },
@@ -161,6 +162,14 @@ const nav = (page, name) =>
   page.getByRole("navigation").getByRole("button", { name, exact: true }).click();
 
 /** How a peer is connected, with everything unfolded. */
+async function checked(page) {
+  await nav(page, "Network");
+  await page.getByRole("button", { name: "Check the connection" }).click();
+  const list = page.getByRole("list", { name: "What was found" });
+  await list.getByRole("listitem").first().waitFor();
+  await list.evaluate((element) => element.closest("section").scrollIntoView());
+}
+
 async function network(page, peer) {
   await nav(page, "Network");
   const card = page.getByRole("region", { name: peer });

@@ -9,8 +9,8 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::builder::FalseyValueParser;
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use towline_engine::options::Options;
 
 mod commands;
 mod output;
@@ -199,43 +199,8 @@ struct RulesTexts {
 /// How the engine runs.
 #[derive(Debug, Args)]
 struct UpArguments {
-    /// The signal server where devices meet, e.g. wss://signal.example.org/ws; more of them, separated by
-    /// commas, to fall back on, at most three; empty for none.
-    #[arg(
-        long,
-        env = "TOWLINE_SERVER",
-        value_name = "URL",
-        value_delimiter = ','
-    )]
-    server: Option<Vec<String>>,
-    /// The proxy that leads to the signal server, e.g. `http://proxy.example:8080` or
-    /// `socks5://user:password@proxy.example:1080`; empty for none [default: HTTPS_PROXY or ALL_PROXY].
-    #[arg(
-        long,
-        env = "TOWLINE_PROXY",
-        hide_env_values = true,
-        value_name = "URL"
-    )]
-    proxy: Option<String>,
-    /// The UDP port to listen on; 0 takes any free one.
-    #[arg(long, env = "TOWLINE_PORT")]
-    port: Option<u16>,
-    /// What a new device is called [default: the host's name].
-    #[arg(long, env = "TOWLINE_NAME")]
-    name: Option<String>,
-    /// Keep a new device's key in a file, without asking the system's keyring.
-    #[arg(long, env = "TOWLINE_KEY_FILE")]
-    key_file: bool,
-    /// Stay within the local network: no server is asked, no name looked up, and nothing sent beyond the
-    /// networks that this computer is on.
-    #[arg(long, env = "TOWLINE_LAN_ONLY", value_parser = FalseyValueParser::new())]
-    lan_only: bool,
-    /// Do not announce this device on the local network (mDNS), and do not look for others there.
-    #[arg(long, env = "DISABLE_MDNS", value_parser = FalseyValueParser::new())]
-    no_mdns: bool,
-    /// Do not ask the router for a port that leads to this device (PCP, NAT-PMP, UPnP).
-    #[arg(long, env = "DISABLE_PORT_MAPPING", value_parser = FalseyValueParser::new())]
-    no_port_mapping: bool,
+    #[command(flatten)]
+    options: Options,
     /// Serve numbers for Prometheus at this address, under /metrics, like 127.0.0.1:9464.
     #[arg(long, env = "TOWLINE_METRICS", value_name = "ADDRESS")]
     metrics: Option<SocketAddr>,

@@ -282,6 +282,15 @@ pub(crate) fn obstacle(obstacle: &str) -> &str {
     match obstacle {
         "searching" => "not direct yet: a direct path is being looked for",
         "no_udp_here" => "not direct because UDP does not come through here: a firewall drops it",
+        "no_udp_there" => {
+            "not direct because UDP does not come through at the peer: a firewall there drops it; whoever runs that network can let it out"
+        }
+        "both_vary" => {
+            "not direct because both routers take another port towards each address, so nobody knows where to knock; a UDP port that one of both routers forwards (`towline up --port`) or gives on demand (UPnP, NAT-PMP, PCP), or IPv6 on both sides, solves it"
+        }
+        "ports_guessed" => {
+            "not direct yet because one router takes another port towards each address: ports were guessed and none was met; it is tried again, and a forwarded UDP port on either side (`towline up --port`) solves it"
+        }
         "no_address" => "not direct because the peer has told no address at which it could be met",
         "no_answer" => {
             "not direct because none of its addresses answers: a router or a firewall on one side lets nothing in; a forwarded UDP port on either side (`towline up --port`) solves it"

@@ -30,14 +30,17 @@ use crate::pairing::{Ourselves, Pairing, PairingNews};
 use crate::ration::Ration;
 use crate::records::{DeviceSettings, PeerRecord, Restored, StoreOp};
 use crate::reflexive::{Reflexive, Told};
-use crate::report::NetworkReport;
+use crate::report::{NetworkReport, Outside};
 use crate::sessions::{Elsewhere, Sessions, SessionsInput, own_servers};
 use crate::signal::{Moved, SessionNews};
 use crate::snapshot::{DeviceSummary, PeerSummary, Snapshot};
 use crate::twin::{Oneself, OurRun, Sightings};
 
+use servers::ToldServers;
+
 mod commands;
 mod membership;
+mod servers;
 mod twins;
 
 /// What a device is born with. The seed stays out of `Debug`.
@@ -79,6 +82,8 @@ pub struct Device {
     servers: Vec<ServerUrl>,
     local_addresses: Vec<SocketAddr>,
     reflexive: Reflexive,
+    /// What the links know of the way out.
+    outside: Outside,
     ration: Ration,
     sessions: Sessions,
     scope: NetworkScope,
@@ -109,6 +114,7 @@ struct Peer {
     /// What we say to it of our run, and what we have seen of its runs.
     run: OurRun,
     sightings: Sightings,
+    told_servers: ToldServers,
 }
 
 /// The peer of a pairing, while it is being made durable.
@@ -167,6 +173,7 @@ impl Device {
             servers: own_servers(&servers),
             local_addresses: Vec::new(),
             reflexive: Reflexive::default(),
+            outside: Outside::default(),
             ration: Ration::default(),
             peers: BTreeMap::new(),
             folders: BTreeMap::new(),
@@ -208,6 +215,7 @@ impl Device {
             Input::Network(event) => self.network(now, event),
             Input::Signal(id, event) => self.session(now, SessionsInput::Signal(id, event)),
         }
+        self.tell_outside(now);
         self.end_faulty_links(now);
     }
 
@@ -241,6 +249,7 @@ impl Device {
         for folder in self.folders.values_mut() {
             folder.handle_timeout(now, &mut self.outbox);
         }
+        self.tell_outside(now);
         self.end_faulty_links(now);
     }
 
@@ -316,7 +325,7 @@ impl Device {
         let outside = self.reflexive.outside();
         let peers = self.peers.values();
         let mut links: Vec<_> = peers
-            .map(|peer| peer.link.report(now, &peer.record.name, outside))
+            .map(|peer| peer.link.report(now, &peer.record.name))
             .collect();
         links.sort_by(|left, right| left.name.cmp(&right.name));
         NetworkReport {
@@ -587,6 +596,19 @@ impl Device {
         }
     }
 
+    /// Tells every link when more is known of the way out.
+    fn tell_outside(&mut self, now: Moment) {
+        let outside = self.reflexive.outside();
+        if outside == self.outside {
+            return;
+        }
+        self.outside = outside;
+        let peers: Vec<DeviceId> = self.peers.keys().copied().collect();
+        for peer in peers {
+            self.link(now, peer, LinkInput::Outside(outside));
+        }
+    }
+
     fn link(&mut self, now: Moment, id: DeviceId, input: LinkInput) {
         if let Some(peer) = self.peers.get_mut(&id) {
             let news = peer.link.handle_input(
@@ -675,6 +697,7 @@ impl Device {
                     return self.misbehaved(now, id);
                 }
                 *greeting = Greeting::Greeted;
+                self.tell_servers(id, hello.versions);
                 self.run_met(now, id, &hello);
             }
             (Greeting::Greeted, Control::Folders(statements)) => {
@@ -694,13 +717,15 @@ impl Device {
             (Greeting::Greeted, Control::Prove(challenge)) => self.prove(now, id, challenge),
             (Greeting::Greeted, Control::Vouch(signature)) => self.vouched(now, id, signature),
             (Greeting::Greeted, Control::Twin(proof)) => self.twin_told(now, id, &proof),
+            (Greeting::Greeted, Control::Servers(servers)) => self.servers_told(now, id, servers),
             // The link takes these itself, whenever they come.
             (
                 Greeting::ExpectHello | Greeting::Greeted,
                 Control::Addresses(_)
                 | Control::Reflection(_)
                 | Control::Scatter
-                | Control::Scattered(_),
+                | Control::Scattered(_)
+                | Control::WayOut(_),
             ) => {}
             (
                 Greeting::ExpectHello,
@@ -709,7 +734,8 @@ impl Device {
                 | Control::IndexAck { .. }
                 | Control::Prove(_)
                 | Control::Vouch(_)
-                | Control::Twin(_),
+                | Control::Twin(_)
+                | Control::Servers(_),
             )
             | (Greeting::Greeted, Control::Hello(_)) => self.misbehaved(now, id),
         }
@@ -722,6 +748,7 @@ impl Device {
         let peer = Peer {
             run: OurRun::new(link.run()),
             sightings: Sightings::default(),
+            told_servers: ToldServers::default(),
             record,
             link,
             connection: None,
@@ -730,6 +757,7 @@ impl Device {
         self.peers.insert(id, peer);
         let scope = LinkInput::Scope(self.scope);
         self.link(Moment::default(), id, scope);
+        self.link(Moment::default(), id, LinkInput::Outside(self.outside));
     }
 
     fn keep_addresses(&mut self, id: DeviceId, addresses: Vec<SocketAddr>) {
@@ -743,7 +771,12 @@ impl Device {
     /// Tells the network and the server whom we trust.
     fn trust(&mut self, now: Moment) {
         let all: BTreeSet<DeviceId> = self.peers.keys().copied().collect();
-        self.outbox.network(NetworkRequest::Trust(all.clone()));
+        self.outbox.network(NetworkRequest::Trust(all));
+        self.watch_peers(now);
+    }
+
+    /// Tells the servers whose presence matters, and where each can be met.
+    fn watch_peers(&mut self, now: Moment) {
         let homes = |peer: &Peer| {
             let servers = peer.record.servers.iter();
             servers.filter_map(|url| url.parse().ok()).collect()

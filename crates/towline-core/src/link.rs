@@ -21,6 +21,7 @@ mod birthday;
 mod elsewhere;
 mod metrics;
 mod nearby;
+mod outlook;
 mod paths;
 mod relay;
 mod restart;
@@ -50,12 +51,14 @@ use crate::io::{
 use crate::outbox::Outbox;
 use crate::ration::Ration;
 use crate::records::PeerRecord;
+use crate::report::Outside;
 use crate::snapshot::Oneness;
 
 use birthday::{Birthday, MeetingFrame};
 use elsewhere::{Shunned, Whereabouts};
 use metrics::Metrics;
 use nearby::Nearby;
+use outlook::Outlook;
 use paths::Paths;
 use relay::Relay;
 use restart::Restart;
@@ -89,6 +92,8 @@ pub enum LinkInput {
     LocalAddresses(Vec<SocketAddr>),
     /// From where others see this device now, beside its own addresses.
     Reflexive(Reflection),
+    /// What STUN servers show of our way out.
+    Outside(Outside),
     /// Addresses that are announced on the local network now, by whom: the peer may be at any of them.
     Nearby(Vec<(NeighbourName, SocketAddr)>),
     /// How far this device goes.
@@ -143,6 +148,7 @@ pub struct Link {
     local: Vec<SocketAddr>,
     /// From where others see it.
     reflection: Reflection,
+    outlook: Outlook,
     birthday: Birthday,
     backoff: Backoff,
     restart: Restart,
@@ -251,6 +257,7 @@ impl Link {
             kept: peer.addresses.clone(),
             local: Vec::new(),
             reflection: Reflection::default(),
+            outlook: Outlook::default(),
             birthday: Birthday::default(),
             backoff: Backoff::default(),
             restart: Restart::default(),
@@ -314,6 +321,7 @@ impl Link {
             }
             LinkInput::LocalAddresses(addresses) => self.local_addresses(addresses, &mut turn),
             LinkInput::Reflexive(reflection) => self.seen_from(reflection, &mut turn),
+            LinkInput::Outside(outside) => self.outlook_changes(outside, &mut turn),
             LinkInput::Nearby(all) => self.nearby.announced(now, &all),
             LinkInput::Scope(scope) => self.scope = scope,
             LinkInput::Network(event) => self.network(event, &mut turn),
@@ -559,6 +567,7 @@ impl Link {
             Control::Hello(hello) => {
                 self.whereabouts.connects(Some(hello.run));
                 self.meeting_greeted(hello.versions, turn);
+                self.outlook_greeted(hello.versions, turn);
                 turn.news.push(LinkNews::Frame(Control::Hello(hello)));
             }
             Control::Reflection(told) => self.meeting_told(MeetingFrame::Reflection(told), turn),
@@ -566,12 +575,14 @@ impl Link {
             Control::Scattered(sockets) => {
                 self.meeting_told(MeetingFrame::Scattered(sockets), turn);
             }
+            Control::WayOut(way_out) => self.outlook_told(way_out, turn),
             Control::Folders(_)
             | Control::Index(_)
             | Control::IndexAck { .. }
             | Control::Prove(_)
             | Control::Vouch(_)
-            | Control::Twin(_) => {
+            | Control::Twin(_)
+            | Control::Servers(_) => {
                 turn.news.push(LinkNews::Frame(frame));
             }
         }
@@ -580,11 +591,13 @@ impl Link {
     fn probe_answered(&mut self, from: SocketAddr, rtt: Duration, turn: &mut Turn<'_>) {
         self.metrics.counts.probes_answered += 1;
         self.paths.proved(turn.now, from, rtt);
+        turn.ration.answered(turn.now, from.ip());
         self.meeting_heard(from, turn);
         if let Phase::Up(up) = &mut self.phase
             && up.selected == Some(Path::Direct(from))
         {
             up.suspect_until = None;
+            up.keepalive_at = turn.now.after(KEEPALIVE);
         }
         if let (Role::Dialer, Phase::Waiting { fault, .. }) = (self.role, self.phase)
             && fault == LinkFault::TimedOut
@@ -647,6 +660,7 @@ impl Link {
         self.was_refused = false;
         self.whereabouts.connects(None);
         self.meeting_connects(turn);
+        self.outlook_begins();
         self.restart.disproved();
         turn.news.push(LinkNews::Up(connection));
         if let Some(Path::Direct(addr)) = selected {
@@ -655,8 +669,20 @@ impl Link {
     }
 
     fn dial_failed(&mut self, path: Path, fault: LinkFault, turn: &mut Turn<'_>) {
-        if let Path::Direct(addr) = path {
-            self.paths.disproved(addr);
+        match (path, fault) {
+            (Path::Direct(addr), _) => self.paths.disproved(addr),
+            // Nobody may be at its other end any more.
+            (Path::Relay, LinkFault::TimedOut) if self.may_ask_relay() => self.relay.distrust(),
+            (
+                Path::Relay,
+                LinkFault::TimedOut
+                | LinkFault::Closed
+                | LinkFault::Restarted
+                | LinkFault::Refused
+                | LinkFault::Impostor
+                | LinkFault::Protocol
+                | LinkFault::Version,
+            ) => {}
         }
         self.metrics.failed(fault);
         self.try_again(fault, turn);
@@ -739,15 +765,17 @@ impl Link {
             self.relay.silent_for(silent_for);
             return;
         };
-        if silent_for < patience {
+        if silent_for < SILENCE_WHILE_SENDING {
             up.suspect_until = None;
             self.paths.carried(
                 Moment::from_start(now.since_start().saturating_sub(silent_for)),
                 addr,
             );
         } else if up.suspect_until.is_none() {
-            // Only a probe can tell a dead path from a peer that has nothing to say.
-            up.suspect_until = Some(now.after(SUSPICION.max(rtt * 2)));
+            // Only a probe can tell a dead path from a peer that has nothing to say. One that is far may be
+            // silent for longer; but who only receives is told of the silence once.
+            let excused = patience.saturating_sub(silent_for);
+            up.suspect_until = Some(now.after(excused + SUSPICION.max(rtt * 2)));
             up.keepalive_at = now;
         }
     }

@@ -1,18 +1,23 @@
-//! How many packets may go where nobody has proved that a peer is, while ports are guessed.
+//! How many packets may go where nobody has proved that a peer is.
 //!
-//! A peer names the host at which its ports are guessed (`link::birthday`), and it may lie. So what all
+//! Ordinary probes are counted by host ([`hosts`]). While ports are guessed more is needed: a peer names the host at which its ports are guessed (`link::birthday`), and it may lie. So what all
 //! links of this device together send in that way is counted, for each host and for all of them, over
 //! the hour before. What was granted and is not sent is given back.
+
+mod hosts;
 
 use std::net::IpAddr;
 use std::time::Duration;
 
+use self::hosts::Hosts;
+pub(crate) use self::hosts::Urgency;
 use crate::clock::Moment;
 
 /// What was granted in the last hour.
 #[derive(Debug, Default)]
 pub struct Ration {
     granted: Vec<Grant>,
+    hosts: Hosts,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -23,6 +28,16 @@ struct Grant {
 }
 
 impl Ration {
+    /// Whether one probe may go to a host; counts as sent then.
+    pub(crate) fn may_probe(&mut self, now: Moment, host: IpAddr, urgency: Urgency) -> bool {
+        self.hosts.may_probe(now, host, urgency)
+    }
+
+    /// A peer has answered from a host.
+    pub(crate) fn answered(&mut self, now: Moment, host: IpAddr) {
+        self.hosts.answered(now, host);
+    }
+
     /// Grants up to `most` packets to a host; nothing when it would be less than `least`.
     pub(crate) fn take(&mut self, now: Moment, host: IpAddr, least: u32, most: u32) -> Option<u32> {
         self.granted.retain(|grant| now.since(grant.at) < WINDOW);

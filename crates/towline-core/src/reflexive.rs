@@ -12,7 +12,9 @@
 //! A port that the router gives on demand is one more such address, and the better one: everybody may write to it.
 //!
 //! A server that does not answer costs [`TRIES_MAX`] packets and is then left alone for [`PAUSE`], so a signal
-//! server that names a third party cannot have it flooded.
+//! server that names a third party cannot have it flooded. One that has answered here is missed: it is asked
+//! again after [`PAUSE_MISSED`], and when a session begins. Otherwise a device whose UDP works again would tell
+//! an address of before for as long as that pause.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -37,8 +39,9 @@ pub(crate) struct Reflexive {
 #[derive(Debug)]
 struct Asked {
     server: StunServer,
-    /// What it said last, at most one address of each family.
+    /// What it said last, at most one address of each family; nothing if it has not answered here.
     seen: Vec<SocketAddr>,
+    asked_at: Option<Moment>,
     /// Questions since the last answer.
     tries: u32,
     /// Questions since the last answer, also those before a pause.
@@ -51,6 +54,7 @@ impl Asked {
         Self {
             server,
             seen: Vec::new(),
+            asked_at: None,
             tries: 0,
             unanswered: 0,
             due: now,
@@ -72,7 +76,12 @@ impl Reflexive {
         let mut before = std::mem::take(&mut self.asked);
         for server in servers.into_iter().take(SERVERS_MAX) {
             let known = before.iter().position(|asked| asked.server == server);
-            let asked = known.map_or_else(|| Asked::new(server, now), |at| before.swap_remove(at));
+            let mut asked =
+                known.map_or_else(|| Asked::new(server, now), |at| before.swap_remove(at));
+            if !asked.seen.is_empty() {
+                let spaced = asked.asked_at.map(|at| at.after(REFRESH));
+                asked.due = asked.due.min(spaced.unwrap_or(now).max(now));
+            }
             self.asked.push(asked);
         }
     }
@@ -106,7 +115,7 @@ impl Reflexive {
         asked.tries = 0;
         asked.unanswered = 0;
         asked.due = now.after(REFRESH);
-        if !listenable(vec![from]).is_empty() && !asked.seen.contains(&from) {
+        if is_seen_from_outside(from) && !asked.seen.contains(&from) {
             asked.seen.retain(|seen| seen.is_ipv4() != from.is_ipv4());
             asked.seen.push(from);
         }
@@ -149,8 +158,7 @@ impl Reflexive {
 
     /// The router gives this port, or none any more.
     pub(crate) fn mapped(&mut self, external: Option<SocketAddr>) -> Told {
-        let external =
-            external.filter(|addr| !addr.ip().is_loopback() && !listenable(vec![*addr]).is_empty());
+        let external = external.filter(|addr| is_seen_from_outside(*addr));
         if self.mapped == external {
             return Told::Nothing;
         }
@@ -186,13 +194,18 @@ impl Reflexive {
     /// Asks whoever is due.
     pub(crate) fn handle_timeout(&mut self, now: Moment, outbox: &mut Outbox) {
         for asked in self.asked.iter_mut().filter(|asked| asked.due <= now) {
+            asked.asked_at = Some(now);
             asked.tries += 1;
             asked.unanswered = asked.unanswered.saturating_add(1);
             let wait = if asked.tries < TRIES_MAX {
                 FIRST_WAIT.saturating_mul(1 << asked.tries.saturating_sub(1))
             } else {
                 asked.tries = 0;
-                PAUSE
+                if asked.seen.is_empty() {
+                    PAUSE
+                } else {
+                    PAUSE_MISSED
+                }
             };
             asked.due = now.after(wait);
             outbox.network(NetworkRequest::AskStun(asked.server.clone()));
@@ -203,6 +216,12 @@ impl Reflexive {
     pub(crate) fn poll_timeout(&self) -> Option<Moment> {
         self.asked.iter().map(|asked| asked.due).min()
     }
+}
+
+/// Whether others could see a device there. Told to peers, this computer itself would have them send to
+/// themselves.
+fn is_seen_from_outside(addr: SocketAddr) -> bool {
+    !addr.ip().to_canonical().is_loopback() && !listenable(vec![addr]).is_empty()
 }
 
 /// Servers that are asked: two, as many as are needed to see whether a router keeps one port towards all.
@@ -220,3 +239,7 @@ const TRIES_MAX: u32 = 5;
 
 /// How long a silent server is left alone: ten minutes. A network in which UDP is blocked stays so.
 const PAUSE: Duration = Duration::from_secs(600);
+
+/// The same for one that has answered on this network: a minute, as often as a path that is missed is probed. It
+/// answers UDP, so five small packets a minute harm it in nothing.
+const PAUSE_MISSED: Duration = Duration::from_secs(60);

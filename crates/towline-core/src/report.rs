@@ -30,9 +30,10 @@ pub struct NetworkReport {
 }
 
 /// What STUN servers show of the way out.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Outside {
     /// No server was there to ask.
+    #[default]
     NotAsked,
     /// The answer is still awaited.
     Asking,
@@ -70,6 +71,12 @@ pub enum Obstacle {
     Searching,
     /// Our own UDP does not come through.
     NoUdpHere,
+    /// The peer's UDP does not come through on its side.
+    NoUdpThere,
+    /// Both routers take another port towards everybody, so nobody knows where to knock.
+    BothVary,
+    /// One of both does; ports of it were guessed, and none was met so far.
+    PortsGuessed,
     /// The peer has told no address of its own.
     NoAddress,
     /// None of the addresses answers: a router or a firewall on either side lets nothing in.

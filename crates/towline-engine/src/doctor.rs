@@ -9,9 +9,10 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 use ts_rs::TS;
 
+use crate::network::{MdnsSight, OwnAnnouncement, PortMapping};
 use crate::view::{
-    FolderStateView, KeyPlace, LinkView, MappingView, NetworkView, OutsideView, PathView,
-    ServerStateView, View,
+    DiscoveryView, FolderStateView, KeyPlace, LinkView, MappingView, NetworkView, OutsideView,
+    PathView, ScopeView, ServerStateView, View,
 };
 
 /// What was found out about one thing.
@@ -63,6 +64,24 @@ pub enum Finding {
     PortMapping {
         /// Which one.
         external: Option<String>,
+        /// Whether it is asked for one.
+        asked: bool,
+    },
+    /// The device stays within the local network: what lies beyond is not looked at.
+    LanOnly,
+    /// Announcements on the local network.
+    Mdns {
+        /// What became of this device's own.
+        state: MdnsStateView,
+        /// How many others are heard of.
+        neighbours: u32,
+    },
+    /// This computer's clock beside a signal server's.
+    Clock {
+        /// By how many seconds it is ahead; below zero where it is behind, `null` where no server has told
+        /// its time.
+        #[ts(type = "number | null")]
+        ahead_s: Option<i64>,
     },
     /// How many peers that are there are reached directly.
     Paths {
@@ -110,16 +129,60 @@ pub enum Finding {
     },
 }
 
+/// What became of this device's announcement on the local network.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[serde(rename_all = "snake_case")]
+pub enum MdnsStateView {
+    /// It is not announced, because somebody wants it so.
+    Off,
+    /// The announcement comes back: multicast works here.
+    Heard,
+    /// It was said a moment ago.
+    Waiting,
+    /// It does not come back.
+    Silent,
+    /// Another program has the port and does not share it.
+    PortTaken,
+}
+
+/// What is found out beside views.
+#[derive(Debug)]
+pub(crate) struct Examined {
+    /// How the device is connected.
+    pub(crate) network: NetworkView,
+    /// By how many seconds this computer's clock is ahead of a server's.
+    pub(crate) clock_ahead_s: Option<i64>,
+    /// How announcements are; `None` where there are none.
+    pub(crate) mdns: Option<MdnsSight>,
+    /// Whether the router is asked for a port.
+    pub(crate) port_mapping: PortMapping,
+}
+
 /// Everything that can be found out now.
-pub(crate) fn findings(view: &View, network: &NetworkView, home: &Path) -> Vec<FindingView> {
-    let mut all = vec![
-        server(view),
-        udp(network.outside),
-        nat(network),
-        port_mapping(network),
+pub(crate) fn findings(view: &View, examined: &Examined, home: &Path) -> Vec<FindingView> {
+    let network = &examined.network;
+    let mut all = match view.device.scope {
+        ScopeView::Everywhere => vec![
+            server(view),
+            udp(network.outside),
+            nat(network),
+            port_mapping(network, examined.port_mapping),
+        ],
+        ScopeView::LocalNetwork => vec![FindingView {
+            verdict: VerdictView::Fine,
+            finding: Finding::LanOnly,
+        }],
+    };
+    all.extend([
+        mdns(view.device.discovery, examined.mdns),
         paths(view),
         keyring(view.device.key_place),
-    ];
+    ]);
+    match view.device.scope {
+        ScopeView::Everywhere => all.push(clock(examined.clock_ahead_s)),
+        // No server tells its time.
+        ScopeView::LocalNetwork => {}
+    }
     all.extend(disks(view, home));
     all.extend(watches(view));
     all.extend(folders(view));
@@ -176,7 +239,7 @@ fn nat(network: &NetworkView) -> FindingView {
     FindingView { verdict, finding }
 }
 
-fn port_mapping(network: &NetworkView) -> FindingView {
+fn port_mapping(network: &NetworkView, asked: PortMapping) -> FindingView {
     // A router that keeps one port towards everybody needs none.
     let verdict = match (&network.mapped, network.mapping) {
         (Some(_), _) | (None, MappingView::Same) => VerdictView::Fine,
@@ -184,7 +247,38 @@ fn port_mapping(network: &NetworkView) -> FindingView {
     };
     let finding = Finding::PortMapping {
         external: network.mapped.clone(),
+        asked: asked == PortMapping::On,
     };
+    FindingView { verdict, finding }
+}
+
+fn mdns(discovery: DiscoveryView, sight: Option<MdnsSight>) -> FindingView {
+    let own = match discovery {
+        DiscoveryView::On => sight.map(|sight| sight.own),
+        DiscoveryView::Off => None,
+    };
+    let (verdict, state) = match own {
+        None => (VerdictView::Fair, MdnsStateView::Off),
+        Some(OwnAnnouncement::Heard) => (VerdictView::Fine, MdnsStateView::Heard),
+        Some(OwnAnnouncement::PortTaken) => (VerdictView::Bad, MdnsStateView::PortTaken),
+        Some(own) if own.may_yet_come() => (VerdictView::Fair, MdnsStateView::Waiting),
+        Some(OwnAnnouncement::Awaited(_)) => (VerdictView::Bad, MdnsStateView::Silent),
+    };
+    let neighbours = sight.map_or(0, |sight| sight.neighbours);
+    let finding = Finding::Mdns {
+        state,
+        neighbours: u32::try_from(neighbours).unwrap_or(u32::MAX),
+    };
+    FindingView { verdict, finding }
+}
+
+fn clock(ahead_s: Option<i64>) -> FindingView {
+    let verdict = match ahead_s {
+        Some(ahead) if ahead.unsigned_abs() > CLOCK_TOLERANCE_S => VerdictView::Bad,
+        Some(_) => VerdictView::Fine,
+        None => VerdictView::Fair,
+    };
+    let finding = Finding::Clock { ahead_s };
     FindingView { verdict, finding }
 }
 
@@ -320,6 +414,10 @@ fn folders(view: &View) -> impl Iterator<Item = FindingView> {
         })
 }
 
+/// Seconds by which a clock may differ: 60. People do not write one file on two computers within a minute, and
+/// servers tell whole seconds.
+const CLOCK_TOLERANCE_S: u64 = 60;
+
 /// Where Linux says how many directories a user may watch.
 const WATCHES_LIMIT: &str = "/proc/sys/fs/inotify/max_user_watches";
 
@@ -379,8 +477,38 @@ mod tests {
     #[test]
     fn a_router_that_keeps_its_port_needs_no_mapping() {
         let same = network(MappingView::Same, OutsideView::Seen, &["203.0.113.5:1"]);
-        assert_eq!(port_mapping(&same).verdict, VerdictView::Fine);
+        assert_eq!(
+            port_mapping(&same, PortMapping::On).verdict,
+            VerdictView::Fine
+        );
         let varies = network(MappingView::Varies, OutsideView::Seen, &["203.0.113.5:1"]);
-        assert_eq!(port_mapping(&varies).verdict, VerdictView::Fair);
+        let never = port_mapping(&varies, PortMapping::Off);
+        assert_eq!(never.verdict, VerdictView::Fair);
+        let not_asked = Finding::PortMapping {
+            external: None,
+            asked: false,
+        };
+        assert_eq!(never.finding, not_asked);
+    }
+
+    #[test]
+    fn a_clock_may_differ_by_a_minute() {
+        let verdict = |ahead| clock(ahead).verdict;
+        for right in [0, 60, -60] {
+            assert_eq!(verdict(Some(right)), VerdictView::Fine);
+        }
+        for wrong in [61, -61, i64::MIN, i64::MAX] {
+            assert_eq!(verdict(Some(wrong)), VerdictView::Bad);
+        }
+        assert_eq!(verdict(None), VerdictView::Fair);
+    }
+
+    #[test]
+    fn what_is_not_announced_is_said_and_no_fault() {
+        let off = mdns(DiscoveryView::Off, None);
+        let state = MdnsStateView::Off;
+        assert_eq!(off.verdict, VerdictView::Fair);
+        let neighbours = 0;
+        assert_eq!(off.finding, Finding::Mdns { state, neighbours });
     }
 }

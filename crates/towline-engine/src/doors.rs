@@ -1,13 +1,14 @@
 //! Every decoder of the engine's own, by name, for fuzzing; not part of the product.
 //!
-//! Probes and answers of STUN servers come from anybody on the network; lines on the local socket from
-//! programs of this user; markers, ages, names of versions and the port from a disk that anything may have
+//! Probes and answers of STUN servers come from anybody on the network; answers of proxies from whoever stands in their place;
+//! lines on the local socket from
+//! programs of this user; markers, ages, names of versions, settings and the port from a disk that anything may have
 //! written to. The doors themselves stand beside their decoders.
 
 #[path = "../../fuzz/src/door.rs"]
 mod door;
 
-use crate::{disk, local, network, port};
+use crate::{disk, local, network, port, settings_file};
 
 pub use door::Door;
 
@@ -22,6 +23,16 @@ pub const DOORS: &[Door] = &[
         name: "stun",
         seeds: network::stun_seeds,
         enter: network::enter_stun,
+    },
+    Door {
+        name: "proxy_answer",
+        seeds: proxy_seeds,
+        enter: network::enter_proxy_answer,
+    },
+    Door {
+        name: "settings_file",
+        seeds: settings_seeds,
+        enter: settings_file::enter,
     },
     Door {
         name: "local_line",
@@ -42,6 +53,25 @@ pub const DOORS: &[Door] = &[
         },
     },
 ];
+
+fn proxy_seeds() -> Vec<Vec<u8>> {
+    [
+        "HTTP/1.1 200 Connection established\r\n\r\n",
+        "HTTP/1.0 200 Connection established\r\nProxy-agent: tinyproxy/1.11.1\r\n\r\n",
+        "HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 5\r\n\r\nshort",
+    ]
+    .map(|text| text.as_bytes().to_vec())
+    .into()
+}
+
+fn settings_seeds() -> Vec<Vec<u8>> {
+    [
+        "servers = [\"wss://meet.example/ws\"]\nproxy = \"socks5://p:1\"\nudp_port = 4000\n",
+        "# none\n",
+    ]
+    .map(|text| text.as_bytes().to_vec())
+    .into()
+}
 
 fn local_seeds() -> Vec<Vec<u8>> {
     [

@@ -33,7 +33,7 @@ use zeroize::Zeroizing;
 
 use crate::boot;
 use crate::clock::{self, Clock};
-use crate::doctor;
+use crate::doctor::{self, Examined};
 use crate::folders::{Folders, Inbox, Listings};
 use crate::key::{self, KeyError, KeyPreference};
 use crate::ledger::Ledger;
@@ -41,7 +41,8 @@ use crate::local;
 use crate::memory::Slack;
 use crate::metrics;
 use crate::network::{
-    Network, NetworkError, NetworkSettings, Port, PortMapping, Proxies, ProxyError, SignalClients,
+    Network, NetworkError, NetworkSettings, Port, PortMapping, Proxies, ProxyError, ServerTimes,
+    SignalClients,
 };
 use crate::past::Past;
 use crate::port;
@@ -201,6 +202,8 @@ enum Question {
     Command(Command, oneshot::Sender<Result<Answer, Refusal>>),
     /// How it is connected.
     Network(oneshot::Sender<NetworkView>),
+    /// What the doctor wants to know.
+    Examine(oneshot::Sender<Examined>),
 }
 
 impl Engine {
@@ -319,6 +322,7 @@ impl Engine {
             store: condition(&opened),
             proxies,
             lock: settled.lock,
+            port_mapping: settings.port_mapping,
         };
         let first = Arc::new(around.view(&device.snapshot(clock.now()), 0, &clock, &folders));
         let (publish, views) = watch::channel(first);
@@ -400,8 +404,10 @@ impl Handle {
                 return Ok(AnswerView::Network(Box::new(network)));
             }
             Asked::Findings => {
-                let network = self.network().await?;
-                let findings = doctor::findings(&self.view(), &network, &self.home);
+                let (reply, answer) = oneshot::channel();
+                self.ask(Question::Examine(reply)).await?;
+                let examined = answer.await.map_err(|_| stopping())?;
+                let findings = doctor::findings(&self.view(), &examined, &self.home);
                 return Ok(AnswerView::Findings { findings });
             }
             Asked::Past(folder, asked) => {
@@ -509,6 +515,7 @@ struct Around {
     store: StoreCondition,
     proxies: Arc<Proxies>,
     lock: ServerLock,
+    port_mapping: PortMapping,
 }
 
 impl Around {
@@ -625,12 +632,26 @@ impl Life {
                 self.device.handle_input(now, Input::Command(id, command));
             }
             Question::Network(reply) => {
-                let report = self.device.network_report(now);
-                let view = view::network(&report, UnixClock(self.clock.start_unix_ms()));
                 // Whoever asked may be gone.
-                let _unheard = reply.send(view);
+                let _unheard = reply.send(self.network_view(now));
+            }
+            Question::Examine(reply) => {
+                let times = self.signal.as_ref().map(SignalClients::times);
+                let examined = Examined {
+                    network: self.network_view(now),
+                    clock_ahead_s: times.and_then(ServerTimes::ahead_by),
+                    mdns: self.network.mdns(),
+                    port_mapping: self.around.port_mapping,
+                };
+                // Whoever asked may be gone.
+                let _unheard = reply.send(examined);
             }
         }
+    }
+
+    fn network_view(&self, now: Moment) -> NetworkView {
+        let report = self.device.network_report(now);
+        view::network(&report, UnixClock(self.clock.start_unix_ms()))
     }
 
     /// Performs everything that the core has decided, in order.

@@ -19,6 +19,8 @@ mod local;
 mod memory;
 mod metrics;
 mod network;
+#[cfg(feature = "options")]
+pub mod options;
 mod past;
 mod port;
 mod renew;

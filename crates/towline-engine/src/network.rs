@@ -10,13 +10,14 @@
 //! `port_mapping` the router for a port;
 //! `mdns` says on the local network that we are here, and `pairing` lets `strangers` from there in while a
 //! code waits; `neighbourhood` knows what the local network is;
-//! `tls` knows who is who; `endpoint` and `session` hold the connections; `relay` the packet
+//! `fresh_ids` keeps connection ids to one way each; `tls` knows who is who; `endpoint` and `session` hold the connections; `relay` the packet
 //! channels; `congestion` starts anew on another path; `udp`, `websocket`, `proxy` and `addresses` touch
-//! the system; `signal_client` holds the sessions with signal servers.
+//! the system; `signal_client` holds the sessions with signal servers, `server_time` what time it is there.
 
 mod addresses;
 mod congestion;
 mod endpoint;
+mod fresh_ids;
 mod mdns;
 mod neighbourhood;
 mod pairing;
@@ -27,6 +28,7 @@ mod proxy;
 mod relay;
 mod routes;
 mod scatter;
+mod server_time;
 mod session;
 mod signal_client;
 mod standstill;
@@ -66,10 +68,14 @@ use self::tls::{TlsSettings, Trust};
 use self::udp::UdpSockets;
 use crate::tasks::Tasks;
 
+pub(crate) use self::mdns::{MdnsSight, OwnAnnouncement};
 #[cfg(any(test, fuzzing))]
 pub(crate) use self::probe::enter as enter_probe;
 pub(crate) use self::proxy::Proxies;
 pub use self::proxy::ProxyError;
+#[cfg(any(test, fuzzing))]
+pub(crate) use self::proxy::enter as enter_proxy_answer;
+pub(crate) use self::server_time::ServerTimes;
 pub(crate) use self::signal_client::SignalClients;
 #[cfg(any(test, fuzzing))]
 pub(crate) use self::stun::{enter as enter_stun, seeds as stun_seeds};
@@ -246,10 +252,13 @@ impl Network {
         if let Some(mapper) = &port_mapper {
             tasks.spawn("port mapping", Arc::clone(mapper).run(events.clone()));
         }
-        tasks.spawn("probe tags", Arc::clone(&prober).renew_tags());
         tasks.spawn(
             "local addresses",
-            addresses::watch(socket.bound(), Arc::clone(&neighbourhood), events.clone()),
+            addresses::watch(
+                Arc::clone(&socket),
+                Arc::clone(&neighbourhood),
+                events.clone(),
+            ),
         );
         let announcer = match settings.discovery {
             Discovery::On => Some(Announcer::start(
@@ -364,6 +373,11 @@ impl Network {
     /// The live connection with a peer, for the data plane to open streams on.
     pub(crate) fn connection(&self, peer: DeviceId) -> Option<Connection> {
         self.connections.connection(peer)
+    }
+
+    /// How announcements on the local network are; `None` where nothing is announced.
+    pub(crate) fn mdns(&self) -> Option<MdnsSight> {
+        self.announcer.as_ref().map(Announcer::sight)
     }
 
     /// The local addresses of the UDP sockets.

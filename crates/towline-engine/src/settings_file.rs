@@ -129,6 +129,16 @@ fn read(path: &Path) -> Result<Written, FileError> {
     parse(&text).map_err(|line| FileError::Line(path.to_owned(), line))
 }
 
+/// Takes what a file may hold.
+#[cfg(any(test, fuzzing))]
+pub(crate) fn enter(bytes: &[u8]) {
+    if let Ok(text) = std::str::from_utf8(bytes)
+        && let Err(line) = parse(text)
+    {
+        assert!(line <= text.matches('\n').count() + 1);
+    }
+}
+
 /// The settings in a text, or the number of the line that makes no sense.
 fn parse(text: &str) -> Result<Written, usize> {
     toml::from_str(text).map_err(|error| {

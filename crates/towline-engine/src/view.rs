@@ -18,7 +18,7 @@ mod pages;
 mod settings;
 mod translate;
 
-pub use crate::doctor::{Finding, FindingView, VerdictView};
+pub use crate::doctor::{Finding, FindingView, MdnsStateView, VerdictView};
 pub use network::{
     CandidateView, ConnectBucketView, CountView, LinkChangeView, LinkCountsView, LinkReportView,
     LinkSampleView, LinkSightView, MappingView, NetworkView, OutsideView,

@@ -8,8 +8,10 @@
 //!
 //! [`Mutation`]s are named bugs that are switched into the world; the oracle must catch each.
 
+mod agenda;
 mod dice;
 mod faults;
+mod internet;
 mod ledger;
 mod log;
 mod mutation;
@@ -20,8 +22,9 @@ mod topology;
 mod tree;
 mod world;
 
+pub use internet::{Circumstances, Internet};
 pub use log::Keep;
-pub use mutation::Mutation;
+pub use mutation::{LinkMutation, Mutation};
 pub use rule::Rule;
 pub use shelf::StoreKind;
 pub use world::{Report, Shape, Violation, World};
@@ -29,13 +32,24 @@ pub use world::{Report, Shape, Violation, World};
 /// The committed regressions: seeds that once failed, each with its reason.
 const REGRESSIONS: &str = include_str!("../regressions.txt");
 
+/// The same of small internets.
+const INTERNET_REGRESSIONS: &str = include_str!("../internet-regressions.txt");
+
 /// Every so many worlds live on the product's store.
 const REAL_STORE_EVERY: u64 = 25;
 
 /// Seeds that once failed, and must not again.
 pub fn regressions() -> impl Iterator<Item = u64> {
-    REGRESSIONS
-        .lines()
+    seeds_in(REGRESSIONS)
+}
+
+/// Seeds of small internets that once failed, and must not again.
+pub fn internet_regressions() -> impl Iterator<Item = u64> {
+    seeds_in(INTERNET_REGRESSIONS)
+}
+
+fn seeds_in(list: &'static str) -> impl Iterator<Item = u64> {
+    list.lines()
         .filter(|line| !line.starts_with('#'))
         .filter_map(|line| line.split_whitespace().next()?.parse().ok())
 }

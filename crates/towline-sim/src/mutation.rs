@@ -1,16 +1,16 @@
 //! Named bugs. Each is switched into the world around the devices, or into what they say on its way
 //! out, so the product has no hook for them. An oracle that lets one of them live is not done.
 
-/// Declares the bugs with the names that people call them by.
+/// Declares bugs with the names that people call them by.
 macro_rules! mutations {
-    ($($(#[$doc:meta])* $mutation:ident = $name:literal,)*) => {
-        /// A bug.
+    ($(#[$all:meta])* $bugs:ident: $($(#[$doc:meta])* $mutation:ident = $name:literal,)*) => {
+        $(#[$all])*
         #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-        pub enum Mutation {
+        pub enum $bugs {
             $($(#[$doc])* $mutation,)*
         }
 
-        impl Mutation {
+        impl $bugs {
             /// All of them.
             pub const ALL: &'static [Self] = &[$(Self::$mutation,)*];
 
@@ -25,6 +25,8 @@ macro_rules! mutations {
 }
 
 mutations! {
+    /// A bug of devices that share a folder.
+    Mutation:
     // --- what devices tell each other
     /// Index pages reach the peer without their tombstones.
     LostTombstone = "lost tombstone",
@@ -123,4 +125,43 @@ mutations! {
     // --- pairing
     /// A wrong guess leaves the code as it was.
     WrongGuessNotBurned = "wrong guess not burned",
+}
+
+mutations! {
+    /// A bug of a device's ways to its peers.
+    LinkMutation:
+    // --- what is sent
+    /// The selected direct path is not probed.
+    KeepaliveNeverSent = "keepalive never sent",
+    /// A dead direct path is not left for the relay.
+    DeadPathKept = "dead path kept",
+    /// After the first packet channel no other one is asked for.
+    RelayNeverAskedAnew = "relay channel never asked anew",
+    /// Every probe is sent eight times.
+    ProbesEightfold = "probes eightfold",
+    /// A probe is sent again and again, five times a second for a minute.
+    BurstWithoutEnd = "burst without end",
+    /// Who accepts does not probe, so its router stays closed.
+    AcceptorSilent = "acceptor does not probe",
+    /// No sockets are scattered where the router varies.
+    NothingScattered = "nothing scattered",
+    /// Whatever answers is selected.
+    HysteresisOff = "hysteresis off",
+    /// What is named is used before it has answered.
+    UnprovedUsed = "unproved path used",
+    // --- what is heard
+    /// Silence is not told, so no path is ever suspect.
+    SilenceNotTold = "silence not told",
+    /// An address that has answered once answers every probe.
+    DisprovedStaysProved = "disproved path stays proved",
+    /// From where the peer's probes come means nothing.
+    PeerReflexiveIgnored = "peer-reflexive address ignored",
+    /// A copied probe proves the address that it comes from.
+    CopyProves = "copied probe proves",
+    /// Changes of the own addresses are not heard of.
+    MovesNotHeard = "own move not heard of",
+    /// From where a device was first seen it counts as seen for ever.
+    FirstReflectionKept = "first reflection kept",
+    /// Where the peer says that it is nobody hears.
+    AddressesNotHeard = "told addresses ignored",
 }

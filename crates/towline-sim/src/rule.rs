@@ -69,6 +69,20 @@ pub enum Rule {
     InvitationArrives,
     /// Who comes back is connected again soon.
     BackSoon,
+    /// A pair ends on the best way that there is.
+    BestPath,
+    /// Where nothing changes a pair stays on its way.
+    NoFlapping,
+    /// Bytes flow again soon after a way works.
+    FlowsAgain,
+    /// A short outage ends no connection.
+    ConnectionLasts,
+    /// Probes are few where nothing changes.
+    ProbesAreFew,
+    /// No host that takes no part gets more than a few probes.
+    NobodyIsAttacked,
+    /// Tables stay within their bounds.
+    TablesAreBounded,
 }
 
 impl Rule {
@@ -106,6 +120,13 @@ impl Rule {
             Self::FolderIsAdded => "a folder can be added",
             Self::InvitationArrives => "an invitation arrives",
             Self::BackSoon => "who comes back is connected again soon",
+            Self::BestPath => "a pair ends on the best path",
+            Self::NoFlapping => "paths do not flap",
+            Self::FlowsAgain => "bytes flow again soon",
+            Self::ConnectionLasts => "a short outage ends no connection",
+            Self::ProbesAreFew => "probes are few at rest",
+            Self::NobodyIsAttacked => "nobody is attacked",
+            Self::TablesAreBounded => "tables are bounded",
         }
     }
 }

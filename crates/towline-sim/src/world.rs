@@ -24,8 +24,7 @@ mod step;
 mod story;
 mod wire;
 
-use std::cmp::Reverse;
-use std::collections::{BTreeMap, BTreeSet, BinaryHeap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
 use towline_core::clock::Moment;
@@ -37,6 +36,7 @@ use towline_core::records::{Restored, StoreOp};
 use towline_wire::ids::{DeviceId, FolderId, Incarnation, Sequence};
 use towline_wire::rel_path::RelPath;
 
+use crate::agenda::Agenda;
 use crate::dice::Dice;
 use crate::faults::Faults;
 use crate::ledger::Ledger;
@@ -217,9 +217,7 @@ pub struct Report {
 #[derive(Debug)]
 pub struct World {
     pub(crate) now: Duration,
-    order: u64,
-    queue: BinaryHeap<Reverse<(Duration, u64)>>,
-    events: BTreeMap<u64, Event>,
+    agenda: Agenda<Event>,
     pub(crate) dice: Dice,
     pub(crate) seats: Vec<Seat>,
     server: Server,
@@ -274,9 +272,7 @@ impl World {
         let server = Server::new(&mut dice, faults.network.server_latency);
         Self {
             now: Duration::ZERO,
-            order: 0,
-            queue: BinaryHeap::new(),
-            events: BTreeMap::new(),
+            agenda: Agenda::new(),
             wires: Wires::default(),
             server,
             dice,
@@ -376,22 +372,16 @@ impl World {
     }
 
     pub(crate) fn at(&mut self, when: Duration, event: Event) {
-        self.order += 1;
-        self.queue.push(Reverse((when, self.order)));
-        self.events.insert(self.order, event);
+        self.agenda.enter(when, event);
     }
 
     /// Lets everything happen that is due until `end`.
     pub(crate) fn run_until(&mut self, end: Duration) {
-        while let Some(Reverse((when, order))) = self.queue.peek().copied()
-            && when <= end
-            && self.violations.is_empty()
+        while self.violations.is_empty()
+            && let Some((when, event)) = self.agenda.next_until(end)
         {
-            self.queue.pop();
             self.now = when;
-            if let Some(event) = self.events.remove(&order) {
-                self.happen(event);
-            }
+            self.happen(event);
         }
         self.now = self.now.max(end);
     }

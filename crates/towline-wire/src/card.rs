@@ -5,7 +5,7 @@
 //! that nobody can listen at is left out.
 
 use std::fmt;
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use serde::{Deserialize, Serialize};
 
@@ -63,16 +63,51 @@ impl Card {
     }
 }
 
-/// The addresses at which somebody can listen: no port 0, nothing unspecified, no multicast, no
-/// broadcast. Order is kept.
+/// The addresses at which a peer can listen: of one host, and no port at which other programs answer whoever
+/// asks. Order is kept.
 pub fn listenable(mut addresses: Vec<SocketAddr>) -> Vec<SocketAddr> {
     addresses.retain(|address| {
-        let ip = address.ip().to_canonical();
-        let broadcast = matches!(ip, std::net::IpAddr::V4(v4) if v4.is_broadcast());
-        address.port() != 0 && !ip.is_unspecified() && !ip.is_multicast() && !broadcast
+        let is_one_host = match address.ip().to_canonical() {
+            IpAddr::V4(ip) => is_one_host(ip),
+            IpAddr::V6(ip) => embedded(ip).map_or_else(
+                || !ip.is_unspecified() && !ip.is_multicast(),
+                |inner| inner.is_some_and(is_one_host),
+            ),
+        };
+        is_one_host && address.port() != 0 && !ANSWERING_PORTS.contains(&address.port())
     });
     addresses
 }
+
+/// Whether an IPv4 address is one of some host: not of this network, of many, reserved, or that at which clouds tell
+/// their machines secrets.
+fn is_one_host(ip: Ipv4Addr) -> bool {
+    let [first, ..] = ip.octets();
+    first != 0 && first < 224 && ip != CLOUD_METADATA
+}
+
+/// What stands in an IPv6 address that leads to an IPv4 one through a gateway (RFC 6052); `Some(None)` where no
+/// peer is: 6to4 (RFC 3056), Teredo (RFC 4380), and what is called compatible (RFC 4291), all given up.
+fn embedded(ip: Ipv6Addr) -> Option<Option<Ipv4Addr>> {
+    let [first, second, rest @ ..] = ip.segments();
+    let inner = Ipv4Addr::from_bits(u32::try_from(ip.to_bits() & 0xffff_ffff).unwrap_or(0));
+    match (first, second) {
+        (0x64, 0xff9b) => Some(Some(inner)),
+        (0x2002, _) | (0x2001, 0) => Some(None),
+        (0, 0) if rest.starts_with(&[0; 4]) && ip != Ipv6Addr::LOCALHOST => Some(None),
+        _ => None,
+    }
+}
+
+/// Where clouds tell their machines what they are (link-local, so it leads to no peer beyond).
+const CLOUD_METADATA: Ipv4Addr = Ipv4Addr::new(169, 254, 169, 254);
+
+/// UDP ports of programs that answer whoever asks, and so could be turned against others: echo, time of day, quotes,
+/// characters, DNS, TFTP, portmapper, NTP, NetBIOS, SNMP, LDAP, RIP, SSDP, WS-Discovery, CoAP, mDNS, memcached. No
+/// system gives them out by itself.
+const ANSWERING_PORTS: [u16; 18] = [
+    7, 13, 17, 19, 53, 69, 111, 123, 137, 138, 161, 389, 520, 1900, 3702, 5353, 5683, 11_211,
+];
 
 /// Bits that name what a device can do; unknown bits are kept and ignored.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -200,17 +235,48 @@ mod tests {
             "[::]:9",
             "255.255.255.255:7",
             "[::ffff:0.0.0.0]:3",
+            "0.1.2.3:4",
+            "240.0.0.1:4",
+            "169.254.169.254:80",
+            "[::ffff:224.0.0.1]:4",
+            "[::7f00:1]:4",
+            "[2002:7f00:1::1]:4",
+            "[2001:0:4136:e378:8000:63bf:3fff:fdd2]:4",
+            "[64:ff9b::ffff:ffff]:4",
+            "[ff02::1]:4",
+            "192.0.2.1:53",
+            "[2001:db8::1]:123",
+            "192.0.2.1:1900",
+            "192.0.2.1:11211",
         ];
-        let card = Card {
-            addresses: addresses.map(|text| text.parse().unwrap()).to_vec(),
-            ..card()
-        };
-        assert_eq!(
-            Card::decode(&postcard::to_allocvec(&card).unwrap())
-                .unwrap()
-                .addresses,
-            []
-        );
+        let addresses = addresses.map(|text| text.parse().unwrap());
+        assert_eq!(listenable(addresses.to_vec()), []);
+        for address in addresses {
+            let card = Card {
+                addresses: vec![address],
+                ..card()
+            };
+            let bytes = postcard::to_allocvec(&card).unwrap();
+            assert_eq!(Card::decode(&bytes).unwrap().addresses, [], "{address}");
+        }
+    }
+
+    #[test]
+    fn addresses_of_one_host_stay() {
+        let addresses = [
+            "192.0.2.1:443",
+            "127.0.0.1:4000",
+            "169.254.7.7:4000",
+            "100.64.0.1:1024",
+            "223.255.255.254:4000",
+            "[::1]:4000",
+            "[fe80::1]:4000",
+            "[fd00::1]:4000",
+            "[2001:1::1]:4000",
+            "[64:ff9b::c000:201]:4000",
+        ];
+        let addresses: Vec<SocketAddr> = addresses.map(|text| text.parse().unwrap()).to_vec();
+        assert_eq!(listenable(addresses.clone()), addresses);
     }
 
     #[test]

@@ -61,6 +61,9 @@ pub const ADDRESSES_MAX: usize = 16;
 /// Addresses from outside in one statement: 4, two servers' word on each address family.
 pub const REFLECTION_ADDRESSES_MAX: usize = 4;
 
+/// Signal servers that a device says it is at: 3, as many as it has at most.
+pub const SERVERS_TOLD_MAX: usize = 3;
+
 /// Largest opaque payload that the signal server relays: 48 KiB, below its 64 KiB message limit
 /// after base64 and JSON quoting.
 pub const RELAY_PAYLOAD_BYTES_MAX: usize = 48 * 1024;

@@ -15,6 +15,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::entry::Entry;
 use crate::ids::{DeviceId, FolderId, Incarnation, Sequence};
+use crate::server_url::ServerUrl;
 use crate::version::VersionRange;
 
 /// A frame on the control stream; at most [`crate::limits::CONTROL_FRAME_BYTES_MAX`] bytes.
@@ -51,6 +52,11 @@ pub enum Control {
     /// The sender has opened so many sockets towards the receiver's address from outside: now is the
     /// time to guess their ports.
     Scattered(u16),
+    /// The signal servers where the sender can be met, the preferred one first, at most
+    /// [`crate::limits::SERVERS_TOLD_MAX`]; replaces what its card said. At most once per connection.
+    Servers(Vec<ServerUrl>),
+    /// Whether the sender's UDP comes through; replaces what it said before.
+    WayOut(WayOut),
 }
 
 /// The first frame of each side.
@@ -76,6 +82,18 @@ pub struct Reflection {
     /// What STUN servers have said of its sockets; at most
     /// [`crate::limits::REFLECTION_ADDRESSES_MAX`].
     pub addresses: Vec<SocketAddr>,
+}
+
+/// Whether UDP leaves a device's network and comes back, as STUN servers show it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum WayOut {
+    /// Nothing shows it.
+    #[default]
+    Unknown,
+    /// It does.
+    Open,
+    /// It does not: most likely a firewall drops it.
+    Blocked,
 }
 
 /// Whether a router gives one socket one outside port towards everybody (RFC 4787, section 4.1).

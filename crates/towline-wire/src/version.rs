@@ -1,12 +1,12 @@
 //! The protocol versions that this build speaks with devices, and how two sides agree.
 //!
 //! Each side states a range in its hello; they speak the highest version that lies in both. The
-//! current version and the one before are kept.
+//! current version and at least the one before are kept.
 
 use serde::{Deserialize, Serialize};
 
 /// The newest device-to-device protocol of this build.
-pub const CURRENT: u16 = 3;
+pub const CURRENT: u16 = 4;
 
 /// The oldest device-to-device protocol that this build still speaks. Version 1, whose pages wrote
 /// every entry out in full, was in no release.
@@ -15,6 +15,12 @@ pub const OLDEST: u16 = 2;
 /// The first version whose control stream knows [`crate::peer::Control::Reflection`], `Scatter` and
 /// `Scattered`. They are not sent to a peer that speaks less.
 pub const MEETS_VARYING: u16 = 3;
+
+/// The first version whose control stream knows [`crate::peer::Control::Servers`].
+pub const TELLS_SERVERS: u16 = 4;
+
+/// The first version whose control stream knows [`crate::peer::Control::WayOut`].
+pub const TELLS_OUTLOOK: u16 = 4;
 
 /// ALPN of QUIC connections between peers; the number changes only when hello itself does.
 pub const ALPN: &[u8] = b"towline/1";

@@ -2,7 +2,8 @@
 //!
 //! The simulator does the work and prints failing seeds; this chore builds it optimised and hands
 //! it the terminal. `--mutate` has it switch in its named bugs instead, each of which must be
-//! caught: that is the test of the oracle. `--processes` has people work in the folders of three real
+//! caught: that is the test of the oracle. `--internet` takes worlds in which devices are behind routers and
+//! their networks change, instead of worlds in which they share a folder. `--processes` has people work in the folders of three real
 //! devices, round after round, which is the test in `process_people` for longer.
 
 use anyhow::{Result, bail};
@@ -18,6 +19,9 @@ pub(crate) struct SoakArgs {
     /// Switches in the simulator's bugs, one by one, and fails when one is not caught.
     #[arg(long)]
     mutate: bool,
+    /// Small internets instead of shared folders.
+    #[arg(long, conflicts_with = "processes")]
+    internet: bool,
     /// Ends after so many hours; without it, at Ctrl-C or the first failing seed.
     #[arg(long, conflicts_with = "mutate")]
     hours: Option<f64>,
@@ -42,6 +46,9 @@ pub(crate) fn soak(repo: &Repo, args: &SoakArgs) -> Result<()> {
     }
     let simulator = binaries::build_simulator(repo)?;
     let mut command = repo.command(&simulator.to_string_lossy());
+    if args.internet {
+        command.arg("internet");
+    }
     command.arg(if args.mutate { "mutate" } else { "soak" });
     let start = args.start.unwrap_or_else(|| repo.seed_of_today());
     command.args(["--start", &start.to_string()]);

@@ -2,6 +2,7 @@
  * Every word of the window, in English. Other languages are objects of the same type. Sentences
  * for codes (refusals, faults, reasons) say what happened and what to do.
  */
+import { englishChecks } from "./en_checks";
 import { englishFolder } from "./en_folder";
 import { englishNetwork } from "./en_network";
 import { englishTraffic } from "./en_traffic";
@@ -25,6 +26,7 @@ export function english(numbers: Numbers) {
     ...englishFolder(numbers),
     traffic: englishTraffic(numbers),
     network: englishNetwork(numbers),
+    checks: englishChecks(numbers),
     app: "Towline",
     unknownDevice: "unknown device",
     skip: "Skip to content",
@@ -409,6 +411,9 @@ export function english(numbers: Numbers) {
       obstacle: {
         searching: { what: "A direct path is being looked for.", todo: "It takes some seconds. Everything works meanwhile, through the server." },
         no_udp_here: { what: "UDP does not come through here: most likely a firewall drops it.", todo: "Ask whoever runs this network to let UDP out, or start Towline with --port and let that port through." },
+        no_udp_there: { what: "UDP does not come through at the other device: most likely a firewall there drops it.", todo: "Ask whoever runs that network to let UDP out, or start Towline there with --port and let that port through." },
+        both_vary: { what: "Both routers take another port for each conversation, so neither side knows where to knock.", todo: "Forward a UDP port to one of the devices: start Towline there with --port, and forward that port in its router, or allow UPnP, NAT-PMP or PCP there. IPv6 on both sides helps as well." },
+        ports_guessed: { what: "One router takes another port for each conversation. Ports were guessed, and none was met.", todo: "It is tried again by itself. To be sure of it, forward a UDP port to one of the devices and start Towline there with --port." },
         no_address: { what: "The other device has told no address at which it can be met.", todo: "Most likely a firewall there drops UDP. Look at this screen on that device." },
         no_answer: { what: "None of its addresses answers: a router or a firewall on one side lets nothing in.", todo: "Let a UDP port through on either side: start Towline there with --port, and forward that port in its router." },
       },

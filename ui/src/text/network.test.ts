@@ -38,8 +38,8 @@ describe("the way to a peer", () => {
 });
 
 test("each obstacle has its reason and what to do", () => {
-  const told = ["searching", "no_udp_here", "no_address", "no_answer"].map((code) => advice("obstacle", code));
-  expect(new Set(told.map(({ what }) => what)).size).toBe(4);
+  const told = ["searching", "no_udp_here", "no_address", "no_answer", "no_udp_there", "both_vary", "ports_guessed"].map((code) => advice("obstacle", code));
+  expect(new Set(told.map(({ what }) => what)).size).toBe(7);
   expect(told[3]?.todo).toContain("--port");
   expect(advice("obstacle", "moon").what).toContain("moon");
 });

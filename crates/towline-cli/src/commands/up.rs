@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 use towline_engine::view::{KeyPlace, ScopeView, StoreCondition, View};
-use towline_engine::{Discovery, Engine, KeyPreference, NetworkScope, PortMapping, Settings};
+use towline_engine::{Engine, Settings};
 use tracing_subscriber::EnvFilter;
 
 use crate::UpArguments;
@@ -27,33 +27,8 @@ pub(crate) async fn run(
 ) -> Result<(), Failure> {
     log(arguments.log_json);
     let settings = Settings {
-        home: home.clone(),
-        name: arguments.name,
-        servers: arguments.server,
-        default_server: None,
-        proxy: arguments.proxy,
-        udp_port: arguments.port,
-        key: if arguments.key_file {
-            KeyPreference::FileOnly
-        } else {
-            KeyPreference::KeyringFirst
-        },
-        scope: if arguments.lan_only {
-            NetworkScope::LocalNetwork
-        } else {
-            NetworkScope::Everywhere
-        },
-        discovery: if arguments.no_mdns {
-            Discovery::Off
-        } else {
-            Discovery::On
-        },
-        port_mapping: if arguments.no_port_mapping {
-            PortMapping::Off
-        } else {
-            PortMapping::On
-        },
         metrics: arguments.metrics,
+        ..arguments.options.settings(home.clone())
     };
     let engine = Engine::start(settings)
         .await

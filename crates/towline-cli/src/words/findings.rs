@@ -1,7 +1,7 @@
 //! Words for what the doctor finds: what it is, and what to do where it could be better.
 
 use bytesize::ByteSize;
-use towline_engine::view::{Finding, KeyPlace, MappingView, OutsideView};
+use towline_engine::view::{Finding, KeyPlace, MappingView, MdnsStateView, OutsideView};
 
 use super::{fault_of_root, fault_of_server};
 use crate::plain::plain;
@@ -15,7 +15,14 @@ pub(crate) fn finding(finding: &Finding) -> (String, Option<String>) {
             mapping,
             translates,
         } => nat(*mapping, *translates),
-        Finding::PortMapping { external } => port_mapping(external.as_deref()),
+        Finding::PortMapping { external, asked } => port_mapping(external.as_deref(), *asked),
+        Finding::LanOnly => (
+            "this device stays within the local network, so nothing beyond it was looked at"
+                .to_owned(),
+            None,
+        ),
+        Finding::Mdns { state, neighbours } => mdns(*state, *neighbours),
+        Finding::Clock { ahead_s } => clock(*ahead_s),
         Finding::Paths { connected, relayed } => paths(*connected, *relayed),
         Finding::Keyring { place } => keyring(*place),
         Finding::Disk {
@@ -62,7 +69,13 @@ fn server(url: Option<&str>, state: &str) -> (String, Option<String>) {
         ),
         fault => (
             format!("the signal server {url} {}", fault_of_server(fault)),
-            None,
+            match fault {
+                "certificate" => todo(
+                    "Look at this computer's clock too: with a wrong one no certificate seems valid.",
+                ),
+                "closed" => todo("It is tried again; if that goes on, ask its administrator."),
+                _ => None,
+            },
         ),
     }
 }
@@ -113,14 +126,85 @@ fn nat(mapping: MappingView, translates: Option<bool>) -> (String, Option<String
     }
 }
 
-fn port_mapping(external: Option<&str>) -> (String, Option<String>) {
+fn port_mapping(external: Option<&str>, asked: bool) -> (String, Option<String>) {
     match external {
+        None if !asked => (
+            "the router is not asked for a port: somebody has switched that off".to_owned(),
+            todo("Start without DISABLE_PORT_MAPPING and --no-port-mapping, if it may be asked."),
+        ),
         Some(external) => (format!("the router leads {external} to this device"), None),
         None => (
             "the router gives no port on demand".to_owned(),
             todo("If it can, allow UPnP, NAT-PMP or PCP in its settings."),
         ),
     }
+}
+
+fn mdns(state: MdnsStateView, neighbours: u32) -> (String, Option<String>) {
+    let others = match neighbours {
+        0 => "no other device is heard of".to_owned(),
+        1 => "one other device is heard of".to_owned(),
+        many => format!("{many} other devices are heard of"),
+    };
+    match state {
+        MdnsStateView::Off => (
+            "this device is not announced on the local network (mDNS)".to_owned(),
+            todo(
+                "That is what DISABLE_MDNS or --no-mdns says. Devices nearby then meet through the server only; start without it to change that.",
+            ),
+        ),
+        MdnsStateView::Heard => (
+            format!("announcements on the local network (mDNS) work; {others}"),
+            None,
+        ),
+        MdnsStateView::Waiting => (
+            format!("announced on the local network (mDNS) a moment ago; {others}"),
+            todo("Ask again in some seconds."),
+        ),
+        MdnsStateView::Silent => (
+            format!(
+                "this device's announcement on the local network (mDNS) does not come back; {others}"
+            ),
+            todo(
+                "No network is up, or a firewall of this computer drops it: let UDP port 5353 in and out, and multicast to 224.0.0.251 and ff02::fb.",
+            ),
+        ),
+        MdnsStateView::PortTaken => (
+            "another program keeps UDP port 5353 for itself, so devices nearby are not found (mDNS)"
+                .to_owned(),
+            todo(
+                "`ss -ulpn sport = :5353` names it. End it, or let it share the port (avahi: disallow-other-stacks=no), and start Towline again.",
+            ),
+        ),
+    }
+}
+
+fn clock(ahead_s: Option<i64>) -> (String, Option<String>) {
+    let Some(ahead) = ahead_s else {
+        return (
+            "whether the clock is right is not known: no signal server has told its time"
+                .to_owned(),
+            todo("It is compared as soon as a server answers."),
+        );
+    };
+    let seconds = ahead.unsigned_abs();
+    if seconds <= 60 {
+        let agrees = "the clock agrees with the signal server's, within a minute";
+        return (agrees.to_owned(), None);
+    }
+    let way = if ahead < 0 { "behind" } else { "ahead of" };
+    let off = match seconds {
+        0..120 => format!("{seconds} seconds"),
+        120..7200 => format!("{} minutes", seconds / 60),
+        7200..172_800 => format!("{} hours", seconds / 3600),
+        _ => format!("{} days", seconds / 86_400),
+    };
+    (
+        format!("the clock is {off} {way} the signal server's"),
+        todo(
+            "When a file was changed on two computers, the later time keeps its name: with a wrong clock that is the wrong one, and certificates may seem invalid. Set it, or let the system do it (`timedatectl set-ntp true`).",
+        ),
+    )
 }
 
 fn paths(connected: u32, relayed: u32) -> (String, Option<String>) {

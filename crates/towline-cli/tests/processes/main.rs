@@ -13,6 +13,8 @@ mod process_content;
 #[cfg(target_os = "linux")]
 mod process_disks;
 #[cfg(target_os = "linux")]
+mod process_doctor;
+#[cfg(target_os = "linux")]
 mod process_keyring;
 mod process_kill;
 mod process_limits;
@@ -42,4 +44,6 @@ mod process_sync;
 mod process_trust;
 mod process_twins;
 mod process_versions;
+#[cfg(target_os = "linux")]
+mod process_wire;
 mod support;

@@ -43,6 +43,7 @@ fn a_device_tells_how_it_is_connected_and_prometheus_reads_it() {
         "ok    the signal server",
         "is online",
         "connected peers: 1; through the server: 0",
+        "ok    the clock agrees with the signal server's",
         "note  the device key is in a file",
     ] {
         assert!(findings.contains(words), "{findings}");

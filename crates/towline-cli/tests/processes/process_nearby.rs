@@ -7,9 +7,9 @@
 )]
 
 use std::fs;
-use std::process::Command;
 use std::time::{Duration, Instant};
 
+use crate::support::avahi::{Avahi, Stacks};
 use crate::support::lan::{Lan, WORLD, connected_after_ms};
 use crate::support::running::Running;
 use crate::support::server::program;
@@ -155,7 +155,7 @@ fn avahi_sees_a_device_and_what_avahi_says_does_no_harm() {
     ben.start();
     ada.pair(&ben);
     ada.wait_connected(&ben);
-    let avahi = Avahi::start(&lan, &world, &rubbish());
+    let avahi = Avahi::start(&lan, &world, "c", Stacks::Many, &rubbish());
     let seen = avahi.browse(&lan, |line| {
         line.contains("192.168.77.1;") && line.starts_with('=')
     });
@@ -236,63 +236,4 @@ fn rubbish() -> Vec<(String, String)> {
     let records = format!("<txt-record>{long}={long}</txt-record>").repeat(3);
     all.push(("long".to_owned(), service("long", 4004, &records)));
     all
-}
-
-/// An avahi of a host, with a bus of its own.
-struct Avahi {
-    bus: String,
-    log: std::path::PathBuf,
-    _running: Running,
-}
-
-impl Avahi {
-    fn start(lan: &Lan, world: &World, services: &[(String, String)]) -> Self {
-        let place = world.directory("avahi");
-        for (at, (_, text)) in services.iter().enumerate() {
-            fs::write(place.join(format!("{at}.service")), text).expect("written");
-        }
-        let place = place.to_string_lossy().into_owned();
-        let bus = format!("unix:path={place}/bus");
-        let script = format!(
-            "set -e; mount -t tmpfs run /run; mkdir -p /run/avahi-daemon; \
-             mount --bind {place} /etc/avahi/services; \
-             export DBUS_SYSTEM_BUS_ADDRESS={bus}; \
-             dbus-daemon --system --nofork --nopidfile --address={bus} & \
-             until [ -S {place}/bus ]; do :; done; \
-             sed 's/^#*objects-per-client-max=.*//; s/^rlimit-.*//' /etc/avahi/avahi-daemon.conf > /run/conf; \
-             avahi-daemon --no-drop-root --no-chroot --no-rlimits -f /run/conf; kill %1"
-        );
-        let log = world.place("avahi.log");
-        let mut command = lan.command(
-            "c",
-            &["setpriv", "--pdeathsig", "TERM", "sh", "-c", &script],
-        );
-        command.env_remove("DBUS_SYSTEM_BUS_ADDRESS");
-        let running = Running::start("avahi", command, &log);
-        Self {
-            bus,
-            log,
-            _running: running,
-        }
-    }
-
-    /// The first line of `avahi-browse` that `is_it` accepts.
-    fn browse(&self, lan: &Lan, is_it: impl Fn(&str) -> bool) -> String {
-        let deadline = Instant::now() + PATIENCE;
-        let mut said = String::new();
-        while Instant::now() < deadline {
-            let browse = ["avahi-browse", "-rp", "_towline._udp"];
-            let mut command: Command = lan.command("c", &browse);
-            command.env("DBUS_SYSTEM_BUS_ADDRESS", &self.bus);
-            let browser = Running::start("avahi-browse", command, &self.log);
-            while let Some(line) = browser.next_line(Duration::from_secs(5)) {
-                if is_it(&line) {
-                    return line;
-                }
-                said.push_str(&line);
-                said.push('\n');
-            }
-        }
-        panic!("not seen: {said}")
-    }
 }

@@ -199,6 +199,43 @@ fn devices_that_share_no_server_meet_at_either() {
     assert_eq!(cat.view()["server"]["url"], Value::Null);
 }
 
+#[test]
+fn devices_that_both_go_to_other_servers_meet_all_the_same() {
+    let world = World::new("moved");
+    let servers = [(); 3].map(|()| Server::start(&world));
+    let [one, two, three] = servers;
+    let mut ada = Device::start_new(&world, "ada", &one);
+    let mut ben = Device::start_new(&world, "ben", &one);
+    ada.pair(&ben);
+    ada.wait_connected(&ben);
+    // Ada goes to another one, and says so when they meet.
+    ada.stop();
+    let mut ada = Device::new(&world, "ada", &two.url);
+    ada.start();
+    ada.wait_connected(&ben);
+    ben.wait("the visit where Ada is now", |view| {
+        others_online(view) == 1
+    });
+    // Now Ben goes, the server of before is gone, and neither is at an address that the other one knows.
+    ada.stop();
+    ben.stop();
+    one.kill();
+    for device in [&ada, &ben] {
+        fs::remove_file(device.home.join("port")).expect("it was there");
+    }
+    let mut ben = Device::new(&world, "ben", &three.url);
+    ben.start();
+    ada.start();
+    ada.wait_connected(&ben);
+    // Ada has been told in her turn, and it outlives her.
+    ada.wait("the visit where Ben is now", |view| {
+        others_online(view) == 1
+    });
+    ada.stop();
+    ada.start();
+    ada.wait("the visit again", |view| others_online(view) == 1);
+}
+
 fn others_online(view: &Value) -> usize {
     let others = view["server"]["others"]
         .as_array()

@@ -1,5 +1,9 @@
 //! What every test stands on: a world of directories, a server, devices, and trees to compare.
 
+#[cfg(target_os = "linux")]
+pub(crate) mod avahi;
+#[cfg(target_os = "linux")]
+pub(crate) mod capture;
 pub(crate) mod device;
 #[cfg(target_os = "linux")]
 pub(crate) mod lan;

@@ -283,6 +283,30 @@ impl Link {
         }
     }
 
+    /// What both routers let hope for.
+    pub(super) fn meeting_prospect(&self) -> Prospect {
+        let ours = self.reflection.mapping;
+        let theirs = match self.birthday.speech {
+            Speech::Told => self.birthday.theirs.mapping,
+            Speech::Unknown | Speech::Spoken => Mapping::Unknown,
+        };
+        match self.birthday.state {
+            State::Rest | State::Held { .. } => {}
+            State::ExpectScattered { .. }
+            | State::Scattering { .. }
+            | State::ExpectHit { .. }
+            | State::Guessing(_) => return Prospect::Trying,
+        }
+        match (ours, theirs) {
+            (Mapping::Varies, Mapping::Varies) => Prospect::None,
+            _ if self.birthday.failures > 0 && self.part().is_some() => Prospect::Missed,
+            (
+                Mapping::Unknown | Mapping::Same | Mapping::Varies,
+                Mapping::Unknown | Mapping::Same | Mapping::Varies,
+            ) => Prospect::Usual,
+        }
+    }
+
     /// Ends a try, or gives up the socket that was hit.
     pub(super) fn stop_meeting(&mut self, turn: &mut Turn<'_>) {
         match std::mem::take(&mut self.birthday.state) {
@@ -458,6 +482,19 @@ impl Link {
         guesses.next = turn.now.after(if is_last { LAST_ANSWER } else { TICK });
         self.birthday.state = State::Guessing(guesses);
     }
+}
+
+/// What may come of a meeting.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Prospect {
+    /// As far as is known, none is needed.
+    Usual,
+    /// One is being tried.
+    Trying,
+    /// One was tried, and nothing was met.
+    Missed,
+    /// Both routers vary: none can be had.
+    None,
 }
 
 /// A control frame about a meeting.

@@ -299,6 +299,21 @@ impl Paths {
             .is_some_and(|candidate| candidate.proof.is_some())
     }
 
+    /// Whether the peer has ever come from an address, or answered there.
+    pub(super) fn was_at(&self, addr: SocketAddr) -> bool {
+        let candidate = self.candidates.get(&addr);
+        candidate.is_some_and(|known| known.heard_at.is_some() || known.worked_at.is_some())
+    }
+
+    /// Whether the peer has answered at the host of one of these addresses.
+    pub(super) fn was_at_host_of(&self, addresses: &[SocketAddr]) -> bool {
+        let mut worked = self.candidates.iter();
+        worked.any(|(addr, candidate)| {
+            let host = addr.ip();
+            candidate.worked_at.is_some() && addresses.iter().any(|ours| ours.ip() == host)
+        })
+    }
+
     /// Until when an address counts as alive.
     pub(super) fn alive_until(&self, addr: SocketAddr) -> Option<Moment> {
         self.candidates

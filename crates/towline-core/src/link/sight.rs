@@ -2,6 +2,9 @@
 //!
 //! Nothing here decides anything.
 
+use towline_wire::peer::WayOut;
+
+use super::birthday::Prospect;
 use super::metrics::{LinkCounts, LinkSight};
 use super::{Link, Phase, Presence, Role};
 use crate::clock::Moment;
@@ -43,13 +46,13 @@ impl Link {
         &self.metrics.counts
     }
 
-    /// Everything that can be told of it; `outside` is what is known of our own way out.
-    pub fn report(&self, now: Moment, name: &str, outside: Outside) -> LinkReport {
+    /// Everything that can be told of it.
+    pub fn report(&self, now: Moment, name: &str) -> LinkReport {
         LinkReport {
             peer: self.peer,
             name: name.to_owned(),
             state: self.summary(now),
-            obstacle: self.obstacle(now, outside),
+            obstacle: self.obstacle(now),
             counts: self.metrics.counts.clone(),
             history: self.metrics.history(),
             samples: self.metrics.samples(),
@@ -58,21 +61,35 @@ impl Link {
     }
 
     /// Why packets take no direct path.
-    fn obstacle(&self, now: Moment, outside: Outside) -> Option<Obstacle> {
+    fn obstacle(&self, now: Moment) -> Option<Obstacle> {
         let Phase::Up(up) = self.phase else {
             return None;
         };
-        match (self.path(&up, now), outside) {
-            (Path::Direct(_), _) => None,
-            (Path::Relay, _) if self.paths.is_searching() => Some(Obstacle::Searching),
-            (Path::Relay, Outside::Silent) => Some(Obstacle::NoUdpHere),
-            (Path::Relay, Outside::NotAsked | Outside::Asking | Outside::Seen) => {
-                Some(if self.paths.has_told() {
-                    Obstacle::NoAnswer
-                } else {
-                    Obstacle::NoAddress
-                })
+        match self.path(&up, now) {
+            Path::Direct(_) => None,
+            Path::Relay if self.paths.is_searching() => Some(Obstacle::Searching),
+            Path::Relay => Some(self.standing_obstacle()),
+        }
+    }
+
+    /// Why no direct path is found, now that all was tried.
+    fn standing_obstacle(&self) -> Obstacle {
+        match (self.outlook.ours, self.outlook.theirs) {
+            (Outside::Silent, _) => return Obstacle::NoUdpHere,
+            (Outside::NotAsked | Outside::Asking | Outside::Seen, WayOut::Blocked) => {
+                return Obstacle::NoUdpThere;
             }
+            (
+                Outside::NotAsked | Outside::Asking | Outside::Seen,
+                WayOut::Unknown | WayOut::Open,
+            ) => {}
+        }
+        match self.meeting_prospect() {
+            Prospect::Trying => Obstacle::Searching,
+            Prospect::None => Obstacle::BothVary,
+            Prospect::Missed => Obstacle::PortsGuessed,
+            Prospect::Usual if self.paths.has_told() => Obstacle::NoAnswer,
+            Prospect::Usual => Obstacle::NoAddress,
         }
     }
 

@@ -1,6 +1,7 @@
 //! The device: what its commands and its peers' statements mean for all machines together.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use towline_wire::ids::{DeviceId, FolderId, Incarnation, Sequence};
 use towline_wire::pairing::CompareString;
@@ -15,7 +16,7 @@ use crate::device::{Birth, Device};
 use crate::identity::Identity;
 use crate::io::{
     ConnectionId, Discovery, Input, LinkFault, NetworkEvent, NetworkRequest, NetworkScope, Output,
-    SessionId, SignalEvent, StoreReply, StoreRequest, StunServer,
+    SessionId, SignalEvent, SignalRequest, StoreReply, StoreRequest, StunServer,
 };
 use crate::records::{
     Activity, DeviceSettings, FolderRecord, FolderSettings, PeerRecord, Restored, RestoredFolder,
@@ -126,6 +127,114 @@ fn state(device: &mut Device, label: &str, have: Option<(Incarnation, Sequence)>
     ] {
         device.handle_input(Moment::default(), Input::Network(event));
     }
+}
+
+/// The peer connects anew, says hello with these versions, and names its servers.
+fn name_servers(
+    device: &mut Device,
+    at_s: u64,
+    versions: VersionRange,
+    servers: &[&str],
+) -> Vec<Output> {
+    let hello = Hello {
+        versions,
+        run: 7,
+        challenge: Challenge([7; 32]),
+    };
+    let connection = ConnectionId(at_s + 2);
+    let servers = servers.iter().map(|url| url.parse().unwrap()).collect();
+    for event in [
+        NetworkEvent::Connected(peer(), connection),
+        NetworkEvent::Received(peer(), connection, Control::Hello(hello)),
+        NetworkEvent::Received(peer(), connection, Control::Servers(servers)),
+    ] {
+        let now = Moment::from_start(Duration::from_secs(at_s));
+        device.handle_input(now, Input::Network(event));
+    }
+    outputs(device)
+}
+
+/// The servers of the peer as they were made durable.
+fn kept_servers(outputs: &[Output]) -> Option<Vec<String>> {
+    outputs.iter().find_map(|output| {
+        let Output::Store(StoreRequest::Persist(_, operations)) = output else {
+            return None;
+        };
+        operations.iter().find_map(|operation| {
+            if let StoreOp::PutPeer(record) = operation {
+                Some(record.servers.clone())
+            } else {
+                None
+            }
+        })
+    })
+}
+
+fn told_servers(outputs: &[Output]) -> Option<usize> {
+    outputs.iter().find_map(|output| {
+        if let Output::Network(NetworkRequest::Send(_, Control::Servers(servers))) = output {
+            Some(servers.len())
+        } else {
+            None
+        }
+    })
+}
+
+fn hangs_up(outputs: &[Output]) -> bool {
+    let hangup = Output::Network(NetworkRequest::HangupOnFault(peer()));
+    outputs.contains(&hangup)
+}
+
+#[test]
+fn a_peer_that_has_gone_to_another_server_is_kept_there_and_met_there() {
+    let mut device = device_at(Some("wss://one.example/ws"), [folder()]);
+    let moved = ["wss://two.example/ws", "wss://three.example/ws"];
+    let outputs = name_servers(&mut device, 0, VersionRange::OURS, &moved);
+    assert_eq!(kept_servers(&outputs).unwrap(), moved);
+    assert_eq!(told_servers(&outputs), Some(1), "and is told ours");
+    let goes_there = |output: &Output| {
+        let there = SignalRequest::Connect(moved[0].to_owned());
+        matches!(output, Output::Signal(_, request) if *request == there)
+    };
+    assert!(outputs.iter().any(goes_there));
+    // The same again changes nothing.
+    let outputs = name_servers(&mut device, 100, VersionRange::OURS, &moved);
+    assert_eq!(kept_servers(&outputs), None);
+    // It may have none any more.
+    let outputs = name_servers(&mut device, 200, VersionRange::OURS, &[]);
+    assert_eq!(kept_servers(&outputs), Some(Vec::new()));
+}
+
+#[test]
+fn lists_of_servers_that_are_too_long_twice_or_too_frequent_lead_nowhere() {
+    let urls: Vec<String> = (0..4).map(|at| format!("wss://s{at}.example/ws")).collect();
+    let urls: Vec<&str> = urls.iter().map(String::as_str).collect();
+    let mut device = device_at(Some("wss://one.example/ws"), [folder()]);
+    let outputs = name_servers(&mut device, 0, VersionRange::OURS, &urls);
+    assert!(hangs_up(&outputs) && kept_servers(&outputs).is_none());
+    let outputs = name_servers(&mut device, 10, VersionRange::OURS, &urls[..1]);
+    assert!(kept_servers(&outputs).is_some());
+    let again = Control::Servers(vec![urls[1].parse().unwrap()]);
+    let again = NetworkEvent::Received(peer(), ConnectionId(12), again);
+    device.handle_input(
+        Moment::from_start(Duration::from_secs(11)),
+        Input::Network(again),
+    );
+    let said = self::outputs(&mut device);
+    assert!(hangs_up(&said) && kept_servers(&said).is_none());
+    let outputs = name_servers(&mut device, 20, VersionRange::OURS, &urls[1..2]);
+    assert!(kept_servers(&outputs).is_none(), "within a minute");
+    assert!(!hangs_up(&outputs));
+    let outputs = name_servers(&mut device, 80, VersionRange::OURS, &urls[1..2]);
+    assert_eq!(kept_servers(&outputs).unwrap(), urls[1..2]);
+}
+
+#[test]
+fn a_peer_of_the_version_before_is_not_told_of_servers() {
+    let mut device = device_at(Some("wss://one.example/ws"), [folder()]);
+    let (oldest, newest) = (2, 3);
+    let outputs = name_servers(&mut device, 0, VersionRange { oldest, newest }, &[]);
+    assert_eq!(told_servers(&outputs), None);
 }
 
 fn begins_a_life(operations: &[StoreOp]) -> bool {

@@ -7,6 +7,7 @@ mod moves;
 mod nearby;
 mod report;
 mod restart;
+mod strangers;
 mod unrest;
 
 use std::net::SocketAddr;
@@ -549,7 +550,10 @@ fn a_lost_connection_is_tried_again_with_growing_waits_and_at_once_when_the_peer
         );
         world.pass(wait + ms(100));
         assert_eq!(world.acts(), dials_on(peer, Path::Relay));
-        world.network(NetworkEvent::DialFailed(peer, LinkFault::TimedOut));
+        let news = world.network(NetworkEvent::DialFailed(peer, LinkFault::TimedOut));
+        assert_eq!(news, [LinkNews::WantRelay], "its other end may be gone");
+        world.relay_opens();
+        world.acts();
     }
     world.input(LinkInput::Offline);
     world.input(LinkInput::Online);

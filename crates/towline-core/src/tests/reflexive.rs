@@ -110,6 +110,39 @@ fn who_does_not_answer_costs_five_packets_in_ten_minutes() {
 }
 
 #[test]
+fn who_has_answered_here_is_asked_again_each_minute_and_when_a_session_begins() {
+    let mut world = World::with(&["a"]);
+    world.pass(Duration::ZERO);
+    world.answer("a", "198.51.100.7:4000");
+    assert_eq!(world.pass(millis(25_000 + 7500)).len(), 5);
+    assert_eq!(world.pass(millis(20_000)), []);
+    world.begin(&["a"]);
+    assert_eq!(world.pass(millis(4999)), [], "asked less than 25 s ago");
+    assert_eq!(world.pass(millis(7501)).len(), 5);
+    assert_eq!(world.pass(millis(59_999)), []);
+    assert_eq!(world.pass(millis(1)).len(), 1);
+    world.reflexive.moved(world.now);
+    world.pass(Duration::from_secs(8));
+    let elsewhere = world.pass(Duration::from_secs(590));
+    assert_eq!(elsewhere, [], "it has not answered on this network");
+}
+
+#[test]
+fn nobody_is_seen_from_this_computer_itself_or_from_many() {
+    let mut world = World::with(&["a"]);
+    world.pass(Duration::ZERO);
+    for lie in [
+        "127.0.0.1:631",
+        "[::1]:631",
+        "224.0.0.251:5353",
+        "255.255.255.255:67",
+    ] {
+        assert_eq!(world.answer("a", lie), Told::Nothing, "{lie}");
+    }
+    assert_eq!(world.addresses(), []);
+}
+
+#[test]
 fn a_router_with_a_port_for_each_is_seen_with_both_and_families_stay_apart() {
     let mut world = World::with(&["a", "b"]);
     world.pass(Duration::ZERO);
@@ -216,7 +249,7 @@ fn silence_of_every_server_shows_that_udp_does_not_come_back() {
     assert_eq!(world.reflexive.outside(), Outside::Silent);
     world
         .reflexive
-        .answered(world.now, &server("b"), addr("203.0.113.5:7"));
+        .answered(world.now, &server("b"), addr("203.0.113.5:4007"));
     assert_eq!(world.reflexive.outside(), Outside::Seen);
     world.reflexive.moved(world.now);
     assert_eq!(world.reflexive.outside(), Outside::Asking);
@@ -226,11 +259,11 @@ fn silence_of_every_server_shows_that_udp_does_not_come_back() {
 #[test]
 fn a_port_of_the_router_comes_first_and_goes_with_a_move() {
     let mut world = World::with(&["a"]);
-    world.answer("a", "203.0.113.5:7");
+    world.answer("a", "203.0.113.5:4007");
     let mapped = addr("203.0.113.5:51820");
     assert_eq!(world.reflexive.mapped(Some(mapped)), Told::Change);
     assert_eq!(world.reflexive.mapped(Some(mapped)), Told::Nothing);
-    assert_eq!(world.addresses(), [mapped, addr("203.0.113.5:7")]);
+    assert_eq!(world.addresses(), [mapped, addr("203.0.113.5:4007")]);
     world.reflexive.moved(world.now);
     assert!(world.addresses().is_empty());
     assert_eq!(world.reflexive.mapped(Some(mapped)), Told::Change);

@@ -14,8 +14,10 @@ use towline_core::io::NetworkEvent;
 use tracing::debug;
 
 use changes::Changes;
+pub(super) use changes::Peek;
 
 use super::neighbourhood::Neighbourhood;
+use super::path_socket::PathSocket;
 
 /// Pause between two looks at the interfaces where the system does not tell of changes: 5 s. A shorter
 /// pause would not help, since a new network takes seconds to come up anyway.
@@ -26,10 +28,11 @@ const LOOK_INTERVAL_TOLD: Duration = Duration::from_secs(60);
 
 /// Tells the addresses now and after every change, until nobody listens.
 pub(super) async fn watch(
-    bound: Vec<SocketAddr>,
+    socket: Arc<PathSocket>,
     neighbourhood: Arc<Neighbourhood>,
     events: mpsc::Sender<NetworkEvent>,
 ) {
+    let bound = socket.bound();
     let mut changes = Changes::subscribe()
         .inspect_err(|error| debug!(%error, "changes of addresses are not told"))
         .ok();
@@ -45,6 +48,7 @@ pub(super) async fn watch(
             }
         }
         neighbourhood.look_again();
+        socket.fresh_ids().look_again();
         let now = listening(&bound, &interfaces());
         if told.as_ref() != Some(&now) {
             told = Some(now.clone());
@@ -89,6 +93,16 @@ fn interfaces() -> BTreeSet<IpAddr> {
             BTreeSet::new()
         }
     }
+}
+
+/// Where this machine is: its addresses by which others know it, with their interfaces.
+pub(super) fn places() -> BTreeSet<(String, IpAddr)> {
+    let all = if_addrs::get_if_addrs()
+        .inspect_err(|error| debug!(%error, "interfaces cannot be listed"))
+        .unwrap_or_default();
+    let up = all.into_iter().filter(|each| each.is_oper_up());
+    let beyond = up.filter(|each| !each.is_loopback() && !each.is_link_local());
+    beyond.map(|each| (each.name.clone(), each.ip())).collect()
 }
 
 /// Whether an address is one of this machine's own, so that what goes there never leaves it.

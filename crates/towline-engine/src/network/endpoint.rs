@@ -17,7 +17,7 @@ use quinn::{
 };
 use quinn_proto::RandomConnectionIdGenerator;
 use tokio::sync::{Semaphore, mpsc};
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use towline_core::io::{ConnectionId, LinkFault, NetworkEvent, Path};
 use towline_wire::frame;
@@ -83,6 +83,9 @@ const IDLE_TIMEOUT_MS: u32 = 30_000;
 
 /// Bytes of a connection id that we give: 8, so that two connections never draw the same.
 const CONNECTION_ID_BYTES: usize = 8;
+
+/// Least time between two fresh ids of all connections: 100 ms. A peer gives another one within a round trip.
+const FRESHEN_INTERVAL: Duration = Duration::from_millis(100);
 
 /// How long closing may take to tell the peers.
 const CLOSE_DEADLINE: Duration = Duration::from_secs(1);
@@ -179,6 +182,10 @@ impl Connections {
             .0
             .tasks
             .spawn("accept connections", connections.clone().accept_all());
+        connections
+            .0
+            .tasks
+            .spawn("fresh connection ids", connections.clone().freshen());
         Ok(connections)
     }
 
@@ -318,6 +325,19 @@ impl Connections {
             .is_err()
         {
             debug!("some peers were perhaps not told that connections are closed");
+        }
+    }
+
+    /// Has every connection take a fresh id when one is wanted. quinn does that when its endpoint gets another
+    /// socket, so it gets the one that it has.
+    async fn freshen(self) {
+        loop {
+            self.0.socket.fresh_ids().wanted().await;
+            let socket = Arc::clone(&self.0.socket);
+            if let Err(error) = self.0.endpoint.rebind_abstract(socket) {
+                error!(%error, "connections keep their ids");
+            }
+            sleep(FRESHEN_INTERVAL).await;
         }
     }
 

@@ -10,6 +10,8 @@
 //! announcement. A farewell counts after [`FAREWELL_LASTS`], because an interface that goes away makes the
 //! library say it of devices that are still there.
 
+mod sight;
+
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
@@ -28,6 +30,8 @@ use tracing::debug;
 
 use super::neighbourhood::{Neighbourhood, with_scope};
 use crate::tasks::Tasks;
+
+pub(crate) use self::sight::{MdnsSight, OwnAnnouncement};
 
 /// What devices announce.
 const SERVICE: &str = "_towline._udp.local.";
@@ -82,6 +86,7 @@ pub(super) enum Say {
 /// The announcement of this device, and its end.
 pub(super) struct Announcer {
     say: watch::Sender<Say>,
+    sight: watch::Receiver<MdnsSight>,
     ended: oneshot::Receiver<()>,
 }
 
@@ -95,7 +100,9 @@ impl Announcer {
     ) -> Self {
         let (say, said) = watch::channel(Say::Here(None));
         let (end, ended) = oneshot::channel();
+        let (shown, sight) = watch::channel(MdnsSight::begin());
         let hearer = Hearer {
+            sight: shown,
             bound,
             neighbourhood,
             events,
@@ -110,7 +117,12 @@ impl Announcer {
             // Whoever started it may be gone.
             let _unheard = end.send(());
         });
-        Self { say, ended }
+        Self { say, sight, ended }
+    }
+
+    /// How the announcements are.
+    pub(super) fn sight(&self) -> MdnsSight {
+        self.sight.borrow().now()
     }
 
     /// By which another part of the network says which code waits here.
@@ -129,6 +141,7 @@ impl Announcer {
 
 /// What is known of others.
 struct Hearer {
+    sight: watch::Sender<MdnsSight>,
     bound: Vec<SocketAddr>,
     neighbourhood: Arc<Neighbourhood>,
     events: mpsc::Sender<NetworkEvent>,
@@ -202,6 +215,8 @@ impl Hearer {
             }
         };
         let instance = format!("{name}.{SERVICE}");
+        self.sight
+            .send_modify(|sight| sight.own = MdnsSight::begin().own);
         let began = Instant::now();
         let mut renew_at = began + NAME_LASTS;
         let mut measure_at = began + MEASURE_INTERVAL;
@@ -279,7 +294,11 @@ impl Hearer {
     fn hear(&mut self, event: ServiceEvent, own_instance: &str) {
         match event {
             ServiceEvent::ServiceResolved(service)
-                if service.fullname.eq_ignore_ascii_case(own_instance) => {}
+                if service.fullname.eq_ignore_ascii_case(own_instance) =>
+            {
+                self.sight
+                    .send_modify(|sight| sight.own = OwnAnnouncement::Heard);
+            }
             ServiceEvent::ServiceResolved(service) => self.found(&service),
             ServiceEvent::ServiceRemoved(_, instance) => {
                 if let Some(known) = self.known_by_instance.get_mut(&instance) {
@@ -394,6 +413,8 @@ impl Hearer {
     async fn tell(&mut self, now: Instant) {
         self.tell_at = None;
         self.told_at = Some(now);
+        let others = self.known_by_instance.len();
+        self.sight.send_modify(|sight| sight.neighbours = others);
         let known = self.known_by_instance.values();
         let all: Vec<Neighbour> = known
             .map(|known| Neighbour {
@@ -466,6 +487,7 @@ mod tests {
         let (events, _told) = mpsc::channel(1);
         let here = Neighbourhood::of(&[("192.168.1.5", 24), ("2001:db8::5", 64)]);
         Hearer {
+            sight: watch::channel(MdnsSight::begin()).0,
             bound: vec!["0.0.0.0:7000".parse().unwrap()],
             neighbourhood: Arc::new(here),
             events,

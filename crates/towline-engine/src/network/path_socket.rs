@@ -27,6 +27,7 @@ use towline_core::io::NetworkScope;
 use towline_wire::ids::DeviceId;
 use tracing::{debug, trace};
 
+use super::fresh_ids::FreshIds;
 use super::neighbourhood::Neighbourhood;
 use super::probe::{Length, ProbeDatagram, ProbeKeys};
 use super::relay::{RelayInbox, RelayedDatagram};
@@ -54,6 +55,7 @@ pub(super) struct PathSocket {
     stun: mpsc::Sender<StunDatagram>,
     strangers: Strangers,
     neighbourhood: Arc<Neighbourhood>,
+    fresh_ids: FreshIds,
     scope: NetworkScope,
     /// Which source is asked first; it moves on with every call, so that none is starved.
     turn: AtomicUsize,
@@ -94,6 +96,7 @@ impl PathSocket {
             stun,
             strangers: Strangers::default(),
             neighbourhood,
+            fresh_ids: FreshIds::new(),
             scope,
             turn: AtomicUsize::new(0),
         })
@@ -124,6 +127,11 @@ impl PathSocket {
     /// Who comes to pair.
     pub(super) fn strangers(&self) -> &Strangers {
         &self.strangers
+    }
+
+    /// Which connection ids have gone which ways.
+    pub(super) fn fresh_ids(&self) -> &FreshIds {
+        &self.fresh_ids
     }
 
     /// Where packet channels put what they receive.
@@ -492,6 +500,16 @@ impl AsyncUdpSocket for PathSocket {
             }
             // All but the last of a batch have this length; quinn sends probes alone.
             Way::Udp(..) if size > bytes_max => trace!("datagram too long for its path dropped"),
+            Way::Udp(to, through)
+                if !self.fresh_ids.may_leave(
+                    transmit.destination.ip(),
+                    transmit.contents,
+                    to,
+                    through,
+                ) =>
+            {
+                trace!("datagram with a connection id of another way dropped");
+            }
             Way::Udp(destination, through) => {
                 return self.send_over_udp(destination, through, transmit);
             }

@@ -224,7 +224,8 @@ impl Relays {
             message_bytes_max: PACKET_BYTES_MAX,
             unsent: Unsent::Low(UNSENT_BYTES),
         };
-        match websocket::connect(&channel.url, &purpose, &self.proxies).await {
+        let opened = websocket::connect(&channel.url, &purpose, &self.proxies).await;
+        match opened.map(|opened| opened.socket) {
             Ok(socket) => {
                 let (sender, datagrams) = mpsc::channel(OUTGOING_DATAGRAMS_MAX);
                 let sender = RelaySender {

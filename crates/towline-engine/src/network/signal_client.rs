@@ -23,6 +23,7 @@ use towline_wire::version::SIGNAL_SUBPROTOCOL;
 use tracing::debug;
 
 use super::proxy::{Proxies, ProxyFault};
+use super::server_time::ServerTimes;
 use super::websocket::{self, ConnectError, Purpose, Transport, Unsent};
 use crate::tasks::Tasks;
 
@@ -48,6 +49,7 @@ pub(crate) struct SignalClients {
     clients: BTreeMap<SessionId, SignalClient>,
     events: mpsc::Sender<Told>,
     proxies: Arc<Proxies>,
+    times: ServerTimes,
     tasks: Tasks,
 }
 
@@ -58,15 +60,26 @@ impl SignalClients {
             clients: BTreeMap::new(),
             events,
             proxies,
+            times: ServerTimes::default(),
             tasks,
         }
+    }
+
+    /// What time the servers have.
+    pub(crate) fn times(&self) -> &ServerTimes {
+        &self.times
     }
 
     /// Carries out a request, in order for each session; never waits.
     pub(crate) fn request(&mut self, id: SessionId, request: SignalRequest) {
         let start = || {
             let (events, proxies) = (self.events.clone(), Arc::clone(&self.proxies));
-            SignalClient::start(id, events, proxies, &self.tasks)
+            let events = Events {
+                id,
+                told: events,
+                times: self.times.clone(),
+            };
+            SignalClient::start(events, proxies, &self.tasks)
         };
         self.clients
             .entry(id)
@@ -84,13 +97,7 @@ struct SignalClient {
 
 impl SignalClient {
     /// Starts without a session.
-    fn start(
-        id: SessionId,
-        events: mpsc::Sender<Told>,
-        proxies: Arc<Proxies>,
-        tasks: &Tasks,
-    ) -> Self {
-        let events = Events { id, told: events };
+    fn start(events: Events, proxies: Arc<Proxies>, tasks: &Tasks) -> Self {
         let (requests, waiting) = mpsc::channel(REQUESTS_WAITING_MAX);
         let overflowed = Arc::new(Notify::new());
         tasks.spawn(
@@ -115,6 +122,7 @@ impl SignalClient {
 struct Events {
     id: SessionId,
     told: mpsc::Sender<Told>,
+    times: ServerTimes,
 }
 
 impl Events {
@@ -178,9 +186,9 @@ async fn session(
         unsent: Unsent::Any,
     };
     let connect = websocket::connect(url, &purpose, proxies);
-    let socket = tokio::select! {
+    let opened = tokio::select! {
         connected = connect => match connected {
-            Ok(socket) => socket,
+            Ok(opened) => opened,
             Err(error) => {
                 debug!(%error, "no session with the signal server");
                 return End::Fault(fault_of(&error));
@@ -191,7 +199,10 @@ async fn session(
     if events.send(SignalEvent::Opened).await.is_err() {
         return End::Gone;
     }
-    let (outgoing, incoming) = socket.split();
+    if let Some(seconds) = opened.server_time {
+        events.times.note(events.id, seconds);
+    }
+    let (outgoing, incoming) = opened.socket.split();
     tokio::select! {
         end = send_all(outgoing, requests) => end,
         end = receive_all(incoming, events) => end,

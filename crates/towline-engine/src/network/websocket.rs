@@ -30,6 +30,7 @@ use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 use towline_wire::server_url::ServerUrl;
 
 use super::proxy::{Proxies, ProxyFault};
+use super::server_time;
 
 /// How long TCP, TLS and the handshake may take together: 10 s, several slow round trips.
 const CONNECT_DEADLINE: Duration = Duration::from_secs(10);
@@ -94,13 +95,20 @@ pub(super) enum Transport {
     Tls(Box<TlsStream<TcpStream>>),
 }
 
+/// A WebSocket that is open.
+pub(super) struct Opened {
+    pub(super) socket: WebSocketStream<Transport>,
+    /// What time it is there, in Unix seconds, if the server has said so.
+    pub(super) server_time: Option<i64>,
+}
+
 /// Opens a WebSocket at the URL of a server, with the pin that it carries, through the proxy that leads
 /// there.
 pub(super) async fn connect(
     url: &str,
     purpose: &Purpose<'_>,
     proxies: &Proxies,
-) -> Result<WebSocketStream<Transport>, ConnectError> {
+) -> Result<Opened, ConnectError> {
     let server: ServerUrl = url.parse().map_err(|_| ConnectError::Url)?;
     timeout(CONNECT_DEADLINE, open(&server, purpose, proxies))
         .await
@@ -111,7 +119,7 @@ async fn open(
     server: &ServerUrl,
     purpose: &Purpose<'_>,
     proxies: &Proxies,
-) -> Result<WebSocketStream<Transport>, ConnectError> {
+) -> Result<Opened, ConnectError> {
     let request = request(server.without_pin(), purpose)?;
     let stream = stream(server, proxies).await?;
     stream
@@ -127,7 +135,10 @@ async fn open(
     let opened =
         tokio_tungstenite::client_async_with_config(request, transport, Some(config)).await;
     opened
-        .map(|(socket, _)| socket)
+        .map(|(socket, answer)| Opened {
+            socket,
+            server_time: server_time::said_in(answer.headers()),
+        })
         .map_err(|error| handshake_fault(&error))
 }
 

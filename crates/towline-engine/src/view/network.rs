@@ -68,7 +68,8 @@ pub struct LinkReportView {
     pub name: String,
     /// How the link stands.
     pub link: LinkView,
-    /// Why it is relayed: `searching`, `no_udp_here`, `no_address` or `no_answer`; `null` when it is not.
+    /// Why it is relayed: `searching`, `no_udp_here`, `no_udp_there`, `both_vary`, `ports_guessed`,
+    /// `no_address` or `no_answer`; `null` when it is not.
     pub obstacle: Option<String>,
     /// What was counted since the device started.
     pub counts: LinkCountsView,
@@ -284,6 +285,9 @@ fn link_report(report: &LinkReport, clock: UnixClock) -> LinkReportView {
             match obstacle {
                 Obstacle::Searching => "searching",
                 Obstacle::NoUdpHere => "no_udp_here",
+                Obstacle::NoUdpThere => "no_udp_there",
+                Obstacle::BothVary => "both_vary",
+                Obstacle::PortsGuessed => "ports_guessed",
                 Obstacle::NoAddress => "no_address",
                 Obstacle::NoAnswer => "no_answer",
             }

@@ -209,7 +209,9 @@ impl World {
             | Control::Twin(_)
             | Control::Reflection(_)
             | Control::Scatter
-            | Control::Scattered(_) => None,
+            | Control::Scattered(_)
+            | Control::Servers(_)
+            | Control::WayOut(_) => None,
         };
         if let Some(what) = what {
             self.violate(rule, what);

@@ -132,6 +132,12 @@ fn frames() -> Vec<Control> {
         }));
     }
     frames.extend([Control::Scatter, Control::Scattered(256)]);
+    frames.push(Control::Servers(vec![
+        "wss://meet.example/ws".parse().unwrap(),
+    ]));
+    for way_out in [WayOut::Unknown, WayOut::Open, WayOut::Blocked] {
+        frames.push(Control::WayOut(way_out));
+    }
     let times = [0, -1, 1_700_000_000_000_000_000, i64::MIN, i64::MAX, 0];
     for (content, mtime) in contents().into_iter().zip(times) {
         frames.push(page(vec![entry("a/b ü", content, mtime)]));
@@ -171,6 +177,8 @@ fn name(frame: &Control) -> String {
         }
         Control::Scatter => "scatter".to_owned(),
         Control::Scattered(_) => "scattered".to_owned(),
+        Control::Servers(_) => "servers".to_owned(),
+        Control::WayOut(way_out) => format!("way-out-{way_out:?}").to_lowercase(),
     }
 }
 
@@ -339,6 +347,12 @@ fn any_control() -> impl Strategy<Value = Control> {
         any_reflection().prop_map(Control::Reflection),
         Just(Control::Scatter),
         any::<u16>().prop_map(Control::Scattered),
+        prop::collection::vec(0..4u8, 0..6).prop_map(|numbers| {
+            let url = |number| format!("wss://s{number}.example/ws").parse().unwrap();
+            Control::Servers(numbers.into_iter().map(url).collect())
+        }),
+        prop::sample::select(vec![WayOut::Unknown, WayOut::Open, WayOut::Blocked])
+            .prop_map(Control::WayOut),
     ]
 }
 

@@ -253,6 +253,8 @@ const PROCESS_TESTS: &[Needed] = &[
     // Somebody else's view of what devices announce on a network.
     program("avahi-daemon", "avahi", "avahi", "avahi"),
     program("avahi-browse", "avahi-tools", "avahi", "avahi's tools"),
+    // Somebody who watches the network.
+    program("tcpdump", "tcpdump", "tcpdump", "tcpdump"),
     // A reader of a device's numbers.
     program("prometheus", "prometheus", "prometheus", "Prometheus"),
 ];
@@ -328,6 +330,7 @@ fn debian_packages(purpose: Purpose) -> &'static [&'static str] {
             "nginx-light",
             "procps",
             "prometheus",
+            "tcpdump",
             "tinyproxy-bin",
         ],
         Purpose::Window => &["libdbus-1-dev", "librsvg2-dev", "libwebkit2gtk-4.1-dev"],

@@ -22,7 +22,8 @@ name: string,
  */
 link: LinkView, 
 /**
- * Why it is relayed: `searching`, `no_udp_here`, `no_address` or `no_answer`; `null` when it is not.
+ * Why it is relayed: `searching`, `no_udp_here`, `no_udp_there`, `both_vary`, `ports_guessed`,
+ * `no_address` or `no_answer`; `null` when it is not.
  */
 obstacle: string | null, 
 /**

@@ -98,6 +98,11 @@ impl Lan {
         device
     }
 
+    /// Does `ip` with these words on a host.
+    pub(crate) fn ip(&self, host: &str, words: &str) {
+        self.spaces.ip(host, words);
+    }
+
     /// A command that runs on a host.
     pub(crate) fn command(&self, host: &str, command: &[&str]) -> process::Command {
         let mut inside = self.spaces.inside(host);

@@ -702,7 +702,9 @@ impl World {
                     | Control::Twin(_)
                     | Control::Reflection(_)
                     | Control::Scatter
-                    | Control::Scattered(_) => {
+                    | Control::Scattered(_)
+                    | Control::Servers(_)
+                    | Control::WayOut(_) => {
                         panic!("not a folder's frame")
                     }
                 }

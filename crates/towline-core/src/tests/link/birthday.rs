@@ -3,10 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
-use towline_wire::peer::{Challenge, Hello};
+use towline_wire::peer::{Challenge, Hello, WayOut};
 use towline_wire::version::VersionRange;
 
 use super::*;
+use crate::report::{Obstacle, Outside};
 
 const DIALER: usize = 0;
 const ACCEPTOR: usize = 1;
@@ -443,4 +444,74 @@ proptest! {
         }
         prop_assert!(all <= 16_384);
     }
+}
+
+fn obstacles(two: &Two) -> [Option<Obstacle>; 2] {
+    [DIALER, ACCEPTOR].map(|end| {
+        let end = &two.ends[end];
+        end.link.report(end.now, "peer").obstacle
+    })
+}
+
+#[test]
+fn both_sides_say_that_both_routers_vary() {
+    let mut two = Two::new(DIALER);
+    two.seen_as(Mapping::Varies, Mapping::Varies);
+    two.pass(seconds(30));
+    assert_eq!(obstacles(&two), [Some(Obstacle::BothVary); 2]);
+    // One of them comes to another network.
+    two.seen_as(Mapping::Varies, Mapping::Same);
+    assert_ne!(obstacles(&two)[DIALER], Some(Obstacle::BothVary));
+}
+
+#[test]
+fn a_try_is_a_search_and_one_without_a_hit_is_told_on_both_sides() {
+    for varying in [DIALER, ACCEPTOR] {
+        let mut two = Two::new(varying);
+        two.guesses_arrive = false;
+        two.seen_as(Mapping::Varies, Mapping::Same);
+        two.pass(seconds(2));
+        assert_eq!(obstacles(&two), [Some(Obstacle::Searching); 2]);
+        two.pass(seconds(60));
+        assert_eq!(obstacles(&two), [Some(Obstacle::PortsGuessed); 2]);
+        two.guesses_arrive = true;
+        two.pass(seconds(3600));
+        assert_eq!(obstacles(&two)[DIALER], None);
+    }
+}
+
+#[test]
+fn each_side_is_told_when_no_udp_comes_through_on_the_other() {
+    let mut two = Two::new(DIALER);
+    two.ends[ACCEPTOR].input(LinkInput::Outside(Outside::Silent));
+    two.ends[DIALER].input(LinkInput::Outside(Outside::Seen));
+    two.settle();
+    two.pass(seconds(30));
+    let told = [Some(Obstacle::NoUdpThere), Some(Obstacle::NoUdpHere)];
+    assert_eq!(obstacles(&two), told);
+    // It is said again on the next connection, and taken back when it is over.
+    two.reconnect();
+    assert_eq!(obstacles(&two)[DIALER], Some(Obstacle::NoUdpThere));
+    two.ends[ACCEPTOR].input(LinkInput::Outside(Outside::Seen));
+    two.settle();
+    assert_eq!(obstacles(&two), [Some(Obstacle::NoAddress); 2]);
+}
+
+#[test]
+fn a_way_out_is_not_told_before_the_hello_or_to_a_version_of_before() {
+    let (oldest, newest) = (2, 3);
+    let mut two = Two::speaking(DIALER, VersionRange { oldest, newest });
+    two.settle();
+    two.ends[DIALER].input(LinkInput::Outside(Outside::Silent));
+    let acts = two.ends[DIALER].acts();
+    assert!(
+        !acts
+            .iter()
+            .any(|act| matches!(act, NetworkRequest::Send(_, Control::WayOut(_)))),
+        "{acts:?}"
+    );
+    let peer = two.ends[DIALER].peer;
+    let early = Control::WayOut(WayOut::Blocked);
+    let news = two.ends[DIALER].network(NetworkEvent::Received(peer, CONNECTION, early));
+    assert_eq!(news, [LinkNews::Down(CONNECTION)]);
 }

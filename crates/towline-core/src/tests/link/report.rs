@@ -9,8 +9,9 @@ use crate::path_kind::PathKind;
 use crate::report::{CandidateState, LinkReport, Obstacle, Outside};
 
 impl World {
-    fn report(&self, outside: Outside) -> LinkReport {
-        self.link.report(self.now, "peer", outside)
+    fn report(&mut self, outside: Outside) -> LinkReport {
+        self.input(LinkInput::Outside(outside));
+        self.link.report(self.now, "peer")
     }
 }
 
@@ -22,16 +23,25 @@ fn a_relayed_link_says_why_it_is_not_direct() {
         ConnectionId(1),
         towline_wire::peer::Control::Addresses(vec![world_addr()]),
     )));
-    let obstacle = |world: &World, outside| world.report(outside).obstacle;
-    assert_eq!(obstacle(&world, Outside::Silent), Some(Obstacle::Searching));
+    let obstacle = |world: &mut World, outside| world.report(outside).obstacle;
+    assert_eq!(
+        obstacle(&mut world, Outside::Silent),
+        Some(Obstacle::Searching)
+    );
     world.pass(seconds(30));
-    assert_eq!(obstacle(&world, Outside::Silent), Some(Obstacle::NoUdpHere));
-    assert_eq!(obstacle(&world, Outside::Seen), Some(Obstacle::NoAnswer));
+    assert_eq!(
+        obstacle(&mut world, Outside::Silent),
+        Some(Obstacle::NoUdpHere)
+    );
+    assert_eq!(
+        obstacle(&mut world, Outside::Seen),
+        Some(Obstacle::NoAnswer)
+    );
     let candidates = world.report(Outside::Seen).candidates;
     assert_eq!(candidates.len(), 1);
     assert_eq!(candidates[0].state, CandidateState::Silent);
     world.answer(world_addr(), 30);
-    assert_eq!(obstacle(&world, Outside::Seen), None);
+    assert_eq!(obstacle(&mut world, Outside::Seen), None);
     let candidates = world.report(Outside::Seen).candidates;
     assert_eq!(candidates[0].state, CandidateState::Answers(ms(30)));
 }

@@ -156,3 +156,44 @@ fn an_answer_ends_the_wait_after_a_connection_that_died_of_silence() {
     world.answer(world_addr(), 20);
     assert_eq!(world.acts(), dials_on(peer, Path::Direct(world_addr())));
 }
+
+#[test]
+fn the_end_of_a_flow_from_a_peer_that_is_far_is_doubted_by_its_one_measurement() {
+    let mut world = World::up_on_direct(world_addr());
+    world.answer(world_addr(), 200);
+    world.requests();
+    world.network(NetworkEvent::Measured {
+        peer: world.peer,
+        rtt: ms(200),
+        received_bytes: 70_000,
+        sent_bytes: 0,
+        silent_for: ms(550),
+    });
+    world.pass(ms(449));
+    assert!(
+        world
+            .requests()
+            .contains(&NetworkRequest::Probe(world.peer, world_addr()))
+    );
+    world.pass(ms(1));
+    assert_eq!(
+        world.acts(),
+        [NetworkRequest::Select(world.peer, Path::Relay)]
+    );
+}
+
+#[test]
+fn three_lost_probes_in_a_row_do_not_cost_a_path_at_rest() {
+    let mut world = World::up_on_direct(world_addr());
+    for _ in 0..3 {
+        world.pass(seconds(3));
+        world.answer(world_addr(), 20);
+    }
+    world.requests();
+    let probes = rounds_within(&mut world, ms(5500));
+    assert_eq!(probes, [3, 4, 5]);
+    world.pass(ms(500));
+    world.answer(world_addr(), 20);
+    world.pass(ms(1500));
+    assert_eq!(world.path(), Path::Direct(world_addr()));
+}

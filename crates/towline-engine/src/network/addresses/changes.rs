@@ -5,15 +5,21 @@
 
 #[cfg(target_os = "linux")]
 pub(super) use linux::Changes;
+#[cfg(target_os = "linux")]
+pub(in crate::network) use linux::Peek;
 #[cfg(not(target_os = "linux"))]
 pub(super) use silent::Changes;
+#[cfg(not(target_os = "linux"))]
+pub(in crate::network) use silent::Peek;
 
 #[cfg(target_os = "linux")]
 mod linux {
     use std::io;
 
+    use std::os::fd::OwnedFd;
+
     use rustix::net::netlink::SocketAddrNetlink;
-    use rustix::net::{AddressFamily, SocketFlags, SocketType, bind, socket_with};
+    use rustix::net::{AddressFamily, RecvFlags, SocketFlags, SocketType, bind, recv, socket_with};
     use tokio::net::UdpSocket;
 
     /// The groups of links and of addresses: `RTMGRP_LINK`, `RTMGRP_IPV4_IFADDR` and `RTMGRP_IPV6_IFADDR` of
@@ -27,10 +33,7 @@ mod linux {
     impl Changes {
         /// Subscribes.
         pub(in super::super) fn subscribe() -> io::Result<Self> {
-            let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
-            let socket = socket_with(AddressFamily::NETLINK, SocketType::RAW, flags, None)?;
-            bind(&socket, &SocketAddrNetlink::new(0, GROUPS))?;
-            Ok(Self(UdpSocket::from_std(socket.into())?))
+            Ok(Self(UdpSocket::from_std(subscribed()?.into())?))
         }
 
         /// Waits for a change; several at a time count as one.
@@ -42,6 +45,38 @@ mod linux {
             while self.0.try_recv(&mut message).is_ok() {}
             Ok(())
         }
+    }
+
+    /// A subscription of its own that is asked and never waits: the kernel puts a change there before anybody can
+    /// use it.
+    #[derive(Debug)]
+    pub(in crate::network) struct Peek(OwnedFd);
+
+    impl Peek {
+        /// Subscribes; without it nothing is ever heard.
+        pub(in crate::network) fn subscribe() -> Option<Self> {
+            subscribed().ok().map(Self)
+        }
+
+        /// Whether something has changed since the last call.
+        pub(in crate::network) fn has_come(&self) -> bool {
+            let mut message = [0; 4096];
+            let mut next = || recv(&self.0, &mut message, RecvFlags::DONTWAIT);
+            match next() {
+                Ok(_) => {
+                    while next().is_ok() {}
+                    true
+                }
+                Err(fault) => fault == rustix::io::Errno::NOBUFS,
+            }
+        }
+    }
+
+    fn subscribed() -> io::Result<OwnedFd> {
+        let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
+        let socket = socket_with(AddressFamily::NETLINK, SocketType::RAW, flags, None)?;
+        bind(&socket, &SocketAddrNetlink::new(0, GROUPS))?;
+        Ok(socket)
     }
 
     /// More than the socket could hold is news, too.
@@ -66,6 +101,22 @@ mod silent {
 
         /// Never waits, for nobody has one.
         pub(in super::super) async fn next(&self) -> io::Result<()> {
+            match *self {}
+        }
+    }
+
+    /// Nor a look.
+    #[derive(Debug)]
+    pub(in crate::network) enum Peek {}
+
+    impl Peek {
+        /// Refuses.
+        pub(in crate::network) fn subscribe() -> Option<Self> {
+            None
+        }
+
+        /// Never asked, for nobody has one.
+        pub(in crate::network) fn has_come(&self) -> bool {
             match *self {}
         }
     }

@@ -67,6 +67,11 @@ impl Session {
         session
     }
 
+    /// What of a real server's time is seen: it is this computer's.
+    fn clock_ahead_s(&self) -> Option<i64> {
+        self.client.times().ahead_by()
+    }
+
     fn say(&mut self, message: ClientMessage) {
         self.client
             .request(SessionId(0), SignalRequest::Send(message));
@@ -209,6 +214,8 @@ async fn two_devices_meet_at_a_real_server_and_talk_through_its_relay() {
         Session::register(server, seeds[1], &tasks).await,
     ];
     let [ours, theirs] = &mut sessions;
+    let ahead = ours.clock_ahead_s().expect("a server says its time");
+    assert!(ahead.abs() <= 60, "{ahead}");
     ours.say(ClientMessage::Watch {
         peers: vec![SignalId::Device(acceptor.id)],
     });

@@ -12,7 +12,8 @@ use tokio::sync::mpsc;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::handshake::server::{Request, Response};
-use tokio_tungstenite::tungstenite::http::header::SEC_WEBSOCKET_PROTOCOL;
+use tokio_tungstenite::tungstenite::http::HeaderValue;
+use tokio_tungstenite::tungstenite::http::header::{DATE, SEC_WEBSOCKET_PROTOCOL};
 
 type Ends = Arc<Mutex<HashMap<String, Vec<mpsc::Sender<Message>>>>>;
 
@@ -27,7 +28,7 @@ where
     tokio::spawn(async move {
         while let Ok((stream, _)) = listener.accept().await {
             stream.set_nodelay(true).unwrap();
-            let (path, socket) = accept(stream).await;
+            let (path, socket) = accept(stream, None).await;
             tokio::spawn(serve(path, socket));
         }
     });
@@ -35,7 +36,10 @@ where
 }
 
 /// Opens the server's end of a WebSocket, with the subprotocol that is asked for.
-async fn accept<S: AsyncRead + AsyncWrite + Unpin>(stream: S) -> (String, WebSocketStream<S>) {
+async fn accept<S: AsyncRead + AsyncWrite + Unpin>(
+    stream: S,
+    date: Option<&'static str>,
+) -> (String, WebSocketStream<S>) {
     let mut path = String::new();
     #[expect(
         clippy::result_large_err,
@@ -48,6 +52,10 @@ async fn accept<S: AsyncRead + AsyncWrite + Unpin>(stream: S) -> (String, WebSoc
                 .headers_mut()
                 .insert(SEC_WEBSOCKET_PROTOCOL, protocol.clone());
         }
+        if let Some(date) = date {
+            let date = HeaderValue::from_static(date);
+            response.headers_mut().insert(DATE, date);
+        }
         Ok(response)
     };
     let socket = tokio_tungstenite::accept_hdr_async(stream, choose)
@@ -56,9 +64,21 @@ async fn accept<S: AsyncRead + AsyncWrite + Unpin>(stream: S) -> (String, WebSoc
     (path, socket)
 }
 
+/// A server that says what time it is, and nothing else.
+pub(super) async fn server_at(date: &'static str) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let addr = listener.local_addr().unwrap();
+    tokio::spawn(async move {
+        let (stream, _) = listener.accept().await.unwrap();
+        let (_, mut socket) = accept(stream, Some(date)).await;
+        while let Some(Ok(_)) = socket.next().await {}
+    });
+    format!("ws://{addr}/ws")
+}
+
 /// A server that says nothing, until the client goes.
 pub(super) async fn serve_silently<S: AsyncRead + AsyncWrite + Unpin>(stream: S) {
-    let (_, mut socket) = accept(stream).await;
+    let (_, mut socket) = accept(stream, None).await;
     while let Some(Ok(_)) = socket.next().await {}
 }
 

@@ -14,7 +14,7 @@ use towline_core::io::{SessionId, SignalEvent, SignalFault, SignalRequest};
 use towline_wire::server_url::KeyPin;
 use towline_wire::signal::{ClientMessage, CloseCode, MESSAGE_BYTES_MAX, Notice, ServerMessage};
 
-use super::servers::{serve_silently, websocket_server};
+use super::servers::{serve_silently, server_at, websocket_server};
 use crate::network::SignalClients;
 use crate::network::signal_client::Told;
 use crate::tasks::Tasks;
@@ -91,6 +91,18 @@ async fn messages_go_both_ways() {
         client.next().await,
         SignalEvent::Closed(SignalFault::Closed)
     );
+}
+
+#[tokio::test]
+async fn a_clock_that_is_far_from_the_servers_is_seen() {
+    let mut client = Client::connect(server_saying(vec![]).await);
+    assert_eq!(client.next().await, SignalEvent::Opened);
+    assert_eq!(client.client.times().ahead_by(), None, "it says no time");
+    let mut client = Client::connect(server_at("Sun, 06 Nov 1994 08:49:37 GMT").await);
+    assert_eq!(client.next().await, SignalEvent::Opened);
+    let ahead = client.client.times().ahead_by().unwrap();
+    let since_2026 = 31 * 365 * 86_400;
+    assert!(ahead > since_2026, "{ahead}");
 }
 
 #[tokio::test]

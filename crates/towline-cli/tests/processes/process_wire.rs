@@ -1,0 +1,156 @@
+//! What somebody on the way can tell: whether a device that moves from network to network is known again.
+
+use std::fs;
+
+use crate::support::capture::{Capture, Kind};
+use crate::support::server::program;
+use crate::support::spaces::Spaces;
+use crate::support::tree::settle;
+use crate::support::watch::path;
+use crate::support::{Device, Server, World};
+
+/// Datagrams that each network sees: 500, some probes and seconds of a transfer.
+const DATAGRAMS: u32 = 500;
+
+/// Networks that each device is on, one after the other.
+const NETWORKS: u8 = 3;
+
+/// Two hosts with three uplinks each to the middle, which is the Internet.
+struct Roads {
+    spaces: Spaces,
+}
+
+impl Roads {
+    fn new() -> Self {
+        let mut spaces = Spaces::new(format!("tw{}", std::process::id()));
+        spaces.add("m");
+        spaces.shell("m", "echo 1 > /proc/sys/net/ipv4/ip_forward");
+        spaces.ip("m", "addr add 10.0.0.1/32 dev lo");
+        for (number, host) in [(1, "a"), (2, "b")] {
+            spaces.add(host);
+            for network in 1..=NETWORKS {
+                let (here, there) = (format!("e{network}"), format!("{host}{network}"));
+                spaces.link((host, &here), ("m", &there));
+                spaces.ip(host, &format!("link set {here} down"));
+                spaces.ip(
+                    "m",
+                    &format!("addr add 10.{number}.{network}.1/24 dev {there}"),
+                );
+            }
+        }
+        Self { spaces }
+    }
+
+    /// Puts a host on one of its networks, and off the one before.
+    fn join(&self, host: &str, network: u8) {
+        let number = number(host);
+        if network > 1 {
+            self.spaces
+                .ip(host, &format!("link set e{} down", network - 1));
+        }
+        self.spaces.ip(host, &format!("link set e{network} up"));
+        let address = format!("addr add {} dev e{network}", address(host, network) + "/24");
+        self.spaces.ip(host, &address);
+        self.spaces.ip(
+            host,
+            &format!("route add default via 10.{number}.{network}.1"),
+        );
+    }
+
+    fn capture(&self, world: &World, host: &str, network: u8) -> Capture {
+        let interface = format!("{host}{network}");
+        let file = world.place(&format!("{interface}.pcap"));
+        Capture::begin(self.spaces.inside("m"), &interface, file, DATAGRAMS)
+    }
+
+    fn device(&self, world: &World, host: &str, server: &Server) -> Device {
+        let mut device = Device::new(world, host, &server.url).behind(&self.spaces.words(host));
+        device.set_environment([("DISABLE_MDNS", "0")]);
+        device
+    }
+}
+
+fn number(host: &str) -> u8 {
+    if host == "a" { 1 } else { 2 }
+}
+
+fn address(host: &str, network: u8) -> String {
+    format!("10.{}.{network}.2", number(host))
+}
+
+fn connections(device: &Device) -> usize {
+    let log = fs::read_to_string(device.log()).expect("a log");
+    log.matches("peer connected").count()
+}
+
+#[test]
+fn a_device_that_moves_from_network_to_network_is_not_known_again() {
+    let world = World::new("wire");
+    let roads = Roads::new();
+    let mut command = roads.spaces.inside("m");
+    command
+        .arg(program())
+        .args(["--bind", "10.0.0.1:7777", "--stun-bind", "10.0.0.1:3478"])
+        .env_remove("PORT");
+    let server = Server::of(command, &world.place("server.log"));
+    let mut ada = roads.device(&world, "a", &server);
+    let mut ben = roads.device(&world, "b", &server);
+    for host in ["a", "b"] {
+        roads.join(host, 1);
+    }
+    ada.start();
+    ben.start();
+    ada.pair(&ben);
+    for device in [&ada, &ben] {
+        device.wait("the direct path", |view| path(view) == Some("lan"));
+    }
+    let (here, there) = (world.directory("here"), world.directory("there"));
+    ada.share(&here, &ben, &there);
+    for device in [&ada, &ben] {
+        device.call(&["limits", "set", "--receive", "512KiB"]);
+    }
+    for root in [&here, &there] {
+        let bytes: Vec<u8> = (0..6_000_000_u32).flat_map(u32::to_le_bytes).collect();
+        let name = if root == &here { "of ada" } else { "of ben" };
+        fs::write(root.join(name), bytes).expect("written");
+    }
+    let before = [connections(&ada), connections(&ben)];
+    // One moves and then the other: one of them dials.
+    for (moves, stays) in [("a", "b"), ("b", "a")] {
+        let at = if moves == "a" { 1 } else { NETWORKS };
+        let mut seen = Vec::new();
+        for network in 1..=NETWORKS {
+            let capture = roads.capture(&world, moves, network);
+            if network > 1 {
+                roads.join(moves, network);
+            }
+            let capture = capture.end();
+            let (from, to) = (address(moves, network), address(stays, at));
+            for end in [from, to] {
+                for kind in [Kind::Short, Kind::Probe] {
+                    let count = capture.count(kind, &end);
+                    assert!(count > 0, "{moves} on {network}: no {kind:?} from {end}");
+                }
+            }
+            seen.push(capture);
+        }
+        for (one, other) in [(0, 1), (1, 2), (0, 2)] {
+            let shared = seen[one].shared_with(&seen[other]);
+            assert!(
+                shared.is_empty(),
+                "{moves} is known again on {} and {}: {shared:#?}",
+                one + 1,
+                other + 1
+            );
+        }
+    }
+    assert_eq!(
+        [connections(&ada), connections(&ben)],
+        before,
+        "the connection stays"
+    );
+    for device in [&ada, &ben] {
+        device.call(&["limits", "set", "--receive", "none"]);
+    }
+    settle((&ada, &here), (&ben, &there));
+}

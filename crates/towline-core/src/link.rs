@@ -67,7 +67,6 @@ use relay::Relay;
 use restart::Restart;
 use seal::{Run, Seal};
 use steering::{DIRECT_GRACE, KEEPALIVE};
-use unrest::RELAY_SILENCE;
 pub(crate) use unrest::is_left;
 
 pub use metrics::{ConnectTimes, LinkChange, LinkCounts, LinkSample, LinkSight};
@@ -781,10 +780,8 @@ impl Link {
                 if is_sending {
                     self.paths.stay_restless(now);
                 }
-                if silent_for >= RELAY_SILENCE {
-                    self.relay.distrust();
-                }
             }
+            self.relay.silent_for(silent_for);
             return;
         };
         if silent_for < SILENCE_WHILE_SENDING {

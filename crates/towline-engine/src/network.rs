@@ -33,6 +33,7 @@ mod scatter;
 mod server_time;
 mod session;
 mod signal_client;
+mod standstill;
 mod strangers;
 mod stun;
 mod tls;

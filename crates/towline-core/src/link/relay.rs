@@ -9,6 +9,8 @@ use rand_chacha::ChaCha20Rng;
 use crate::backoff::Backoff;
 use crate::clock::Moment;
 
+use super::unrest::RELAY_SILENCE;
+
 /// Our end of the packet channel.
 #[derive(Debug, Default)]
 pub(super) struct Relay {
@@ -16,6 +18,16 @@ pub(super) struct Relay {
     backoff: Backoff,
     /// When the server last said that there is a channel.
     ready_at: Moment,
+    carries: Carries,
+}
+
+/// Whether what carries everything is known to be dead.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+enum Carries {
+    #[default]
+    Something,
+    /// The peer's silence was longer than [`super::unrest::RELAY_SILENCE`].
+    Nothing,
 }
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -38,11 +50,25 @@ impl Relay {
         matches!(self.state, State::Open)
     }
 
-    /// The peer has come (back): what was asked before may have been refused.
+    /// The peer has come (back): what was asked before may have been refused, and of a channel on which it is
+    /// silent it may never have heard.
     pub(super) fn ask_anew(&mut self) {
         match self.state {
             State::Asked { .. } | State::Waiting { .. } => self.state = State::None,
+            State::Opening { .. } | State::Open if self.carries == Carries::Nothing => {
+                self.state = State::None;
+            }
             State::None | State::Opening { .. } | State::Open => {}
+        }
+    }
+
+    /// The channel carries everything, and the peer was heard so long ago.
+    pub(super) fn silent_for(&mut self, silence: Duration) {
+        if silence < RELAY_SILENCE {
+            self.carries = Carries::Something;
+        } else {
+            self.carries = Carries::Nothing;
+            self.distrust();
         }
     }
 

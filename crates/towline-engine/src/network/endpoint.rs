@@ -8,7 +8,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use quinn::crypto::{CryptoError, HmacKey};
 use quinn::{
@@ -29,11 +29,12 @@ use towline_wire::peer::Control;
 use tracing::{debug, error, info};
 use zeroize::Zeroizing;
 
-use super::congestion::{PathCubicFactory, PathEpoch};
+use super::congestion::PathCubicFactory;
 use super::pairing::Pairings;
 use super::path_socket::PathSocket;
 use super::routes::{BYTES_HERE_MAX, Role};
 use super::session::{self, CloseReason, SessionEnds};
+use super::standstill::Standstill;
 use super::strangers;
 use super::tls::{self, TlsSettings, Trust};
 use super::{IncomingStream, NetworkError};
@@ -105,7 +106,6 @@ struct Shared {
     tasks: Tasks,
     live_by_peer: Mutex<BTreeMap<DeviceId, Live>>,
     dials_by_peer: Mutex<BTreeMap<DeviceId, CancellationToken>>,
-    epochs_by_peer: Mutex<BTreeMap<DeviceId, PathEpoch>>,
     connections: AtomicU64,
 }
 
@@ -176,7 +176,6 @@ impl Connections {
             tasks,
             live_by_peer: Mutex::default(),
             dials_by_peer: Mutex::default(),
-            epochs_by_peer: Mutex::default(),
             connections: AtomicU64::new(0),
         }));
         connections
@@ -206,7 +205,6 @@ impl Connections {
             .iter()
             .filter(|(peer, _)| !peers.contains(peer))
             .for_each(|(_, dial)| dial.cancel());
-        lock(&self.0.epochs_by_peer).retain(|peer, _| peers.contains(peer));
     }
 
     /// Moves our packets to this peer onto another path.
@@ -215,17 +213,19 @@ impl Connections {
         if before == Some(path) {
             return;
         }
-        match before {
+        let standstill = self.standstill(peer);
+        let begins_anew = match before {
             // The window of a direct path would flood what comes after it. The other way round it
             // grows by itself within 200 ms, faster than from nothing.
-            Some(Path::Direct(_)) => self.epoch(peer).advance(),
+            Some(Path::Direct(_)) => true,
             // Neither does it grow where nothing was answered.
-            Some(Path::Relay) if self.0.socket.routes().is_unanswered(peer) => {
-                self.epoch(peer).advance();
-            }
-            Some(Path::Relay) | None => {}
-        }
-        if let Some(connection) = self.connection(peer) {
+            Some(Path::Relay) => standstill.is_overdue(Instant::now()),
+            None => false,
+        };
+        if begins_anew {
+            standstill.begin_anew();
+            standstill.tell_regained();
+        } else if let Some(connection) = self.connection(peer) {
             session::nudge(&connection);
         }
     }
@@ -443,11 +443,13 @@ impl Connections {
             }
             info!(peer = peer.short(), "peer connected");
             connections.tell(NetworkEvent::Connected(peer, id)).await;
+            let role = connections.0.socket.routes().role(peer);
             let ends = SessionEnds {
                 peer,
                 id,
+                role,
                 socket: Arc::clone(&connections.0.socket),
-                epoch: connections.epoch(peer),
+                standstill: connections.standstill(peer),
                 events: connections.0.events.clone(),
                 streams: connections.0.streams.clone(),
             };
@@ -493,16 +495,13 @@ impl Connections {
     fn transport(&self, peer: DeviceId, mtu_search_interval: Duration) -> Arc<TransportConfig> {
         let mut transport = transport(mtu_search_interval);
         transport.congestion_controller_factory(Arc::new(PathCubicFactory {
-            epoch: self.epoch(peer),
+            standstill: self.standstill(peer),
         }));
         Arc::new(transport)
     }
 
-    fn epoch(&self, peer: DeviceId) -> PathEpoch {
-        lock(&self.0.epochs_by_peer)
-            .entry(peer)
-            .or_default()
-            .clone()
+    fn standstill(&self, peer: DeviceId) -> Standstill {
+        self.0.socket.routes().standstill(peer)
     }
 
     fn live(&self) -> MutexGuard<'_, BTreeMap<DeviceId, Live>> {

@@ -21,6 +21,7 @@ use towline_wire::turn_address::TurnAddress;
 
 use super::addresses;
 use super::relay::RelaySender;
+use super::standstill::Standstill;
 
 /// The synthetic port that the dialing side uses for every path.
 const DIALED_PORT: u16 = 1;
@@ -131,14 +132,6 @@ pub(super) const BYTES_AWAY_MAX: usize = 1452;
 /// segmentation offload takes at once; each is a sixth of the work of packets of 1200 bytes.
 pub(super) const BYTES_HERE_MAX: u16 = 6500;
 
-/// Silence of a peer to which quinn sends after which its next word begins sending anew: 1.5 s. Until
-/// then quinn has sent its own probes within the same second; later they come as far apart as the
-/// silence was long. Shorter, and a slow path would start slowly again and again.
-const REGAINED_AFTER: Duration = Duration::from_millis(1500);
-
-/// The bit that is set in the first byte of the packets of a handshake (RFC 9000, section 17.2).
-const LONG_HEADER_BIT: u8 = 0x80;
-
 /// All peers and their paths.
 #[derive(Debug)]
 pub(super) struct Routes {
@@ -168,11 +161,8 @@ struct PeerRoutes {
     sent_max: AtomicUsize,
     /// Told of every batch that quinn sends.
     sent: Arc<Notify>,
-    /// When quinn first sent something after the peer was last heard, in milliseconds after
-    /// [`Routes::started`]; 0 while there is no such thing.
-    unanswered_ms: AtomicU64,
-    /// Told when the peer is heard after it had long not answered.
-    regained: Arc<Notify>,
+    /// Whether the peer answers.
+    standstill: Standstill,
     /// Admitted addresses with their synthetic ports, the least recently proven first.
     direct: Vec<(SocketAddr, u16)>,
     next_port: u16,
@@ -206,8 +196,7 @@ impl Routes {
             selected: None,
             sent_max: AtomicUsize::new(BYTES_EVERYWHERE),
             sent: Arc::default(),
-            unanswered_ms: AtomicU64::new(0),
-            regained: Arc::default(),
+            standstill: Standstill::since(self.started),
             direct: Vec::new(),
             next_port: FIRST_DIRECT_PORT,
             relay: None,
@@ -402,10 +391,7 @@ impl Routes {
     pub(super) fn route(&self, synthetic: SocketAddr, bytes: usize) -> Option<Route<'_>> {
         let routes = self.behind(synthetic)?;
         routes.sent.notify_one();
-        // Only the first one after a word of the peer counts.
-        let first = (0, self.now_ms().max(1));
-        let (relaxed, unanswered) = (Ordering::Relaxed, &routes.unanswered_ms);
-        let _counted = unanswered.compare_exchange(first.0, first.1, relaxed, relaxed);
+        routes.standstill.note_sent(Instant::now());
         let mut way = routes.way(synthetic)?;
         let source = match &mut way {
             Way::Udp(addr, through) => {
@@ -439,42 +425,27 @@ impl Routes {
 
     /// Notes that something came this way, and what QUIC has in it.
     pub(super) fn mark_heard(&self, source: &Source, quic: &[u8]) {
-        let now = self.now_ms();
-        source.heard_ms.store(now, Ordering::Relaxed);
+        let now = Instant::now();
+        source.mark_heard(now.saturating_duration_since(self.started));
         if let (Some(routes), Some(first)) = (self.behind(source.reported), quic.first()) {
-            let unanswered = routes.unanswered_ms.swap(0, Ordering::Relaxed);
-            // A handshake is a new connection's, which has nothing in flight.
-            if first & LONG_HEADER_BIT == 0 {
-                routes.tell_if_regained(unanswered, now);
-            }
+            routes.standstill.note_heard(now, *first);
         }
     }
 
-    /// Notes that a probe of this peer came: some way to it works, if not the one that quinn uses.
+    /// Notes that a probe of this peer came.
     pub(super) fn mark_probed(&self, peer: DeviceId) {
         if let Some(routes) = self.peers_by_ula.get(&ula_of(peer)) {
-            let unanswered = routes.unanswered_ms.load(Ordering::Relaxed);
-            routes.tell_if_regained(unanswered, self.now_ms());
+            routes.standstill.note_probed(Instant::now());
         }
     }
 
-    /// What is told when this peer is heard, on any way, after quinn has sent for [`REGAINED_AFTER`]
-    /// without an answer.
-    pub(super) fn regained(&self, peer: DeviceId) -> Arc<Notify> {
+    /// Whether this peer answers; of a stranger nobody asks.
+    pub(super) fn standstill(&self, peer: DeviceId) -> Standstill {
         let routes = self.peers_by_ula.get(&ula_of(peer));
-        routes.map_or_else(Arc::default, |routes| Arc::clone(&routes.regained))
-    }
-
-    /// Whether quinn has sent for [`REGAINED_AFTER`] without an answer.
-    pub(super) fn is_unanswered(&self, peer: DeviceId) -> bool {
-        let routes = self.peers_by_ula.get(&ula_of(peer));
-        routes.is_some_and(|routes| {
-            is_overdue(routes.unanswered_ms.load(Ordering::Relaxed), self.now_ms())
-        })
-    }
-
-    fn now_ms(&self) -> u64 {
-        u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX)
+        routes.map_or_else(
+            || Standstill::since(self.started),
+            |routes| routes.standstill.clone(),
+        )
     }
 
     /// Time since the last datagram on the path to which `synthetic` leads now.
@@ -515,12 +486,6 @@ impl PeerRoutes {
         }
     }
 
-    fn tell_if_regained(&self, unanswered_ms: u64, now_ms: u64) {
-        if is_overdue(unanswered_ms, now_ms) {
-            self.regained.notify_one();
-        }
-    }
-
     /// How long datagrams may be on a path that carries `carried`, where we dial; `bytes` is the length now.
     fn sends(&self, bytes: usize, carried: usize) -> usize {
         if bytes <= carried {
@@ -536,12 +501,6 @@ impl PeerRoutes {
             self.direct.push(entry);
         }
     }
-}
-
-/// Whether what was sent then should have been answered by now.
-fn is_overdue(unanswered_ms: u64, now_ms: u64) -> bool {
-    let patience = u64::try_from(REGAINED_AFTER.as_millis()).unwrap_or(u64::MAX);
-    unanswered_ms != 0 && now_ms.saturating_sub(unanswered_ms) >= patience
 }
 
 impl Reach {
@@ -564,6 +523,11 @@ impl Source {
             large: Large::Unknown,
             heard_ms: AtomicU64::new(0),
         }
+    }
+
+    fn mark_heard(&self, now: Duration) {
+        let now = u64::try_from(now.as_millis()).unwrap_or(u64::MAX);
+        self.heard_ms.store(now, Ordering::Relaxed);
     }
 
     fn heard(&self) -> Duration {
@@ -690,42 +654,6 @@ mod tests {
         assert!(matches!(way(&routes, first), Some(Way::Udp(to, Through::Main)) if to == addr(1)));
         assert!(matches!(way(&routes, second), Some(Way::Udp(to, Through::Main)) if to == addr(2)));
         assert_eq!(routes.peer_at(second), Some(device(1)));
-    }
-
-    /// Whether it was told that the peer is heard again.
-    fn is_told(routes: &Routes, peer: DeviceId) -> bool {
-        use futures_util::FutureExt;
-        routes.regained(peer).notified().now_or_never().is_some()
-    }
-
-    #[test]
-    fn a_peer_that_is_heard_after_a_silence_to_which_we_sent_is_told_of() {
-        const SHORT: &[u8] = &[0x40];
-        const LONG: &[u8] = &[0xc0];
-        let peer = device(1);
-        let mut routes = Routes::new(device(2));
-        routes.add_peer(peer);
-        routes.admit(peer, addr(1), Proof::Heard);
-        let reported = routes.source(addr(1)).unwrap().reported;
-        let hear = |routes: &Routes, packet| {
-            routes.mark_heard(routes.source(addr(1)).unwrap(), packet);
-            is_told(routes, peer)
-        };
-        let long_ago = REGAINED_AFTER * 2;
-        routes.started -= long_ago;
-        assert!(!hear(&routes, SHORT), "nothing was sent");
-        routes.route(reported, 1200);
-        assert!(!hear(&routes, SHORT), "it was answered soon");
-        routes.route(reported, 1200);
-        routes.started -= long_ago;
-        assert!(routes.is_unanswered(peer));
-        routes.mark_probed(peer);
-        assert!(is_told(&routes, peer), "a probe will do");
-        assert!(hear(&routes, SHORT));
-        assert!(!hear(&routes, SHORT), "once");
-        routes.route(reported, 1200);
-        routes.started -= long_ago;
-        assert!(!hear(&routes, LONG), "a handshake is another connection's");
     }
 
     #[test]

@@ -26,9 +26,9 @@ use towline_wire::peer::Control;
 use tracing::debug;
 
 use super::IncomingStream;
-use super::congestion::PathEpoch;
 use super::path_socket::PathSocket;
-use super::routes::BYTES_EVERYWHERE;
+use super::routes::{BYTES_EVERYWHERE, Role};
+use super::standstill::Standstill;
 
 /// The first byte of a control stream.
 const CONTROL_STREAM: u8 = 1;
@@ -56,8 +56,19 @@ const FLOW_SILENCE: Duration = Duration::from_millis(550);
 /// after 500 ms of silence: later, the acknowledgement itself would be too old.
 const FIRST_MEASURED_AFTER: Duration = Duration::from_millis(400);
 
-/// Pause after each nudge of a peer that is heard again: 250 ms, a round trip of most paths.
-const REGAINED_NUDGES: Duration = Duration::from_millis(250);
+/// Pause after which a peer that is heard again, and has not acknowledged, is nudged again: 250 ms, a round
+/// trip of most paths.
+const NUDGED_AGAIN_AFTER: Duration = Duration::from_millis(250);
+
+/// Least pause between two nudges, however often the peer is heard: 20 ms. A flood of its packets costs a
+/// hundred of ours in a second.
+const NUDGES_APART: Duration = Duration::from_millis(20);
+
+/// How long the side that accepts waits at least for the dialer's first packet after an outage: 100 ms.
+const DIALER_FIRST_MIN: Duration = Duration::from_millis(100);
+
+/// Silence after which a peer that was heard again is no longer nudged: 3 s.
+const NUDGED_FOR: Duration = Duration::from_secs(3);
 
 /// Why we close a connection, as the other side sees it (QUIC application error codes).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -80,8 +91,9 @@ pub(super) struct ControlStreams {
 pub(super) struct SessionEnds {
     pub(super) peer: DeviceId,
     pub(super) id: ConnectionId,
+    pub(super) role: Role,
     pub(super) socket: Arc<PathSocket>,
-    pub(super) epoch: PathEpoch,
+    pub(super) standstill: Standstill,
     pub(super) events: mpsc::Sender<NetworkEvent>,
     pub(super) streams: mpsc::Sender<IncomingStream>,
 }
@@ -358,24 +370,41 @@ pub(super) async fn worth_measuring(sent: &Notify, last: Instant) {
     let _shown = sent.notified().now_or_never();
 }
 
-/// After an outage quinn would wait for its probe timeout, which has grown as long as the outage. So when
-/// the peer is heard again, either side gets a fresh window and says something: its acknowledgement
-/// shows what was lost.
+/// Makes sending go on when the peer is heard after an outage, until it acknowledges something
+/// ([`super::standstill`]).
 async fn go_on_when_regained(connection: &Connection, ends: &SessionEnds) -> LinkFault {
-    let regained = ends.socket.routes().regained(ends.peer);
+    let standstill = &ends.standstill;
     // What was heard before is what this connection began with.
-    let _before = regained.notified().now_or_never();
+    standstill.forget_heard();
     loop {
-        regained.notified().await;
+        standstill.regained().await;
         debug!(peer = ends.peer.short(), "peer is heard again");
-        ends.epoch.advance();
-        // The second one follows what the core may have selected meanwhile.
-        for _ in 0..2 {
+        let mut heard = Instant::now();
+        standstill.begin_anew();
+        if ends.role == Role::Accepts {
+            // The dialer chooses the path, and what it sends there is what we should acknowledge first: what
+            // came before the outage would give quinn a round trip as long as the outage, and a probe timeout
+            // of that length.
+            let patience = connection.rtt().mul_f32(2.0);
+            sleep(patience.clamp(DIALER_FIRST_MIN, NUDGED_AGAIN_AFTER)).await;
+        }
+        nudge(connection);
+        while heard.elapsed() < NUDGED_FOR {
+            sleep(NUDGES_APART).await;
+            if timeout(NUDGED_AGAIN_AFTER, standstill.regained())
+                .await
+                .is_ok()
+            {
+                heard = Instant::now();
+            }
+            if standstill.is_over() {
+                break;
+            }
+            standstill.grant();
             nudge(connection);
-            sleep(REGAINED_NUDGES).await;
         }
         // What was heard meanwhile is of the same silence.
-        let _meanwhile = regained.notified().now_or_never();
+        standstill.forget_heard();
     }
 }
 

@@ -101,6 +101,19 @@ fn a_packet_channel_that_is_silent_for_long_is_replaced() {
 }
 
 #[test]
+fn a_peer_that_comes_back_is_asked_onto_a_channel_of_which_it_may_not_have_heard() {
+    let mut world = World::up_on_relay(&[]);
+    assert_eq!(world.input(LinkInput::Online), [], "it is not silent");
+    assert!(world.measured(200, 3000).contains(&LinkNews::WantRelay));
+    world.relay_opens();
+    assert_eq!(world.input(LinkInput::Offline), []);
+    assert_eq!(world.input(LinkInput::Online), [LinkNews::WantRelay]);
+    world.relay_opens();
+    world.measured(300, 20);
+    assert_eq!(world.input(LinkInput::Online), [], "it answers");
+}
+
+#[test]
 fn an_address_that_is_gone_brings_another_packet_channel() {
     let mut world = World::up_on_relay(&[world_addr()]);
     assert!(

@@ -203,6 +203,48 @@ async fn an_outage_under_load_ends_when_another_path_is_selected() {
     writers.close().await;
 }
 
+/// Both sides send much and hear each other at the same moment, so that each spends what it is granted on data
+/// and, with a full window, may not even acknowledge. Without a grant for each sign of the peer both would wait
+/// for a probe timeout; and nobody selects a path that is selected already.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_outage_under_load_ends_when_a_probe_shows_that_the_same_path_works() {
+    const OUTAGE: Duration = Duration::from_secs(4);
+    let (mut dialer, mut acceptor) = pair().await;
+    let hop = Hop::before(acceptor.addr()).await;
+    dialer.prove(acceptor.id, hop.addr).await;
+    connect(&mut dialer, &mut acceptor, Path::Direct(hop.addr)).await;
+    let writers = Tasks::new();
+    let (mut up, mut down) = words(&dialer, &mut acceptor, &writers).await;
+    tokio::join!(up.read(8 << 20), down.read(8 << 20));
+
+    hop.cut();
+    let stuck = timeout(OUTAGE, async {
+        tokio::join!(up.read(1 << 40), down.read(1 << 40))
+    })
+    .await;
+    assert!(stuck.is_err());
+    hop.mend();
+    // As the core does: one probe may be lost among all that waits in the sockets.
+    let probing = async {
+        let mut pause = tokio::time::interval(Duration::from_millis(200));
+        loop {
+            pause.tick().await;
+            let probe = NetworkRequest::Probe(acceptor.id, hop.addr);
+            dialer.network.request(probe);
+        }
+    };
+    let reading = async { tokio::join!(up.read(64 << 10), down.read(64 << 10)) };
+    let first = tokio::select! {
+        first = reading => first,
+        () = probing => unreachable!("it never ends"),
+    };
+    println!("after an outage of {OUTAGE:?}, first 64 KiB: up, down {first:?}");
+    assert!(first.0.max(first.1) < OUTAGE / 2);
+    let both = tokio::join!(up.read(4 << 20), down.read(4 << 20));
+    println!("then 4 MiB: up, down {both:?}");
+    writers.close().await;
+}
+
 #[tokio::test]
 async fn a_hangup_still_leaves_through_a_relay_that_is_closed_with_it() {
     let (mut dialer, mut acceptor) = relayed_pair().await;

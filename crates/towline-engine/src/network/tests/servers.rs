@@ -175,6 +175,11 @@ impl Hop {
         self.cut.store(true, Ordering::Relaxed);
     }
 
+    /// Everything passes again.
+    pub(super) fn mend(&self) {
+        self.cut.store(false, Ordering::Relaxed);
+    }
+
     /// Datagrams carried towards the target.
     pub(super) fn carried(&self) -> u64 {
         self.carried.load(Ordering::Relaxed)

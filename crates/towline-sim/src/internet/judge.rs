@@ -56,7 +56,7 @@ const PINGS_A_MINUTE: u64 = 400;
 
 /// The same with a STUN server that lies every 25 s.
 const PINGS_WITH_LIES: u64 = 1600;
-const PINGS_AT_REST_WITH_LIES: u64 = 300;
+const PINGS_AT_REST_WITH_LIES: u64 = 800;
 
 /// Probes to one address of a host that takes no part, within a minute, from one device.
 const STRAYS_MAX: usize = 200;

@@ -79,9 +79,9 @@ const SHORT: Duration = Duration::from_secs(25);
 
 /// How long bytes may stand still: while the relay stands, after a kill, after a short outage, after a long one.
 /// The goal is 3 s; most are far below it, and these are what the worst of some thousand worlds needs.
-const GAP_WITH_RELAY: Duration = Duration::from_secs(10);
+const GAP_WITH_RELAY: Duration = Duration::from_secs(15);
 const GAP_KILLED: Duration = Duration::from_secs(20);
-const GAP_SHORT: Duration = Duration::from_secs(60);
+const GAP_SHORT: Duration = Duration::from_secs(75);
 const GAP_LONG: Duration = Duration::from_secs(75);
 
 /// Pause between two frames of a flow.

@@ -10,6 +10,7 @@
 //! mailbox gets is one relayed payload: base64 of a byte that says for whom, and the bytes.
 //! This machine sees only sealed bytes and slots; it never sees a secret.
 
+mod leaving;
 mod mailbox;
 mod registered;
 
@@ -111,6 +112,8 @@ pub struct Session {
     /// Answers still to come on this session to requests of mailboxes that were left meanwhile.
     stale_answers: u32,
     backoff: Backoff,
+    /// Until when the way to the server is sought as if it could be there again at any moment.
+    returning_until: Option<Moment>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -170,6 +173,7 @@ impl Session {
             mailbox: Mailbox::None,
             stale_answers: 0,
             backoff: Backoff::default(),
+            returning_until: None,
         }
     }
 
@@ -411,8 +415,13 @@ impl Session {
         self.state = match self.target() {
             Some(server) => {
                 outbox.signal(self.id, SignalRequest::Connect(server.to_string()));
+                let patience = if self.is_returning(now) {
+                    RETURN_PATIENCE
+                } else {
+                    CONNECT_PATIENCE
+                };
                 State::Connecting {
-                    deadline: now.after(CONNECT_PATIENCE),
+                    deadline: now.after(patience),
                 }
             }
             None => State::NoServer,
@@ -529,6 +538,7 @@ impl Session {
             },
         };
         self.stale_answers = 0;
+        self.returning_until = None;
         if !self.watch.is_empty() {
             self.send_watch(outbox);
         }
@@ -548,172 +558,19 @@ impl Session {
             .collect();
         outbox.signal(self.id, SignalRequest::Send(ClientMessage::Watch { peers }));
     }
-
-    fn closed(
-        &mut self,
-        now: Moment,
-        fault: SignalFault,
-        rng: &mut ChaCha20Rng,
-        outbox: &mut Outbox,
-    ) -> Vec<SessionNews> {
-        let mut news = Vec::new();
-        match self.state {
-            State::NoServer | State::Waiting { .. } | State::Stopped { .. } => {}
-            State::Closing { .. } => self.connect(now, outbox),
-            State::Connecting { .. }
-            | State::ExpectHello { .. }
-            | State::ExpectRegistered { .. }
-            | State::Online { .. } => self.wait(now, fault, rng, &mut news),
-        }
-        news
-    }
-
-    /// Leaves a session that does not work.
-    fn give_up(
-        &mut self,
-        now: Moment,
-        fault: SignalFault,
-        rng: &mut ChaCha20Rng,
-        outbox: &mut Outbox,
-        news: &mut Vec<SessionNews>,
-    ) {
-        outbox.signal(self.id, SignalRequest::Disconnect);
-        self.wait(now, fault, rng, news);
-    }
-
-    fn wait(
-        &mut self,
-        now: Moment,
-        fault: SignalFault,
-        rng: &mut ChaCha20Rng,
-        news: &mut Vec<SessionNews>,
-    ) {
-        if matches!(self.state, State::Online { since, .. } if now.since(since) >= STEADY) {
-            self.backoff.reset();
-        }
-        self.all_offline(news);
-        let is_doubted = matches!(
-            self.state,
-            State::Online {
-                alive: Alive::Doubted { .. },
-                ..
-            }
-        );
-        self.state = if fault.is_retryable() {
-            // Who finds that its own network has changed comes back alone, and need not wait.
-            let pause = if is_doubted {
-                Duration::ZERO
-            } else {
-                self.backoff.next(rng)
-            };
-            State::Waiting {
-                fault,
-                retry_at: now.after(pause),
-            }
-        } else {
-            State::Stopped { fault }
-        };
-    }
-
-    /// What hung on an address that is gone says nothing more, also not that it is dead.
-    fn moved(&mut self, now: Moment, how: Moved, outbox: &mut Outbox) -> Vec<SessionNews> {
-        let mut news = Vec::new();
-        match (self.state, how) {
-            (State::Stopped { .. }, Moved::Left | Moved::Joined) => self.connect(now, outbox),
-            (State::Waiting { .. }, Moved::Left | Moved::Joined) => {
-                self.backoff.reset();
-                self.connect(now, outbox);
-            }
-            (
-                State::Connecting { .. }
-                | State::ExpectHello { .. }
-                | State::ExpectRegistered { .. }
-                | State::Online { .. },
-                Moved::Left,
-            ) => {
-                self.backoff.reset();
-                self.move_to_target(now, outbox, &mut news);
-            }
-            (State::Online { .. }, Moved::Joined) => self.doubt(now, outbox),
-            (
-                State::Connecting { .. }
-                | State::ExpectHello { .. }
-                | State::ExpectRegistered { .. },
-                Moved::Joined,
-            )
-            | (State::NoServer | State::Closing { .. }, Moved::Left | Moved::Joined) => {}
-        }
-        news
-    }
-
-    /// Asks the server for a sign of life, with little patience.
-    fn doubt(&mut self, now: Moment, outbox: &mut Outbox) {
-        let State::Online { since, alive } = self.state else {
-            return;
-        };
-        match alive {
-            Alive::Heard { .. } => {
-                outbox.signal(
-                    self.id,
-                    SignalRequest::Send(ClientMessage::Ping { timestamp: None }),
-                );
-            }
-            // The answer to that will do.
-            Alive::Asked { .. } => {}
-            Alive::Doubted { .. } => return,
-        }
-        let deadline = now.after(DOUBT_PATIENCE);
-        let alive = Alive::Doubted { deadline };
-        self.state = State::Online { since, alive };
-    }
-
-    fn all_offline(&mut self, news: &mut Vec<SessionNews>) {
-        news.extend(
-            std::mem::take(&mut self.online)
-                .into_iter()
-                .map(SessionNews::Offline),
-        );
-    }
-
-    /// Goes to the server that is wanted now, if the session is not there.
-    fn move_to_target(&mut self, now: Moment, outbox: &mut Outbox, news: &mut Vec<SessionNews>) {
-        match self.state {
-            State::NoServer | State::Waiting { .. } | State::Stopped { .. } => {
-                self.connect(now, outbox);
-            }
-            State::Closing { .. } => {}
-            State::Connecting { .. }
-            | State::ExpectHello { .. }
-            | State::ExpectRegistered { .. }
-            | State::Online { .. } => {
-                self.all_offline(news);
-                outbox.signal(self.id, SignalRequest::Disconnect);
-                self.state = State::Closing {
-                    deadline: now.after(CLOSE_PATIENCE),
-                };
-            }
-        }
-    }
 }
 
 /// How long reaching the server may take: 15 s, DNS, TCP and TLS with a lost packet each.
 const CONNECT_PATIENCE: Duration = Duration::from_secs(15);
 
+/// The same where the way to the server was lost a moment ago: 2 s. TCP asks again after 1, 3 and 7 s, so one long
+/// try would miss the way's return by as much.
+const RETURN_PATIENCE: Duration = Duration::from_secs(2);
+
 /// How long the server may take to answer: 10 s, far above any round trip; longer only keeps a
 /// person waiting for a server that hangs.
 const ANSWER_PATIENCE: Duration = Duration::from_secs(10);
 
-/// How long a server that is doubted may take to answer: 2 s, three losses in a row on a usual path. Shorter, and
-/// a bad line would break a good session; longer, and a person waits.
-const DOUBT_PATIENCE: Duration = Duration::from_secs(2);
-
-/// How long the socket may take to close before the next one is opened: 2 s.
-const CLOSE_PATIENCE: Duration = Duration::from_secs(2);
-
 /// Silence after which the server is asked for a sign of life: 30 s. The server closes after 75 s
 /// of silence, and home routers forget a TCP connection after minutes.
 const PING_INTERVAL: Duration = Duration::from_secs(30);
-
-/// How long a session must last to count as working: 60 s. Without it a server that closes every
-/// session at once would be asked every second.
-const STEADY: Duration = Duration::from_secs(60);

@@ -64,11 +64,9 @@ impl fmt::Debug for IceServersText {
 /// In a file they may also be written as the file's own lists and tables.
 impl<'de> Deserialize<'de> for IceServersText {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = match serde_json::Value::deserialize(deserializer)? {
-            serde_json::Value::String(text) => text,
-            other => other.to_string(),
-        };
-        Ok(Self(text))
+        let value = serde_json::Value::deserialize(deserializer)?;
+        let text = value.as_str().map(str::to_owned);
+        Ok(Self(text.unwrap_or_else(|| value.to_string())))
     }
 }
 

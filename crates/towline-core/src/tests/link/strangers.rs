@@ -19,9 +19,12 @@ impl World {
 
     fn probed(&mut self) -> Vec<SocketAddr> {
         let requests = self.requests().into_iter();
-        let probes = requests.filter_map(|request| match request {
-            NetworkRequest::Probe(_, addr) => Some(addr),
-            _ => None,
+        let probes = requests.filter_map(|request| {
+            if let NetworkRequest::Probe(_, addr) = request {
+                Some(addr)
+            } else {
+                None
+            }
         });
         probes.collect()
     }

@@ -1,0 +1,99 @@
+//! The way to the server is lost, and somebody waits for its return.
+
+use super::*;
+
+/// A session that was doubted, and whose server did not answer.
+fn lost() -> World {
+    let mut world = World::online();
+    world.input(SessionInput::Doubt);
+    world.sent();
+    world.next();
+    world.check(
+        closed(SignalFault::Closed),
+        [SignalRequest::Disconnect, connect()],
+        [],
+    );
+    world
+}
+
+#[test]
+fn a_lost_way_is_tried_again_every_two_seconds_for_a_quarter_of_an_hour() {
+    let mut world = lost();
+    let start = world.now;
+    for tries in 1..=450_u64 {
+        world.next();
+        assert_eq!(world.now.since(start), Duration::from_secs(2 * tries));
+        assert_eq!(world.sent(), [SignalRequest::Disconnect]);
+        world.check(closed(SignalFault::Closed), [connect()], []);
+    }
+    let last = world.now;
+    world.next();
+    assert_eq!(
+        world.now.since(last),
+        Duration::from_secs(15),
+        "as usual by then"
+    );
+    assert!(matches!(
+        world.session.summary(),
+        ServerState::Offline { .. }
+    ));
+}
+
+#[test]
+fn a_try_that_fails_at_once_is_repeated_within_a_second_and_a_server_that_refuses_is_left_alone() {
+    for (fault, longest) in [
+        (SignalFault::Unreachable, Duration::from_secs(1)),
+        (SignalFault::Refused, Duration::from_secs(60)),
+    ] {
+        let mut world = lost();
+        let mut pauses = Vec::new();
+        for _ in 0..12 {
+            let before = world.now;
+            world.check(closed(fault), [], []);
+            world.next();
+            assert_eq!(world.sent(), [connect()]);
+            pauses.push(world.now.since(before));
+        }
+        let most = pauses.iter().max().copied().unwrap_or_default();
+        assert!(
+            most <= longest && most * 2 >= longest,
+            "{fault:?}: {pauses:?}"
+        );
+    }
+}
+
+#[test]
+fn the_last_word_of_the_lost_session_is_not_taken_for_the_next_ones() {
+    let mut world = World::online();
+    world.input(SessionInput::Doubt);
+    world.next();
+    world.sent();
+    // It does not even close; two seconds later the next one begins.
+    world.next();
+    assert_eq!(world.sent(), [connect()]);
+}
+
+#[test]
+fn who_is_back_is_as_patient_as_before() {
+    let mut world = lost();
+    world.input(SessionInput::Signal(SignalEvent::Opened));
+    let nonce = Nonce::from_bytes([7; 32]);
+    world.say(hello(nonce));
+    world.say(ServerMessage::Registered {
+        device_id: us().into(),
+        ice: IceServers::default(),
+    });
+    world.sent();
+    world.check(closed(SignalFault::Unreachable), [], []);
+    for _ in 0..8 {
+        world.next();
+        assert_eq!(world.sent(), [connect()]);
+        world.check(closed(SignalFault::Unreachable), [], []);
+    }
+    let before = world.now;
+    world.next();
+    assert!(
+        world.now.since(before) >= Duration::from_secs(30),
+        "it waits longer each time"
+    );
+}

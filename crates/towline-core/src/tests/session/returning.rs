@@ -20,23 +20,22 @@ fn lost() -> World {
 fn a_lost_way_is_tried_again_every_two_seconds_for_a_quarter_of_an_hour() {
     let mut world = lost();
     let start = world.now;
-    for tries in 1..=450_u64 {
+    for tries in 1..450_u64 {
         world.next();
         assert_eq!(world.now.since(start), Duration::from_secs(2 * tries));
         assert_eq!(world.sent(), [SignalRequest::Disconnect]);
         world.check(closed(SignalFault::Closed), [connect()], []);
     }
-    let last = world.now;
     world.next();
-    assert_eq!(
-        world.now.since(last),
-        Duration::from_secs(15),
-        "as usual by then"
-    );
     assert!(matches!(
         world.session.summary(),
         ServerState::Offline { .. }
     ));
+    world.next();
+    let last = world.now;
+    world.next();
+    let patience = world.now.since(last);
+    assert_eq!(patience, Duration::from_secs(15), "as usual by then");
 }
 
 #[test]

@@ -175,10 +175,7 @@ impl Internet {
             let what = format!("{change:?}: {:?} after {:?}", seen.gap, seen.lost_for);
             return self.violate(Rule::FlowsAgain, what);
         }
-        let lasts = matches!(
-            change,
-            Change::Cut | Change::NoUdp | Change::Relay | Change::Address
-        );
+        let lasts = matches!(change, Change::Cut | Change::NoUdp | Change::Relay);
         if lasts && seen.lost_for.is_zero() && !is_same {
             self.violate(Rule::ConnectionLasts, format!("{change:?}: {seen:?}"));
         }

@@ -51,7 +51,7 @@ const MINUTES: u32 = 3;
 
 /// Probes for each peer in the quietest of those minutes, and in any: for two minutes after a lost path what has
 /// worked is probed each second.
-const PINGS_AT_REST: u64 = 90;
+const PINGS_AT_REST: u64 = 130;
 const PINGS_A_MINUTE: u64 = 400;
 
 /// The same with a STUN server that lies every 25 s; a lie can make a steady router look like one that varies, and

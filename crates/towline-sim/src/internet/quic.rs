@@ -58,6 +58,8 @@ pub(super) enum Way {
 /// A packet.
 #[derive(Debug, Clone)]
 pub(super) struct Packet {
+    /// Whose keys have sealed it.
+    author: usize,
     connection: u64,
     number: u64,
     kind: Kind,
@@ -391,6 +393,7 @@ impl Internet {
             end.measure_at = Some(at);
         }
         let packet = Packet {
+            author: host,
             connection: number,
             number: end.number,
             kind,
@@ -423,7 +426,8 @@ impl Internet {
     /// A packet comes from a way that is proved to be the peer's.
     pub(super) fn quic_arrives(&mut self, host: usize, peer: usize, way: Way, packet: Packet) {
         let now = self.now;
-        if self.hosts[host].device.is_none() {
+        // A router can give a peer's port to another host, or to ourselves: what comes then does not open.
+        if self.hosts[host].device.is_none() || packet.author != peer {
             return;
         }
         self.hosts[host].heard_by_way.insert((peer, key(way)), now);
@@ -449,6 +453,7 @@ impl Internet {
                 }
                 Kind::Frames(_) | Kind::Ping => {
                     let reset = Packet {
+                        author: host,
                         kind: Kind::Reset,
                         ..packet
                     };

@@ -99,7 +99,33 @@ impl Metrics {
             gauges: Gauges::default(),
         };
         metrics.register();
+        metrics.begin_at_zero();
         Arc::new(metrics)
+    }
+
+    /// Makes every number that has a label. One that begins when something happens for the first time hides this
+    /// first time from whoever asks how much a number has grown.
+    fn begin_at_zero(&self) {
+        let codes: Vec<String> = CloseCode::ALL.map(|code| code.number().to_string()).into();
+        let codes: Vec<&str> = codes.iter().map(String::as_str).collect();
+        let errors: Vec<String> = ErrorCode::ALL.map(word_of).into();
+        let errors: Vec<&str> = errors.iter().map(String::as_str).collect();
+        for (family, name, values) in [
+            (&self.connections_total, "door", &["signal", "relay"][..]),
+            (&self.errors, "code", &errors),
+            (&self.disconnects, "code", &codes),
+            (&self.registers, "result", &["device", "guest", "failed"]),
+            (
+                &self.pairings,
+                "what",
+                &["created", "claimed", "failed", "expired", "done"],
+            ),
+            (&self.refused, "reason", &["address", "tls"]),
+        ] {
+            for value in values {
+                drop(family.get_or_create(&[(name, (*value).to_owned())]));
+            }
+        }
     }
 
     fn register(&mut self) {
@@ -266,10 +292,7 @@ impl Metrics {
     }
 
     fn error(&self, code: ErrorCode) {
-        // The word that the client reads.
-        let word = serde_json::to_value(code).ok();
-        let word = word.as_ref().and_then(serde_json::Value::as_str);
-        count(&self.errors, "code", word.unwrap_or("internal"));
+        count(&self.errors, "code", &word_of(code));
     }
 
     pub(super) fn closed(&self, code: CloseCode) {
@@ -322,6 +345,13 @@ impl Metrics {
         };
         count(&self.refused, "reason", reason);
     }
+}
+
+/// The word that the client reads.
+fn word_of(code: ErrorCode) -> String {
+    let word = serde_json::to_value(code).ok();
+    let word = word.as_ref().and_then(serde_json::Value::as_str);
+    word.unwrap_or("internal").to_owned()
 }
 
 fn count(family: &Family<Label, Counter>, name: &'static str, value: &str) {

@@ -36,6 +36,25 @@ pub enum ErrorCode {
     Internal,
 }
 
+impl ErrorCode {
+    /// Every code.
+    pub const ALL: [Self; 13] = [
+        Self::InvalidMessage,
+        Self::NotRegistered,
+        Self::AlreadyRegistered,
+        Self::BadProof,
+        Self::CodeInvalid,
+        Self::RoomNotFound,
+        Self::RoomFull,
+        Self::NotInRoom,
+        Self::PeerOffline,
+        Self::TooLarge,
+        Self::RateLimited,
+        Self::Unavailable,
+        Self::Internal,
+    ];
+}
+
 /// Why a pairing ended without success. The words are stable.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

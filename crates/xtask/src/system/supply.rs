@@ -208,6 +208,7 @@ fn needed(purpose: Purpose) -> &'static [Needed] {
         Purpose::WindowTests => WINDOW_TESTS,
         Purpose::Benchmarks => BENCHMARKS,
         Purpose::Lab => LAB,
+        Purpose::Deployment => DEPLOYMENT,
     }
 }
 
@@ -314,6 +315,23 @@ const LAB: &[Needed] = &[
     program("miniupnpd", "miniupnpd", "miniupnpd", "miniupnpd"),
 ];
 
+const DEPLOYMENT: &[Needed] = &[
+    program("bwrap", "bubblewrap", "bubblewrap", "bubblewrap"),
+    program("caddy", "caddy", "caddy", "Caddy"),
+    program("curl", "curl", "curl", "curl"),
+    program("ip", "iproute", "iproute2", "ip"),
+    program("logrotate", "logrotate", "logrotate", "logrotate"),
+    program("nginx", "nginx", "nginx", "nginx"),
+    program("openssl", "openssl", "openssl", "openssl"),
+    program("pgrep", "procps-ng", "procps-ng", "pgrep"),
+    program("amtool", "alertmanager", "alertmanager", "Alertmanager"),
+    program("prometheus", "prometheus", "prometheus", "Prometheus"),
+    program("python3", "python3", "python", "Python"),
+    program("strace", "strace", "strace", "strace"),
+    program("systemd-analyze", "systemd", "systemd", "systemd"),
+    program("turnserver", "coturn", "coturn", "coturn"),
+];
+
 /// Names in Debian 12; fonts are among them so that pictures look the same wherever we install.
 fn debian_packages(purpose: Purpose) -> &'static [&'static str] {
     match purpose {
@@ -355,6 +373,22 @@ fn debian_packages(purpose: Purpose) -> &'static [&'static str] {
         ],
         Purpose::Benchmarks => &["curl", "rsync", "syncthing"],
         Purpose::Lab => &["coturn", "iproute2", "miniupnpd-nftables", "nftables"],
+        Purpose::Deployment => &[
+            "bubblewrap",
+            "caddy",
+            "coturn",
+            "curl",
+            "iproute2",
+            "logrotate",
+            "nginx-light",
+            "openssl",
+            "procps",
+            "prometheus",
+            "prometheus-alertmanager",
+            "python3-venv",
+            "strace",
+            "systemd",
+        ],
     }
 }
 
@@ -367,6 +401,7 @@ fn of_macos(purpose: Purpose) -> Supply {
         Purpose::WindowTests => BROWSER_ONLY,
         Purpose::Benchmarks => "install rsync and syncthing, for example from Homebrew",
         Purpose::Lab => LINUX_ONLY,
+        Purpose::Deployment => SERVERS_ONLY,
     };
     Supply::Told(sentence.to_owned())
 }
@@ -380,9 +415,13 @@ fn of_windows(purpose: Purpose) -> Supply {
         Purpose::WindowTests => BROWSER_ONLY,
         Purpose::Benchmarks => "install rsync and syncthing",
         Purpose::Lab => LINUX_ONLY,
+        Purpose::Deployment => SERVERS_ONLY,
     };
     Supply::Told(sentence.to_owned())
 }
+
+const SERVERS_ONLY: &str =
+    "servers are deployed on Linux, and what reads their files is there; use Linux";
 
 const LINUX_ONLY: &str = "the lab of networks is made of Linux's namespaces; use Linux";
 

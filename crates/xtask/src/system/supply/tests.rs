@@ -36,6 +36,7 @@ fn debian() {
              xvfb",
             "benchmarks: apt curl rsync syncthing",
             "network lab: apt coturn iproute2 miniupnpd-nftables nftables",
+            "deployment: apt bubblewrap caddy coturn curl iproute2 logrotate nginx-light openssl procps prometheus prometheus-alertmanager python3-venv strace systemd",
         ]
     );
 }
@@ -54,6 +55,7 @@ fn ubuntu_has_no_chromium_for_apt() {
              snap only",
             "benchmarks: apt curl rsync syncthing",
             "network lab: apt coturn iproute2 miniupnpd-nftables nftables",
+            "deployment: apt bubblewrap caddy coturn curl iproute2 logrotate nginx-light openssl procps prometheus prometheus-alertmanager python3-venv strace systemd",
         ]
     );
 }
@@ -85,6 +87,7 @@ fn fedora() {
              webkitgtk6.0 wmctrl xdotool xorg-x11-server-Xvfb xprop`",
             "benchmarks: run `sudo dnf install curl rsync syncthing`",
             "network lab: run `sudo dnf install coturn iproute miniupnpd nftables`",
+            "deployment: run `sudo dnf install alertmanager bubblewrap caddy coturn curl iproute logrotate nginx openssl procps-ng prometheus python3 strace systemd`",
         ]
     );
 }
@@ -111,6 +114,7 @@ fn what_is_here_is_not_asked_for() {
              wmctrl xdotool xorg-x11-server-Xvfb xprop` as root",
             "benchmarks: run `dnf install curl syncthing` as root",
             "network lab: run `dnf install coturn iproute miniupnpd nftables` as root",
+            "deployment: run `dnf install alertmanager bubblewrap caddy coturn curl iproute logrotate nginx openssl procps-ng prometheus python3 strace systemd` as root",
         ]
     );
 }
@@ -127,6 +131,7 @@ fn arch() {
              webkitgtk-6.0 wmctrl xdotool xorg-server-xvfb xorg-xprop`",
             "benchmarks: run `sudo pacman -S --needed curl rsync syncthing`",
             "network lab: run `sudo pacman -S --needed coturn iproute2 miniupnpd nftables`",
+            "deployment: run `sudo pacman -S --needed alertmanager bubblewrap caddy coturn curl iproute2 logrotate nginx openssl procps-ng prometheus python strace systemd`",
         ]
     );
 }
@@ -143,6 +148,7 @@ fn systems_that_nobody_knows_are_told_in_words() {
              wmctrl, xdotool, xprop",
             "benchmarks: install curl, rsync, syncthing",
             "network lab: install ip, nft, coturn, miniupnpd",
+            "deployment: install bubblewrap, Caddy, curl, ip, logrotate, nginx, openssl, pgrep, Alertmanager, Prometheus, Python, strace, systemd, coturn",
         ]
     );
     assert_eq!(said("linux", "", &[]), said("linux", ALPINE, &[]));
@@ -166,6 +172,7 @@ fn macos() {
              tested on Linux only",
             "benchmarks: install rsync and syncthing, for example from Homebrew",
             "network lab: the lab of networks is made of Linux's namespaces; use Linux",
+            "deployment: servers are deployed on Linux, and what reads their files is there; use Linux",
         ]
     );
 }
@@ -183,6 +190,7 @@ fn windows() {
              tested on Linux only",
             "benchmarks: install rsync and syncthing",
             "network lab: the lab of networks is made of Linux's namespaces; use Linux",
+            "deployment: servers are deployed on Linux, and what reads their files is there; use Linux",
         ]
     );
 }

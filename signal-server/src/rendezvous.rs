@@ -14,6 +14,7 @@ mod budget;
 mod channels;
 mod io;
 mod mailboxes;
+mod meeting;
 mod moment;
 mod network;
 mod packet_queue;
@@ -21,6 +22,7 @@ mod pairing;
 mod presence;
 mod registration;
 mod relay;
+mod rooms;
 
 pub use admission::{AddressLimits, Admission, Refused};
 pub use budget::Rate;
@@ -43,8 +45,8 @@ use towline_wire::limits::RELAY_PAYLOAD_BYTES_MAX;
 use towline_wire::packet::ChannelId;
 use towline_wire::signal::{
     ClientMessage, CloseCode, ErrorCode, MESSAGE_BYTES_BEFORE_REGISTER_MAX, MESSAGE_BYTES_MAX,
-    Nonce, Notice, PairingFailure, Request, RequestError, RequestId, SIGNAL_VERSION, ServerLimits,
-    ServerMessage, SignalId, WATCH_PEERS_MAX,
+    Nonce, Notice, PairingFailure, Request, RequestError, RequestId, RoomCode, RoomPeer,
+    SIGNAL_VERSION, ServerLimits, ServerMessage, SignalId, WATCH_PEERS_MAX,
 };
 use towline_wire::version::VersionRange;
 
@@ -52,6 +54,7 @@ use channels::Channels;
 use mailboxes::Mailboxes;
 use network::Network;
 use registration::Swaps;
+use rooms::Rooms;
 
 /// The state of one server instance. See the module's text.
 #[derive(Debug)]
@@ -61,6 +64,7 @@ pub struct Rendezvous {
     connections: BTreeMap<ConnectionId, Connection>,
     connection_by_id: BTreeMap<SignalId, ConnectionId>,
     mailboxes: Mailboxes,
+    rooms: Rooms,
     channels: Channels,
     claims: Budgets<ClaimPayer>,
     swaps: Swaps,
@@ -111,6 +115,7 @@ pub(crate) enum ClaimPayer {
 enum Timer {
     Connection(ConnectionId),
     Mailbox(Slot),
+    Room(RoomCode),
     Channel(ChannelId),
     Sweep,
     DrainEnd,
@@ -126,6 +131,7 @@ impl Rendezvous {
     /// A rendezvous without connections; all its randomness comes from `seed`.
     pub fn new(seed: [u8; 32], settings: Settings) -> Self {
         Self {
+            rooms: Rooms::new(settings.rooms_max, settings.room_life),
             settings,
             random: ChaCha8Rng::from_seed(seed),
             connections: BTreeMap::new(),
@@ -171,6 +177,7 @@ impl Rendezvous {
             match timer {
                 Timer::Connection(connection) => self.check_silence(now, connection),
                 Timer::Mailbox(slot) => self.mailbox_expired(now, &slot),
+                Timer::Room(code) => self.look_at_room(now, code),
                 Timer::Channel(channel) => self.channel_expired(now, channel),
                 Timer::Sweep => self.sweep(now),
                 Timer::DrainEnd => self.close_all(now),
@@ -198,6 +205,11 @@ impl Rendezvous {
         self.settings.connections_max
     }
 
+    /// Rooms that it keeps at most.
+    pub const fn rooms_max(&self) -> usize {
+        self.settings.rooms_max
+    }
+
     /// Devices and guests that are there. Looks through all of them.
     pub fn present(&self) -> [usize; 2] {
         let devices = self.connection_by_id.keys();
@@ -220,9 +232,11 @@ impl Rendezvous {
     pub fn holdings(&self) -> Holdings {
         Holdings {
             mailboxes: self.mailboxes.len(),
+            rooms: self.rooms.len(),
             channels: self.channels.len(),
             records: self.claims.len()
                 + self.swaps.len()
+                + self.rooms.records()
                 + self.timers.len()
                 + self.connection_by_id.len(),
             held_bytes: self.mailboxes.held_bytes(),
@@ -261,7 +275,7 @@ impl Rendezvous {
                     return;
                 }
                 if self.channels.is_complete(channel) {
-                    self.outputs.push_back(Output::Note(Note::ChannelComplete));
+                    self.note(Note::ChannelComplete, connection);
                 }
                 Phase::Relay { channel }
             }
@@ -309,7 +323,7 @@ impl Rendezvous {
         }
         if let Err(wait) = known.requests.take(now, REQUEST_RATE, 1) {
             let patience = known.breaches.take(now, BREACH_RATE, 1);
-            self.outputs.push_back(Output::Note(Note::LimitHit));
+            self.note(Note::LimitHit, connection);
             let id = request.map_or_else(|error| error.id, |request| request.id);
             self.refuse_for(
                 connection,
@@ -327,11 +341,11 @@ impl Rendezvous {
             Ok(Request { id, message }) => self.message(now, connection, id, message),
             Err(RequestError { id, code, detail }) => match code {
                 ErrorCode::CodeInvalid => self.answer_failed_claim(connection, id),
+                ErrorCode::RoomNotFound => self.answer_failed_join(connection, id, None),
                 ErrorCode::InvalidMessage
                 | ErrorCode::NotRegistered
                 | ErrorCode::AlreadyRegistered
                 | ErrorCode::BadProof
-                | ErrorCode::RoomNotFound
                 | ErrorCode::RoomFull
                 | ErrorCode::NotInRoom
                 | ErrorCode::PeerOffline
@@ -386,6 +400,33 @@ impl Rendezvous {
             }
             (ClientMessage::PairingDone, Some(sender)) => self.pairing_done(now, sender),
             (ClientMessage::CancelPairingCode, Some(sender)) => self.leave_mailbox(now, sender),
+            (ClientMessage::CreateRoom { display_name }, Some(sender)) => {
+                self.create_room(now, connection, id, sender, display_name);
+            }
+            (
+                ClientMessage::LockRoom {
+                    room_code,
+                    password,
+                },
+                Some(sender),
+            ) => self.lock_room(now, connection, id, sender, room_code, password.as_ref()),
+            (
+                ClientMessage::JoinRoom {
+                    room_code,
+                    password,
+                    display_name,
+                },
+                Some(peer_id),
+            ) => {
+                let who = RoomPeer {
+                    peer_id,
+                    display_name,
+                };
+                self.join_room(now, connection, id, room_code, password.as_ref(), who);
+            }
+            (ClientMessage::LeaveRoom { room_code }, Some(sender)) => {
+                self.leave_room(now, connection, id, sender, room_code);
+            }
             (ClientMessage::Relay { name, to, payload }, Some(sender)) => {
                 let notice = Notice::new(ServerMessage::Relayed {
                     name,
@@ -574,8 +615,16 @@ impl Rendezvous {
         );
     }
 
+    fn note(&mut self, note: Note, connection: ConnectionId) {
+        self.note_of(note, Some(connection));
+    }
+
+    fn note_of(&mut self, note: Note, connection: Option<ConnectionId>) {
+        self.outputs.push_back(Output::Note { note, connection });
+    }
+
     fn answer_failed_claim(&mut self, connection: ConnectionId, id: Option<RequestId>) {
-        self.outputs.push_back(Output::Note(Note::CodeFailed));
+        self.note(Note::CodeFailed, connection);
         self.answer(
             connection,
             id,

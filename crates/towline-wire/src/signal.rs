@@ -12,11 +12,16 @@ mod codes;
 mod ids;
 mod json;
 mod proof;
+mod room;
 
 pub use codes::{CloseCode, ErrorCode, PairingFailure};
 pub use ids::{GuestId, Payload, RelayToken, RequestId, SignalId};
 pub use json::{NoticeError, RequestError};
 pub use proof::{HostName, Nonce, RegisterProof, proof_message};
+pub use room::{
+    DISPLAY_NAME_BYTES_MAX, PasswordProof, ROOM_MEMBERS_MAX, ROOM_NOT_FOUND_DETAIL, RoomCode,
+    RoomCodeError, RoomEnd, RoomPeer,
+};
 
 use crate::code::Slot;
 use crate::ice::IceServers;
@@ -78,7 +83,33 @@ pub enum ClientMessage {
     PairingDone,
     /// Ends the sender's mailbox.
     CancelPairingCode,
-    /// Passes a payload on to somebody in the same mailbox, or where both watch each other.
+    /// Opens a room and enters it; the server draws its code.
+    CreateRoom {
+        /// What the sender calls itself there.
+        display_name: String,
+    },
+    /// Sets the password of a room that the sender has opened, or takes it away.
+    LockRoom {
+        /// Which.
+        room_code: RoomCode,
+        /// What whoever joins must show.
+        password: Option<PasswordProof>,
+    },
+    /// Enters a room.
+    JoinRoom {
+        /// Which.
+        room_code: RoomCode,
+        /// Made of its password, when it has one.
+        password: Option<PasswordProof>,
+        /// What the sender calls itself there.
+        display_name: String,
+    },
+    /// Leaves a room, or all of them.
+    LeaveRoom {
+        /// Which; all when there is none.
+        room_code: Option<RoomCode>,
+    },
+    /// Passes a payload on to somebody in the same mailbox or room, or where both watch each other.
     Relay {
         /// The name under which it was sent, kept for the receiver.
         name: RelayName,
@@ -139,6 +170,42 @@ pub enum RelayName {
     Relay,
     /// `sync_data` in both directions.
     SyncData,
+    /// `offer` in both directions, as WebRTC programs say it: the payload is the field `sdp`.
+    Offer,
+    /// `answer` in both directions, with `sdp`.
+    Answer,
+    /// `candidate` in both directions, with a field of that name.
+    Candidate,
+}
+
+impl RelayName {
+    /// Every name.
+    pub const ALL: [Self; 5] = [
+        Self::Relay,
+        Self::SyncData,
+        Self::Offer,
+        Self::Answer,
+        Self::Candidate,
+    ];
+
+    /// The `type` of the request.
+    pub const fn request(self) -> &'static str {
+        match self {
+            Self::Relay => "relay",
+            Self::SyncData => "sync_data",
+            Self::Offer => "offer",
+            Self::Answer => "answer",
+            Self::Candidate => "candidate",
+        }
+    }
+
+    /// The `type` of the notice.
+    pub const fn notice(self) -> &'static str {
+        match self {
+            Self::Relay => "relayed",
+            Self::SyncData | Self::Offer | Self::Answer | Self::Candidate => self.request(),
+        }
+    }
 }
 
 /// A message from the server to a client.
@@ -178,6 +245,41 @@ pub enum ServerMessage {
     PairingFailed {
         /// Why; every failed claim gives the same reason.
         reason: PairingFailure,
+    },
+    /// The sender's room: the answer to `create_room`, with or without a password.
+    RoomCreated {
+        /// For those who shall join.
+        room_code: RoomCode,
+    },
+    /// The answer to `join_room`.
+    JoinedRoom {
+        /// Which.
+        room_code: RoomCode,
+        /// Who is there beside the client.
+        peers: Vec<RoomPeer>,
+        /// Servers that a guest may use in the room of a device.
+        ice: IceServers,
+    },
+    /// Somebody entered a room of the client's.
+    PeerJoined {
+        /// Which.
+        room_code: RoomCode,
+        /// Who.
+        peer: RoomPeer,
+    },
+    /// Somebody is in a room of the client's no longer.
+    PeerLeft {
+        /// Which.
+        room_code: RoomCode,
+        /// Who.
+        peer_id: SignalId,
+    },
+    /// The client is in a room no longer.
+    LeftRoom {
+        /// Which.
+        room_code: RoomCode,
+        /// Why.
+        reason: RoomEnd,
     },
     /// A payload from a peer.
     Relayed {

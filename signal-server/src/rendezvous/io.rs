@@ -126,7 +126,12 @@ pub enum Output {
         code: CloseCode,
     },
     /// Something worth a line in the log; holds no code, payload, key or address.
-    Note(Note),
+    Note {
+        /// What.
+        note: Note,
+        /// Whose doing it was, if somebody's.
+        connection: Option<ConnectionId>,
+    },
 }
 
 /// What a log tells of the rendezvous.
@@ -154,6 +159,14 @@ pub enum Note {
     CodeExpired,
     /// Both members of a mailbox are done.
     PairingDone,
+    /// A room was opened.
+    RoomCreated,
+    /// Somebody entered a room.
+    RoomJoined,
+    /// Somebody was not let into a room.
+    RoomRefused,
+    /// A room has ended.
+    RoomClosed,
     /// Both ends of a relay channel are there.
     ChannelComplete,
     /// A connection was slowed down or refused something for doing too much.
@@ -179,6 +192,10 @@ pub struct Settings {
     pub payload_rate: Rate,
     /// How long a code waits to be used. Devices take no code for longer than `CODE_SECONDS`.
     pub code_life: Duration,
+    /// Rooms at once.
+    pub rooms_max: usize,
+    /// How long a room lasts in which nothing happens.
+    pub room_life: Duration,
 }
 
 /// 256 KiB/s with bursts of 1 MiB: candidates and pairing messages are a hundredth of this.
@@ -198,6 +215,8 @@ impl Default for Settings {
             packet_rate: Some(PACKET_RATE),
             payload_rate: PAYLOAD_RATE,
             code_life: Duration::from_secs(CODE_SECONDS),
+            rooms_max: 10_000,
+            room_life: Duration::from_secs(3600),
         }
     }
 }
@@ -207,6 +226,8 @@ impl Default for Settings {
 pub struct Holdings {
     /// Mailboxes.
     pub mailboxes: usize,
+    /// Rooms.
+    pub rooms: usize,
     /// Relay channels.
     pub channels: usize,
     /// Budgets, swaps, timers and presence records.

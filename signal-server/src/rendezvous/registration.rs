@@ -13,7 +13,7 @@ use towline_wire::signal::{
 };
 
 use super::mailboxes::Standing;
-use super::{ConnectionId, Moment, Note, Origin, Output, Phase, Rendezvous};
+use super::{ConnectionId, Moment, Note, Origin, Phase, Rendezvous};
 
 impl Rendezvous {
     pub(super) fn register(
@@ -34,7 +34,7 @@ impl Rendezvous {
             Registration::Guest { label: _ } => self.draw_guest(),
             Registration::Device { device, proof } => {
                 if let Err(why) = self.check_proof(origin, &nonce, device, &proof) {
-                    self.outputs.push_back(Output::Note(Note::RegisterFailed));
+                    self.note(Note::RegisterFailed, connection);
                     self.refuse(connection, id, ErrorCode::BadProof, why);
                     return self.close(now, connection, CloseCode::BadProof);
                 }
@@ -51,8 +51,7 @@ impl Rendezvous {
             };
         }
         self.connection_by_id.insert(who, connection);
-        self.outputs
-            .push_back(Output::Note(Note::Registered { who }));
+        self.note(Note::Registered { who }, connection);
         self.answer(
             connection,
             id,
@@ -68,6 +67,7 @@ impl Rendezvous {
     /// device's stays, because a device can come back.
     pub(super) fn depart(&mut self, now: Moment, id: SignalId, watching: &[SignalId]) {
         self.connection_by_id.remove(&id);
+        self.leave_all_rooms(now, id);
         let mut audience: Vec<SignalId> = watching
             .iter()
             .copied()
@@ -122,8 +122,7 @@ impl Rendezvous {
         else {
             return true;
         };
-        self.outputs
-            .push_back(Output::Note(Note::DeviceReplaced { device }));
+        self.note(Note::DeviceReplaced { device }, connection);
         self.arm_sweep(now);
         if self.swaps.count(now, device) == Swap::Storm {
             self.close(now, older, CloseCode::Paused);

@@ -25,8 +25,10 @@ impl Rendezvous {
     ) {
         self.charge_payload(now, connection, &notice);
         let in_mailbox = self.share_mailbox(sender, to);
+        let is_met =
+            in_mailbox || self.rooms.meet(now, sender, to) || self.watch_each_other(sender, to);
         let passed = match self.connection_by_id.get(&to).copied() {
-            Some(receiver) if in_mailbox || self.watch_each_other(sender, to) => {
+            Some(receiver) if is_met => {
                 self.send(receiver, notice);
                 true
             }
@@ -261,7 +263,7 @@ impl Rendezvous {
         });
         if !told {
             known.told_to_slow_down = Some(now);
-            self.outputs.push_back(Output::Note(Note::LimitHit));
+            self.note(Note::LimitHit, connection);
             self.say(
                 connection,
                 ServerMessage::RateLimited {

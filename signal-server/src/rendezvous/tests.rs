@@ -2,6 +2,7 @@
 //! rendezvous' promises.
 
 mod promises;
+mod rooms;
 mod world;
 
 use std::time::Duration;

@@ -161,6 +161,8 @@ impl Hub {
             devices,
             guests,
             mailboxes: holdings.mailboxes,
+            rooms: holdings.rooms,
+            rooms_max: self.rendezvous.rooms_max(),
             channels: holdings.channels,
             records: holdings.records,
             held_bytes: holdings.held_bytes,
@@ -219,7 +221,10 @@ impl Hub {
                         outbox.close(code);
                     }
                 }
-                Output::Note(note) => {
+                Output::Note {
+                    note,
+                    connection: _,
+                } => {
                     self.metrics.noted(&note);
                     log(note);
                 }
@@ -244,6 +249,10 @@ fn log(note: Note) {
         Note::CodeFailed => tracing::info!(event = "code_failed", "claim failed"),
         Note::CodeExpired => tracing::info!(event = "code_expired", "mailbox reached its time"),
         Note::PairingDone => tracing::info!(event = "pairing_done", "both members are done"),
+        Note::RoomCreated => tracing::info!(event = "room_created", "room opened"),
+        Note::RoomJoined => tracing::debug!(event = "room_joined", "room entered"),
+        Note::RoomRefused => tracing::info!(event = "room_refused", "not let into a room"),
+        Note::RoomClosed => tracing::info!(event = "room_closed", "room has ended"),
         Note::ChannelComplete => tracing::debug!(event = "channel_complete"),
         Note::LimitHit => tracing::debug!(event = "limit_hit"),
     }

@@ -32,6 +32,7 @@ pub(super) struct Metrics {
     disconnects: Family<Label, Counter>,
     registers: Family<Label, Counter>,
     pairings: Family<Label, Counter>,
+    rooms: Family<Label, Counter>,
     replaced: Counter,
     limits_hit: Counter,
     packets: Counter,
@@ -49,6 +50,8 @@ struct Gauges {
     devices: Gauge,
     guests: Gauge,
     codes: Gauge,
+    rooms: Gauge,
+    rooms_max: Gauge,
     channels: Gauge,
     records: Gauge,
     held_bytes: Gauge,
@@ -63,6 +66,8 @@ pub(super) struct Standing {
     pub(super) devices: usize,
     pub(super) guests: usize,
     pub(super) mailboxes: usize,
+    pub(super) rooms: usize,
+    pub(super) rooms_max: usize,
     pub(super) channels: usize,
     pub(super) records: usize,
     pub(super) held_bytes: usize,
@@ -89,6 +94,7 @@ impl Metrics {
             disconnects: Family::default(),
             registers: Family::default(),
             pairings: Family::default(),
+            rooms: Family::default(),
             replaced: Counter::default(),
             limits_hit: Counter::default(),
             packets: Counter::default(),
@@ -142,6 +148,7 @@ impl Metrics {
             "Steps of pairings, by what happened",
             self.pairings.clone(),
         );
+        all.register("rooms", "What happened with rooms", self.rooms.clone());
         all.register(
             "devices_replaced",
             "Keys that came again on a newer connection",
@@ -192,6 +199,12 @@ impl Metrics {
             "Mailboxes of codes",
             gauges.codes.clone(),
         );
+        all.register("active_rooms", "Rooms", gauges.rooms.clone());
+        all.register(
+            "max_rooms",
+            "Rooms that there may be",
+            gauges.rooms_max.clone(),
+        );
         all.register("relay_channels", "Packet channels", gauges.channels.clone());
         all.register(
             "records",
@@ -220,6 +233,8 @@ impl Metrics {
             (&gauges.devices, standing.devices),
             (&gauges.guests, standing.guests),
             (&gauges.codes, standing.mailboxes),
+            (&gauges.rooms, standing.rooms),
+            (&gauges.rooms_max, standing.rooms_max),
             (&gauges.channels, standing.channels),
             (&gauges.records, standing.records),
             (&gauges.held_bytes, standing.held_bytes),
@@ -257,6 +272,11 @@ impl Metrics {
             | ServerMessage::PairingCode { .. }
             | ServerMessage::Paired { .. }
             | ServerMessage::PairingFailed { .. }
+            | ServerMessage::RoomCreated { .. }
+            | ServerMessage::JoinedRoom { .. }
+            | ServerMessage::PeerJoined { .. }
+            | ServerMessage::PeerLeft { .. }
+            | ServerMessage::LeftRoom { .. }
             | ServerMessage::PeerConnected { .. }
             | ServerMessage::PeerDisconnected { .. }
             | ServerMessage::RelayReady { .. }
@@ -278,6 +298,7 @@ impl Metrics {
 
     pub(super) fn noted(&self, note: &Note) {
         let pairing = |what| count(&self.pairings, "what", what);
+        let room = |what| count(&self.rooms, "what", what);
         match note {
             Note::Registered { who } => {
                 let result = match who {
@@ -295,6 +316,10 @@ impl Metrics {
             Note::CodeFailed => pairing("failed"),
             Note::CodeExpired => pairing("expired"),
             Note::PairingDone => pairing("done"),
+            Note::RoomCreated => room("created"),
+            Note::RoomJoined => room("joined"),
+            Note::RoomRefused => room("refused"),
+            Note::RoomClosed => room("closed"),
             Note::ChannelComplete => {}
             Note::LimitHit => {
                 self.limits_hit.inc();

@@ -92,6 +92,19 @@ pub struct Options {
     #[arg(long, env = "SIGNAL_MAX_CONNECTIONS", value_name = "COUNT")]
     pub max_connections: Option<usize>,
 
+    /// Rooms at once
+    #[arg(
+        long,
+        env = "SIGNAL_MAX_ROOMS",
+        value_name = "COUNT",
+        default_value_t = 10_000
+    )]
+    pub max_rooms: usize,
+
+    /// Seconds that a room lasts in which nothing happens
+    #[arg(long, env = "SIGNAL_ROOM_TIMEOUT", value_name = "SECONDS", default_value_t = 3600, value_parser = value_parser!(u64).range(1..=604_800))]
+    pub room_timeout: u64,
+
     /// Bytes per second that one end of a relay channel may send, in bursts of four seconds' worth;
     /// 0 for no limit
     #[arg(long, env = "SIGNAL_RELAY_BYTES_PER_SECOND", value_name = "BYTES", default_value_t = 2 * 1024 * 1024)]
@@ -156,6 +169,8 @@ impl Options {
                 .unwrap_or_else(connections_by_descriptors),
             packet_rate,
             code_life: Duration::from_secs(self.code_seconds),
+            rooms_max: self.max_rooms,
+            room_life: Duration::from_secs(self.room_timeout),
             ..rendezvous::Settings::default()
         };
         Settings {

@@ -79,9 +79,14 @@ impl Session {
                 };
             }
             ServerMessage::Error { code, .. } => self.refused(now, code, outbox, news),
-            // A pong has done its work by arriving; being slowed down needs nothing from us; the
-            // others are said once and were.
+            // A pong has done its work by arriving; being slowed down needs nothing from us; a device enters
+            // no rooms; the others are said once and were.
             ServerMessage::Pong { .. }
+            | ServerMessage::RoomCreated { .. }
+            | ServerMessage::JoinedRoom { .. }
+            | ServerMessage::PeerJoined { .. }
+            | ServerMessage::PeerLeft { .. }
+            | ServerMessage::LeftRoom { .. }
             | ServerMessage::RateLimited { .. }
             | ServerMessage::Hello { .. }
             | ServerMessage::Registered { .. } => {}

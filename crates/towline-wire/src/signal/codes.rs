@@ -17,7 +17,7 @@ pub enum ErrorCode {
     /// The text is not a slot. A slot that opens nothing is told by `pairing_failed`, and so is
     /// this one: on the wire every failure of a code looks the same.
     CodeInvalid,
-    /// No such room.
+    /// No such room, or not with this password; the two look the same.
     RoomNotFound,
     /// The room has no place left.
     RoomFull,

@@ -284,7 +284,7 @@ impl World {
                 Output::Close { connection, code } => {
                     self.closed.insert(connection, code);
                 }
-                Output::Note(_) => {}
+                Output::Note { .. } => {}
             }
         }
     }

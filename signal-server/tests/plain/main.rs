@@ -1,0 +1,4 @@
+//! Clients that know nothing but the documents: JSON as it is written there, over a plain WebSocket.
+
+mod client;
+mod rooms;

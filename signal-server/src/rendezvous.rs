@@ -9,6 +9,7 @@
 //! consent; no mailbox outlives its time; memory is bounded by the connections and the constants
 //! here. Every failed claim gives the same answer after the same work.
 
+mod access;
 mod admission;
 mod budget;
 mod channels;
@@ -24,6 +25,7 @@ mod registration;
 mod relay;
 mod rooms;
 
+pub use access::{Access, TokenHash};
 pub use admission::{AddressLimits, Admission, Refused};
 pub use budget::Rate;
 pub use io::{
@@ -50,6 +52,7 @@ use towline_wire::signal::{
 };
 use towline_wire::version::VersionRange;
 
+use access::Passes;
 use channels::Channels;
 use mailboxes::Mailboxes;
 use network::Network;
@@ -68,6 +71,7 @@ pub struct Rendezvous {
     channels: Channels,
     claims: Budgets<ClaimPayer>,
     swaps: Swaps,
+    passes: Passes,
     /// Claims without success of everybody together; when spent, slots grow.
     failures: Budget,
     long_slots_until: Moment,
@@ -140,6 +144,7 @@ impl Rendezvous {
             channels: Channels::default(),
             claims: Budgets::new(CLAIM_BUDGETS_MAX),
             swaps: Swaps::default(),
+            passes: Passes::default(),
             failures: Budget::default(),
             long_slots_until: Moment::START,
             timers: BTreeSet::new(),
@@ -168,6 +173,7 @@ impl Rendezvous {
             Input::Alive { connection } => self.heard(now, connection),
             Input::Disconnected { connection } => self.forget(now, connection),
             Input::Drain { within } => self.drain(now, within),
+            Input::Access(access) => self.change_access(now, access),
         }
     }
 
@@ -236,6 +242,7 @@ impl Rendezvous {
             channels: self.channels.len(),
             records: self.claims.len()
                 + self.swaps.len()
+                + self.passes.len()
                 + self.rooms.records()
                 + self.timers.len()
                 + self.connection_by_id.len(),
@@ -346,6 +353,7 @@ impl Rendezvous {
                 | ErrorCode::NotRegistered
                 | ErrorCode::AlreadyRegistered
                 | ErrorCode::BadProof
+                | ErrorCode::AccessDenied
                 | ErrorCode::RoomFull
                 | ErrorCode::NotInRoom
                 | ErrorCode::PeerOffline
@@ -372,7 +380,7 @@ impl Rendezvous {
             Phase::ExpectRegister { .. } | Phase::Relay { .. } => None,
         };
         match (message, sender) {
-            (ClientMessage::Register(_), Some(_)) => {
+            (ClientMessage::Register { .. }, Some(_)) => {
                 self.refuse(
                     connection,
                     id,
@@ -380,8 +388,15 @@ impl Rendezvous {
                     "register came twice",
                 );
             }
-            (ClientMessage::Register(registration), None) => {
-                self.register(now, connection, id, registration)
+            (
+                ClientMessage::Register {
+                    registration,
+                    access_token,
+                },
+                None,
+            ) => {
+                let token = access_token.as_ref();
+                self.register(now, connection, id, registration, token);
             }
             (ClientMessage::Ping { timestamp }, _) => {
                 self.answer(connection, id, ServerMessage::Pong { timestamp });
@@ -451,6 +466,7 @@ impl Rendezvous {
         };
         self.timers
             .remove(&(known.timer, Timer::Connection(connection)));
+        self.passes.forget(connection);
         match known.phase {
             Phase::ExpectRegister { .. } => {}
             Phase::Present { id, watching } => self.depart(now, id, &watching),

@@ -4,6 +4,7 @@
 //! loop's queue and writes what lies in its outbox. Nothing here decides what a client may do.
 //! [`serve`] runs a whole server on a listener, in a process of its own or in another's.
 
+mod access;
 pub mod config;
 mod door;
 mod gate;
@@ -12,10 +13,12 @@ mod hub;
 mod metrics;
 mod options;
 mod outbox;
+mod reload;
 mod session;
 mod stun;
 mod tls;
 
+pub use access::{AccessFile, AccessKind, new_token};
 pub use options::{LogFormat, Options};
 pub use tls::{Identity, TlsFiles};
 
@@ -43,6 +46,8 @@ pub struct Settings {
     pub rendezvous: rendezvous::Settings,
     /// What the server speaks TLS with; plain when there is nothing.
     pub tls: Option<TlsFiles>,
+    /// Where it is written who may use the server; everybody when there is nothing.
+    pub access: Option<AccessFile>,
     /// Limits per address, before anything is read; loopback is exempt.
     pub addresses: AddressLimits,
     /// Networks of the proxies that are believed about their clients' addresses.
@@ -56,6 +61,7 @@ impl Default for Settings {
         Self {
             rendezvous: rendezvous::Settings::default(),
             tls: None,
+            access: None,
             addresses: AddressLimits::default(),
             trusted_proxies: Vec::new(),
             drain: Duration::from_secs(5),
@@ -89,7 +95,8 @@ impl From<TcpListener> for Sockets {
 /// go, closes the rest and returns.
 ///
 /// # Errors
-/// When the system gives no entropy, no address for the listener, or certificate and key make no sense.
+/// When the system gives no entropy, no address for the listener, or certificate and key or the list of access make
+/// no sense.
 pub async fn serve(
     sockets: Sockets,
     settings: Settings,
@@ -108,15 +115,22 @@ pub async fn serve(
             Some(tls)
         }
     };
+    let mut told = settings.rendezvous;
+    if let Some(file) = &settings.access {
+        told.access = file.read().map_err(io::Error::other)?;
+    }
     let metrics = Metrics::new();
     let (hub, knocks) = Hub::new(
-        Rendezvous::new(seed, settings.rendezvous),
+        Rendezvous::new(seed, told),
         clock,
         settings.drain,
         cancel.clone(),
         Arc::clone(&metrics),
     );
     let hub = tokio::spawn(hub.run());
+    if let Some(file) = settings.access {
+        tasks.spawn(file.renew_until(knocks.clone(), cancel.clone()));
+    }
     for socket in sockets.stun {
         tasks.spawn(stun::answer_until(
             socket,

@@ -13,6 +13,7 @@ mod ids;
 mod json;
 mod proof;
 mod room;
+mod token;
 
 pub use codes::{CloseCode, ErrorCode, PairingFailure};
 pub use ids::{GuestId, Payload, RelayToken, RequestId, SignalId};
@@ -22,6 +23,7 @@ pub use room::{
     DISPLAY_NAME_BYTES_MAX, PasswordProof, ROOM_MEMBERS_MAX, ROOM_NOT_FOUND_DETAIL, RoomCode,
     RoomCodeError, RoomEnd, RoomPeer,
 };
+pub use token::AccessToken;
 
 use crate::code::Slot;
 use crate::ice::IceServers;
@@ -70,7 +72,12 @@ pub struct Notice {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ClientMessage {
     /// Says who is there; the first message on every connection.
-    Register(Registration),
+    Register {
+        /// Who.
+        registration: Registration,
+        /// Where the server is not for everybody.
+        access_token: Option<AccessToken>,
+    },
     /// Opens a mailbox. While the device's mailbox still waits for its joiner, the same slot is
     /// given again.
     CreatePairingCode,
@@ -136,6 +143,14 @@ pub enum ClientMessage {
 }
 
 impl ClientMessage {
+    /// A `register` at a server for everybody.
+    pub const fn register(registration: Registration) -> Self {
+        Self::Register {
+            registration,
+            access_token: None,
+        }
+    }
+
     /// A `relay` under its usual name.
     pub const fn relay(to: SignalId, payload: Payload) -> Self {
         Self::Relay {

@@ -13,7 +13,7 @@ use towline_wire::signal::{
     CloseCode, HostName, Notice, RelayToken, Request, RequestError, SignalId,
 };
 
-use super::{Moment, Origin, Rate};
+use super::{Access, Moment, Origin, Rate};
 
 /// One connection, numbered by who drives the rendezvous; a number is never used twice.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -71,6 +71,8 @@ pub enum Input {
         /// Which.
         connection: ConnectionId,
     },
+    /// From now on these may use the server.
+    Access(Access),
     /// The server is to go away: everyone is told, and closed when the time is over.
     Drain {
         /// From now until the end.
@@ -144,6 +146,8 @@ pub enum Note {
     },
     /// A proof did not hold.
     RegisterFailed,
+    /// Somebody may not use the server.
+    AccessDenied,
     /// The same key came again, from a newer connection.
     DeviceReplaced {
         /// Which.
@@ -192,6 +196,8 @@ pub struct Settings {
     pub payload_rate: Rate,
     /// How long a code waits to be used. Devices take no code for longer than `CODE_SECONDS`.
     pub code_life: Duration,
+    /// Who may register.
+    pub access: Access,
     /// Rooms at once.
     pub rooms_max: usize,
     /// How long a room lasts in which nothing happens.
@@ -215,6 +221,7 @@ impl Default for Settings {
             packet_rate: Some(PACKET_RATE),
             payload_rate: PAYLOAD_RATE,
             code_life: Duration::from_secs(CODE_SECONDS),
+            access: Access::Open,
             rooms_max: 10_000,
             room_life: Duration::from_secs(3600),
         }

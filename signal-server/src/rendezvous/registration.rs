@@ -8,8 +8,8 @@ use rand_core::RngCore;
 use towline_wire::ice::IceServers;
 use towline_wire::ids::DeviceId;
 use towline_wire::signal::{
-    CloseCode, ErrorCode, GuestId, HostName, Nonce, PairingFailure, RegisterProof, Registration,
-    RequestId, SIGNAL_VERSION, ServerMessage, SignalId, proof_message,
+    AccessToken, CloseCode, ErrorCode, GuestId, HostName, Nonce, PairingFailure, RegisterProof,
+    Registration, RequestId, SIGNAL_VERSION, ServerMessage, SignalId, proof_message,
 };
 
 use super::mailboxes::Standing;
@@ -22,6 +22,7 @@ impl Rendezvous {
         connection: ConnectionId,
         id: Option<RequestId>,
         registration: Registration,
+        token: Option<&AccessToken>,
     ) {
         let Some(known) = self.connections.get(&connection) else {
             return;
@@ -30,20 +31,30 @@ impl Rendezvous {
             return;
         };
         let (nonce, origin) = (*nonce, known.origin);
-        let who = match registration {
-            Registration::Guest { label: _ } => self.draw_guest(),
+        let proven = match registration {
+            Registration::Guest { label: _ } => None,
             Registration::Device { device, proof } => {
                 if let Err(why) = self.check_proof(origin, &nonce, device, &proof) {
                     self.note(Note::RegisterFailed, connection);
                     self.refuse(connection, id, ErrorCode::BadProof, why);
                     return self.close(now, connection, CloseCode::BadProof);
                 }
-                if !self.take_over(now, connection, device) {
-                    return;
-                }
-                SignalId::Device(device)
+                Some(device)
             }
         };
+        // After the proof, so that nobody learns which keys are on a list.
+        let Some(pass) = self.settings.access.admits(proven, token) else {
+            self.note(Note::AccessDenied, connection);
+            let why = self.settings.access.refusal();
+            self.refuse(connection, id, ErrorCode::AccessDenied, why);
+            return self.close(now, connection, CloseCode::AccessDenied);
+        };
+        let who = match proven {
+            None => self.draw_guest(),
+            Some(device) if self.take_over(now, connection, device) => SignalId::Device(device),
+            Some(_) => return,
+        };
+        self.passes.keep(connection, pass);
         if let Some(known) = self.connections.get_mut(&connection) {
             known.phase = Phase::Present {
                 id: who,

@@ -210,6 +210,14 @@ impl Rendezvous {
         }
     }
 
+    /// Closes all channels of a device that may be here no longer.
+    pub(super) fn close_channels_of(&mut self, now: Moment, id: SignalId) {
+        let Some(device) = id.device() else { return };
+        for peer in self.channels.peers_of(device) {
+            self.close_between(now, device, peer);
+        }
+    }
+
     fn close_between(&mut self, now: Moment, one: DeviceId, other: DeviceId) {
         if let Some(channel) = self.channels.between(one, other) {
             self.close_channel(now, channel);

@@ -1,6 +1,7 @@
 //! Inputs in, outputs out: one world with virtual time, and random worlds that must keep the
 //! rendezvous' promises.
 
+mod access;
 mod promises;
 mod rooms;
 mod world;
@@ -289,7 +290,11 @@ fn a_proof_holds_on_its_connection_its_host_and_its_key_only() {
             nonce
         };
         let mut request = World::proof(1, host, &nonce);
-        if let ClientMessage::Register(Registration::Device { device, .. }) = &mut request {
+        if let ClientMessage::Register {
+            registration: Registration::Device { device, .. },
+            ..
+        } = &mut request
+        {
             *device = World::id_of(key);
         }
         world.say(connection, request);

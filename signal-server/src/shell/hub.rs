@@ -237,6 +237,7 @@ fn log(note: Note) {
     match note {
         Note::Registered { who } => tracing::debug!(device = who.short(), event = "registered"),
         Note::RegisterFailed => tracing::info!(event = "register_failed", "a proof does not hold"),
+        Note::AccessDenied => tracing::info!(event = "access_denied", "not for this client"),
         Note::DeviceReplaced { device } => {
             tracing::info!(
                 device = device.short(),

@@ -308,6 +308,7 @@ impl Metrics {
                 count(&self.registers, "result", result);
             }
             Note::RegisterFailed => count(&self.registers, "result", "failed"),
+            Note::AccessDenied => count(&self.registers, "result", "denied"),
             Note::DeviceReplaced { .. } => {
                 self.replaced.inc();
             }

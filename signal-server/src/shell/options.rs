@@ -10,7 +10,7 @@ use ipnet::IpNet;
 use towline_wire::limits::CODE_SECONDS;
 use towline_wire::signal::HostName;
 
-use super::{Settings, TlsFiles};
+use super::{AccessFile, AccessKind, Settings, TlsFiles};
 use crate::rendezvous::{self, Rate};
 
 /// How the server is to run.
@@ -50,6 +50,21 @@ pub struct Options {
         requires = "tls_cert"
     )]
     pub tls_key: Option<PathBuf>,
+
+    /// Who may use the server: everybody, who shows a token, or devices on a list
+    #[arg(long, env = "SIGNAL_ACCESS", value_name = "WHO", value_enum, default_value_t = AccessKind::Open)]
+    pub access: AccessKind,
+
+    /// For --access tokens, a file with the lines that `towline-signal new-token` prints; for --access devices, one
+    /// with a device id in each line. It is read again on SIGHUP and when it changes; whoever is in it no longer is
+    /// closed
+    #[arg(
+        long,
+        env = "SIGNAL_ACCESS_FILE",
+        value_name = "FILE",
+        required_if_eq_any([("access", "tokens"), ("access", "devices")])
+    )]
+    pub access_file: Option<PathBuf>,
 
     /// A name or IP address that clients reach this server by; repeat for several. Without any,
     /// the server goes by the address at which a connection arrives (and localhost on loopback);
@@ -152,6 +167,26 @@ impl Options {
         })
     }
 
+    /// Where it is written who may use the server.
+    ///
+    /// # Errors
+    /// When there is a file that nobody asks for.
+    pub fn access(&self) -> Result<Option<AccessFile>, String> {
+        match (self.access, &self.access_file) {
+            (AccessKind::Open, None) => Ok(None),
+            (AccessKind::Open, Some(_)) => Err(
+                "--access-file says who may use the server, and --access open lets everybody in; set --access to \
+                 tokens or devices"
+                    .to_owned(),
+            ),
+            (_, None) => Err("--access needs --access-file".to_owned()),
+            (kind, Some(path)) => Ok(Some(AccessFile {
+                kind,
+                path: path.clone(),
+            })),
+        }
+    }
+
     /// The settings that these options mean, where STUN is answered on these ports.
     pub fn settings(&self, stun_ports: &[u16]) -> Settings {
         let ours = stun_ports.iter().map(|port| format!(":{port}"));
@@ -176,6 +211,7 @@ impl Options {
         Settings {
             rendezvous,
             tls: self.tls(),
+            access: self.access().ok().flatten(),
             trusted_proxies: self.trusted_proxies.clone(),
             drain: Duration::from_secs(self.drain_seconds),
             ..Settings::default()

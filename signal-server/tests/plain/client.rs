@@ -138,6 +138,17 @@ impl Client {
         }
     }
 
+    /// Waits for the close of the connection; gives its code.
+    pub(crate) async fn hear_close(&mut self) -> u16 {
+        loop {
+            let frame = self.frame().await;
+            if let Message::Close(Some(frame)) = &frame {
+                return frame.code.into();
+            }
+            assert!(!matches!(frame, Message::Close(None)), "a code is told");
+        }
+    }
+
     /// Asks something and hears one answer.
     pub(crate) async fn ask(&mut self, message: Value) -> Value {
         self.say(message).await;

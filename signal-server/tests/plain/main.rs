@@ -1,4 +1,5 @@
 //! Clients that know nothing but the documents: JSON as it is written there, over a plain WebSocket.
 
+mod access;
 mod client;
 mod rooms;

@@ -110,6 +110,7 @@ impl Session {
             | ErrorCode::NotRegistered
             | ErrorCode::AlreadyRegistered
             | ErrorCode::BadProof
+            | ErrorCode::AccessDenied
             | ErrorCode::RoomNotFound
             | ErrorCode::RoomFull
             | ErrorCode::NotInRoom

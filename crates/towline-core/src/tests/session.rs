@@ -75,7 +75,7 @@ impl World {
         assert_eq!(greeted, [SessionNews::Stun(Vec::new())]);
         assert!(matches!(
             &self.sent()[..],
-            [SignalRequest::Send(ClientMessage::Register(_))]
+            [SignalRequest::Send(ClientMessage::Register { .. })]
         ));
         assert!(
             self.say(ServerMessage::Registered {
@@ -245,8 +245,12 @@ fn it_registers_with_a_proof_for_the_host_that_it_dialled() {
     let nonce = Nonce::from_bytes([7; 32]);
     world.say(hello(nonce));
     let sent = world.sent();
-    let [SignalRequest::Send(ClientMessage::Register(Registration::Device { device, proof }))] =
-        &sent[..]
+    let [
+        SignalRequest::Send(ClientMessage::Register {
+            registration: Registration::Device { device, proof },
+            access_token: None,
+        }),
+    ] = &sent[..]
     else {
         panic!("no proof in {sent:?}");
     };

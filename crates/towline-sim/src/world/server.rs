@@ -482,7 +482,7 @@ impl World {
                 let message = ClientMessage::UsePairingCode { code };
                 Some(Request { id: None, message }.to_json())
             }
-            ClientMessage::Register(_)
+            ClientMessage::Register { .. }
             | ClientMessage::CreatePairingCode
             | ClientMessage::PairingDone
             | ClientMessage::CancelPairingCode

@@ -9,8 +9,8 @@ use serde_json::value::RawValue;
 use zeroize::Zeroizing;
 
 use super::{
-    ClientMessage, DISPLAY_NAME_BYTES_MAX, ErrorCode, GUEST_LABEL_BYTES_MAX, HostName, Nonce,
-    Notice, PairingFailure, PasswordProof, Payload, ROOM_MEMBERS_MAX, ROOM_NOT_FOUND_DETAIL,
+    AccessToken, ClientMessage, DISPLAY_NAME_BYTES_MAX, ErrorCode, GUEST_LABEL_BYTES_MAX, HostName,
+    Nonce, Notice, PairingFailure, PasswordProof, Payload, ROOM_MEMBERS_MAX, ROOM_NOT_FOUND_DETAIL,
     RegisterProof, Registration, RelayName, RelayToken, Request, RequestId, RoomCode, RoomEnd,
     RoomPeer, ServerLimits, ServerMessage, SignalId, WATCH_PEERS_MAX,
 };
@@ -85,8 +85,12 @@ impl Request {
             ..OutgoingRequest::default()
         };
         match &self.message {
-            ClientMessage::Register(registration) => {
+            ClientMessage::Register {
+                registration,
+                access_token,
+            } => {
                 out.kind = "register";
+                out.access_token = access_token.as_ref().map(AccessToken::reveal);
                 match registration {
                     Registration::Guest { label } => out.device_id = Some(label.clone()),
                     Registration::Device { device, proof } => {
@@ -323,6 +327,8 @@ struct RequestFields<'a> {
     device_id: Option<&'a RawValue>,
     #[serde(default, borrow)]
     proof: Option<&'a RawValue>,
+    #[serde(default, borrow)]
+    access_token: Option<&'a RawValue>,
     #[serde(default, borrow, deserialize_with = "present")]
     code: Option<&'a RawValue>,
     #[serde(default, borrow, deserialize_with = "present")]
@@ -355,7 +361,10 @@ impl RequestFields<'_> {
     fn message(&self) -> Result<ClientMessage, Refusal> {
         let kind: String = read(self.kind).ok_or(invalid("type is not a string"))?;
         match kind.as_str() {
-            "register" => self.registration().map(ClientMessage::Register),
+            "register" => Ok(ClientMessage::Register {
+                registration: self.registration()?,
+                access_token: self.access_token(),
+            }),
             "create_pairing_code" => Ok(ClientMessage::CreatePairingCode),
             "use_pairing_code" => {
                 let code = self.code.and_then(read).ok_or(Refusal {
@@ -399,6 +408,12 @@ impl RequestFields<'_> {
             }),
             _ => Err(invalid("type is unknown")),
         }
+    }
+
+    /// What is no token opens as little as a wrong one.
+    fn access_token(&self) -> Option<AccessToken> {
+        let text: Zeroizing<String> = Zeroizing::new(self.access_token.and_then(read)?);
+        AccessToken::parse(&text)
     }
 
     fn registration(&self) -> Result<Registration, Refusal> {
@@ -684,6 +699,8 @@ struct OutgoingRequest<'a> {
     device_id: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     proof: Option<ProofFields>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    access_token: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     code: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -25,12 +25,12 @@ fn the_documented_first_messages_give_a_guest() {
     ] {
         assert_eq!(
             request(text),
-            ClientMessage::Register(Registration::Guest {
+            ClientMessage::register(Registration::Guest {
                 label: "abc".into()
             })
         );
     }
-    let unnamed = ClientMessage::Register(Registration::Guest {
+    let unnamed = ClientMessage::register(Registration::Guest {
         label: String::new(),
     });
     assert_eq!(request(r#"{"type":"register","device_id":5}"#), unnamed);
@@ -39,7 +39,7 @@ fn the_documented_first_messages_give_a_guest() {
 #[test]
 fn requests_look_like_this() {
     let all = [
-        ClientMessage::Register(Registration::Device {
+        ClientMessage::register(Registration::Device {
             device: DEVICE,
             proof: RegisterProof {
                 version: 1,
@@ -47,6 +47,12 @@ fn requests_look_like_this() {
                 signature: [9; 64],
             },
         }),
+        ClientMessage::Register {
+            registration: Registration::Guest {
+                label: String::new(),
+            },
+            access_token: AccessToken::parse("0123456789abcdef"),
+        },
         ClientMessage::CreatePairingCode,
         ClientMessage::UsePairingCode {
             code: Slot::parse("ABC").unwrap(),
@@ -390,6 +396,8 @@ fn debug_shows_no_secret() {
     };
     let shown = format!("{join:?}");
     assert!(!shown.contains("171") && !shown.contains("ABCDE"));
+    let token = AccessToken::parse("0123456789abcdef").unwrap();
+    assert!(!format!("{token:?}").contains("0123"));
     let relay = ClientMessage::relay(DEVICE.into(), Payload::from_text("hush"));
     assert!(!format!("{relay:?}").contains("hush"));
 }

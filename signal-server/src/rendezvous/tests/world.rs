@@ -67,7 +67,7 @@ impl World {
         let signature = device_key(number)
             .sign(&proof_message(1, &host, nonce, &device))
             .to_bytes();
-        ClientMessage::Register(Registration::Device {
+        ClientMessage::register(Registration::Device {
             device,
             proof: RegisterProof {
                 version: 1,

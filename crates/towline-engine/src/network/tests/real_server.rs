@@ -34,7 +34,7 @@ impl Session {
     /// Connects and registers as the device of this seed.
     async fn register(server: SocketAddr, seed: u8, tasks: &Tasks) -> Self {
         let (events, told) = mpsc::channel(16);
-        let mut client = SignalClients::new(events, Arc::default(), tasks.clone());
+        let mut client = SignalClients::new(events, Arc::default(), Arc::default(), tasks.clone());
         client.request(
             SessionId(0),
             SignalRequest::Connect(format!("ws://{server}/ws")),
@@ -57,7 +57,7 @@ impl Session {
             host,
             signature: identity.sign(&message),
         };
-        session.say(ClientMessage::Register(Registration::Device {
+        session.say(ClientMessage::register(Registration::Device {
             device: identity.id(),
             proof,
         }));

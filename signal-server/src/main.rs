@@ -76,6 +76,7 @@ fn readable(options: &Options) -> Result<Option<Identity>, String> {
     if let Some(file) = options.access()? {
         file.read()?;
     }
+    options.lending()?;
     options
         .tls()
         .map(|files| Identity::read(&files))

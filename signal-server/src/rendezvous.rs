@@ -14,6 +14,7 @@ mod admission;
 mod budget;
 mod channels;
 mod io;
+mod lending;
 mod mailboxes;
 mod meeting;
 mod moment;
@@ -31,6 +32,7 @@ pub use budget::Rate;
 pub use io::{
     ConnectionId, Door, Holdings, Input, Note, Output, PACKET_RATE, PAYLOAD_RATE, Settings,
 };
+pub use lending::{Lending, LendingSecret};
 pub use moment::Moment;
 pub use network::Origin;
 pub use packet_queue::{PACKET_QUEUE_BYTES_MAX, PacketQueue};
@@ -54,6 +56,7 @@ use towline_wire::version::VersionRange;
 
 use access::Passes;
 use channels::Channels;
+use lending::WallClock;
 use mailboxes::Mailboxes;
 use network::Network;
 use registration::Swaps;
@@ -78,6 +81,7 @@ pub struct Rendezvous {
     timers: BTreeSet<(Moment, Timer)>,
     sweep: Sweep,
     draining: Option<Moment>,
+    wall: Option<WallClock>,
     outputs: VecDeque<Output>,
 }
 
@@ -91,6 +95,8 @@ struct Connection {
     breaches: Budget,
     bytes: Budget,
     told_to_slow_down: Option<Moment>,
+    /// When it is to be told of new credentials for TURN servers.
+    lent_anew: Option<Moment>,
 }
 
 #[derive(Debug)]
@@ -150,6 +156,7 @@ impl Rendezvous {
             timers: BTreeSet::new(),
             sweep: Sweep::Idle,
             draining: None,
+            wall: None,
             outputs: VecDeque::new(),
         }
     }
@@ -173,6 +180,12 @@ impl Rendezvous {
             Input::Alive { connection } => self.heard(now, connection),
             Input::Disconnected { connection } => self.forget(now, connection),
             Input::Drain { within } => self.drain(now, within),
+            Input::WallClock { unix_seconds } => {
+                self.wall = Some(WallClock {
+                    at: now,
+                    unix_seconds,
+                });
+            }
             Input::Access(access) => self.change_access(now, access),
         }
     }
@@ -305,6 +318,7 @@ impl Rendezvous {
                 breaches: idle,
                 bytes: idle,
                 told_to_slow_down: None,
+                lent_anew: None,
             },
         );
     }
@@ -514,6 +528,7 @@ impl Rendezvous {
         if silence >= PING_AFTER {
             self.outputs.push_back(Output::Ping { connection });
         }
+        self.lend_anew(now, connection);
     }
 
     fn drain(&mut self, now: Moment, within: Duration) {

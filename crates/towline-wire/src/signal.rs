@@ -244,6 +244,11 @@ pub enum ServerMessage {
         /// STUN and TURN servers that the client may use, a few at most.
         ice: IceServers,
     },
+    /// Servers that the client may use from now on, in place of those before.
+    IceServers {
+        /// STUN and TURN servers, a few at most.
+        ice: IceServers,
+    },
     /// The device's mailbox: the answer to `create_pairing_code`, and said again after a reconnect.
     PairingCode {
         /// The server's half of the code.

@@ -13,7 +13,7 @@ use towline_wire::signal::{
     CloseCode, HostName, Notice, RelayToken, Request, RequestError, SignalId,
 };
 
-use super::{Access, Moment, Origin, Rate};
+use super::{Access, Lending, Moment, Origin, Rate};
 
 /// One connection, numbered by who drives the rendezvous; a number is never used twice.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -70,6 +70,11 @@ pub enum Input {
     Disconnected {
         /// Which.
         connection: ConnectionId,
+    },
+    /// What the wall clock says; to be told at the start and every minute or so.
+    WallClock {
+        /// Seconds since 1970.
+        unix_seconds: u64,
     },
     /// From now on these may use the server.
     Access(Access),
@@ -196,6 +201,8 @@ pub struct Settings {
     pub payload_rate: Rate,
     /// How long a code waits to be used. Devices take no code for longer than `CODE_SECONDS`.
     pub code_life: Duration,
+    /// TURN servers that devices may use.
+    pub lending: Option<Lending>,
     /// Who may register.
     pub access: Access,
     /// Rooms at once.
@@ -221,6 +228,7 @@ impl Default for Settings {
             packet_rate: Some(PACKET_RATE),
             payload_rate: PAYLOAD_RATE,
             code_life: Duration::from_secs(CODE_SECONDS),
+            lending: None,
             access: Access::Open,
             rooms_max: 10_000,
             room_life: Duration::from_secs(3600),

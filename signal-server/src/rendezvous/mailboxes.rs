@@ -299,6 +299,7 @@ fn notice_bytes(notice: &Notice) -> usize {
         | Message::PairingCode { .. }
         | Message::Paired { .. }
         | Message::PairingFailed { .. }
+        | Message::IceServers { .. }
         | Message::RoomCreated { .. }
         | Message::JoinedRoom { .. }
         | Message::PeerJoined { .. }

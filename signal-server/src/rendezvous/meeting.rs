@@ -5,7 +5,6 @@
 
 use std::time::Duration;
 
-use towline_wire::ice::IceServers;
 use towline_wire::signal::{
     ErrorCode, PasswordProof, ROOM_NOT_FOUND_DETAIL, RequestId, RoomCode, RoomEnd, RoomPeer,
     ServerMessage, SignalId,
@@ -99,7 +98,7 @@ impl Rendezvous {
             peers,
             entered,
         } = joined;
-        let ice = self.ice_in_room_of(*owner, sender);
+        let ice = self.lend_in_room(now, *owner, sender);
         let answer = ServerMessage::JoinedRoom {
             room_code,
             peers: peers.clone(),
@@ -224,11 +223,6 @@ impl Rendezvous {
         let why = "the sender is in as many rooms as it may be";
         self.refuse(connection, id.cloned(), ErrorCode::RateLimited, why);
         false
-    }
-
-    /// What a guest may use in a room that a device has opened; a device was told at its registration.
-    fn ice_in_room_of(&self, _owner: SignalId, _sender: SignalId) -> IceServers {
-        IceServers::default()
     }
 }
 

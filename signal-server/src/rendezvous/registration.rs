@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use ed25519_dalek::{Signature, VerifyingKey};
 use rand_core::RngCore;
-use towline_wire::ice::IceServers;
 use towline_wire::ids::DeviceId;
 use towline_wire::signal::{
     AccessToken, CloseCode, ErrorCode, GuestId, HostName, Nonce, PairingFailure, RegisterProof,
@@ -63,12 +62,13 @@ impl Rendezvous {
         }
         self.connection_by_id.insert(who, connection);
         self.note(Note::Registered { who }, connection);
+        let ice = self.lend(now, connection, who);
         self.answer(
             connection,
             id,
             ServerMessage::Registered {
                 device_id: who,
-                ice: IceServers::default(),
+                ice,
             },
         );
         self.back_to_mailbox(now, connection, who);

@@ -2,6 +2,7 @@
 //! rendezvous' promises.
 
 mod access;
+mod lending;
 mod promises;
 mod rooms;
 mod world;

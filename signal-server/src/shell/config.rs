@@ -216,6 +216,10 @@ fn printed(matches: &ArgMatches, set: &BTreeMap<String, Vec<String>>) -> String 
                 continue;
             }
         };
+        if arg.is_hide_env_values_set() {
+            lines.push(format!("# {id} is set ({from}) and not shown"));
+            continue;
+        }
         let values: Vec<String> = (matches.get_raw(id).into_iter().flatten())
             .flat_map(|value| {
                 let text = value.to_string_lossy().into_owned();

@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::sleep_until;
@@ -92,7 +92,12 @@ impl Hub {
     pub(super) async fn run(mut self) {
         let mut batch = Vec::with_capacity(BATCH_MAX);
         let mut draining = false;
+        let mut next_look = Instant::now();
         loop {
+            if Instant::now() >= next_look {
+                next_look = Instant::now() + WALL_CLOCK_EVERY;
+                self.look_at_the_clock();
+            }
             let due = self.rendezvous.poll_timeout().map(|due| self.clock.at(due));
             tokio::select! {
                 count = self.knocks.recv_many(&mut batch, BATCH_MAX) => {
@@ -117,6 +122,13 @@ impl Hub {
                 }
             }
         }
+    }
+
+    fn look_at_the_clock(&mut self) {
+        let wall = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+        let unix_seconds = wall.unwrap_or_default().as_secs();
+        let input = Input::WallClock { unix_seconds };
+        self.rendezvous.handle_input(self.clock.now(), input);
     }
 
     fn take_in(&mut self, knock: Knock) {
@@ -258,6 +270,10 @@ fn log(note: Note) {
         Note::LimitHit => tracing::debug!(event = "limit_hit"),
     }
 }
+
+/// Time between two looks at the wall clock: a minute. A virtual machine that was asleep gives credentials of
+/// the past for no longer.
+const WALL_CLOCK_EVERY: Duration = Duration::from_secs(60);
 
 /// Knocks that wait for the hub: 1,024. When it is full, sessions stop reading and TCP passes the
 /// pressure on to their clients; more would only add delay.

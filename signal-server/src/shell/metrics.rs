@@ -272,6 +272,7 @@ impl Metrics {
             | ServerMessage::PairingCode { .. }
             | ServerMessage::Paired { .. }
             | ServerMessage::PairingFailed { .. }
+            | ServerMessage::IceServers { .. }
             | ServerMessage::RoomCreated { .. }
             | ServerMessage::JoinedRoom { .. }
             | ServerMessage::PeerJoined { .. }

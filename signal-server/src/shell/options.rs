@@ -1,17 +1,20 @@
 //! Everything that can be set, each declared once: its flag, its variable, and with the flag's name in
 //! underscores its key in a TOML file ([`super::config`]).
 
+use std::fs::File;
+use std::io::Read;
 use std::net::{IpAddr, SocketAddr};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::{Args, ValueEnum, value_parser};
 use ipnet::IpNet;
+use towline_wire::ice::{ICE_SERVERS_TOLD_MAX, IceServers};
 use towline_wire::limits::CODE_SECONDS;
 use towline_wire::signal::HostName;
 
 use super::{AccessFile, AccessKind, Settings, TlsFiles};
-use crate::rendezvous::{self, Rate};
+use crate::rendezvous::{self, Lending, LendingSecret, Rate};
 
 /// How the server is to run.
 #[derive(Debug, Args)]
@@ -91,6 +94,34 @@ pub struct Options {
         value_name = "HOST:PORT"
     )]
     pub stun: Vec<String>,
+
+    /// A TURN server that devices may use, such as turn:turn.example.org:3478 or turns:turn.example.org; repeat for
+    /// several. It and this server share a secret (coturn: use-auth-secret)
+    #[arg(
+        long = "turn",
+        env = "SIGNAL_TURN",
+        value_delimiter = ',',
+        value_name = "URL"
+    )]
+    pub turn: Vec<String>,
+
+    /// The secret shared with the TURN servers (coturn: static-auth-secret), at least 16 characters; better in a file
+    #[arg(
+        long,
+        env = "SIGNAL_TURN_SECRET",
+        hide_env_values = true,
+        value_name = "SECRET",
+        conflicts_with = "turn_secret_file"
+    )]
+    pub turn_secret: Option<String>,
+
+    /// A file with the secret shared with the TURN servers
+    #[arg(long, env = "SIGNAL_TURN_SECRET_FILE", value_name = "FILE")]
+    pub turn_secret_file: Option<PathBuf>,
+
+    /// Seconds that credentials for TURN servers hold; devices are told of new ones at half that time
+    #[arg(long, env = "SIGNAL_TURN_SECONDS", value_name = "SECONDS", default_value_t = 3600, value_parser = value_parser!(u64).range(300..=86_400))]
+    pub turn_seconds: u64,
 
     /// A network, or an address, of proxies that are believed when they say in X-Forwarded-For where a client comes
     /// from; repeat for several
@@ -187,6 +218,45 @@ impl Options {
         }
     }
 
+    /// The TURN servers that devices may use.
+    ///
+    /// # Errors
+    /// When a URL or the secret makes no sense, or one of both is missing; the secret is not repeated.
+    pub fn lending(&self) -> Result<Option<Lending>, String> {
+        let secret = match (&self.turn_secret, &self.turn_secret_file) {
+            (Some(secret), _) => Some(secret.clone()),
+            (None, Some(path)) => Some(secret_in(path)?),
+            (None, None) => None,
+        };
+        let secret = match (secret, self.turn.as_slice()) {
+            (None, []) => return Ok(None),
+            (Some(_), []) => {
+                return Err("there is a secret for TURN servers and no --turn names one".to_owned());
+            }
+            (None, _) => {
+                return Err("--turn needs the secret that it shares: --turn-secret-file".to_owned());
+            }
+            (Some(secret), _) => LendingSecret::parse(&secret)
+                .ok_or("the secret for TURN servers has fewer than 16 characters")?,
+        };
+        let urls = serde_json::json!([{"urls": self.turn, "username": "-", "credential": "-"}]);
+        let read =
+            IceServers::parse(&urls.to_string()).map_err(|error| format!("--turn: {error}"))?;
+        if !read.stun.is_empty() || read.turn.len() > ICE_SERVERS_TOLD_MAX {
+            return Err(format!(
+                "--turn names at most {ICE_SERVERS_TOLD_MAX} servers, by turn: or turns: URLs"
+            ));
+        }
+        let servers = read.turn.into_iter();
+        Ok(Some(Lending {
+            servers: servers
+                .map(|server| (server.place.clone(), server.transport))
+                .collect(),
+            secret,
+            life: Duration::from_secs(self.turn_seconds),
+        }))
+    }
+
     /// The settings that these options mean, where STUN is answered on these ports.
     pub fn settings(&self, stun_ports: &[u16]) -> Settings {
         let ours = stun_ports.iter().map(|port| format!(":{port}"));
@@ -203,6 +273,7 @@ impl Options {
                 .max_connections
                 .unwrap_or_else(connections_by_descriptors),
             packet_rate,
+            lending: self.lending().ok().flatten(),
             code_life: Duration::from_secs(self.code_seconds),
             rooms_max: self.max_rooms,
             room_life: Duration::from_secs(self.room_timeout),
@@ -218,6 +289,20 @@ impl Options {
         }
     }
 }
+
+/// What a file of one secret holds, without the end of its line.
+fn secret_in(path: &Path) -> Result<String, String> {
+    let shown = path.display();
+    let mut text = String::new();
+    let file = File::open(path).map_err(|error| format!("{shown}: {error}"))?;
+    file.take(SECRET_BYTES_MAX)
+        .read_to_string(&mut text)
+        .map_err(|error| format!("{shown}: {error}"))?;
+    Ok(text.trim().to_owned())
+}
+
+/// Longest file of a secret that is read: 4 KiB.
+const SECRET_BYTES_MAX: u64 = 4096;
 
 fn address(text: &str) -> Result<SocketAddr, String> {
     text.parse()

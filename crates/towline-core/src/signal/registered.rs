@@ -69,6 +69,7 @@ impl Session {
                     });
                 }
             }
+            ServerMessage::IceServers { ice } => news.push(SessionNews::Lenders(ice.turn)),
             ServerMessage::Draining { reconnect_after_ms } => {
                 outbox.signal(self.id, SignalRequest::Disconnect);
                 self.all_offline(news);

@@ -399,6 +399,32 @@ fn a_proof_that_is_refused_is_not_tried_again() {
 }
 
 #[test]
+fn a_server_that_is_not_for_this_device_is_asked_again_later() {
+    let mut world = World::new(Some(HOME));
+    world.input(SessionInput::Start);
+    world.input(SessionInput::Signal(SignalEvent::Opened));
+    world.say(hello(Nonce::from_bytes([7; 32])));
+    world.sent();
+    world.say(error(ErrorCode::AccessDenied));
+    assert_eq!(world.sent(), [SignalRequest::Disconnect]);
+    let denied = SignalFault::AccessDenied;
+    assert!(
+        matches!(world.session.summary(), ServerState::Offline { fault, .. } if fault == denied)
+    );
+    world.next();
+    assert_eq!(world.sent(), [connect()], "its list may have changed");
+}
+
+#[test]
+fn servers_that_lend_addresses_are_told_anew_while_the_session_lasts() {
+    let mut world = World::online();
+    let text = r#"[{"urls": "turn:turn.example", "username": "2:u", "credential": "c"}]"#;
+    let ice = IceServers::parse(text).unwrap();
+    let news = world.say(ServerMessage::IceServers { ice: ice.clone() });
+    assert_eq!(news, [SessionNews::Lenders(ice.turn)]);
+}
+
+#[test]
 fn a_silent_server_is_asked_and_then_left() {
     let mut world = World::online();
     world.next();

@@ -207,6 +207,10 @@ impl Notice {
                 out.guest = Some(device_id.device().is_none());
                 out.ice_servers = Some(ice.to_json());
             }
+            ServerMessage::IceServers { ice } => {
+                out.kind = "ice_servers";
+                out.ice_servers = Some(ice.to_json());
+            }
             ServerMessage::PairingCode { code, expires_in } => {
                 out.kind = "pairing_code";
                 out.code = Some(code.as_str());
@@ -572,6 +576,7 @@ impl NoticeFields<'_> {
                 device_id: need(self.device_id)?,
                 ice: self.ice(),
             },
+            "ice_servers" => ServerMessage::IceServers { ice: self.ice() },
             "pairing_code" => ServerMessage::PairingCode {
                 code: need::<Slot>(self.code)?,
                 expires_in: need(self.expires_in)?,

@@ -150,6 +150,12 @@ fn notices_look_like_this() {
             device_id: SignalId::Guest(GuestId(u64::MAX)),
             ice: IceServers::default(),
         },
+        ServerMessage::IceServers {
+            ice: IceServers::parse(
+                r#"[{"urls":"turn:t.example","username":"1:u","credential":"c"}]"#,
+            )
+            .unwrap(),
+        },
         ServerMessage::PairingCode {
             code: Slot::parse("XYZ2").unwrap(),
             expires_in: 300,

@@ -77,6 +77,8 @@ pub struct Rendezvous {
     passes: Passes,
     /// Claims without success of everybody together; when spent, slots grow.
     failures: Budget,
+    /// Bytes of packets of everybody together.
+    packet_bytes: Budget,
     long_slots_until: Moment,
     timers: BTreeSet<(Moment, Timer)>,
     sweep: Sweep,
@@ -152,6 +154,7 @@ impl Rendezvous {
             swaps: Swaps::default(),
             passes: Passes::default(),
             failures: Budget::default(),
+            packet_bytes: Budget::default(),
             long_slots_until: Moment::START,
             timers: BTreeSet::new(),
             sweep: Sweep::Idle,

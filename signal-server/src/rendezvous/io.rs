@@ -182,6 +182,29 @@ pub enum Note {
     LimitHit,
 }
 
+impl Note {
+    /// Its name in logs. Stable.
+    pub const fn event(&self) -> &'static str {
+        match self {
+            Self::Registered { .. } => "registered",
+            Self::RegisterFailed => "register_failed",
+            Self::AccessDenied => "access_denied",
+            Self::DeviceReplaced { .. } => "dup_device",
+            Self::CodeCreated => "code_created",
+            Self::CodeClaimed => "code_claimed",
+            Self::CodeFailed => "code_failed",
+            Self::CodeExpired => "code_expired",
+            Self::PairingDone => "pairing_done",
+            Self::RoomCreated => "room_created",
+            Self::RoomJoined => "room_joined",
+            Self::RoomRefused => "room_refused",
+            Self::RoomClosed => "room_closed",
+            Self::ChannelComplete => "channel_complete",
+            Self::LimitHit => "limit_hit",
+        }
+    }
+}
+
 /// What an administrator chooses.
 #[derive(Debug, Clone)]
 pub struct Settings {
@@ -197,6 +220,8 @@ pub struct Settings {
     pub connections_max: usize,
     /// Bytes that one end of a relay channel may send; `None` for no bound.
     pub packet_rate: Option<Rate>,
+    /// Bytes that all relay channels together may send; `None` for no bound.
+    pub packet_rate_total: Option<Rate>,
     /// Bytes of opaque payloads that one client may send.
     pub payload_rate: Rate,
     /// How long a code waits to be used. Devices take no code for longer than `CODE_SECONDS`.
@@ -226,6 +251,7 @@ impl Default for Settings {
             relay_base: String::new(),
             connections_max: 10_000,
             packet_rate: Some(PACKET_RATE),
+            packet_rate_total: None,
             payload_rate: PAYLOAD_RATE,
             code_life: Duration::from_secs(CODE_SECONDS),
             lending: None,

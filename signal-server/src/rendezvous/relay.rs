@@ -108,9 +108,12 @@ impl Rendezvous {
                 return self.close(now, connection, CloseCode::Unacceptable);
             }
         };
-        if let Some(rate) = self.settings.packet_rate {
-            let size = u32::try_from(packet.len()).unwrap_or(u32::MAX);
-            let debt = known.bytes.spend(now, rate, size);
+        let size = u32::try_from(packet.len()).unwrap_or(u32::MAX);
+        let own = self.settings.packet_rate;
+        let own = own.map(|rate| known.bytes.spend(now, rate, size));
+        let all = self.settings.packet_rate_total;
+        let all = all.map(|rate| self.packet_bytes.spend(now, rate, size));
+        if let Some(debt) = own.max(all) {
             if !debt.is_zero() {
                 self.outputs.push_back(Output::Pause {
                     connection,

@@ -10,6 +10,7 @@ use tokio::time::sleep_until;
 use tokio_util::sync::CancellationToken;
 use towline_wire::signal::CloseCode;
 
+use super::audit::Audit;
 use super::metrics::{Metrics, Standing};
 use super::outbox::{Full, Outbox};
 use crate::rendezvous::{ConnectionId, Door, Input, Moment, Note, Origin, Output, Rendezvous};
@@ -63,6 +64,7 @@ pub(super) struct Hub {
     knocks: mpsc::Receiver<Knock>,
     served: HashMap<ConnectionId, Served>,
     metrics: Arc<Metrics>,
+    audit: Audit,
 }
 
 impl Hub {
@@ -72,6 +74,7 @@ impl Hub {
         drain: Duration,
         cancel: CancellationToken,
         metrics: Arc<Metrics>,
+        audit: Audit,
     ) -> (Self, mpsc::Sender<Knock>) {
         let (sender, knocks) = mpsc::channel(KNOCKS_MAX);
         (
@@ -83,6 +86,7 @@ impl Hub {
                 knocks,
                 served: HashMap::new(),
                 metrics,
+                audit,
             },
             sender,
         )
@@ -92,6 +96,7 @@ impl Hub {
     pub(super) async fn run(mut self) {
         let mut batch = Vec::with_capacity(BATCH_MAX);
         let mut draining = false;
+        self.audit.server("started");
         let mut next_look = Instant::now();
         loop {
             if Instant::now() >= next_look {
@@ -102,6 +107,7 @@ impl Hub {
             tokio::select! {
                 count = self.knocks.recv_many(&mut batch, BATCH_MAX) => {
                     if count == 0 {
+                        self.audit.server("stopped");
                         return;
                     }
                     for knock in batch.drain(..) {
@@ -117,6 +123,7 @@ impl Hub {
                 }
                 () = self.cancel.cancelled(), if !draining => {
                     draining = true;
+                    self.audit.server("draining");
                     self.rendezvous.handle_input(self.clock.now(), Input::Drain { within: self.drain });
                     self.perform();
                 }
@@ -140,6 +147,7 @@ impl Hub {
                 outbox,
             } => {
                 self.metrics.opened(&door);
+                self.audit.arrived(connection, origin);
                 let since = Instant::now();
                 self.served.insert(connection, Served { outbox, since });
                 Input::Connected {
@@ -190,6 +198,7 @@ impl Hub {
     fn forget(&mut self, connection: ConnectionId) -> Option<Arc<Outbox>> {
         let served = self.served.remove(&connection)?;
         self.metrics.ended(served.since.elapsed());
+        self.audit.left(connection);
         Some(served.outbox)
     }
 
@@ -233,11 +242,10 @@ impl Hub {
                         outbox.close(code);
                     }
                 }
-                Output::Note {
-                    note,
-                    connection: _,
-                } => {
+                Output::Note { note, connection } => {
                     self.metrics.noted(&note);
+                    let left_out = self.audit.note(&note, connection);
+                    self.metrics.left_out_of_audit(left_out);
                     log(note);
                 }
             }
@@ -246,28 +254,27 @@ impl Hub {
 }
 
 fn log(note: Note) {
+    let event = note.event();
     match note {
-        Note::Registered { who } => tracing::debug!(device = who.short(), event = "registered"),
-        Note::RegisterFailed => tracing::info!(event = "register_failed", "a proof does not hold"),
-        Note::AccessDenied => tracing::info!(event = "access_denied", "not for this client"),
+        Note::Registered { who } => tracing::debug!(device = who.short(), event),
+        Note::RegisterFailed => tracing::info!(event, "a proof does not hold"),
+        Note::AccessDenied => tracing::info!(event, "not for this client"),
         Note::DeviceReplaced { device } => {
             tracing::info!(
                 device = device.short(),
-                event = "dup_device",
+                event,
                 "same key on a newer connection"
             );
         }
-        Note::CodeCreated => tracing::info!(event = "code_created", "mailbox opened"),
-        Note::CodeClaimed => tracing::info!(event = "code_claimed", "mailbox joined"),
-        Note::CodeFailed => tracing::info!(event = "code_failed", "claim failed"),
-        Note::CodeExpired => tracing::info!(event = "code_expired", "mailbox reached its time"),
-        Note::PairingDone => tracing::info!(event = "pairing_done", "both members are done"),
-        Note::RoomCreated => tracing::info!(event = "room_created", "room opened"),
-        Note::RoomJoined => tracing::debug!(event = "room_joined", "room entered"),
-        Note::RoomRefused => tracing::info!(event = "room_refused", "not let into a room"),
-        Note::RoomClosed => tracing::info!(event = "room_closed", "room has ended"),
-        Note::ChannelComplete => tracing::debug!(event = "channel_complete"),
-        Note::LimitHit => tracing::debug!(event = "limit_hit"),
+        Note::CodeCreated => tracing::info!(event, "mailbox opened"),
+        Note::CodeClaimed => tracing::info!(event, "mailbox joined"),
+        Note::CodeFailed => tracing::info!(event, "claim failed"),
+        Note::CodeExpired => tracing::info!(event, "mailbox reached its time"),
+        Note::PairingDone => tracing::info!(event, "both members are done"),
+        Note::RoomCreated => tracing::info!(event, "room opened"),
+        Note::RoomRefused => tracing::info!(event, "not let into a room"),
+        Note::RoomClosed => tracing::info!(event, "room has ended"),
+        Note::RoomJoined | Note::ChannelComplete | Note::LimitHit => tracing::debug!(event),
     }
 }
 

@@ -35,6 +35,7 @@ pub(super) struct Metrics {
     rooms: Family<Label, Counter>,
     replaced: Counter,
     limits_hit: Counter,
+    audit_left_out: Counter,
     packets: Counter,
     packet_bytes: Counter,
     dropped: Counter,
@@ -45,6 +46,7 @@ pub(super) struct Metrics {
 
 #[derive(Debug, Default)]
 struct Gauges {
+    sockets: Gauge,
     connections: Gauge,
     connections_max: Gauge,
     devices: Gauge,
@@ -81,6 +83,8 @@ pub(super) enum TurnedAway {
     Address,
     /// TLS did not come to stand.
     Tls,
+    /// There are too few file descriptors left.
+    Full,
 }
 
 impl Metrics {
@@ -97,6 +101,7 @@ impl Metrics {
             rooms: Family::default(),
             replaced: Counter::default(),
             limits_hit: Counter::default(),
+            audit_left_out: Counter::default(),
             packets: Counter::default(),
             packet_bytes: Counter::default(),
             dropped: Counter::default(),
@@ -159,6 +164,11 @@ impl Metrics {
             "Times that somebody was slowed down or refused for doing too much",
             self.limits_hit.clone(),
         );
+        all.register(
+            "audit_lines_left_out",
+            "Lines of the audit log that came too fast to be written",
+            self.audit_left_out.clone(),
+        );
         all.register("relay_packets", "Packets passed on", self.packets.clone());
         all.register_with_unit(
             "relay",
@@ -182,6 +192,11 @@ impl Metrics {
             self.refused.clone(),
         );
         let gauges = &self.gauges;
+        all.register(
+            "open_sockets",
+            "TCP connections that are open, whatever they are for",
+            gauges.sockets.clone(),
+        );
         all.register(
             "open_connections",
             "WebSockets that are open",
@@ -225,9 +240,10 @@ impl Metrics {
     }
 
     /// All numbers as text, with the gauges as they stand.
-    pub(super) fn encode(&self, standing: &Standing) -> Result<String, fmt::Error> {
+    pub(super) fn encode(&self, standing: &Standing, sockets: usize) -> Result<String, fmt::Error> {
         let gauges = &self.gauges;
         for (gauge, count) in [
+            (&gauges.sockets, sockets),
             (&gauges.connections, standing.connections),
             (&gauges.connections_max, standing.connections_max),
             (&gauges.devices, standing.devices),
@@ -329,6 +345,10 @@ impl Metrics {
         }
     }
 
+    pub(super) fn left_out_of_audit(&self, lines: u64) {
+        self.audit_left_out.inc_by(lines);
+    }
+
     pub(super) fn forwarded(&self, bytes: usize) {
         self.packets.inc();
         self.packet_bytes.inc_by(bytes as u64);
@@ -346,6 +366,7 @@ impl Metrics {
         let reason = match why {
             TurnedAway::Address => "address",
             TurnedAway::Tls => "tls",
+            TurnedAway::Full => "full",
         };
         count(&self.refused, "reason", reason);
     }

@@ -138,6 +138,10 @@ pub struct Options {
     #[arg(long, env = "SIGNAL_MAX_CONNECTIONS", value_name = "COUNT")]
     pub max_connections: Option<usize>,
 
+    /// New connections per second, of everybody; more wait
+    #[arg(long, env = "SIGNAL_ACCEPTS_PER_SECOND", value_name = "COUNT", default_value_t = 2000, value_parser = value_parser!(u32).range(1..))]
+    pub accepts_per_second: u32,
+
     /// Rooms at once
     #[arg(
         long,
@@ -156,6 +160,15 @@ pub struct Options {
     #[arg(long, env = "SIGNAL_RELAY_BYTES_PER_SECOND", value_name = "BYTES", default_value_t = 2 * 1024 * 1024)]
     pub relay_bytes_per_second: u32,
 
+    /// Bytes per second that all relay channels together may send; 0 for no limit
+    #[arg(
+        long,
+        env = "SIGNAL_RELAY_TOTAL_BYTES_PER_SECOND",
+        value_name = "BYTES",
+        default_value_t = 0
+    )]
+    pub relay_total_bytes_per_second: u32,
+
     /// Seconds that a pairing code waits to be used, at most 300
     #[arg(long, env = "SIGNAL_CODE_SECONDS", value_name = "SECONDS", default_value_t = CODE_SECONDS, value_parser = value_parser!(u64).range(1..=CODE_SECONDS))]
     pub code_seconds: u64,
@@ -168,6 +181,11 @@ pub struct Options {
         default_value_t = 5
     )]
     pub drain_seconds: u64,
+
+    /// A file to which it is added, a JSON object per line, what happens at the doors: registrations, pairings, rooms,
+    /// refusals; without codes, payloads, keys and addresses. It is opened anew on SIGHUP
+    #[arg(long, env = "SIGNAL_AUDIT_LOG", value_name = "FILE")]
+    pub audit_log: Option<PathBuf>,
 
     /// Form of the log on standard error; RUST_LOG chooses what is logged
     #[arg(long, env = "SIGNAL_LOG_FORMAT", value_enum, default_value_t = LogFormat::Json)]
@@ -269,10 +287,12 @@ impl Options {
         let rendezvous = rendezvous::Settings {
             host_names: self.host_names.clone(),
             stun: ours.chain(self.stun.iter().cloned()).collect(),
-            connections_max: self
-                .max_connections
-                .unwrap_or_else(connections_by_descriptors),
+            connections_max: self.max_connections.unwrap_or_else(sockets_by_descriptors),
             packet_rate,
+            packet_rate_total: (self.relay_total_bytes_per_second > 0).then(|| {
+                let rate = self.relay_total_bytes_per_second;
+                Rate::per_second(rate, rate)
+            }),
             lending: self.lending().ok().flatten(),
             code_life: Duration::from_secs(self.code_seconds),
             rooms_max: self.max_rooms,
@@ -283,6 +303,9 @@ impl Options {
             rendezvous,
             tls: self.tls(),
             access: self.access().ok().flatten(),
+            sockets_max: sockets_by_descriptors(),
+            accept_rate: Rate::per_second(self.accepts_per_second, self.accepts_per_second),
+            audit_log: self.audit_log.clone(),
             trusted_proxies: self.trusted_proxies.clone(),
             drain: Duration::from_secs(self.drain_seconds),
             ..Settings::default()
@@ -322,7 +345,7 @@ fn host_name(text: &str) -> Result<HostName, String> {
 }
 
 #[cfg(unix)]
-fn connections_by_descriptors() -> usize {
+fn sockets_by_descriptors() -> usize {
     let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile).current;
     let limit = limit
         .and_then(|limit| usize::try_from(limit).ok())
@@ -331,6 +354,6 @@ fn connections_by_descriptors() -> usize {
 }
 
 #[cfg(not(unix))]
-fn connections_by_descriptors() -> usize {
+fn sockets_by_descriptors() -> usize {
     rendezvous::Settings::default().connections_max
 }

@@ -1,5 +1,8 @@
 //! Clients that know nothing but the documents: JSON as it is written there, over a plain WebSocket.
 
 mod access;
+mod audit;
+
 mod client;
+mod page;
 mod rooms;

@@ -135,7 +135,7 @@ impl Client {
             signature,
         };
         client
-            .say(ClientMessage::Register(Registration::Device {
+            .say(ClientMessage::register(Registration::Device {
                 device,
                 proof,
             }))
@@ -400,7 +400,7 @@ async fn a_wrong_proof_is_told_and_closed() {
         host,
         signature: [0; 64],
     };
-    let message = ClientMessage::Register(Registration::Device { device, proof });
+    let message = ClientMessage::register(Registration::Device { device, proof });
     let request = Request {
         id: Some(RequestId::from_number(9)),
         message,

@@ -28,7 +28,6 @@ use towline_core::snapshot::Snapshot;
 use towline_store::{Boot, OpenError, Opened, Store};
 use towline_wire::ice::{IceServers, IceServersError};
 use towline_wire::ids::{DeviceId, FolderId, Incarnation};
-use towline_wire::server_url::{ServerUrl, ServerUrlError};
 use tracing::{error, info};
 use zeroize::Zeroizing;
 
@@ -42,8 +41,8 @@ use crate::local;
 use crate::memory::Slack;
 use crate::metrics;
 use crate::network::{
-    Network, NetworkError, NetworkSettings, Port, PortMapping, Proxies, ProxyError, ServerTimes,
-    SignalClients,
+    AccessTokens, Network, NetworkError, NetworkSettings, Port, PortMapping, Proxies, ProxyError,
+    ServerTimes, SignalClients,
 };
 use crate::past::Past;
 use crate::port;
@@ -226,8 +225,8 @@ impl Engine {
         };
         let default_server = settings.default_server.as_deref();
         let settled = settings_file::settle(&settings.home, given, default_server)?;
-        let servers = settled.servers.iter().map(|url| parse_server(url));
-        let servers = servers.collect::<Result<Vec<_>, _>>()?;
+        let (servers, access) =
+            AccessTokens::read(&settled.servers).map_err(StartError::ServerUrl)?;
         let servers = match settings.scope {
             NetworkScope::Everywhere => servers,
             NetworkScope::LocalNetwork => Vec::new(),
@@ -305,6 +304,7 @@ impl Engine {
             NetworkScope::Everywhere => Some(SignalClients::new(
                 signal_events,
                 Arc::clone(&proxies),
+                Arc::new(access),
                 tasks.clone(),
             )),
             // Whatever is decided, there is nobody who could carry it out.
@@ -810,11 +810,6 @@ fn condition(opened: &Opened) -> StoreCondition {
         Opened::Existing => StoreCondition::Whole,
         Opened::Rebuilt { .. } => StoreCondition::Rebuilt,
     }
-}
-
-fn parse_server(text: &str) -> Result<ServerUrl, StartError> {
-    text.parse()
-        .map_err(|_: ServerUrlError| StartError::ServerUrl(text.to_owned()))
 }
 
 /// This computer's name, as a device's first name.

@@ -219,7 +219,7 @@ pub enum ServerStateView {
     /// Not reachable.
     Offline {
         /// Why: `unreachable`, `certificate`, `pin`, `proxy_unreachable`, `proxy_login`,
-        /// `proxy_refused`, `protocol`, `closed` or `refused`.
+        /// `proxy_refused`, `protocol`, `closed`, `refused` or `no_access`.
         fault: String,
         /// When it is tried again.
         #[ts(type = "number")]

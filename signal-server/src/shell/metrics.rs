@@ -32,8 +32,10 @@ pub(super) struct Metrics {
     disconnects: Family<Label, Counter>,
     registers: Family<Label, Counter>,
     pairings: Family<Label, Counter>,
+    rooms: Family<Label, Counter>,
     replaced: Counter,
     limits_hit: Counter,
+    audit_left_out: Counter,
     packets: Counter,
     packet_bytes: Counter,
     dropped: Counter,
@@ -44,11 +46,14 @@ pub(super) struct Metrics {
 
 #[derive(Debug, Default)]
 struct Gauges {
+    sockets: Gauge,
     connections: Gauge,
     connections_max: Gauge,
     devices: Gauge,
     guests: Gauge,
     codes: Gauge,
+    rooms: Gauge,
+    rooms_max: Gauge,
     channels: Gauge,
     records: Gauge,
     held_bytes: Gauge,
@@ -63,6 +68,8 @@ pub(super) struct Standing {
     pub(super) devices: usize,
     pub(super) guests: usize,
     pub(super) mailboxes: usize,
+    pub(super) rooms: usize,
+    pub(super) rooms_max: usize,
     pub(super) channels: usize,
     pub(super) records: usize,
     pub(super) held_bytes: usize,
@@ -76,6 +83,8 @@ pub(super) enum TurnedAway {
     Address,
     /// TLS did not come to stand.
     Tls,
+    /// There are too few file descriptors left.
+    Full,
 }
 
 impl Metrics {
@@ -89,8 +98,10 @@ impl Metrics {
             disconnects: Family::default(),
             registers: Family::default(),
             pairings: Family::default(),
+            rooms: Family::default(),
             replaced: Counter::default(),
             limits_hit: Counter::default(),
+            audit_left_out: Counter::default(),
             packets: Counter::default(),
             packet_bytes: Counter::default(),
             dropped: Counter::default(),
@@ -168,6 +179,7 @@ impl Metrics {
             "Steps of pairings, by what happened",
             self.pairings.clone(),
         );
+        all.register("rooms", "What happened with rooms", self.rooms.clone());
         all.register(
             "devices_replaced",
             "Keys that came again on a newer connection",
@@ -177,6 +189,11 @@ impl Metrics {
             "limits_hit",
             "Times that somebody was slowed down or refused for doing too much",
             self.limits_hit.clone(),
+        );
+        all.register(
+            "audit_lines_left_out",
+            "Lines of the audit log that came too fast to be written",
+            self.audit_left_out.clone(),
         );
         all.register("relay_packets", "Packets passed on", self.packets.clone());
         all.register_with_unit(
@@ -202,6 +219,11 @@ impl Metrics {
         );
         let gauges = &self.gauges;
         all.register(
+            "open_sockets",
+            "TCP connections that are open, whatever they are for",
+            gauges.sockets.clone(),
+        );
+        all.register(
             "open_connections",
             "WebSockets that are open",
             gauges.connections.clone(),
@@ -217,6 +239,12 @@ impl Metrics {
             "pairing_codes_active",
             "Mailboxes of codes",
             gauges.codes.clone(),
+        );
+        all.register("active_rooms", "Rooms", gauges.rooms.clone());
+        all.register(
+            "max_rooms",
+            "Rooms that there may be",
+            gauges.rooms_max.clone(),
         );
         all.register("relay_channels", "Packet channels", gauges.channels.clone());
         all.register(
@@ -238,14 +266,17 @@ impl Metrics {
     }
 
     /// All numbers as text, with the gauges as they stand.
-    pub(super) fn encode(&self, standing: &Standing) -> Result<String, fmt::Error> {
+    pub(super) fn encode(&self, standing: &Standing, sockets: usize) -> Result<String, fmt::Error> {
         let gauges = &self.gauges;
         for (gauge, count) in [
+            (&gauges.sockets, sockets),
             (&gauges.connections, standing.connections),
             (&gauges.connections_max, standing.connections_max),
             (&gauges.devices, standing.devices),
             (&gauges.guests, standing.guests),
             (&gauges.codes, standing.mailboxes),
+            (&gauges.rooms, standing.rooms),
+            (&gauges.rooms_max, standing.rooms_max),
             (&gauges.channels, standing.channels),
             (&gauges.records, standing.records),
             (&gauges.held_bytes, standing.held_bytes),
@@ -283,6 +314,12 @@ impl Metrics {
             | ServerMessage::PairingCode { .. }
             | ServerMessage::Paired { .. }
             | ServerMessage::PairingFailed { .. }
+            | ServerMessage::IceServers { .. }
+            | ServerMessage::RoomCreated { .. }
+            | ServerMessage::JoinedRoom { .. }
+            | ServerMessage::PeerJoined { .. }
+            | ServerMessage::PeerLeft { .. }
+            | ServerMessage::LeftRoom { .. }
             | ServerMessage::PeerConnected { .. }
             | ServerMessage::PeerDisconnected { .. }
             | ServerMessage::RelayReady { .. }
@@ -301,6 +338,7 @@ impl Metrics {
 
     pub(super) fn noted(&self, note: &Note) {
         let pairing = |what| count(&self.pairings, "what", what);
+        let room = |what| count(&self.rooms, "what", what);
         match note {
             Note::Registered { who } => {
                 let result = match who {
@@ -310,6 +348,7 @@ impl Metrics {
                 count(&self.registers, "result", result);
             }
             Note::RegisterFailed => count(&self.registers, "result", "failed"),
+            Note::AccessDenied => count(&self.registers, "result", "denied"),
             Note::DeviceReplaced { .. } => {
                 self.replaced.inc();
             }
@@ -318,11 +357,19 @@ impl Metrics {
             Note::CodeFailed => pairing("failed"),
             Note::CodeExpired => pairing("expired"),
             Note::PairingDone => pairing("done"),
+            Note::RoomCreated => room("created"),
+            Note::RoomJoined => room("joined"),
+            Note::RoomRefused => room("refused"),
+            Note::RoomClosed => room("closed"),
             Note::ChannelComplete => {}
             Note::LimitHit => {
                 self.limits_hit.inc();
             }
         }
+    }
+
+    pub(super) fn left_out_of_audit(&self, lines: u64) {
+        self.audit_left_out.inc_by(lines);
     }
 
     pub(super) fn forwarded(&self, bytes: usize) {
@@ -342,6 +389,7 @@ impl Metrics {
         let reason = match why {
             TurnedAway::Address => "address",
             TurnedAway::Tls => "tls",
+            TurnedAway::Full => "full",
         };
         count(&self.refused, "reason", reason);
     }

@@ -125,13 +125,22 @@ impl Metrics {
             (&self.connections_total, "door", &["signal", "relay"][..]),
             (&self.errors, "code", &errors),
             (&self.disconnects, "code", &codes),
-            (&self.registers, "result", &["device", "guest", "failed"]),
+            (
+                &self.registers,
+                "result",
+                &["device", "guest", "failed", "denied"],
+            ),
             (
                 &self.pairings,
                 "what",
                 &["created", "claimed", "failed", "expired", "done"],
             ),
-            (&self.refused, "reason", &["address", "tls"]),
+            (
+                &self.rooms,
+                "what",
+                &["created", "joined", "refused", "closed"],
+            ),
+            (&self.refused, "reason", &["address", "tls", "full"]),
         ] {
             for value in values {
                 drop(family.get_or_create(&[(name, (*value).to_owned())]));

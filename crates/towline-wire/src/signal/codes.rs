@@ -40,11 +40,12 @@ pub enum ErrorCode {
 
 impl ErrorCode {
     /// Every code.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::InvalidMessage,
         Self::NotRegistered,
         Self::AlreadyRegistered,
         Self::BadProof,
+        Self::AccessDenied,
         Self::CodeInvalid,
         Self::RoomNotFound,
         Self::RoomFull,

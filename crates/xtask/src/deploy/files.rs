@@ -221,6 +221,12 @@ fn logrotate(repo: &Repo, place: &Place) -> Result<()> {
         command
     };
     quietly(logrotate("--debug"))?;
+    let mut audit = Command::new("logrotate");
+    audit
+        .args(["--debug", "--state"])
+        .arg(place.path.join("rotated"));
+    audit.arg(repo.path(&format!("{FILES}/logrotate/towline-signal-audit")));
+    quietly(audit)?;
     quietly(logrotate("--force"))?;
     let kept = fs::read_to_string(logs.join("signal.log.1")).context("the log was not kept")?;
     let left = fs::read_to_string(&log)?;

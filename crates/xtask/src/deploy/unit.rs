@@ -24,12 +24,15 @@ pub(super) fn verify_files(repo: &Repo, place: &Place) -> Result<()> {
     let plain = text_of(repo, &format!("{FILES}/systemd/towline-signal.service"))?;
     let plain = replaced(&plain, "/usr/local/bin/towline-signal", "/usr/bin/true")?;
     let tls = text_of(repo, &format!("{FILES}/systemd/tls.conf"))?;
+    let lending = text_of(repo, &format!("{FILES}/systemd/turn.conf"))?;
+    let audit = text_of(repo, &format!("{FILES}/systemd/audit.conf"))?;
+    let all = format!("{tls}\n{lending}\n{audit}");
     let turn = text_of(repo, &format!("{FILES}/coturn/hardening.conf"))?;
     let turn_unit =
         "[Unit]\nDescription=coturn\n[Service]\nType=forking\nExecStart=/usr/bin/true\n";
     for (name, unit, drop_in) in [
         ("towline-signal", plain.as_str(), ""),
-        ("towline-signal-tls", &plain, &tls),
+        ("towline-signal-all", &plain, &all),
         ("coturn", turn_unit, &turn),
     ] {
         let path = units.join(format!("{name}.service"));

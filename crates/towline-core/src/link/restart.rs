@@ -15,7 +15,8 @@ use std::time::Duration;
 use towline_wire::peer::Control;
 
 use super::seal::Run;
-use super::{Link, Phase, Role, SILENCE_WHILE_SENDING, Turn};
+use super::standing::SILENCE_WHILE_SENDING;
+use super::{Link, Phase, Role, Turn};
 use crate::clock::Moment;
 use crate::io::{ConnectionId, LinkFault, NetworkRequest};
 

@@ -131,6 +131,7 @@ enum Phase {
     Up(Up),
     Waiting {
         fault: LinkFault,
+        since: Moment,
         retry_at: Moment,
     },
     Impostor,

@@ -120,8 +120,8 @@ impl Link {
             up.suspect_until = None;
             up.keepalive_at = turn.now.after(KEEPALIVE);
         }
-        if let (Role::Dialer, Phase::Waiting { fault, .. }) = (self.role, self.phase)
-            && fault == LinkFault::TimedOut
+        if let (Role::Dialer, Phase::Waiting { fault, since, .. }) = (self.role, self.phase)
+            && self.restart.is_back(fault, since, turn.now)
         {
             // What the wait was for is over.
             self.phase = Phase::Seeking { since: turn.now };

@@ -134,6 +134,7 @@ impl Link {
                 let pause = pause.unwrap_or_else(|| self.backoff.next(turn.rng));
                 Phase::Waiting {
                     fault,
+                    since: turn.now,
                     retry_at: turn.now.after(pause),
                 }
             }

@@ -33,6 +33,8 @@ pub mod view;
 pub use engine::{Engine, Handle, Settings, StartError, StoreBroken};
 pub use key::{KeyError, KeyPreference};
 pub use local::{LocalClient, LocalError};
+#[cfg(feature = "measure")]
+pub use network::measure;
 pub use network::{NetworkError, PortMapping, ProxyError};
 pub use renew::{RenewError, renew_identity};
 pub use settings_file::{FileError, IceServersText};

@@ -1,8 +1,9 @@
 //! How many packets may go where nobody has proved that a peer is.
 //!
-//! Ordinary probes are counted by host ([`hosts`]). While ports are guessed more is needed: a peer names the host at which its ports are guessed (`link::birthday`), and it may lie. So what all
-//! links of this device together send in that way is counted, for each host and for all of them, over
-//! the hour before. What was granted and is not sent is given back.
+//! Ordinary probes are counted by host (`hosts`). While ports are guessed more is needed: a peer names the host at
+//! which its ports are guessed (`link::birthday`), and it may lie. So what all links of this device together send in
+//! that way is counted, for each host and for all of them, over the hour before. What was granted and is not sent is
+//! given back.
 
 mod hosts;
 

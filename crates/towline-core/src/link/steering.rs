@@ -22,12 +22,13 @@ impl Link {
 
     pub(super) fn seek(&mut self, now: Moment) {
         match self.phase {
-            Phase::Dialing { .. } | Phase::Up(_) => {}
-            Phase::Idle | Phase::Seeking { .. } | Phase::Waiting { .. } | Phase::Impostor => {
-                self.phase = Phase::Seeking { since: now };
-                self.paths.begin_burst(now);
-            }
+            Phase::Dialing { .. } | Phase::Up(_) => return,
+            // A peer that ends still answers for a moment, at an address that nobody has a moment later.
+            Phase::Waiting { .. } => self.paths.disprove_all(),
+            Phase::Idle | Phase::Seeking { .. } | Phase::Impostor => {}
         }
+        self.phase = Phase::Seeking { since: now };
+        self.paths.begin_burst(now);
     }
 
     /// Does everything that is due or has become possible.

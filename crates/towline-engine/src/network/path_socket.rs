@@ -462,21 +462,7 @@ impl PathSocket {
         bufs: &mut [IoSliceMut<'_>],
         meta: &mut [RecvMeta],
     ) -> Poll<usize> {
-        let mut count = 0;
-        for (buf, meta) in bufs.iter_mut().zip(meta.iter_mut()) {
-            let datagram = if count == 0 {
-                match self.lent.inbox().poll_pop(cx) {
-                    Poll::Ready(datagram) => datagram,
-                    Poll::Pending => return Poll::Pending,
-                }
-            } else {
-                match self.lent.inbox().pop() {
-                    Some(datagram) => datagram,
-                    None => break,
-                }
-            };
-            *meta = RecvMeta::default();
-            count += 1;
+        fill(self.lent.inbox(), cx, bufs, meta, |datagram, buf, meta| {
             let length = datagram.bytes.len();
             if let Some(room) = buf.get_mut(..length) {
                 room.copy_from_slice(&datagram.bytes);
@@ -485,8 +471,7 @@ impl PathSocket {
                 meta.stride = length;
                 self.admit_batch(Through::Main, buf, meta);
             }
-        }
-        Poll::Ready(count)
+        })
     }
 
     fn poll_relays(
@@ -495,27 +480,13 @@ impl PathSocket {
         bufs: &mut [IoSliceMut<'_>],
         meta: &mut [RecvMeta],
     ) -> Poll<usize> {
-        let mut count = 0;
         let routes = self.routes();
-        for (buf, meta) in bufs.iter_mut().zip(meta.iter_mut()) {
-            let relayed = if count == 0 {
-                match self.inbox.poll_pop(cx) {
-                    Poll::Ready(relayed) => relayed,
-                    Poll::Pending => return Poll::Pending,
-                }
-            } else {
-                match self.inbox.pop() {
-                    Some(relayed) => relayed,
-                    None => break,
-                }
-            };
-            *meta = RecvMeta::default();
-            count += 1;
+        fill(&self.inbox, cx, bufs, meta, |relayed, buf, meta| {
             let length = relayed.bytes.len();
             let (Some(source), Some(room)) =
                 (routes.relay_source(relayed.peer), buf.get_mut(..length))
             else {
-                continue;
+                return;
             };
             if is_quic(&relayed.bytes) {
                 room.copy_from_slice(&relayed.bytes);
@@ -525,8 +496,7 @@ impl PathSocket {
                 meta.stride = length;
                 meta.ecn = relayed.ecn;
             }
-        }
-        Poll::Ready(count)
+        })
     }
 }
 
@@ -673,6 +643,35 @@ impl UdpPoller for EveryPoller {
         }
         Poll::Ready(Ok(()))
     }
+}
+
+/// Hands what waits to `put`, each with a buffer and a description of its own, or keeps the waker. One that `put`
+/// passes over is a datagram of no bytes, which quinn passes over, too.
+fn fill<T>(
+    inbox: &Inbox<T>,
+    cx: &mut Context<'_>,
+    bufs: &mut [IoSliceMut<'_>],
+    meta: &mut [RecvMeta],
+    mut put: impl FnMut(T, &mut [u8], &mut RecvMeta),
+) -> Poll<usize> {
+    let mut count = 0;
+    for (buf, meta) in bufs.iter_mut().zip(meta.iter_mut()) {
+        let datagram = if count == 0 {
+            match inbox.poll_pop(cx) {
+                Poll::Ready(datagram) => datagram,
+                Poll::Pending => return Poll::Pending,
+            }
+        } else {
+            match inbox.pop() {
+                Some(datagram) => datagram,
+                None => break,
+            }
+        };
+        *meta = RecvMeta::default();
+        count += 1;
+        put(datagram, buf, meta);
+    }
+    Poll::Ready(count)
 }
 
 fn is_quic(datagram: &[u8]) -> bool {

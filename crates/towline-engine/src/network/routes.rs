@@ -322,6 +322,9 @@ impl Routes {
     /// Puts the packet channel in place, or takes it away.
     pub(super) fn set_relay(&mut self, peer: DeviceId, relay: Option<RelaySender>) {
         if let Some(routes) = self.peers_by_ula.get_mut(&ula_of(peer)) {
+            if relay.is_some() {
+                routes.standstill.note_way(Instant::now());
+            }
             routes.relay = relay;
         }
     }
@@ -435,7 +438,7 @@ impl Routes {
     /// Notes that a probe of this peer came.
     pub(super) fn mark_probed(&self, peer: DeviceId) {
         if let Some(routes) = self.peers_by_ula.get(&ula_of(peer)) {
-            routes.standstill.note_probed(Instant::now());
+            routes.standstill.note_way(Instant::now());
         }
     }
 

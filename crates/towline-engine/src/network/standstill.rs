@@ -2,7 +2,7 @@
 //!
 //! quinn's probe timeout doubles with each probe, so after an outage its next probe comes as late again as
 //! the outage was long. Nothing but an acknowledgement ends that. So when the peer is heard again, by a
-//! packet or a probe on any way, either side is granted two packets above what is in flight and says
+//! packet or a probe on any way, or a packet channel to it is open again, either side is granted two packets above what is in flight and says
 //! something: the acknowledgement shows at once that everything before is lost.
 //!
 //! Once is not enough, and nothing later would repeat it. The two packets may be lost on a path that comes
@@ -102,13 +102,14 @@ impl Standstill {
     pub(super) fn note_heard(&self, now: Instant, first: u8) {
         // A handshake is a new connection's, which has nothing in flight.
         if first & LONG_HEADER_BIT == 0 {
-            self.note_probed(now);
+            self.note_way(now);
         }
         self.0.unanswered_ms.store(0, Ordering::Relaxed);
     }
 
-    /// A probe came: some way works, if not the one that quinn uses.
-    pub(super) fn note_probed(&self, now: Instant) {
+    /// Some way works, if not the one that quinn uses: a probe came, or a packet channel was opened. Who is at its
+    /// other end nobody knows, and both wait for each other unless one speaks.
+    pub(super) fn note_way(&self, now: Instant) {
         if self.is_overdue(now) {
             self.0.regained.notify_one();
         }
@@ -210,7 +211,7 @@ mod tests {
         assert!(!is_told(&standstill), "it was answered soon");
         standstill.note_sent(later(2));
         assert!(standstill.is_overdue(later(3)));
-        standstill.note_probed(later(3));
+        standstill.note_way(later(3));
         assert!(is_told(&standstill), "a probe will do");
         standstill.note_heard(later(3), SHORT);
         assert!(is_told(&standstill));

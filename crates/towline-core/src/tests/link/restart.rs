@@ -284,3 +284,23 @@ fn probes_of_the_peer_make_the_dialer_say_something_once_a_second() {
     world.heard(lan_addr());
     assert_eq!(world.acts(), said);
 }
+
+#[test]
+fn what_a_peer_answered_while_it_ended_is_asked_again_before_it_is_dialled() {
+    let mut world = World::up_on_direct(lan_addr());
+    let peer = world.peer;
+    world.network(NetworkEvent::RelayClosed(peer));
+    world.input(LinkInput::Offline);
+    world.requests();
+    world.network(NetworkEvent::Disconnected(peer, FIRST, LinkFault::Closed));
+    world.answer(lan_addr(), 1);
+    let dials = |world: &mut World| {
+        let acts = world.acts().into_iter();
+        let dials = acts.filter(|act| matches!(act, NetworkRequest::Dial(_)));
+        dials.count()
+    };
+    world.pass(ms(1000));
+    assert_eq!(dials(&mut world), 0, "nobody has answered since");
+    world.answer(world_addr(), 1);
+    assert_eq!(world.acts(), dials_on(peer, Path::Direct(world_addr())));
+}

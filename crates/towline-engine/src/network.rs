@@ -22,6 +22,8 @@ mod endpoint;
 mod fresh_ids;
 mod inbox;
 mod mdns;
+#[cfg(feature = "measure")]
+pub mod measure;
 mod neighbourhood;
 mod pairing;
 mod path_socket;

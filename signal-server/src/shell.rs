@@ -56,7 +56,8 @@ pub struct Settings {
     pub audit_log: Option<PathBuf>,
     /// Limits per address, before anything is read; loopback is exempt.
     pub addresses: AddressLimits,
-    /// TCP connections at once, whatever they are for; who comes then is told to come later.
+    /// TCP connections at once, whatever they are for, from which on the server is not ready; at an eighth more who
+    /// comes is told to come later.
     pub sockets_max: usize,
     /// New TCP connections of everybody.
     pub accept_rate: Rate,
@@ -128,6 +129,12 @@ pub async fn serve(
             Some(tls)
         }
     };
+    if settings.access.is_none() && settings.rendezvous.lending.is_some() {
+        tracing::warn!(
+            event = "turn_for_everybody",
+            "whoever makes a key may use the TURN servers; --access says who may"
+        );
+    }
     let access_kind = settings
         .access
         .as_ref()

@@ -209,6 +209,7 @@ impl Session {
             SessionInput::Moved(how) => self.moved(now, how, outbox),
             SessionInput::Doubt => {
                 self.doubt(now, outbox);
+                self.hurry(now, rng);
                 Vec::new()
             }
             SessionInput::Watch(peers) if peers == self.watch => Vec::new(),

@@ -27,6 +27,9 @@ pub(super) struct Gate {
 #[derive(Debug)]
 pub(super) struct Places {
     open: AtomicUsize,
+    /// From here on newcomers are not welcome.
+    welcome_max: usize,
+    /// Beyond this nobody is served; between both there is room for who asks how the server is.
     max: usize,
 }
 
@@ -61,17 +64,18 @@ pub(super) enum Visitor {
 }
 
 impl Places {
-    /// With room for so many.
-    pub(super) fn new(max: usize) -> Arc<Self> {
+    /// With room for so many, and an eighth more for questions of health.
+    pub(super) fn new(welcome_max: usize) -> Arc<Self> {
         Arc::new(Self {
             open: AtomicUsize::new(0),
-            max,
+            welcome_max,
+            max: welcome_max.saturating_add(welcome_max / 8),
         })
     }
 
-    /// Whether there is room for no more.
+    /// Whether there is no room for newcomers.
     pub(super) fn are_taken(&self) -> bool {
-        self.open.load(Ordering::Relaxed) >= self.max
+        self.open.load(Ordering::Relaxed) >= self.welcome_max
     }
 
     /// How many are taken.

@@ -166,7 +166,7 @@ impl Drop for Browser {
 }
 
 #[tokio::test]
-async fn two_tabs_pair_by_a_code_and_relay() {
+async fn process_two_tabs_pair_by_a_code_and_relay() {
     let server = Server::start(Settings::default()).await;
     let mut browser = Browser::start().await;
     let maker = browser.tab("pair.html", &server).await;
@@ -185,7 +185,7 @@ async fn two_tabs_pair_by_a_code_and_relay() {
 }
 
 #[tokio::test]
-async fn two_tabs_open_a_data_channel_in_a_room_with_a_password() {
+async fn process_two_tabs_open_a_data_channel_in_a_room_with_a_password() {
     let server = Server::start(Settings::default()).await;
     let mut browser = Browser::start().await;
     let opener = browser.tab("webrtc.html", &server).await;
@@ -208,7 +208,7 @@ async fn two_tabs_open_a_data_channel_in_a_room_with_a_password() {
 }
 
 #[tokio::test]
-async fn the_page_makes_the_proof_that_the_document_names() {
+async fn process_the_page_makes_the_proof_that_the_document_names() {
     let server = Server::start(Settings::default()).await;
     let mut browser = Browser::start().await;
     let tab = browser.tab("webrtc.html", &server).await;

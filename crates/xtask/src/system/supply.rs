@@ -257,6 +257,8 @@ const PROCESS_TESTS: &[Needed] = &[
     program("tcpdump", "tcpdump", "tcpdump", "tcpdump"),
     // A server that lends addresses.
     program("turnserver", "coturn", "coturn", "coturn"),
+    // Two tabs that meet at a signal server.
+    BROWSER,
     // A reader of a device's numbers.
     program("prometheus", "prometheus", "prometheus", "Prometheus"),
 ];
@@ -285,12 +287,7 @@ const WINDOW_TESTS: &[Needed] = &[
         "webkitgtk-6.0",
         "WebKitWebDriver",
     ),
-    Needed {
-        sign: Sign::Browser,
-        fedora: CHROMIUM,
-        arch: CHROMIUM,
-        words: "Chromium",
-    },
+    BROWSER,
     program("dbus-run-session", "dbus-daemon", "dbus", "D-Bus"),
     program("dbus-launch", "dbus-x11", "dbus", "D-Bus"),
     program("import", "ImageMagick", "imagemagick", "ImageMagick"),
@@ -299,6 +296,13 @@ const WINDOW_TESTS: &[Needed] = &[
     program("xdotool", "xdotool", "xdotool", "xdotool"),
     program("xprop", "xprop", "xorg-xprop", "xprop"),
 ];
+
+const BROWSER: Needed = Needed {
+    sign: Sign::Browser,
+    fedora: CHROMIUM,
+    arch: CHROMIUM,
+    words: "Chromium",
+};
 
 const BENCHMARKS: &[Needed] = &[
     program("curl", "curl", "curl", "curl"),
@@ -321,6 +325,7 @@ fn debian_packages(purpose: Purpose) -> &'static [&'static str] {
         Purpose::ProcessTests => &[
             "avahi-daemon",
             "avahi-utils",
+            CHROMIUM,
             "coturn",
             "dbus",
             "e2fsprogs",

@@ -29,7 +29,7 @@ fn debian() {
         said("linux", DEBIAN, APT),
         [
             "compiling: apt build-essential git pkg-config",
-            "tests of processes: apt avahi-daemon avahi-utils coturn dbus e2fsprogs exfat-fuse exfatprogs gnome-keyring iproute2 libsecret-tools microsocks mount nginx-light procps prometheus tcpdump tinyproxy-bin",
+            "tests of processes: apt avahi-daemon avahi-utils chromium coturn dbus e2fsprogs exfat-fuse exfatprogs gnome-keyring iproute2 libsecret-tools microsocks mount nginx-light procps prometheus tcpdump tinyproxy-bin",
             "the window: apt libdbus-1-dev librsvg2-dev libwebkit2gtk-4.1-dev",
             "window tests: apt chromium dbus dbus-x11 fonts-dejavu-core fonts-inter \
              fonts-noto-color-emoji imagemagick openbox webkit2gtk-driver wmctrl x11-utils xdotool \
@@ -47,6 +47,8 @@ fn ubuntu_has_no_chromium_for_apt() {
         [
             "compiling: apt build-essential git pkg-config",
             "tests of processes: apt avahi-daemon avahi-utils coturn dbus e2fsprogs exfat-fuse exfatprogs gnome-keyring iproute2 libsecret-tools microsocks mount nginx-light procps prometheus tcpdump tinyproxy-bin",
+            "tests of processes: install Google Chrome from google.com/chrome; Ubuntu has Chromium as \
+             a snap only",
             "the window: apt libdbus-1-dev librsvg2-dev libwebkit2gtk-4.1-dev",
             "window tests: apt dbus dbus-x11 fonts-dejavu-core fonts-inter fonts-noto-color-emoji \
              imagemagick openbox webkit2gtk-driver wmctrl x11-utils xdotool xvfb",
@@ -79,7 +81,7 @@ fn fedora() {
         said("linux", FEDORA, &[Sign::Program("sudo")]),
         [
             "compiling: run `sudo dnf install gcc git make pkgconf-pkg-config`",
-            "tests of processes: run `sudo dnf install avahi avahi-tools coturn dbus-daemon e2fsprogs exfatprogs fuse-exfat gnome-keyring iproute libsecret microsocks nginx prometheus tcpdump tinyproxy util-linux`",
+            "tests of processes: run `sudo dnf install avahi avahi-tools chromium coturn dbus-daemon e2fsprogs exfatprogs fuse-exfat gnome-keyring iproute libsecret microsocks nginx prometheus tcpdump tinyproxy util-linux`",
             "the window: run `sudo dnf install dbus-devel librsvg2-devel webkit2gtk4.1-devel`",
             "window tests: run `sudo dnf install ImageMagick chromium dbus-daemon dbus-x11 openbox \
              webkitgtk6.0 wmctrl xdotool xorg-x11-server-Xvfb xprop`",
@@ -121,7 +123,7 @@ fn arch() {
         said("linux", ARCH, &[Sign::Program("sudo")]),
         [
             "compiling: run `sudo pacman -S --needed base-devel git`",
-            "tests of processes: run `sudo pacman -S --needed avahi coturn dbus e2fsprogs exfat-utils exfatprogs gnome-keyring iproute2 libsecret microsocks nginx prometheus tcpdump tinyproxy util-linux`",
+            "tests of processes: run `sudo pacman -S --needed avahi chromium coturn dbus e2fsprogs exfat-utils exfatprogs gnome-keyring iproute2 libsecret microsocks nginx prometheus tcpdump tinyproxy util-linux`",
             "the window: run `sudo pacman -S --needed dbus librsvg webkit2gtk-4.1`",
             "window tests: run `sudo pacman -S --needed chromium dbus imagemagick openbox \
              webkitgtk-6.0 wmctrl xdotool xorg-server-xvfb xorg-xprop`",
@@ -137,7 +139,7 @@ fn systems_that_nobody_knows_are_told_in_words() {
         said("linux", ALPINE, &[Sign::Program("sudo")]),
         [
             "compiling: install a C compiler, make, pkg-config, git",
-            "tests of processes: install D-Bus, gnome-keyring, secret-tool, ip, mount, nginx, tinyproxy, microsocks, mkfs.ext4, mkfs.exfat, exfat-fuse, avahi, avahi's tools, tcpdump, coturn, Prometheus",
+            "tests of processes: install D-Bus, gnome-keyring, secret-tool, ip, mount, nginx, tinyproxy, microsocks, mkfs.ext4, mkfs.exfat, exfat-fuse, avahi, avahi's tools, tcpdump, coturn, Chromium, Prometheus",
             "the window: install headers of WebKitGTK 4.1, headers of D-Bus, headers of librsvg",
             "window tests: install Xvfb, WebKitWebDriver, Chromium, D-Bus, ImageMagick, openbox, \
              wmctrl, xdotool, xprop",

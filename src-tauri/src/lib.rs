@@ -12,6 +12,7 @@ mod device;
 use std::sync::Arc;
 
 use tauri::{AppHandle, Manager, RunEvent};
+use towline_engine::log_directives;
 use tracing_subscriber::EnvFilter;
 
 pub use arguments::Arguments;
@@ -32,7 +33,9 @@ pub enum ShellError {
 
 /// Shows the window until it is closed.
 pub fn run(arguments: Arguments) -> Result<(), ShellError> {
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
+    let asked = std::env::var(EnvFilter::DEFAULT_ENV).ok();
+    let filter = EnvFilter::try_new(log_directives(asked.as_deref()))
+        .unwrap_or_else(|_| EnvFilter::new(log_directives(None)));
     tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)

@@ -16,6 +16,7 @@ mod folders;
 mod key;
 mod ledger;
 mod local;
+mod logs;
 mod memory;
 mod metrics;
 mod network;
@@ -33,6 +34,9 @@ pub mod view;
 pub use engine::{Engine, Handle, Settings, StartError, StoreBroken};
 pub use key::{KeyError, KeyPreference};
 pub use local::{LocalClient, LocalError};
+pub use logs::log_directives;
+#[cfg(feature = "measure")]
+pub use network::measure;
 pub use network::{NetworkError, PortMapping, ProxyError};
 pub use renew::{RenewError, renew_identity};
 pub use settings_file::{FileError, IceServersText};

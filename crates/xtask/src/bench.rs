@@ -27,6 +27,7 @@ mod index;
 mod latency;
 mod load;
 mod million;
+mod network;
 mod rename;
 mod report;
 mod rsync;
@@ -70,6 +71,8 @@ enum Workload {
     Idle,
     /// 2 GiB and the source tree are indexed for the first time.
     Index,
+    /// One stream goes through the endpoint of a device, and through quinn alone.
+    Network,
 }
 
 /// What one run cost.
@@ -126,6 +129,7 @@ pub(crate) fn bench(repo: &Repo, args: &BenchArgs) -> Result<()> {
             Workload::Rename => vec![rename::run(&bench)?],
             Workload::Idle => vec![idle::run(&bench)?],
             Workload::Index => vec![index::run(&bench)?],
+            Workload::Network => vec![network::run(repo, bench.rounds)?],
         };
         sections.into_iter().try_for_each(&mut finish)?;
     }

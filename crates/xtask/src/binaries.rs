@@ -79,6 +79,15 @@ pub(crate) fn build_simulator(repo: &Repo) -> Result<PathBuf> {
     program(repo, "sim", "sim")
 }
 
+/// Builds one end of a stream that is measured: optimised, and with names for a profiler.
+pub(crate) fn build_stream_end(repo: &Repo) -> Result<PathBuf> {
+    let mut command = repo.cargo();
+    command.args(["build", "--profile", "measure", "--package", ENGINE]);
+    command.args(["--features", "measure", "--example", STREAM_END]);
+    run::run(&mut command)?;
+    program(repo, "measure/examples", STREAM_END)
+}
+
 /// Whether the workspace has the binary of the simulator.
 pub(crate) fn has_simulator(repo: &Repo) -> Result<bool> {
     has_binary(repo, SIMULATOR, "sim")
@@ -143,4 +152,6 @@ impl Profile {
 
 const CLI: &str = "towline-cli";
 const SIGNAL_SERVER: &str = "signal-server";
+const ENGINE: &str = "towline-engine";
+const STREAM_END: &str = "measure_network";
 const SIMULATOR: &str = "towline-sim";

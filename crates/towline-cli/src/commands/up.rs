@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 use towline_engine::view::{KeyPlace, ScopeView, StoreCondition, View};
-use towline_engine::{Engine, Settings};
+use towline_engine::{Engine, Settings, log_directives};
 use tracing_subscriber::EnvFilter;
 
 use crate::UpArguments;
@@ -98,7 +98,9 @@ async fn asked_to_stop() {
 }
 
 fn log(json: bool) {
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
+    let asked = std::env::var(EnvFilter::DEFAULT_ENV).ok();
+    let filter = EnvFilter::try_new(log_directives(asked.as_deref()))
+        .unwrap_or_else(|_| EnvFilter::new(log_directives(None)));
     let builder = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr);

@@ -69,11 +69,11 @@ const NUDGE_BUFFER_BYTES: usize = 1024;
 
 /// Pause between two searches for a larger path MTU where we accept: 10 minutes. There quinn searches anew
 /// on every path that it moves to. A search that ends below the upper bound costs a dozen packets.
-const MTU_SEARCH_INTERVAL_ACCEPTING: Duration = Duration::from_secs(600);
+pub(super) const MTU_SEARCH_INTERVAL_ACCEPTING: Duration = Duration::from_secs(600);
 
 /// The same where we dial: 30 s, since quinn does not know when the path is another one. What is longer than
 /// the path is proved to carry does not leave this machine, so a search costs a packet or two once.
-const MTU_SEARCH_INTERVAL_DIALING: Duration = Duration::from_secs(30);
+pub(super) const MTU_SEARCH_INTERVAL_DIALING: Duration = Duration::from_secs(30);
 
 /// Keep-alive: 10 s, below the 30 s after which home routers forget a UDP flow.
 const KEEP_ALIVE_INTERVAL: Duration = Duration::from_secs(10);
@@ -143,20 +143,7 @@ impl Connections {
             streams,
             pairings,
         } = comers;
-        let mut config = EndpointConfig::new(Arc::new(ResetKey(reset_key)));
-        // The usual ones carry a mark that only their own process knows, and it would drop packets
-        // of its former life instead of answering them. Only admitted addresses are answered.
-        config.cid_generator(|| Box::new(RandomConnectionIdGenerator::new(CONNECTION_ID_BYTES)));
-        // Probes are told from QUIC by the bit that greasing would clear.
-        config.grease_quic_bit(false);
-        config
-            .max_udp_payload_size(BYTES_HERE_MAX)
-            .map_err(|error| NetworkError::Socket(std::io::Error::other(error)))?;
-        let mut server = ServerConfig::with_crypto(Arc::clone(&tls.acceptor) as Arc<_>);
-        server.migration(true);
-        let mut tokens = ValidationTokenConfig::default();
-        tokens.sent(0);
-        server.validation_token_config(tokens);
+        let (config, server) = configs(&tls, reset_key)?;
         let endpoint = quinn::Endpoint::new_with_abstract_socket(
             config,
             Some(server.clone()),
@@ -535,12 +522,34 @@ impl HmacKey for ResetKey {
     }
 }
 
+/// What the endpoint is, whatever socket is below it, and how it accepts.
+pub(super) fn configs(
+    tls: &TlsSettings,
+    reset_key: Zeroizing<[u8; 32]>,
+) -> Result<(EndpointConfig, ServerConfig), NetworkError> {
+    let mut config = EndpointConfig::new(Arc::new(ResetKey(reset_key)));
+    // The usual ones carry a mark that only their own process knows, and it would drop packets
+    // of its former life instead of answering them. Only admitted addresses are answered.
+    config.cid_generator(|| Box::new(RandomConnectionIdGenerator::new(CONNECTION_ID_BYTES)));
+    // Probes are told from QUIC by the bit that greasing would clear.
+    config.grease_quic_bit(false);
+    config
+        .max_udp_payload_size(BYTES_HERE_MAX)
+        .map_err(|error| NetworkError::Socket(std::io::Error::other(error)))?;
+    let mut server = ServerConfig::with_crypto(Arc::clone(&tls.acceptor) as Arc<_>);
+    server.migration(true);
+    let mut tokens = ValidationTokenConfig::default();
+    tokens.sent(0);
+    server.validation_token_config(tokens);
+    Ok((config, server))
+}
+
 /// What both sides ask of a connection, beside the congestion control that knows their paths.
 ///
 /// How much a path carries is bounded by [`Routes::route`](super::routes::Routes::route). Without
 /// that the dialer, which swaps paths under quinn, would go on with packets that the next path does
 /// not take: measured, 4.6 s without a byte after an outage of 4 s.
-fn transport(mtu_search_interval: Duration) -> TransportConfig {
+pub(super) fn transport(mtu_search_interval: Duration) -> TransportConfig {
     let mut mtu = MtuDiscoveryConfig::default();
     mtu.upper_bound(BYTES_HERE_MAX)
         .interval(mtu_search_interval);

@@ -211,7 +211,8 @@ impl Table {
             | Workload::Latency
             | Workload::Rename
             | Workload::Idle
-            | Workload::Index => {
+            | Workload::Index
+            | Workload::Network => {
                 vec![Goal::at_most("wall", over_ssh, 1.2, "x rsync over ssh")]
             }
         }

@@ -33,6 +33,7 @@ pub(super) fn title(workload: Workload) -> &'static str {
             "A folder in sync"
         }
         Workload::Index => "A cold index",
+        Workload::Network => "A stream",
     }
 }
 
@@ -48,7 +49,8 @@ pub(super) fn prepare(workload: Workload, work: &Path) -> Result<PathBuf> {
         | Workload::Latency
         | Workload::Rename
         | Workload::Idle
-        | Workload::Index => {}
+        | Workload::Index
+        | Workload::Network => {}
     }
     Ok(root)
 }

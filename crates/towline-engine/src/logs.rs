@@ -1,0 +1,11 @@
+//! What shells may write to their logs.
+
+/// Directives for the log of a shell: what the person asked for, or `info`.
+///
+/// quinn's sockets warn of what cannot be sent with the address of the peer, and addresses belong to no log
+/// above debug. A person who names `quinn_udp` gets it all the same.
+#[must_use]
+pub fn log_directives(asked: Option<&str>) -> String {
+    let asked = asked.map(str::trim).filter(|asked| !asked.is_empty());
+    format!("quinn_udp=error,{}", asked.unwrap_or("info"))
+}

@@ -171,6 +171,7 @@ impl Two {
             | NetworkRequest::HangupOnFault(_)
             | NetworkRequest::Abandon(..)
             | NetworkRequest::AskStun(_)
+            | NetworkRequest::LookUp(..)
             | NetworkRequest::Borrow(_)
             | NetworkRequest::GiveBack
             | NetworkRequest::MapPort

@@ -288,9 +288,9 @@ mod tests {
         unsafe_code,
         reason = "nothing safe tells it; all that is pointed to outlives the calls"
     )]
-    fn hops_left(socket: &UdpSocket, send: impl FnOnce(SocketAddr)) -> i32 {
+    fn hops_left(socket: &UdpSocket, send: impl FnOnce()) -> i32 {
         let yes: libc::c_int = 1;
-        let length = libc::socklen_t::try_from(size_of::<libc::c_int>()).unwrap();
+        let length: libc::socklen_t = 4;
         // SAFETY: the option reads one integer, which lives on this stack.
         let set = unsafe {
             libc::setsockopt(
@@ -302,7 +302,7 @@ mod tests {
             )
         };
         assert_eq!(set, 0);
-        send(socket.local_addr().unwrap());
+        send();
         let (mut bytes, mut control) = ([0_u8; 64], [0_u64; 16]);
         let mut part = libc::iovec {
             iov_base: bytes.as_mut_ptr().cast(),
@@ -328,12 +328,13 @@ mod tests {
     #[test]
     fn what_scatters_lives_for_eight_hops_and_what_follows_a_hit_goes_all_the_way() {
         let there = UdpSocket::bind("127.0.0.1:0").unwrap();
+        let to = there.local_addr().unwrap();
         let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
-        let scattered = hops_left(&there, |to| {
+        let scattered = hops_left(&there, || {
             send_for_hops(&socket, b"scattered", to).unwrap();
         });
         assert_eq!(scattered, 8);
-        let after = hops_left(&there, |to| {
+        let after = hops_left(&there, || {
             socket.send_to(b"after a hit", to).unwrap();
         });
         assert!(after > 8, "{after}");

@@ -12,9 +12,11 @@ fn place(text: &str) -> Place {
 
 fn probes(world: &mut World) -> Vec<SocketAddr> {
     let requests = world.requests().into_iter();
-    let probes = requests.filter_map(|request| match request {
-        NetworkRequest::Probe(_, addr) => Some(addr),
-        _ => None,
+    let probes = requests.filter_map(|request| {
+        let NetworkRequest::Probe(_, addr) = request else {
+            return None;
+        };
+        Some(addr)
     });
     probes.collect()
 }

@@ -234,7 +234,7 @@ enum PeersAction {
     AddAddress {
         /// The peer's name, or the beginning of its id.
         peer: String,
-        /// A host and a UDP port: nas.example:41641, 192.0.2.7:41641 or [2001:db8::7]:41641.
+        /// A host and a UDP port: nas.example:41641 or 192.0.2.7:41641; an IPv6 address stands in brackets.
         address: String,
     },
     /// Take back what was said with `add-address`.

@@ -4,6 +4,7 @@
 //! BYTES` prints after how many seconds the other side had them all. A carrier is `towline` or `quinn`.
 
 use std::env;
+use std::io::{Write, stdout};
 
 use towline_engine::measure::{Carrier, Failed, receive, send};
 
@@ -13,11 +14,11 @@ async fn main() -> Result<(), Failed> {
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
     match words.as_slice() {
         ["receive", carrier, at] => {
-            receive(named(carrier)?, at.parse()?, |addr| println!("{addr}")).await?;
+            receive(named(carrier)?, at.parse()?, say).await?;
         }
         ["send", carrier, at, to, bytes] => {
             let took = send(named(carrier)?, at.parse()?, to.parse()?, bytes.parse()?).await?;
-            println!("{}", took.as_secs_f64());
+            say(took.as_secs_f64());
         }
         _ => return Err("receive CARRIER ADDRESS, or send CARRIER ADDRESS TO BYTES".into()),
     }
@@ -30,4 +31,9 @@ fn named(carrier: &str) -> Result<Carrier, Failed> {
         "quinn" => Ok(Carrier::Quinn),
         _ => Err("a carrier is `towline` or `quinn`".into()),
     }
+}
+
+/// One line for whoever has started this. One who does not listen any more needs no line.
+fn say(what: impl std::fmt::Display) {
+    let _unheard = writeln!(stdout(), "{what}");
 }

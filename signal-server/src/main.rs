@@ -77,6 +77,7 @@ fn readable(options: &Options) -> Result<Option<Identity>, String> {
         file.read()?;
     }
     options.lending()?;
+    options.redis()?;
     options
         .tls()
         .map(|files| Identity::read(&files))

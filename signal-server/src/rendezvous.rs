@@ -11,8 +11,10 @@
 
 mod access;
 mod admission;
+mod afar;
 mod budget;
 mod channels;
+mod cluster;
 mod io;
 mod lending;
 mod mailboxes;
@@ -25,17 +27,26 @@ mod presence;
 mod registration;
 mod relay;
 mod rooms;
+mod shared;
+mod store;
 
 pub use access::{Access, TokenHash};
 pub use admission::{AddressLimits, Admission, Refused};
 pub use budget::Rate;
 pub use io::{
-    ConnectionId, Door, Holdings, Input, Note, Output, PACKET_RATE, PAYLOAD_RATE, Settings,
+    ConnectionId, Door, Holdings, Input, Note, Output, PACKET_RATE, PAYLOAD_RATE, Reached, Settings,
 };
 pub use lending::{Lending, LendingSecret};
 pub use moment::Moment;
 pub use network::Origin;
 pub use packet_queue::{PACKET_QUEUE_BYTES_MAX, PacketQueue};
+pub use shared::{
+    Answer, Ask, Between, EXCHANGE_MIN, Ended, Event, HELD_BYTES_MAX, HELD_BYTES_TOTAL_MAX,
+    HELD_MESSAGES_MAX, Instance, LEASE, LONG_SLOTS_FROM, MAILBOXES_MAX, Made, MailboxView,
+    NODE_LEASE, NodeId, Paid, Place, RENEWED_AT_ONCE_MAX, SLOT_DRAWS, Side, Slots, Standing,
+    Ticket, WAITING_PER_NETWORK_MAX, Watched,
+};
+pub use store::Store;
 
 pub(crate) use budget::{Budget, Budgets};
 
@@ -44,7 +55,6 @@ use std::time::Duration;
 
 use rand_chacha::ChaCha8Rng;
 use rand_core::{RngCore, SeedableRng};
-use towline_wire::code::Slot;
 use towline_wire::limits::RELAY_PAYLOAD_BYTES_MAX;
 use towline_wire::packet::ChannelId;
 use towline_wire::signal::{
@@ -55,10 +65,12 @@ use towline_wire::signal::{
 use towline_wire::version::VersionRange;
 
 use access::Passes;
+use afar::Acquaintances;
 use channels::Channels;
+use cluster::Books;
 use lending::WallClock;
-use mailboxes::Mailboxes;
 use network::Network;
+use pairing::Seat;
 use registration::Swaps;
 use rooms::Rooms;
 
@@ -69,7 +81,9 @@ pub struct Rendezvous {
     random: ChaCha8Rng,
     connections: BTreeMap<ConnectionId, Connection>,
     connection_by_id: BTreeMap<SignalId, ConnectionId>,
-    mailboxes: Mailboxes,
+    books: Books,
+    seats: BTreeMap<SignalId, Seat>,
+    acquaintances: Acquaintances,
     rooms: Rooms,
     channels: Channels,
     claims: Budgets<ClaimPayer>,
@@ -126,10 +140,14 @@ pub(crate) enum ClaimPayer {
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 enum Timer {
     Connection(ConnectionId),
-    Mailbox(Slot),
+    Seat(SignalId),
     Room(RoomCode),
     Channel(ChannelId),
     Sweep,
+    Renewal,
+    Beat,
+    Look(ConnectionId),
+    Unconfirmed,
     DrainEnd,
 }
 
@@ -144,11 +162,12 @@ impl Rendezvous {
     pub fn new(seed: [u8; 32], settings: Settings) -> Self {
         Self {
             rooms: Rooms::new(settings.rooms_max, settings.room_life),
-            settings,
             random: ChaCha8Rng::from_seed(seed),
             connections: BTreeMap::new(),
             connection_by_id: BTreeMap::new(),
-            mailboxes: Mailboxes::default(),
+            books: Books::new(settings.instance),
+            seats: BTreeMap::new(),
+            acquaintances: Acquaintances::default(),
             channels: Channels::default(),
             claims: Budgets::new(CLAIM_BUDGETS_MAX),
             swaps: Swaps::default(),
@@ -161,6 +180,7 @@ impl Rendezvous {
             draining: None,
             wall: None,
             outputs: VecDeque::new(),
+            settings,
         }
     }
 
@@ -190,6 +210,9 @@ impl Rendezvous {
                 });
             }
             Input::Access(access) => self.change_access(now, access),
+            Input::Answered { ticket, answer } => self.answered(now, ticket, answer),
+            Input::Heard(message) => self.happened_elsewhere(now, message),
+            Input::Reach(reached) => self.reach(now, reached),
         }
     }
 
@@ -198,10 +221,14 @@ impl Rendezvous {
         while let Some((_, timer)) = self.next_due(now) {
             match timer {
                 Timer::Connection(connection) => self.check_silence(now, connection),
-                Timer::Mailbox(slot) => self.mailbox_expired(now, &slot),
+                Timer::Seat(member) => self.seat_expired(now, member),
                 Timer::Room(code) => self.look_at_room(now, code),
                 Timer::Channel(channel) => self.channel_expired(now, channel),
                 Timer::Sweep => self.sweep(now),
+                Timer::Renewal => self.renew(now),
+                Timer::Beat => self.beat(now),
+                Timer::Look(connection) => self.look_again(now, connection),
+                Timer::Unconfirmed => self.forget_unconfirmed(now),
                 Timer::DrainEnd => self.close_all(now),
             }
         }
@@ -252,17 +279,22 @@ impl Rendezvous {
     /// What it holds beside connections: mailboxes, relay channels, budgets and other records, in
     /// items, and the bytes of messages kept for members who are away.
     pub fn holdings(&self) -> Holdings {
+        let (mailboxes, held_bytes) = match &self.books {
+            Books::Own(store) => store.holdings(),
+            Books::Shared(_) => (self.seats.len(), 0),
+        };
         Holdings {
-            mailboxes: self.mailboxes.len(),
+            mailboxes,
             rooms: self.rooms.len(),
             channels: self.channels.len(),
             records: self.claims.len()
                 + self.swaps.len()
                 + self.passes.len()
                 + self.rooms.records()
+                + self.acquaintances.len()
                 + self.timers.len()
                 + self.connection_by_id.len(),
-            held_bytes: self.mailboxes.held_bytes(),
+            held_bytes,
         }
     }
 
@@ -486,7 +518,7 @@ impl Rendezvous {
         self.passes.forget(connection);
         match known.phase {
             Phase::ExpectRegister { .. } => {}
-            Phase::Present { id, watching } => self.depart(now, id, &watching),
+            Phase::Present { id, watching } => self.depart(now, connection, id, &watching),
             Phase::Relay { channel } => self.close_channel(now, channel),
         }
     }
@@ -597,6 +629,10 @@ impl Rendezvous {
         let mut bytes = [0; 32];
         self.random.fill_bytes(&mut bytes);
         Nonce::from_bytes(bytes)
+    }
+
+    fn draw(&mut self) -> u32 {
+        self.random.next_u32()
     }
 
     /// 30 s, a fifth more or less, so that clients that came together are not pinged together.

@@ -6,6 +6,7 @@
 
 mod access;
 mod audit;
+mod cluster;
 pub mod config;
 mod door;
 mod gate;
@@ -21,6 +22,7 @@ mod stun;
 mod tls;
 
 pub use access::{AccessFile, AccessKind, new_token};
+pub use cluster::Redis;
 pub use options::{LogFormat, Options};
 pub use tls::{Identity, TlsFiles};
 
@@ -31,12 +33,14 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 use tokio::net::{TcpListener, UdpSocket};
+use tokio::sync::mpsc;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::rendezvous::{self, AddressLimits, Rate, Rendezvous};
+use crate::rendezvous::{self, AddressLimits, Instance, NodeId, Rate, Rendezvous};
 use audit::Audit;
+use cluster::Line;
 use door::{Doorway, Face, Numbers};
 use gate::{Gate, Places};
 use hub::{Clock, Hub};
@@ -63,6 +67,8 @@ pub struct Settings {
     pub accept_rate: Rate,
     /// Networks of the proxies that are believed about their clients' addresses.
     pub trusted_proxies: Vec<IpNet>,
+    /// The Redis by which several instances share their books; this one is alone where there is nothing.
+    pub redis: Option<Redis>,
     /// Time between the wish to stop and the end, in which clients are told to go.
     pub drain: Duration,
 }
@@ -78,6 +84,7 @@ impl Default for Settings {
             sockets_max: 10_000,
             accept_rate: ACCEPT_RATE,
             trusted_proxies: Vec::new(),
+            redis: None,
             drain: Duration::from_secs(5),
         }
     }
@@ -151,9 +158,22 @@ pub async fn serve(
             (audit, Some(tokio::task::spawn_blocking(|| writer.run())))
         }
     };
+    let mut node = [0; 8];
+    getrandom::fill(&mut node).map_err(io::Error::other)?;
+    let node = NodeId(u64::from_le_bytes(node));
+    let (line, errands) = match settings.redis {
+        None => (None, None),
+        Some(redis) => {
+            told.instance = Instance::OneOfSeveral(node);
+            let (line, errands) = mpsc::channel(cluster::ERRANDS_MAX);
+            (Some(line), Some((redis, errands)))
+        }
+    };
     let metrics = Metrics::new();
+    let relay_base = Arc::from(told.relay_base.as_str());
     let (hub, knocks) = Hub::new(
         Rendezvous::new(seed, told),
+        line,
         clock,
         settings.drain,
         cancel.clone(),
@@ -161,6 +181,18 @@ pub async fn serve(
         audit,
     );
     let hub = tokio::spawn(hub.run());
+    // It outlives the drain, in which devices move to other instances, and ends with everything else.
+    let hung_up = CancellationToken::new();
+    let line = errands.map(|(redis, errands)| {
+        let knocks = knocks.downgrade();
+        let line = Line {
+            redis,
+            node,
+            errands,
+            knocks,
+        };
+        tokio::spawn(line.run_until(hung_up.clone()))
+    });
     if let Some(file) = settings.access {
         tasks.spawn(file.renew_until(knocks.clone(), cancel.clone()));
     }
@@ -183,7 +215,14 @@ pub async fn serve(
             Some(_) => page::Transport::Tls,
         },
     };
-    let doorway = Doorway::new(knocks, tasks.clone(), metrics, Arc::clone(&places), face);
+    let doorway = Doorway::new(
+        knocks,
+        tasks.clone(),
+        metrics,
+        Arc::clone(&places),
+        face,
+        relay_base,
+    );
     if let Some(listener) = sockets.metrics {
         let serving = axum::serve(listener, doorway.routes_of_numbers());
         let serving = serving.with_graceful_shutdown(cancel.clone().cancelled_owned());
@@ -201,6 +240,11 @@ pub async fn serve(
         hub.abort();
     }
     let ended = hub.await;
+    hung_up.cancel();
+    if let Some(line) = line {
+        // What goes wrong with it ends nobody else.
+        drop(line.await);
+    }
     if let Some(writer) = writer {
         // It ends with the hub, when all is written.
         drop(writer.await);

@@ -13,6 +13,7 @@ use towline_wire::signal::{
     CloseCode, HostName, Notice, RelayToken, Request, RequestError, SignalId,
 };
 
+use super::shared::{Answer, Ask, Between, Instance, NodeId, Ticket};
 use super::{Access, Lending, Moment, Origin, Rate};
 
 /// One connection, numbered by who drives the rendezvous; a number is never used twice.
@@ -78,11 +79,31 @@ pub enum Input {
     },
     /// From now on these may use the server.
     Access(Access),
+    /// The store has answered. One of several only.
+    Answered {
+        /// What was asked.
+        ticket: Ticket,
+        /// What it says.
+        answer: Answer,
+    },
+    /// Another instance says something.
+    Heard(Between),
+    /// The store answers and messages of other instances arrive, or not any more. One of several begins without.
+    Reach(Reached),
     /// The server is to go away: everyone is told, and closed when the time is over.
     Drain {
         /// From now until the end.
         within: Duration,
     },
+}
+
+/// Whether the store can be reached.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reached {
+    /// From now on.
+    Yes,
+    /// No longer.
+    No,
 }
 
 impl Input {
@@ -131,6 +152,20 @@ pub enum Output {
         connection: ConnectionId,
         /// Why.
         code: CloseCode,
+    },
+    /// Ask the store, in the order in which it is put out; answered by [`Input::Answered`].
+    Ask {
+        /// To be told with the answer.
+        ticket: Ticket,
+        /// What.
+        ask: Ask,
+    },
+    /// Tell another instance, which hears it as [`Input::Heard`] or never.
+    Publish {
+        /// Which.
+        node: NodeId,
+        /// What.
+        message: Between,
     },
     /// Something worth a line in the log; holds no code, payload, key or address.
     Note {
@@ -230,6 +265,8 @@ pub struct Settings {
     pub lending: Option<Lending>,
     /// Who may register.
     pub access: Access,
+    /// Whether it shares its books with others.
+    pub instance: Instance,
     /// Rooms at once.
     pub rooms_max: usize,
     /// How long a room lasts in which nothing happens.
@@ -256,6 +293,7 @@ impl Default for Settings {
             code_life: Duration::from_secs(CODE_SECONDS),
             lending: None,
             access: Access::Open,
+            instance: Instance::Alone,
             rooms_max: 10_000,
             room_life: Duration::from_secs(3600),
         }
@@ -265,7 +303,7 @@ impl Default for Settings {
 /// What a rendezvous holds beside its connections.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Holdings {
-    /// Mailboxes.
+    /// Mailboxes; of one of several, the seats in them that it knows.
     pub mailboxes: usize,
     /// Rooms.
     pub rooms: usize,

@@ -4,36 +4,32 @@
 //! way. It belongs to an id, not to a connection: a device that comes back finds it again. An id
 //! is in at most one. This module keeps the books and decides nothing about messages.
 
-use std::collections::{BTreeMap, VecDeque};
-use std::time::Duration;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use rand_core::RngCore;
-use towline_wire::code::{HALF_LETTERS_MAX, HALF_LETTERS_MIN, Slot};
+use towline_wire::code::Slot;
 use towline_wire::signal::{Notice, SignalId};
 
-use super::network::Network;
-use super::{ClaimPayer, Moment};
+use super::Moment;
+use super::shared::{
+    EXCHANGE_MIN, HELD_BYTES_MAX, HELD_BYTES_TOTAL_MAX, HELD_MESSAGES_MAX, MAILBOXES_MAX,
+    MailboxView, SLOT_DRAWS, Side, Slots, Standing,
+};
 
 #[derive(Debug, Default)]
 pub(crate) struct Mailboxes {
     by_slot: BTreeMap<Slot, Mailbox>,
     slot_by_member: BTreeMap<SignalId, Slot>,
-    waiting_by_network: BTreeMap<Network, u32>,
+    waiting_by_network: BTreeMap<String, u32>,
+    ends: BTreeSet<(Moment, Slot)>,
     held_bytes: usize,
 }
 
 #[derive(Debug)]
-pub(crate) struct Mailbox {
-    pub(crate) expires: Moment,
+struct Mailbox {
+    expires: Moment,
     creator: Member,
-    joiner: Option<Joiner>,
-    network: Network,
-}
-
-#[derive(Debug)]
-struct Joiner {
-    member: Member,
-    payers: Vec<ClaimPayer>,
+    joiner: Option<Member>,
+    network: String,
 }
 
 #[derive(Debug)]
@@ -49,34 +45,6 @@ enum Done {
     Said,
 }
 
-/// What a mailbox looks like to one of its members.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Standing {
-    /// Waits for a joiner.
-    Waiting,
-    /// Joined; trust is not proven yet.
-    Joined { peer: SignalId },
-    /// Both have said that they are done.
-    Done { peer: SignalId },
-}
-
-impl Standing {
-    pub(crate) const fn peer(self) -> Option<SignalId> {
-        match self {
-            Self::Waiting => None,
-            Self::Joined { peer } | Self::Done { peer } => Some(peer),
-        }
-    }
-}
-
-/// A mailbox that has ended: its slot, its members and how far they were.
-#[derive(Debug)]
-pub(crate) struct Ended {
-    pub(crate) creator: SignalId,
-    pub(crate) joiner: Option<SignalId>,
-    pub(crate) was_done: bool,
-}
-
 impl Mailboxes {
     pub(crate) fn len(&self) -> usize {
         self.by_slot.len()
@@ -87,49 +55,44 @@ impl Mailboxes {
     }
 
     /// Codes of this network that wait for a joiner.
-    pub(crate) fn waiting_from(&self, network: Network) -> u32 {
-        self.waiting_by_network.get(&network).copied().unwrap_or(0)
+    pub(crate) fn waiting_from(&self, network: &str) -> u32 {
+        self.waiting_by_network.get(network).copied().unwrap_or(0)
     }
 
-    pub(crate) fn of(&self, member: SignalId) -> Option<(&Slot, Moment, Standing)> {
+    /// How the mailbox of this member stands.
+    pub(crate) fn of(&self, now: Moment, member: SignalId) -> Option<MailboxView> {
         let slot = self.slot_by_member.get(&member)?;
         let mailbox = self.by_slot.get(slot)?;
-        Some((slot, mailbox.expires, mailbox.standing(member)))
+        Some(MailboxView {
+            slot: slot.clone(),
+            left: mailbox.expires.since(now),
+            side: if mailbox.creator.id == member {
+                Side::Creator
+            } else {
+                Side::Joiner
+            },
+            standing: mailbox.standing(member),
+        })
     }
 
-    /// The other member of this member's mailbox, once it is joined.
-    pub(crate) fn peer_of(&self, member: SignalId) -> Option<SignalId> {
-        self.of(member).and_then(|(_, _, standing)| standing.peer())
-    }
-
-    /// Draws a slot that is free; `None` when all mailboxes are taken.
-    pub(crate) fn free_slot(&self, random: &mut impl RngCore, long: bool) -> Option<Slot> {
+    /// The first drawn slot that is free; `None` when all mailboxes are taken.
+    pub(crate) fn free_slot(&self, slots: Slots, draws: &[u32; SLOT_DRAWS]) -> Option<Slot> {
         if self.by_slot.len() >= MAILBOXES_MAX {
             return None;
         }
-        let crowded = self.by_slot.len() >= LONG_SLOTS_FROM;
-        let letters = if long || crowded {
-            HALF_LETTERS_MAX
-        } else {
-            HALF_LETTERS_MIN
-        };
-        // At most one slot in 32 is taken, so that 16 misses in a row have a chance of 2^-80.
-        (0..16)
-            .map(|_| Slot::from_number(random.next_u32(), letters))
+        let letters = slots.letters(self.by_slot.len());
+        draws
+            .iter()
+            .map(|draw| Slot::from_number(*draw, letters))
             .find(|slot| !self.by_slot.contains_key(slot))
     }
 
     /// Opens a mailbox for a creator that has none.
-    pub(crate) fn open(
-        &mut self,
-        slot: Slot,
-        creator: SignalId,
-        network: Network,
-        expires: Moment,
-    ) {
+    pub(crate) fn open(&mut self, slot: Slot, creator: SignalId, network: String, expires: Moment) {
         debug_assert!(!self.slot_by_member.contains_key(&creator));
         self.slot_by_member.insert(creator, slot.clone());
-        *self.waiting_by_network.entry(network).or_default() += 1;
+        *self.waiting_by_network.entry(network.clone()).or_default() += 1;
+        self.ends.insert((expires, slot.clone()));
         self.by_slot.insert(
             slot,
             Mailbox {
@@ -147,41 +110,32 @@ impl Mailboxes {
         (mailbox.joiner.is_none() && mailbox.creator.id != joiner).then_some(mailbox.creator.id)
     }
 
-    /// Puts the joiner, who is in no other mailbox, into a claimable one; gives the old and the
-    /// new time at which it ends.
-    pub(crate) fn join(
-        &mut self,
-        slot: &Slot,
-        joiner: SignalId,
-        payers: Vec<ClaimPayer>,
-        now: Moment,
-    ) -> Option<(Moment, Moment)> {
-        let mailbox = self.by_slot.get_mut(slot)?;
-        let before = mailbox.expires;
-        mailbox.expires = before.max(now.plus(EXCHANGE_MIN));
-        mailbox.joiner = Some(Joiner {
-            member: Member::new(joiner),
-            payers,
-        });
-        let (network, after) = (mailbox.network, mailbox.expires);
+    /// Puts the joiner, who is in no other mailbox, into a claimable one.
+    pub(crate) fn join(&mut self, now: Moment, slot: &Slot, joiner: SignalId) {
+        let Some(mailbox) = self.by_slot.get_mut(slot) else {
+            return;
+        };
+        self.ends.remove(&(mailbox.expires, slot.clone()));
+        mailbox.expires = mailbox.expires.max(now.plus(EXCHANGE_MIN));
+        self.ends.insert((mailbox.expires, slot.clone()));
+        mailbox.joiner = Some(Member::new(joiner));
         self.slot_by_member.insert(joiner, slot.clone());
-        self.no_longer_waiting(network);
-        Some((before, after))
+        let network = mailbox.network.clone();
+        self.no_longer_waiting(&network);
     }
 
-    /// Notes that a member is done; gives who paid for the claim when that makes both done.
-    pub(crate) fn done(&mut self, member: SignalId) -> Option<Vec<ClaimPayer>> {
+    /// Notes that a member is done; gives the other one when that makes both done.
+    pub(crate) fn done(&mut self, member: SignalId) -> Option<SignalId> {
         let slot = self.slot_by_member.get(&member)?;
         let mailbox = self.by_slot.get_mut(slot)?;
         let joiner = mailbox.joiner.as_mut()?;
-        let said = if mailbox.creator.id == member {
-            &mut mailbox.creator
+        let (said, other) = if mailbox.creator.id == member {
+            (&mut mailbox.creator, joiner)
         } else {
-            &mut joiner.member
+            (joiner, &mut mailbox.creator)
         };
-        said.done = Done::Said;
-        let both = mailbox.creator.done == Done::Said && joiner.member.done == Done::Said;
-        both.then(|| std::mem::take(&mut joiner.payers))
+        let before = std::mem::replace(&mut said.done, Done::Said);
+        (before == Done::NotYet && other.done == Done::Said).then_some(other.id)
     }
 
     /// Keeps a notice for a member who is away; says whether there was room.
@@ -210,31 +164,36 @@ impl Mailboxes {
         held
     }
 
-    /// Ends the mailbox of this member.
-    pub(crate) fn end_of(&mut self, member: SignalId) -> Option<(Slot, Moment, Ended)> {
+    /// Ends the mailbox of this member; gives how it stood.
+    pub(crate) fn end_of(&mut self, member: SignalId) -> Option<Standing> {
         let slot = self.slot_by_member.get(&member)?.clone();
-        let expires = self.by_slot.get(&slot)?.expires;
-        let ended = self.end(&slot)?;
-        Some((slot, expires, ended))
+        let standing = self.by_slot.get(&slot)?.standing(member);
+        self.end(&slot);
+        Some(standing)
     }
 
-    /// Ends the mailbox with this slot.
-    pub(crate) fn end(&mut self, slot: &Slot) -> Option<Ended> {
-        let mailbox = self.by_slot.remove(slot)?;
+    /// Ends those whose time has come.
+    pub(crate) fn end_due(&mut self, now: Moment) {
+        while let Some((expires, slot)) = self.ends.first().cloned()
+            && expires <= now
+        {
+            self.end(&slot);
+        }
+    }
+
+    fn end(&mut self, slot: &Slot) {
+        let Some(mailbox) = self.by_slot.remove(slot) else {
+            return;
+        };
+        self.ends.remove(&(mailbox.expires, slot.clone()));
         self.slot_by_member.remove(&mailbox.creator.id);
         self.held_bytes -= mailbox.creator.held_bytes();
-        let standing = mailbox.standing(mailbox.creator.id);
         if let Some(joiner) = &mailbox.joiner {
-            self.slot_by_member.remove(&joiner.member.id);
-            self.held_bytes -= joiner.member.held_bytes();
+            self.slot_by_member.remove(&joiner.id);
+            self.held_bytes -= joiner.held_bytes();
         } else {
-            self.no_longer_waiting(mailbox.network);
+            self.no_longer_waiting(&mailbox.network);
         }
-        Some(Ended {
-            creator: mailbox.creator.id,
-            joiner: mailbox.joiner.map(|joiner| joiner.member.id),
-            was_done: matches!(standing, Standing::Done { .. }),
-        })
     }
 
     fn held_by(&mut self, member: SignalId) -> Option<&mut VecDeque<Notice>> {
@@ -242,17 +201,14 @@ impl Mailboxes {
         if mailbox.creator.id == member {
             return Some(&mut mailbox.creator.held);
         }
-        mailbox
-            .joiner
-            .as_mut()
-            .map(|joiner| &mut joiner.member.held)
+        mailbox.joiner.as_mut().map(|joiner| &mut joiner.held)
     }
 
-    fn no_longer_waiting(&mut self, network: Network) {
-        if let Some(count) = self.waiting_by_network.get_mut(&network) {
+    fn no_longer_waiting(&mut self, network: &str) {
+        if let Some(count) = self.waiting_by_network.get_mut(network) {
             *count -= 1;
             if *count == 0 {
-                self.waiting_by_network.remove(&network);
+                self.waiting_by_network.remove(network);
             }
         }
     }
@@ -260,7 +216,7 @@ impl Mailboxes {
 
 impl Mailbox {
     fn standing(&self, member: SignalId) -> Standing {
-        let Some(Joiner { member: joiner, .. }) = &self.joiner else {
+        let Some(joiner) = &self.joiner else {
             return Standing::Waiting;
         };
         let peer = if self.creator.id == member {
@@ -315,23 +271,3 @@ fn notice_bytes(notice: &Notice) -> usize {
     };
     payload + size_of::<Notice>()
 }
-
-/// Mailboxes at once: 32,768, one in 32 of all slots of four letters, so that a guessed slot is
-/// rarely one that lives.
-pub(crate) const MAILBOXES_MAX: usize = 1 << 15;
-
-/// Mailboxes from which on new slots have four letters: 1,024, one in 32 of those of three.
-pub(crate) const LONG_SLOTS_FROM: usize = 1 << 10;
-
-/// Least time for the exchange after a claim: a minute. A code typed in its last second would
-/// otherwise fail; the code itself is used up by then.
-pub(crate) const EXCHANGE_MIN: Duration = Duration::from_secs(60);
-
-/// Messages kept for a member who is away: 16, above the eight that a pairing takes.
-const HELD_MESSAGES_MAX: usize = 16;
-
-/// Bytes kept for a member who is away: 64 KiB, one full payload and some small ones.
-const HELD_BYTES_MAX: usize = 64 * 1024;
-
-/// Bytes kept for all members who are away: 16 MiB, a sixteenth of the smallest instance.
-const HELD_BYTES_TOTAL_MAX: usize = 16 * 1024 * 1024;

@@ -56,6 +56,14 @@ pub(crate) enum Network {
 }
 
 impl Network {
+    /// Its name in the store's books of quotas.
+    pub(crate) fn quota_key(self) -> String {
+        match self {
+            Self::V4(address) => format!("{address:08x}"),
+            Self::V6 { prefix, bits } => format!("{prefix:016x}.{bits}"),
+        }
+    }
+
     /// Claims of codes: 64 in ten minutes for an address, twice that for each eight bits wider,
     /// because providers give whole /56 and /48 to one customer.
     pub(crate) const fn claim_rate(self) -> Rate {

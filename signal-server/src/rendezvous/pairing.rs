@@ -1,4 +1,7 @@
 //! Codes: giving out slots, claims and who pays for them, the end of a mailbox.
+//!
+//! The store knows which mailboxes there are. Here is only the *seat* of each id in one: what this instance was last
+//! told of it. Who has a seat may be away.
 
 use std::time::Duration;
 
@@ -6,8 +9,29 @@ use towline_wire::code::Slot;
 use towline_wire::limits::CODE_SECONDS;
 use towline_wire::signal::{ErrorCode, PairingFailure, RequestId, ServerMessage, SignalId};
 
-use super::mailboxes::{Ended, Standing};
+use super::cluster::{Books, Then};
+use super::shared::{Answer, Ask, Event, Made, Paid, SLOT_DRAWS, Side, Slots, Standing};
 use super::{ClaimPayer, ConnectionId, Moment, Note, Rate, Rendezvous, Timer};
+
+/// What is known here of an id's mailbox.
+#[derive(Debug)]
+pub(crate) struct Seat {
+    side: Side,
+    expires: Moment,
+    standing: Standing,
+    /// Who gets a token back when both are done.
+    payers: Vec<ClaimPayer>,
+}
+
+impl Seat {
+    pub(super) const fn standing(&self) -> Standing {
+        self.standing
+    }
+
+    pub(super) const fn peer(&self) -> Option<SignalId> {
+        self.standing.peer()
+    }
+}
 
 impl Rendezvous {
     pub(super) fn create_code(
@@ -17,56 +41,73 @@ impl Rendezvous {
         id: Option<RequestId>,
         sender: SignalId,
     ) {
-        match self.mailboxes.of(sender) {
-            Some((slot, expires, Standing::Waiting)) => {
-                let (code, expires_in) = (slot.clone(), expires.since(now).as_secs());
-                return self.answer(
+        match self.seats.get(&sender).map(Seat::standing) {
+            Some(Standing::Joined { .. } | Standing::Done { .. }) => {
+                self.leave_mailbox(now, sender)
+            }
+            Some(Standing::Waiting) | None => {}
+        }
+        let Some(known) = self.connections.get(&connection) else {
+            return;
+        };
+        let network = known.origin.household().quota_key();
+        let slots = if now < self.long_slots_until {
+            Slots::Long
+        } else {
+            Slots::ByNumber
+        };
+        let mut draws = [0; SLOT_DRAWS];
+        draws.fill_with(|| self.draw());
+        let ask = Ask::Open {
+            creator: sender,
+            network,
+            life: self.settings.code_life,
+            slots,
+            draws,
+        };
+        let then = Then::TellCode {
+            connection,
+            id,
+            sender,
+        };
+        self.ask(now, ask, then);
+    }
+
+    pub(super) fn opened(
+        &mut self,
+        now: Moment,
+        connection: ConnectionId,
+        id: Option<RequestId>,
+        sender: SignalId,
+        answer: Answer,
+    ) {
+        match (answer, self.is_present(connection, sender)) {
+            (Answer::Opened { .. }, false) => self.nobody_waits(now, sender),
+            (Answer::Opened { slot, left, made }, true) => {
+                self.sit(now, sender, Side::Creator, left, Standing::Waiting);
+                if made == Made::Now {
+                    self.note(Note::CodeCreated, connection);
+                }
+                let (code, expires_in) = (slot, left.as_secs());
+                self.answer(
                     connection,
                     id,
                     ServerMessage::PairingCode { code, expires_in },
                 );
             }
-            Some((_, _, Standing::Joined { .. } | Standing::Done { .. })) => {
-                self.leave_mailbox(now, sender)
+            (Answer::NetworkIsFull, true) => {
+                self.note(Note::LimitHit, connection);
+                let why = "too many codes wait at this address";
+                let wait = Some(Duration::from_secs(60));
+                self.refuse_for(connection, id, ErrorCode::RateLimited, why, wait);
             }
-            None => {}
+            (Answer::AllSlotsTaken, true) => {
+                let why = "all slots are taken";
+                self.refuse(connection, id, ErrorCode::Unavailable, why);
+            }
+            (_, true) => self.refuse_cut_off(connection, id),
+            (_, false) => {}
         }
-        let Some(known) = self.connections.get(&connection) else {
-            return;
-        };
-        let network = known.origin.household();
-        if self.mailboxes.waiting_from(network) >= WAITING_PER_NETWORK_MAX {
-            self.note(Note::LimitHit, connection);
-            let why = "too many codes wait at this address";
-            return self.refuse_for(
-                connection,
-                id,
-                ErrorCode::RateLimited,
-                why,
-                Some(Duration::from_secs(60)),
-            );
-        }
-        let long = now < self.long_slots_until;
-        let Some(slot) = self.mailboxes.free_slot(&mut self.random, long) else {
-            return self.refuse(
-                connection,
-                id,
-                ErrorCode::Unavailable,
-                "all slots are taken",
-            );
-        };
-        let expires = now.plus(self.settings.code_life);
-        self.mailboxes.open(slot.clone(), sender, network, expires);
-        self.timers.insert((expires, Timer::Mailbox(slot.clone())));
-        self.note(Note::CodeCreated, connection);
-        self.answer(
-            connection,
-            id,
-            ServerMessage::PairingCode {
-                code: slot,
-                expires_in: self.settings.code_life.as_secs(),
-            },
-        );
     }
 
     /// Claims a mailbox. Paying comes first and the look at the slot is always taken, so that no
@@ -79,37 +120,102 @@ impl Rendezvous {
         sender: SignalId,
         slot: &Slot,
     ) {
-        let payment = self.pay(now, connection, sender);
-        let creator = self.mailboxes.claimable(slot, sender);
-        let paid = payment.is_ok();
-        let (Ok(payers), Some(creator)) = (payment, creator) else {
-            if paid {
-                self.count_failure(now);
-            }
-            return self.answer_failed_claim(connection, id);
+        let payers = self.pay(now, connection, sender).unwrap_or_default();
+        let ask = Ask::Claim {
+            slot: slot.clone(),
+            joiner: sender,
+            paid: if payers.is_empty() {
+                Paid::No
+            } else {
+                Paid::Yes
+            },
         };
-        self.leave_mailbox(now, sender);
-        if let Some((before, after)) = self.mailboxes.join(slot, sender, payers, now) {
-            self.timers.remove(&(before, Timer::Mailbox(slot.clone())));
-            self.timers.insert((after, Timer::Mailbox(slot.clone())));
+        let then = Then::JoinMailbox {
+            connection,
+            id,
+            sender,
+            payers,
+        };
+        self.ask(now, ask, then);
+    }
+
+    pub(super) fn joined(
+        &mut self,
+        now: Moment,
+        connection: ConnectionId,
+        id: Option<RequestId>,
+        sender: SignalId,
+        payers: Vec<ClaimPayer>,
+        answer: Answer,
+    ) {
+        let is_present = self.is_present(connection, sender);
+        match (answer, is_present) {
+            (
+                Answer::Claimed {
+                    creator,
+                    at,
+                    left,
+                    ended,
+                },
+                _,
+            ) => {
+                if let Some(ended) = ended {
+                    self.rise(sender);
+                    self.tell_end(now, sender, ended, PairingFailure::Cancelled);
+                }
+                self.note(Note::CodeClaimed, connection);
+                let standing = Standing::Joined { peer: creator };
+                self.sit(now, sender, Side::Joiner, left, standing);
+                if let Some(seat) = self.seats.get_mut(&sender) {
+                    seat.payers = payers;
+                }
+                if is_present {
+                    self.answer(connection, id, ServerMessage::Paired { peer_id: creator });
+                }
+                if self.seats.contains_key(&creator) && !self.is_here(creator) {
+                    let standing = Standing::Joined { peer: sender };
+                    self.sit(now, creator, Side::Creator, left, standing);
+                }
+                let event = Event::Claimed { peer: sender, left };
+                self.happen_at(now, at, creator, event);
+                if !is_present {
+                    self.nobody_waits(now, sender);
+                }
+            }
+            (Answer::NotClaimed, _) => {
+                if !payers.is_empty() {
+                    self.count_failure(now);
+                }
+                if is_present {
+                    self.answer_failed_claim(connection, id);
+                }
+            }
+            (_, _) => {
+                for payer in payers {
+                    self.claims.give_back(&payer, payer.claim_rate());
+                }
+                if is_present {
+                    self.refuse_cut_off(connection, id);
+                }
+            }
         }
-        self.note(Note::CodeClaimed, connection);
-        self.answer(connection, id, ServerMessage::Paired { peer_id: creator });
-        self.tell(creator, ServerMessage::Paired { peer_id: sender });
     }
 
     pub(super) fn pairing_done(&mut self, now: Moment, sender: SignalId) {
-        let Some(payers) = self.mailboxes.done(sender) else {
+        let ask = Ask::Done { member: sender };
+        self.ask(now, ask, Then::FinishPairing { sender });
+    }
+
+    /// Both are done, says the store; `member` gets back what it paid.
+    pub(super) fn both_done(&mut self, now: Moment, member: SignalId, peer: SignalId) {
+        let Some(seat) = self.seats.get_mut(&member) else {
             return;
         };
-        if payers.is_empty() {
-            return;
-        }
-        for payer in payers {
+        seat.standing = Standing::Done { peer };
+        for payer in std::mem::take(&mut seat.payers) {
             self.claims.give_back(&payer, payer.claim_rate());
         }
         self.arm_sweep(now);
-        self.note_of(Note::PairingDone, None);
     }
 
     /// The sender's mailbox ends by its own wish.
@@ -119,46 +225,87 @@ impl Rendezvous {
 
     /// Ends the mailbox of an id; the other member learns why, unless both were done.
     pub(super) fn end_mailbox_of(&mut self, now: Moment, id: SignalId, reason: PairingFailure) {
-        let Some((slot, expires, ended)) = self.mailboxes.end_of(id) else {
-            return;
-        };
-        self.timers.remove(&(expires, Timer::Mailbox(slot)));
-        let others = [Some(ended.creator), ended.joiner]
-            .into_iter()
-            .flatten()
-            .filter(|member| *member != id);
-        if !ended.was_done {
-            for other in others {
-                self.tell(other, ServerMessage::PairingFailed { reason });
-            }
-        }
-        self.after_mailbox(now, &ended);
+        self.rise(id);
+        let then = Then::TellEnd { member: id, reason };
+        self.ask(now, Ask::End { member: id }, then);
     }
 
-    pub(super) fn mailbox_expired(&mut self, now: Moment, slot: &Slot) {
-        let Some(ended) = self.mailboxes.end(slot) else {
+    /// Somebody for whom a mailbox was opened or claimed is gone by the time it was. A device can come back to it.
+    fn nobody_waits(&mut self, now: Moment, id: SignalId) {
+        match id {
+            SignalId::Guest(_) if !self.is_here(id) => {
+                self.end_mailbox_of(now, id, PairingFailure::PeerLeft);
+            }
+            SignalId::Guest(_) | SignalId::Device(_) => {}
+        }
+    }
+
+    /// Gives an id its seat in a mailbox that lasts this long.
+    pub(super) fn sit(
+        &mut self,
+        now: Moment,
+        member: SignalId,
+        side: Side,
+        left: Duration,
+        standing: Standing,
+    ) {
+        let payers = self.rise(member);
+        let expires = now.plus(left);
+        self.timers.insert((expires, Timer::Seat(member)));
+        let seat = Seat {
+            side,
+            expires,
+            standing,
+            payers,
+        };
+        self.seats.insert(member, seat);
+    }
+
+    /// Takes an id's seat away; gives who had paid for it.
+    pub(super) fn rise(&mut self, member: SignalId) -> Vec<ClaimPayer> {
+        let Some(seat) = self.seats.remove(&member) else {
+            return Vec::new();
+        };
+        self.timers.remove(&(seat.expires, Timer::Seat(member)));
+        seat.payers
+    }
+
+    /// The time of a mailbox is over, here as in the store.
+    pub(super) fn seat_expired(&mut self, now: Moment, member: SignalId) {
+        let Some(seat) = self.seats.remove(&member) else {
             return;
         };
-        if !ended.was_done {
-            self.note_of(Note::CodeExpired, None);
-            for member in [Some(ended.creator), ended.joiner].into_iter().flatten() {
+        if let Books::Own(store) = &mut self.books {
+            store.forget_due(now);
+        }
+        match seat.standing {
+            Standing::Waiting | Standing::Joined { .. } => {
                 self.tell(
                     member,
                     ServerMessage::PairingFailed {
                         reason: PairingFailure::Expired,
                     },
                 );
+                if seat.side == Side::Creator {
+                    self.note_of(Note::CodeExpired, None);
+                    if seat.peer().is_some() {
+                        self.count_failure(now);
+                    }
+                }
             }
+            Standing::Done { .. } => {}
         }
-        self.after_mailbox(now, &ended);
+        if let Some(peer) = seat.peer() {
+            self.close_without_consent(now, member, peer);
+        }
     }
 
-    fn after_mailbox(&mut self, now: Moment, ended: &Ended) {
-        let Some(joiner) = ended.joiner else { return };
-        if !ended.was_done {
-            self.count_failure(now);
-        }
-        self.close_without_consent(now, ended.creator, joiner);
+    /// What needs the store is refused while it cannot be reached: only it knows what is taken and how often
+    /// somebody has guessed.
+    pub(super) fn refuse_cut_off(&mut self, connection: ConnectionId, id: Option<RequestId>) {
+        let why = "the server cannot reach the others now";
+        let wait = Some(CUT_OFF_RETRY);
+        self.refuse_for(connection, id, ErrorCode::Unavailable, why, wait);
     }
 
     /// Takes a token from everybody who pays for this client's claims; all or none of them pay.
@@ -191,7 +338,7 @@ impl Rendezvous {
         Err(wait)
     }
 
-    fn count_failure(&mut self, now: Moment) {
+    pub(super) fn count_failure(&mut self, now: Moment) {
         if self.failures.take(now, FAILURE_RATE, 1).is_err() {
             self.long_slots_until = now.plus(LONG_SLOTS_FOR);
         }
@@ -220,12 +367,12 @@ const CLAIM_RATE_GUEST: Rate = Rate {
     refill: Duration::from_secs(200),
 };
 
-/// Codes that may wait from one address: 64, a classroom behind one router.
-const WAITING_PER_NETWORK_MAX: u32 = 64;
-
 /// Failed claims and burned mailboxes of everybody: 50 a second. More is somebody searching, and
 /// slots of four letters make that 32 times as dear.
 const FAILURE_RATE: Rate = Rate::per_second(50, 500);
 
 /// How long slots stay long after that: five minutes, the life of a code.
 const LONG_SLOTS_FOR: Duration = Duration::from_secs(CODE_SECONDS);
+
+/// When to try again what needs the store while it cannot be reached: 2 s.
+const CUT_OFF_RETRY: Duration = Duration::from_secs(2);

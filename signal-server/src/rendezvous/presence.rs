@@ -5,6 +5,7 @@
 
 use towline_wire::signal::{ErrorCode, RequestId, ServerMessage, SignalId};
 
+use super::pairing::Seat;
 use super::{ConnectionId, Moment, Phase, Rendezvous};
 
 impl Rendezvous {
@@ -42,6 +43,7 @@ impl Rendezvous {
             if self.watches(*gone, sender) && !self.share_mailbox(*gone, sender) {
                 self.tell(*gone, ServerMessage::PeerDisconnected { peer_id: sender });
             }
+            self.unwatch_afar(connection, sender, *gone);
         }
         for new in peers
             .iter()
@@ -52,6 +54,11 @@ impl Rendezvous {
                 self.tell(*new, ServerMessage::PeerConnected { peer_id: sender });
             }
         }
+        let new = peers.iter().copied();
+        let new: Vec<_> = new
+            .filter(|peer| before.binary_search(peer).is_err())
+            .collect();
+        self.look_afar(now, sender, &new);
         self.close_unwatched_channels(now, sender, &peers);
     }
 
@@ -72,7 +79,7 @@ impl Rendezvous {
 
     /// Whether both are members of one mailbox.
     pub(super) fn share_mailbox(&self, one: SignalId, other: SignalId) -> bool {
-        self.mailboxes.peer_of(one) == Some(other)
+        self.seats.get(&one).and_then(Seat::peer) == Some(other)
     }
 }
 

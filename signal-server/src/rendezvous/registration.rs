@@ -7,11 +7,13 @@ use ed25519_dalek::{Signature, VerifyingKey};
 use rand_core::RngCore;
 use towline_wire::ids::DeviceId;
 use towline_wire::signal::{
-    AccessToken, CloseCode, ErrorCode, GuestId, HostName, Nonce, PairingFailure, RegisterProof,
-    Registration, RequestId, SIGNAL_VERSION, ServerMessage, SignalId, proof_message,
+    AccessToken, CloseCode, ErrorCode, GuestId, HostName, Nonce, Notice, PairingFailure,
+    RegisterProof, Registration, RequestId, SIGNAL_VERSION, ServerMessage, SignalId, proof_message,
 };
 
-use super::mailboxes::Standing;
+use super::cluster::Then;
+use super::pairing::Seat;
+use super::shared::{Ask, Event, MailboxView, Standing};
 use super::{ConnectionId, Moment, Note, Origin, Phase, Rendezvous};
 
 impl Rendezvous {
@@ -71,53 +73,90 @@ impl Rendezvous {
                 ice,
             },
         );
-        self.back_to_mailbox(now, connection, who);
+        let place = self.place(connection);
+        let then = Then::Welcome { connection, who };
+        self.ask(now, Ask::Arrive { id: who, place }, then);
     }
 
     /// Tells everyone with a right to know that an id is gone. A guest's mailbox goes with it; a
     /// device's stays, because a device can come back.
-    pub(super) fn depart(&mut self, now: Moment, id: SignalId, watching: &[SignalId]) {
+    pub(super) fn depart(
+        &mut self,
+        now: Moment,
+        connection: ConnectionId,
+        id: SignalId,
+        watching: &[SignalId],
+    ) {
         self.connection_by_id.remove(&id);
+        let place = self.place(connection);
+        self.ask(now, Ask::Depart { id, place }, Then::Nothing);
+        self.leave_acquaintances(connection, id);
         self.leave_all_rooms(now, id);
         let mut audience: Vec<SignalId> = watching
             .iter()
             .copied()
             .filter(|peer| self.watches(*peer, id))
             .collect();
-        audience.extend(self.mailboxes.peer_of(id));
+        match self.seats.get(&id).and_then(Seat::peer) {
+            Some(peer) if self.is_here(peer) => audience.push(peer),
+            Some(peer) => self.happen_to(now, peer, Event::MemberLeft { peer: id }),
+            None => {}
+        }
         audience.sort_unstable();
         audience.dedup();
         for peer in audience {
             self.tell(peer, ServerMessage::PeerDisconnected { peer_id: id });
         }
         match id {
-            SignalId::Guest(_) => self.end_mailbox_of(now, id, PairingFailure::PeerLeft),
-            SignalId::Device(_) => {}
+            SignalId::Guest(_) if self.seats.contains_key(&id) => {
+                self.end_mailbox_of(now, id, PairingFailure::PeerLeft);
+            }
+            SignalId::Guest(_) | SignalId::Device(_) => {}
         }
     }
 
     /// Says again how the mailbox of a device that came back stands, and gives it what was kept.
-    fn back_to_mailbox(&mut self, now: Moment, connection: ConnectionId, who: SignalId) {
-        let Some((slot, expires, standing)) = self.mailboxes.of(who) else {
+    pub(super) fn back_to_mailbox(
+        &mut self,
+        now: Moment,
+        connection: ConnectionId,
+        who: SignalId,
+        mailbox: Option<MailboxView>,
+        held: Vec<Notice>,
+    ) {
+        let Some(view) = mailbox else {
+            self.rise(who);
             return;
         };
-        match standing {
+        self.sit(now, who, view.side, view.left, view.standing);
+        match view.standing {
             Standing::Waiting => {
-                let expires_in = expires.since(now).as_secs();
-                let code = slot.clone();
+                let (code, expires_in) = (view.slot, view.left.as_secs());
                 self.say(connection, ServerMessage::PairingCode { code, expires_in });
             }
             Standing::Joined { peer } => {
                 self.say(connection, ServerMessage::Paired { peer_id: peer });
-                self.tell(peer, ServerMessage::PeerConnected { peer_id: who });
+                self.happen_to(now, peer, Event::MemberCame { peer: who });
             }
             Standing::Done { peer } => {
-                self.tell(peer, ServerMessage::PeerConnected { peer_id: who })
+                self.happen_to(now, peer, Event::MemberCame { peer: who });
             }
         }
-        for notice in self.mailboxes.release(who) {
+        for notice in held {
             self.send(connection, notice);
         }
+    }
+
+    /// The key has arrived at another instance since.
+    pub(super) fn replaced(&mut self, now: Moment, connection: ConnectionId, who: SignalId) {
+        let Some(device) = who.device() else { return };
+        self.note(Note::DeviceReplaced { device }, connection);
+        self.arm_sweep(now);
+        let code = match self.swaps.count(now, device) {
+            Swap::Storm => CloseCode::Paused,
+            Swap::Ordinary => CloseCode::Replaced,
+        };
+        self.close(now, connection, code);
     }
 
     /// The newest connection of a key wins; `false` when the key is paused and the newest lost too.

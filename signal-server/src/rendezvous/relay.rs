@@ -9,8 +9,10 @@ use towline_wire::signal::{
     CloseCode, ErrorCode, Notice, RelayToken, RequestId, ServerMessage, SignalId,
 };
 
+use super::afar::refusal;
 use super::channels::{Closed, Existing};
-use super::mailboxes::Standing;
+use super::cluster::Then;
+use super::shared::{Ask, Event};
 use super::{ConnectionId, Moment, Note, Output, Phase, Rendezvous, Timer};
 
 impl Rendezvous {
@@ -27,22 +29,51 @@ impl Rendezvous {
         let in_mailbox = self.share_mailbox(sender, to);
         let is_met =
             in_mailbox || self.rooms.meet(now, sender, to) || self.watch_each_other(sender, to);
-        let passed = match self.connection_by_id.get(&to).copied() {
-            Some(receiver) if is_met => {
-                self.send(receiver, notice);
-                true
+        match self.connection_by_id.get(&to).copied() {
+            Some(receiver) if is_met => self.send(receiver, notice),
+            None if in_mailbox => {
+                let ask = Ask::Pass {
+                    from: sender,
+                    to,
+                    notice: notice.clone(),
+                };
+                let then = Then::PassOn {
+                    connection,
+                    id,
+                    from: sender,
+                    to,
+                    notice,
+                };
+                self.ask(now, ask, then);
             }
-            None if in_mailbox => self.mailboxes.hold(to, notice),
-            Some(_) | None => false,
-        };
-        if !passed {
-            self.refuse(
-                connection,
-                id,
-                ErrorCode::PeerOffline,
-                "the peer is not there or does not consent",
-            );
+            None => self.relay_afar(now, connection, id, sender, to, notice),
+            Some(_) => self.refuse_absent(connection, id),
         }
+    }
+
+    /// By standing consent, to somebody at another instance.
+    pub(super) fn relay_afar(
+        &mut self,
+        now: Moment,
+        connection: ConnectionId,
+        id: Option<RequestId>,
+        from: SignalId,
+        to: SignalId,
+        notice: Notice,
+    ) {
+        let Some(place) = self.acquainted(from, to) else {
+            return self.refuse_absent(connection, id);
+        };
+        if self.cut_off_for(now).is_some() {
+            return self.refuse_cut_off(connection, id);
+        }
+        let at = self.place(connection);
+        self.tell_at(place, to, Event::Relayed { from, at, notice });
+    }
+
+    pub(super) fn refuse_absent(&mut self, connection: ConnectionId, id: Option<RequestId>) {
+        let why = "the peer is not there or does not consent";
+        self.refuse(connection, id, ErrorCode::PeerOffline, why);
     }
 
     pub(super) fn relay_open(
@@ -57,42 +88,52 @@ impl Rendezvous {
             let why = "packet channels are for proven devices";
             return self.refuse(connection, id, ErrorCode::Unavailable, why);
         };
-        if !self.connection_by_id.contains_key(&to) || !self.channel_consent(sender, to) {
-            let why = "the peer is not there or does not consent";
-            return self.refuse(connection, id, ErrorCode::PeerOffline, why);
+        if !self.is_here(to) {
+            return self.open_channel_afar(now, connection, id, ours, theirs);
         }
-        match self.channels.existing(ours, theirs) {
+        if !self.channel_consent(sender, to) {
+            return self.refuse_absent(connection, id);
+        }
+        let (answer, told) = self.host_channel(now, id, ours, theirs);
+        self.send(connection, answer);
+        if let Some(notice) = told
+            && let Some(receiver) = self.connection_by_id.get(&to).copied()
+        {
+            self.send(receiver, notice);
+        }
+    }
+
+    /// Opens a packet channel here for two who consent, or finds the one that waits for `asker`. Gives the answer, and what
+    /// the other one is to be told.
+    pub(super) fn host_channel(
+        &mut self,
+        now: Moment,
+        id: Option<RequestId>,
+        asker: DeviceId,
+        peer: DeviceId,
+    ) -> (Notice, Option<Notice>) {
+        match self.channels.existing(asker, peer) {
             Some(Existing::Waiting(channel, token)) => {
-                let ready = self.relay_ready(to, channel, token);
-                return self.answer(connection, id, ready);
+                let message = self.relay_ready(peer.into(), channel, token);
+                return (Notice { id, message }, None);
             }
             Some(Existing::Spent(channel)) => self.close_channel(now, channel),
             None => {}
         }
-        let expires = now.plus(SEATS_WITHIN);
-        if self.channels.peers_of(ours).len() >= CHANNELS_PER_DEVICE_MAX {
-            return self.refuse(
-                connection,
-                id,
-                ErrorCode::RateLimited,
-                "too many packet channels",
-            );
+        if self.channels.peers_of(asker).len() >= CHANNELS_PER_DEVICE_MAX {
+            let why = "too many packet channels";
+            return (refusal(id, ErrorCode::RateLimited, why), None);
         }
-        let Some((channel, token, peers_token)) =
-            self.channels.open(&mut self.random, ours, theirs, expires)
-        else {
-            return self.refuse(
-                connection,
-                id,
-                ErrorCode::Unavailable,
-                "all packet channels are taken",
-            );
+        let expires = now.plus(SEATS_WITHIN);
+        let opened = self.channels.open(&mut self.random, asker, peer, expires);
+        let Some((channel, token, peers_token)) = opened else {
+            let why = "all packet channels are taken";
+            return (refusal(id, ErrorCode::Unavailable, why), None);
         };
         self.timers.insert((expires, Timer::Channel(channel)));
-        let ready = self.relay_ready(to, channel, token);
-        self.answer(connection, id, ready);
-        let ready = self.relay_ready(sender, channel, peers_token);
-        self.tell(to, ready);
+        let message = self.relay_ready(peer.into(), channel, token);
+        let told = Notice::new(self.relay_ready(asker.into(), channel, peers_token));
+        (Notice { id, message }, Some(told))
     }
 
     /// One packet from a relay socket: to the other end, or back to who pings. What is no packet
@@ -221,7 +262,7 @@ impl Rendezvous {
         }
     }
 
-    fn close_between(&mut self, now: Moment, one: DeviceId, other: DeviceId) {
+    pub(super) fn close_between(&mut self, now: Moment, one: DeviceId, other: DeviceId) {
         if let Some(channel) = self.channels.between(one, other) {
             self.close_channel(now, channel);
         }
@@ -229,12 +270,6 @@ impl Rendezvous {
 
     fn channel_consent(&self, one: SignalId, other: SignalId) -> bool {
         self.watch_each_other(one, other) || self.is_done_with(one, other)
-    }
-
-    fn is_done_with(&self, one: SignalId, other: SignalId) -> bool {
-        self.mailboxes
-            .of(one)
-            .is_some_and(|(_, _, standing)| standing == Standing::Done { peer: other })
     }
 
     fn relay_ready(

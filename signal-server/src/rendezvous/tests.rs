@@ -5,6 +5,7 @@ mod access;
 mod lending;
 mod promises;
 mod rooms;
+mod several;
 mod world;
 
 use std::time::Duration;
@@ -16,8 +17,8 @@ use towline_wire::signal::{
     ServerMessage,
 };
 
-use super::mailboxes::LONG_SLOTS_FROM;
 use super::*;
+use towline_wire::code::Slot;
 use world::World;
 
 fn payload(text: &str) -> Payload {

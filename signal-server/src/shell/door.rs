@@ -54,6 +54,7 @@ pub(super) struct Doorway {
     metrics: Arc<Metrics>,
     places: Arc<Places>,
     face: Face,
+    relay_base: Arc<str>,
 }
 
 /// What the page at `/` says of the server.
@@ -288,6 +289,7 @@ impl Doorway {
         metrics: Arc<Metrics>,
         places: Arc<Places>,
         face: Face,
+        relay_base: Arc<str>,
     ) -> Self {
         Self {
             hub,
@@ -296,6 +298,7 @@ impl Doorway {
             metrics,
             places,
             face,
+            relay_base,
         }
     }
 
@@ -308,6 +311,12 @@ impl Doorway {
             .route("/health", get(health))
             .route("/ready", get(ready))
             .route("/version", get(version));
+        let routes = if self.relay_base.is_empty() {
+            routes
+        } else {
+            let path = format!("{}/relay/{{channel}}", self.relay_base);
+            routes.route(&path, get(open_relay))
+        };
         let routes = match where_read {
             Numbers::WithClients => routes.route("/metrics", get(numbers)),
             Numbers::Apart => routes,
@@ -330,6 +339,9 @@ impl Doorway {
             None => Some("stopped"),
             Some(standing) if standing.draining => Some("draining"),
             Some(standing) if standing.connections >= standing.connections_max => Some("full"),
+            Some(standing) if standing.cut_off.is_some_and(|long| long > CUT_OFF_MAX) => {
+                Some("redis_out_of_reach")
+            }
             Some(_) => self.places.are_taken().then_some("full"),
         }
     }
@@ -495,6 +507,9 @@ const HEADER_BYTES_MAX: usize = 8 * 1024;
 
 /// When who finds the server full may try again: after 30 s. Devices add a spread of their own.
 const FULL_RETRY_SECONDS: u64 = 30;
+
+/// Time without Redis after which new clients are not welcome: 10 s. A restart of Redis is over by then.
+const CUT_OFF_MAX: Duration = Duration::from_secs(10);
 
 /// Rest after a failed accept: 50 ms, so that a full file table does not become a busy loop.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);

@@ -11,9 +11,12 @@ use tokio_util::sync::CancellationToken;
 use towline_wire::signal::CloseCode;
 
 use super::audit::Audit;
+use super::cluster::Errand;
 use super::metrics::{Metrics, Standing};
 use super::outbox::{Full, Outbox};
-use crate::rendezvous::{ConnectionId, Door, Input, Moment, Note, Origin, Output, Rendezvous};
+use crate::rendezvous::{
+    Answer, ConnectionId, Door, Input, Moment, Note, Origin, Output, Rendezvous,
+};
 
 /// The time since the server started.
 #[derive(Debug, Clone, Copy)]
@@ -58,6 +61,7 @@ struct Served {
 
 pub(super) struct Hub {
     rendezvous: Rendezvous,
+    line: Option<mpsc::Sender<Errand>>,
     clock: Clock,
     drain: Duration,
     cancel: CancellationToken,
@@ -70,6 +74,7 @@ pub(super) struct Hub {
 impl Hub {
     pub(super) fn new(
         rendezvous: Rendezvous,
+        line: Option<mpsc::Sender<Errand>>,
         clock: Clock,
         drain: Duration,
         cancel: CancellationToken,
@@ -80,6 +85,7 @@ impl Hub {
         (
             Self {
                 rendezvous,
+                line,
                 clock,
                 drain,
                 cancel,
@@ -187,7 +193,14 @@ impl Hub {
             records: holdings.records,
             held_bytes: holdings.held_bytes,
             draining: self.rendezvous.is_draining(),
+            cut_off: self.rendezvous.cut_off_for(self.clock.now()),
         }
+    }
+
+    /// To the line, if there is one and it keeps up.
+    fn send_out(&self, errand: Errand) -> Result<(), ()> {
+        let line = self.line.as_ref().ok_or(())?;
+        line.try_send(errand).map_err(|_| ())
     }
 
     fn outbox(&self, connection: ConnectionId) -> Option<&Outbox> {
@@ -241,6 +254,17 @@ impl Hub {
                     if let Some(outbox) = self.forget(connection) {
                         outbox.close(code);
                     }
+                }
+                Output::Ask { ticket, ask } => {
+                    if self.send_out(Errand::Ask(ticket, ask)).is_err() {
+                        let answer = Answer::Unavailable;
+                        let input = Input::Answered { ticket, answer };
+                        self.rendezvous.handle_input(self.clock.now(), input);
+                    }
+                }
+                Output::Publish { node, message } => {
+                    // A message that is lost is made good by the next question to the store.
+                    let _ = self.send_out(Errand::Publish(node, message));
                 }
                 Output::Note { note, connection } => {
                     self.metrics.noted(&note);

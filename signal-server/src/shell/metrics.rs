@@ -74,6 +74,8 @@ pub(super) struct Standing {
     pub(super) records: usize,
     pub(super) held_bytes: usize,
     pub(super) draining: bool,
+    /// For how long the other instances have been out of reach, if they are.
+    pub(super) cut_off: Option<Duration>,
 }
 
 /// Why a connection was turned away before it became one.

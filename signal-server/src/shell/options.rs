@@ -13,7 +13,7 @@ use towline_wire::ice::{ICE_SERVERS_TOLD_MAX, IceServers};
 use towline_wire::limits::CODE_SECONDS;
 use towline_wire::signal::HostName;
 
-use super::{AccessFile, AccessKind, Settings, TlsFiles};
+use super::{AccessFile, AccessKind, Redis, Settings, TlsFiles};
 use crate::rendezvous::{self, Lending, LendingSecret, Rate};
 
 /// How the server is to run.
@@ -173,6 +173,27 @@ pub struct Options {
     #[arg(long, env = "SIGNAL_CODE_SECONDS", value_name = "SECONDS", default_value_t = CODE_SECONDS, value_parser = value_parser!(u64).range(1..=CODE_SECONDS))]
     pub code_seconds: u64,
 
+    /// The Redis by which several instances of the server share codes and presence, such as redis://10.0.0.5:6379 or
+    /// redis+unix:///run/redis.sock; rooms are of each instance. Without it this one is alone. A URL with a password is
+    /// better in a file
+    #[arg(
+        long,
+        env = "SIGNAL_REDIS_URL",
+        hide_env_values = true,
+        value_name = "URL",
+        conflicts_with = "redis_url_file"
+    )]
+    pub redis_url: Option<String>,
+
+    /// A file with the URL of Redis
+    #[arg(long, env = "SIGNAL_REDIS_URL_FILE", value_name = "FILE")]
+    pub redis_url_file: Option<PathBuf>,
+
+    /// The name of this instance among several: both ends of a relay channel come to it at /at/NAME/relay/CHANNEL, which
+    /// the proxy in front passes on to this one and no other
+    #[arg(long, env = "SIGNAL_INSTANCE", value_name = "NAME", value_parser = instance)]
+    pub instance: Option<String>,
+
     /// Seconds between SIGTERM and the end, in which clients are told to go elsewhere
     #[arg(
         long,
@@ -275,6 +296,25 @@ impl Options {
         }))
     }
 
+    /// The Redis that is shared with other instances.
+    ///
+    /// # Errors
+    /// When its URL makes no sense or its file cannot be read; the URL is not repeated.
+    pub fn redis(&self) -> Result<Option<Redis>, String> {
+        let url = match (&self.redis_url, &self.redis_url_file) {
+            (Some(url), _) => url.clone(),
+            (None, Some(path)) => secret_in(path)?,
+            (None, None) if self.instance.is_some() => {
+                return Err("--instance names one of several, which share a --redis-url".to_owned());
+            }
+            (None, None) => return Ok(None),
+        };
+        if self.instance.is_none() {
+            return Err("--redis-url needs --instance, the name of this one of several".to_owned());
+        }
+        Redis::at(&url).map(Some)
+    }
+
     /// The settings that these options mean, where STUN is answered on these ports.
     pub fn settings(&self, stun_ports: &[u16]) -> Settings {
         let ours = stun_ports.iter().map(|port| format!(":{port}"));
@@ -294,6 +334,8 @@ impl Options {
                 Rate::per_second(rate, rate)
             }),
             lending: self.lending().ok().flatten(),
+            relay_base: (self.instance.as_ref())
+                .map_or_else(String::new, |name| format!("/at/{name}")),
             code_life: Duration::from_secs(self.code_seconds),
             rooms_max: self.max_rooms,
             room_life: Duration::from_secs(self.room_timeout),
@@ -307,6 +349,7 @@ impl Options {
             accept_rate: Rate::per_second(self.accepts_per_second, self.accepts_per_second),
             audit_log: self.audit_log.clone(),
             trusted_proxies: self.trusted_proxies.clone(),
+            redis: self.redis().ok().flatten(),
             drain: Duration::from_secs(self.drain_seconds),
             ..Settings::default()
         }
@@ -337,6 +380,14 @@ fn network(text: &str) -> Result<IpNet, String> {
     text.parse()
         .or_else(|_| alone())
         .map_err(|_| "give a network such as 10.0.0.0/8, or an IP address".to_owned())
+}
+
+fn instance(text: &str) -> Result<String, String> {
+    let plain =
+        |letter: char| letter.is_ascii_lowercase() || letter.is_ascii_digit() || letter == '-';
+    let fits = (1..=32).contains(&text.len()) && text.chars().all(plain);
+    let text = fits.then(|| text.to_owned());
+    text.ok_or_else(|| "give up to 32 small letters, digits and hyphens".to_owned())
 }
 
 fn host_name(text: &str) -> Result<HostName, String> {

@@ -8,13 +8,14 @@ use serde_json::json;
 
 use super::client::Client;
 
-struct Process {
+/// The binary in a process of its own.
+pub(crate) struct Process {
     child: Child,
-    address: SocketAddr,
+    pub(crate) address: SocketAddr,
 }
 
 impl Process {
-    fn start(arguments: &[&str]) -> Self {
+    pub(crate) fn start(arguments: &[&str]) -> Self {
         let mut child = Command::new(env!("CARGO_BIN_EXE_towline-signal"))
             .args(["--bind", "127.0.0.1:0", "--drain-seconds", "0"])
             .args(arguments)
@@ -34,8 +35,13 @@ impl Process {
     }
 
     fn hang_up(&self) {
+        self.signal("HUP");
+    }
+
+    /// Sends it a signal by its name.
+    pub(crate) fn signal(&self, name: &str) {
         let told = Command::new("kill")
-            .args(["-HUP", &self.child.id().to_string()])
+            .args([&format!("-{name}"), &self.child.id().to_string()])
             .status();
         assert!(told.expect("kill is there").success());
     }

@@ -6,6 +6,11 @@ mod audit;
 #[cfg(target_os = "linux")]
 mod browser;
 mod client;
+#[cfg(unix)]
+#[expect(clippy::print_stdout, reason = "how long it took is told")]
+mod instances;
 mod page;
+#[cfg(unix)]
+mod redis;
 mod rooms;
 mod server;

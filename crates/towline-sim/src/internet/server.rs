@@ -635,7 +635,10 @@ impl Internet {
                         socket.born = FORGOTTEN;
                     }
                 }
-                ServerOutput::Note { .. } => {}
+                // Notes are for the log, and this server is alone.
+                ServerOutput::Note { .. }
+                | ServerOutput::Ask { .. }
+                | ServerOutput::Publish { .. } => {}
             }
         }
         let due = self.server.rendezvous.as_ref();

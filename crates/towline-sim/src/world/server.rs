@@ -271,6 +271,8 @@ impl World {
                 }
                 // No packet goes in, so none comes out; notes are for the server's own log.
                 ServerOutput::Forward { .. } | ServerOutput::Note { .. } => {}
+                // It is alone.
+                ServerOutput::Ask { .. } | ServerOutput::Publish { .. } => {}
             }
         }
         let due = self

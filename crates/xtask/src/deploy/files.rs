@@ -95,7 +95,11 @@ fn commands(repo: &Repo, tools: &Tools) -> Result<Vec<(&'static str, Command)>> 
         "compose",
         &schema,
         &compose,
-        &["compose/compose.yaml", "compose/coturn.yaml"],
+        &[
+            "compose/compose.yaml",
+            "compose/coturn.yaml",
+            "compose/instances.yaml",
+        ],
     );
     for (what, kind, file) in [
         ("Fly.io", "fly.json", "fly.toml"),
@@ -169,7 +173,12 @@ fn routes(repo: &Repo) -> Result<()> {
 }
 
 fn nginx(repo: &Repo, place: &Place) -> Result<()> {
-    quietly(nginx_command(&nginx_file(repo, place)?, "-t"))
+    quietly(nginx_command(&nginx_file(repo, place)?, "-t"))?;
+    let site = text_of(repo, &format!("{FILES}/nginx/instances.conf"))?;
+    // Names that only compose knows.
+    let site = replaced(&site, "signal-a:", "127.0.0.1:")?;
+    let site = replaced(&site, "signal-b:", "127.0.0.1:")?;
+    quietly(nginx_command(&nginx_around(place, &site)?, "-t"))
 }
 
 /// A whole configuration around our site, with a certificate that was just made; nginx stays in the foreground.
@@ -180,6 +189,10 @@ pub(super) fn nginx_file(repo: &Repo, place: &Place) -> Result<PathBuf> {
     let chain = format!("{live}/fullchain.pem");
     let site = replaced(&site, &chain, &shown(&certificate))?;
     let site = replaced(&site, &format!("{live}/privkey.pem"), &shown(&key))?;
+    nginx_around(place, &site)
+}
+
+fn nginx_around(place: &Place, site: &str) -> Result<PathBuf> {
     let at = shown(&place.path);
     let whole = format!(
         "daemon off;\nmaster_process off;\npid {at}/nginx.pid;\nerror_log stderr;\nevents {{}}\nhttp {{\n{site}\n}}\n"

@@ -260,6 +260,8 @@ const PROCESS_TESTS: &[Needed] = &[
     program("turnserver", "coturn", "coturn", "coturn"),
     // Two tabs that meet at a signal server.
     BROWSER,
+    // What several signal servers share.
+    program("redis-server", "redis", "valkey", "Redis"),
     // A reader of a device's numbers.
     program("prometheus", "prometheus", "prometheus", "Prometheus"),
 ];
@@ -357,6 +359,7 @@ fn debian_packages(purpose: Purpose) -> &'static [&'static str] {
             "nginx-light",
             "procps",
             "prometheus",
+            "redis-server",
             "tcpdump",
             "tinyproxy-bin",
         ],

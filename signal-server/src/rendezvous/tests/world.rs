@@ -285,6 +285,7 @@ impl World {
                     self.closed.insert(connection, code);
                 }
                 Output::Note { .. } => {}
+                Output::Ask { .. } | Output::Publish { .. } => panic!("it is alone"),
             }
         }
     }

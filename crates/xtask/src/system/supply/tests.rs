@@ -29,7 +29,7 @@ fn debian() {
         said("linux", DEBIAN, APT),
         [
             "compiling: apt build-essential git pkg-config",
-            "tests of processes: apt avahi-daemon avahi-utils chromium coturn dbus e2fsprogs exfat-fuse exfatprogs gnome-keyring iproute2 libsecret-tools microsocks mount nginx-light procps prometheus tcpdump tinyproxy-bin",
+            "tests of processes: apt avahi-daemon avahi-utils chromium coturn dbus e2fsprogs exfat-fuse exfatprogs gnome-keyring iproute2 libsecret-tools microsocks mount nginx-light procps prometheus redis-server tcpdump tinyproxy-bin",
             "the window: apt libdbus-1-dev librsvg2-dev libwebkit2gtk-4.1-dev",
             "window tests: apt chromium dbus dbus-x11 fonts-dejavu-core fonts-inter \
              fonts-noto-color-emoji imagemagick openbox webkit2gtk-driver wmctrl x11-utils xdotool \
@@ -47,7 +47,7 @@ fn ubuntu_has_no_chromium_for_apt() {
         said("linux", UBUNTU, APT),
         [
             "compiling: apt build-essential git pkg-config",
-            "tests of processes: apt avahi-daemon avahi-utils coturn dbus e2fsprogs exfat-fuse exfatprogs gnome-keyring iproute2 libsecret-tools microsocks mount nginx-light procps prometheus tcpdump tinyproxy-bin",
+            "tests of processes: apt avahi-daemon avahi-utils coturn dbus e2fsprogs exfat-fuse exfatprogs gnome-keyring iproute2 libsecret-tools microsocks mount nginx-light procps prometheus redis-server tcpdump tinyproxy-bin",
             "tests of processes: install Google Chrome from google.com/chrome; Ubuntu has Chromium as \
              a snap only",
             "the window: apt libdbus-1-dev librsvg2-dev libwebkit2gtk-4.1-dev",
@@ -83,7 +83,7 @@ fn fedora() {
         said("linux", FEDORA, &[Sign::Program("sudo")]),
         [
             "compiling: run `sudo dnf install gcc git make pkgconf-pkg-config`",
-            "tests of processes: run `sudo dnf install avahi avahi-tools chromium coturn dbus-daemon e2fsprogs exfatprogs fuse-exfat gnome-keyring iproute libsecret microsocks nginx prometheus tcpdump tinyproxy util-linux`",
+            "tests of processes: run `sudo dnf install avahi avahi-tools chromium coturn dbus-daemon e2fsprogs exfatprogs fuse-exfat gnome-keyring iproute libsecret microsocks nginx prometheus redis tcpdump tinyproxy util-linux`",
             "the window: run `sudo dnf install dbus-devel librsvg2-devel webkit2gtk4.1-devel`",
             "window tests: run `sudo dnf install ImageMagick chromium dbus-daemon dbus-x11 openbox \
              webkitgtk6.0 wmctrl xdotool xorg-x11-server-Xvfb xprop`",
@@ -110,7 +110,7 @@ fn what_is_here_is_not_asked_for() {
         said("linux", FEDORA, &here),
         [
             "compiling: everything is here",
-            "tests of processes: run `dnf install avahi avahi-tools coturn dbus-daemon e2fsprogs exfatprogs fuse-exfat gnome-keyring iproute microsocks nginx prometheus tcpdump tinyproxy util-linux` as root",
+            "tests of processes: run `dnf install avahi avahi-tools coturn dbus-daemon e2fsprogs exfatprogs fuse-exfat gnome-keyring iproute microsocks nginx prometheus redis tcpdump tinyproxy util-linux` as root",
             "the window: run `dnf install dbus-devel librsvg2-devel` as root",
             "window tests: run `dnf install ImageMagick dbus-daemon dbus-x11 openbox webkitgtk6.0 \
              wmctrl xdotool xorg-x11-server-Xvfb xprop` as root",
@@ -127,7 +127,7 @@ fn arch() {
         said("linux", ARCH, &[Sign::Program("sudo")]),
         [
             "compiling: run `sudo pacman -S --needed base-devel git`",
-            "tests of processes: run `sudo pacman -S --needed avahi chromium coturn dbus e2fsprogs exfat-utils exfatprogs gnome-keyring iproute2 libsecret microsocks nginx prometheus tcpdump tinyproxy util-linux`",
+            "tests of processes: run `sudo pacman -S --needed avahi chromium coturn dbus e2fsprogs exfat-utils exfatprogs gnome-keyring iproute2 libsecret microsocks nginx prometheus redis tcpdump tinyproxy util-linux`",
             "the window: run `sudo pacman -S --needed dbus librsvg webkit2gtk-4.1`",
             "window tests: run `sudo pacman -S --needed chromium dbus imagemagick openbox \
              webkitgtk-6.0 wmctrl xdotool xorg-server-xvfb xorg-xprop`",
@@ -144,7 +144,7 @@ fn systems_that_nobody_knows_are_told_in_words() {
         said("linux", ALPINE, &[Sign::Program("sudo")]),
         [
             "compiling: install a C compiler, make, pkg-config, git",
-            "tests of processes: install D-Bus, gnome-keyring, secret-tool, ip, mount, nginx, tinyproxy, microsocks, mkfs.ext4, mkfs.exfat, exfat-fuse, avahi, avahi's tools, tcpdump, coturn, Chromium, Prometheus",
+            "tests of processes: install D-Bus, gnome-keyring, secret-tool, ip, mount, nginx, tinyproxy, microsocks, mkfs.ext4, mkfs.exfat, exfat-fuse, avahi, avahi's tools, tcpdump, coturn, Chromium, Redis, Prometheus",
             "the window: install headers of WebKitGTK 4.1, headers of D-Bus, headers of librsvg",
             "window tests: install Xvfb, WebKitWebDriver, Chromium, D-Bus, ImageMagick, openbox, \
              wmctrl, xdotool, xprop",

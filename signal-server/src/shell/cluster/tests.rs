@@ -1,0 +1,486 @@
+//! One list of cases against both stores, and both stores side by side under random questions.
+
+#[expect(dead_code, reason = "here Redis is never stopped")]
+#[path = "../../../tests/plain/redis.rs"]
+mod redis_server;
+
+use rand_chacha::ChaCha8Rng;
+use rand_core::{RngCore, SeedableRng};
+use towline_wire::code::Slot;
+use towline_wire::ids::DeviceId;
+use towline_wire::signal::{
+    ClientMessage, GuestId, Notice, PairingFailure, Payload, RelayName, Request, ServerMessage,
+    SignalId,
+};
+
+use super::*;
+use crate::rendezvous::{
+    ConnectionId, EXCHANGE_MIN, Event, HELD_MESSAGES_MAX, LEASE, Made, Moment, Paid, Place, Slots,
+    Standing, Store, WAITING_PER_NETWORK_MAX, Watched,
+};
+use redis_server::RedisServer;
+
+/// A store to be asked.
+enum Asked {
+    Memory(Box<Store>, Moment),
+    Redis {
+        connection: Box<MultiplexedConnection>,
+        script: String,
+        _server: RedisServer,
+    },
+}
+
+impl Asked {
+    fn memory() -> Self {
+        Self::Memory(Box::default(), Moment::START)
+    }
+
+    async fn redis() -> Self {
+        let server = RedisServer::start();
+        let (_hub, errands) = mpsc::channel(1);
+        let (knocks, _hub) = mpsc::channel(1);
+        let line = Line {
+            redis: Redis::at(&server.url()).unwrap(),
+            node: NodeId(9),
+            errands,
+            knocks: knocks.downgrade(),
+        };
+        let (asking, _, script) = line.connect().await.unwrap();
+        Self::Redis {
+            connection: Box::new(asking),
+            script,
+            _server: server,
+        }
+    }
+
+    async fn ask(&mut self, ask: Ask) -> Answer {
+        match self {
+            Self::Memory(store, now) => store.carry_out(*now, ask),
+            Self::Redis {
+                connection, script, ..
+            } => {
+                let batch = [Errand::Ask(Ticket(0), ask)];
+                let (pipe, _) = pipeline(&batch, script, NodeId(9));
+                let answers: Vec<redis::Value> = pipe.query_async(&mut **connection).await.unwrap();
+                let value = answers.into_iter().nth(1).unwrap();
+                let words = redis::from_redis_value(value.clone());
+                let words = words.unwrap_or_else(|error| panic!("{value:?}: {error}"));
+                words::answer(words).unwrap_or_else(|| panic!("{value:?} is no answer"))
+            }
+        }
+    }
+
+    /// Lets this much time go by.
+    async fn pass(&mut self, time: Duration) {
+        match self {
+            Self::Memory(_, now) => *now = now.plus(time),
+            // Time is what is tested; there is no event to wait for.
+            Self::Redis { .. } => sleep(time).await,
+        }
+    }
+}
+
+fn device(number: u8) -> SignalId {
+    SignalId::Device(DeviceId::from_public_key([number; 32]))
+}
+
+const fn place(node: u64, connection: u64) -> Place {
+    Place {
+        node: NodeId(node),
+        connection: ConnectionId(connection),
+    }
+}
+
+fn notice(text: &str) -> Notice {
+    Notice::new(ServerMessage::Relayed {
+        name: RelayName::Relay,
+        from: device(1),
+        payload: Payload::from_text(text),
+    })
+}
+
+fn open(creator: SignalId, draw: u32, life: Duration) -> Ask {
+    Ask::Open {
+        creator,
+        network: "0a000001".to_owned(),
+        life,
+        slots: Slots::ByNumber,
+        draws: [draw; 16],
+    }
+}
+
+fn claim(slot: &Slot, joiner: SignalId, paid: Paid) -> Ask {
+    let slot = slot.clone();
+    Ask::Claim { slot, joiner, paid }
+}
+
+const LIFE: Duration = Duration::from_secs(300);
+
+async fn opened(store: &mut Asked, creator: SignalId, draw: u32) -> Slot {
+    let answer = store.ask(open(creator, draw, LIFE)).await;
+    let Answer::Opened {
+        slot,
+        made: Made::Now,
+        ..
+    } = answer
+    else {
+        panic!("{answer:?}")
+    };
+    slot
+}
+
+async fn a_code_is_claimed_once_by_another_who_has_paid(store: &mut Asked) {
+    let [alice, bob, eve] = [device(1), device(2), device(3)];
+    let slot = opened(store, alice, 7).await;
+    let mut refused = 0;
+    for (who, paid) in [(alice, Paid::Yes), (eve, Paid::No)] {
+        let answer = store.ask(claim(&slot, who, paid)).await;
+        assert_eq!(answer, Answer::NotClaimed);
+        refused += 1;
+    }
+    let arrive = Ask::Arrive {
+        id: alice,
+        place: place(1, 5),
+    };
+    store.ask(arrive).await;
+    let claimed = store.ask(claim(&slot, bob, Paid::Yes)).await;
+    let Answer::Claimed {
+        creator, at, ended, ..
+    } = claimed
+    else {
+        panic!("{claimed:?}")
+    };
+    assert_eq!((creator, at, ended), (alice, Some(place(1, 5)), None));
+    for who in [eve, bob] {
+        let answer = store.ask(claim(&slot, who, Paid::Yes)).await;
+        assert_eq!(answer, Answer::NotClaimed);
+        refused += 1;
+    }
+    assert_eq!(refused, 4);
+}
+
+async fn what_is_said_to_who_is_away_waits_in_order_and_is_bounded(store: &mut Asked) {
+    let [alice, bob, eve] = [device(1), device(2), device(3)];
+    let slot = opened(store, alice, 7).await;
+    let pass = |from, to, text: &str| Ask::Pass {
+        from,
+        to,
+        notice: notice(text),
+    };
+    assert_eq!(
+        store.ask(pass(alice, bob, "early")).await,
+        Answer::NotPassed
+    );
+    store.ask(claim(&slot, bob, Paid::Yes)).await;
+    assert_eq!(store.ask(pass(eve, alice, "who")).await, Answer::NotPassed);
+    assert_eq!(store.ask(pass(bob, eve, "who")).await, Answer::NotPassed);
+    for number in 0..HELD_MESSAGES_MAX {
+        let text = format!("{number}\n\"§\"");
+        assert_eq!(store.ask(pass(bob, alice, &text)).await, Answer::Kept);
+    }
+    assert_eq!(store.ask(pass(bob, alice, "more")).await, Answer::NotPassed);
+    let arrive = Ask::Arrive {
+        id: alice,
+        place: place(2, 1),
+    };
+    let Answer::Arrived {
+        before: None,
+        mailbox: Some(view),
+        held,
+    } = store.ask(arrive).await
+    else {
+        panic!("alice has a mailbox")
+    };
+    assert_eq!(view.standing, Standing::Joined { peer: bob });
+    let all = (0..HELD_MESSAGES_MAX).map(|number| notice(&format!("{number}\n\"§\"")));
+    assert_eq!(held, all.collect::<Vec<_>>());
+    let at = place(2, 1);
+    let answer = store.ask(pass(bob, alice, "now")).await;
+    assert_eq!(answer, Answer::PassOn { at });
+}
+
+async fn the_newest_place_counts_and_an_older_one_takes_nothing_away(store: &mut Asked) {
+    let (id, old, new) = (device(1), place(1, 1), place(2, 1));
+    let arrive = |place| Ask::Arrive { id, place };
+    store.ask(arrive(old)).await;
+    let Answer::Arrived { before, .. } = store.ask(arrive(new)).await else {
+        panic!("an answer")
+    };
+    assert_eq!(before, Some(old));
+    store.ask(Ask::Depart { id, place: old }).await;
+    let find = || Ask::Find {
+        ids: vec![device(9), id],
+    };
+    assert_eq!(store.ask(find()).await, Answer::Found(vec![(id, new)]));
+    let renew = |place| Ask::Renew {
+        present: vec![(id, place), (device(2), place)],
+    };
+    let lost = vec![id];
+    assert_eq!(store.ask(renew(old)).await, Answer::Renewed { lost });
+    let lost = vec![device(2)];
+    assert_eq!(store.ask(renew(new)).await, Answer::Renewed { lost });
+    store.ask(Ask::Depart { id, place: new }).await;
+    assert_eq!(store.ask(find()).await, Answer::Found(vec![]));
+}
+
+async fn an_instance_lives_as_long_as_it_says_so(store: &mut Asked) {
+    let beat = |node, others: &[u64]| Ask::Beat {
+        node: NodeId(node),
+        others: others.iter().copied().map(NodeId).collect(),
+    };
+    store.ask(beat(1, &[])).await;
+    let gone = vec![NodeId(3)];
+    assert_eq!(
+        store.ask(beat(2, &[1, 2, 3])).await,
+        Answer::Beaten { gone }
+    );
+}
+
+async fn both_are_done_once(store: &mut Asked) {
+    let [alice, bob] = [device(1), device(2)];
+    let slot = opened(store, alice, 7).await;
+    let done = |member| Ask::Done { member };
+    assert_eq!(store.ask(done(alice)).await, Answer::NotedDone);
+    store.ask(claim(&slot, bob, Paid::Yes)).await;
+    assert_eq!(store.ask(done(bob)).await, Answer::NotedDone);
+    assert_eq!(store.ask(done(bob)).await, Answer::NotedDone);
+    let both = Answer::BothDone {
+        peer: bob,
+        at: None,
+    };
+    assert_eq!(store.ask(done(alice)).await, both);
+    assert_eq!(store.ask(done(alice)).await, Answer::NotedDone);
+    let Answer::Ended(Some(ended)) = store.ask(Ask::End { member: bob }).await else {
+        panic!("it was there")
+    };
+    assert_eq!(ended.standing, Standing::Done { peer: alice });
+    let again = store.ask(Ask::End { member: alice }).await;
+    assert_eq!(again, Answer::Ended(None));
+}
+
+async fn a_mailbox_ends_at_its_time_and_its_slot_is_free_again(store: &mut Asked) {
+    let [alice, bob] = [device(1), device(2)];
+    let short = Duration::from_millis(300);
+    let Answer::Opened { slot, .. } = store.ask(open(alice, 7, short)).await else {
+        panic!("a slot")
+    };
+    assert_eq!(
+        store.ask(open(bob, 7, short)).await,
+        Answer::AllSlotsTaken,
+        "all draws are the same"
+    );
+    store.pass(short + Duration::from_millis(50)).await;
+    let answer = store.ask(claim(&slot, bob, Paid::Yes)).await;
+    assert_eq!(answer, Answer::NotClaimed);
+    assert_eq!(opened(store, bob, 7).await, slot);
+    assert_eq!(
+        store.ask(Ask::End { member: alice }).await,
+        Answer::Ended(None)
+    );
+}
+
+async fn codes_that_wait_are_counted_by_network(store: &mut Asked) {
+    for number in 0..WAITING_PER_NETWORK_MAX {
+        opened(store, device(number as u8), number).await;
+    }
+    let one_more = open(device(200), 200, LIFE);
+    let answer = store.ask(one_more.clone()).await;
+    assert_eq!(answer, Answer::NetworkIsFull);
+    store.ask(Ask::End { member: device(0) }).await;
+    assert!(matches!(store.ask(one_more).await, Answer::Opened { .. }));
+}
+
+/// The list. Each begins with an empty store.
+macro_rules! both {
+    ($($case:ident)*) => {$(
+        mod $case {
+            #[tokio::test]
+            async fn in_memory() {
+                super::$case(&mut super::Asked::memory()).await;
+            }
+
+            #[tokio::test]
+            async fn process_in_redis() {
+                super::$case(&mut super::Asked::redis().await).await;
+            }
+        }
+    )*};
+}
+
+both! {
+    a_code_is_claimed_once_by_another_who_has_paid
+    what_is_said_to_who_is_away_waits_in_order_and_is_bounded
+    the_newest_place_counts_and_an_older_one_takes_nothing_away
+    an_instance_lives_as_long_as_it_says_so
+    both_are_done_once
+    a_mailbox_ends_at_its_time_and_its_slot_is_free_again
+    codes_that_wait_are_counted_by_network
+}
+
+/// Durations of answers, apart: the clocks are two.
+fn without_time(mut answer: Answer) -> (Answer, Option<Duration>) {
+    let left = if let Answer::Opened { left, .. } | Answer::Claimed { left, .. } = &mut answer {
+        Some(left)
+    } else if let Answer::Arrived {
+        mailbox: Some(view),
+        ..
+    } = &mut answer
+    {
+        Some(&mut view.left)
+    } else {
+        None
+    };
+    let left = left.map(std::mem::take);
+    (answer, left)
+}
+
+fn random_ask(dice: &mut ChaCha8Rng) -> Ask {
+    let mut roll = |sides: u32| dice.next_u32() % sides;
+    let who = |roll: u32| match roll {
+        2 => SignalId::Guest(GuestId(7)),
+        number => device(number as u8 + 1),
+    };
+    let (one, other) = (who(roll(3)), who(roll(3)));
+    let at = place(u64::from(roll(2)) + 1, u64::from(roll(3)));
+    match roll(20) {
+        0 | 1 => Ask::Arrive { id: one, place: at },
+        2 | 3 => Ask::Depart { id: one, place: at },
+        4 => Ask::Renew {
+            present: vec![(one, at), (other, at)],
+        },
+        5 => Ask::Find {
+            ids: vec![one, other],
+        },
+        6 | 7 => open(
+            one,
+            roll(2),
+            LIFE + Duration::from_secs(u64::from(roll(50))),
+        ),
+        8..=10 => {
+            let paid = if roll(5) == 0 { Paid::No } else { Paid::Yes };
+            claim(&Slot::from_number(roll(2), 3), one, paid)
+        }
+        11..=13 => Ask::Done { member: one },
+        14 => Ask::End { member: one },
+        _ => Ask::Pass {
+            from: one,
+            to: other,
+            notice: notice(&roll(99).to_string()),
+        },
+    }
+}
+
+#[tokio::test]
+async fn process_redis_answers_whatever_memory_answers() {
+    let mut redis = Asked::redis().await;
+    let mut kinds = std::collections::BTreeMap::<String, u32>::new();
+    for seed in 0..400 {
+        let mut dice = ChaCha8Rng::seed_from_u64(seed);
+        let mut memory = Asked::memory();
+        if let Asked::Redis { connection, .. } = &mut redis {
+            let emptied: RedisResult<()> =
+                redis::cmd("FLUSHDB").query_async(&mut **connection).await;
+            emptied.unwrap();
+        }
+        for step in 0..60 {
+            let ask = random_ask(&mut dice);
+            let (ours, left) = without_time(memory.ask(ask.clone()).await);
+            let (theirs, theirs_left) = without_time(redis.ask(ask.clone()).await);
+            assert_eq!(ours, theirs, "seed {seed}, step {step}: {ask:?}");
+            let apart = left
+                .unwrap_or_default()
+                .abs_diff(theirs_left.unwrap_or_default());
+            assert!(
+                apart < Duration::from_secs(10),
+                "seed {seed}, step {step}: {apart:?}"
+            );
+            let kind = format!("{ours:?}");
+            let end = kind.find([' ', '(', '{']).unwrap_or(kind.len());
+            *kinds.entry(kind[..end].to_owned()).or_default() += 1;
+        }
+    }
+    for kind in [
+        "Arrived",
+        "Renewed",
+        "Found",
+        "Opened",
+        "AllSlotsTaken",
+        "Claimed",
+        "NotClaimed",
+        "BothDone",
+        "NotedDone",
+        "Ended",
+        "PassOn",
+        "Kept",
+        "NotPassed",
+        "Departed",
+    ] {
+        assert!(kinds.get(kind).copied().unwrap_or(0) > 20, "{kinds:?}");
+    }
+}
+
+#[test]
+fn messages_between_instances_come_as_they_were_sent_and_nonsense_is_passed_over() {
+    let peer = device(2);
+    let events = [
+        Event::Replaced {
+            connection: ConnectionId(u64::MAX),
+        },
+        Event::Claimed {
+            peer,
+            left: EXCHANGE_MIN,
+        },
+        Event::BothDone { peer },
+        Event::MailboxEnded { peer, reason: None },
+        Event::MailboxEnded {
+            peer,
+            reason: Some(PairingFailure::Cancelled),
+        },
+        Event::MemberCame { peer },
+        Event::MemberLeft { peer },
+        Event::Watching {
+            watcher: peer,
+            at: place(1, 2),
+            back: Watched::IsToAnswer,
+        },
+        Event::Watching {
+            watcher: peer,
+            at: place(1, 2),
+            back: Watched::HasAnswered,
+        },
+        Event::Unwatching {
+            watcher: peer,
+            at: place(1, 2),
+        },
+        Event::Away {
+            who: peer,
+            at: place(u64::MAX, u64::MAX),
+        },
+        Event::Relayed {
+            from: peer,
+            at: place(1, 2),
+            notice: notice("x"),
+        },
+        Event::ChannelWanted {
+            by: peer,
+            at: place(1, 2),
+            request: Request::new(ClientMessage::RelayOpen { to: peer }),
+        },
+        Event::ChannelReady {
+            peer,
+            notice: notice("x"),
+        },
+        Event::Passed {
+            notice: notice("line\nbreak"),
+        },
+    ];
+    let to = SignalId::Guest(GuestId(3));
+    let all: Vec<_> = events.map(|event| Between { to, event }).into();
+    assert_eq!(words::heard(words::told(&all).as_bytes()), all);
+    let nonsense = br#"[1, {}, {"to": "x", "is": "passed"}, {"is": "tomorrow"}]"#;
+    assert_eq!(words::heard(nonsense), []);
+    assert_eq!(words::heard(b"\xff"), []);
+    assert_eq!(words::heard(b"[]"), []);
+    assert!(words::answer(vec!["claimed".into(), "x".into()]).is_none());
+    assert!(LEASE > Duration::ZERO);
+}

@@ -1,0 +1,407 @@
+//! Several instances that share a Redis: to clients they are one server.
+
+use std::net::SocketAddr;
+
+use futures_util::{SinkExt, StreamExt};
+use serde_json::{Value, json};
+use signal_server::shell::{Redis, Settings};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::time::{Duration, Instant, sleep, timeout};
+use tokio_tungstenite::client_async;
+use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::tungstenite::client::IntoClientRequest;
+
+use super::access::Process;
+use super::client::Client;
+use super::redis::RedisServer;
+use super::server::{PATIENCE, Server};
+
+/// The status line of a page.
+async fn status(address: SocketAddr, path: &str) -> String {
+    let mut stream = TcpStream::connect(address).await.expect("it listens");
+    let request = format!("GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+    stream.write_all(request.as_bytes()).await.expect("sent");
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.expect("text");
+    answer.lines().next().unwrap_or_default().to_owned()
+}
+
+/// Waits until the page answers with this status.
+async fn until_status(address: SocketAddr, path: &str, wanted: &str) {
+    let look = async {
+        while !status(address, path).await.contains(wanted) {
+            sleep(Duration::from_millis(20)).await;
+        }
+    };
+    timeout(PATIENCE, look).await.expect("it comes to that");
+}
+
+async fn instance(redis: &RedisServer, name: &str) -> Server {
+    let mut settings = Settings {
+        redis: Some(Redis::at(&redis.url()).expect("a URL")),
+        ..Settings::default()
+    };
+    settings.rendezvous.relay_base = format!("/at/{name}");
+    let server = Server::start(settings).await;
+    until_status(server.address, "/ready", "200").await;
+    server
+}
+
+#[tokio::test]
+async fn process_a_guest_and_a_device_pair_across_two_instances() {
+    let redis = RedisServer::start();
+    let (first, second) = (instance(&redis, "a").await, instance(&redis, "b").await);
+    let (mut alice, alice_id) = Client::device(first.address, 1).await;
+    let (mut guest, guest_id) = Client::guest(second.address).await;
+    let code = alice.ask(json!({"type": "create_pairing_code"})).await;
+    assert_eq!(
+        (code["type"].as_str(), code["expires_in"].as_u64()),
+        (Some("pairing_code"), Some(300))
+    );
+    let claim = json!({"type": "use_pairing_code", "code": code["code"]});
+    assert_eq!(
+        guest.ask(claim.clone()).await,
+        json!({"type": "paired", "peer_id": alice_id})
+    );
+    assert_eq!(
+        alice.hear().await,
+        json!({"type": "paired", "peer_id": guest_id})
+    );
+
+    let (mut late, _) = Client::guest(first.address).await;
+    let refused = late.ask(claim).await;
+    assert_eq!(
+        refused["reason"], "code_invalid",
+        "it was claimed elsewhere"
+    );
+
+    for number in 0..20 {
+        guest
+            .say(json!({"type": "relay", "to": alice_id, "payload": number}))
+            .await;
+        alice
+            .say(json!({"type": "relay", "to": guest_id, "payload": {"n": number}}))
+            .await;
+    }
+    for number in 0..20 {
+        let heard = alice.hear().await;
+        assert_eq!(
+            heard,
+            json!({"type": "relayed", "from": guest_id, "payload": number})
+        );
+        let heard = guest.hear().await;
+        assert_eq!(
+            heard,
+            json!({"type": "relayed", "from": alice_id, "payload": {"n": number}})
+        );
+    }
+
+    // The device moves to the other instance; what is said meanwhile waits for it.
+    drop(alice);
+    assert_eq!(guest.hear().await["type"], "peer_disconnected");
+    guest
+        .say(json!({"type": "relay", "to": alice_id, "payload": "kept"}))
+        .await;
+    assert_eq!(guest.ask(json!({"type": "ping"})).await["type"], "pong");
+    let (mut alice, _) = Client::device(second.address, 1).await;
+    assert_eq!(
+        alice.hear().await,
+        json!({"type": "paired", "peer_id": guest_id})
+    );
+    assert_eq!(alice.hear().await["payload"], "kept");
+    assert_eq!(guest.hear().await["type"], "peer_connected");
+
+    // And back, while its older connection still stands.
+    let (mut newest, _) = Client::device(first.address, 1).await;
+    assert_eq!(
+        alice.hear_close().await,
+        4009,
+        "the newest connection of a key wins"
+    );
+    assert_eq!(
+        newest.hear().await,
+        json!({"type": "paired", "peer_id": guest_id})
+    );
+    guest.say(json!({"type": "cancel_pairing_code"})).await;
+    loop {
+        let heard = newest.hear().await;
+        if heard["type"] == "pairing_failed" {
+            break assert_eq!(heard["reason"], "cancelled");
+        }
+    }
+    for server in [first, second] {
+        server.stop().await;
+    }
+}
+
+/// Two devices that watch each other, each at its instance; both know that the other is there.
+async fn acquainted(first: SocketAddr, second: SocketAddr) -> [(Client, String); 2] {
+    let (mut alice, alice_id) = Client::device(first, 1).await;
+    let (mut bob, bob_id) = Client::device(second, 2).await;
+    alice.say(json!({"type": "watch", "peers": [bob_id]})).await;
+    bob.say(json!({"type": "watch", "peers": [alice_id]})).await;
+    assert_eq!(alice.hear().await, connected(&bob_id));
+    assert_eq!(bob.hear().await, connected(&alice_id));
+    [(alice, alice_id), (bob, bob_id)]
+}
+
+fn connected(id: &str) -> Value {
+    json!({"type": "peer_connected", "peer_id": id})
+}
+
+fn disconnected(id: &str) -> Value {
+    json!({"type": "peer_disconnected", "peer_id": id})
+}
+
+/// Says something to somebody until it is heard, and what else was heard before.
+async fn relay(from: &mut Client, to: &mut Client, to_id: &str) -> Vec<Value> {
+    let mark = json!("mark");
+    from.say(json!({"type": "relay", "to": to_id, "payload": mark}))
+        .await;
+    let mut before = Vec::new();
+    loop {
+        let heard = to.hear().await;
+        if heard["type"] == "relayed" && heard["payload"] == mark {
+            return before;
+        }
+        before.push(heard);
+    }
+}
+
+#[tokio::test]
+async fn process_who_watches_each_other_meets_across_instances_and_strangers_do_not() {
+    let redis = RedisServer::start();
+    let (first, second) = (instance(&redis, "a").await, instance(&redis, "b").await);
+    let [(mut alice, alice_id), (mut bob, bob_id)] =
+        acquainted(first.address, second.address).await;
+    assert_eq!(relay(&mut alice, &mut bob, &bob_id).await, [] as [Value; 0]);
+    assert_eq!(
+        relay(&mut bob, &mut alice, &alice_id).await,
+        [] as [Value; 0]
+    );
+
+    let (mut eve, _) = Client::device(first.address, 3).await;
+    eve.say(json!({"type": "watch", "peers": [bob_id]})).await;
+    let refused = eve
+        .ask(json!({"type": "relay", "to": bob_id, "payload": 1}))
+        .await;
+    assert_eq!(refused["code"], "peer_offline");
+    let refused = eve.ask(json!({"type": "relay_open", "to": bob_id})).await;
+    assert_eq!(refused["code"], "peer_offline");
+
+    bob.say(json!({"type": "watch", "peers": []})).await;
+    assert_eq!(alice.hear().await, disconnected(&bob_id));
+    let refused = alice
+        .ask(json!({"type": "relay", "to": bob_id, "payload": 1}))
+        .await;
+    assert_eq!(
+        refused["code"], "peer_offline",
+        "the consent was taken back"
+    );
+    bob.say(json!({"type": "watch", "peers": [alice_id]})).await;
+    assert_eq!(alice.hear().await, connected(&bob_id));
+    assert_eq!(bob.hear().await, connected(&alice_id));
+    drop(bob);
+    assert_eq!(alice.hear().await, disconnected(&bob_id));
+    for server in [first, second] {
+        server.stop().await;
+    }
+}
+
+#[tokio::test]
+async fn process_a_relay_channel_lies_at_one_instance_and_its_url_says_which() {
+    let redis = RedisServer::start();
+    let (first, second) = (instance(&redis, "a").await, instance(&redis, "b").await);
+    let [(mut alice, alice_id), (mut bob, bob_id)] =
+        acquainted(first.address, second.address).await;
+    for asker in ["alice", "bob"] {
+        let (one, other, to) = match asker {
+            "alice" => (&mut alice, &mut bob, &bob_id),
+            _ => (&mut bob, &mut alice, &alice_id),
+        };
+        let ready = one
+            .ask(json!({"type": "relay_open", "to": to, "id": 7}))
+            .await;
+        let told = other.hear().await;
+        assert_eq!(
+            (&ready["type"], &ready["id"]),
+            (&json!("relay_ready"), &json!(7))
+        );
+        assert_eq!(
+            (&told["url"], &told["channel"]),
+            (&ready["url"], &ready["channel"])
+        );
+        assert_ne!(told["token"], ready["token"]);
+        let url = ready["url"].as_str().expect("a URL");
+        let [here, there] = if url.starts_with("/at/a/") {
+            [first.address, second.address]
+        } else {
+            assert!(url.starts_with("/at/b/"), "{url}");
+            [second.address, first.address]
+        };
+        assert!(
+            status(there, url).await.contains("404"),
+            "it is not for the other one"
+        );
+        let mut ends = Vec::new();
+        for ready in [&ready, &told] {
+            let mut request = format!("ws://{here}{url}")
+                .into_client_request()
+                .expect("a URL");
+            let bearer = format!("Bearer {}", ready["token"].as_str().expect("a token"));
+            let bearer = bearer.parse().expect("a header");
+            request.headers_mut().insert("Authorization", bearer);
+            let stream = TcpStream::connect(here).await.expect("it listens");
+            let (socket, _) = client_async(request, stream).await.expect("it upgrades");
+            ends.push(socket);
+        }
+        let channel = u32::try_from(ready["channel"].as_u64().expect("a number")).expect("small");
+        let packet = [&[0x10, 0], &channel.to_be_bytes()[..], b"sealed"].concat();
+        let [one_end, other_end] = &mut ends[..] else {
+            panic!("two")
+        };
+        let passed = timeout(PATIENCE, async {
+            loop {
+                // What comes before the other end is seated is dropped.
+                one_end
+                    .send(Message::Binary(packet.clone().into()))
+                    .await
+                    .expect("sent");
+                let frame = timeout(Duration::from_millis(200), other_end.next()).await;
+                if let Ok(Some(Ok(Message::Binary(heard)))) = frame {
+                    break heard;
+                }
+            }
+        });
+        assert_eq!(passed.await.expect("it passes"), packet);
+    }
+    for server in [first, second] {
+        server.stop().await;
+    }
+}
+
+#[tokio::test]
+async fn process_a_frozen_redis_stops_codes_and_nothing_within_an_instance() {
+    let redis = RedisServer::start();
+    let (first, second) = (instance(&redis, "a").await, instance(&redis, "b").await);
+    let [(mut alice, alice_id), (mut bob, bob_id)] =
+        acquainted(first.address, second.address).await;
+    let (mut carol, carol_id) = Client::device(first.address, 4).await;
+    let watch = |peers: &[&String]| json!({"type": "watch", "peers": peers});
+    alice.say(watch(&[&bob_id, &carol_id])).await;
+    carol.say(watch(&[&alice_id])).await;
+    assert_eq!(alice.hear().await, connected(&carol_id));
+    assert_eq!(carol.hear().await, connected(&alice_id));
+
+    redis.signal("STOP");
+    let frozen = Instant::now();
+    let refused = alice.ask(json!({"type": "create_pairing_code"})).await;
+    println!("a code is refused {:?} after Redis froze", frozen.elapsed());
+    assert_eq!(refused["code"], "unavailable");
+    assert!(refused["retry_after_ms"].as_u64().is_some());
+    relay(&mut alice, &mut carol, &carol_id).await;
+    assert!(status(first.address, "/health").await.contains("200"));
+    until_status(first.address, "/ready", "503").await;
+    println!("not ready {:?} after Redis froze", frozen.elapsed());
+    let refused = alice
+        .ask(json!({"type": "relay", "to": bob_id, "payload": 1}))
+        .await;
+    assert_eq!(refused["code"], "unavailable", "{refused}");
+    let refused = alice
+        .ask(json!({"type": "use_pairing_code", "code": "ABC"}))
+        .await;
+    assert_eq!(refused["code"], "unavailable", "{refused}");
+    relay(&mut carol, &mut alice, &alice_id).await;
+
+    redis.signal("CONT");
+    let back = Instant::now();
+    for server in [&first, &second] {
+        until_status(server.address, "/ready", "200").await;
+    }
+    println!("ready {:?} after Redis went on", back.elapsed());
+    relay(&mut alice, &mut bob, &bob_id).await;
+    let code = alice.ask(json!({"type": "create_pairing_code"})).await;
+    assert_eq!(code["type"], "pairing_code");
+    for server in [first, second] {
+        server.stop().await;
+    }
+}
+
+#[tokio::test]
+async fn process_a_redis_that_forgets_all_is_told_all_and_who_left_meanwhile_is_missed() {
+    let mut redis = RedisServer::start();
+    let (first, second) = (instance(&redis, "a").await, instance(&redis, "b").await);
+    let [(mut alice, alice_id), (mut bob, bob_id)] =
+        acquainted(first.address, second.address).await;
+    let (mut dora, dora_id) = Client::device(second.address, 5).await;
+    alice
+        .say(json!({"type": "watch", "peers": [bob_id, dora_id]}))
+        .await;
+    dora.say(json!({"type": "watch", "peers": [alice_id]}))
+        .await;
+    assert_eq!(alice.hear().await, connected(&dora_id));
+    assert_eq!(dora.hear().await, connected(&alice_id));
+    redis.kill();
+    drop(dora);
+    // Something that is refused: by then both have noticed.
+    for client in [&mut alice, &mut bob] {
+        let refused = client.ask(json!({"type": "create_pairing_code"})).await;
+        assert_eq!(refused["code"], "unavailable");
+    }
+    redis.start_anew();
+    let back = Instant::now();
+    let passes = timeout(PATIENCE, async {
+        // What is said before both are back is refused or lost.
+        loop {
+            alice
+                .say(json!({"type": "relay", "to": bob_id, "payload": "again"}))
+                .await;
+            let heard = timeout(Duration::from_millis(100), bob.hear()).await;
+            if heard.is_ok_and(|heard| heard["payload"] == "again") {
+                break;
+            }
+        }
+    });
+    passes.await.expect("it passes again");
+    println!("relayed {:?} after Redis was started anew", back.elapsed());
+    let missed = timeout(PATIENCE, async {
+        while alice.hear().await != disconnected(&dora_id) {}
+    });
+    missed.await.expect("she is missed");
+    println!("who left meanwhile is missed after {:?}", back.elapsed());
+    // What Redis had forgotten it knows again: a new instance finds both.
+    let third = instance(&redis, "c").await;
+    let (mut eve, eve_id) = Client::device(third.address, 6).await;
+    eve.say(json!({"type": "watch", "peers": [bob_id]})).await;
+    bob.say(json!({"type": "watch", "peers": [alice_id, eve_id]}))
+        .await;
+    assert_eq!(eve.hear().await, connected(&bob_id));
+    for server in [first, second, third] {
+        server.stop().await;
+    }
+}
+
+#[tokio::test]
+async fn process_an_instance_that_is_killed_is_missed_and_its_clients_come_back_elsewhere() {
+    let redis = RedisServer::start();
+    let first = instance(&redis, "a").await;
+    let url = redis.url();
+    let second = Process::start(&["--redis-url", &url, "--instance", "b"]);
+    until_status(second.address, "/ready", "200").await;
+    let [(mut alice, alice_id), (bob, bob_id)] = acquainted(first.address, second.address).await;
+    second.signal("KILL");
+    let killed = Instant::now();
+    drop(bob);
+    assert_eq!(alice.hear().await, disconnected(&bob_id));
+    println!(
+        "the clients of a killed instance are missed after {:?}",
+        killed.elapsed()
+    );
+    let (mut bob, _) = Client::device(first.address, 2).await;
+    bob.say(json!({"type": "watch", "peers": [alice_id]})).await;
+    assert_eq!(alice.hear().await, connected(&bob_id));
+    assert_eq!(bob.hear().await, connected(&alice_id));
+    relay(&mut alice, &mut bob, &bob_id).await;
+    first.stop().await;
+}

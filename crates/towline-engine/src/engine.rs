@@ -122,7 +122,7 @@ async fn live(
             Ending::Anew(key) => key,
         };
         info!("the device begins anew, with other settings");
-        life = match Life::begin(settings, Some(key), tasks.child()).await {
+        life = match Life::begin(settings, Some(*key), tasks.child()).await {
             Ok(life) => life,
             Err(error) => {
                 error!(%error, "the device cannot begin anew");

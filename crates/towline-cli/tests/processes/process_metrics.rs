@@ -93,11 +93,13 @@ fn free_address() -> SocketAddr {
 
 /// The body of an answer to an HTTP question that is answered well.
 fn get(addr: SocketAddr, path: &str) -> String {
-    get_or_refusal(addr, path).unwrap_or_else(|head| panic!("{head}"))
+    let (head, body) = ask(addr, path);
+    assert!(head.starts_with("HTTP/1.1 200"), "{head}");
+    body
 }
 
-/// The body of the answer to an HTTP question; the head of an answer that is not 200.
-fn get_or_refusal(addr: SocketAddr, path: &str) -> Result<String, String> {
+/// Head and body of the answer to an HTTP question.
+fn ask(addr: SocketAddr, path: &str) -> (String, String) {
     let mut stream = TcpStream::connect(addr).expect("listening");
     write!(
         stream,
@@ -107,10 +109,7 @@ fn get_or_refusal(addr: SocketAddr, path: &str) -> Result<String, String> {
     let mut answer = String::new();
     stream.read_to_string(&mut answer).expect("an answer");
     let (head, body) = answer.split_once("\r\n\r\n").expect("an HTTP answer");
-    if !head.starts_with("HTTP/1.1 200") {
-        return Err(head.to_owned());
-    }
-    Ok(body.to_owned())
+    (head.to_owned(), body.to_owned())
 }
 
 /// Pause between two questions to a Prometheus that has no number yet.
@@ -148,12 +147,9 @@ impl Prometheus {
         while begun.elapsed() < PATIENCE {
             // It listens a moment after it has started, answers well a moment later, and has numbers after the
             // first scrape.
-            let answer = TcpStream::connect(self.door)
-                .map_err(|error| error.to_string())
-                .and_then(|_| get_or_refusal(self.door, &format!("/api/v1/query?query={query}")));
-            if let Ok(answer) = answer {
-                let answer =
-                    answer.get(answer.find('{').unwrap_or(0)..=answer.rfind('}').unwrap_or(0));
+            if TcpStream::connect(self.door).is_ok() {
+                let (_, body) = ask(self.door, &format!("/api/v1/query?query={query}"));
+                let answer = body.get(body.find('{').unwrap_or(0)..=body.rfind('}').unwrap_or(0));
                 let answer: Value =
                     serde_json::from_str(answer.unwrap_or_default()).unwrap_or_default();
                 if let Some(value) = answer["data"]["result"][0]["value"][1].as_str() {

@@ -115,7 +115,7 @@ pub(super) enum Ending {
     /// Nothing can be made durable any more.
     StoreBroken,
     /// What is set from now on holds for another life.
-    Anew(Key),
+    Anew(Box<Key>),
 }
 
 /// The loop and all that it owns.
@@ -150,7 +150,7 @@ impl Life {
         let outcome = loop {
             match self.perform(desk) {
                 Onward::Live => {}
-                Onward::BeginAnew => break Ending::Anew(self.key.clone()),
+                Onward::BeginAnew => break Ending::Anew(Box::new(self.key.clone())),
             }
             self.publish_if_due(desk);
             self.slack.give_back_if_due();

@@ -77,9 +77,10 @@ impl Rendezvous {
         self.watches(one, other) && self.watches(other, one)
     }
 
-    /// Whether both are members of one mailbox.
+    /// Whether both are members of one mailbox. A seat may be old: of two who are here both must say so.
     pub(super) fn share_mailbox(&self, one: SignalId, other: SignalId) -> bool {
-        self.seats.get(&one).and_then(Seat::peer) == Some(other)
+        let peer_of = |member| self.seats.get(&member).and_then(Seat::peer);
+        peer_of(one) == Some(other) && (!self.is_here(other) || peer_of(other) == Some(one))
     }
 }
 

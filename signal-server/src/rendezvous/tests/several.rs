@@ -30,7 +30,8 @@ const GUESTS_FROM: usize = 3;
 #[derive(Debug)]
 enum Flight {
     Ask(Ticket, Ask),
-    Answer(Ticket, Answer),
+    /// With who may have left a mailbox by it, and when.
+    Answer(Ticket, Answer, Option<(SignalId, Moment)>),
     Heard(Between),
 }
 
@@ -61,6 +62,8 @@ struct Several {
     loss: u32,
     /// Who the store has put into one mailbox, ever.
     met: BTreeSet<(SignalId, SignalId)>,
+    /// Since when and until when two of them may still hear each other as members of one mailbox.
+    sharing: BTreeMap<(SignalId, SignalId), (Moment, Moment)>,
     /// Slots that are open and were not claimed.
     open: BTreeSet<Slot>,
     counts: BTreeMap<&'static str, u32>,
@@ -78,6 +81,7 @@ impl Several {
             born: 0,
             loss: 5,
             met: BTreeSet::new(),
+            sharing: BTreeMap::new(),
             open: BTreeSet::new(),
             counts: BTreeMap::new(),
         };
@@ -182,8 +186,7 @@ impl Several {
             assert!(self.met.contains(&both), "paired with a stranger");
             self.count("paired");
         } else if let (ServerMessage::Relayed { from, .. }, Some(me)) = (&message, me) {
-            let consents = self.clients[index].watching.contains(from)
-                || self.met.contains(&(me.min(*from), me.max(*from)));
+            let consents = self.clients[index].watching.contains(from) || self.share(me, *from);
             assert!(consents, "a message from a stranger");
             self.count("relayed");
         } else if let ServerMessage::RelayReady { peer_id, .. } = &message {
@@ -202,6 +205,16 @@ impl Several {
         } else {
             None
         };
+        let leaver = if let Ask::End { member: leaver }
+        | Ask::Claim { joiner: leaver, .. }
+        | Ask::Open {
+            creator: leaver, ..
+        } = &ask
+        {
+            Some(*leaver)
+        } else {
+            None
+        };
         let answer = self.store.carry_out(self.now, ask);
         if let Answer::Opened {
             slot,
@@ -211,15 +224,43 @@ impl Several {
         {
             self.open.insert(slot.clone());
         }
-        if let (Answer::Claimed { creator, .. }, Some((slot, joiner))) = (&answer, claims) {
+        if let (Answer::Claimed { creator, left, .. }, Some((slot, joiner))) = (&answer, claims) {
             assert!(self.open.remove(&slot), "a code is claimed once");
-            self.met
-                .insert((joiner.min(*creator), joiner.max(*creator)));
+            let both = (joiner.min(*creator), joiner.max(*creator));
+            self.met.insert(both);
+            let until = self.now.plus(*left + Duration::from_secs(1));
+            self.sharing.insert(both, (self.now, until));
             self.count("claimed");
         }
         let lost = self.roll(100) < self.loss;
         let answer = if lost { Answer::Unavailable } else { answer };
-        self.fly(node, Flight::Answer(ticket, answer));
+        self.fly(
+            node,
+            Flight::Answer(ticket, answer, leaver.map(|leaver| (leaver, self.now))),
+        );
+    }
+
+    /// The answer by which somebody ends a mailbox, or leaves it for another one, ends what it shared. An answer that is
+    /// lost tells nobody.
+    fn part(&mut self, answer: &Answer, leaver: Option<(SignalId, Moment)>) {
+        if let Some((leaver, at)) = leaver
+            && matches!(
+                answer,
+                Answer::Ended(_) | Answer::Claimed { .. } | Answer::Opened { .. }
+            )
+        {
+            let soon = self.now.plus(Duration::from_secs(1));
+            for ((one, other), (since, until)) in &mut self.sharing {
+                if *since < at && (*one == leaver || *other == leaver) {
+                    *until = soon.min(*until);
+                }
+            }
+        }
+    }
+
+    fn share(&self, one: SignalId, other: SignalId) -> bool {
+        let until = self.sharing.get(&(one.min(other), one.max(other)));
+        until.is_some_and(|(_, until)| self.now <= *until)
     }
 
     fn pass(&mut self, time: Duration) {
@@ -244,7 +285,8 @@ impl Several {
             } else if let Some((_, flight)) = self.nodes[node].flights.pop_front() {
                 match flight {
                     Flight::Ask(ticket, ask) => self.carry_out(node, ticket, ask),
-                    Flight::Answer(ticket, answer) => {
+                    Flight::Answer(ticket, answer, leaver) => {
+                        self.part(&answer, leaver);
                         self.input(node, Input::Answered { ticket, answer });
                     }
                     Flight::Heard(message) => self.input(node, Input::Heard(message)),

@@ -34,7 +34,7 @@ fn debian() {
             "window tests: apt chromium dbus dbus-x11 fonts-dejavu-core fonts-inter \
              fonts-noto-color-emoji imagemagick openbox webkit2gtk-driver wmctrl x11-utils xdotool \
              xvfb",
-            "benchmarks: apt curl rsync syncthing",
+            "benchmarks: apt curl ethtool iperf3 nftables rsync syncthing",
             "network lab: apt coturn iproute2 miniupnpd-nftables nftables",
         ]
     );
@@ -52,7 +52,7 @@ fn ubuntu_has_no_chromium_for_apt() {
              imagemagick openbox webkit2gtk-driver wmctrl x11-utils xdotool xvfb",
             "window tests: install Google Chrome from google.com/chrome; Ubuntu has Chromium as a \
              snap only",
-            "benchmarks: apt curl rsync syncthing",
+            "benchmarks: apt curl ethtool iperf3 nftables rsync syncthing",
             "network lab: apt coturn iproute2 miniupnpd-nftables nftables",
         ]
     );
@@ -83,7 +83,7 @@ fn fedora() {
             "the window: run `sudo dnf install dbus-devel librsvg2-devel webkit2gtk4.1-devel`",
             "window tests: run `sudo dnf install ImageMagick chromium dbus-daemon dbus-x11 openbox \
              webkitgtk6.0 wmctrl xdotool xorg-x11-server-Xvfb xprop`",
-            "benchmarks: run `sudo dnf install curl rsync syncthing`",
+            "benchmarks: run `sudo dnf install curl ethtool iperf3 nftables rsync syncthing`",
             "network lab: run `sudo dnf install coturn iproute miniupnpd nftables`",
         ]
     );

@@ -109,7 +109,7 @@ fn what_is_here_is_not_asked_for() {
             "the window: run `dnf install dbus-devel librsvg2-devel` as root",
             "window tests: run `dnf install ImageMagick dbus-daemon dbus-x11 openbox webkitgtk6.0 \
              wmctrl xdotool xorg-x11-server-Xvfb xprop` as root",
-            "benchmarks: run `dnf install curl syncthing` as root",
+            "benchmarks: run `dnf install curl ethtool iperf3 nftables syncthing` as root",
             "network lab: run `dnf install coturn iproute miniupnpd nftables` as root",
         ]
     );
@@ -125,7 +125,7 @@ fn arch() {
             "the window: run `sudo pacman -S --needed dbus librsvg webkit2gtk-4.1`",
             "window tests: run `sudo pacman -S --needed chromium dbus imagemagick openbox \
              webkitgtk-6.0 wmctrl xdotool xorg-server-xvfb xorg-xprop`",
-            "benchmarks: run `sudo pacman -S --needed curl rsync syncthing`",
+            "benchmarks: run `sudo pacman -S --needed curl ethtool iperf3 nftables rsync syncthing`",
             "network lab: run `sudo pacman -S --needed coturn iproute2 miniupnpd nftables`",
         ]
     );
@@ -141,7 +141,7 @@ fn systems_that_nobody_knows_are_told_in_words() {
             "the window: install headers of WebKitGTK 4.1, headers of D-Bus, headers of librsvg",
             "window tests: install Xvfb, WebKitWebDriver, Chromium, D-Bus, ImageMagick, openbox, \
              wmctrl, xdotool, xprop",
-            "benchmarks: install curl, rsync, syncthing",
+            "benchmarks: install curl, ethtool, iperf3, nft, rsync, syncthing",
             "network lab: install ip, nft, coturn, miniupnpd",
         ]
     );

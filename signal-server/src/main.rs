@@ -9,7 +9,7 @@ use std::process::ExitCode;
 
 use anyhow::Context;
 use signal_server::shell::config::{self, Asked, Refusal};
-use signal_server::shell::{Identity, LogFormat, Options, Sockets, healthcheck, serve};
+use signal_server::shell::{Identity, LogFormat, Options, Sockets, healthcheck, new_token, serve};
 use tokio::net::{TcpListener, UdpSocket};
 use tokio_util::sync::CancellationToken;
 use tracing_subscriber::EnvFilter;
@@ -35,11 +35,20 @@ fn main() -> ExitCode {
                 ExitCode::FAILURE
             }
         },
-        Asked::CheckConfig(options) => match options.tls().map(|files| Identity::read(&files)) {
-            Some(Err(sentence)) => cannot_start(&sentence),
-            found @ (Some(Ok(_)) | None) => {
+        Asked::NewToken(label) => match new_token(&label) {
+            Ok((token, line)) => {
+                say(&format!(
+                    "token, for its user: {token}\nline, for the server's file: {line}"
+                ));
+                ExitCode::SUCCESS
+            }
+            Err(error) => cannot_start(&error.to_string()),
+        },
+        Asked::CheckConfig(options) => match readable(&options) {
+            Err(sentence) => cannot_start(&sentence),
+            Ok(identity) => {
                 say("the settings are right");
-                if let Some(Ok(identity)) = found {
+                if let Some(identity) = identity {
                     say(&format!(
                         "clients may pin this server's key: #{}",
                         identity.pin.to_fragment()
@@ -62,12 +71,24 @@ fn ended(outcome: anyhow::Result<ExitCode>) -> ExitCode {
     })
 }
 
+/// Whether all files that are named can be read; what the server shows itself with, if it does.
+fn readable(options: &Options) -> Result<Option<Identity>, String> {
+    if let Some(file) = options.access()? {
+        file.read()?;
+    }
+    options.lending()?;
+    options
+        .tls()
+        .map(|files| Identity::read(&files))
+        .transpose()
+}
+
 #[tokio::main]
 async fn run(options: &Options) -> anyhow::Result<ExitCode> {
-    let scheme = match options.tls().map(|files| Identity::read(&files)) {
-        Some(Err(sentence)) => return Ok(cannot_start(&sentence)),
-        Some(Ok(_)) => "wss",
-        None => "ws",
+    let scheme = match readable(options) {
+        Err(sentence) => return Ok(cannot_start(&sentence)),
+        Ok(Some(_)) => "wss",
+        Ok(None) => "ws",
     };
     let address = options.address();
     let listener = match TcpListener::bind(address).await {
@@ -142,6 +163,8 @@ async fn stop_on_signal(mut signals: Signals, cancel: CancellationToken) {
 struct Signals {
     terminate: tokio::signal::unix::Signal,
     interrupt: tokio::signal::unix::Signal,
+    /// Held so that it ends nobody: where there is nothing to read again it means nothing.
+    _hangup: tokio::signal::unix::Signal,
 }
 
 #[cfg(unix)]
@@ -151,6 +174,7 @@ impl Signals {
         Ok(Self {
             terminate: signal(SignalKind::terminate())?,
             interrupt: signal(SignalKind::interrupt())?,
+            _hangup: signal(SignalKind::hangup())?,
         })
     }
 

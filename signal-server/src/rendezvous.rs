@@ -9,11 +9,14 @@
 //! consent; no mailbox outlives its time; memory is bounded by the connections and the constants
 //! here. Every failed claim gives the same answer after the same work.
 
+mod access;
 mod admission;
 mod budget;
 mod channels;
 mod io;
+mod lending;
 mod mailboxes;
+mod meeting;
 mod moment;
 mod network;
 mod packet_queue;
@@ -21,12 +24,15 @@ mod pairing;
 mod presence;
 mod registration;
 mod relay;
+mod rooms;
 
+pub use access::{Access, TokenHash};
 pub use admission::{AddressLimits, Admission, Refused};
 pub use budget::Rate;
 pub use io::{
     ConnectionId, Door, Holdings, Input, Note, Output, PACKET_RATE, PAYLOAD_RATE, Settings,
 };
+pub use lending::{Lending, LendingSecret};
 pub use moment::Moment;
 pub use network::Origin;
 pub use packet_queue::{PACKET_QUEUE_BYTES_MAX, PacketQueue};
@@ -43,15 +49,18 @@ use towline_wire::limits::RELAY_PAYLOAD_BYTES_MAX;
 use towline_wire::packet::ChannelId;
 use towline_wire::signal::{
     ClientMessage, CloseCode, ErrorCode, MESSAGE_BYTES_BEFORE_REGISTER_MAX, MESSAGE_BYTES_MAX,
-    Nonce, Notice, PairingFailure, Request, RequestError, RequestId, SIGNAL_VERSION, ServerLimits,
-    ServerMessage, SignalId, WATCH_PEERS_MAX,
+    Nonce, Notice, PairingFailure, Request, RequestError, RequestId, RoomCode, RoomPeer,
+    SIGNAL_VERSION, ServerLimits, ServerMessage, SignalId, WATCH_PEERS_MAX,
 };
 use towline_wire::version::VersionRange;
 
+use access::Passes;
 use channels::Channels;
+use lending::WallClock;
 use mailboxes::Mailboxes;
 use network::Network;
 use registration::Swaps;
+use rooms::Rooms;
 
 /// The state of one server instance. See the module's text.
 #[derive(Debug)]
@@ -61,15 +70,20 @@ pub struct Rendezvous {
     connections: BTreeMap<ConnectionId, Connection>,
     connection_by_id: BTreeMap<SignalId, ConnectionId>,
     mailboxes: Mailboxes,
+    rooms: Rooms,
     channels: Channels,
     claims: Budgets<ClaimPayer>,
     swaps: Swaps,
+    passes: Passes,
     /// Claims without success of everybody together; when spent, slots grow.
     failures: Budget,
+    /// Bytes of packets of everybody together.
+    packet_bytes: Budget,
     long_slots_until: Moment,
     timers: BTreeSet<(Moment, Timer)>,
     sweep: Sweep,
     draining: Option<Moment>,
+    wall: Option<WallClock>,
     outputs: VecDeque<Output>,
 }
 
@@ -83,6 +97,8 @@ struct Connection {
     breaches: Budget,
     bytes: Budget,
     told_to_slow_down: Option<Moment>,
+    /// When it is to be told of new credentials for TURN servers.
+    lent_anew: Option<Moment>,
 }
 
 #[derive(Debug)]
@@ -111,6 +127,7 @@ pub(crate) enum ClaimPayer {
 enum Timer {
     Connection(ConnectionId),
     Mailbox(Slot),
+    Room(RoomCode),
     Channel(ChannelId),
     Sweep,
     DrainEnd,
@@ -126,6 +143,7 @@ impl Rendezvous {
     /// A rendezvous without connections; all its randomness comes from `seed`.
     pub fn new(seed: [u8; 32], settings: Settings) -> Self {
         Self {
+            rooms: Rooms::new(settings.rooms_max, settings.room_life),
             settings,
             random: ChaCha8Rng::from_seed(seed),
             connections: BTreeMap::new(),
@@ -134,11 +152,14 @@ impl Rendezvous {
             channels: Channels::default(),
             claims: Budgets::new(CLAIM_BUDGETS_MAX),
             swaps: Swaps::default(),
+            passes: Passes::default(),
             failures: Budget::default(),
+            packet_bytes: Budget::default(),
             long_slots_until: Moment::START,
             timers: BTreeSet::new(),
             sweep: Sweep::Idle,
             draining: None,
+            wall: None,
             outputs: VecDeque::new(),
         }
     }
@@ -162,6 +183,13 @@ impl Rendezvous {
             Input::Alive { connection } => self.heard(now, connection),
             Input::Disconnected { connection } => self.forget(now, connection),
             Input::Drain { within } => self.drain(now, within),
+            Input::WallClock { unix_seconds } => {
+                self.wall = Some(WallClock {
+                    at: now,
+                    unix_seconds,
+                });
+            }
+            Input::Access(access) => self.change_access(now, access),
         }
     }
 
@@ -171,6 +199,7 @@ impl Rendezvous {
             match timer {
                 Timer::Connection(connection) => self.check_silence(now, connection),
                 Timer::Mailbox(slot) => self.mailbox_expired(now, &slot),
+                Timer::Room(code) => self.look_at_room(now, code),
                 Timer::Channel(channel) => self.channel_expired(now, channel),
                 Timer::Sweep => self.sweep(now),
                 Timer::DrainEnd => self.close_all(now),
@@ -198,6 +227,11 @@ impl Rendezvous {
         self.settings.connections_max
     }
 
+    /// Rooms that it keeps at most.
+    pub const fn rooms_max(&self) -> usize {
+        self.settings.rooms_max
+    }
+
     /// Devices and guests that are there. Looks through all of them.
     pub fn present(&self) -> [usize; 2] {
         let devices = self.connection_by_id.keys();
@@ -220,9 +254,12 @@ impl Rendezvous {
     pub fn holdings(&self) -> Holdings {
         Holdings {
             mailboxes: self.mailboxes.len(),
+            rooms: self.rooms.len(),
             channels: self.channels.len(),
             records: self.claims.len()
                 + self.swaps.len()
+                + self.passes.len()
+                + self.rooms.records()
                 + self.timers.len()
                 + self.connection_by_id.len(),
             held_bytes: self.mailboxes.held_bytes(),
@@ -261,7 +298,7 @@ impl Rendezvous {
                     return;
                 }
                 if self.channels.is_complete(channel) {
-                    self.outputs.push_back(Output::Note(Note::ChannelComplete));
+                    self.note(Note::ChannelComplete, connection);
                 }
                 Phase::Relay { channel }
             }
@@ -284,6 +321,7 @@ impl Rendezvous {
                 breaches: idle,
                 bytes: idle,
                 told_to_slow_down: None,
+                lent_anew: None,
             },
         );
     }
@@ -309,7 +347,7 @@ impl Rendezvous {
         }
         if let Err(wait) = known.requests.take(now, REQUEST_RATE, 1) {
             let patience = known.breaches.take(now, BREACH_RATE, 1);
-            self.outputs.push_back(Output::Note(Note::LimitHit));
+            self.note(Note::LimitHit, connection);
             let id = request.map_or_else(|error| error.id, |request| request.id);
             self.refuse_for(
                 connection,
@@ -327,11 +365,12 @@ impl Rendezvous {
             Ok(Request { id, message }) => self.message(now, connection, id, message),
             Err(RequestError { id, code, detail }) => match code {
                 ErrorCode::CodeInvalid => self.answer_failed_claim(connection, id),
+                ErrorCode::RoomNotFound => self.answer_failed_join(connection, id, None),
                 ErrorCode::InvalidMessage
                 | ErrorCode::NotRegistered
                 | ErrorCode::AlreadyRegistered
                 | ErrorCode::BadProof
-                | ErrorCode::RoomNotFound
+                | ErrorCode::AccessDenied
                 | ErrorCode::RoomFull
                 | ErrorCode::NotInRoom
                 | ErrorCode::PeerOffline
@@ -358,7 +397,7 @@ impl Rendezvous {
             Phase::ExpectRegister { .. } | Phase::Relay { .. } => None,
         };
         match (message, sender) {
-            (ClientMessage::Register(_), Some(_)) => {
+            (ClientMessage::Register { .. }, Some(_)) => {
                 self.refuse(
                     connection,
                     id,
@@ -366,8 +405,15 @@ impl Rendezvous {
                     "register came twice",
                 );
             }
-            (ClientMessage::Register(registration), None) => {
-                self.register(now, connection, id, registration)
+            (
+                ClientMessage::Register {
+                    registration,
+                    access_token,
+                },
+                None,
+            ) => {
+                let token = access_token.as_ref();
+                self.register(now, connection, id, registration, token);
             }
             (ClientMessage::Ping { timestamp }, _) => {
                 self.answer(connection, id, ServerMessage::Pong { timestamp });
@@ -386,6 +432,33 @@ impl Rendezvous {
             }
             (ClientMessage::PairingDone, Some(sender)) => self.pairing_done(now, sender),
             (ClientMessage::CancelPairingCode, Some(sender)) => self.leave_mailbox(now, sender),
+            (ClientMessage::CreateRoom { display_name }, Some(sender)) => {
+                self.create_room(now, connection, id, sender, display_name);
+            }
+            (
+                ClientMessage::LockRoom {
+                    room_code,
+                    password,
+                },
+                Some(sender),
+            ) => self.lock_room(now, connection, id, sender, room_code, password.as_ref()),
+            (
+                ClientMessage::JoinRoom {
+                    room_code,
+                    password,
+                    display_name,
+                },
+                Some(peer_id),
+            ) => {
+                let who = RoomPeer {
+                    peer_id,
+                    display_name,
+                };
+                self.join_room(now, connection, id, room_code, password.as_ref(), who);
+            }
+            (ClientMessage::LeaveRoom { room_code }, Some(sender)) => {
+                self.leave_room(now, connection, id, sender, room_code);
+            }
             (ClientMessage::Relay { name, to, payload }, Some(sender)) => {
                 let notice = Notice::new(ServerMessage::Relayed {
                     name,
@@ -410,6 +483,7 @@ impl Rendezvous {
         };
         self.timers
             .remove(&(known.timer, Timer::Connection(connection)));
+        self.passes.forget(connection);
         match known.phase {
             Phase::ExpectRegister { .. } => {}
             Phase::Present { id, watching } => self.depart(now, id, &watching),
@@ -457,6 +531,7 @@ impl Rendezvous {
         if silence >= PING_AFTER {
             self.outputs.push_back(Output::Ping { connection });
         }
+        self.lend_anew(now, connection);
     }
 
     fn drain(&mut self, now: Moment, within: Duration) {
@@ -574,8 +649,16 @@ impl Rendezvous {
         );
     }
 
+    fn note(&mut self, note: Note, connection: ConnectionId) {
+        self.note_of(note, Some(connection));
+    }
+
+    fn note_of(&mut self, note: Note, connection: Option<ConnectionId>) {
+        self.outputs.push_back(Output::Note { note, connection });
+    }
+
     fn answer_failed_claim(&mut self, connection: ConnectionId, id: Option<RequestId>) {
-        self.outputs.push_back(Output::Note(Note::CodeFailed));
+        self.note(Note::CodeFailed, connection);
         self.answer(
             connection,
             id,

@@ -4,6 +4,8 @@
 //! loop's queue and writes what lies in its outbox. Nothing here decides what a client may do.
 //! [`serve`] runs a whole server on a listener, in a process of its own or in another's.
 
+mod access;
+mod audit;
 pub mod config;
 mod door;
 mod gate;
@@ -12,14 +14,18 @@ mod hub;
 mod metrics;
 mod options;
 mod outbox;
+mod page;
+mod reload;
 mod session;
 mod stun;
 mod tls;
 
+pub use access::{AccessFile, AccessKind, new_token};
 pub use options::{LogFormat, Options};
 pub use tls::{Identity, TlsFiles};
 
 use std::io;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -29,9 +35,10 @@ use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::rendezvous::{self, AddressLimits, Rendezvous};
-use door::{Doorway, Numbers};
-use gate::Gate;
+use crate::rendezvous::{self, AddressLimits, Rate, Rendezvous};
+use audit::Audit;
+use door::{Doorway, Face, Numbers};
+use gate::{Gate, Places};
 use hub::{Clock, Hub};
 use metrics::Metrics;
 use tls::Tls;
@@ -43,8 +50,17 @@ pub struct Settings {
     pub rendezvous: rendezvous::Settings,
     /// What the server speaks TLS with; plain when there is nothing.
     pub tls: Option<TlsFiles>,
+    /// Where it is written who may use the server; everybody when there is nothing.
+    pub access: Option<AccessFile>,
+    /// The file of the audit log; none is written when there is nothing.
+    pub audit_log: Option<PathBuf>,
     /// Limits per address, before anything is read; loopback is exempt.
     pub addresses: AddressLimits,
+    /// TCP connections at once, whatever they are for, from which on the server is not ready; at an eighth more who
+    /// comes is told to come later.
+    pub sockets_max: usize,
+    /// New TCP connections of everybody.
+    pub accept_rate: Rate,
     /// Networks of the proxies that are believed about their clients' addresses.
     pub trusted_proxies: Vec<IpNet>,
     /// Time between the wish to stop and the end, in which clients are told to go.
@@ -56,7 +72,11 @@ impl Default for Settings {
         Self {
             rendezvous: rendezvous::Settings::default(),
             tls: None,
+            access: None,
+            audit_log: None,
             addresses: AddressLimits::default(),
+            sockets_max: 10_000,
+            accept_rate: ACCEPT_RATE,
             trusted_proxies: Vec::new(),
             drain: Duration::from_secs(5),
         }
@@ -89,7 +109,8 @@ impl From<TcpListener> for Sockets {
 /// go, closes the rest and returns.
 ///
 /// # Errors
-/// When the system gives no entropy, no address for the listener, or certificate and key make no sense.
+/// When the system gives no entropy, no address for the listener, or certificate and key or the list of access make
+/// no sense.
 pub async fn serve(
     sockets: Sockets,
     settings: Settings,
@@ -108,15 +129,41 @@ pub async fn serve(
             Some(tls)
         }
     };
+    if settings.access.is_none() && settings.rendezvous.lending.is_some() {
+        tracing::warn!(
+            event = "turn_for_everybody",
+            "whoever makes a key may use the TURN servers; --access says who may"
+        );
+    }
+    let access_kind = settings
+        .access
+        .as_ref()
+        .map_or(AccessKind::Open, |file| file.kind);
+    let mut told = settings.rendezvous;
+    if let Some(file) = &settings.access {
+        told.access = file.read().map_err(io::Error::other)?;
+    }
+    let (audit, writer) = match &settings.audit_log {
+        None => (Audit::default(), None),
+        Some(path) => {
+            let (audit, writer, renewal) = Audit::open(path)?;
+            tasks.spawn(renewal.until(cancel.clone()));
+            (audit, Some(tokio::task::spawn_blocking(|| writer.run())))
+        }
+    };
     let metrics = Metrics::new();
     let (hub, knocks) = Hub::new(
-        Rendezvous::new(seed, settings.rendezvous),
+        Rendezvous::new(seed, told),
         clock,
         settings.drain,
         cancel.clone(),
         Arc::clone(&metrics),
+        audit,
     );
     let hub = tokio::spawn(hub.run());
+    if let Some(file) = settings.access {
+        tasks.spawn(file.renew_until(knocks.clone(), cancel.clone()));
+    }
     for socket in sockets.stun {
         tasks.spawn(stun::answer_until(
             socket,
@@ -128,7 +175,15 @@ pub async fn serve(
         None => Numbers::WithClients,
         Some(_) => Numbers::Apart,
     };
-    let doorway = Doorway::new(knocks, tasks.clone(), metrics);
+    let places = Places::new(settings.sockets_max);
+    let face = Face {
+        access: access_kind,
+        transport: match &tls {
+            None => page::Transport::Plain,
+            Some(_) => page::Transport::Tls,
+        },
+    };
+    let doorway = Doorway::new(knocks, tasks.clone(), metrics, Arc::clone(&places), face);
     if let Some(listener) = sockets.metrics {
         let serving = axum::serve(listener, doorway.routes_of_numbers());
         let serving = serving.with_graceful_shutdown(cancel.clone().cancelled_owned());
@@ -136,20 +191,30 @@ pub async fn serve(
         tasks.spawn(async move { drop(serving.await) });
     }
     let routes = doorway.routes(numbers);
-    let gate = Gate::new(settings.addresses, settings.trusted_proxies, clock);
-    door::accept_until(sockets.clients, tls, gate, doorway, routes, cancel).await;
+    let gate = Gate::new(settings.addresses, settings.trusted_proxies, clock, places);
+    let rate = settings.accept_rate;
+    door::accept_until(sockets.clients, tls, gate, doorway, routes, rate, cancel).await;
     tasks.close();
     let ended = timeout(settings.drain + CLOSE_WITHIN, tasks.wait()).await;
     if ended.is_err() {
         tracing::warn!("some connections did not close in time");
         hub.abort();
     }
-    match hub.await {
+    let ended = hub.await;
+    if let Some(writer) = writer {
+        // It ends with the hub, when all is written.
+        drop(writer.await);
+    }
+    match ended {
         Ok(()) => Ok(()),
         Err(stopped) if stopped.is_cancelled() => Ok(()),
         Err(panicked) => Err(io::Error::other(panicked)),
     }
 }
+
+/// New connections of everybody: 2,000 a second. A core makes some thousand TLS handshakes in that time; beyond it
+/// everybody would wait for everybody.
+const ACCEPT_RATE: Rate = Rate::per_second(2000, 2000);
 
 /// Time for close frames to be written and answered after the drain: 3 s, above the session's own
 /// deadline for it.

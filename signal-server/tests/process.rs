@@ -76,6 +76,51 @@ fn a_taken_port_is_told_with_what_to_do() {
 }
 
 #[test]
+fn a_secret_is_read_from_a_file_and_never_shown() {
+    let place = tempfile::tempdir().expect("a place");
+    let file = place.path().join("secret");
+    std::fs::write(&file, "s3cret-s3cret-s3cret\n").expect("written");
+    let path = file.to_str().expect("text");
+    let turn = ["--turn", "turn:turn.example.org:3478"];
+    let check = |more: &[&str]| {
+        let output = signal(&[&["check-config"], more].concat()).output();
+        let output = output.expect("the program starts");
+        let said = [output.stdout, output.stderr].concat();
+        (output.status.code(), String::from_utf8(said).expect("text"))
+    };
+    let right = [&turn[..], &["--turn-secret-file", path]].concat();
+    assert_eq!(check(&right).0, Some(0));
+    std::fs::write(&file, "s3cret\n").expect("written");
+    for (wrong, part) in [
+        (&right[..], "fewer than 16"),
+        (&turn, "--turn-secret-file"),
+        (&["--turn-secret-file", path], "no --turn"),
+        (
+            &["--turn", "stun:a", "--turn-secret", "s3cret-s3cret-s3cret"],
+            "turn: or turns:",
+        ),
+        (
+            &["--turn", "turn:", "--turn-secret", "s3cret-s3cret-s3cret"],
+            "no valid host",
+        ),
+    ] {
+        let (code, said) = check(wrong);
+        assert_eq!(code, Some(2), "{said}");
+        assert!(said.contains(part) && !said.contains("s3cret"), "{said}");
+    }
+    let shown = signal(&["print-config"])
+        .env("SIGNAL_TURN_SECRET", "s3cret-s3cret-s3cret")
+        .output()
+        .expect("the program starts");
+    let shown = String::from_utf8(shown.stdout).expect("text");
+    assert!(
+        shown.contains("# turn_secret is set (environment) and not shown"),
+        "{shown}"
+    );
+    assert!(!shown.contains("s3cret"), "{shown}");
+}
+
+#[test]
 fn a_wrong_flag_is_told() {
     for arguments in [
         ["--nonsense", "1"],

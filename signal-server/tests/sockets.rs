@@ -135,7 +135,7 @@ impl Client {
             signature,
         };
         client
-            .say(ClientMessage::Register(Registration::Device {
+            .say(ClientMessage::register(Registration::Device {
                 device,
                 proof,
             }))
@@ -400,7 +400,7 @@ async fn a_wrong_proof_is_told_and_closed() {
         host,
         signature: [0; 64],
     };
-    let message = ClientMessage::Register(Registration::Device { device, proof });
+    let message = ClientMessage::register(Registration::Device { device, proof });
     let request = Request {
         id: Some(RequestId::from_number(9)),
         message,
@@ -582,6 +582,21 @@ async fn health_and_version_answer_and_strangers_to_http_are_refused() {
 #[tokio::test]
 async fn the_numbers_tell_what_happened_and_nobody() {
     let server = Server::start().await;
+    let metrics = "GET /metrics HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n";
+    let before = server.raw(metrics).await;
+    for line in [
+        "towline_connections_total{door=\"relay\"} 0",
+        "towline_registers_total{result=\"failed\"} 0",
+        "towline_pairings_total{what=\"done\"} 0",
+        "towline_turned_away_total{reason=\"tls\"} 0",
+        "towline_errors_total{code=\"internal\"} 0",
+        "towline_disconnects_total{code=\"4008\"} 0",
+    ] {
+        assert!(
+            before.contains(line),
+            "it is there before: {line}: {before}"
+        );
+    }
     let (creator, creator_id) = Client::device(&server, 1).await;
     let (mut guest, _) = Client::guest(&server, r#"{"type":"register"}"#).await;
     guest
@@ -590,9 +605,7 @@ async fn the_numbers_tell_what_happened_and_nobody() {
         .await
         .expect("sent");
     assert!(matches!(guest.hear().await, ServerMessage::Error { .. }));
-    let text = server
-        .raw("GET /metrics HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n")
-        .await;
+    let text = server.raw(metrics).await;
     for line in [
         "towline_connections_total{door=\"signal\"} 2",
         "towline_registers_total{result=\"device\"} 1",

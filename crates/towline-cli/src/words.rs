@@ -177,6 +177,9 @@ fn fault_of_server(fault: &str) -> &str {
         "protocol" => "is not a Towline signal server; check the address",
         "closed" => "closed the connection",
         "refused" => "does not let this device in; ask its administrator",
+        "no_access" => {
+            "is not for everybody; ask its administrator for an access token and put it into the server's address, as wss://TOKEN@HOST/ws, or to put this device on its list"
+        }
         "bad_proof" => {
             "does not accept this device's proof; check that its address names it as it names itself, or ask its administrator"
         }

@@ -736,6 +736,8 @@ pub enum SignalFault {
     Closed,
     /// It does not let this device in.
     Refused,
+    /// It is for those who show a token, or are on its list, and this device is not among them. That may change.
+    AccessDenied,
     /// It does not accept this device's proof; the same key and server name will fail again.
     BadProof,
     /// Another connection has registered with this device's key: its twin, or a copy of its home.
@@ -756,7 +758,8 @@ impl SignalFault {
             | Self::ProxyRefused
             | Self::Protocol
             | Self::Closed
-            | Self::Refused => true,
+            | Self::Refused
+            | Self::AccessDenied => true,
             Self::BadProof | Self::Replaced | Self::Unacceptable => false,
         }
     }

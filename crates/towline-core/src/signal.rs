@@ -209,6 +209,7 @@ impl Session {
             SessionInput::Moved(how) => self.moved(now, how, outbox),
             SessionInput::Doubt => {
                 self.doubt(now, outbox);
+                self.hurry(now, rng);
                 Vec::new()
             }
             SessionInput::Watch(peers) if peers == self.watch => Vec::new(),
@@ -450,7 +451,7 @@ impl Session {
                     news.push(SessionNews::Stun(self.stun_servers(&stun)));
                     outbox.signal(
                         self.id,
-                        SignalRequest::Send(ClientMessage::Register(registration)),
+                        SignalRequest::Send(ClientMessage::register(registration)),
                     );
                     self.state = State::ExpectRegistered {
                         deadline: now.after(ANSWER_PATIENCE),
@@ -475,6 +476,13 @@ impl Session {
                     ..
                 },
             ) => self.give_up(now, SignalFault::BadProof, rng, outbox, &mut news),
+            (
+                State::ExpectRegistered { .. },
+                ServerMessage::Error {
+                    code: ErrorCode::AccessDenied,
+                    ..
+                },
+            ) => self.give_up(now, SignalFault::AccessDenied, rng, outbox, &mut news),
             (State::ExpectRegistered { .. }, ServerMessage::Error { .. }) => {
                 self.give_up(now, SignalFault::Refused, rng, outbox, &mut news);
             }

@@ -15,6 +15,7 @@
 //! `udp`, `websocket`, `proxy` and `addresses` touch the system; `signal_client` holds the sessions with signal
 //! servers, `server_time` what time it is there.
 
+mod access;
 mod addresses;
 mod congestion;
 mod endpoint;
@@ -74,6 +75,7 @@ use self::turn::Borrower;
 use self::udp::UdpSockets;
 use crate::tasks::Tasks;
 
+pub(crate) use self::access::AccessTokens;
 pub(crate) use self::mdns::{MdnsSight, OwnAnnouncement};
 #[cfg(any(test, fuzzing))]
 pub(crate) use self::probe::enter as enter_probe;

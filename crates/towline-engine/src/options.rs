@@ -16,10 +16,12 @@ use crate::settings_file::IceServersText;
 #[derive(Debug, Args)]
 pub struct Options {
     /// The signal server where devices meet, e.g. wss://signal.example.org/ws; more of them, separated by
-    /// commas, to fall back on, at most three; empty for none.
+    /// commas, to fall back on, at most three; empty for none. A server that is not for everybody gives out a token:
+    /// `wss://TOKEN@signal.example.org/ws`, better set by the environment or in a file.
     #[arg(
         long,
         env = "TOWLINE_SERVER",
+        hide_env_values = true,
         value_name = "URL",
         value_delimiter = ','
     )]

@@ -83,6 +83,12 @@ impl TurnSecret {
     }
 }
 
+impl From<String> for TurnSecret {
+    fn from(text: String) -> Self {
+        Self(text)
+    }
+}
+
 impl fmt::Debug for TurnSecret {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("TurnSecret(..)")

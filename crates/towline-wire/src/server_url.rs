@@ -12,6 +12,8 @@ use data_encoding::{BASE64URL_NOPAD, HEXLOWER_PERMISSIVE};
 use serde::{Deserialize, Serialize};
 use url::{Host, Url};
 
+use crate::signal::AccessToken;
+
 /// Longest server URL in bytes: a DNS name of 253 letters never comes close in practice, and four
 /// of them still fit a card.
 pub const SERVER_URL_BYTES_MAX: usize = 255;
@@ -152,6 +154,18 @@ impl ServerUrl {
             Some(Host::Ipv6(address)) => address.is_loopback(),
             None => false,
         }
+    }
+
+    /// Reads an address as a person sets it, perhaps with an access token in the place of a user's name:
+    /// `wss://TOKEN@host/ws`. The URL that comes of it does not hold the token.
+    pub fn with_token(text: &str) -> Result<(Self, Option<AccessToken>), ServerUrlError> {
+        let mut url = Url::parse(text.trim()).map_err(|_| ServerUrlError)?;
+        let token = match url.username() {
+            "" => None,
+            name => Some(AccessToken::parse(name).ok_or(ServerUrlError)?),
+        };
+        url.set_username("").map_err(|()| ServerUrlError)?;
+        Ok((Self::checked(url)?, token))
     }
 
     fn checked(mut url: Url) -> Result<Self, ServerUrlError> {

@@ -12,11 +12,18 @@ mod codes;
 mod ids;
 mod json;
 mod proof;
+mod room;
+mod token;
 
 pub use codes::{CloseCode, ErrorCode, PairingFailure};
 pub use ids::{GuestId, Payload, RelayToken, RequestId, SignalId};
 pub use json::{NoticeError, RequestError};
 pub use proof::{HostName, Nonce, RegisterProof, proof_message};
+pub use room::{
+    DISPLAY_NAME_BYTES_MAX, PasswordProof, ROOM_MEMBERS_MAX, ROOM_NOT_FOUND_DETAIL, RoomCode,
+    RoomCodeError, RoomEnd, RoomPeer,
+};
+pub use token::AccessToken;
 
 use crate::code::Slot;
 use crate::ice::IceServers;
@@ -65,7 +72,12 @@ pub struct Notice {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ClientMessage {
     /// Says who is there; the first message on every connection.
-    Register(Registration),
+    Register {
+        /// Who.
+        registration: Registration,
+        /// Where the server is not for everybody.
+        access_token: Option<AccessToken>,
+    },
     /// Opens a mailbox. While the device's mailbox still waits for its joiner, the same slot is
     /// given again.
     CreatePairingCode,
@@ -78,7 +90,33 @@ pub enum ClientMessage {
     PairingDone,
     /// Ends the sender's mailbox.
     CancelPairingCode,
-    /// Passes a payload on to somebody in the same mailbox, or where both watch each other.
+    /// Opens a room and enters it; the server draws its code.
+    CreateRoom {
+        /// What the sender calls itself there.
+        display_name: String,
+    },
+    /// Sets the password of a room that the sender has opened, or takes it away.
+    LockRoom {
+        /// Which.
+        room_code: RoomCode,
+        /// What whoever joins must show.
+        password: Option<PasswordProof>,
+    },
+    /// Enters a room.
+    JoinRoom {
+        /// Which.
+        room_code: RoomCode,
+        /// Made of its password, when it has one.
+        password: Option<PasswordProof>,
+        /// What the sender calls itself there.
+        display_name: String,
+    },
+    /// Leaves a room, or all of them.
+    LeaveRoom {
+        /// Which; all when there is none.
+        room_code: Option<RoomCode>,
+    },
+    /// Passes a payload on to somebody in the same mailbox or room, or where both watch each other.
     Relay {
         /// The name under which it was sent, kept for the receiver.
         name: RelayName,
@@ -105,6 +143,14 @@ pub enum ClientMessage {
 }
 
 impl ClientMessage {
+    /// A `register` at a server for everybody.
+    pub const fn register(registration: Registration) -> Self {
+        Self::Register {
+            registration,
+            access_token: None,
+        }
+    }
+
     /// A `relay` under its usual name.
     pub const fn relay(to: SignalId, payload: Payload) -> Self {
         Self::Relay {
@@ -139,6 +185,42 @@ pub enum RelayName {
     Relay,
     /// `sync_data` in both directions.
     SyncData,
+    /// `offer` in both directions, as WebRTC programs say it: the payload is the field `sdp`.
+    Offer,
+    /// `answer` in both directions, with `sdp`.
+    Answer,
+    /// `candidate` in both directions, with a field of that name.
+    Candidate,
+}
+
+impl RelayName {
+    /// Every name.
+    pub const ALL: [Self; 5] = [
+        Self::Relay,
+        Self::SyncData,
+        Self::Offer,
+        Self::Answer,
+        Self::Candidate,
+    ];
+
+    /// The `type` of the request.
+    pub const fn request(self) -> &'static str {
+        match self {
+            Self::Relay => "relay",
+            Self::SyncData => "sync_data",
+            Self::Offer => "offer",
+            Self::Answer => "answer",
+            Self::Candidate => "candidate",
+        }
+    }
+
+    /// The `type` of the notice.
+    pub const fn notice(self) -> &'static str {
+        match self {
+            Self::Relay => "relayed",
+            Self::SyncData | Self::Offer | Self::Answer | Self::Candidate => self.request(),
+        }
+    }
 }
 
 /// A message from the server to a client.
@@ -162,6 +244,11 @@ pub enum ServerMessage {
         /// STUN and TURN servers that the client may use, a few at most.
         ice: IceServers,
     },
+    /// Servers that the client may use from now on, in place of those before.
+    IceServers {
+        /// STUN and TURN servers, a few at most.
+        ice: IceServers,
+    },
     /// The device's mailbox: the answer to `create_pairing_code`, and said again after a reconnect.
     PairingCode {
         /// The server's half of the code.
@@ -178,6 +265,41 @@ pub enum ServerMessage {
     PairingFailed {
         /// Why; every failed claim gives the same reason.
         reason: PairingFailure,
+    },
+    /// The sender's room: the answer to `create_room`, with or without a password.
+    RoomCreated {
+        /// For those who shall join.
+        room_code: RoomCode,
+    },
+    /// The answer to `join_room`.
+    JoinedRoom {
+        /// Which.
+        room_code: RoomCode,
+        /// Who is there beside the client.
+        peers: Vec<RoomPeer>,
+        /// Servers that a guest may use in the room of a device.
+        ice: IceServers,
+    },
+    /// Somebody entered a room of the client's.
+    PeerJoined {
+        /// Which.
+        room_code: RoomCode,
+        /// Who.
+        peer: RoomPeer,
+    },
+    /// Somebody is in a room of the client's no longer.
+    PeerLeft {
+        /// Which.
+        room_code: RoomCode,
+        /// Who.
+        peer_id: SignalId,
+    },
+    /// The client is in a room no longer.
+    LeftRoom {
+        /// Which.
+        room_code: RoomCode,
+        /// Why.
+        reason: RoomEnd,
     },
     /// A payload from a peer.
     Relayed {

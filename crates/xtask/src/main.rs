@@ -9,6 +9,7 @@ mod bench;
 mod binaries;
 mod check;
 mod demo;
+mod deploy;
 mod devices;
 mod fuzz;
 mod generated;
@@ -48,6 +49,7 @@ fn chore(cli: Cli) -> Result<()> {
         Chore::Bench(args) => bench::bench(&repo, &args),
         Chore::Check(args) => check::check(&repo, &args),
         Chore::Demo(args) => demo::demo(&repo, &args),
+        Chore::Deploy(args) => deploy::deploy(&repo, &args),
         Chore::Fuzz(args) => fuzz::fuzz(&repo, &args),
         Chore::Gen(args) => generated::generate(&repo, &args),
         Chore::Netlab(args) => netlab::netlab(&repo, &args),
@@ -74,6 +76,8 @@ enum Chore {
     Check(check::CheckArgs),
     /// Two devices on this computer that pair and keep a folder in sync, told in plain words.
     Demo(demo::DemoArgs),
+    /// The files for administrators of servers: judged by what reads them, and tried with the real server.
+    Deploy(deploy::DeployArgs),
     /// Throws bytes at every decoder that meets the network or the store, for minutes.
     Fuzz(fuzz::FuzzArgs),
     /// Writes the TypeScript types of the view, or checks that they are current.

@@ -83,6 +83,8 @@ pub(crate) enum Purpose {
     Benchmarks,
     /// Networks with routers in namespaces.
     Lab,
+    /// What reads the files of `signal-server/deploy`.
+    Deployment,
 }
 
 impl Purpose {
@@ -94,6 +96,7 @@ impl Purpose {
         Self::WindowTests,
         Self::Benchmarks,
         Self::Lab,
+        Self::Deployment,
     ];
 
     fn label(self) -> &'static str {
@@ -104,6 +107,7 @@ impl Purpose {
             Self::WindowTests => "window tests",
             Self::Benchmarks => "benchmarks",
             Self::Lab => "network lab",
+            Self::Deployment => "deployment",
         }
     }
 }

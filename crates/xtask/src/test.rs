@@ -17,7 +17,7 @@ use crate::repo::Repo;
 use crate::report::say;
 use crate::steps::{Ending, OnFailure, Steps};
 use crate::system::{Purpose, ensure_packages, has_program};
-use crate::{check, netlab, run, ui};
+use crate::{check, deploy, netlab, run, ui};
 
 /// Options of `cargo xtask test`.
 #[derive(Debug, Args)]
@@ -58,6 +58,7 @@ fn everything(repo: &Repo, args: &TestArgs, steps: &mut Steps) -> Result<()> {
     check::add_steps(repo, steps)?;
     steps.run("tests", || all_tests(repo))?;
     steps.run("network lab", || netlab::quick_step(repo))?;
+    deploy::add_steps(repo, steps)?;
     steps.run("examples in docs", || {
         run::run(repo.cargo().args(["test", "--doc", "--quiet"]))?;
         Ok(Ending::Passed(String::new()))
@@ -68,7 +69,12 @@ fn everything(repo: &Repo, args: &TestArgs, steps: &mut Steps) -> Result<()> {
 }
 
 fn packages(repo: &Repo) -> Result<Ending> {
-    let mut purposes = vec![Purpose::Headless, Purpose::ProcessTests, Purpose::Lab];
+    let mut purposes = vec![
+        Purpose::Headless,
+        Purpose::ProcessTests,
+        Purpose::Lab,
+        Purpose::Deployment,
+    ];
     if repo.has("tauri.conf.json") {
         purposes.extend([Purpose::Window, Purpose::WindowTests]);
     }

@@ -59,7 +59,7 @@ impl Budget {
             .saturating_sub(rate.worth(rate.burst))
     }
 
-    fn give_back(&mut self, rate: Rate) {
+    pub(crate) fn give_back(&mut self, rate: Rate) {
         self.full_at = Moment::after_start(self.full_at.since_start().saturating_sub(rate.refill));
     }
 

@@ -13,7 +13,7 @@ use towline_wire::signal::{
     CloseCode, HostName, Notice, RelayToken, Request, RequestError, SignalId,
 };
 
-use super::{Moment, Origin, Rate};
+use super::{Access, Lending, Moment, Origin, Rate};
 
 /// One connection, numbered by who drives the rendezvous; a number is never used twice.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -71,6 +71,13 @@ pub enum Input {
         /// Which.
         connection: ConnectionId,
     },
+    /// What the wall clock says; to be told at the start and every minute or so.
+    WallClock {
+        /// Seconds since 1970.
+        unix_seconds: u64,
+    },
+    /// From now on these may use the server.
+    Access(Access),
     /// The server is to go away: everyone is told, and closed when the time is over.
     Drain {
         /// From now until the end.
@@ -126,7 +133,12 @@ pub enum Output {
         code: CloseCode,
     },
     /// Something worth a line in the log; holds no code, payload, key or address.
-    Note(Note),
+    Note {
+        /// What.
+        note: Note,
+        /// Whose doing it was, if somebody's.
+        connection: Option<ConnectionId>,
+    },
 }
 
 /// What a log tells of the rendezvous.
@@ -139,6 +151,8 @@ pub enum Note {
     },
     /// A proof did not hold.
     RegisterFailed,
+    /// Somebody may not use the server.
+    AccessDenied,
     /// The same key came again, from a newer connection.
     DeviceReplaced {
         /// Which.
@@ -154,10 +168,41 @@ pub enum Note {
     CodeExpired,
     /// Both members of a mailbox are done.
     PairingDone,
+    /// A room was opened.
+    RoomCreated,
+    /// Somebody entered a room.
+    RoomJoined,
+    /// Somebody was not let into a room.
+    RoomRefused,
+    /// A room has ended.
+    RoomClosed,
     /// Both ends of a relay channel are there.
     ChannelComplete,
     /// A connection was slowed down or refused something for doing too much.
     LimitHit,
+}
+
+impl Note {
+    /// Its name in logs. Stable.
+    pub const fn event(&self) -> &'static str {
+        match self {
+            Self::Registered { .. } => "registered",
+            Self::RegisterFailed => "register_failed",
+            Self::AccessDenied => "access_denied",
+            Self::DeviceReplaced { .. } => "dup_device",
+            Self::CodeCreated => "code_created",
+            Self::CodeClaimed => "code_claimed",
+            Self::CodeFailed => "code_failed",
+            Self::CodeExpired => "code_expired",
+            Self::PairingDone => "pairing_done",
+            Self::RoomCreated => "room_created",
+            Self::RoomJoined => "room_joined",
+            Self::RoomRefused => "room_refused",
+            Self::RoomClosed => "room_closed",
+            Self::ChannelComplete => "channel_complete",
+            Self::LimitHit => "limit_hit",
+        }
+    }
 }
 
 /// What an administrator chooses.
@@ -175,10 +220,20 @@ pub struct Settings {
     pub connections_max: usize,
     /// Bytes that one end of a relay channel may send; `None` for no bound.
     pub packet_rate: Option<Rate>,
+    /// Bytes that all relay channels together may send; `None` for no bound.
+    pub packet_rate_total: Option<Rate>,
     /// Bytes of opaque payloads that one client may send.
     pub payload_rate: Rate,
     /// How long a code waits to be used. Devices take no code for longer than `CODE_SECONDS`.
     pub code_life: Duration,
+    /// TURN servers that devices may use.
+    pub lending: Option<Lending>,
+    /// Who may register.
+    pub access: Access,
+    /// Rooms at once.
+    pub rooms_max: usize,
+    /// How long a room lasts in which nothing happens.
+    pub room_life: Duration,
 }
 
 /// 256 KiB/s with bursts of 1 MiB: candidates and pairing messages are a hundredth of this.
@@ -196,8 +251,13 @@ impl Default for Settings {
             relay_base: String::new(),
             connections_max: 10_000,
             packet_rate: Some(PACKET_RATE),
+            packet_rate_total: None,
             payload_rate: PAYLOAD_RATE,
             code_life: Duration::from_secs(CODE_SECONDS),
+            lending: None,
+            access: Access::Open,
+            rooms_max: 10_000,
+            room_life: Duration::from_secs(3600),
         }
     }
 }
@@ -207,6 +267,8 @@ impl Default for Settings {
 pub struct Holdings {
     /// Mailboxes.
     pub mailboxes: usize,
+    /// Rooms.
+    pub rooms: usize,
     /// Relay channels.
     pub channels: usize,
     /// Budgets, swaps, timers and presence records.

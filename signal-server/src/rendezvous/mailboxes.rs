@@ -299,6 +299,12 @@ fn notice_bytes(notice: &Notice) -> usize {
         | Message::PairingCode { .. }
         | Message::Paired { .. }
         | Message::PairingFailed { .. }
+        | Message::IceServers { .. }
+        | Message::RoomCreated { .. }
+        | Message::JoinedRoom { .. }
+        | Message::PeerJoined { .. }
+        | Message::PeerLeft { .. }
+        | Message::LeftRoom { .. }
         | Message::PeerConnected { .. }
         | Message::PeerDisconnected { .. }
         | Message::RelayReady { .. }

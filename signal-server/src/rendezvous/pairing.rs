@@ -7,7 +7,7 @@ use towline_wire::limits::CODE_SECONDS;
 use towline_wire::signal::{ErrorCode, PairingFailure, RequestId, ServerMessage, SignalId};
 
 use super::mailboxes::{Ended, Standing};
-use super::{ClaimPayer, ConnectionId, Moment, Note, Output, Rate, Rendezvous, Timer};
+use super::{ClaimPayer, ConnectionId, Moment, Note, Rate, Rendezvous, Timer};
 
 impl Rendezvous {
     pub(super) fn create_code(
@@ -36,7 +36,7 @@ impl Rendezvous {
         };
         let network = known.origin.household();
         if self.mailboxes.waiting_from(network) >= WAITING_PER_NETWORK_MAX {
-            self.outputs.push_back(Output::Note(Note::LimitHit));
+            self.note(Note::LimitHit, connection);
             let why = "too many codes wait at this address";
             return self.refuse_for(
                 connection,
@@ -58,7 +58,7 @@ impl Rendezvous {
         let expires = now.plus(self.settings.code_life);
         self.mailboxes.open(slot.clone(), sender, network, expires);
         self.timers.insert((expires, Timer::Mailbox(slot.clone())));
-        self.outputs.push_back(Output::Note(Note::CodeCreated));
+        self.note(Note::CodeCreated, connection);
         self.answer(
             connection,
             id,
@@ -93,7 +93,7 @@ impl Rendezvous {
             self.timers.remove(&(before, Timer::Mailbox(slot.clone())));
             self.timers.insert((after, Timer::Mailbox(slot.clone())));
         }
-        self.outputs.push_back(Output::Note(Note::CodeClaimed));
+        self.note(Note::CodeClaimed, connection);
         self.answer(connection, id, ServerMessage::Paired { peer_id: creator });
         self.tell(creator, ServerMessage::Paired { peer_id: sender });
     }
@@ -109,7 +109,7 @@ impl Rendezvous {
             self.claims.give_back(&payer, payer.claim_rate());
         }
         self.arm_sweep(now);
-        self.outputs.push_back(Output::Note(Note::PairingDone));
+        self.note_of(Note::PairingDone, None);
     }
 
     /// The sender's mailbox ends by its own wish.
@@ -140,7 +140,7 @@ impl Rendezvous {
             return;
         };
         if !ended.was_done {
-            self.outputs.push_back(Output::Note(Note::CodeExpired));
+            self.note_of(Note::CodeExpired, None);
             for member in [Some(ended.creator), ended.joiner].into_iter().flatten() {
                 self.tell(
                     member,
@@ -162,7 +162,7 @@ impl Rendezvous {
     }
 
     /// Takes a token from everybody who pays for this client's claims; all or none of them pay.
-    fn pay(
+    pub(super) fn pay(
         &mut self,
         now: Moment,
         connection: ConnectionId,
@@ -199,7 +199,7 @@ impl Rendezvous {
 }
 
 impl ClaimPayer {
-    const fn claim_rate(self) -> Rate {
+    pub(super) const fn claim_rate(self) -> Rate {
         match self {
             Self::Client(SignalId::Device(_)) => CLAIM_RATE_DEVICE,
             Self::Client(SignalId::Guest(_)) => CLAIM_RATE_GUEST,

@@ -5,15 +5,14 @@ use std::time::Duration;
 
 use ed25519_dalek::{Signature, VerifyingKey};
 use rand_core::RngCore;
-use towline_wire::ice::IceServers;
 use towline_wire::ids::DeviceId;
 use towline_wire::signal::{
-    CloseCode, ErrorCode, GuestId, HostName, Nonce, PairingFailure, RegisterProof, Registration,
-    RequestId, SIGNAL_VERSION, ServerMessage, SignalId, proof_message,
+    AccessToken, CloseCode, ErrorCode, GuestId, HostName, Nonce, PairingFailure, RegisterProof,
+    Registration, RequestId, SIGNAL_VERSION, ServerMessage, SignalId, proof_message,
 };
 
 use super::mailboxes::Standing;
-use super::{ConnectionId, Moment, Note, Origin, Output, Phase, Rendezvous};
+use super::{ConnectionId, Moment, Note, Origin, Phase, Rendezvous};
 
 impl Rendezvous {
     pub(super) fn register(
@@ -22,6 +21,7 @@ impl Rendezvous {
         connection: ConnectionId,
         id: Option<RequestId>,
         registration: Registration,
+        token: Option<&AccessToken>,
     ) {
         let Some(known) = self.connections.get(&connection) else {
             return;
@@ -30,20 +30,30 @@ impl Rendezvous {
             return;
         };
         let (nonce, origin) = (*nonce, known.origin);
-        let who = match registration {
-            Registration::Guest { label: _ } => self.draw_guest(),
+        let proven = match registration {
+            Registration::Guest { label: _ } => None,
             Registration::Device { device, proof } => {
                 if let Err(why) = self.check_proof(origin, &nonce, device, &proof) {
-                    self.outputs.push_back(Output::Note(Note::RegisterFailed));
+                    self.note(Note::RegisterFailed, connection);
                     self.refuse(connection, id, ErrorCode::BadProof, why);
                     return self.close(now, connection, CloseCode::BadProof);
                 }
-                if !self.take_over(now, connection, device) {
-                    return;
-                }
-                SignalId::Device(device)
+                Some(device)
             }
         };
+        // After the proof, so that nobody learns which keys are on a list.
+        let Some(pass) = self.settings.access.admits(proven, token) else {
+            self.note(Note::AccessDenied, connection);
+            let why = self.settings.access.refusal();
+            self.refuse(connection, id, ErrorCode::AccessDenied, why);
+            return self.close(now, connection, CloseCode::AccessDenied);
+        };
+        let who = match proven {
+            None => self.draw_guest(),
+            Some(device) if self.take_over(now, connection, device) => SignalId::Device(device),
+            Some(_) => return,
+        };
+        self.passes.keep(connection, pass);
         if let Some(known) = self.connections.get_mut(&connection) {
             known.phase = Phase::Present {
                 id: who,
@@ -51,14 +61,14 @@ impl Rendezvous {
             };
         }
         self.connection_by_id.insert(who, connection);
-        self.outputs
-            .push_back(Output::Note(Note::Registered { who }));
+        self.note(Note::Registered { who }, connection);
+        let ice = self.lend(now, connection, who);
         self.answer(
             connection,
             id,
             ServerMessage::Registered {
                 device_id: who,
-                ice: IceServers::default(),
+                ice,
             },
         );
         self.back_to_mailbox(now, connection, who);
@@ -68,6 +78,7 @@ impl Rendezvous {
     /// device's stays, because a device can come back.
     pub(super) fn depart(&mut self, now: Moment, id: SignalId, watching: &[SignalId]) {
         self.connection_by_id.remove(&id);
+        self.leave_all_rooms(now, id);
         let mut audience: Vec<SignalId> = watching
             .iter()
             .copied()
@@ -122,8 +133,7 @@ impl Rendezvous {
         else {
             return true;
         };
-        self.outputs
-            .push_back(Output::Note(Note::DeviceReplaced { device }));
+        self.note(Note::DeviceReplaced { device }, connection);
         self.arm_sweep(now);
         if self.swaps.count(now, device) == Swap::Storm {
             self.close(now, older, CloseCode::Paused);

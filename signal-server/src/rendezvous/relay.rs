@@ -25,8 +25,10 @@ impl Rendezvous {
     ) {
         self.charge_payload(now, connection, &notice);
         let in_mailbox = self.share_mailbox(sender, to);
+        let is_met =
+            in_mailbox || self.rooms.meet(now, sender, to) || self.watch_each_other(sender, to);
         let passed = match self.connection_by_id.get(&to).copied() {
-            Some(receiver) if in_mailbox || self.watch_each_other(sender, to) => {
+            Some(receiver) if is_met => {
                 self.send(receiver, notice);
                 true
             }
@@ -106,9 +108,12 @@ impl Rendezvous {
                 return self.close(now, connection, CloseCode::Unacceptable);
             }
         };
-        if let Some(rate) = self.settings.packet_rate {
-            let size = u32::try_from(packet.len()).unwrap_or(u32::MAX);
-            let debt = known.bytes.spend(now, rate, size);
+        let size = u32::try_from(packet.len()).unwrap_or(u32::MAX);
+        let own = self.settings.packet_rate;
+        let own = own.map(|rate| known.bytes.spend(now, rate, size));
+        let all = self.settings.packet_rate_total;
+        let all = all.map(|rate| self.packet_bytes.spend(now, rate, size));
+        if let Some(debt) = own.max(all) {
             if !debt.is_zero() {
                 self.outputs.push_back(Output::Pause {
                     connection,
@@ -208,6 +213,14 @@ impl Rendezvous {
         }
     }
 
+    /// Closes all channels of a device that may be here no longer.
+    pub(super) fn close_channels_of(&mut self, now: Moment, id: SignalId) {
+        let Some(device) = id.device() else { return };
+        for peer in self.channels.peers_of(device) {
+            self.close_between(now, device, peer);
+        }
+    }
+
     fn close_between(&mut self, now: Moment, one: DeviceId, other: DeviceId) {
         if let Some(channel) = self.channels.between(one, other) {
             self.close_channel(now, channel);
@@ -261,7 +274,7 @@ impl Rendezvous {
         });
         if !told {
             known.told_to_slow_down = Some(now);
-            self.outputs.push_back(Output::Note(Note::LimitHit));
+            self.note(Note::LimitHit, connection);
             self.say(
                 connection,
                 ServerMessage::RateLimited {

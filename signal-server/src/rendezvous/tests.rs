@@ -1,7 +1,10 @@
 //! Inputs in, outputs out: one world with virtual time, and random worlds that must keep the
 //! rendezvous' promises.
 
+mod access;
+mod lending;
 mod promises;
+mod rooms;
 mod world;
 
 use std::time::Duration;
@@ -288,7 +291,11 @@ fn a_proof_holds_on_its_connection_its_host_and_its_key_only() {
             nonce
         };
         let mut request = World::proof(1, host, &nonce);
-        if let ClientMessage::Register(Registration::Device { device, .. }) = &mut request {
+        if let ClientMessage::Register {
+            registration: Registration::Device { device, .. },
+            ..
+        } = &mut request
+        {
             *device = World::id_of(key);
         }
         world.say(connection, request);

@@ -36,6 +36,12 @@ enum Task {
     CheckConfig(Options),
     /// Prints all settings as a TOML file, and where each comes from
     PrintConfig(Options),
+    /// Draws a token for --access tokens: prints it, and its line for the file
+    NewToken {
+        /// What its line shall be called
+        #[arg(default_value = "")]
+        label: String,
+    },
 }
 
 /// What the binary is asked to do.
@@ -49,6 +55,8 @@ pub enum Asked {
     CheckConfig(Options),
     /// To print this.
     Print(String),
+    /// To draw a token of this name.
+    NewToken(String),
 }
 
 /// Why it cannot begin.
@@ -71,14 +79,15 @@ pub fn read(words: impl IntoIterator<Item = OsString>) -> Result<Asked, Refusal>
         .map_err(Refusal::Words)?;
     let file = first
         .subcommand()
+        .filter(|(task, _)| *task != "new-token")
         .and_then(|(_, matches)| matches.get_one::<std::path::PathBuf>("config"));
     let Some(file) = file else {
         return asked(&first, &BTreeMap::new());
     };
     let set = read_file(file)?;
     let mut command = Program::command();
-    let tasks: Vec<String> = names(&command);
-    for task in tasks {
+    let tasks = names(&command).into_iter();
+    for task in tasks.filter(|task| task != "new-token") {
         command = command.mut_subcommand(task, |mut task| {
             for (key, values) in &set {
                 task = task.mut_arg(key, |arg| arg.default_values(values));
@@ -102,6 +111,7 @@ fn asked(matches: &ArgMatches, set: &BTreeMap<String, Vec<String>>) -> Result<As
         Task::Serve(options) => Asked::Serve(options),
         Task::Healthcheck(options) => Asked::Healthcheck(options),
         Task::CheckConfig(options) | Task::PrintConfig(options) => Asked::CheckConfig(options),
+        Task::NewToken { label } => Asked::NewToken(label),
     })
 }
 
@@ -206,6 +216,10 @@ fn printed(matches: &ArgMatches, set: &BTreeMap<String, Vec<String>>) -> String 
                 continue;
             }
         };
+        if arg.is_hide_env_values_set() {
+            lines.push(format!("# {id} is set ({from}) and not shown"));
+            continue;
+        }
         let values: Vec<String> = (matches.get_raw(id).into_iter().flatten())
             .flat_map(|value| {
                 let text = value.to_string_lossy().into_owned();

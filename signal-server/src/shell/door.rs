@@ -1,6 +1,6 @@
 //! From TCP to WebSocket: accepts, limits by address, speaks TLS where it has a certificate, then HTTP, upgrades.
 //!
-//! `/ws` and `/relay/{channel}` upgrade; `/health` says that the process is alive, `/ready` that new clients are
+//! `/` is for people; `/ws` and `/relay/{channel}` upgrade; `/health` says that the process is alive, `/ready` that new clients are
 //! welcome, `/version` what it is, `/metrics` what it does. Headers are bounded in size and time. Once upgraded, the socket moves to a session in a
 //! fresh task, so that an idle connection does not keep the handshake's memory.
 
@@ -35,13 +35,15 @@ use towline_wire::packet::ChannelId;
 use towline_wire::signal::{RELAY_SUBPROTOCOL, RelayToken, SIGNAL_VERSION};
 use towline_wire::version::SIGNAL_SUBPROTOCOL;
 
-use super::gate::{Admitted, Gate, Visitor};
+use super::access::AccessKind;
+use super::gate::{Admitted, Gate, NotServed, Places, Visitor};
 use super::hub::Knock;
 use super::metrics::{Metrics, Standing, TurnedAway};
 use super::outbox::Outbox;
+use super::page::{self, Transport};
 use super::session::Session;
 use super::tls::Tls;
-use crate::rendezvous::{ConnectionId, Door, Origin, Refused};
+use crate::rendezvous::{Budget, ConnectionId, Door, Origin, Rate};
 
 /// What the routes need.
 #[derive(Clone)]
@@ -50,6 +52,17 @@ pub(super) struct Doorway {
     tasks: TaskTracker,
     next_connection: Arc<AtomicU64>,
     metrics: Arc<Metrics>,
+    places: Arc<Places>,
+    face: Face,
+}
+
+/// What the page at `/` says of the server.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Face {
+    /// Who may use it.
+    pub(super) access: AccessKind,
+    /// What it speaks itself.
+    pub(super) transport: Transport,
 }
 
 /// Where the numbers are read.
@@ -68,15 +81,25 @@ pub(super) async fn accept_until(
     gate: Gate,
     doorway: Doorway,
     routes: Router,
+    accept_rate: Rate,
     cancel: CancellationToken,
 ) {
     let Doorway { tasks, metrics, .. } = doorway;
     let routes = TowerToHyperService::new(routes);
+    let mut pace = Budget::default();
     loop {
         let accepted = tokio::select! {
             () = cancel.cancelled() => return,
             accepted = listener.accept() => accepted,
         };
+        // Whoever comes too early waits in the system's queue.
+        let wait = pace.spend(gate.clock().now(), accept_rate, 1);
+        if !wait.is_zero() {
+            tokio::select! {
+                () = cancel.cancelled() => return,
+                () = sleep(wait) => {}
+            }
+        }
         let (stream, remote) = match accepted {
             Ok((stream, remote)) => (stream, remote.ip()),
             Err(error) => {
@@ -108,19 +131,25 @@ pub(super) async fn accept_until(
                     }
                 };
             }
-            Err(refused) => {
-                metrics.turned_away(TurnedAway::Address);
-                tasks.spawn(turn_away(stream, refused));
+            Err(why) => {
+                metrics.turned_away(match why {
+                    NotServed::Address(_) => TurnedAway::Address,
+                    NotServed::Full => TurnedAway::Full,
+                });
+                tasks.spawn(turn_away(stream, why));
             }
         }
     }
 }
 
-/// Says 429 before anything is read.
-async fn turn_away(mut stream: TcpStream, refused: Refused) {
-    let seconds = refused.retry_after.as_secs() + 1;
+/// Says 429 or 503 before anything is read.
+async fn turn_away(mut stream: TcpStream, why: NotServed) {
+    let (status, seconds) = match why {
+        NotServed::Address(refused) => ("429 Too Many Requests", refused.retry_after.as_secs() + 1),
+        NotServed::Full => ("503 Service Unavailable", FULL_RETRY_SECONDS),
+    };
     let answer = format!(
-        "HTTP/1.1 429 Too Many Requests\r\nretry-after: {seconds}\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
+        "HTTP/1.1 {status}\r\nretry-after: {seconds}\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
     );
     // Who is turned away and does not listen is cut all the same.
     let _ = timeout(HEADERS_WITHIN, async {
@@ -168,19 +197,41 @@ async fn health() -> impl IntoResponse {
 
 /// Whether new clients are welcome.
 async fn ready(State(doorway): State<Doorway>) -> Response<Body> {
-    let reason = match doorway.standing().await {
-        None => "stopped",
-        Some(standing) if standing.draining => "draining",
-        Some(standing) if standing.connections >= standing.connections_max => "full",
-        Some(_) => return Json(serde_json::json!({ "status": "ready" })).into_response(),
+    let Some(reason) = doorway.not_ready().await else {
+        return Json(serde_json::json!({ "status": "ready" })).into_response();
     };
     let body = Json(serde_json::json!({ "status": "not_ready", "reason": reason }));
     (StatusCode::SERVICE_UNAVAILABLE, body).into_response()
 }
 
+/// For a person who looks with a browser.
+async fn show_page(State(doorway): State<Doorway>, request: Request) -> Response<Body> {
+    let standing = match doorway.not_ready().await {
+        None => "ready",
+        Some(reason) => reason,
+    };
+    let headers = request.headers();
+    // Only a proxy that is trusted is believed about what it speaks with the browser.
+    let forwarded = match request.extensions().get::<Visitor>() {
+        Some(Visitor::Proxy(..)) => Transport::forwarded(headers),
+        Some(Visitor::Client(_)) | None => None,
+    };
+    page::page(page::Told {
+        standing,
+        transport: forwarded.unwrap_or(doorway.face.transport),
+        access: doorway.face.access,
+        host: headers
+            .get(header::HOST)
+            .and_then(|host| host.to_str().ok()),
+    })
+}
+
 async fn numbers(State(doorway): State<Doorway>) -> Response<Body> {
     let text = match doorway.standing().await {
-        Some(standing) => doorway.metrics.encode(&standing).ok(),
+        Some(standing) => doorway
+            .metrics
+            .encode(&standing, doorway.places.open())
+            .ok(),
         None => None,
     };
     match text {
@@ -231,18 +282,27 @@ async fn open_relay(
 }
 
 impl Doorway {
-    pub(super) fn new(hub: mpsc::Sender<Knock>, tasks: TaskTracker, metrics: Arc<Metrics>) -> Self {
+    pub(super) fn new(
+        hub: mpsc::Sender<Knock>,
+        tasks: TaskTracker,
+        metrics: Arc<Metrics>,
+        places: Arc<Places>,
+        face: Face,
+    ) -> Self {
         Self {
             hub,
             tasks,
             next_connection: Arc::default(),
             metrics,
+            places,
+            face,
         }
     }
 
     /// All that clients may ask.
     pub(super) fn routes(&self, where_read: Numbers) -> Router {
         let routes = Router::new()
+            .route("/", get(show_page))
             .route("/ws", get(open_signal))
             .route("/relay/{channel}", get(open_relay))
             .route("/health", get(health))
@@ -262,6 +322,16 @@ impl Doorway {
             .route("/health", get(health))
             .route("/ready", get(ready))
             .with_state(self.clone())
+    }
+
+    /// Why new clients are not welcome, if they are not.
+    async fn not_ready(&self) -> Option<&'static str> {
+        match self.standing().await {
+            None => Some("stopped"),
+            Some(standing) if standing.draining => Some("draining"),
+            Some(standing) if standing.connections >= standing.connections_max => Some("full"),
+            Some(_) => self.places.are_taken().then_some("full"),
+        }
     }
 
     /// How the server stands; `None` when its hub is no more.
@@ -422,6 +492,9 @@ const HEADERS_WITHIN: Duration = Duration::from_secs(5);
 
 /// Bytes of headers: 8 KiB, the least that the HTTP library takes and more than clients send.
 const HEADER_BYTES_MAX: usize = 8 * 1024;
+
+/// When who finds the server full may try again: after 30 s. Devices add a spread of their own.
+const FULL_RETRY_SECONDS: u64 = 30;
 
 /// Rest after a failed accept: 50 ms, so that a full file table does not become a busy loop.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);

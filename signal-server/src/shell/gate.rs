@@ -5,6 +5,7 @@
 //! where they come from.
 
 use std::net::{IpAddr, SocketAddr};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use axum::http::HeaderMap;
@@ -19,6 +20,30 @@ pub(super) struct Gate {
     admission: Arc<Mutex<Admission>>,
     clock: Clock,
     trusted: Arc<[IpNet]>,
+    places: Arc<Places>,
+}
+
+/// TCP connections that are open, whatever they are for: each has a file descriptor, and those are few.
+#[derive(Debug)]
+pub(super) struct Places {
+    open: AtomicUsize,
+    /// From here on newcomers are not welcome.
+    welcome_max: usize,
+    /// Beyond this nobody is served; between both there is room for who asks how the server is.
+    max: usize,
+}
+
+/// One of them, given back on drop.
+#[derive(Debug)]
+pub(super) struct Place(Arc<Places>);
+
+/// Why somebody is not served.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum NotServed {
+    /// The address has too many, or makes them too fast.
+    Address(Refused),
+    /// The process has too few file descriptors left.
+    Full,
 }
 
 /// A connection's place at its address, given back on drop.
@@ -26,6 +51,7 @@ pub(super) struct Gate {
 pub(super) struct Admitted {
     pub(super) origin: Origin,
     admission: Arc<Mutex<Admission>>,
+    _place: Arc<Place>,
 }
 
 /// Who is at the other end of a TCP connection.
@@ -34,7 +60,40 @@ pub(super) enum Visitor {
     /// A client that has its place.
     Client(Arc<Admitted>),
     /// A proxy; its clients are counted one by one.
-    Proxy(Gate, Origin),
+    Proxy(Gate, Origin, Arc<Place>),
+}
+
+impl Places {
+    /// With room for so many, and an eighth more for questions of health.
+    pub(super) fn new(welcome_max: usize) -> Arc<Self> {
+        Arc::new(Self {
+            open: AtomicUsize::new(0),
+            welcome_max,
+            max: welcome_max.saturating_add(welcome_max / 8),
+        })
+    }
+
+    /// Whether there is no room for newcomers.
+    pub(super) fn are_taken(&self) -> bool {
+        self.open.load(Ordering::Relaxed) >= self.welcome_max
+    }
+
+    /// How many are taken.
+    pub(super) fn open(&self) -> usize {
+        self.open.load(Ordering::Relaxed)
+    }
+
+    fn take(self: &Arc<Self>) -> Option<Arc<Place>> {
+        let before = self.open.fetch_add(1, Ordering::Relaxed);
+        let place = Arc::new(Place(Arc::clone(self)));
+        (before < self.max).then_some(place)
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.0.open.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 impl Drop for Admitted {
@@ -50,23 +109,36 @@ impl Drop for Admitted {
 
 impl Gate {
     /// With these limits; proxies in these networks are believed about their clients' addresses.
-    pub(super) fn new(limits: AddressLimits, trusted: Vec<IpNet>, clock: Clock) -> Self {
+    pub(super) fn new(
+        limits: AddressLimits,
+        trusted: Vec<IpNet>,
+        clock: Clock,
+        places: Arc<Places>,
+    ) -> Self {
         Self {
             admission: Arc::new(Mutex::new(Admission::new(limits))),
             clock,
             trusted: trusted.into(),
+            places,
         }
     }
 
     /// Somebody connects.
-    pub(super) fn visit(&self, origin: Origin) -> Result<Visitor, Refused> {
+    pub(super) fn visit(&self, origin: Origin) -> Result<Visitor, NotServed> {
+        let place = self.places.take().ok_or(NotServed::Full)?;
         if self.trusts(origin.remote) {
-            return Ok(Visitor::Proxy(self.clone(), origin));
+            return Ok(Visitor::Proxy(self.clone(), origin, place));
         }
-        self.admit(origin).map(Visitor::Client)
+        let admitted = self.admit(origin, place).map_err(NotServed::Address)?;
+        Ok(Visitor::Client(admitted))
     }
 
-    fn admit(&self, origin: Origin) -> Result<Arc<Admitted>, Refused> {
+    /// The clock by which it counts.
+    pub(super) const fn clock(&self) -> Clock {
+        self.clock
+    }
+
+    fn admit(&self, origin: Origin, place: Arc<Place>) -> Result<Arc<Admitted>, Refused> {
         let mut admission = self
             .admission
             .lock()
@@ -75,6 +147,7 @@ impl Gate {
         Ok(Arc::new(Admitted {
             origin,
             admission: Arc::clone(&self.admission),
+            _place: place,
         }))
     }
 
@@ -110,10 +183,10 @@ impl Visitor {
     pub(super) fn admit(&self, headers: &HeaderMap) -> Result<Arc<Admitted>, Refused> {
         match self {
             Self::Client(admitted) => Ok(Arc::clone(admitted)),
-            Self::Proxy(gate, origin) => {
+            Self::Proxy(gate, origin, place) => {
                 // A proxy that names nobody, such as one that asks for its own sake, is counted itself.
                 let remote = gate.forwarded_for(headers).unwrap_or(origin.remote);
-                gate.admit(Origin::new(remote, origin.local))
+                gate.admit(Origin::new(remote, origin.local), Arc::clone(place))
             }
         }
     }
@@ -138,7 +211,12 @@ mod tests {
 
     fn gate() -> Gate {
         let trusted = ["10.0.0.0/8", "fd00::/8"].map(|network| network.parse().unwrap());
-        Gate::new(AddressLimits::default(), trusted.to_vec(), Clock::start())
+        Gate::new(
+            AddressLimits::default(),
+            trusted.to_vec(),
+            Clock::start(),
+            Places::new(1000),
+        )
     }
 
     fn seen(lines: &[&str]) -> Option<String> {
@@ -167,6 +245,26 @@ mod tests {
         ] {
             assert_eq!(seen(lines).as_deref(), client, "{lines:?}");
         }
+    }
+
+    #[test]
+    fn who_finds_no_place_is_not_served_until_one_is_given_back() {
+        let places = Places::new(2);
+        let gate = Gate::new(
+            AddressLimits::default(),
+            Vec::new(),
+            Clock::start(),
+            Arc::clone(&places),
+        );
+        let here = "192.0.2.1".parse().unwrap();
+        let visit = |host: u8| gate.visit(Origin::new([198, 51, 100, host].into(), here));
+        let first = visit(1).unwrap();
+        let _second = visit(2).unwrap();
+        assert!(places.are_taken());
+        assert_eq!(visit(3).err(), Some(NotServed::Full));
+        assert_eq!(places.open(), 2);
+        drop(first);
+        assert!(visit(3).is_ok());
     }
 
     #[test]

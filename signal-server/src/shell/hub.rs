@@ -3,13 +3,14 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::sleep_until;
 use tokio_util::sync::CancellationToken;
 use towline_wire::signal::CloseCode;
 
+use super::audit::Audit;
 use super::metrics::{Metrics, Standing};
 use super::outbox::{Full, Outbox};
 use crate::rendezvous::{ConnectionId, Door, Input, Moment, Note, Origin, Output, Rendezvous};
@@ -63,6 +64,7 @@ pub(super) struct Hub {
     knocks: mpsc::Receiver<Knock>,
     served: HashMap<ConnectionId, Served>,
     metrics: Arc<Metrics>,
+    audit: Audit,
 }
 
 impl Hub {
@@ -72,6 +74,7 @@ impl Hub {
         drain: Duration,
         cancel: CancellationToken,
         metrics: Arc<Metrics>,
+        audit: Audit,
     ) -> (Self, mpsc::Sender<Knock>) {
         let (sender, knocks) = mpsc::channel(KNOCKS_MAX);
         (
@@ -83,6 +86,7 @@ impl Hub {
                 knocks,
                 served: HashMap::new(),
                 metrics,
+                audit,
             },
             sender,
         )
@@ -92,11 +96,18 @@ impl Hub {
     pub(super) async fn run(mut self) {
         let mut batch = Vec::with_capacity(BATCH_MAX);
         let mut draining = false;
+        self.audit.server("started");
+        let mut next_look = Instant::now();
         loop {
+            if Instant::now() >= next_look {
+                next_look = Instant::now() + WALL_CLOCK_EVERY;
+                self.look_at_the_clock();
+            }
             let due = self.rendezvous.poll_timeout().map(|due| self.clock.at(due));
             tokio::select! {
                 count = self.knocks.recv_many(&mut batch, BATCH_MAX) => {
                     if count == 0 {
+                        self.audit.server("stopped");
                         return;
                     }
                     for knock in batch.drain(..) {
@@ -112,11 +123,19 @@ impl Hub {
                 }
                 () = self.cancel.cancelled(), if !draining => {
                     draining = true;
+                    self.audit.server("draining");
                     self.rendezvous.handle_input(self.clock.now(), Input::Drain { within: self.drain });
                     self.perform();
                 }
             }
         }
+    }
+
+    fn look_at_the_clock(&mut self) {
+        let wall = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+        let unix_seconds = wall.unwrap_or_default().as_secs();
+        let input = Input::WallClock { unix_seconds };
+        self.rendezvous.handle_input(self.clock.now(), input);
     }
 
     fn take_in(&mut self, knock: Knock) {
@@ -128,6 +147,7 @@ impl Hub {
                 outbox,
             } => {
                 self.metrics.opened(&door);
+                self.audit.arrived(connection, origin);
                 let since = Instant::now();
                 self.served.insert(connection, Served { outbox, since });
                 Input::Connected {
@@ -161,6 +181,8 @@ impl Hub {
             devices,
             guests,
             mailboxes: holdings.mailboxes,
+            rooms: holdings.rooms,
+            rooms_max: self.rendezvous.rooms_max(),
             channels: holdings.channels,
             records: holdings.records,
             held_bytes: holdings.held_bytes,
@@ -176,6 +198,7 @@ impl Hub {
     fn forget(&mut self, connection: ConnectionId) -> Option<Arc<Outbox>> {
         let served = self.served.remove(&connection)?;
         self.metrics.ended(served.since.elapsed());
+        self.audit.left(connection);
         Some(served.outbox)
     }
 
@@ -219,8 +242,10 @@ impl Hub {
                         outbox.close(code);
                     }
                 }
-                Output::Note(note) => {
+                Output::Note { note, connection } => {
                     self.metrics.noted(&note);
+                    let left_out = self.audit.note(&note, connection);
+                    self.metrics.left_out_of_audit(left_out);
                     log(note);
                 }
             }
@@ -229,25 +254,33 @@ impl Hub {
 }
 
 fn log(note: Note) {
+    let event = note.event();
     match note {
-        Note::Registered { who } => tracing::debug!(device = who.short(), event = "registered"),
-        Note::RegisterFailed => tracing::info!(event = "register_failed", "a proof does not hold"),
+        Note::Registered { who } => tracing::debug!(device = who.short(), event),
+        Note::RegisterFailed => tracing::info!(event, "a proof does not hold"),
+        Note::AccessDenied => tracing::info!(event, "not for this client"),
         Note::DeviceReplaced { device } => {
             tracing::info!(
                 device = device.short(),
-                event = "dup_device",
+                event,
                 "same key on a newer connection"
             );
         }
-        Note::CodeCreated => tracing::info!(event = "code_created", "mailbox opened"),
-        Note::CodeClaimed => tracing::info!(event = "code_claimed", "mailbox joined"),
-        Note::CodeFailed => tracing::info!(event = "code_failed", "claim failed"),
-        Note::CodeExpired => tracing::info!(event = "code_expired", "mailbox reached its time"),
-        Note::PairingDone => tracing::info!(event = "pairing_done", "both members are done"),
-        Note::ChannelComplete => tracing::debug!(event = "channel_complete"),
-        Note::LimitHit => tracing::debug!(event = "limit_hit"),
+        Note::CodeCreated => tracing::info!(event, "mailbox opened"),
+        Note::CodeClaimed => tracing::info!(event, "mailbox joined"),
+        Note::CodeFailed => tracing::info!(event, "claim failed"),
+        Note::CodeExpired => tracing::info!(event, "mailbox reached its time"),
+        Note::PairingDone => tracing::info!(event, "both members are done"),
+        Note::RoomCreated => tracing::info!(event, "room opened"),
+        Note::RoomRefused => tracing::info!(event, "not let into a room"),
+        Note::RoomClosed => tracing::info!(event, "room has ended"),
+        Note::RoomJoined | Note::ChannelComplete | Note::LimitHit => tracing::debug!(event),
     }
 }
+
+/// Time between two looks at the wall clock: a minute. A virtual machine that was asleep gives credentials of
+/// the past for no longer.
+const WALL_CLOCK_EVERY: Duration = Duration::from_secs(60);
 
 /// Knocks that wait for the hub: 1,024. When it is full, sessions stop reading and TCP passes the
 /// pressure on to their clients; more would only add delay.

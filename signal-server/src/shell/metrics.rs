@@ -32,8 +32,10 @@ pub(super) struct Metrics {
     disconnects: Family<Label, Counter>,
     registers: Family<Label, Counter>,
     pairings: Family<Label, Counter>,
+    rooms: Family<Label, Counter>,
     replaced: Counter,
     limits_hit: Counter,
+    audit_left_out: Counter,
     packets: Counter,
     packet_bytes: Counter,
     dropped: Counter,
@@ -44,11 +46,14 @@ pub(super) struct Metrics {
 
 #[derive(Debug, Default)]
 struct Gauges {
+    sockets: Gauge,
     connections: Gauge,
     connections_max: Gauge,
     devices: Gauge,
     guests: Gauge,
     codes: Gauge,
+    rooms: Gauge,
+    rooms_max: Gauge,
     channels: Gauge,
     records: Gauge,
     held_bytes: Gauge,
@@ -63,6 +68,8 @@ pub(super) struct Standing {
     pub(super) devices: usize,
     pub(super) guests: usize,
     pub(super) mailboxes: usize,
+    pub(super) rooms: usize,
+    pub(super) rooms_max: usize,
     pub(super) channels: usize,
     pub(super) records: usize,
     pub(super) held_bytes: usize,
@@ -76,6 +83,8 @@ pub(super) enum TurnedAway {
     Address,
     /// TLS did not come to stand.
     Tls,
+    /// There are too few file descriptors left.
+    Full,
 }
 
 impl Metrics {
@@ -89,8 +98,10 @@ impl Metrics {
             disconnects: Family::default(),
             registers: Family::default(),
             pairings: Family::default(),
+            rooms: Family::default(),
             replaced: Counter::default(),
             limits_hit: Counter::default(),
+            audit_left_out: Counter::default(),
             packets: Counter::default(),
             packet_bytes: Counter::default(),
             dropped: Counter::default(),
@@ -99,7 +110,42 @@ impl Metrics {
             gauges: Gauges::default(),
         };
         metrics.register();
+        metrics.begin_at_zero();
         Arc::new(metrics)
+    }
+
+    /// Makes every number that has a label. One that begins when something happens for the first time hides this
+    /// first time from whoever asks how much a number has grown.
+    fn begin_at_zero(&self) {
+        let codes: Vec<String> = CloseCode::ALL.map(|code| code.number().to_string()).into();
+        let codes: Vec<&str> = codes.iter().map(String::as_str).collect();
+        let errors: Vec<String> = ErrorCode::ALL.map(word_of).into();
+        let errors: Vec<&str> = errors.iter().map(String::as_str).collect();
+        for (family, name, values) in [
+            (&self.connections_total, "door", &["signal", "relay"][..]),
+            (&self.errors, "code", &errors),
+            (&self.disconnects, "code", &codes),
+            (
+                &self.registers,
+                "result",
+                &["device", "guest", "failed", "denied"],
+            ),
+            (
+                &self.pairings,
+                "what",
+                &["created", "claimed", "failed", "expired", "done"],
+            ),
+            (
+                &self.rooms,
+                "what",
+                &["created", "joined", "refused", "closed"],
+            ),
+            (&self.refused, "reason", &["address", "tls", "full"]),
+        ] {
+            for value in values {
+                drop(family.get_or_create(&[(name, (*value).to_owned())]));
+            }
+        }
     }
 
     fn register(&mut self) {
@@ -142,6 +188,7 @@ impl Metrics {
             "Steps of pairings, by what happened",
             self.pairings.clone(),
         );
+        all.register("rooms", "What happened with rooms", self.rooms.clone());
         all.register(
             "devices_replaced",
             "Keys that came again on a newer connection",
@@ -151,6 +198,11 @@ impl Metrics {
             "limits_hit",
             "Times that somebody was slowed down or refused for doing too much",
             self.limits_hit.clone(),
+        );
+        all.register(
+            "audit_lines_left_out",
+            "Lines of the audit log that came too fast to be written",
+            self.audit_left_out.clone(),
         );
         all.register("relay_packets", "Packets passed on", self.packets.clone());
         all.register_with_unit(
@@ -176,6 +228,11 @@ impl Metrics {
         );
         let gauges = &self.gauges;
         all.register(
+            "open_sockets",
+            "TCP connections that are open, whatever they are for",
+            gauges.sockets.clone(),
+        );
+        all.register(
             "open_connections",
             "WebSockets that are open",
             gauges.connections.clone(),
@@ -191,6 +248,12 @@ impl Metrics {
             "pairing_codes_active",
             "Mailboxes of codes",
             gauges.codes.clone(),
+        );
+        all.register("active_rooms", "Rooms", gauges.rooms.clone());
+        all.register(
+            "max_rooms",
+            "Rooms that there may be",
+            gauges.rooms_max.clone(),
         );
         all.register("relay_channels", "Packet channels", gauges.channels.clone());
         all.register(
@@ -212,14 +275,17 @@ impl Metrics {
     }
 
     /// All numbers as text, with the gauges as they stand.
-    pub(super) fn encode(&self, standing: &Standing) -> Result<String, fmt::Error> {
+    pub(super) fn encode(&self, standing: &Standing, sockets: usize) -> Result<String, fmt::Error> {
         let gauges = &self.gauges;
         for (gauge, count) in [
+            (&gauges.sockets, sockets),
             (&gauges.connections, standing.connections),
             (&gauges.connections_max, standing.connections_max),
             (&gauges.devices, standing.devices),
             (&gauges.guests, standing.guests),
             (&gauges.codes, standing.mailboxes),
+            (&gauges.rooms, standing.rooms),
+            (&gauges.rooms_max, standing.rooms_max),
             (&gauges.channels, standing.channels),
             (&gauges.records, standing.records),
             (&gauges.held_bytes, standing.held_bytes),
@@ -257,6 +323,12 @@ impl Metrics {
             | ServerMessage::PairingCode { .. }
             | ServerMessage::Paired { .. }
             | ServerMessage::PairingFailed { .. }
+            | ServerMessage::IceServers { .. }
+            | ServerMessage::RoomCreated { .. }
+            | ServerMessage::JoinedRoom { .. }
+            | ServerMessage::PeerJoined { .. }
+            | ServerMessage::PeerLeft { .. }
+            | ServerMessage::LeftRoom { .. }
             | ServerMessage::PeerConnected { .. }
             | ServerMessage::PeerDisconnected { .. }
             | ServerMessage::RelayReady { .. }
@@ -266,10 +338,7 @@ impl Metrics {
     }
 
     fn error(&self, code: ErrorCode) {
-        // The word that the client reads.
-        let word = serde_json::to_value(code).ok();
-        let word = word.as_ref().and_then(serde_json::Value::as_str);
-        count(&self.errors, "code", word.unwrap_or("internal"));
+        count(&self.errors, "code", &word_of(code));
     }
 
     pub(super) fn closed(&self, code: CloseCode) {
@@ -278,6 +347,7 @@ impl Metrics {
 
     pub(super) fn noted(&self, note: &Note) {
         let pairing = |what| count(&self.pairings, "what", what);
+        let room = |what| count(&self.rooms, "what", what);
         match note {
             Note::Registered { who } => {
                 let result = match who {
@@ -287,6 +357,7 @@ impl Metrics {
                 count(&self.registers, "result", result);
             }
             Note::RegisterFailed => count(&self.registers, "result", "failed"),
+            Note::AccessDenied => count(&self.registers, "result", "denied"),
             Note::DeviceReplaced { .. } => {
                 self.replaced.inc();
             }
@@ -295,11 +366,19 @@ impl Metrics {
             Note::CodeFailed => pairing("failed"),
             Note::CodeExpired => pairing("expired"),
             Note::PairingDone => pairing("done"),
+            Note::RoomCreated => room("created"),
+            Note::RoomJoined => room("joined"),
+            Note::RoomRefused => room("refused"),
+            Note::RoomClosed => room("closed"),
             Note::ChannelComplete => {}
             Note::LimitHit => {
                 self.limits_hit.inc();
             }
         }
+    }
+
+    pub(super) fn left_out_of_audit(&self, lines: u64) {
+        self.audit_left_out.inc_by(lines);
     }
 
     pub(super) fn forwarded(&self, bytes: usize) {
@@ -319,9 +398,17 @@ impl Metrics {
         let reason = match why {
             TurnedAway::Address => "address",
             TurnedAway::Tls => "tls",
+            TurnedAway::Full => "full",
         };
         count(&self.refused, "reason", reason);
     }
+}
+
+/// The word that the client reads.
+fn word_of(code: ErrorCode) -> String {
+    let word = serde_json::to_value(code).ok();
+    let word = word.as_ref().and_then(serde_json::Value::as_str);
+    word.unwrap_or("internal").to_owned()
 }
 
 fn count(family: &Family<Label, Counter>, name: &'static str, value: &str) {

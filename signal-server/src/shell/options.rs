@@ -1,17 +1,20 @@
 //! Everything that can be set, each declared once: its flag, its variable, and with the flag's name in
 //! underscores its key in a TOML file ([`super::config`]).
 
+use std::fs::File;
+use std::io::Read;
 use std::net::{IpAddr, SocketAddr};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::{Args, ValueEnum, value_parser};
 use ipnet::IpNet;
+use towline_wire::ice::{ICE_SERVERS_TOLD_MAX, IceServers};
 use towline_wire::limits::CODE_SECONDS;
 use towline_wire::signal::HostName;
 
-use super::{Settings, TlsFiles};
-use crate::rendezvous::{self, Rate};
+use super::{AccessFile, AccessKind, Settings, TlsFiles};
+use crate::rendezvous::{self, Lending, LendingSecret, Rate};
 
 /// How the server is to run.
 #[derive(Debug, Args)]
@@ -51,6 +54,21 @@ pub struct Options {
     )]
     pub tls_key: Option<PathBuf>,
 
+    /// Who may use the server: everybody, who shows a token, or devices on a list
+    #[arg(long, env = "SIGNAL_ACCESS", value_name = "WHO", value_enum, default_value_t = AccessKind::Open)]
+    pub access: AccessKind,
+
+    /// For --access tokens, a file with the lines that `towline-signal new-token` prints; for --access devices, one
+    /// with a device id in each line. It is read again on SIGHUP and when it changes; whoever is in it no longer is
+    /// closed
+    #[arg(
+        long,
+        env = "SIGNAL_ACCESS_FILE",
+        value_name = "FILE",
+        required_if_eq_any([("access", "tokens"), ("access", "devices")])
+    )]
+    pub access_file: Option<PathBuf>,
+
     /// A name or IP address that clients reach this server by; repeat for several. Without any,
     /// the server goes by the address at which a connection arrives (and localhost on loopback);
     /// behind NAT, a proxy or a DNS name, name it
@@ -77,6 +95,34 @@ pub struct Options {
     )]
     pub stun: Vec<String>,
 
+    /// A TURN server that devices may use, such as turn:turn.example.org:3478 or turns:turn.example.org; repeat for
+    /// several. It and this server share a secret (coturn: use-auth-secret)
+    #[arg(
+        long = "turn",
+        env = "SIGNAL_TURN",
+        value_delimiter = ',',
+        value_name = "URL"
+    )]
+    pub turn: Vec<String>,
+
+    /// The secret shared with the TURN servers (coturn: static-auth-secret), at least 16 characters; better in a file
+    #[arg(
+        long,
+        env = "SIGNAL_TURN_SECRET",
+        hide_env_values = true,
+        value_name = "SECRET",
+        conflicts_with = "turn_secret_file"
+    )]
+    pub turn_secret: Option<String>,
+
+    /// A file with the secret shared with the TURN servers
+    #[arg(long, env = "SIGNAL_TURN_SECRET_FILE", value_name = "FILE")]
+    pub turn_secret_file: Option<PathBuf>,
+
+    /// Seconds that credentials for TURN servers hold; devices are told of new ones at half that time
+    #[arg(long, env = "SIGNAL_TURN_SECONDS", value_name = "SECONDS", default_value_t = 3600, value_parser = value_parser!(u64).range(300..=86_400))]
+    pub turn_seconds: u64,
+
     /// A network, or an address, of proxies that are believed when they say in X-Forwarded-For where a client comes
     /// from; repeat for several
     #[arg(
@@ -92,10 +138,36 @@ pub struct Options {
     #[arg(long, env = "SIGNAL_MAX_CONNECTIONS", value_name = "COUNT")]
     pub max_connections: Option<usize>,
 
+    /// New connections per second, of everybody; more wait
+    #[arg(long, env = "SIGNAL_ACCEPTS_PER_SECOND", value_name = "COUNT", default_value_t = 2000, value_parser = value_parser!(u32).range(1..))]
+    pub accepts_per_second: u32,
+
+    /// Rooms at once
+    #[arg(
+        long,
+        env = "SIGNAL_MAX_ROOMS",
+        value_name = "COUNT",
+        default_value_t = 10_000
+    )]
+    pub max_rooms: usize,
+
+    /// Seconds that a room lasts in which nothing happens
+    #[arg(long, env = "SIGNAL_ROOM_TIMEOUT", value_name = "SECONDS", default_value_t = 3600, value_parser = value_parser!(u64).range(1..=604_800))]
+    pub room_timeout: u64,
+
     /// Bytes per second that one end of a relay channel may send, in bursts of four seconds' worth;
     /// 0 for no limit
     #[arg(long, env = "SIGNAL_RELAY_BYTES_PER_SECOND", value_name = "BYTES", default_value_t = 2 * 1024 * 1024)]
     pub relay_bytes_per_second: u32,
+
+    /// Bytes per second that all relay channels together may send; 0 for no limit
+    #[arg(
+        long,
+        env = "SIGNAL_RELAY_TOTAL_BYTES_PER_SECOND",
+        value_name = "BYTES",
+        default_value_t = 0
+    )]
+    pub relay_total_bytes_per_second: u32,
 
     /// Seconds that a pairing code waits to be used, at most 300
     #[arg(long, env = "SIGNAL_CODE_SECONDS", value_name = "SECONDS", default_value_t = CODE_SECONDS, value_parser = value_parser!(u64).range(1..=CODE_SECONDS))]
@@ -109,6 +181,11 @@ pub struct Options {
         default_value_t = 5
     )]
     pub drain_seconds: u64,
+
+    /// A file to which it is added, a JSON object per line, what happens at the doors: registrations, pairings, rooms,
+    /// refusals; without codes, payloads, keys and addresses. It is opened anew on SIGHUP
+    #[arg(long, env = "SIGNAL_AUDIT_LOG", value_name = "FILE")]
+    pub audit_log: Option<PathBuf>,
 
     /// Form of the log on standard error; RUST_LOG chooses what is logged
     #[arg(long, env = "SIGNAL_LOG_FORMAT", value_enum, default_value_t = LogFormat::Json)]
@@ -139,6 +216,65 @@ impl Options {
         })
     }
 
+    /// Where it is written who may use the server.
+    ///
+    /// # Errors
+    /// When there is a file that nobody asks for.
+    pub fn access(&self) -> Result<Option<AccessFile>, String> {
+        match (self.access, &self.access_file) {
+            (AccessKind::Open, None) => Ok(None),
+            (AccessKind::Open, Some(_)) => Err(
+                "--access-file says who may use the server, and --access open lets everybody in; set --access to \
+                 tokens or devices"
+                    .to_owned(),
+            ),
+            (_, None) => Err("--access needs --access-file".to_owned()),
+            (kind, Some(path)) => Ok(Some(AccessFile {
+                kind,
+                path: path.clone(),
+            })),
+        }
+    }
+
+    /// The TURN servers that devices may use.
+    ///
+    /// # Errors
+    /// When a URL or the secret makes no sense, or one of both is missing; the secret is not repeated.
+    pub fn lending(&self) -> Result<Option<Lending>, String> {
+        let secret = match (&self.turn_secret, &self.turn_secret_file) {
+            (Some(secret), _) => Some(secret.clone()),
+            (None, Some(path)) => Some(secret_in(path)?),
+            (None, None) => None,
+        };
+        let secret = match (secret, self.turn.as_slice()) {
+            (None, []) => return Ok(None),
+            (Some(_), []) => {
+                return Err("there is a secret for TURN servers and no --turn names one".to_owned());
+            }
+            (None, _) => {
+                return Err("--turn needs the secret that it shares: --turn-secret-file".to_owned());
+            }
+            (Some(secret), _) => LendingSecret::parse(&secret)
+                .ok_or("the secret for TURN servers has fewer than 16 characters")?,
+        };
+        let urls = serde_json::json!([{"urls": self.turn, "username": "-", "credential": "-"}]);
+        let read =
+            IceServers::parse(&urls.to_string()).map_err(|error| format!("--turn: {error}"))?;
+        if !read.stun.is_empty() || read.turn.len() > ICE_SERVERS_TOLD_MAX {
+            return Err(format!(
+                "--turn names at most {ICE_SERVERS_TOLD_MAX} servers, by turn: or turns: URLs"
+            ));
+        }
+        let servers = read.turn.into_iter();
+        Ok(Some(Lending {
+            servers: servers
+                .map(|server| (server.place.clone(), server.transport))
+                .collect(),
+            secret,
+            life: Duration::from_secs(self.turn_seconds),
+        }))
+    }
+
     /// The settings that these options mean, where STUN is answered on these ports.
     pub fn settings(&self, stun_ports: &[u16]) -> Settings {
         let ours = stun_ports.iter().map(|port| format!(":{port}"));
@@ -151,22 +287,45 @@ impl Options {
         let rendezvous = rendezvous::Settings {
             host_names: self.host_names.clone(),
             stun: ours.chain(self.stun.iter().cloned()).collect(),
-            connections_max: self
-                .max_connections
-                .unwrap_or_else(connections_by_descriptors),
+            connections_max: self.max_connections.unwrap_or_else(sockets_by_descriptors),
             packet_rate,
+            packet_rate_total: (self.relay_total_bytes_per_second > 0).then(|| {
+                let rate = self.relay_total_bytes_per_second;
+                Rate::per_second(rate, rate)
+            }),
+            lending: self.lending().ok().flatten(),
             code_life: Duration::from_secs(self.code_seconds),
+            rooms_max: self.max_rooms,
+            room_life: Duration::from_secs(self.room_timeout),
             ..rendezvous::Settings::default()
         };
         Settings {
             rendezvous,
             tls: self.tls(),
+            access: self.access().ok().flatten(),
+            sockets_max: sockets_by_descriptors(),
+            accept_rate: Rate::per_second(self.accepts_per_second, self.accepts_per_second),
+            audit_log: self.audit_log.clone(),
             trusted_proxies: self.trusted_proxies.clone(),
             drain: Duration::from_secs(self.drain_seconds),
             ..Settings::default()
         }
     }
 }
+
+/// What a file of one secret holds, without the end of its line.
+fn secret_in(path: &Path) -> Result<String, String> {
+    let shown = path.display();
+    let mut text = String::new();
+    let file = File::open(path).map_err(|error| format!("{shown}: {error}"))?;
+    file.take(SECRET_BYTES_MAX)
+        .read_to_string(&mut text)
+        .map_err(|error| format!("{shown}: {error}"))?;
+    Ok(text.trim().to_owned())
+}
+
+/// Longest file of a secret that is read: 4 KiB.
+const SECRET_BYTES_MAX: u64 = 4096;
 
 fn address(text: &str) -> Result<SocketAddr, String> {
     text.parse()
@@ -186,7 +345,7 @@ fn host_name(text: &str) -> Result<HostName, String> {
 }
 
 #[cfg(unix)]
-fn connections_by_descriptors() -> usize {
+fn sockets_by_descriptors() -> usize {
     let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile).current;
     let limit = limit
         .and_then(|limit| usize::try_from(limit).ok())
@@ -195,6 +354,6 @@ fn connections_by_descriptors() -> usize {
 }
 
 #[cfg(not(unix))]
-fn connections_by_descriptors() -> usize {
+fn sockets_by_descriptors() -> usize {
     rendezvous::Settings::default().connections_max
 }

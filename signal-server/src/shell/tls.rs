@@ -6,7 +6,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 use rustls::ServerConfig;
 use rustls::pki_types::pem::PemObject;
@@ -18,6 +18,8 @@ use tokio::time::sleep;
 use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 use towline_wire::server_url::KeyPin;
+
+use super::reload::{LOOK_EVERY, Told};
 
 /// Where certificate and key lie.
 #[derive(Debug, Clone)]
@@ -95,31 +97,6 @@ impl Tls {
     }
 }
 
-/// Hears SIGHUP.
-struct Told {
-    #[cfg(unix)]
-    hangups: Option<tokio::signal::unix::Signal>,
-}
-
-impl Told {
-    fn catch() -> Self {
-        Self {
-            #[cfg(unix)]
-            hangups: tokio::signal::unix::signal(tokio::signal::unix::SignalKind::hangup()).ok(),
-        }
-    }
-
-    async fn next(&mut self) {
-        #[cfg(unix)]
-        if let Some(hangups) = &mut self.hangups
-            && hangups.recv().await.is_some()
-        {
-            return;
-        }
-        std::future::pending().await
-    }
-}
-
 /// What is read from the files.
 #[derive(Debug)]
 pub struct Identity {
@@ -177,6 +154,3 @@ fn for_websockets(mut config: ServerConfig) -> ServerConfig {
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
     config
 }
-
-/// How often the files are looked at: every 10 s, by two calls of the system.
-const LOOK_EVERY: Duration = Duration::from_secs(10);

@@ -396,6 +396,7 @@ export function english(numbers: Numbers) {
         protocol: { what: "What answers at the server's address is no signal server.", todo: "Check the address that Towline was started with." },
         closed: { what: "The signal server closed the connection.", todo: "It is tried again by itself." },
         refused: { what: "The signal server does not let this device in.", todo: "Ask its administrator." },
+        no_access: { what: "The signal server is not for everybody, and does not know this device.", todo: "Ask its administrator for an access token and put it into the server's address, as wss://TOKEN@HOST/ws. Or ask to put this device on its list: then it is let in by itself." },
         bad_proof: { what: "The signal server does not accept this device's proof.", todo: "Check the address that Towline was started with, then start Towline again." },
         replaced: { what: "Another computer is connected to the signal server with this device's identity.", todo: "End Towline on one of them and run “towline identity new” there. Then start Towline anew on the other one." },
         unacceptable: { what: "The signal server does not accept what this version sends.", todo: "Update Towline." },

@@ -7,6 +7,7 @@
 #![cfg(unix)]
 
 #[cfg(target_os = "linux")]
+mod process_access;
 mod process_attributes;
 mod process_conflicts;
 mod process_content;

@@ -90,7 +90,7 @@ impl Link {
         self.lent.used = used;
         self.paths.forget_ours();
         let ours = self.by_ours(self.paths.all_told());
-        self.paths.told_besides(ours);
+        self.paths.told_besides(turn.now, ours);
         self.tell_anew(turn);
     }
 

@@ -90,7 +90,7 @@ impl Paths {
             restless_until: Moment::default(),
         };
         for addr in listenable(kept.to_vec()) {
-            paths.add(addr, Origin::Kept);
+            paths.add(Moment::default(), addr, Origin::Kept);
         }
         paths
     }
@@ -148,6 +148,8 @@ impl Paths {
         if now < self.next_round {
             return Vec::new();
         }
+        self.candidates
+            .retain(|_, candidate| !candidate.is_forgotten(now));
         let is_restless = !self.is_bursting() && now < self.restless_until && self.has_worked();
         if !is_restless {
             self.rounds = self.rounds.saturating_add(1);
@@ -205,7 +207,7 @@ impl Paths {
             .retain(|addr, candidate| addresses.contains(addr) || !stale(candidate));
         let known = self.candidates.len();
         for addr in addresses {
-            self.add(addr, Origin::Told);
+            self.add(now, addr, Origin::Told);
         }
         self.candidates.len() > known
     }
@@ -219,9 +221,9 @@ impl Paths {
     }
 
     /// Takes more that follows from what the peer has named.
-    pub(super) fn told_besides(&mut self, addresses: Vec<SocketAddr>) {
+    pub(super) fn told_besides(&mut self, now: Moment, addresses: Vec<SocketAddr>) {
         for addr in addresses {
-            self.add(addr, Origin::Told);
+            self.add(now, addr, Origin::Told);
         }
     }
 
@@ -234,7 +236,7 @@ impl Paths {
 
     /// Notes a probe of the peer; says whether to probe back, which ends once the way is proved.
     pub(super) fn heard(&mut self, now: Moment, addr: SocketAddr) -> bool {
-        self.add(addr, Origin::Heard);
+        self.add(now, addr, Origin::Heard);
         let Some(candidate) = self.candidates.get_mut(&addr) else {
             return false;
         };
@@ -247,7 +249,7 @@ impl Paths {
 
     /// Notes that a probe came back.
     pub(super) fn proved(&mut self, now: Moment, addr: SocketAddr, rtt: Duration) {
-        self.add(addr, Origin::Heard);
+        self.add(now, addr, Origin::Heard);
         if let Some(candidate) = self.candidates.get_mut(&addr) {
             let known = candidate.proof.filter(|_| candidate.is_alive(now));
             if known.is_none() {
@@ -366,10 +368,7 @@ impl Paths {
 
     /// When an address showed last that the peer is there.
     pub(super) fn last_sign(&self, addr: SocketAddr) -> Option<Moment> {
-        let candidate = self.candidates.get(&addr)?;
-        candidate
-            .heard_at
-            .max(candidate.proof.map(|proof| proof.at))
+        self.candidates.get(&addr)?.last_sign()
     }
 
     /// Until when some proved direct address counts as in use, by its proof or by the peer's probes.
@@ -490,8 +489,8 @@ impl Paths {
         .collect()
     }
 
-    /// Adds an address. When there are too many, one that was only heard of and is not proved goes.
-    fn add(&mut self, addr: SocketAddr, origin: Origin) {
+    /// Adds an address. When there are too many, the one goes that was only heard and has been dead for longest.
+    fn add(&mut self, now: Moment, addr: SocketAddr, origin: Origin) {
         if let Some(candidate) = self.candidates.get_mut(&addr) {
             if origin == Origin::Told {
                 candidate.origin = origin;
@@ -499,15 +498,10 @@ impl Paths {
             return;
         }
         if self.candidates.len() >= CANDIDATES_MAX {
-            let idle = |candidate: &Candidate| {
-                candidate.proof.is_none() && candidate.origin == Origin::Heard
-            };
-            let Some(idle) = self
-                .candidates
-                .iter()
-                .find(|(_, candidate)| idle(candidate))
-                .map(|(addr, _)| *addr)
-            else {
+            let heard = self.candidates.iter().filter(|(_, candidate)| {
+                candidate.origin == Origin::Heard && !candidate.is_alive(now)
+            });
+            let Some((&idle, _)) = heard.min_by_key(|(_, candidate)| candidate.last_sign()) else {
                 return;
             };
             self.candidates.remove(&idle);
@@ -530,6 +524,16 @@ impl Paths {
 impl Candidate {
     fn is_alive(&self, now: Moment) -> bool {
         self.proof.is_some_and(|proof| now.since(proof.at) < TRUST)
+    }
+
+    fn last_sign(&self) -> Option<Moment> {
+        self.heard_at.max(self.proof.map(|proof| proof.at))
+    }
+
+    /// Whether it was only heard, and not for so long that nobody is likely to come from there again.
+    fn is_forgotten(&self, now: Moment) -> bool {
+        let is_old = |at| now.since(at) >= HEARD_LASTS;
+        self.origin == Origin::Heard && !self.is_alive(now) && self.last_sign().is_none_or(is_old)
     }
 }
 
@@ -646,6 +650,10 @@ const LARGE_PATIENCE: Duration = Duration::from_secs(1);
 
 /// How much longer the round trip over IPv6 may be than over IPv4: 3 ms, as Tailscale has it in the field.
 const V6_BIAS: Duration = Duration::from_millis(3);
+
+/// How long an address that was only heard is tried: an hour. Routers give a sleeping peer another port each time,
+/// and none of the old ones leads anywhere.
+const HEARD_LASTS: Duration = Duration::from_secs(3600);
 
 /// Addresses per peer: 32, twice what a notice may hold. A round is as many probes of about a
 /// hundred bytes.

@@ -15,7 +15,8 @@ use std::time::Duration;
 use towline_wire::peer::Control;
 
 use super::seal::Run;
-use super::{Link, Phase, Role, SILENCE_WHILE_SENDING, Turn};
+use super::standing::SILENCE_WHILE_SENDING;
+use super::{Link, Phase, Role, Turn};
 use crate::clock::Moment;
 use crate::io::{ConnectionId, LinkFault, NetworkRequest};
 
@@ -23,8 +24,8 @@ use crate::io::{ConnectionId, LinkFault, NetworkRequest};
 #[derive(Debug, Default)]
 pub(super) struct Restart {
     news: News,
-    /// When it was last sought at once because of a reset.
-    reset_at: Option<Moment>,
+    /// When it was last sought at once because of a reset, or of an answer after a goodbye.
+    hurried_at: Option<Moment>,
 }
 
 /// Whether the peer may be another process than the one that we deal with.
@@ -65,21 +66,36 @@ impl Restart {
                 LinkFault::TimedOut | LinkFault::Closed | LinkFault::Restarted,
                 News::Heard { .. },
             ) => true,
-            (LinkFault::Restarted, News::None) => {
-                let spaced = self
-                    .reset_at
-                    .is_none_or(|before| now.since(before) >= RESETS_APART);
-                if spaced {
-                    self.reset_at = Some(now);
-                }
-                spaced
-            }
+            (LinkFault::Restarted, News::None) => self.may_hurry(now),
             (LinkFault::TimedOut | LinkFault::Closed, News::None)
             | (
                 LinkFault::Refused | LinkFault::Impostor | LinkFault::Protocol | LinkFault::Version,
                 News::Heard { .. } | News::None,
             ) => false,
         }
+    }
+
+    /// Whether an answer of the peer in a wait that began at `since` ends it: what was waited for has come.
+    pub(super) fn is_back(&mut self, fault: LinkFault, since: Moment, now: Moment) -> bool {
+        match fault {
+            LinkFault::TimedOut => true,
+            LinkFault::Closed | LinkFault::Restarted => {
+                now.since(since) >= FAREWELL && self.may_hurry(now)
+            }
+            LinkFault::Refused | LinkFault::Impostor | LinkFault::Protocol | LinkFault::Version => {
+                false
+            }
+        }
+    }
+
+    fn may_hurry(&mut self, now: Moment) -> bool {
+        let spaced = self
+            .hurried_at
+            .is_none_or(|before| now.since(before) >= HURRIES_APART);
+        if spaced {
+            self.hurried_at = Some(now);
+        }
+        spaced
     }
 }
 
@@ -166,9 +182,13 @@ impl Link {
     }
 }
 
-/// Least time between two restarts shown by a reset that are answered by seeking at once: 5 s. A
-/// peer that ends again and again is dialled with growing waits in between.
-const RESETS_APART: Duration = Duration::from_secs(5);
+/// How long a peer that said goodbye may still answer before it is gone: 300 ms. An answer after that comes from
+/// its next life, or from one that stays.
+const FAREWELL: Duration = Duration::from_millis(300);
+
+/// Least time between two ends of a peer that are answered by seeking at once: 5 s. A peer that ends again and
+/// again is dialled with growing waits in between.
+const HURRIES_APART: Duration = Duration::from_secs(5);
 
 /// How long a dial may still take after news that the peer has begun anew: 2 s. The dial may be with
 /// its former life, or nearly done with the new one; shorter would cut dials on slow paths.

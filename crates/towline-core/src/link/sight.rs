@@ -37,7 +37,9 @@ impl Link {
                 received_bytes: up.received_bytes,
                 sent_bytes: up.sent_bytes,
             },
-            Phase::Waiting { fault, retry_at } => LinkState::Waiting { fault, retry_at },
+            Phase::Waiting {
+                fault, retry_at, ..
+            } => LinkState::Waiting { fault, retry_at },
             Phase::Impostor => LinkState::Impostor,
         }
     }

@@ -2,7 +2,8 @@
 //!
 //! A server that is gone is sought ever more seldom, because others seek it, too. Where it is the way to it that is
 //! gone, and a peer with it, this device comes back alone, and somebody waits: so that way is tried without a pause,
-//! in short tries, until it is there.
+//! in short tries, until it is there. A server that went together with a peer may be restarting, and is sought so
+//! for a moment.
 
 use std::time::Duration;
 
@@ -153,6 +154,29 @@ impl Session {
         self.state = State::Online { since, alive };
     }
 
+    /// A peer is missed while the server is away: its channel went with the server, which may be back in a moment.
+    pub(super) fn hurry(&mut self, now: Moment, rng: &mut ChaCha20Rng) {
+        let until = now.after(RESTART_WITHIN);
+        match &mut self.state {
+            State::Waiting {
+                fault: SignalFault::Unreachable | SignalFault::Closed,
+                retry_at,
+            } => *retry_at = (*retry_at).min(now.after(jittered(RETURN_PAUSE, rng))),
+            State::Connecting { .. } => {}
+            State::Waiting { .. }
+            | State::NoServer
+            | State::Closing { .. }
+            | State::ExpectHello { .. }
+            | State::ExpectRegistered { .. }
+            | State::Online { .. }
+            | State::Stopped { .. } => return,
+        }
+        self.returning_until = Some(
+            self.returning_until
+                .map_or(until, |before| before.max(until)),
+        );
+    }
+
     pub(super) fn all_offline(&mut self, news: &mut Vec<SessionNews>) {
         news.extend(
             std::mem::take(&mut self.online)
@@ -200,6 +224,10 @@ const RETURN_PAUSE: Duration = Duration::from_secs(1);
 /// How long the way to the server is sought like that: a quarter of an hour. Those who do were connected with a peer
 /// when it was lost, so they are few, and each asks at most twice a second.
 const RETURN_WITHIN: Duration = Duration::from_secs(900);
+
+/// How long a server that took a peer's channel with it is sought like that: 30 s, as long as the connection
+/// through it may outlive it. A restart takes a few; all who were relayed there seek it, so not longer.
+const RESTART_WITHIN: Duration = Duration::from_secs(30);
 
 /// How long a session must last to count as working: 60 s. Without it a server that closes every
 /// session at once would be asked every second.

@@ -69,6 +69,7 @@ impl Session {
                     });
                 }
             }
+            ServerMessage::IceServers { ice } => news.push(SessionNews::Lenders(ice.turn)),
             ServerMessage::Draining { reconnect_after_ms } => {
                 outbox.signal(self.id, SignalRequest::Disconnect);
                 self.all_offline(news);
@@ -79,9 +80,14 @@ impl Session {
                 };
             }
             ServerMessage::Error { code, .. } => self.refused(now, code, outbox, news),
-            // A pong has done its work by arriving; being slowed down needs nothing from us; the
-            // others are said once and were.
+            // A pong has done its work by arriving; being slowed down needs nothing from us; a device enters
+            // no rooms; the others are said once and were.
             ServerMessage::Pong { .. }
+            | ServerMessage::RoomCreated { .. }
+            | ServerMessage::JoinedRoom { .. }
+            | ServerMessage::PeerJoined { .. }
+            | ServerMessage::PeerLeft { .. }
+            | ServerMessage::LeftRoom { .. }
             | ServerMessage::RateLimited { .. }
             | ServerMessage::Hello { .. }
             | ServerMessage::Registered { .. } => {}
@@ -105,6 +111,7 @@ impl Session {
             | ErrorCode::NotRegistered
             | ErrorCode::AlreadyRegistered
             | ErrorCode::BadProof
+            | ErrorCode::AccessDenied
             | ErrorCode::RoomNotFound
             | ErrorCode::RoomFull
             | ErrorCode::NotInRoom

@@ -580,6 +580,27 @@ fn a_peer_that_ended_is_dialled_only_where_it_answers_anew() {
 }
 
 #[test]
+fn a_peer_that_said_goodbye_is_dialled_when_it_answers_anew_but_not_each_time() {
+    let mut world = World::up_on_direct(lan_addr());
+    let peer = world.peer;
+    world.network(NetworkEvent::RelayClosed(peer));
+    let end = NetworkEvent::Disconnected(peer, ConnectionId(1), LinkFault::Closed);
+    world.network(end);
+    world.answer(lan_addr(), 1);
+    assert_eq!(world.acts(), [], "it may still be about to end");
+    world.pass(ms(300));
+    world.answer(lan_addr(), 1);
+    assert_eq!(world.acts(), dials_on(peer, Path::Direct(lan_addr())));
+
+    world.network(NetworkEvent::Connected(peer, ConnectionId(2)));
+    let end = NetworkEvent::Disconnected(peer, ConnectionId(2), LinkFault::Closed);
+    world.network(end);
+    world.pass(ms(300));
+    world.answer(lan_addr(), 1);
+    assert_eq!(world.acts(), [], "it ends again and again");
+}
+
+#[test]
 fn a_dial_whose_path_goes_away_goes_on_over_another() {
     let mut world = World::dialer(&[]);
     let peer = world.peer;

@@ -75,7 +75,7 @@ impl World {
         assert_eq!(greeted, [SessionNews::Stun(Vec::new())]);
         assert!(matches!(
             &self.sent()[..],
-            [SignalRequest::Send(ClientMessage::Register(_))]
+            [SignalRequest::Send(ClientMessage::Register { .. })]
         ));
         assert!(
             self.say(ServerMessage::Registered {
@@ -245,8 +245,12 @@ fn it_registers_with_a_proof_for_the_host_that_it_dialled() {
     let nonce = Nonce::from_bytes([7; 32]);
     world.say(hello(nonce));
     let sent = world.sent();
-    let [SignalRequest::Send(ClientMessage::Register(Registration::Device { device, proof }))] =
-        &sent[..]
+    let [
+        SignalRequest::Send(ClientMessage::Register {
+            registration: Registration::Device { device, proof },
+            access_token: None,
+        }),
+    ] = &sent[..]
     else {
         panic!("no proof in {sent:?}");
     };
@@ -392,6 +396,32 @@ fn a_proof_that_is_refused_is_not_tried_again() {
     let fault = SignalFault::BadProof;
     assert_eq!(world.session.summary(), ServerState::Stopped { fault });
     assert_eq!(world.session.poll_timeout(), None);
+}
+
+#[test]
+fn a_server_that_is_not_for_this_device_is_asked_again_later() {
+    let mut world = World::new(Some(HOME));
+    world.input(SessionInput::Start);
+    world.input(SessionInput::Signal(SignalEvent::Opened));
+    world.say(hello(Nonce::from_bytes([7; 32])));
+    world.sent();
+    world.say(error(ErrorCode::AccessDenied));
+    assert_eq!(world.sent(), [SignalRequest::Disconnect]);
+    let denied = SignalFault::AccessDenied;
+    assert!(
+        matches!(world.session.summary(), ServerState::Offline { fault, .. } if fault == denied)
+    );
+    world.next();
+    assert_eq!(world.sent(), [connect()], "its list may have changed");
+}
+
+#[test]
+fn servers_that_lend_addresses_are_told_anew_while_the_session_lasts() {
+    let mut world = World::online();
+    let text = r#"[{"urls": "turn:turn.example", "username": "2:u", "credential": "c"}]"#;
+    let ice = IceServers::parse(text).unwrap();
+    let news = world.say(ServerMessage::IceServers { ice: ice.clone() });
+    assert_eq!(news, [SessionNews::Lenders(ice.turn)]);
 }
 
 #[test]

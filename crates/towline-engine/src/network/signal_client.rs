@@ -17,11 +17,12 @@ use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 use tokio_tungstenite::tungstenite::{Error as WebSocketError, Message};
 use towline_core::io::{SessionId, SignalEvent, SignalFault, SignalRequest};
 use towline_wire::signal::{
-    ClientMessage, CloseCode, MESSAGE_BYTES_MAX, Notice, NoticeError, Request,
+    AccessToken, ClientMessage, CloseCode, MESSAGE_BYTES_MAX, Notice, NoticeError, Request,
 };
 use towline_wire::version::SIGNAL_SUBPROTOCOL;
 use tracing::debug;
 
+use super::access::AccessTokens;
 use super::proxy::{Proxies, ProxyFault};
 use super::server_time::ServerTimes;
 use super::websocket::{self, ConnectError, Purpose, Transport, Unsent};
@@ -49,17 +50,24 @@ pub(crate) struct SignalClients {
     clients: BTreeMap<SessionId, SignalClient>,
     events: mpsc::Sender<Told>,
     proxies: Arc<Proxies>,
+    access: Arc<AccessTokens>,
     times: ServerTimes,
     tasks: Tasks,
 }
 
 impl SignalClients {
     /// Starts without a session.
-    pub(crate) fn new(events: mpsc::Sender<Told>, proxies: Arc<Proxies>, tasks: Tasks) -> Self {
+    pub(crate) fn new(
+        events: mpsc::Sender<Told>,
+        proxies: Arc<Proxies>,
+        access: Arc<AccessTokens>,
+        tasks: Tasks,
+    ) -> Self {
         Self {
             clients: BTreeMap::new(),
             events,
             proxies,
+            access,
             times: ServerTimes::default(),
             tasks,
         }
@@ -79,7 +87,7 @@ impl SignalClients {
                 told: events,
                 times: self.times.clone(),
             };
-            SignalClient::start(events, proxies, &self.tasks)
+            SignalClient::start(events, proxies, Arc::clone(&self.access), &self.tasks)
         };
         self.clients
             .entry(id)
@@ -97,12 +105,17 @@ struct SignalClient {
 
 impl SignalClient {
     /// Starts without a session.
-    fn start(events: Events, proxies: Arc<Proxies>, tasks: &Tasks) -> Self {
+    fn start(
+        events: Events,
+        proxies: Arc<Proxies>,
+        access: Arc<AccessTokens>,
+        tasks: &Tasks,
+    ) -> Self {
         let (requests, waiting) = mpsc::channel(REQUESTS_WAITING_MAX);
         let overflowed = Arc::new(Notify::new());
         tasks.spawn(
             "signal client",
-            run(waiting, events, proxies, Arc::clone(&overflowed)),
+            run(waiting, events, proxies, access, Arc::clone(&overflowed)),
         );
         Self {
             requests,
@@ -144,6 +157,7 @@ async fn run(
     mut requests: mpsc::Receiver<SignalRequest>,
     events: Events,
     proxies: Arc<Proxies>,
+    access: Arc<AccessTokens>,
     overflowed: Arc<Notify>,
 ) {
     let mut wanted = None;
@@ -157,7 +171,8 @@ async fn run(
                 None => return,
             },
         };
-        let end = session(&url, &mut requests, &events, &proxies, &overflowed).await;
+        let doors = (&*proxies, &*access);
+        let end = session(&url, &mut requests, &events, doors, &overflowed).await;
         let fault = match end {
             End::Fault(fault) => fault,
             End::Replaced(url) => {
@@ -176,7 +191,7 @@ async fn session(
     url: &str,
     requests: &mut mpsc::Receiver<SignalRequest>,
     events: &Events,
-    proxies: &Proxies,
+    (proxies, access): (&Proxies, &AccessTokens),
     overflowed: &Notify,
 ) -> End {
     let purpose = Purpose {
@@ -204,7 +219,7 @@ async fn session(
     }
     let (outgoing, incoming) = opened.socket.split();
     tokio::select! {
-        end = send_all(outgoing, requests) => end,
+        end = send_all(outgoing, requests, access.towards(url)) => end,
         end = receive_all(incoming, events) => end,
         () = overflowed.notified() => End::Fault(SignalFault::Unreachable),
     }
@@ -225,13 +240,14 @@ async fn wait_for_end(requests: &mut mpsc::Receiver<SignalRequest>) -> End {
 async fn send_all(
     mut socket: SplitSink<WebSocketStream<Transport>, Message>,
     requests: &mut mpsc::Receiver<SignalRequest>,
+    token: Option<&AccessToken>,
 ) -> End {
     let mut pings = interval(PING_INTERVAL);
     pings.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         let (message, end) = tokio::select! {
             request = requests.recv() => match request {
-                Some(SignalRequest::Send(message)) => (text(message), None),
+                Some(SignalRequest::Send(message)) => (text(message, token), None),
                 Some(SignalRequest::Connect(url)) => (Message::Close(None), Some(End::Replaced(url))),
                 Some(SignalRequest::Disconnect) => {
                     (Message::Close(None), Some(End::Fault(SignalFault::Closed)))
@@ -287,7 +303,10 @@ async fn receive_all(mut socket: SplitStream<WebSocketStream<Transport>>, events
     }
 }
 
-fn text(message: ClientMessage) -> Message {
+fn text(mut message: ClientMessage, token: Option<&AccessToken>) -> Message {
+    if let ClientMessage::Register { access_token, .. } = &mut message {
+        *access_token = token.cloned();
+    }
     Message::text(Request { id: None, message }.to_json())
 }
 
@@ -333,6 +352,7 @@ fn fault_of_close(frame: Option<&CloseFrame>) -> SignalFault {
     };
     match CloseCode::from_number(frame.code.into()) {
         Some(CloseCode::BadProof) => SignalFault::BadProof,
+        Some(CloseCode::AccessDenied) => SignalFault::AccessDenied,
         Some(CloseCode::Replaced) => SignalFault::Replaced,
         Some(CloseCode::Unacceptable) => SignalFault::Unacceptable,
         // A number that we do not know counts as retryable.

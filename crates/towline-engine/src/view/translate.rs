@@ -538,6 +538,7 @@ const fn signal_fault(fault: SignalFault) -> &'static str {
         SignalFault::Protocol => "protocol",
         SignalFault::Closed => "closed",
         SignalFault::Refused => "refused",
+        SignalFault::AccessDenied => "no_access",
         SignalFault::BadProof => "bad_proof",
         SignalFault::Replaced => "replaced",
         SignalFault::Unacceptable => "unacceptable",

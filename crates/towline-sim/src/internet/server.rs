@@ -635,7 +635,7 @@ impl Internet {
                         socket.born = FORGOTTEN;
                     }
                 }
-                ServerOutput::Note(_) => {}
+                ServerOutput::Note { .. } => {}
             }
         }
         let due = self.server.rendezvous.as_ref();

@@ -270,7 +270,7 @@ impl World {
                     self.closed_by_server(connection.0);
                 }
                 // No packet goes in, so none comes out; notes are for the server's own log.
-                ServerOutput::Forward { .. } | ServerOutput::Note(_) => {}
+                ServerOutput::Forward { .. } | ServerOutput::Note { .. } => {}
             }
         }
         let due = self
@@ -482,12 +482,16 @@ impl World {
                 let message = ClientMessage::UsePairingCode { code };
                 Some(Request { id: None, message }.to_json())
             }
-            ClientMessage::Register(_)
+            ClientMessage::Register { .. }
             | ClientMessage::CreatePairingCode
             | ClientMessage::PairingDone
             | ClientMessage::CancelPairingCode
             | ClientMessage::Relay { .. }
             | ClientMessage::Watch { .. }
+            | ClientMessage::CreateRoom { .. }
+            | ClientMessage::LockRoom { .. }
+            | ClientMessage::JoinRoom { .. }
+            | ClientMessage::LeaveRoom { .. }
             | ClientMessage::RelayOpen { .. }
             | ClientMessage::Ping { .. } => Some(text),
         }

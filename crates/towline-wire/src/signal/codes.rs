@@ -14,10 +14,12 @@ pub enum ErrorCode {
     AlreadyRegistered,
     /// The proof does not hold on this connection.
     BadProof,
+    /// The server is not for this client: it has shown no valid token, or is on no list.
+    AccessDenied,
     /// The text is not a slot. A slot that opens nothing is told by `pairing_failed`, and so is
     /// this one: on the wire every failure of a code looks the same.
     CodeInvalid,
-    /// No such room.
+    /// No such room, or not with this password; the two look the same.
     RoomNotFound,
     /// The room has no place left.
     RoomFull,
@@ -34,6 +36,26 @@ pub enum ErrorCode {
     /// The server's own fault. A client also reads codes that it does not know as this.
     #[serde(other)]
     Internal,
+}
+
+impl ErrorCode {
+    /// Every code.
+    pub const ALL: [Self; 14] = [
+        Self::InvalidMessage,
+        Self::NotRegistered,
+        Self::AlreadyRegistered,
+        Self::BadProof,
+        Self::AccessDenied,
+        Self::CodeInvalid,
+        Self::RoomNotFound,
+        Self::RoomFull,
+        Self::NotInRoom,
+        Self::PeerOffline,
+        Self::TooLarge,
+        Self::RateLimited,
+        Self::Unavailable,
+        Self::Internal,
+    ];
 }
 
 /// Why a pairing ended without success. The words are stable.
@@ -63,6 +85,8 @@ pub enum CloseCode {
     RegisterTimeout,
     /// 4003: the proof does not hold. Fatal: the same key or host name will fail again.
     BadProof,
+    /// 4005: the server is not for this client, or no longer. Later it may be.
+    AccessDenied,
     /// 4008: the client reads too slowly.
     SlowConsumer,
     /// 4009: the same device key registered on a newer connection. Fatal for this connection: who
@@ -84,11 +108,12 @@ pub enum CloseCode {
 
 impl CloseCode {
     /// Every code, in order of its number.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::Draining,
         Self::Idle,
         Self::RegisterTimeout,
         Self::BadProof,
+        Self::AccessDenied,
         Self::SlowConsumer,
         Self::Replaced,
         Self::Paused,
@@ -106,6 +131,7 @@ impl CloseCode {
             Self::Idle => 4001,
             Self::RegisterTimeout => 4002,
             Self::BadProof => 4003,
+            Self::AccessDenied => 4005,
             Self::SlowConsumer => 4008,
             Self::Replaced => 4009,
             Self::Paused => 4010,
@@ -129,6 +155,7 @@ impl CloseCode {
             Self::Draining
             | Self::Idle
             | Self::RegisterTimeout
+            | Self::AccessDenied
             | Self::SlowConsumer
             | Self::Paused
             | Self::ChannelClosed
@@ -146,6 +173,7 @@ impl CloseCode {
             Self::Idle => "nothing heard for too long",
             Self::RegisterTimeout => "no register in time",
             Self::BadProof => "proof does not hold",
+            Self::AccessDenied => "server is not for this client",
             Self::SlowConsumer => "client reads too slowly",
             Self::Replaced => "same key registered on a newer connection",
             Self::Paused => "same key in use in two places",

@@ -6,11 +6,13 @@
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::value::RawValue;
+use zeroize::Zeroizing;
 
 use super::{
-    ClientMessage, ErrorCode, GUEST_LABEL_BYTES_MAX, HostName, Nonce, Notice, PairingFailure,
-    Payload, RegisterProof, Registration, RelayName, RelayToken, Request, RequestId, ServerLimits,
-    ServerMessage, SignalId, WATCH_PEERS_MAX,
+    AccessToken, ClientMessage, DISPLAY_NAME_BYTES_MAX, ErrorCode, GUEST_LABEL_BYTES_MAX, HostName,
+    Nonce, Notice, PairingFailure, PasswordProof, Payload, ROOM_MEMBERS_MAX, ROOM_NOT_FOUND_DETAIL,
+    RegisterProof, Registration, RelayName, RelayToken, Request, RequestId, RoomCode, RoomEnd,
+    RoomPeer, ServerLimits, ServerMessage, SignalId, WATCH_PEERS_MAX,
 };
 use crate::code::Slot;
 use crate::ice::IceServers;
@@ -83,8 +85,12 @@ impl Request {
             ..OutgoingRequest::default()
         };
         match &self.message {
-            ClientMessage::Register(registration) => {
+            ClientMessage::Register {
+                registration,
+                access_token,
+            } => {
                 out.kind = "register";
+                out.access_token = access_token.as_ref().map(AccessToken::reveal);
                 match registration {
                     Registration::Guest { label } => out.device_id = Some(label.clone()),
                     Registration::Device { device, proof } => {
@@ -104,13 +110,40 @@ impl Request {
             }
             ClientMessage::PairingDone => out.kind = "pairing_done",
             ClientMessage::CancelPairingCode => out.kind = "cancel_pairing_code",
+            ClientMessage::CreateRoom { display_name } => {
+                out.kind = "create_room";
+                out.display_name = Some(display_name);
+            }
+            ClientMessage::LockRoom {
+                room_code,
+                password,
+            } => {
+                out.kind = "create_room";
+                out.room_code = Some(*room_code);
+                out.password_proof = password.as_ref().map(PasswordProof::to_text);
+            }
+            ClientMessage::JoinRoom {
+                room_code,
+                password,
+                display_name,
+            } => {
+                out.kind = "join_room";
+                out.room_code = Some(*room_code);
+                out.password_proof = password.as_ref().map(PasswordProof::to_text);
+                out.display_name = Some(display_name);
+            }
+            ClientMessage::LeaveRoom { room_code } => {
+                out.kind = "leave_room";
+                out.room_code = *room_code;
+            }
             ClientMessage::Relay { name, to, payload } => {
-                out.kind = match name {
-                    RelayName::Relay => "relay",
-                    RelayName::SyncData => "sync_data",
-                };
+                out.kind = name.request();
                 out.to = Some(*to);
-                out.payload = Some(payload.raw());
+                *match name {
+                    RelayName::Relay | RelayName::SyncData => &mut out.payload,
+                    RelayName::Offer | RelayName::Answer => &mut out.sdp,
+                    RelayName::Candidate => &mut out.candidate,
+                } = Some(payload.raw());
             }
             ClientMessage::Watch { peers } => {
                 out.kind = "watch";
@@ -174,6 +207,10 @@ impl Notice {
                 out.guest = Some(device_id.device().is_none());
                 out.ice_servers = Some(ice.to_json());
             }
+            ServerMessage::IceServers { ice } => {
+                out.kind = "ice_servers";
+                out.ice_servers = Some(ice.to_json());
+            }
             ServerMessage::PairingCode { code, expires_in } => {
                 out.kind = "pairing_code";
                 out.code = Some(code.as_str());
@@ -192,12 +229,43 @@ impl Notice {
                 from,
                 payload,
             } => {
-                out.kind = match name {
-                    RelayName::Relay => "relayed",
-                    RelayName::SyncData => "sync_data",
-                };
+                out.kind = name.notice();
                 out.from = Some(*from);
-                out.payload = Some(payload.raw());
+                *match name {
+                    RelayName::Relay | RelayName::SyncData => &mut out.payload,
+                    RelayName::Offer | RelayName::Answer => &mut out.sdp,
+                    RelayName::Candidate => &mut out.candidate,
+                } = Some(payload.raw());
+            }
+            ServerMessage::RoomCreated { room_code } => {
+                out.kind = "room_created";
+                out.room_code = Some(*room_code);
+            }
+            ServerMessage::JoinedRoom {
+                room_code,
+                peers,
+                ice,
+            } => {
+                out.kind = "joined_room";
+                out.room_code = Some(*room_code);
+                out.peers = Some(peers);
+                out.ice_servers = (*ice != IceServers::default()).then(|| ice.to_json());
+            }
+            ServerMessage::PeerJoined { room_code, peer } => {
+                out.kind = "peer_joined";
+                out.room_code = Some(*room_code);
+                out.peer_id = Some(peer.peer_id);
+                out.display_name = Some(&peer.display_name);
+            }
+            ServerMessage::PeerLeft { room_code, peer_id } => {
+                out.kind = "peer_left";
+                out.room_code = Some(*room_code);
+                out.peer_id = Some(*peer_id);
+            }
+            ServerMessage::LeftRoom { room_code, reason } => {
+                out.kind = "left_room";
+                out.room_code = Some(*room_code);
+                out.left = Some(*reason);
             }
             ServerMessage::PeerConnected { peer_id } => {
                 out.kind = "peer_connected";
@@ -263,6 +331,8 @@ struct RequestFields<'a> {
     device_id: Option<&'a RawValue>,
     #[serde(default, borrow)]
     proof: Option<&'a RawValue>,
+    #[serde(default, borrow)]
+    access_token: Option<&'a RawValue>,
     #[serde(default, borrow, deserialize_with = "present")]
     code: Option<&'a RawValue>,
     #[serde(default, borrow, deserialize_with = "present")]
@@ -270,7 +340,17 @@ struct RequestFields<'a> {
     #[serde(default, borrow, deserialize_with = "present")]
     payload: Option<&'a RawValue>,
     #[serde(default, borrow, deserialize_with = "present")]
+    sdp: Option<&'a RawValue>,
+    #[serde(default, borrow, deserialize_with = "present")]
+    candidate: Option<&'a RawValue>,
+    #[serde(default, borrow, deserialize_with = "present")]
     peers: Option<&'a RawValue>,
+    #[serde(default, borrow)]
+    room_code: Option<&'a RawValue>,
+    #[serde(default, borrow)]
+    password_proof: Option<&'a RawValue>,
+    #[serde(default, borrow)]
+    display_name: Option<&'a RawValue>,
     #[serde(default, borrow, deserialize_with = "present")]
     timestamp: Option<&'a RawValue>,
 }
@@ -285,7 +365,10 @@ impl RequestFields<'_> {
     fn message(&self) -> Result<ClientMessage, Refusal> {
         let kind: String = read(self.kind).ok_or(invalid("type is not a string"))?;
         match kind.as_str() {
-            "register" => self.registration().map(ClientMessage::Register),
+            "register" => Ok(ClientMessage::Register {
+                registration: self.registration()?,
+                access_token: self.access_token(),
+            }),
             "create_pairing_code" => Ok(ClientMessage::CreatePairingCode),
             "use_pairing_code" => {
                 let code = self.code.and_then(read).ok_or(Refusal {
@@ -296,8 +379,20 @@ impl RequestFields<'_> {
             }
             "pairing_done" => Ok(ClientMessage::PairingDone),
             "cancel_pairing_code" => Ok(ClientMessage::CancelPairingCode),
-            "relay" => self.relay(RelayName::Relay),
-            "sync_data" => self.relay(RelayName::SyncData),
+            "create_room" => self.create_room(),
+            "join_room" => Ok(ClientMessage::JoinRoom {
+                room_code: self.room_code()?.ok_or(ROOM_NOT_FOUND)?,
+                password: self.password_proof()?,
+                display_name: self.display_name(),
+            }),
+            "leave_room" => Ok(ClientMessage::LeaveRoom {
+                room_code: self.room_code()?,
+            }),
+            "relay" => self.relay(RelayName::Relay, self.payload),
+            "sync_data" => self.relay(RelayName::SyncData, self.payload),
+            "offer" => self.relay(RelayName::Offer, self.sdp),
+            "answer" => self.relay(RelayName::Answer, self.sdp),
+            "candidate" => self.relay(RelayName::Candidate, self.candidate),
             "watch" => {
                 let peers: Vec<SignalId> = self
                     .peers
@@ -317,6 +412,12 @@ impl RequestFields<'_> {
             }),
             _ => Err(invalid("type is unknown")),
         }
+    }
+
+    /// What is no token opens as little as a wrong one.
+    fn access_token(&self) -> Option<AccessToken> {
+        let text: Zeroizing<String> = Zeroizing::new(self.access_token.and_then(read)?);
+        AccessToken::parse(&text)
     }
 
     fn registration(&self) -> Result<Registration, Refusal> {
@@ -348,8 +449,47 @@ impl RequestFields<'_> {
         })
     }
 
-    fn relay(&self, name: RelayName) -> Result<ClientMessage, Refusal> {
-        let payload = self.payload.ok_or(invalid("payload is missing"))?;
+    fn create_room(&self) -> Result<ClientMessage, Refusal> {
+        let password = self.password_proof()?;
+        match (self.room_code()?, password) {
+            (None, None) => Ok(ClientMessage::CreateRoom {
+                display_name: self.display_name(),
+            }),
+            (None, Some(_)) => Err(invalid(
+                "a password's proof is made with the room's code: create the room, then set its password",
+            )),
+            (Some(room_code), password) => Ok(ClientMessage::LockRoom {
+                room_code,
+                password,
+            }),
+        }
+    }
+
+    /// What is no code names no room, as a wrong one.
+    fn room_code(&self) -> Result<Option<RoomCode>, Refusal> {
+        self.room_code
+            .map(|raw| read(raw).ok_or(ROOM_NOT_FOUND))
+            .transpose()
+    }
+
+    fn password_proof(&self) -> Result<Option<PasswordProof>, Refusal> {
+        let parsed = |raw: &RawValue| {
+            let text: Zeroizing<String> = Zeroizing::new(read(raw)?);
+            PasswordProof::parse(&text)
+        };
+        self.password_proof
+            .map(|raw| parsed(raw).ok_or(invalid("password_proof is not 32 bytes in base64")))
+            .transpose()
+    }
+
+    fn display_name(&self) -> String {
+        let name: String = self.display_name.and_then(read).unwrap_or_default();
+        let printable: String = name.chars().filter(|c| !c.is_control()).collect();
+        short(printable, DISPLAY_NAME_BYTES_MAX)
+    }
+
+    fn relay(&self, name: RelayName, payload: Option<&RawValue>) -> Result<ClientMessage, Refusal> {
+        let payload = payload.ok_or(invalid("payload, sdp or candidate is missing"))?;
         if payload.get().len() > RELAY_PAYLOAD_BYTES_MAX {
             return Err(Refusal {
                 code: ErrorCode::TooLarge,
@@ -399,6 +539,16 @@ struct NoticeFields<'a> {
     from: Option<&'a RawValue>,
     #[serde(default, borrow, deserialize_with = "present")]
     payload: Option<&'a RawValue>,
+    #[serde(default, borrow, deserialize_with = "present")]
+    sdp: Option<&'a RawValue>,
+    #[serde(default, borrow, deserialize_with = "present")]
+    candidate: Option<&'a RawValue>,
+    #[serde(default, borrow)]
+    room_code: Option<&'a RawValue>,
+    #[serde(default, borrow)]
+    peers: Option<&'a RawValue>,
+    #[serde(default, borrow)]
+    display_name: Option<&'a RawValue>,
     #[serde(default, borrow)]
     channel: Option<&'a RawValue>,
     #[serde(default, borrow)]
@@ -424,11 +574,9 @@ impl NoticeFields<'_> {
             "hello" => self.hello()?,
             "registered" => ServerMessage::Registered {
                 device_id: need(self.device_id)?,
-                ice: self
-                    .ice_servers
-                    .and_then(read)
-                    .map_or_else(IceServers::default, |told| IceServers::of_json(&told)),
+                ice: self.ice(),
             },
+            "ice_servers" => ServerMessage::IceServers { ice: self.ice() },
             "pairing_code" => ServerMessage::PairingCode {
                 code: need::<Slot>(self.code)?,
                 expires_in: need(self.expires_in)?,
@@ -439,8 +587,40 @@ impl NoticeFields<'_> {
             "pairing_failed" => ServerMessage::PairingFailed {
                 reason: need(self.reason)?,
             },
-            "relayed" => self.relayed(RelayName::Relay)?,
-            "sync_data" => self.relayed(RelayName::SyncData)?,
+            "room_created" => ServerMessage::RoomCreated {
+                room_code: need(self.room_code)?,
+            },
+            "joined_room" => {
+                let peers: Vec<RoomPeer> = need(self.peers)?;
+                if peers.len() > ROOM_MEMBERS_MAX {
+                    return Err(NoticeError::Malformed);
+                }
+                ServerMessage::JoinedRoom {
+                    room_code: need(self.room_code)?,
+                    peers: peers.into_iter().map(shortened).collect(),
+                    ice: self.ice(),
+                }
+            }
+            "peer_joined" => ServerMessage::PeerJoined {
+                room_code: need(self.room_code)?,
+                peer: shortened(RoomPeer {
+                    peer_id: need(self.peer_id)?,
+                    display_name: self.display_name.and_then(read).unwrap_or_default(),
+                }),
+            },
+            "peer_left" => ServerMessage::PeerLeft {
+                room_code: need(self.room_code)?,
+                peer_id: need(self.peer_id)?,
+            },
+            "left_room" => ServerMessage::LeftRoom {
+                room_code: need(self.room_code)?,
+                reason: need(self.reason)?,
+            },
+            "relayed" => self.relayed(RelayName::Relay, self.payload)?,
+            "sync_data" => self.relayed(RelayName::SyncData, self.payload)?,
+            "offer" => self.relayed(RelayName::Offer, self.sdp)?,
+            "answer" => self.relayed(RelayName::Answer, self.sdp)?,
+            "candidate" => self.relayed(RelayName::Candidate, self.candidate)?,
             "peer_connected" => ServerMessage::PeerConnected {
                 peer_id: need(self.peer_id)?,
             },
@@ -479,8 +659,18 @@ impl NoticeFields<'_> {
         })
     }
 
-    fn relayed(&self, name: RelayName) -> Result<ServerMessage, NoticeError> {
-        let payload = self.payload.ok_or(NoticeError::Malformed)?;
+    fn ice(&self) -> IceServers {
+        self.ice_servers
+            .and_then(read)
+            .map_or_else(IceServers::default, |told| IceServers::of_json(&told))
+    }
+
+    fn relayed(
+        &self,
+        name: RelayName,
+        payload: Option<&RawValue>,
+    ) -> Result<ServerMessage, NoticeError> {
+        let payload = payload.ok_or(NoticeError::Malformed)?;
         Ok(ServerMessage::Relayed {
             name,
             from: need(self.from)?,
@@ -515,13 +705,25 @@ struct OutgoingRequest<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     proof: Option<ProofFields>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    access_token: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     code: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     to: Option<SignalId>,
     #[serde(skip_serializing_if = "Option::is_none")]
     payload: Option<&'a RawValue>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    sdp: Option<&'a RawValue>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    candidate: Option<&'a RawValue>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     peers: Option<&'a [SignalId]>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    room_code: Option<RoomCode>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    password_proof: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    display_name: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     timestamp: Option<&'a RawValue>,
 }
@@ -556,11 +758,23 @@ struct OutgoingNotice<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     peer_id: Option<SignalId>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    room_code: Option<RoomCode>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    display_name: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    peers: Option<&'a [RoomPeer]>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<PairingFailure>,
+    #[serde(rename = "reason", skip_serializing_if = "Option::is_none")]
+    left: Option<RoomEnd>,
     #[serde(skip_serializing_if = "Option::is_none")]
     from: Option<SignalId>,
     #[serde(skip_serializing_if = "Option::is_none")]
     payload: Option<&'a RawValue>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sdp: Option<&'a RawValue>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    candidate: Option<&'a RawValue>,
     #[serde(skip_serializing_if = "Option::is_none")]
     channel: Option<ChannelId>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -596,6 +810,20 @@ fn read<T: DeserializeOwned>(raw: &RawValue) -> Option<T> {
 fn need<T: DeserializeOwned>(raw: Option<&RawValue>) -> Result<T, NoticeError> {
     raw.and_then(read).ok_or(NoticeError::Malformed)
 }
+
+/// A member as it is kept of what a server says.
+fn shortened(peer: RoomPeer) -> RoomPeer {
+    RoomPeer {
+        display_name: short(peer.display_name, DISPLAY_NAME_BYTES_MAX),
+        ..peer
+    }
+}
+
+/// Said of every join that fails, so that none tells more than another.
+const ROOM_NOT_FOUND: Refusal = Refusal {
+    code: ErrorCode::RoomNotFound,
+    detail: ROOM_NOT_FOUND_DETAIL,
+};
 
 const fn invalid(detail: &'static str) -> Refusal {
     Refusal {

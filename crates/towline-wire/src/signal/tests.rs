@@ -25,12 +25,12 @@ fn the_documented_first_messages_give_a_guest() {
     ] {
         assert_eq!(
             request(text),
-            ClientMessage::Register(Registration::Guest {
+            ClientMessage::register(Registration::Guest {
                 label: "abc".into()
             })
         );
     }
-    let unnamed = ClientMessage::Register(Registration::Guest {
+    let unnamed = ClientMessage::register(Registration::Guest {
         label: String::new(),
     });
     assert_eq!(request(r#"{"type":"register","device_id":5}"#), unnamed);
@@ -39,7 +39,7 @@ fn the_documented_first_messages_give_a_guest() {
 #[test]
 fn requests_look_like_this() {
     let all = [
-        ClientMessage::Register(Registration::Device {
+        ClientMessage::register(Registration::Device {
             device: DEVICE,
             proof: RegisterProof {
                 version: 1,
@@ -47,6 +47,12 @@ fn requests_look_like_this() {
                 signature: [9; 64],
             },
         }),
+        ClientMessage::Register {
+            registration: Registration::Guest {
+                label: String::new(),
+            },
+            access_token: AccessToken::parse("0123456789abcdef"),
+        },
         ClientMessage::CreatePairingCode,
         ClientMessage::UsePairingCode {
             code: Slot::parse("ABC").unwrap(),
@@ -56,6 +62,41 @@ fn requests_look_like_this() {
         ClientMessage::relay(DEVICE.into(), Payload::from_text("c2VjcmV0")),
         ClientMessage::Relay {
             name: RelayName::SyncData,
+            to: SignalId::Guest(GuestId(1)),
+            payload: Payload::from_json("null").unwrap(),
+        },
+        ClientMessage::CreateRoom {
+            display_name: "Anna".into(),
+        },
+        ClientMessage::LockRoom {
+            room_code: RoomCode::from_number(1),
+            password: Some(PasswordProof::from_bytes([4; 32])),
+        },
+        ClientMessage::LockRoom {
+            room_code: RoomCode::from_number(1),
+            password: None,
+        },
+        ClientMessage::JoinRoom {
+            room_code: RoomCode::from_number(1),
+            password: Some(PasswordProof::from_bytes([4; 32])),
+            display_name: "Bert".into(),
+        },
+        ClientMessage::LeaveRoom {
+            room_code: Some(RoomCode::from_number(1)),
+        },
+        ClientMessage::LeaveRoom { room_code: None },
+        ClientMessage::Relay {
+            name: RelayName::Offer,
+            to: SignalId::Guest(GuestId(1)),
+            payload: Payload::from_text("v=0"),
+        },
+        ClientMessage::Relay {
+            name: RelayName::Answer,
+            to: SignalId::Guest(GuestId(1)),
+            payload: Payload::from_text("v=0"),
+        },
+        ClientMessage::Relay {
+            name: RelayName::Candidate,
             to: SignalId::Guest(GuestId(1)),
             payload: Payload::from_json("null").unwrap(),
         },
@@ -109,6 +150,12 @@ fn notices_look_like_this() {
             device_id: SignalId::Guest(GuestId(u64::MAX)),
             ice: IceServers::default(),
         },
+        ServerMessage::IceServers {
+            ice: IceServers::parse(
+                r#"[{"urls":"turn:t.example","username":"1:u","credential":"c"}]"#,
+            )
+            .unwrap(),
+        },
         ServerMessage::PairingCode {
             code: Slot::parse("XYZ2").unwrap(),
             expires_in: 300,
@@ -126,6 +173,42 @@ fn notices_look_like_this() {
             name: RelayName::SyncData,
             from: peer_id,
             payload: Payload::from_text("x"),
+        },
+        ServerMessage::Relayed {
+            name: RelayName::Offer,
+            from: peer_id,
+            payload: Payload::from_text("v=0"),
+        },
+        ServerMessage::Relayed {
+            name: RelayName::Candidate,
+            from: peer_id,
+            payload: Payload::from_json("{}").unwrap(),
+        },
+        ServerMessage::RoomCreated {
+            room_code: RoomCode::from_number(1),
+        },
+        ServerMessage::JoinedRoom {
+            room_code: RoomCode::from_number(1),
+            peers: vec![RoomPeer {
+                peer_id,
+                display_name: "Anna".into(),
+            }],
+            ice: IceServers::default(),
+        },
+        ServerMessage::PeerJoined {
+            room_code: RoomCode::from_number(1),
+            peer: RoomPeer {
+                peer_id,
+                display_name: "Bert".into(),
+            },
+        },
+        ServerMessage::PeerLeft {
+            room_code: RoomCode::from_number(1),
+            peer_id,
+        },
+        ServerMessage::LeftRoom {
+            room_code: RoomCode::from_number(1),
+            reason: RoomEnd::Expired,
         },
         ServerMessage::PeerConnected { peer_id },
         ServerMessage::PeerDisconnected { peer_id },
@@ -237,6 +320,52 @@ fn a_whole_code_is_refused_like_any_wrong_one() {
 }
 
 #[test]
+fn a_room_that_is_none_is_refused_like_any_wrong_one() {
+    let texts = [
+        r#""ABCDE-FGHJ1""#,
+        r#""ABC""#,
+        r#""ABCDE-FGHJKL""#,
+        "7",
+        "{}",
+    ];
+    for code in texts {
+        let text = format!(r#"{{"type":"join_room","room_code":{code}}}"#);
+        let error = Request::from_json(&text).unwrap_err();
+        assert_eq!(error.code, ErrorCode::RoomNotFound);
+        assert_eq!(error.detail, ROOM_NOT_FOUND_DETAIL);
+    }
+    assert_eq!(refused(r#"{"type":"join_room"}"#), ErrorCode::RoomNotFound);
+    for text in [
+        r#"{"type":"join_room","room_code":"ABCDE-FGHJK","password_proof":"hunter2"}"#,
+        r#"{"type":"create_room","password_proof":"BAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQ="}"#,
+    ] {
+        assert_eq!(refused(text), ErrorCode::InvalidMessage);
+    }
+}
+
+#[test]
+fn a_room_code_is_read_in_any_spelling_and_a_name_is_cut() {
+    let code = RoomCode::from_number(0x3_ffff_ffff_ffff);
+    assert_eq!(code.to_string(), "99999-99999");
+    for text in ["99999-99999", "9999999999", "99999 99999"] {
+        assert_eq!(RoomCode::parse(text), Ok(code));
+    }
+    assert_eq!(
+        RoomCode::parse("abcde-fghjk").unwrap().to_string(),
+        "ABCDE-FGHJK"
+    );
+    let text = format!(
+        r#"{{"type":"create_room","display_name":"a\u0007{}"}}"#,
+        "ä".repeat(64)
+    );
+    let ClientMessage::CreateRoom { display_name } = request(&text) else {
+        panic!("not a room")
+    };
+    assert_eq!(display_name.len(), 63);
+    assert!(!display_name.contains('\u{7}'));
+}
+
+#[test]
 fn newer_words_of_a_server_do_not_break_a_client() {
     assert_eq!(
         Notice::from_json(r#"{"type":"festival"}"#),
@@ -266,6 +395,15 @@ fn debug_shows_no_secret() {
         token: RelayToken::from_bytes([0xab; 16]),
     };
     assert!(!format!("{notice:?}").contains("ab"));
+    let join = ClientMessage::JoinRoom {
+        room_code: RoomCode::parse("ABCDE-FGHJK").unwrap(),
+        password: Some(PasswordProof::from_bytes([171; 32])),
+        display_name: String::new(),
+    };
+    let shown = format!("{join:?}");
+    assert!(!shown.contains("171") && !shown.contains("ABCDE"));
+    let token = AccessToken::parse("0123456789abcdef").unwrap();
+    assert!(!format!("{token:?}").contains("0123"));
     let relay = ClientMessage::relay(DEVICE.into(), Payload::from_text("hush"));
     assert!(!format!("{relay:?}").contains("hush"));
 }

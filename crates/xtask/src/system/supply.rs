@@ -208,6 +208,7 @@ fn needed(purpose: Purpose) -> &'static [Needed] {
         Purpose::WindowTests => WINDOW_TESTS,
         Purpose::Benchmarks => BENCHMARKS,
         Purpose::Lab => LAB,
+        Purpose::Deployment => DEPLOYMENT,
     }
 }
 
@@ -257,6 +258,8 @@ const PROCESS_TESTS: &[Needed] = &[
     program("tcpdump", "tcpdump", "tcpdump", "tcpdump"),
     // A server that lends addresses.
     program("turnserver", "coturn", "coturn", "coturn"),
+    // Two tabs that meet at a signal server.
+    BROWSER,
     // A reader of a device's numbers.
     program("prometheus", "prometheus", "prometheus", "Prometheus"),
 ];
@@ -285,12 +288,7 @@ const WINDOW_TESTS: &[Needed] = &[
         "webkitgtk-6.0",
         "WebKitWebDriver",
     ),
-    Needed {
-        sign: Sign::Browser,
-        fedora: CHROMIUM,
-        arch: CHROMIUM,
-        words: "Chromium",
-    },
+    BROWSER,
     program("dbus-run-session", "dbus-daemon", "dbus", "D-Bus"),
     program("dbus-launch", "dbus-x11", "dbus", "D-Bus"),
     program("import", "ImageMagick", "imagemagick", "ImageMagick"),
@@ -299,6 +297,13 @@ const WINDOW_TESTS: &[Needed] = &[
     program("xdotool", "xdotool", "xdotool", "xdotool"),
     program("xprop", "xprop", "xorg-xprop", "xprop"),
 ];
+
+const BROWSER: Needed = Needed {
+    sign: Sign::Browser,
+    fedora: CHROMIUM,
+    arch: CHROMIUM,
+    words: "Chromium",
+};
 
 const BENCHMARKS: &[Needed] = &[
     program("curl", "curl", "curl", "curl"),
@@ -317,6 +322,23 @@ const LAB: &[Needed] = &[
     program("miniupnpd", "miniupnpd", "miniupnpd", "miniupnpd"),
 ];
 
+const DEPLOYMENT: &[Needed] = &[
+    program("bwrap", "bubblewrap", "bubblewrap", "bubblewrap"),
+    program("caddy", "caddy", "caddy", "Caddy"),
+    program("curl", "curl", "curl", "curl"),
+    program("ip", "iproute", "iproute2", "ip"),
+    program("logrotate", "logrotate", "logrotate", "logrotate"),
+    program("nginx", "nginx", "nginx", "nginx"),
+    program("openssl", "openssl", "openssl", "openssl"),
+    program("pgrep", "procps-ng", "procps-ng", "pgrep"),
+    program("amtool", "alertmanager", "alertmanager", "Alertmanager"),
+    program("prometheus", "prometheus", "prometheus", "Prometheus"),
+    program("python3", "python3", "python", "Python"),
+    program("strace", "strace", "strace", "strace"),
+    program("systemd-analyze", "systemd", "systemd", "systemd"),
+    program("turnserver", "coturn", "coturn", "coturn"),
+];
+
 /// Names in Debian 12; fonts are among them so that pictures look the same wherever we install.
 fn debian_packages(purpose: Purpose) -> &'static [&'static str] {
     match purpose {
@@ -324,6 +346,7 @@ fn debian_packages(purpose: Purpose) -> &'static [&'static str] {
         Purpose::ProcessTests => &[
             "avahi-daemon",
             "avahi-utils",
+            CHROMIUM,
             "coturn",
             "dbus",
             "e2fsprogs",
@@ -365,6 +388,22 @@ fn debian_packages(purpose: Purpose) -> &'static [&'static str] {
             "syncthing",
         ],
         Purpose::Lab => &["coturn", "iproute2", "miniupnpd-nftables", "nftables"],
+        Purpose::Deployment => &[
+            "bubblewrap",
+            "caddy",
+            "coturn",
+            "curl",
+            "iproute2",
+            "logrotate",
+            "nginx-light",
+            "openssl",
+            "procps",
+            "prometheus",
+            "prometheus-alertmanager",
+            "python3-venv",
+            "strace",
+            "systemd",
+        ],
     }
 }
 
@@ -377,6 +416,7 @@ fn of_macos(purpose: Purpose) -> Supply {
         Purpose::WindowTests => BROWSER_ONLY,
         Purpose::Benchmarks => "install rsync and syncthing, for example from Homebrew",
         Purpose::Lab => LINUX_ONLY,
+        Purpose::Deployment => SERVERS_ONLY,
     };
     Supply::Told(sentence.to_owned())
 }
@@ -390,9 +430,13 @@ fn of_windows(purpose: Purpose) -> Supply {
         Purpose::WindowTests => BROWSER_ONLY,
         Purpose::Benchmarks => "install rsync and syncthing",
         Purpose::Lab => LINUX_ONLY,
+        Purpose::Deployment => SERVERS_ONLY,
     };
     Supply::Told(sentence.to_owned())
 }
+
+const SERVERS_ONLY: &str =
+    "servers are deployed on Linux, and what reads their files is there; use Linux";
 
 const LINUX_ONLY: &str = "the lab of networks is made of Linux's namespaces; use Linux";
 

@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 use towline_wire::code::Slot;
-use towline_wire::signal::{ClientMessage, PairingFailure, Payload, ServerMessage, SignalId};
+use towline_wire::signal::{
+    ClientMessage, PairingFailure, Payload, RoomCode, ServerMessage, SignalId,
+};
 
 use super::world::{Client, World};
 use crate::rendezvous::{ConnectionId, Input, Moment};
@@ -21,6 +23,10 @@ enum Act {
     Done(usize),
     Cancel(usize),
     Watch(usize, Vec<usize>),
+    Room(usize),
+    /// The number picks one of the rooms opened so far.
+    Enter(usize, usize),
+    Quit(usize),
     Relay(usize, usize),
     Open(usize, usize),
     Rubbish(usize, String),
@@ -40,6 +46,9 @@ fn act() -> impl Strategy<Value = Act> {
         2 => who.clone().prop_map(Act::Done),
         1 => who.clone().prop_map(Act::Cancel),
         2 => (who.clone(), prop::collection::vec(who.clone(), 0..4)).prop_map(|(who, peers)| Act::Watch(who, peers)),
+        1 => who.clone().prop_map(Act::Room),
+        2 => (who.clone(), 0..4usize).prop_map(|(who, room)| Act::Enter(who, room)),
+        1 => who.clone().prop_map(Act::Quit),
         6 => (who.clone(), who.clone()).prop_map(|(from, to)| Act::Relay(from, to)),
         2 => (who.clone(), who.clone()).prop_map(|(from, to)| Act::Open(from, to)),
         1 => (who.clone(), ".{0,40}").prop_map(|(who, text)| Act::Rubbish(who, text)),
@@ -57,12 +66,39 @@ struct Book {
     /// Members of one mailbox, both ways round.
     paired: BTreeSet<(SignalId, SignalId)>,
     watching: BTreeMap<SignalId, Vec<SignalId>>,
+    rooms: Vec<RoomCode>,
+    /// Who is in a room, by who was let in and told that it left.
+    inside: BTreeSet<(RoomCode, SignalId)>,
 }
 
 impl Book {
     fn part(&mut self, id: SignalId) {
         self.paired
             .retain(|(one, other)| *one != id && *other != id);
+    }
+
+    fn gone(&mut self, id: SignalId) {
+        self.watching.remove(&id);
+        self.inside.retain(|(_, member)| *member != id);
+    }
+
+    fn meet(&self, one: SignalId, other: SignalId) -> bool {
+        let mut rooms = self.rooms.iter();
+        rooms.any(|room| {
+            self.inside.contains(&(*room, one)) && self.inside.contains(&(*room, other))
+        })
+    }
+
+    fn hear_of_rooms(&mut self, id: SignalId, message: &ServerMessage) {
+        if let ServerMessage::RoomCreated { room_code }
+        | ServerMessage::JoinedRoom { room_code, .. } = message
+        {
+            self.rooms.push(*room_code);
+            self.inside.insert((*room_code, id));
+        }
+        if let ServerMessage::LeftRoom { room_code, .. } = message {
+            self.inside.remove(&(*room_code, id));
+        }
     }
 }
 
@@ -84,16 +120,18 @@ proptest! {
                         prop_assert_ne!(*reason, PairingFailure::CodeInvalid, "only a claim is answered so");
                         book.part(id(number));
                     }
+                    book.hear_of_rooms(id(number), &message);
                     if let ServerMessage::Relayed { from, .. } = message {
                         let watch = |one: SignalId, other: SignalId| {
                             book.watching.get(&one).is_some_and(|peers| peers.contains(&other))
                         };
                         let met = book.paired.contains(&(from, id(number)));
+                        let met = met || book.meet(from, id(number));
                         prop_assert!(met || (watch(from, id(number)) && watch(id(number), from)));
                     }
                 }
                 if world.closed(known.connection).is_some() {
-                    book.watching.remove(&id(number));
+                    book.gone(id(number));
                     *client = None;
                 }
             }
@@ -101,7 +139,7 @@ proptest! {
         }
         world.pass(Duration::from_secs(1000));
         let left = world.rendezvous.holdings();
-        prop_assert_eq!((left.mailboxes, left.channels, left.held_bytes), (0, 0, 0));
+        prop_assert_eq!((left.mailboxes, left.rooms, left.channels, left.held_bytes), (0, 0, 0, 0));
         prop_assert_eq!(world.rendezvous.connections_len(), 0);
         prop_assert_eq!(left.records, 0, "nothing is remembered of who is long gone");
     }
@@ -141,7 +179,7 @@ fn step(
             if let Some(connection) = connection(*who) {
                 world.disconnect(connection);
                 clients[*who] = None;
-                book.watching.remove(&id(*who));
+                book.gone(id(*who));
             }
         }
         Act::Create(who) => {
@@ -204,6 +242,27 @@ fn step(
             }
             say(world, connection(*who), ClientMessage::Watch { peers });
         }
+        Act::Room(who) => say(
+            world,
+            connection(*who),
+            ClientMessage::CreateRoom {
+                display_name: String::new(),
+            },
+        ),
+        Act::Enter(who, which) => {
+            let picked = book.rooms.iter().rev().nth(*which);
+            let message = ClientMessage::JoinRoom {
+                room_code: picked.copied().unwrap_or(RoomCode::from_number(0)),
+                password: None,
+                display_name: String::new(),
+            };
+            say(world, connection(*who), message);
+        }
+        Act::Quit(who) => say(
+            world,
+            connection(*who),
+            ClientMessage::LeaveRoom { room_code: None },
+        ),
         Act::Relay(from, to) => {
             say(
                 world,

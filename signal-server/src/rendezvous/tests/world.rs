@@ -67,7 +67,7 @@ impl World {
         let signature = device_key(number)
             .sign(&proof_message(1, &host, nonce, &device))
             .to_bytes();
-        ClientMessage::Register(Registration::Device {
+        ClientMessage::register(Registration::Device {
             device,
             proof: RegisterProof {
                 version: 1,
@@ -284,7 +284,7 @@ impl World {
                 Output::Close { connection, code } => {
                     self.closed.insert(connection, code);
                 }
-                Output::Note(_) => {}
+                Output::Note { .. } => {}
             }
         }
     }

@@ -6,7 +6,7 @@
 export type ServerStateView = { "state": "none" } | { "state": "connecting" } | { "state": "online" } | { "state": "offline", 
 /**
  * Why: `unreachable`, `certificate`, `pin`, `proxy_unreachable`, `proxy_login`,
- * `proxy_refused`, `protocol`, `closed` or `refused`.
+ * `proxy_refused`, `protocol`, `closed`, `refused` or `no_access`.
  */
 fault: string, 
 /**

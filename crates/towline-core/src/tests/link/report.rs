@@ -97,3 +97,20 @@ fn a_dial_without_an_answer_counts_as_failed() {
     assert_eq!((counts.established, counts.attempts()), (0, 1));
     assert_eq!(counts.failed[&LinkFault::TimedOut], 1);
 }
+
+#[test]
+fn addresses_that_were_only_heard_make_place_for_new_ones_and_are_forgotten_in_the_end() {
+    let mut world = World::up_on_relay(&[]);
+    let at_port = |port: u16| std::net::SocketAddr::from(([203, 0, 113, 7], 40_000 + port));
+    for port in 0..40 {
+        world.heard(at_port(port));
+        world.answer(at_port(port), 20);
+        assert_eq!(world.path(), Path::Direct(at_port(port)), "a new port");
+        world.pass(seconds(10));
+        assert_eq!(world.path(), Path::Relay, "which is soon another");
+    }
+    let known = |world: &mut World| world.report(Outside::Seen).candidates.len();
+    assert_eq!(known(&mut world), 32);
+    world.pass(seconds(3700));
+    assert_eq!(known(&mut world), 0);
+}

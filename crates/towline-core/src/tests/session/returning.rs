@@ -96,3 +96,27 @@ fn who_is_back_is_as_patient_as_before() {
         "it waits longer each time"
     );
 }
+
+#[test]
+fn a_server_that_took_a_peer_with_it_is_sought_each_second_for_half_a_minute() {
+    let mut world = World::online();
+    world.check(closed(SignalFault::Closed), [], []);
+    let start = world.now;
+    world.input(SessionInput::Doubt);
+    let mut pauses = Vec::new();
+    while world.now.since(start) < Duration::from_secs(120) {
+        let before = world.now;
+        world.next();
+        assert_eq!(world.sent(), [connect()]);
+        pauses.push((before.since(start), world.now.since(before)));
+        world.check(closed(SignalFault::Unreachable), [], []);
+    }
+    for (at, pause) in pauses {
+        let is_soon = at < Duration::from_secs(30);
+        assert_eq!(
+            pause <= Duration::from_secs(1),
+            is_soon,
+            "{pause:?} at {at:?}"
+        );
+    }
+}

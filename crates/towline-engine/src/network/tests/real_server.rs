@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use signal_server::rendezvous::{self, Lending, LendingSecret};
 use signal_server::shell::{Settings, Sockets, serve};
 use stun_types::attribute::XorMappedAddress;
 use stun_types::message::{Message, MessageWriteVec};
@@ -14,13 +15,16 @@ use tokio::time::timeout;
 use towline_core::io::{
     NetworkEvent, NetworkRequest, Path, SessionId, SignalEvent, SignalRequest, StunServer,
 };
+use towline_wire::ice::{IceServers, TurnTransport};
 use towline_wire::ids::DeviceId;
+use towline_wire::place::Place;
 use towline_wire::signal::{
     ClientMessage, HostName, RegisterProof, Registration, SIGNAL_VERSION, ServerMessage, SignalId,
     proof_message,
 };
 
 use super::nodes::{Node, connect, identity, numbered};
+use super::turn::Coturn;
 use crate::network::SignalClients;
 use crate::network::signal_client::Told;
 use crate::tasks::Tasks;
@@ -28,13 +32,15 @@ use crate::tasks::Tasks;
 struct Session {
     client: SignalClients,
     events: mpsc::Receiver<Told>,
+    /// What the server lets us use.
+    ice: IceServers,
 }
 
 impl Session {
     /// Connects and registers as the device of this seed.
     async fn register(server: SocketAddr, seed: u8, tasks: &Tasks) -> Self {
         let (events, told) = mpsc::channel(16);
-        let mut client = SignalClients::new(events, Arc::default(), tasks.clone());
+        let mut client = SignalClients::new(events, Arc::default(), Arc::default(), tasks.clone());
         client.request(
             SessionId(0),
             SignalRequest::Connect(format!("ws://{server}/ws")),
@@ -42,6 +48,7 @@ impl Session {
         let mut session = Self {
             client,
             events: told,
+            ice: IceServers::default(),
         };
         let nonce = session
             .until(|message| match message {
@@ -57,12 +64,15 @@ impl Session {
             host,
             signature: identity.sign(&message),
         };
-        session.say(ClientMessage::Register(Registration::Device {
+        session.say(ClientMessage::register(Registration::Device {
             device: identity.id(),
             proof,
         }));
-        session
-            .until(|message| matches!(message, ServerMessage::Registered { .. }).then_some(()))
+        session.ice = session
+            .until(|message| match message {
+                ServerMessage::Registered { ice, .. } => Some(ice),
+                _ => None,
+            })
             .await;
         session
     }
@@ -249,4 +259,37 @@ async fn two_devices_meet_at_a_real_server_and_talk_through_its_relay() {
         .request(NetworkRequest::CloseRelay(acceptor.id));
     assert_eq!(acceptor.next().await, NetworkEvent::RelayClosed(dialer.id));
     tasks.close().await;
+}
+
+/// One secret is known to both servers, and nobody else says it.
+#[tokio::test]
+async fn process_coturn_lends_by_the_credentials_of_a_real_server_and_by_no_others() {
+    const SECRET: &str = "north-north-north";
+    let coturn = Coturn::start(&format!("use-auth-secret\nstatic-auth-secret={SECRET}")).await;
+    let place: Place = format!("127.0.0.1:{}", coturn.port).parse().unwrap();
+    for (secret, is_lent) in [(SECRET, true), ("south-south-south", false)] {
+        let tasks = Tasks::new();
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let settings = Settings {
+            rendezvous: rendezvous::Settings {
+                lending: Some(Lending {
+                    servers: vec![(place.clone(), TurnTransport::Udp)],
+                    secret: LendingSecret::parse(secret).unwrap(),
+                    life: Duration::from_secs(600),
+                }),
+                ..rendezvous::Settings::default()
+            },
+            ..Settings::default()
+        };
+        let cancel = tasks.cancelled().clone();
+        tasks.spawn("server", async move {
+            serve(listener.into(), settings, cancel).await.unwrap();
+        });
+        let session = Session::register(address, 1, &tasks).await;
+        let told = session.ice.turn.first().expect("a server is named").clone();
+        let mut node = Node::open(1).await;
+        assert_eq!(node.borrow(told).await.is_ok(), is_lent, "{secret}");
+        node.network.close().await;
+    }
 }

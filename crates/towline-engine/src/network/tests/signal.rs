@@ -30,7 +30,7 @@ impl Client {
         let (events, told) = mpsc::channel(8);
         let tasks = Tasks::new();
         Self {
-            client: SignalClients::new(events, Arc::default(), tasks.clone()),
+            client: SignalClients::new(events, Arc::default(), Arc::default(), tasks.clone()),
             events: told,
             _tasks: tasks,
         }

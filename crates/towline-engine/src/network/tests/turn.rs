@@ -18,15 +18,15 @@ use towline_wire::turn_address::TurnAddress;
 use super::nodes::{Node, connect, numbered, pair};
 
 /// A coturn of our own on loopback, with its configuration in a directory of its own.
-struct Coturn {
+pub(super) struct Coturn {
     child: Child,
-    port: u16,
+    pub(super) port: u16,
     _home: tempfile::TempDir,
 }
 
 impl Coturn {
     /// Starts it with these lines of configuration and waits until it answers.
-    async fn start(lines: &str) -> Self {
+    pub(super) async fn start(lines: &str) -> Self {
         let home = tempfile::tempdir().unwrap();
         let reserved = UdpSocket::bind("127.0.0.1:0").await.unwrap();
         let port = reserved.local_addr().unwrap().port();
@@ -106,7 +106,7 @@ fn server(port: u16, transport: &str, username: &str, credential: &str) -> TurnS
 const STATIC: &str = "lt-cred-mech\nuser=anna:secret";
 
 impl Node {
-    async fn borrow(&mut self, server: TurnServer) -> Result<SocketAddrV4, LendFault> {
+    pub(super) async fn borrow(&mut self, server: TurnServer) -> Result<SocketAddrV4, LendFault> {
         self.network.request(NetworkRequest::Borrow(server));
         self.lent().await
     }

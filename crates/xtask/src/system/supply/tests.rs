@@ -29,13 +29,14 @@ fn debian() {
         said("linux", DEBIAN, APT),
         [
             "compiling: apt build-essential git pkg-config",
-            "tests of processes: apt avahi-daemon avahi-utils coturn dbus e2fsprogs exfat-fuse exfatprogs gnome-keyring iproute2 libsecret-tools microsocks mount nginx-light procps prometheus tcpdump tinyproxy-bin",
+            "tests of processes: apt avahi-daemon avahi-utils chromium coturn dbus e2fsprogs exfat-fuse exfatprogs gnome-keyring iproute2 libsecret-tools microsocks mount nginx-light procps prometheus tcpdump tinyproxy-bin",
             "the window: apt libdbus-1-dev librsvg2-dev libwebkit2gtk-4.1-dev",
             "window tests: apt chromium dbus dbus-x11 fonts-dejavu-core fonts-inter \
              fonts-noto-color-emoji imagemagick openbox webkit2gtk-driver wmctrl x11-utils xdotool \
              xvfb",
             "benchmarks: apt curl ethtool iperf3 nftables rsync syncthing",
             "network lab: apt coturn iproute2 miniupnpd-nftables nftables",
+            "deployment: apt bubblewrap caddy coturn curl iproute2 logrotate nginx-light openssl procps prometheus prometheus-alertmanager python3-venv strace systemd",
         ]
     );
 }
@@ -47,6 +48,8 @@ fn ubuntu_has_no_chromium_for_apt() {
         [
             "compiling: apt build-essential git pkg-config",
             "tests of processes: apt avahi-daemon avahi-utils coturn dbus e2fsprogs exfat-fuse exfatprogs gnome-keyring iproute2 libsecret-tools microsocks mount nginx-light procps prometheus tcpdump tinyproxy-bin",
+            "tests of processes: install Google Chrome from google.com/chrome; Ubuntu has Chromium as \
+             a snap only",
             "the window: apt libdbus-1-dev librsvg2-dev libwebkit2gtk-4.1-dev",
             "window tests: apt dbus dbus-x11 fonts-dejavu-core fonts-inter fonts-noto-color-emoji \
              imagemagick openbox webkit2gtk-driver wmctrl x11-utils xdotool xvfb",
@@ -54,6 +57,7 @@ fn ubuntu_has_no_chromium_for_apt() {
              snap only",
             "benchmarks: apt curl ethtool iperf3 nftables rsync syncthing",
             "network lab: apt coturn iproute2 miniupnpd-nftables nftables",
+            "deployment: apt bubblewrap caddy coturn curl iproute2 logrotate nginx-light openssl procps prometheus prometheus-alertmanager python3-venv strace systemd",
         ]
     );
 }
@@ -79,12 +83,13 @@ fn fedora() {
         said("linux", FEDORA, &[Sign::Program("sudo")]),
         [
             "compiling: run `sudo dnf install gcc git make pkgconf-pkg-config`",
-            "tests of processes: run `sudo dnf install avahi avahi-tools coturn dbus-daemon e2fsprogs exfatprogs fuse-exfat gnome-keyring iproute libsecret microsocks nginx prometheus tcpdump tinyproxy util-linux`",
+            "tests of processes: run `sudo dnf install avahi avahi-tools chromium coturn dbus-daemon e2fsprogs exfatprogs fuse-exfat gnome-keyring iproute libsecret microsocks nginx prometheus tcpdump tinyproxy util-linux`",
             "the window: run `sudo dnf install dbus-devel librsvg2-devel webkit2gtk4.1-devel`",
             "window tests: run `sudo dnf install ImageMagick chromium dbus-daemon dbus-x11 openbox \
              webkitgtk6.0 wmctrl xdotool xorg-x11-server-Xvfb xprop`",
             "benchmarks: run `sudo dnf install curl ethtool iperf3 nftables rsync syncthing`",
             "network lab: run `sudo dnf install coturn iproute miniupnpd nftables`",
+            "deployment: run `sudo dnf install alertmanager bubblewrap caddy coturn curl iproute logrotate nginx openssl procps-ng prometheus python3 strace systemd`",
         ]
     );
 }
@@ -111,6 +116,7 @@ fn what_is_here_is_not_asked_for() {
              wmctrl xdotool xorg-x11-server-Xvfb xprop` as root",
             "benchmarks: run `dnf install curl ethtool iperf3 nftables syncthing` as root",
             "network lab: run `dnf install coturn iproute miniupnpd nftables` as root",
+            "deployment: run `dnf install alertmanager bubblewrap caddy coturn curl iproute logrotate nginx openssl procps-ng prometheus python3 strace systemd` as root",
         ]
     );
 }
@@ -121,12 +127,13 @@ fn arch() {
         said("linux", ARCH, &[Sign::Program("sudo")]),
         [
             "compiling: run `sudo pacman -S --needed base-devel git`",
-            "tests of processes: run `sudo pacman -S --needed avahi coturn dbus e2fsprogs exfat-utils exfatprogs gnome-keyring iproute2 libsecret microsocks nginx prometheus tcpdump tinyproxy util-linux`",
+            "tests of processes: run `sudo pacman -S --needed avahi chromium coturn dbus e2fsprogs exfat-utils exfatprogs gnome-keyring iproute2 libsecret microsocks nginx prometheus tcpdump tinyproxy util-linux`",
             "the window: run `sudo pacman -S --needed dbus librsvg webkit2gtk-4.1`",
             "window tests: run `sudo pacman -S --needed chromium dbus imagemagick openbox \
              webkitgtk-6.0 wmctrl xdotool xorg-server-xvfb xorg-xprop`",
             "benchmarks: run `sudo pacman -S --needed curl ethtool iperf3 nftables rsync syncthing`",
             "network lab: run `sudo pacman -S --needed coturn iproute2 miniupnpd nftables`",
+            "deployment: run `sudo pacman -S --needed alertmanager bubblewrap caddy coturn curl iproute2 logrotate nginx openssl procps-ng prometheus python strace systemd`",
         ]
     );
 }
@@ -137,12 +144,13 @@ fn systems_that_nobody_knows_are_told_in_words() {
         said("linux", ALPINE, &[Sign::Program("sudo")]),
         [
             "compiling: install a C compiler, make, pkg-config, git",
-            "tests of processes: install D-Bus, gnome-keyring, secret-tool, ip, mount, nginx, tinyproxy, microsocks, mkfs.ext4, mkfs.exfat, exfat-fuse, avahi, avahi's tools, tcpdump, coturn, Prometheus",
+            "tests of processes: install D-Bus, gnome-keyring, secret-tool, ip, mount, nginx, tinyproxy, microsocks, mkfs.ext4, mkfs.exfat, exfat-fuse, avahi, avahi's tools, tcpdump, coturn, Chromium, Prometheus",
             "the window: install headers of WebKitGTK 4.1, headers of D-Bus, headers of librsvg",
             "window tests: install Xvfb, WebKitWebDriver, Chromium, D-Bus, ImageMagick, openbox, \
              wmctrl, xdotool, xprop",
             "benchmarks: install curl, ethtool, iperf3, nft, rsync, syncthing",
             "network lab: install ip, nft, coturn, miniupnpd",
+            "deployment: install bubblewrap, Caddy, curl, ip, logrotate, nginx, openssl, pgrep, Alertmanager, Prometheus, Python, strace, systemd, coturn",
         ]
     );
     assert_eq!(said("linux", "", &[]), said("linux", ALPINE, &[]));
@@ -166,6 +174,7 @@ fn macos() {
              tested on Linux only",
             "benchmarks: install rsync and syncthing, for example from Homebrew",
             "network lab: the lab of networks is made of Linux's namespaces; use Linux",
+            "deployment: servers are deployed on Linux, and what reads their files is there; use Linux",
         ]
     );
 }
@@ -183,6 +192,7 @@ fn windows() {
              tested on Linux only",
             "benchmarks: install rsync and syncthing",
             "network lab: the lab of networks is made of Linux's namespaces; use Linux",
+            "deployment: servers are deployed on Linux, and what reads their files is there; use Linux",
         ]
     );
 }

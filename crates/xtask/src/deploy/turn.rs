@@ -1,0 +1,109 @@
+//! The hardened coturn: it takes its configuration whole, lends to who has the secret and to nobody else, and its
+//! addresses do not reach this machine.
+
+use std::fs;
+use std::process::Command;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use anyhow::{Context, Result, bail};
+
+use super::image::free_address;
+use super::unit::wait_until;
+use super::{FILES, Place, replaced, shown, text_of};
+use crate::processes::Running;
+use crate::repo::Repo;
+
+/// All of it.
+pub(super) fn lend(repo: &Repo, place: &Place) -> Result<String> {
+    let port = port()?;
+    let (certificate, key) = place.certificate("turn.example.org")?;
+    let text = text_of(repo, &format!("{FILES}/coturn/turnserver.conf"))?;
+    let mut text = text;
+    for (from, to) in [
+        ("listening-port=3478", format!("listening-port={port}")),
+        (
+            "tls-listening-port=5349",
+            format!("tls-listening-port={}", self::port()?),
+        ),
+        (
+            "cert=/etc/coturn/tls/fullchain.pem",
+            format!("cert={}", shown(&certificate)),
+        ),
+        (
+            "pkey=/etc/coturn/tls/privkey.pem",
+            format!("pkey={}", shown(&key)),
+        ),
+        ("REPLACE-THIS-SECRET", SECRET.to_owned()),
+        (
+            "log-file=stdout\n",
+            format!("log-file={}\n", shown(&place.logs.join("turnserver.log"))),
+        ),
+    ] {
+        text = replaced(&text, from, &to)?;
+    }
+    text.push_str("listening-ip=127.0.0.1\nrelay-ip=127.0.0.1\n");
+    let configuration = place.write("turnserver.conf", &text)?;
+    let log = place.logs.join("turnserver.log");
+    // A log of an earlier run says nothing of this one.
+    if log.exists() {
+        fs::remove_file(&log).context("removing an old log")?;
+    }
+    let mut command = Command::new("turnserver");
+    command.arg("-c").arg(&configuration).arg("--pidfile=");
+    let _server = Running::start("coturn", &mut command, &place.logs)?;
+    let ours = std::net::SocketAddr::from(([127, 0, 0, 1], port));
+    wait_until("coturn does not listen", || {
+        std::net::TcpStream::connect(ours).is_ok()
+    })?;
+    let said = fs::read_to_string(&log).context("coturn wrote no log")?;
+    let complaint = |line: &&str| {
+        ["ERROR", "WARNING", "Bad configuration", "nknown argument"]
+            .iter()
+            .any(|word| line.contains(word))
+    };
+    let complaints: Vec<&str> = said
+        .lines()
+        .filter(complaint)
+        .filter(|line| !KNOWN.iter().any(|known| line.contains(known)))
+        .collect();
+    if !complaints.is_empty() {
+        bail!("coturn complains: {complaints:?}");
+    }
+    // It borrows, and then may not talk to this machine through what it borrowed.
+    let (right, wrong) = (borrow(port, SECRET)?, borrow(port, "another")?);
+    if !right.contains("403 (Forbidden IP)") {
+        bail!("coturn does not lend, or its addresses reach this machine: {right}");
+    }
+    if !wrong.contains("Cannot complete Allocation") {
+        bail!("coturn lends to who has no secret: {wrong}");
+    }
+    Ok("coturn lends to who may, and not towards itself".into())
+}
+
+/// Borrows an address as a name that holds for ten minutes, and tries to reach this machine through it.
+fn borrow(port: u16, secret: &str) -> Result<String> {
+    let now = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default();
+    let name = format!("{}:trial", now.as_secs() + 600);
+    let mut client = Command::new("turnutils_uclient");
+    client.args(["-u", &name, "-W", secret, "-p", &port.to_string()]);
+    client.args(["-n", "1", "-m", "1", "-e", "127.0.0.1", "127.0.0.1"]);
+    let output = client.output().context("starting turnutils_uclient")?;
+    let said = [output.stdout, output.stderr].concat();
+    Ok(String::from_utf8_lossy(&said).into_owned())
+}
+
+fn port() -> Result<u16> {
+    let address = free_address()?;
+    let (_, port) = address.rsplit_once(':').context("an address has no port")?;
+    Ok(port.parse()?)
+}
+
+/// What it says on every start of ours.
+const KNOWN: &[&str] = &[
+    // A process that is not its system's may open fewer files than it would like.
+    "open files/sockets",
+];
+
+const SECRET: &str = "a-secret-of-the-trial";

@@ -1,0 +1,163 @@
+//! A server in this process, and a client of a hundred lines.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use data_encoding::BASE64;
+use ed25519_dalek::{Signer, SigningKey};
+use futures_util::{SinkExt, StreamExt};
+use serde_json::{Value, json};
+use signal_server::shell::{Settings, serve};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::task::JoinHandle;
+use tokio::time::timeout;
+use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::{WebSocketStream, client_async};
+use tokio_util::sync::CancellationToken;
+use towline_wire::ids::DeviceId;
+
+/// Ample on a busy machine; a test that waits this long has failed.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
+
+pub(crate) struct Server {
+    pub(crate) address: SocketAddr,
+    cancel: CancellationToken,
+    running: JoinHandle<std::io::Result<()>>,
+}
+
+impl Server {
+    pub(crate) async fn start(settings: Settings) -> Self {
+        let settings = Settings {
+            drain: Duration::ZERO,
+            ..settings
+        };
+        let listener = TcpListener::bind("127.0.0.1:0")
+            .await
+            .expect("loopback has free ports");
+        let address = listener.local_addr().expect("the listener is bound");
+        let cancel = CancellationToken::new();
+        let running = tokio::spawn(serve(listener.into(), settings, cancel.clone()));
+        Self {
+            address,
+            cancel,
+            running,
+        }
+    }
+
+    pub(crate) async fn stop(self) {
+        self.cancel.cancel();
+        let ended = timeout(PATIENCE, self.running).await.expect("in time");
+        ended.expect("no panic").expect("it ends well");
+    }
+}
+
+pub(crate) struct Client {
+    socket: WebSocketStream<TcpStream>,
+    /// What the server greeted it with.
+    pub(crate) hello: Value,
+}
+
+impl Client {
+    pub(crate) async fn open(address: SocketAddr) -> Self {
+        let stream = TcpStream::connect(address)
+            .await
+            .expect("the server listens");
+        let (socket, _) = client_async(format!("ws://{address}/ws"), stream)
+            .await
+            .expect("the server upgrades");
+        let mut client = Self {
+            socket,
+            hello: Value::Null,
+        };
+        client.hello = client.hear().await;
+        assert_eq!(client.hello["type"], "hello");
+        client
+    }
+
+    /// Registers as a guest by the first message of existing clients; gives its id.
+    pub(crate) async fn guest(address: SocketAddr) -> (Self, String) {
+        let mut client = Self::open(address).await;
+        client
+            .say(json!({"type": "register", "clientId": "abc"}))
+            .await;
+        let registered = client.hear().await;
+        let id = registered["device_id"].as_str().expect("an id").to_owned();
+        assert!(id.starts_with("g-"), "{registered}");
+        (client, id)
+    }
+
+    /// Asks to be registered as the device of this number; `more` are other fields.
+    pub(crate) async fn ask_as_device(&mut self, number: u8, more: Value) {
+        let key = SigningKey::from_bytes(&[number; 32]);
+        let public = key.verifying_key().to_bytes();
+        let nonce = self.hello["nonce"].as_str().expect("a nonce").as_bytes();
+        let nonce = BASE64.decode(nonce).expect("base64");
+        let host = b"127.0.0.1";
+        let signed = [
+            b"towline signal register\0".as_slice(),
+            &[0, 1, 0, host.len() as u8],
+            host,
+            &nonce,
+            &public,
+        ]
+        .concat();
+        let signature = BASE64.encode(&key.sign(&signed).to_bytes());
+        let mut request = json!({
+            "type": "register",
+            "device_id": DeviceId::from_public_key(public).to_string(),
+            "proof": {"version": 1, "host": "127.0.0.1", "signature": signature},
+        });
+        if let (Some(request), Value::Object(more)) = (request.as_object_mut(), more) {
+            request.extend(more);
+        }
+        self.say(request).await;
+    }
+
+    /// Registers as the device of this number; gives its id.
+    pub(crate) async fn device(address: SocketAddr, number: u8) -> (Self, String) {
+        let mut client = Self::open(address).await;
+        client.ask_as_device(number, json!({})).await;
+        let registered = client.hear().await;
+        let id = registered["device_id"].as_str().expect("an id").to_owned();
+        (client, id)
+    }
+
+    pub(crate) async fn say(&mut self, message: Value) {
+        let text = Message::text(message.to_string());
+        self.socket.send(text).await.expect("the server reads");
+    }
+
+    pub(crate) async fn hear(&mut self) -> Value {
+        loop {
+            let frame = self.frame().await;
+            if let Message::Text(text) = &frame {
+                return serde_json::from_str(text).expect("JSON");
+            }
+            let is_sign = matches!(frame, Message::Ping(_) | Message::Pong(_));
+            assert!(is_sign, "no notice but {frame:?}");
+        }
+    }
+
+    /// Waits for the close of the connection; gives its code.
+    pub(crate) async fn hear_close(&mut self) -> u16 {
+        loop {
+            let frame = self.frame().await;
+            if let Message::Close(Some(frame)) = &frame {
+                return frame.code.into();
+            }
+            assert!(!matches!(frame, Message::Close(None)), "a code is told");
+        }
+    }
+
+    /// Asks something and hears one answer.
+    pub(crate) async fn ask(&mut self, message: Value) -> Value {
+        self.say(message).await;
+        self.hear().await
+    }
+
+    async fn frame(&mut self) -> Message {
+        let frame = timeout(PATIENCE, self.socket.next()).await;
+        let frame = frame.expect("the server answers in time");
+        frame.expect("a frame").expect("a valid frame")
+    }
+}

@@ -99,7 +99,7 @@ impl Session {
             host,
             signature: identity.sign(&message),
         };
-        session.say(ClientMessage::Register(Registration::Device {
+        session.say(ClientMessage::register(Registration::Device {
             device: identity.id(),
             proof,
         }));

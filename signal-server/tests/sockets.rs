@@ -1,20 +1,15 @@
 //! Real clients on real sockets against a server in the same process.
 
-use std::net::SocketAddr;
-use std::time::Duration;
-
 use ed25519_dalek::{Signer, SigningKey};
 use futures_util::{SinkExt, StreamExt};
 use signal_server::rendezvous::{self, Rate};
-use signal_server::shell::{Settings, serve};
+use signal_server::shell::Settings;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpSocket, TcpStream};
-use tokio::task::JoinHandle;
+use tokio::net::{TcpSocket, TcpStream};
 use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::{Error, Message};
 use tokio_tungstenite::{WebSocketStream, client_async};
-use tokio_util::sync::CancellationToken;
 use towline_wire::ice::IceServers;
 use towline_wire::ids::DeviceId;
 use towline_wire::packet::{ChannelId, Ecn, Packet, PacketKind};
@@ -24,48 +19,12 @@ use towline_wire::signal::{
 };
 use towline_wire::version::SIGNAL_SUBPROTOCOL;
 
-/// Ample on a busy machine; a test that waits this long has failed.
-const PATIENCE: Duration = Duration::from_secs(20);
+#[path = "plain/server.rs"]
+mod server;
 
-struct Server {
-    address: SocketAddr,
-    cancel: CancellationToken,
-    running: JoinHandle<std::io::Result<()>>,
-}
+use server::{PATIENCE, Server};
 
 impl Server {
-    async fn start() -> Self {
-        Self::start_with(Settings {
-            drain: Duration::ZERO,
-            ..Settings::default()
-        })
-        .await
-    }
-
-    async fn start_with(settings: Settings) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0")
-            .await
-            .expect("loopback has free ports");
-        let address = listener.local_addr().expect("the listener is bound");
-        let cancel = CancellationToken::new();
-        let running = tokio::spawn(serve(listener.into(), settings, cancel.clone()));
-        Self {
-            address,
-            cancel,
-            running,
-        }
-    }
-
-    async fn stop(self) {
-        self.cancel.cancel();
-        let ended = timeout(PATIENCE, self.running)
-            .await
-            .expect("the server stops in time");
-        ended
-            .expect("the server does not panic")
-            .expect("the server ends well");
-    }
-
     async fn raw(&self, text: &str) -> String {
         let mut stream = TcpStream::connect(self.address)
             .await
@@ -238,7 +197,7 @@ fn packet(kind: PacketKind, channel: ChannelId, datagram: &[u8]) -> Vec<u8> {
 
 #[tokio::test]
 async fn two_devices_pair_and_exchange_payloads() {
-    let server = Server::start().await;
+    let server = Server::start(Settings::default()).await;
     let (mut alice, alice_id) = Client::device(&server, 1).await;
     let (mut bob, bob_id) = Client::device(&server, 2).await;
     let code = alice.code().await;
@@ -278,7 +237,7 @@ async fn two_devices_pair_and_exchange_payloads() {
 
 #[tokio::test]
 async fn the_documented_first_messages_work_as_they_stand() {
-    let server = Server::start().await;
+    let server = Server::start(Settings::default()).await;
     let (mut one, one_id) =
         Client::guest(&server, r#"{"type":"register","device_id":"abc"}"#).await;
     let (mut other, other_id) =
@@ -314,7 +273,7 @@ async fn the_documented_first_messages_work_as_they_stand() {
 
 #[tokio::test]
 async fn a_client_without_subprotocol_is_served() {
-    let server = Server::start().await;
+    let server = Server::start(Settings::default()).await;
     let stream = TcpStream::connect(server.address)
         .await
         .expect("the server listens");
@@ -331,7 +290,7 @@ async fn a_client_without_subprotocol_is_served() {
 
 #[tokio::test]
 async fn rubbish_is_answered_and_the_connection_stays() {
-    let server = Server::start().await;
+    let server = Server::start(Settings::default()).await;
     let (mut client, _) = Client::guest(&server, r#"{"type":"register"}"#).await;
     let deep = format!("{}1{}", "[".repeat(10_000), "]".repeat(10_000));
     for text in [
@@ -371,7 +330,7 @@ async fn rubbish_is_answered_and_the_connection_stays() {
 
 #[tokio::test]
 async fn frames_that_are_too_large_or_binary_close() {
-    let server = Server::start().await;
+    let server = Server::start(Settings::default()).await;
     let (mut client, _) = Client::guest(&server, r#"{"type":"register"}"#).await;
     client.say_text(&"x".repeat(70_000)).await;
     assert_eq!(client.hear_close().await, 4013);
@@ -390,7 +349,7 @@ async fn frames_that_are_too_large_or_binary_close() {
 
 #[tokio::test]
 async fn a_wrong_proof_is_told_and_closed() {
-    let server = Server::start().await;
+    let server = Server::start(Settings::default()).await;
     let mut client = Client::open(&server).await;
     assert!(matches!(client.hear().await, ServerMessage::Hello { .. }));
     let device = DeviceId::from_public_key([1; 32]);
@@ -421,7 +380,7 @@ async fn a_wrong_proof_is_told_and_closed() {
 
 #[tokio::test]
 async fn a_reconnecting_creator_finds_its_mailbox_and_its_post() {
-    let server = Server::start().await;
+    let server = Server::start(Settings::default()).await;
     let (mut alice, alice_id) = Client::device(&server, 1).await;
     let code = alice.code().await;
     drop(alice);
@@ -444,7 +403,7 @@ async fn a_reconnecting_creator_finds_its_mailbox_and_its_post() {
 
 #[tokio::test]
 async fn the_same_key_on_a_new_connection_replaces_the_old() {
-    let server = Server::start().await;
+    let server = Server::start(Settings::default()).await;
     let (mut old, _) = Client::device(&server, 1).await;
     let (_new, _) = Client::device(&server, 1).await;
     assert_eq!(old.hear_close().await, 4009);
@@ -453,7 +412,7 @@ async fn the_same_key_on_a_new_connection_replaces_the_old() {
 
 #[tokio::test]
 async fn a_relay_channel_passes_packets_both_ways() {
-    let server = Server::start().await;
+    let server = Server::start(Settings::default()).await;
     let (mut alice, alice_id) = Client::device(&server, 1).await;
     let (mut bob, bob_id) = Client::device(&server, 2).await;
     alice
@@ -545,7 +504,7 @@ async fn a_relay_channel_passes_packets_both_ways() {
 
 #[tokio::test]
 async fn health_and_version_answer_and_strangers_to_http_are_refused() {
-    let server = Server::start().await;
+    let server = Server::start(Settings::default()).await;
     let get = |path: &str| format!("GET {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n");
     let health = server.raw(&get("/health")).await;
     assert!(
@@ -581,7 +540,7 @@ async fn health_and_version_answer_and_strangers_to_http_are_refused() {
 
 #[tokio::test]
 async fn the_numbers_tell_what_happened_and_nobody() {
-    let server = Server::start().await;
+    let server = Server::start(Settings::default()).await;
     let metrics = "GET /metrics HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n";
     let before = server.raw(metrics).await;
     for line in [
@@ -639,7 +598,7 @@ async fn a_full_server_is_not_ready_and_lives() {
         },
         ..Settings::default()
     };
-    let server = Server::start_with(settings).await;
+    let server = Server::start(settings).await;
     let (_client, _) = Client::device(&server, 1).await;
     let get = |path: &str| format!("GET {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n");
     let ready = server.raw(&get("/ready")).await;
@@ -662,9 +621,8 @@ async fn a_client_that_does_not_read_is_cut_and_slows_nobody() {
         payload_rate,
         ..rendezvous::Settings::default()
     };
-    let server = Server::start_with(Settings {
+    let server = Server::start(Settings {
         rendezvous,
-        drain: Duration::ZERO,
         ..Settings::default()
     })
     .await;
@@ -705,9 +663,9 @@ async fn a_client_that_does_not_read_is_cut_and_slows_nobody() {
 
 #[tokio::test]
 async fn a_stopping_server_tells_and_closes() {
-    let server = Server::start().await;
+    let server = Server::start(Settings::default()).await;
     let (mut client, _) = Client::guest(&server, r#"{"type":"register"}"#).await;
-    server.cancel.cancel();
+    server.end();
     assert!(matches!(
         client.hear().await,
         ServerMessage::Draining { .. }

@@ -174,3 +174,24 @@ journey("an empty view is painted, and says how soon", "empty", async (page) => 
   // A shared machine proves no speed, so the time is told and not judged (the aim is 300 ms).
   console.log(`first paint after ${Math.round(paint)} ms`);
 });
+
+journey("a person says where a device is, and takes it back", "connected", async (page) => {
+  await page.keyboard.press("Control+3");
+  await page.getByRole("heading", { level: 1, name: "Devices" }).waitFor();
+  await see(page, "Also tried at nas.example:41641");
+  await press(page, "Addresses");
+  const field = page.getByLabel("Where this device is");
+  await field.fill("nonsense");
+  await press(page, "Add");
+  await see(page, "No device can be at this address.");
+  await field.fill("192.0.2.7:41641");
+  await page.keyboard.press("Enter");
+  await page.getByRole("button", { name: "Remove 192.0.2.7:41641" }).waitFor();
+  assert.equal(await field.inputValue(), "");
+  await picture(page, "journey-addresses");
+  assert.deepEqual(await violations(page), []);
+  await press(page, "Remove 192.0.2.7:41641");
+  await page.getByRole("button", { name: "Remove 192.0.2.7:41641" }).waitFor({ state: "detached" });
+  await press(page, "Done");
+  assert.equal(await page.getByText("Also tried at 192.0.2.7:41641").count(), 0);
+});

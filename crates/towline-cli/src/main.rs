@@ -230,6 +230,20 @@ enum PeersAction {
         /// Its new name.
         name: String,
     },
+    /// Say where a peer is, for networks where nothing finds it: tried beside what is found out.
+    AddAddress {
+        /// The peer's name, or the beginning of its id.
+        peer: String,
+        /// A host and a UDP port: nas.example:41641 or 192.0.2.7:41641; an IPv6 address stands in brackets.
+        address: String,
+    },
+    /// Take back what was said with `add-address`.
+    RemoveAddress {
+        /// The peer's name, or the beginning of its id.
+        peer: String,
+        /// As `towline peers` shows it.
+        address: String,
+    },
     /// End trust in a peer: it can no longer connect.
     Remove {
         /// The peer's name, or the beginning of its id.

@@ -17,6 +17,13 @@ pub(crate) use findings::finding;
 pub(crate) fn refusal(code: &str, detail: Option<&str>) -> String {
     let sentence = match code {
         "name" => "a name has 1 to 64 bytes in one line; choose another",
+        "place" => {
+            "that is no address of a peer; it looks like nas.example:41641 or [2001:db8::7]:41641"
+        }
+        "places" => {
+            "a peer has at most 8 addresses; remove one with `towline peers remove-address`"
+        }
+        "unknown_place" => "the peer has no such address; `towline peers` lists them",
         "unknown_peer" => "there is no such peer; `towline peers` lists them",
         "unknown_folder" => "there is no such folder; `towline folder list` lists them",
         "unknown_invitation" => {

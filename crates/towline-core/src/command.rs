@@ -5,6 +5,7 @@
 use towline_wire::code::PairingCode;
 use towline_wire::ids::{DeviceId, FolderId};
 use towline_wire::link_uri::LinkUri;
+use towline_wire::place::Place;
 
 use crate::io::RootFault;
 use crate::records::{DeviceSettings, FolderSettings, RootPath};
@@ -30,6 +31,8 @@ pub enum Command {
     Compare(DeviceId, Comparison),
     /// Gives a peer another name on this device.
     RenamePeer(DeviceId, String),
+    /// Says where a peer is, in place of what was said before.
+    PlacePeer(DeviceId, Vec<Place>),
     /// Ends trust: closes the connection, forgets the peer and unshares every folder with it.
     RemovePeer(DeviceId),
     /// Starts to sync a folder that lies at `root`.
@@ -91,6 +94,10 @@ pub enum Answer {
 pub enum Refusal {
     /// A name is blank or too long.
     Name,
+    /// More places are said of a peer than are kept.
+    Places,
+    /// No peer can be at such an address: of this network, of many, or where other programs answer.
+    Place,
     /// There is no such peer.
     UnknownPeer,
     /// There is no such folder.

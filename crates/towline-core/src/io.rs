@@ -496,6 +496,9 @@ pub enum NetworkRequest {
     Gather(DeviceId),
     /// Asks a STUN server from which address our UDP sockets are seen; answered by `Reflected`, or by nothing.
     AskStun(StunServer),
+    /// Looks up the names of these places, where this peer is said to be; answered by `Found` when at least one
+    /// leads somewhere.
+    LookUp(DeviceId, Vec<Place>),
     /// Borrows an address at a TURN server, in place of one of before; answered by `Borrowed`, and by `NotLent` when
     /// there is none, or none any more.
     Borrow(TurnServer),
@@ -549,6 +552,8 @@ pub enum NetworkEvent {
     PairingGone(PairingId),
     /// The router gives a UDP port that leads here, another one than before, or none any more.
     PortMapped(Option<SocketAddr>),
+    /// Where the names of this peer's places lead.
+    Found(DeviceId, Vec<SocketAddr>),
     /// A TURN server lends this address: what comes there comes to us.
     Borrowed(SocketAddrV4),
     /// The TURN server that was asked last lends nothing, or nothing any more.

@@ -27,6 +27,7 @@ mod metrics;
 mod nearby;
 mod outlook;
 mod paths;
+mod places;
 mod relay;
 mod restart;
 mod seal;
@@ -60,6 +61,7 @@ use metrics::Metrics;
 use nearby::Nearby;
 use outlook::Outlook;
 use paths::Paths;
+use places::Places;
 use relay::Relay;
 use restart::Restart;
 use seal::{Run, Seal};
@@ -78,6 +80,7 @@ pub struct Link {
     relay: Relay,
     paths: Paths,
     nearby: Nearby,
+    places: Places,
     scope: NetworkScope,
     seal: Seal,
     /// Addresses by which the peer was reached, latest first, as the device keeps them.
@@ -193,6 +196,7 @@ impl Link {
             relay: Relay::default(),
             paths: Paths::new(&peer.addresses),
             nearby: Nearby::default(),
+            places: Places::default(),
             scope: NetworkScope::Everywhere,
             seal: Seal::new(identity, peer.id, rng),
             kept: peer.addresses.clone(),
@@ -266,6 +270,7 @@ impl Link {
             LinkInput::Outside(outside) => self.outlook_changes(outside, &mut turn),
             LinkInput::Lent(ours) => self.lent_changes(ours, &mut turn),
             LinkInput::Nearby(all) => self.nearby.announced(now, &all),
+            LinkInput::Placed(places) => self.placed(places, &mut turn),
             LinkInput::Scope(scope) => self.scope = scope,
             LinkInput::Network(event) => self.network(event, &mut turn),
             LinkInput::Misbehaved => self.misbehaved(&mut turn),
@@ -322,6 +327,7 @@ impl Link {
             self.next_round(),
             self.meeting_timeout(),
             self.lent_due(),
+            self.look_up_due(),
         ]
         .into_iter()
         .flatten()

@@ -478,6 +478,7 @@ impl Ourselves<'_> {
             compare,
             verification: Verification::NotVerified,
             addresses: card.addresses,
+            places: Vec::new(),
             servers: card.servers.into_iter().map(String::from).collect(),
         })
     }

@@ -3,7 +3,8 @@
 //! Ordinary probes are counted by host (`hosts`). While ports are guessed more is needed: a peer names the host at
 //! which its ports are guessed (`link::birthday`), and it may lie. So what all links of this device together send in
 //! that way is counted, for each host and for all of them, over the hour before. What was granted and is not sent is
-//! given back.
+//! given back. A host where a peer has answered lately bears more than one that is only named: who names it may
+//! be a STUN server that lies, and one server's two ports are one witness.
 
 mod hosts;
 
@@ -24,8 +25,18 @@ pub struct Ration {
 #[derive(Debug, Clone, Copy)]
 struct Grant {
     host: IpAddr,
+    purpose: Purpose,
     at: Moment,
     packets: u32,
+}
+
+/// What many packets are for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Purpose {
+    /// Each of many sockets sends one.
+    Scatter,
+    /// Each goes to another port.
+    Guess,
 }
 
 impl Ration {
@@ -40,19 +51,40 @@ impl Ration {
     }
 
     /// Grants up to `most` packets to a host; nothing when it would be less than `least`.
-    pub(crate) fn take(&mut self, now: Moment, host: IpAddr, least: u32, most: u32) -> Option<u32> {
+    pub(crate) fn take(
+        &mut self,
+        now: Moment,
+        host: IpAddr,
+        purpose: Purpose,
+        [least, most]: [u32; 2],
+    ) -> Option<u32> {
         self.granted.retain(|grant| now.since(grant.at) < WINDOW);
         let of_host = self.granted.iter().filter(|grant| grant.host == host);
+        let of_purpose = of_host.clone().filter(|grant| grant.purpose == purpose);
+        let of_purpose: u32 = of_purpose.map(|grant| grant.packets).sum();
         let of_host: u32 = of_host.map(|grant| grant.packets).sum();
         let of_all: u32 = self.granted.iter().map(|grant| grant.packets).sum();
+        let of_purpose_max = if self.hosts.answers(now, host) {
+            HOST_PACKETS_MAX
+        } else {
+            match purpose {
+                Purpose::Scatter => UNPROVED_SCATTER_MAX,
+                Purpose::Guess => UNPROVED_GUESS_MAX,
+            }
+        };
         let left = HOST_PACKETS_MAX.saturating_sub(of_host);
+        let left = left.min(of_purpose_max.saturating_sub(of_purpose));
         let left = left.min(PACKETS_MAX.saturating_sub(of_all));
         let packets = most.min(left);
         if packets < least {
             return None;
         }
-        let at = now;
-        self.granted.push(Grant { host, at, packets });
+        self.granted.push(Grant {
+            host,
+            purpose,
+            at: now,
+            packets,
+        });
         Some(packets)
     }
 
@@ -69,9 +101,16 @@ impl Ration {
 /// Over how long is counted: an hour.
 const WINDOW: Duration = Duration::from_secs(3600);
 
-/// Packets to one host: 4096, four whole tries. With 118 bytes each on the wire that is 1 kbit/s on
-/// average, which harms nobody; a try that fails four times is hopeless.
+/// Packets to one host where a peer has answered in that hour: 4096, four whole tries with all that belongs to them.
+/// With 118 bytes each on the wire that is 1 kbit/s on average, which harms nobody.
 const HOST_PACKETS_MAX: u32 = 4096;
+
+/// Guesses at a host where no peer has answered: 1280, two whole tries, by which 99 % meet. With 118 bytes each that
+/// is 340 bit/s on average. With less, those who are unlucky wait for an hour.
+pub(crate) const UNPROVED_GUESS_MAX: u32 = 1280;
+
+/// The same from scattered sockets: 512, two whole tries.
+pub(crate) const UNPROVED_SCATTER_MAX: u32 = 512;
 
 /// Packets to all hosts: 16,384, so that peers that name ever other hosts gain no more than those four
 /// times over.
@@ -91,28 +130,53 @@ mod tests {
     fn a_host_gets_its_share_and_what_is_not_sent_comes_back() {
         let mut ration = Ration::default();
         let now = Moment::default();
+        ration.answered(now, host(1));
+        let guess = Purpose::Guess;
         for _ in 0..4 {
-            assert_eq!(ration.take(now, host(1), 256, 1024), Some(1024));
+            assert_eq!(ration.take(now, host(1), guess, [256, 1024]), Some(1024));
         }
-        assert_eq!(ration.take(now, host(1), 1, 1024), None);
+        assert_eq!(ration.take(now, host(1), guess, [1, 1024]), None);
         ration.give_back(host(1), 1000);
-        assert_eq!(ration.take(now, host(1), 1001, 1024), None);
-        assert_eq!(ration.take(now, host(1), 256, 1024), Some(1000));
+        assert_eq!(ration.take(now, host(1), guess, [1001, 1024]), None);
+        assert_eq!(ration.take(now, host(1), guess, [256, 1024]), Some(1000));
         let later = now.after(WINDOW);
-        assert_eq!(ration.take(later, host(1), 256, 1024), Some(1024));
+        ration.answered(later, host(1));
+        assert_eq!(ration.take(later, host(1), guess, [256, 1024]), Some(1024));
+    }
+
+    #[test]
+    fn a_host_that_is_only_named_gets_two_tries_of_each_kind_in_an_hour() {
+        let mut ration = Ration::default();
+        let mut now = Moment::default();
+        for (purpose, expected) in [
+            (Purpose::Guess, [Some(640), Some(640), None]),
+            (Purpose::Scatter, [Some(512), None, None]),
+        ] {
+            let taken = [(); 3].map(|()| ration.take(now, host(1), purpose, [64, 640]));
+            assert_eq!(taken, expected);
+        }
+        ration.answered(now, host(1));
+        let taken = ration.take(now, host(1), Purpose::Guess, [64, 640]);
+        assert_eq!(taken, Some(640), "it is the peer's");
+        now = now.after(WINDOW);
+        let taken = [(); 3].map(|()| ration.take(now, host(1), Purpose::Guess, [64, 640]));
+        assert_eq!(taken, [Some(640), Some(640), None], "it was the peer's");
     }
 
     proptest! {
         #[test]
         fn no_hour_holds_more_than_the_share_of_a_host_and_of_all(
-            asks in prop::collection::vec((0..9_u8, 1..2000_u32, 0..600_u64, 0..3000_u32), 1..200),
+            asks in prop::collection::vec((0..9_u8, 1..2000_u32, 0..600_u64, 0..3000_u32, any::<bool>()), 1..200),
         ) {
             let mut ration = Ration::default();
             let mut now = Moment::default();
             let mut sent: Vec<(u8, Moment, u32)> = Vec::new();
-            for (to, most, pause, unsent) in asks {
+            for (to, most, pause, unsent, is_proved) in asks {
                 now = now.after(Duration::from_secs(pause));
-                let Some(granted) = ration.take(now, host(to), 1, most) else { continue };
+                if is_proved {
+                    ration.answered(now, host(to));
+                }
+                let Some(granted) = ration.take(now, host(to), Purpose::Guess, [1, most]) else { continue };
                 prop_assert!(granted <= most);
                 let unsent = unsent.min(granted);
                 ration.give_back(host(to), unsent);

@@ -10,6 +10,7 @@ use std::time::Duration;
 use towline_wire::entry::{Content, Entry, UnixNanos};
 use towline_wire::ids::{DeviceId, FolderId, Incarnation, Sequence};
 use towline_wire::pairing::CompareString;
+use towline_wire::place;
 use towline_wire::rel_path::RelPath;
 
 use crate::folder::rules::RulesMark;
@@ -53,7 +54,13 @@ pub struct PeerRecord {
     pub addresses: Vec<SocketAddr>,
     /// Signal servers where it can be met, as WebSocket URLs.
     pub servers: Vec<String>,
+    /// Where this person says that it is, at most [`PLACES_MAX`]: a name is looked up again at each try.
+    pub places: Vec<place::Place>,
 }
+
+/// Most places that can be said of one peer: 8. A device has two or three; each is probed whenever the
+/// peer is sought, and each name is a question to somebody.
+pub const PLACES_MAX: usize = 8;
 
 /// A folder that lies on this disk.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -132,6 +132,8 @@ pub enum CandidateOrigin {
     Told,
     /// A probe of the peer came from there.
     Heard,
+    /// A person says so.
+    Placed,
 }
 
 /// What is known of an address.

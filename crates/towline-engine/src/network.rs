@@ -21,6 +21,7 @@ mod congestion;
 mod endpoint;
 mod fresh_ids;
 mod inbox;
+mod lookup;
 mod mdns;
 #[cfg(feature = "measure")]
 pub mod measure;
@@ -183,6 +184,8 @@ pub(crate) struct IncomingStream {
 
 /// The network of this device.
 pub(crate) struct Network {
+    /// Where what names lead to goes.
+    found: mpsc::Sender<NetworkEvent>,
     identity: Identity,
     socket: Arc<PathSocket>,
     trust: Trust,
@@ -209,6 +212,7 @@ impl Network {
         streams: mpsc::Sender<IncomingStream>,
         tasks: &Tasks,
     ) -> Result<Self, NetworkError> {
+        let found = events.clone();
         let tasks = tasks.child();
         let scope = settings.scope;
         let sockets = UdpSockets::bind(&settings.bind, settings.port)?;
@@ -322,6 +326,7 @@ impl Network {
             scope,
             announcer,
             pairings,
+            found,
             tasks,
         })
     }
@@ -337,6 +342,7 @@ impl Network {
             NetworkRequest::AskStun(_)
             | NetworkRequest::OpenRelay { .. }
             | NetworkRequest::Scatter { .. }
+            | NetworkRequest::LookUp(..)
             | NetworkRequest::Borrow(_)
                 if self.scope == NetworkScope::LocalNetwork =>
             {
@@ -354,6 +360,10 @@ impl Network {
                 let stun = Arc::clone(&self.stun);
                 self.tasks
                     .spawn("STUN question", async move { stun.ask(server).await });
+            }
+            NetworkRequest::LookUp(peer, places) => {
+                let looked_up = lookup::look_up(peer, places, self.found.clone());
+                self.tasks.spawn("look-up of a peer", looked_up);
             }
             NetworkRequest::Borrow(server) => self.borrower.borrow(server),
             NetworkRequest::GiveBack => self.borrower.give_back(),

@@ -289,6 +289,8 @@ pub struct PeerView {
     pub compare: Vec<SymbolView>,
     /// Whether somebody has compared them.
     pub verified: bool,
+    /// Where this person says that it is, as host and port; tried beside what is found out.
+    pub places: Vec<String>,
     /// Whether and how it is connected.
     pub link: LinkView,
     /// What became of the tries to connect since the device started.

@@ -284,6 +284,7 @@ impl Internet {
                     verification: Verification::NotVerified,
                     addresses: Vec::new(),
                     servers: Vec::new(),
+                    places: Vec::new(),
                 })]);
             }
         }

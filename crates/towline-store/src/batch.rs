@@ -113,6 +113,7 @@ impl<'store> Batch<'store> {
             verification,
             addresses,
             servers,
+            places,
         } = record;
         let verified = match verification {
             Verification::NotVerified => false,
@@ -120,10 +121,11 @@ impl<'store> Batch<'store> {
         };
         // As text, because the binary form would lose the interface of a link-local address.
         let addresses: Vec<String> = addresses.iter().map(ToString::to_string).collect();
+        let places: Vec<String> = places.iter().map(ToString::to_string).collect();
         self.connection
             .prepare_cached(
-                "INSERT OR REPLACE INTO peers (device, name, compare, verified, addresses, servers)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+                "INSERT OR REPLACE INTO peers (device, name, compare, verified, addresses, servers, places)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
             )?
             .execute(params![
                 device_number(self.connection, *id)?,
@@ -132,6 +134,7 @@ impl<'store> Batch<'store> {
                 verified,
                 encode(&addresses)?,
                 encode(servers)?,
+                places.join("\n"),
             ])?;
         Ok(())
     }

@@ -103,7 +103,7 @@ fn saved_settings(text: &str) -> FolderSettings {
 
 fn peers(connection: &Connection) -> Result<Vec<PeerRecord>, StoreError> {
     let mut statement = connection.prepare(
-        "SELECT key, name, compare, verified, addresses, servers
+        "SELECT key, name, compare, verified, addresses, servers, places
          FROM peers JOIN devices ON devices.id = device ORDER BY key",
     )?;
     let mut found = statement.query([])?;
@@ -131,6 +131,12 @@ fn peer_from(row: &Row<'_>) -> Result<PeerRecord, StoreError> {
             .collect::<Result<_, _>>()
             .map_err(|_| StoreError::Impossible("address"))?,
         servers: decode(blob(row, 5)?, "server")?,
+        places: row
+            .get::<_, String>(6)?
+            .lines()
+            .map(str::parse)
+            .collect::<Result<_, _>>()
+            .map_err(|_| StoreError::Impossible("place"))?,
     })
 }
 

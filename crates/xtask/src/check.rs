@@ -58,6 +58,9 @@ pub(crate) fn add_steps(repo: &Repo, steps: &mut Steps) -> Result<()> {
         let lint = [
             "clippy",
             "--all-targets",
+            // What only benchmarks build.
+            "--features",
+            "towline-engine/measure",
             "--keep-going",
             "--",
             "-D",

@@ -153,6 +153,9 @@ fn is_root() -> Result<bool> {
     Ok(run::capture(Command::new("id").arg("-u"))? == "0")
 }
 
+/// The name of the server in the files.
+const NAME: &str = "signal.example.org";
+
 /// Where the files are.
 const FILES: &str = "signal-server/deploy";
 

@@ -117,6 +117,23 @@ impl Running {
     }
 }
 
+/// Looks again every 50 ms until it is so: for what no program of ours says by itself. Fails with `otherwise` when
+/// `within` is over first.
+pub(crate) fn wait_until(
+    otherwise: &str,
+    within: Duration,
+    mut is_so: impl FnMut() -> bool,
+) -> Result<()> {
+    let deadline = Instant::now() + within;
+    while !is_so() {
+        if Instant::now() > deadline {
+            bail!("{otherwise} within {within:?}");
+        }
+        thread::sleep(Duration::from_millis(50));
+    }
+    Ok(())
+}
+
 /// Copies each line to the log and, as long as there is room, to whoever waits for one. A process
 /// must never stop because nobody reads, so lines that nobody took are only in the log.
 fn copy_lines(output: ChildStdout, mut log: File, lines: &SyncSender<String>) {

@@ -5,21 +5,19 @@
 //! use, and is told.
 
 use std::collections::BTreeSet;
-use std::fs::{self, File};
+use std::fs::File;
 use std::io::{self, Read};
 use std::path::PathBuf;
-use std::time::SystemTime;
 
 use clap::ValueEnum;
 use data_encoding::{BASE64URL_NOPAD, HEXLOWER, HEXLOWER_PERMISSIVE};
 use tokio::sync::mpsc;
-use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 use towline_wire::ids::DeviceId;
 use towline_wire::signal::AccessToken;
 
 use super::hub::Knock;
-use super::reload::{LOOK_EVERY, Told};
+use super::reload::Watch;
 use crate::rendezvous::{Access, Input, TokenHash};
 
 /// Who may use the server, by kind.
@@ -61,26 +59,10 @@ impl AccessFile {
         parse(self.kind, &text).map_err(|(line, why)| format!("line {line} of {shown}: {why}"))
     }
 
-    fn stamp(&self) -> Option<(SystemTime, u64)> {
-        let found = fs::metadata(&self.path).ok()?;
-        Some((found.modified().ok()?, found.len()))
-    }
-
     /// Tells the hub of the list whenever it changes or the process is told to look, until `cancel`.
     pub(super) async fn renew_until(self, hub: mpsc::Sender<Knock>, cancel: CancellationToken) {
-        let mut seen = self.stamp();
-        let mut told = Told::catch();
-        loop {
-            let asked = tokio::select! {
-                () = cancel.cancelled() => return,
-                () = told.next() => true,
-                () = sleep(LOOK_EVERY) => false,
-            };
-            let now = self.stamp();
-            if !asked && now == seen {
-                continue;
-            }
-            seen = now;
+        let mut watch = Watch::over(vec![self.path.clone()]);
+        while watch.next(&cancel).await.is_some() {
             match self.read() {
                 Ok(access) => {
                     tracing::info!(event = "access_renewed", "another list of access is in use");

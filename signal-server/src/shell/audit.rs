@@ -17,7 +17,7 @@ use sha2::Sha256;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-use super::reload::Told;
+use super::reload::Hangups;
 use crate::rendezvous::{ConnectionId, Note, Origin};
 
 /// Where lines are given in. One without a file keeps and writes nothing.
@@ -230,7 +230,7 @@ impl Writer {
 impl Renewal {
     /// Until `cancel`.
     pub(super) async fn until(self, cancel: CancellationToken) {
-        let mut told = Told::catch();
+        let mut told = Hangups::catch();
         loop {
             tokio::select! {
                 () = cancel.cancelled() => return,

@@ -1,25 +1,77 @@
 //! When files are read again: on SIGHUP, and when they look different.
 
-use std::time::Duration;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
 
-/// Hears SIGHUP.
-pub(super) struct Told {
-    #[cfg(unix)]
-    hangups: Option<tokio::signal::unix::Signal>,
+use tokio::time::sleep;
+use tokio_util::sync::CancellationToken;
+
+/// Watches over files that may be read again.
+pub(super) struct Watch {
+    files: Vec<PathBuf>,
+    seen: Vec<Look>,
+    hangups: Hangups,
 }
 
-impl Told {
+/// When a file was written last, and how long it is.
+type Look = Option<(SystemTime, u64)>;
+
+impl Watch {
+    /// Over these files, as they are now.
+    pub(super) fn over(files: Vec<PathBuf>) -> Self {
+        Self {
+            seen: looks(&files),
+            files,
+            hangups: Hangups::catch(),
+        }
+    }
+
+    /// Waits until they are to be read again; `None` at `cancel`.
+    pub(super) async fn next(&mut self, cancel: &CancellationToken) -> Option<()> {
+        loop {
+            let asked = tokio::select! {
+                () = cancel.cancelled() => return None,
+                () = self.hangups.next() => true,
+                () = sleep(LOOK_EVERY) => false,
+            };
+            let now = looks(&self.files);
+            if asked || now != self.seen {
+                self.seen = now;
+                return Some(());
+            }
+        }
+    }
+}
+
+fn looks(files: &[PathBuf]) -> Vec<Look> {
+    let look = |path: &PathBuf| look(path);
+    files.iter().map(look).collect()
+}
+
+fn look(path: &Path) -> Look {
+    let found = fs::metadata(path).ok()?;
+    Some((found.modified().ok()?, found.len()))
+}
+
+/// Hears SIGHUP.
+pub(super) struct Hangups {
+    #[cfg(unix)]
+    signal: Option<tokio::signal::unix::Signal>,
+}
+
+impl Hangups {
     pub(super) fn catch() -> Self {
         Self {
             #[cfg(unix)]
-            hangups: tokio::signal::unix::signal(tokio::signal::unix::SignalKind::hangup()).ok(),
+            signal: tokio::signal::unix::signal(tokio::signal::unix::SignalKind::hangup()).ok(),
         }
     }
 
     pub(super) async fn next(&mut self) {
         #[cfg(unix)]
-        if let Some(hangups) = &mut self.hangups
-            && hangups.recv().await.is_some()
+        if let Some(signal) = &mut self.signal
+            && signal.recv().await.is_some()
         {
             return;
         }
@@ -28,4 +80,4 @@ impl Told {
 }
 
 /// How often the files are looked at: every 10 s, by a call of the system each.
-pub(super) const LOOK_EVERY: Duration = Duration::from_secs(10);
+const LOOK_EVERY: Duration = Duration::from_secs(10);

@@ -1,12 +1,10 @@
 //! TLS 1.3 in the server itself: reading certificate and key, and reading them again when they change.
 //!
-//! A renewed certificate is taken on SIGHUP, and within [`LOOK_EVERY`] of its files changing; connections that
+//! A renewed certificate is taken on SIGHUP, and within some seconds of its files changing; connections that
 //! stand keep theirs. Files that make no sense leave the certificate of before in use, and are told.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
-use std::time::SystemTime;
 
 use rustls::ServerConfig;
 use rustls::pki_types::pem::PemObject;
@@ -14,12 +12,11 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::ParsedCertificate;
 use rustls::version::TLS13;
 use sha2::{Digest, Sha256};
-use tokio::time::sleep;
 use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 use towline_wire::server_url::KeyPin;
 
-use super::reload::{LOOK_EVERY, Told};
+use super::reload::Watch;
 
 /// Where certificate and key lie.
 #[derive(Debug, Clone)]
@@ -55,19 +52,10 @@ impl Tls {
 
     /// Reads the files again whenever they change or the process is told to, until `cancel`.
     pub(super) async fn renew_until(self: Arc<Self>, cancel: CancellationToken) {
-        let mut seen = self.stamps();
-        let mut told = Told::catch();
-        loop {
-            let asked = tokio::select! {
-                () = cancel.cancelled() => return,
-                () = told.next() => true,
-                () = sleep(LOOK_EVERY) => false,
-            };
-            let now = self.stamps();
-            if asked || now != seen {
-                seen = now;
-                self.renew();
-            }
+        let files = [&self.files.certificate, &self.files.key];
+        let mut watch = Watch::over(files.map(PathBuf::clone).to_vec());
+        while watch.next(&cancel).await.is_some() {
+            self.renew();
         }
     }
 
@@ -86,14 +74,6 @@ impl Tls {
                 "the certificate of before stays in use"
             ),
         }
-    }
-
-    /// When both files were written last, and how long they are.
-    fn stamps(&self) -> [Option<(SystemTime, u64)>; 2] {
-        [&self.files.certificate, &self.files.key].map(|path| {
-            let found = fs::metadata(path).ok()?;
-            Some((found.modified().ok()?, found.len()))
-        })
     }
 }
 

@@ -3,7 +3,8 @@
 use serde_json::{Value, json};
 use signal_server::shell::Settings;
 
-use super::client::{Client, Server};
+use super::client::Client;
+use super::server::Server;
 
 #[tokio::test]
 async fn it_tells_what_happened_and_holds_no_code_payload_key_or_address() {

@@ -1,55 +1,18 @@
-//! A server in this process, and a client of a hundred lines.
+//! A client of a hundred lines.
 
 use std::net::SocketAddr;
-use std::time::Duration;
 
 use data_encoding::BASE64;
 use ed25519_dalek::{Signer, SigningKey};
 use futures_util::{SinkExt, StreamExt};
 use serde_json::{Value, json};
-use signal_server::shell::{Settings, serve};
-use tokio::net::{TcpListener, TcpStream};
-use tokio::task::JoinHandle;
+use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::{WebSocketStream, client_async};
-use tokio_util::sync::CancellationToken;
 use towline_wire::ids::DeviceId;
 
-/// Ample on a busy machine; a test that waits this long has failed.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
-
-pub(crate) struct Server {
-    pub(crate) address: SocketAddr,
-    cancel: CancellationToken,
-    running: JoinHandle<std::io::Result<()>>,
-}
-
-impl Server {
-    pub(crate) async fn start(settings: Settings) -> Self {
-        let settings = Settings {
-            drain: Duration::ZERO,
-            ..settings
-        };
-        let listener = TcpListener::bind("127.0.0.1:0")
-            .await
-            .expect("loopback has free ports");
-        let address = listener.local_addr().expect("the listener is bound");
-        let cancel = CancellationToken::new();
-        let running = tokio::spawn(serve(listener.into(), settings, cancel.clone()));
-        Self {
-            address,
-            cancel,
-            running,
-        }
-    }
-
-    pub(crate) async fn stop(self) {
-        self.cancel.cancel();
-        let ended = timeout(PATIENCE, self.running).await.expect("in time");
-        ended.expect("no panic").expect("it ends well");
-    }
-}
+use super::server::PATIENCE;
 
 pub(crate) struct Client {
     socket: WebSocketStream<TcpStream>,

@@ -8,3 +8,4 @@ mod browser;
 mod client;
 mod page;
 mod rooms;
+mod server;

@@ -7,7 +7,8 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout};
 
-use super::client::{Client, PATIENCE, Server};
+use super::client::Client;
+use super::server::{PATIENCE, Server};
 
 async fn get(server: &Server, path: &str) -> String {
     let mut stream = TcpStream::connect(server.address)

@@ -6,7 +6,8 @@ use serde_json::{Value, json};
 use signal_server::rendezvous;
 use signal_server::shell::Settings;
 
-use super::client::{Client, Server};
+use super::client::Client;
+use super::server::Server;
 
 /// 32 bytes that somebody made of a password.
 const PROOF: &str = "BwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwc=";

@@ -94,6 +94,13 @@ export class FakeBackend implements Backend {
           ),
         });
         return ACCEPTED;
+      case "place_peer":
+        if (command.places.length > 8) return refused("places");
+        if (!command.places.every((place) => /^.+:[0-9]+$/.test(place))) return refused("place");
+        this.#publish({
+          peers: peers.map((peer) => (peer.id === command.peer ? { ...peer, places: command.places } : peer)),
+        });
+        return ACCEPTED;
       case "remove_peer":
         this.#publish({ peers: peers.filter((peer) => peer.id !== command.peer) });
         return ACCEPTED;

@@ -24,6 +24,7 @@ export const ANNA: PeerView = {
   name: "Anna's ThinkPad",
   compare: COMPARE,
   verified: false,
+  places: [],
   counts: COUNTS,
   identity: "single",
   link: {
@@ -51,6 +52,7 @@ const NAS: PeerView = {
   name: "Cellar NAS",
   compare: [...COMPARE].reverse(),
   verified: true,
+  places: ["nas.example:41641"],
   counts: COUNTS,
   identity: "single",
   link: { state: "up", path: { kind: "relayed" }, rtt_ms: 38, received_bytes: 12_000, sent_bytes: 7_400_000 },
@@ -61,6 +63,7 @@ const ATTIC: PeerView = {
   name: "Attic desktop",
   compare: COMPARE,
   verified: true,
+  places: [],
   counts: COUNTS,
   identity: "single",
   link: { state: "away" },
@@ -71,6 +74,7 @@ const STUDIO: PeerView = {
   name: "Studio in Bergen",
   compare: COMPARE,
   verified: true,
+  places: [],
   counts: MANY_COUNTS,
   identity: "single",
   link: {

@@ -181,6 +181,14 @@ export function english(numbers: Numbers) {
       emptyTitle: "No other devices yet",
       emptyText: "Pair one: it takes six characters and less than a minute.",
       rename: "Rename",
+      places: "Addresses",
+      place: (address: string) => `Also tried at ${address}`,
+      placeLabel: "Where this device is",
+      placeHint:
+        "A host and a UDP port, for networks where the devices do not find each other. A wrong address does no harm: only the device itself is let in.",
+      addPlace: "Add",
+      removePlace: (address: string) => `Remove ${address}`,
+      placesDone: "Done",
       renameLabel: (peer: string) => `New name for ${peer}`,
       save: "Save",
       compare: "Compare",
@@ -331,6 +339,8 @@ export function english(numbers: Numbers) {
     codes: {
       refusal: {
         name: { what: "This name does not fit.", todo: "A name has 1 to 64 bytes in one line. Choose a shorter one." },
+        place: { what: "No device can be at this address.", todo: "It looks like nas.example:41641 or [2001:db8::7]:41641." },
+        places: { what: "A device has at most eight addresses.", todo: "Remove one first." },
         unknown_peer: { what: "This device is no longer paired.", todo: "Pair it again." },
         unknown_folder: { what: "This folder is no longer synced here.", todo: "Add it again." },
         unknown_invitation: { what: "This invitation is no longer there.", todo: "Ask for a new one on the other device." },

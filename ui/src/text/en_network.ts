@@ -130,6 +130,7 @@ export function englishNetwork(numbers: Numbers) {
       kept: "From before",
       told: "Told by it",
       heard: "Seen from here",
+      static: "Set by you",
     },
     otherOrigin: "Otherwise",
     history: {

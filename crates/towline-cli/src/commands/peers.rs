@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
-use towline_engine::LocalClient;
 use towline_engine::view::{AnswerView, CommandView, PeerView};
+use towline_engine::{LocalClient, ViewError};
 
 use super::find_peer;
 use crate::PeersAction;
@@ -31,6 +31,27 @@ pub(crate) async fn run(
             peer: find_peer(&view, &peer)?.id.clone(),
             name,
         },
+        Some(PeersAction::AddAddress { peer, address }) => {
+            let peer = find_peer(&view, &peer)?;
+            let mut places = peer.places.clone();
+            places.push(address);
+            CommandView::PlacePeer {
+                peer: peer.id.clone(),
+                places,
+            }
+        }
+        Some(PeersAction::RemoveAddress { peer, address }) => {
+            let peer = find_peer(&view, &peer)?;
+            let mut places = peer.places.clone();
+            places.retain(|place| !place.eq_ignore_ascii_case(address.trim()));
+            if places.len() == peer.places.len() {
+                return Err(ViewError::new("unknown_place").into());
+            }
+            CommandView::PlacePeer {
+                peer: peer.id.clone(),
+                places,
+            }
+        }
         Some(PeersAction::Remove { peer }) => CommandView::RemovePeer {
             peer: find_peer(&view, &peer)?.id.clone(),
         },
@@ -51,8 +72,10 @@ pub(crate) fn list(peers: &[PeerView]) -> String {
         } else {
             "not verified"
         };
+        let places = peer.places.iter();
+        let places: String = places.map(|place| format!("\n    At {place}")).collect();
         format!(
-            "{}  ({}, {verified})\n{}    {}\n    {}",
+            "{}  ({}, {verified})\n{}    {}\n    {}{places}",
             plain(&peer.name),
             short(&peer.id),
             words::identity(peer.identity),

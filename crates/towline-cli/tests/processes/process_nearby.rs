@@ -112,7 +112,8 @@ fn within_the_local_network_nothing_reaches_the_uplink() {
     ada.wait_connected(&ben);
     // Far has the public address, which Ada keeps.
     assert!(lan.left() > 0, "the uplink counts");
-    for device in [&mut ada, &mut ben] {
+    // Far first: where nobody listens for a moment, the system itself would answer what it asks.
+    for device in [&mut far, &mut ada, &mut ben] {
         device.stop();
     }
     let within: Vec<&str> = with_server.iter().copied().chain(["--lan-only"]).collect();
@@ -123,6 +124,8 @@ fn within_the_local_network_nothing_reaches_the_uplink() {
         device.start();
     }
     ada.wait_connected(&ben);
+    let mut far = again(&lan, &world, "w", &with_server);
+    far.start();
     let words = ada.says(&["status"]);
     assert!(words.contains("nothing leaves it"), "{words}");
     assert_eq!(ada.view()["device"]["scope"], "local_network");
@@ -236,4 +239,43 @@ fn rubbish() -> Vec<(String, String)> {
     let records = format!("<txt-record>{long}={long}</txt-record>").repeat(3);
     all.push(("long".to_owned(), service("long", 4004, &records)));
     all
+}
+
+#[test]
+fn two_devices_that_nothing_introduces_meet_where_a_person_says_that_one_is() {
+    let world = World::new("placed");
+    let lan = Lan::of(&["a", "b"]);
+    let (mut ada, mut ben) = (lan.device(&world, "a", &[]), lan.device(&world, "b", &[]));
+    ada.start();
+    ben.start();
+    ada.pair(&ben);
+    ada.wait_connected(&ben);
+    ada.stop();
+    ben.stop();
+    // Both have moved, and nothing says where to.
+    for (host, before, now) in [("a", 1, 11), ("b", 2, 12)] {
+        lan.ip(host, &format!("addr del 192.168.77.{before}/24 dev eth0"));
+        lan.ip(host, &format!("addr add 192.168.77.{now}/24 dev eth0"));
+    }
+    fs::remove_file(ada.home.join("port")).expect("it was there");
+    let mut ada = lan.device(&world, "a", &["--no-mdns"]);
+    let mut ben = lan.device(&world, "b", &["--no-mdns", "--port", "41641"]);
+    ada.start();
+    ben.start();
+    let refused = ada.refused(&["peers", "add-address", "b", "192.168.77.12"]);
+    refused.must_say("place", &["nas.example:41641"]);
+    // A host that is not the peer does no harm.
+    ada.call(&["peers", "add-address", "b", "192.168.77.11:9999"]);
+    assert!(!is_connected(&ada.view(), "b"));
+    ada.call(&["peers", "add-address", "b", "192.168.77.12:41641"]);
+    ada.wait_connected(&ben);
+    let said = ada.says(&["peers"]);
+    assert!(said.contains("At 192.168.77.12:41641"), "{said}");
+    let network = ada.call(&["network"]).to_string();
+    assert!(network.contains("\"static\""), "{network}");
+    ada.call(&["peers", "remove-address", "b", "192.168.77.12:41641"]);
+    let said = ada.says(&["peers"]);
+    assert!(!said.contains("At 192.168.77.12:41641"), "{said}");
+    let refused = ada.refused(&["peers", "remove-address", "b", "192.168.77.12:41641"]);
+    refused.must_say("unknown_place", &["towline peers"]);
 }

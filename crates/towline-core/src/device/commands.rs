@@ -2,8 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use towline_wire::card::listenable;
 use towline_wire::ids::{DeviceId, FolderId, Sequence};
 use towline_wire::limits::NAME_BYTES_MAX;
+use towline_wire::place::Place;
 use towline_wire::server_url::ServerUrl;
 
 use super::Device;
@@ -12,10 +14,11 @@ use crate::command::{Answer, Command, CommandId, Comparison, Refusal};
 use crate::folder::rules::RulesMark;
 use crate::folder::{Folder, FolderInput};
 use crate::io::{AbsentRoot, DiskRequest, NetworkRequest, NetworkScope, Output, RootFault};
+use crate::link::LinkInput;
 use crate::pairing::{Ourselves, PairingWish};
 use crate::records::{
-    Activity, DeviceSettings, Doubt, FolderRecord, FolderSettings, Mode, RestoredFolder, RootPath,
-    StoreOp, Totals, Verification,
+    Activity, DeviceSettings, Doubt, FolderRecord, FolderSettings, Mode, PLACES_MAX,
+    RestoredFolder, RootPath, StoreOp, Totals, Verification,
 };
 
 /// A folder whose root is being prepared.
@@ -35,6 +38,7 @@ impl Device {
             Command::CancelPairing => self.wish(now, PairingWish::Cancel),
             Command::Compare(peer, comparison) => self.compare(now, peer, comparison),
             Command::RenamePeer(peer, name) => self.rename_peer(peer, name),
+            Command::PlacePeer(peer, places) => self.place_peer(now, peer, places),
             Command::RemovePeer(peer) => self.remove_peer(now, peer),
             Command::AddFolder { root, label } => {
                 let folder = FolderId::from_bytes(self.random_bytes());
@@ -211,6 +215,33 @@ impl Device {
         peer.record.name = name;
         self.outbox
             .persist(vec![StoreOp::PutPeer(peer.record.clone())], Vec::new());
+        Ok(Answer::Accepted)
+    }
+
+    fn place_peer(
+        &mut self,
+        now: Moment,
+        id: DeviceId,
+        places: Vec<Place>,
+    ) -> Result<Answer, Refusal> {
+        let addresses: Vec<_> = places.iter().filter_map(Place::addr).collect();
+        if listenable(addresses.clone()).len() != addresses.len() {
+            return Err(Refusal::Place);
+        }
+        let peer = self.peers.get_mut(&id).ok_or(Refusal::UnknownPeer)?;
+        let mut said: Vec<Place> = Vec::new();
+        for place in places {
+            if !said.contains(&place) {
+                said.push(place);
+            }
+        }
+        if said.len() > PLACES_MAX {
+            return Err(Refusal::Places);
+        }
+        peer.record.places.clone_from(&said);
+        self.outbox
+            .persist(vec![StoreOp::PutPeer(peer.record.clone())], Vec::new());
+        self.link(now, id, LinkInput::Placed(said));
         Ok(Answer::Accepted)
     }
 

@@ -24,6 +24,7 @@ impl Device {
     /// Takes a peer that is durable.
     pub(super) fn add_peer(&mut self, record: PeerRecord) {
         let id = record.id;
+        let places = record.places.clone();
         let link = Link::new(&self.identity, &record, &mut self.rng);
         let peer = Peer {
             run: OurRun::new(link.run()),
@@ -37,6 +38,7 @@ impl Device {
         self.peers.insert(id, peer);
         let scope = LinkInput::Scope(self.scope);
         self.link(Moment::default(), id, scope);
+        self.link(Moment::default(), id, LinkInput::Placed(places));
         self.link(Moment::default(), id, LinkInput::Outside(self.outside));
     }
 

@@ -92,7 +92,10 @@ impl Device {
                         .wanted(now, request, &mut self.rng, &mut self.outbox);
                     self.carrier_news(now, news);
                 }
-                PairingNews::Paired(record) => {
+                PairingNews::Paired(mut record) => {
+                    if let Some(known) = self.peers.get(&record.id) {
+                        record.places.clone_from(&known.record.places);
+                    }
                     let keep = vec![StoreOp::PutPeer(record.clone())];
                     let batch = self.outbox.persist(keep, Vec::new());
                     let newcomer = match self.peers.get_mut(&record.id) {

@@ -76,6 +76,7 @@ impl Device {
             | NetworkEvent::LargeAnswered { peer, .. }
             | NetworkEvent::Datagrams(peer, _, _)
             | NetworkEvent::Measured { peer, .. }
+            | NetworkEvent::Found(peer, _)
             | NetworkEvent::Scattered(peer, _)
             | NetworkEvent::RelayOpened(peer)
             | NetworkEvent::RelayClosed(peer)

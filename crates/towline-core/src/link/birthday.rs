@@ -27,6 +27,7 @@ use super::{Link, Phase, Role, Turn, Up};
 use crate::clock::Moment;
 use crate::io::NetworkRequest;
 use crate::path_kind::PathKind;
+use crate::ration::Purpose;
 
 /// What is known of both routers, and the try that runs.
 #[derive(Debug, Default)]
@@ -422,7 +423,10 @@ impl Link {
 
     fn scatter(&mut self, to: SocketAddr, turn: &mut Turn<'_>) {
         let (least, most) = (u32::from(SOCKETS_MIN), u32::from(SOCKETS));
-        let Some(granted) = turn.ration.take(turn.now, to.ip(), least, most) else {
+        let Some(granted) = turn
+            .ration
+            .take(turn.now, to.ip(), Purpose::Scatter, [least, most])
+        else {
             return self.meeting_failed(turn);
         };
         turn.outbox.network(NetworkRequest::Scatter {
@@ -458,7 +462,10 @@ impl Link {
         if sockets < SOCKETS_MIN {
             return self.meeting_failed(turn);
         }
-        let Some(granted) = turn.ration.take(turn.now, host, GUESSES_MIN, GUESSES) else {
+        let Some(granted) =
+            turn.ration
+                .take(turn.now, host, Purpose::Guess, [GUESSES_MIN, GUESSES])
+        else {
             return self.meeting_failed(turn);
         };
         self.birthday.state = State::Guessing(Guesses {
@@ -542,12 +549,12 @@ const ORDINARY_PROBES: Duration = Duration::from_millis(700);
 /// process may have 1024 files on many systems, and home routers a few thousand flows.
 const SOCKETS: u16 = 256;
 
-/// Fewest sockets for a try: 64, with which a try of [`GUESSES`] still succeeds in two of three cases.
+/// Fewest sockets for a try: 64, with which a try of [`GUESSES`] still succeeds in half of the cases.
 const SOCKETS_MIN: u16 = 64;
 
-/// Guesses of one try: 1024. Of 64,512 ports 256 are hit once in 252 guesses, and by 1024 with 98 %; in a
-/// trial it took 84 to 280.
-const GUESSES: u32 = 1024;
+/// Guesses of one try: 640. Of 64,512 ports 256 are hit once in 252 guesses, and by 640 with 92 %; in a
+/// trial it took 84 to 280. Two tries are what a host bears of which nothing is proved ([`crate::ration`]).
+const GUESSES: u32 = 640;
 
 /// Fewest guesses for a try: 256, the mean.
 const GUESSES_MIN: u32 = 256;
@@ -560,8 +567,8 @@ const TICK: Duration = Duration::from_millis(20);
 /// How long the answer to the last guess may take: 1 s.
 const LAST_ANSWER: Duration = Duration::from_secs(1);
 
-/// How long scattered sockets wait to be hit: 8 s, all guesses (5.1 s), the last answer and two seconds for
-/// the relay. Below the 30 s after which routers forget an unanswered flow.
+/// How long scattered sockets wait to be hit: 8 s, all guesses (3.2 s), the last answer and what the
+/// relay may take. Below the 30 s after which routers forget an unanswered flow.
 const TRY: Duration = Duration::from_secs(8);
 
 /// How long the peer, or our own system, may take to open sockets: 3 s.
@@ -574,8 +581,9 @@ const HOLD: Duration = Duration::from_secs(30);
 /// Least time between the beginnings of two tries on one connection: 2 s, whatever changes or is asked.
 const TRIES_APART: Duration = Duration::from_secs(2);
 
-/// Pauses after the first failures; afterwards [`PAUSE_LONGEST`]. One try in fifty fails by chance alone, so the
-/// second one comes soon. Four tries fit into the first hour, as many as [`crate::ration`] lets one host have.
+/// Pauses after the first failures; afterwards [`PAUSE_LONGEST`]. One try in twelve fails by chance alone, so the
+/// second one comes soon. Four tries fit into the first hour; a host where no peer has answered bears two of them
+/// ([`crate::ration`]).
 const PAUSES: [Duration; 3] = [
     Duration::from_secs(3),
     Duration::from_secs(120),

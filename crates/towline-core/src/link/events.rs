@@ -42,6 +42,7 @@ impl Link {
                 self.reached_at(from, turn);
                 self.peer_seeks(turn);
             }
+            NetworkEvent::Found(_, addresses) => self.found(addresses, turn),
             NetworkEvent::Scattered(_, sockets) => self.scattered(sockets, turn),
             NetworkEvent::RelayOpened(_) => self.relay.opened(),
             NetworkEvent::RelayClosed(_) => self.relay.closed(turn.now, turn.rng),

@@ -3,6 +3,7 @@
 use std::net::{SocketAddr, SocketAddrV4};
 
 use towline_wire::peer::{Control, Reflection};
+use towline_wire::place::Place;
 
 use crate::io::{ConnectionId, NeighbourName, NetworkEvent, NetworkScope};
 use crate::report::Outside;
@@ -38,6 +39,8 @@ pub enum LinkInput {
     Lent(Option<SocketAddrV4>),
     /// Addresses that are announced on the local network now, by whom: the peer may be at any of them.
     Nearby(Vec<(NeighbourName, SocketAddr)>),
+    /// Where a person says that the peer is.
+    Placed(Vec<Place>),
     /// How far this device goes.
     Scope(NetworkScope),
     /// The network, about this peer.

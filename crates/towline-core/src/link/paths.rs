@@ -31,6 +31,8 @@ pub(super) struct Paths {
 #[derive(Debug, Clone, Copy)]
 struct Candidate {
     origin: Origin,
+    /// Whether a person says that the peer is there.
+    placed: Placed,
     proof: Option<Proof>,
     /// Since when it is alive without a gap.
     alive_since: Moment,
@@ -59,6 +61,13 @@ enum Origin {
     Told,
     /// A probe of the peer came from there.
     Heard,
+}
+
+/// Whether a person says that the peer is at an address.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Placed {
+    No,
+    ByPerson,
 }
 
 /// A probe came back.
@@ -202,7 +211,7 @@ impl Paths {
     /// Takes the peer's own statement; says whether it names an address that is new.
     pub(super) fn told(&mut self, now: Moment, addresses: Vec<SocketAddr>) -> bool {
         let stale =
-            |candidate: &Candidate| candidate.origin == Origin::Told && !candidate.is_alive(now);
+            |candidate: &Candidate| candidate.origin == Origin::Told && candidate.may_go(now);
         self.candidates
             .retain(|addr, candidate| addresses.contains(addr) || !stale(candidate));
         let known = self.candidates.len();
@@ -210,6 +219,29 @@ impl Paths {
             self.add(now, addr, Origin::Told);
         }
         self.candidates.len() > known
+    }
+
+    /// Takes where a person says that the peer is; says whether there is an address that is new.
+    pub(super) fn placed(&mut self, now: Moment, addresses: &[SocketAddr]) -> bool {
+        for candidate in self.candidates.values_mut() {
+            candidate.placed = Placed::No;
+        }
+        let known: Vec<_> = self.candidates.keys().copied().collect();
+        for addr in addresses {
+            if !self.candidates.contains_key(addr) && self.candidates.len() >= CANDIDATES_MAX {
+                let free = self.candidates.iter();
+                let free = free.filter(|(_, candidate)| candidate.may_go(now));
+                let free = free.min_by_key(|(_, candidate)| candidate.last_sign());
+                if let Some((&free, _)) = free {
+                    self.candidates.remove(&free);
+                }
+            }
+            self.add(now, *addr, Origin::Kept);
+            if let Some(candidate) = self.candidates.get_mut(addr) {
+                candidate.placed = Placed::ByPerson;
+            }
+        }
+        addresses.iter().any(|addr| !known.contains(addr))
     }
 
     /// All addresses that the peer has named.
@@ -475,10 +507,11 @@ impl Paths {
         let all = self.candidates.iter();
         all.map(|(addr, candidate)| CandidateReport {
             addr: *addr,
-            origin: match candidate.origin {
-                Origin::Kept => CandidateOrigin::Kept,
-                Origin::Told => CandidateOrigin::Told,
-                Origin::Heard => CandidateOrigin::Heard,
+            origin: match (candidate.placed, candidate.origin) {
+                (Placed::ByPerson, _) => CandidateOrigin::Placed,
+                (Placed::No, Origin::Kept) => CandidateOrigin::Kept,
+                (Placed::No, Origin::Told) => CandidateOrigin::Told,
+                (Placed::No, Origin::Heard) => CandidateOrigin::Heard,
             },
             state: match (candidate.proof, candidate.probed_at) {
                 (Some(proof), _) if candidate.is_alive(now) => CandidateState::Answers(proof.rtt),
@@ -499,7 +532,7 @@ impl Paths {
         }
         if self.candidates.len() >= CANDIDATES_MAX {
             let heard = self.candidates.iter().filter(|(_, candidate)| {
-                candidate.origin == Origin::Heard && !candidate.is_alive(now)
+                candidate.origin == Origin::Heard && candidate.may_go(now)
             });
             let Some((&idle, _)) = heard.min_by_key(|(_, candidate)| candidate.last_sign()) else {
                 return;
@@ -510,6 +543,7 @@ impl Paths {
             addr,
             Candidate {
                 origin,
+                placed: Placed::No,
                 proof: None,
                 alive_since: Moment::default(),
                 large: Large::Tried(0),
@@ -526,6 +560,11 @@ impl Candidate {
         self.proof.is_some_and(|proof| now.since(proof.at) < TRUST)
     }
 
+    /// Whether it may make room for another one.
+    fn may_go(&self, now: Moment) -> bool {
+        self.placed == Placed::No && !self.is_alive(now)
+    }
+
     fn last_sign(&self) -> Option<Moment> {
         self.heard_at.max(self.proof.map(|proof| proof.at))
     }
@@ -533,7 +572,7 @@ impl Candidate {
     /// Whether it was only heard, and not for so long that nobody is likely to come from there again.
     fn is_forgotten(&self, now: Moment) -> bool {
         let is_old = |at| now.since(at) >= HEARD_LASTS;
-        self.origin == Origin::Heard && !self.is_alive(now) && self.last_sign().is_none_or(is_old)
+        self.origin == Origin::Heard && self.may_go(now) && self.last_sign().is_none_or(is_old)
     }
 }
 

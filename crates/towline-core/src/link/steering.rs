@@ -52,6 +52,7 @@ impl Link {
         {
             turn.news.push(LinkNews::WantRelay);
         }
+        self.look_up_if_due(turn);
         if self.next_round().is_some_and(|due| turn.now >= due) {
             for addr in self.paths.take_round(turn.now) {
                 self.ask_for_probe(addr, turn);

@@ -49,6 +49,12 @@ impl Hosts {
         probed.take(now, urgency)
     }
 
+    /// Whether a peer has answered from a host in the last hour.
+    pub(super) fn answers(&self, now: Moment, host: IpAddr) -> bool {
+        let probed = self.probed_by_host.get(&network_of(host));
+        probed.is_some_and(|probed| probed.answers(now))
+    }
+
     pub(super) fn answered(&mut self, now: Moment, host: IpAddr) {
         let host = network_of(host);
         // Whoever answers was probed, or found no place.

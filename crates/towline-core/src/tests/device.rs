@@ -48,6 +48,7 @@ fn device_at(server: Option<&str>, folders: impl IntoIterator<Item = RestoredFol
         verification: Verification::NotVerified,
         addresses: Vec::new(),
         servers: Vec::new(),
+        places: Vec::new(),
     };
     let birth = Birth {
         seed: [0; 32],

@@ -6,6 +6,7 @@ mod large;
 mod lent;
 mod moves;
 mod nearby;
+mod places;
 mod report;
 mod restart;
 mod strangers;
@@ -64,6 +65,7 @@ impl World {
             verification: Verification::NotVerified,
             addresses: addresses.to_vec(),
             servers: vec![],
+            places: Vec::new(),
         };
         let link = Link::new(us, &record, &mut rng);
         Self {

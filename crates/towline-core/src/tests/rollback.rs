@@ -45,6 +45,7 @@ fn device() -> Device {
             verification: Verification::NotVerified,
             addresses: Vec::new(),
             servers: Vec::new(),
+            places: Vec::new(),
         }],
         folders: vec![RestoredFolder {
             record: FolderRecord {

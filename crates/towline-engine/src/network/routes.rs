@@ -394,7 +394,7 @@ impl Routes {
     pub(super) fn route(&self, synthetic: SocketAddr, bytes: usize) -> Option<Route<'_>> {
         let routes = self.behind(synthetic)?;
         routes.sent.notify_one();
-        routes.standstill.note_sent(Instant::now(), bytes);
+        routes.standstill.note_sent(Instant::now());
         let mut way = routes.way(synthetic)?;
         let source = match &mut way {
             Way::Udp(addr, through) => {

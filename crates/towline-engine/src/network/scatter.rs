@@ -6,12 +6,16 @@
 //! address; the others are closed at once, so that no second one is proved and soon dead. Without a hit
 //! all are closed after a while.
 //!
+//! A probe that scatters only has to pass the routers of this side, so it lives for [`HOPS`] hops and then dies on
+//! its way: where the address is a lie, whoever has it hears nothing, unless it is next door.
+//!
 //! One try for each peer, and [`SOCKETS_AT_ONCE`] sockets for all; fewer where the process may not have so
 //! many. Until it is hit a socket has a small buffer, and what is no probe of the peer is dropped.
 
 use std::collections::BTreeMap;
 use std::fmt;
 use std::future::poll_fn;
+use std::io;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -41,6 +45,10 @@ const SOCKETS_AT_ONCE: usize = 256;
 /// overflow the queue of a small router.
 const SOCKETS_PER_STEP: usize = 16;
 const STEP: Duration = Duration::from_millis(5);
+
+/// How far a probe goes that scatters: 8 hops. A router at home and one of the provider are within six; a host
+/// anywhere is mostly ten and more away. With more of them who is named by a lie hears them.
+const HOPS: u32 = 8;
 
 /// Opens and closes scattered sockets.
 pub(super) struct Scatters {
@@ -166,7 +174,7 @@ impl Scatters {
             let ping = self
                 .prober
                 .new_ping(peer, to, Through::Extra(id), Length::Usual);
-            let sent = ping.map(|ping| socket.send_to(&ping, to));
+            let sent = ping.map(|ping| send_for_hops(&socket, &ping, to));
             if let Some(Err(error)) = sent {
                 debug!(%error, "a scattered socket cannot send");
             }
@@ -249,8 +257,86 @@ impl Scatters {
     }
 }
 
+/// Sends what is to open a port of the routers on this side, and no more.
+fn send_for_hops(socket: &std::net::UdpSocket, ping: &[u8], to: SocketAddr) -> io::Result<usize> {
+    if to.is_ipv6() {
+        return socket.send_to(ping, to);
+    }
+    let usual = socket.ttl()?;
+    socket.set_ttl(HOPS.min(usual))?;
+    let sent = socket.send_to(ping, to);
+    // What is sent once it was hit goes all the way.
+    socket.set_ttl(usual)?;
+    sent
+}
+
 impl fmt::Debug for Scatters {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Scatters").finish_non_exhaustive()
+    }
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use std::net::UdpSocket;
+    use std::os::fd::AsRawFd as _;
+
+    use super::*;
+
+    /// How many more hops the next packet would have lived that comes to a socket.
+    #[expect(
+        unsafe_code,
+        reason = "nothing safe tells it; all that is pointed to outlives the calls"
+    )]
+    fn hops_left(socket: &UdpSocket, send: impl FnOnce()) -> i32 {
+        let yes: libc::c_int = 1;
+        let length: libc::socklen_t = 4;
+        // SAFETY: the option reads one integer, which lives on this stack.
+        let set = unsafe {
+            libc::setsockopt(
+                socket.as_raw_fd(),
+                libc::IPPROTO_IP,
+                libc::IP_RECVTTL,
+                std::ptr::from_ref(&yes).cast(),
+                length,
+            )
+        };
+        assert_eq!(set, 0);
+        send();
+        let (mut bytes, mut control) = ([0_u8; 64], [0_u64; 16]);
+        let mut part = libc::iovec {
+            iov_base: bytes.as_mut_ptr().cast(),
+            iov_len: bytes.len(),
+        };
+        // SAFETY: all zeros are a valid header without anything.
+        let mut header: libc::msghdr = unsafe { std::mem::zeroed() };
+        header.msg_iov = std::ptr::from_mut(&mut part);
+        header.msg_iovlen = 1;
+        header.msg_control = control.as_mut_ptr().cast();
+        header.msg_controllen = size_of_val(&control);
+        // SAFETY: the header points to buffers of just the lengths that it says; the kernel has filled in the
+        // first control message when there is one, which for this option is an integer.
+        unsafe {
+            assert!(libc::recvmsg(socket.as_raw_fd(), &raw mut header, 0) >= 0);
+            let first = libc::CMSG_FIRSTHDR(&raw const header);
+            assert!(!first.is_null());
+            assert_eq!((*first).cmsg_type, libc::IP_TTL);
+            std::ptr::read_unaligned(libc::CMSG_DATA(first).cast())
+        }
+    }
+
+    #[test]
+    fn what_scatters_lives_for_eight_hops_and_what_follows_a_hit_goes_all_the_way() {
+        let there = UdpSocket::bind("127.0.0.1:0").unwrap();
+        let to = there.local_addr().unwrap();
+        let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+        let scattered = hops_left(&there, || {
+            send_for_hops(&socket, b"scattered", to).unwrap();
+        });
+        assert_eq!(scattered, 8);
+        let after = hops_left(&there, || {
+            socket.send_to(b"after a hit", to).unwrap();
+        });
+        assert!(after > 8, "{after}");
     }
 }

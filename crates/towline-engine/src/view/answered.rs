@@ -119,7 +119,7 @@ pub struct VersionView {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS, thiserror::Error)]
 #[error("{code}")]
 pub struct ViewError {
-    /// A stable code: `name`, `unknown_peer`, `unknown_folder`, `unknown_invitation`, `no_server`,
+    /// A stable code: `name`, `place`, `places`, `unknown_peer`, `unknown_folder`, `unknown_invitation`, `no_server`,
     /// `elsewhere`, `already_here`, `root_missing`, `root_not_directory`, `root_nested`, `root_wrong_marker`,
     /// `root_no_access`, `root_read_only`, `code_letter`, `code_length`, `code_host`, `link`,
     /// `setting`, `mode`, `paused`, `not_braked`, `id`, `malformed`, `stopping`, `path`, `version`,

@@ -38,6 +38,13 @@ pub enum CommandView {
         /// At most 64 bytes.
         name: String,
     },
+    /// Says where a peer is, in place of what was said before.
+    PlacePeer {
+        /// Which peer.
+        peer: String,
+        /// Each a host and a port, `nas.example:41641` or `[2001:db8::7]:41641`; at most 8.
+        places: Vec<String>,
+    },
     /// Ends trust.
     RemovePeer {
         /// Which peer.

@@ -412,6 +412,7 @@ impl From<&CandidateReport> for CandidateView {
             path: path_kind(PathKind::of_address(candidate.addr)).to_owned(),
             origin: match candidate.origin {
                 CandidateOrigin::Kept => "kept",
+                CandidateOrigin::Placed => "static",
                 CandidateOrigin::Told => "told",
                 CandidateOrigin::Heard => "heard",
             }

@@ -12,7 +12,7 @@ use towline_core::clock::Moment;
 use towline_core::command::{Answer, Command, Comparison, Refusal};
 use towline_core::folder::rules::{RuleSet, Rules};
 use towline_core::io::{Discovery, HeldReason, NetworkScope, RootFault, SignalFault};
-use towline_core::records::{InForce, RootPath, Verification};
+use towline_core::records::{InForce, PLACES_MAX, RootPath, Verification};
 use towline_core::snapshot::{
     FolderPeerState, FolderState, FolderSummary, Oneness, PairingFault, PairingSummary,
     PeerSummary, ServerState, ServerSummary, Snapshot,
@@ -22,6 +22,7 @@ use towline_wire::code::CodeError;
 use towline_wire::entry::UnixNanos;
 use towline_wire::ids::{DeviceId, FolderId};
 use towline_wire::link_uri::LinkError;
+use towline_wire::place::{Place, PlaceError};
 use towline_wire::rel_path::RelPath;
 use towline_wire::server_url::ServerUrl;
 
@@ -337,6 +338,9 @@ pub(crate) fn command(command: CommandView) -> Result<Asked, ViewError> {
             Command::Compare(device(&peer)?, comparison)
         }
         CommandView::RenamePeer { peer, name } => Command::RenamePeer(device(&peer)?, name),
+        CommandView::PlacePeer { peer, places } => {
+            Command::PlacePeer(device(&peer)?, parse_places(&places)?)
+        }
         CommandView::RemovePeer { peer } => Command::RemovePeer(device(&peer)?),
         CommandView::AddFolder { root, label } => {
             let label = if label.trim().is_empty() {
@@ -494,6 +498,8 @@ pub(crate) fn answer(answer: Answer) -> AnswerView {
 pub(crate) fn refusal(refusal: Refusal) -> ViewError {
     match refusal {
         Refusal::Name => ViewError::new("name"),
+        Refusal::Places => ViewError::new("places"),
+        Refusal::Place => ViewError::new("place"),
         Refusal::UnknownPeer => ViewError::new("unknown_peer"),
         Refusal::UnknownFolder => ViewError::new("unknown_folder"),
         Refusal::UnknownInvitation => ViewError::new("unknown_invitation"),
@@ -599,10 +605,22 @@ fn peer(summary: &PeerSummary, around: &Surroundings<'_>) -> PeerView {
             })
             .collect(),
         verified: summary.record.verification == Verification::Verified,
+        places: (summary.record.places.iter().map(ToString::to_string)).collect(),
         link: link(&summary.link, around.clock),
         counts: (&summary.counts).into(),
         identity: identity(summary.oneness),
     }
+}
+
+fn parse_places(texts: &[String]) -> Result<Vec<Place>, ViewError> {
+    let parse = |text: &String| {
+        text.parse().map_err(|_: PlaceError| ViewError {
+            code: "place".to_owned(),
+            detail: Some(text.chars().take(300).collect()),
+        })
+    };
+    // One more than are kept tells that there are too many.
+    texts.iter().take(PLACES_MAX + 1).map(parse).collect()
 }
 
 const fn identity(oneness: Oneness) -> IdentityView {

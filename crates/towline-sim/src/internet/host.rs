@@ -380,6 +380,7 @@ impl Internet {
             // No router of this internet gives ports, and no server lends; nobody pairs here, and nobody has
             // folders.
             NetworkRequest::MapPort
+            | NetworkRequest::LookUp(..)
             | NetworkRequest::Borrow(_)
             | NetworkRequest::GiveBack
             | NetworkRequest::Grant(..)

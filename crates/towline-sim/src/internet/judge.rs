@@ -63,8 +63,13 @@ const PINGS_AT_REST_WITH_LIES: u64 = 800;
 const STRAYS_MAX: usize = 200;
 
 /// Guesses at one host in all of a life, which seldom is longer than the hour for which devices count. Others than
-/// guesses are among them.
+/// guesses are among them. A host that takes no part gets no more than the two tries that an hour holds of what is
+/// named and not proved, in each of three hours.
 const GUESSES_MAX: u32 = 4 * 4096;
+const GUESSES_AT_OTHERS_MAX: u32 = 3 * (1280 + 512);
+
+/// Guesses at a router after which a pair has had all the luck that an hour holds: two tries.
+const GUESSES_OF_ALL_TRIES: u32 = 2 * 640;
 
 /// Changes of path of a pair in those minutes.
 const MOVES_AT_REST: usize = 8;
@@ -94,7 +99,12 @@ impl Internet {
                 counted.guesses += 1;
                 let guesses = counted.guesses_by_host.entry(ip).or_default();
                 *guesses += 1;
-                if *guesses > GUESSES_MAX {
+                let most = if is_stray {
+                    GUESSES_AT_OTHERS_MAX
+                } else {
+                    GUESSES_MAX
+                };
+                if *guesses > most {
                     let what = format!("{host} sends {guesses} guesses to {ip}");
                     self.violate(Rule::NobodyIsAttacked, what);
                 }
@@ -182,6 +192,14 @@ impl Internet {
             .collect()
     }
 
+    /// Whether a pair has made all tries of the birthday method that its routers bear.
+    fn is_out_of_luck(&self, one: usize, other: usize) -> bool {
+        [one, other].iter().any(|host| {
+            let mut guessed = self.counted[*host].guesses_by_host.values();
+            guessed.any(|guesses| *guesses >= GUESSES_OF_ALL_TRIES)
+        })
+    }
+
     /// Whether a pair is where it should be.
     fn is_settled(&self, one: usize, other: usize) -> bool {
         let Best { reach, found } = self.best(one, other);
@@ -203,7 +221,8 @@ impl Internet {
             let waiting = self.pairs().into_iter();
             let mut waiting = waiting.filter(|(one, other)| {
                 let by_luck = self.best(*one, *other).found == Found::ByBirthday;
-                let forgiven = by_luck && luck == Luck::Spent;
+                let is_out = self.is_out_of_luck(*one, *other);
+                let forgiven = by_luck && (luck == Luck::Spent || is_out);
                 let connected = self.used(*one, *other) <= Reach::Relay;
                 !(self.is_settled(*one, *other) || forgiven && connected)
             });

@@ -36,6 +36,7 @@ impl World {
                     verification: Verification::NotVerified,
                     addresses: super::network::address_of(peer).into_iter().collect(),
                     servers: vec![super::server::URL.to_owned()],
+                    places: Vec::new(),
                 }));
             }
             operations.push(StoreOp::PutFolder(FolderRecord {

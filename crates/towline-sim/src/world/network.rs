@@ -98,6 +98,7 @@ impl World {
             // The world has no routers: none that translate, and none to give a port. Its server names nobody who
             // would tell.
             NetworkRequest::AskStun(_)
+            | NetworkRequest::LookUp(..)
             | NetworkRequest::Borrow(_)
             | NetworkRequest::GiveBack
             | NetworkRequest::MapPort

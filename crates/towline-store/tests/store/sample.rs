@@ -142,6 +142,10 @@ pub(crate) fn peer_record(number: u8) -> PeerRecord {
             "10.0.0.1:1".parse().unwrap(),
         ],
         servers: vec!["wss://signal.example/ws\nodd".to_owned()],
+        places: vec![
+            "nas.example:41641".parse().unwrap(),
+            "[2001:db8::7]:22000".parse().unwrap(),
+        ],
     }
 }
 

@@ -7,14 +7,14 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use serde_json::Value;
 
 use super::rsync::{free_port, wait_for_port};
 use super::{Measured, RUN_PATIENCE, Run, usage};
-use crate::processes::Running;
+use crate::processes::{Running, wait_until};
 use crate::run;
 
 pub(super) fn run(run: &Run<'_>) -> Result<Measured> {
@@ -30,8 +30,9 @@ pub(super) fn run(run: &Run<'_>) -> Result<Measured> {
     for side in &sides {
         wait_for_port(side.gui)?;
     }
-    wait_until(|| {
-        Ok(sides[1].get("system/connections")?["connections"][&sides[0].id]["connected"] == true)
+    wait_until("syncthing is not connected", RUN_PATIENCE, || {
+        let all = sides[1].get("system/connections");
+        all.is_ok_and(|all| all["connections"][&sides[0].id]["connected"] == true)
     })?;
     let pids = [running[0].id(), running[1].id()];
     let before = [usage::cpu(pids[0])?, usage::cpu(pids[1])?];
@@ -39,12 +40,14 @@ pub(super) fn run(run: &Run<'_>) -> Result<Measured> {
     for side in &sides {
         side.unpause()?;
     }
-    wait_until(|| {
-        let status = sides[1].get("db/status?folder=bench")?;
-        Ok(status["state"] == "idle"
-            && status["needTotalItems"] == 0
-            && status["localFiles"] == run.weight.files
-            && status["globalFiles"] == run.weight.files)
+    wait_until("syncthing has not come to its end", RUN_PATIENCE, || {
+        let status = sides[1].get("db/status?folder=bench");
+        status.is_ok_and(|status| {
+            status["state"] == "idle"
+                && status["needTotalItems"] == 0
+                && status["localFiles"] == run.weight.files
+                && status["globalFiles"] == run.weight.files
+        })
     })?;
     let wall = since.elapsed();
     let cpu = (
@@ -146,16 +149,4 @@ impl Side {
         curl.args(["--silent", "--fail", "--header", "X-API-Key: bench"]);
         curl
     }
-}
-
-/// Asks ten times a second, which costs syncthing next to nothing.
-fn wait_until(mut is_so: impl FnMut() -> Result<bool>) -> Result<()> {
-    let deadline = Instant::now() + RUN_PATIENCE;
-    while !is_so().unwrap_or(false) {
-        if Instant::now() > deadline {
-            bail!("syncthing did not come to its end within {RUN_PATIENCE:?}");
-        }
-        std::thread::sleep(Duration::from_millis(100));
-    }
-    Ok(())
 }

@@ -9,7 +9,7 @@ use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 
-use super::{FILES, Place, promises, replaced, shown, text_of, unit};
+use super::{FILES, NAME, Place, promises, replaced, shown, text_of, unit};
 use crate::repo::Repo;
 use crate::report::say;
 use crate::run;
@@ -169,20 +169,22 @@ fn routes(repo: &Repo) -> Result<()> {
 }
 
 fn nginx(repo: &Repo, place: &Place) -> Result<()> {
-    let (certificate, key) = place.certificate("signal.example.org")?;
-    let live = "/etc/letsencrypt/live/signal.example.org";
+    quietly(nginx_command(&nginx_file(repo, place)?, "-t"))
+}
+
+/// A whole configuration around our site, with a certificate that was just made; nginx stays in the foreground.
+pub(super) fn nginx_file(repo: &Repo, place: &Place) -> Result<PathBuf> {
+    let (certificate, key) = place.certificate(NAME)?;
+    let live = format!("/etc/letsencrypt/live/{NAME}");
     let site = text_of(repo, &format!("{FILES}/nginx/towline-signal.conf"))?;
-    let site = replaced(
-        &site,
-        &format!("{live}/fullchain.pem"),
-        &shown(&certificate),
-    )?;
+    let chain = format!("{live}/fullchain.pem");
+    let site = replaced(&site, &chain, &shown(&certificate))?;
     let site = replaced(&site, &format!("{live}/privkey.pem"), &shown(&key))?;
     let at = shown(&place.path);
-    let whole =
-        format!("pid {at}/nginx.pid;\nerror_log stderr;\nevents {{}}\nhttp {{\n{site}\n}}\n");
-    let whole = place.write("nginx.conf", &whole)?;
-    quietly(nginx_command(&whole, "-t"))
+    let whole = format!(
+        "daemon off;\nmaster_process off;\npid {at}/nginx.pid;\nerror_log stderr;\nevents {{}}\nhttp {{\n{site}\n}}\n"
+    );
+    place.write("nginx.conf", &whole)
 }
 
 /// nginx with this configuration.

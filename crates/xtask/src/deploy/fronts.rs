@@ -10,12 +10,12 @@ use std::process::{self, Command};
 
 use anyhow::{Context, Result, bail};
 
-use super::files::nginx_command;
+use super::files::{nginx_command, nginx_file};
 use super::image::{PATIENCE, words};
-use super::unit::{upgrade, wait_until};
-use super::{FILES, Place, is_root, replaced, shown, text_of};
+use super::unit::upgrade;
+use super::{FILES, NAME, Place, is_root, replaced, shown, text_of};
 use crate::namespaces::Namespace;
-use crate::processes::Running;
+use crate::processes::{Running, wait_until};
 use crate::repo::Repo;
 use crate::run;
 
@@ -81,7 +81,7 @@ fn reach(repo: &Repo, place: &Place, signal: &Path, front: Front) -> Result<()> 
         curl
     };
     let at = |path: &str| format!("https://{NAME}{path}");
-    wait_until("the proxy does not answer", || {
+    wait_until("the proxy does not answer", PATIENCE, || {
         run::capture(&mut ask(&[&at("/health")])).is_ok_and(|text| text.contains("ok"))
     })?;
     let opened = upgrade(&format!("--resolve {NAME}:443:{SERVER} {}", at("/ws")));
@@ -150,21 +150,7 @@ fn knock(mut curl: Command, from: &str, count: usize) -> Result<String> {
 }
 
 fn nginx(repo: &Repo, place: &Place) -> Result<Command> {
-    let (certificate, key) = place.certificate(NAME)?;
-    let live = format!("/etc/letsencrypt/live/{NAME}");
-    let site = text_of(repo, &format!("{FILES}/nginx/towline-signal.conf"))?;
-    let site = replaced(
-        &site,
-        &format!("{live}/fullchain.pem"),
-        &shown(&certificate),
-    )?;
-    let site = replaced(&site, &format!("{live}/privkey.pem"), &shown(&key))?;
-    let at = shown(&place.path);
-    let whole = format!(
-        "daemon off;\nmaster_process off;\npid {at}/nginx.pid;\nerror_log stderr;\nevents {{}}\nhttp {{\n{site}\n}}\n"
-    );
-    let whole = place.write("front.conf", &whole)?;
-    let mut command = nginx_command(&whole, "-q");
+    let mut command = nginx_command(&nginx_file(repo, place)?, "-q");
     command.arg("-p").arg(&place.path);
     Ok(command)
 }
@@ -180,9 +166,6 @@ fn caddy(repo: &Repo, place: &Place) -> Result<Command> {
         .arg(file);
     Ok(command)
 }
-
-/// The name in our files.
-const NAME: &str = "signal.example.org";
 
 const SERVER: &str = "10.71.64.1";
 const NOISY: &str = "10.71.64.2";

@@ -13,9 +13,8 @@ use promql_parser::parser::{self, Expr, VectorSelector};
 use serde_json::Value;
 
 use super::image::{PATIENCE, curl, free_address, words};
-use super::unit::wait_until;
 use super::{FILES, Place, replaced, shown, text_of};
-use crate::processes::Running;
+use crate::processes::{Running, wait_until};
 use crate::repo::Repo;
 use crate::run;
 
@@ -38,7 +37,7 @@ pub(super) fn read_by_prometheus(repo: &Repo, place: &Place, signal: &Path) -> R
     )?;
     let _prometheus = prometheus(repo, place, &numbers, &web)?;
     let api = |path: &str, query: &str| ask(&web, path, query);
-    wait_until("Prometheus does not read the server", || {
+    wait_until("Prometheus does not read the server", PATIENCE, || {
         api("query", "up{job=\"towline-signal\"} == 1").is_ok_and(|answer| is_something(&answer))
     })?;
     let exported = api("label/__name__/values", "up")?;

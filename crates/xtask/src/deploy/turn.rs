@@ -7,10 +7,10 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, Result, bail};
 
+use super::image::PATIENCE;
 use super::image::free_address;
-use super::unit::wait_until;
 use super::{FILES, Place, replaced, shown, text_of};
-use crate::processes::Running;
+use crate::processes::{Running, wait_until};
 use crate::repo::Repo;
 
 /// All of it.
@@ -52,7 +52,7 @@ pub(super) fn lend(repo: &Repo, place: &Place) -> Result<String> {
     command.arg("-c").arg(&configuration).arg("--pidfile=");
     let _server = Running::start("coturn", &mut command, &place.logs)?;
     let ours = std::net::SocketAddr::from(([127, 0, 0, 1], port));
-    wait_until("coturn does not listen", || {
+    wait_until("coturn does not listen", PATIENCE, || {
         std::net::TcpStream::connect(ours).is_ok()
     })?;
     let said = fs::read_to_string(&log).context("coturn wrote no log")?;

@@ -12,8 +12,8 @@ use anyhow::{Context, Result, bail};
 
 use super::files::quietly;
 use super::image::{PATIENCE, curl, free_address, words};
-use super::{FILES, Place, replaced, shown, text_of};
-use crate::processes::Running;
+use super::{FILES, NAME, Place, replaced, shown, text_of};
+use crate::processes::{Running, wait_until};
 use crate::repo::Repo;
 use crate::run;
 
@@ -145,7 +145,7 @@ fn expand(group: &str, into: &mut BTreeSet<String>) -> Result<()> {
 /// The names of the system calls of a server that starts with TLS, serves a WebSocket, its numbers and STUN, reads
 /// its certificate again, and stops.
 fn calls(place: &Place, signal: &Path, trace: &Path) -> Result<BTreeSet<String>> {
-    let (certificate, key) = place.certificate("signal.example.org")?;
+    let (certificate, key) = place.certificate(NAME)?;
     let (bind, numbers, stun) = (free_address()?, free_address()?, free_address()?);
     let flags = [
         "--bind",
@@ -181,7 +181,7 @@ fn calls(place: &Place, signal: &Path, trace: &Path) -> Result<BTreeSet<String>>
     let child = run::capture(&mut program("pgrep", &["-P", &running.id().to_string()]))?;
     quietly(program("kill", &["-HUP", &child]))?;
     let log = place.logs.join("watched.err.log");
-    wait_until("the certificate was not read again", || {
+    wait_until("the certificate was not read again", PATIENCE, || {
         fs::read_to_string(&log).is_ok_and(|text| text.contains("certificate_renewed"))
     })?;
     quietly(program("kill", &["-TERM", &child]))?;
@@ -222,18 +222,6 @@ fn program(name: &str, words: &[&str]) -> Command {
     let mut command = Command::new(name);
     command.args(words);
     command
-}
-
-/// Looks again and again, until it is so or the patience is at its end.
-pub(super) fn wait_until(otherwise: &str, is_so: impl Fn() -> bool) -> Result<()> {
-    let deadline = std::time::Instant::now() + PATIENCE;
-    while !is_so() {
-        if std::time::Instant::now() > deadline {
-            bail!("{otherwise}");
-        }
-        std::thread::sleep(std::time::Duration::from_millis(50));
-    }
-    Ok(())
 }
 
 /// How exposed a unit may be, in tenths of what `systemd-analyze security` says: 2.0.

@@ -1,14 +1,13 @@
 //! A coturn on the public network, and what devices are told of it.
 
 use std::path::Path;
-use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use anyhow::{Result, bail};
+use anyhow::Result;
 use serde_json::json;
 
 use crate::namespaces::Namespace;
-use crate::processes::Running;
+use crate::processes::{Running, wait_until};
 use crate::run;
 
 /// Where it is reached.
@@ -74,14 +73,10 @@ pub(super) fn start(inside: &Namespace, place: &Path) -> Result<Running> {
     command.arg("--userdb").arg(database);
     command.arg("--pidfile").arg(process);
     let running = Running::start("coturn", &mut command, place)?;
-    let deadline = Instant::now() + PATIENCE;
     let listens = format!("{ADDRESS}:3478");
-    while !run::capture(inside.command("ss").arg("-Hlnu"))?.contains(&listens) {
-        if Instant::now() > deadline {
-            bail!("coturn does not listen within {PATIENCE:?}");
-        }
-        thread::sleep(Duration::from_millis(50));
-    }
+    wait_until("coturn does not listen", PATIENCE, || {
+        run::capture(inside.command("ss").arg("-Hlnu")).is_ok_and(|all| all.contains(&listens))
+    })?;
     Ok(running)
 }
 

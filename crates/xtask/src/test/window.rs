@@ -48,6 +48,7 @@ pub(super) fn tests(repo: &Repo) -> Result<Ending> {
         "-screen",
         "0",
         SCREEN,
+        "-noreset",
         "-nolisten",
         "tcp",
     ]);

@@ -30,7 +30,15 @@ peer: string,
 /**
  * At most 64 bytes.
  */
-name: string, } | { "command": "remove_peer", 
+name: string, } | { "command": "place_peer", 
+/**
+ * Which peer.
+ */
+peer: string, 
+/**
+ * Each a host and a port, `nas.example:41641` or `[2001:db8::7]:41641`; at most 8.
+ */
+places: Array<string>, } | { "command": "remove_peer", 
 /**
  * Which peer.
  */

@@ -25,6 +25,10 @@ compare: Array<SymbolView>,
  */
 verified: boolean, 
 /**
+ * Where this person says that it is, as host and port; tried beside what is found out.
+ */
+places: Array<string>, 
+/**
  * Whether and how it is connected.
  */
 link: LinkView, 

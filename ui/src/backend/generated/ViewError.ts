@@ -5,7 +5,7 @@
  */
 export type ViewError = { 
 /**
- * A stable code: `name`, `unknown_peer`, `unknown_folder`, `unknown_invitation`, `no_server`,
+ * A stable code: `name`, `place`, `places`, `unknown_peer`, `unknown_folder`, `unknown_invitation`, `no_server`,
  * `elsewhere`, `already_here`, `root_missing`, `root_not_directory`, `root_nested`, `root_wrong_marker`,
  * `root_no_access`, `root_read_only`, `code_letter`, `code_length`, `code_host`, `link`,
  * `setting`, `mode`, `paused`, `not_braked`, `id`, `malformed`, `stopping`, `path`, `version`,

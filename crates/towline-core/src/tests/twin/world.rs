@@ -43,6 +43,7 @@ fn device(seed: u8, life: u8, with: &[u8]) -> Device {
         verification: Verification::NotVerified,
         addresses: Vec::new(),
         servers: Vec::new(),
+        places: Vec::new(),
     };
     let folder = RestoredFolder {
         record: FolderRecord {

@@ -96,6 +96,7 @@ impl Node {
             | NetworkEvent::PairingGone(_)
             | NetworkEvent::PortMapped(_)
             | NetworkEvent::Borrowed(_)
+            | NetworkEvent::Found(..)
             | NetworkEvent::NotLent(_)
             | NetworkEvent::ProbeAnswered { .. }
             | NetworkEvent::ProbeHeard { .. }

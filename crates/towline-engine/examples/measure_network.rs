@@ -22,7 +22,7 @@ async fn main() -> Result<(), Failed> {
             let took = send(named(carrier)?, at.parse()?, to.parse()?, bytes.parse()?).await?;
             say(took.as_secs_f64());
         }
-        ["forward", at] => forward(at.parse()?, |addr| println!("{addr}")).await?,
+        ["forward", at] => forward(at.parse()?, say).await?,
         _ => return Err("receive CARRIER ADDRESS, or send CARRIER ADDRESS TO BYTES".into()),
     }
     Ok(())

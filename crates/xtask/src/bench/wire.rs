@@ -106,9 +106,13 @@ impl Wire {
         self.end(end).command(program)
     }
 
-    /// Takes away what the kernel leaves to cards: both ends make and check ordinary packets themselves.
+    /// Takes away what the kernel leaves to cards: both ends make and check ordinary packets themselves. Within the
+    /// kernel they may go in bundles, as before any card; that cut one by one is for counting, and TCP pays more for
+    /// it than for all the rest (measured, a ninth of its rate).
     pub(super) fn without_offloads(&self) -> Result<()> {
         for end in End::BOTH {
+            let bundles = ["link", "set", DEVICE, "gso_max_segs", "65535"];
+            self.end(end).ip(&bundles)?;
             let mut ethtool = self.command(end, "ethtool");
             ethtool.args(["--features", DEVICE]);
             for feature in ["tx", "rx", "tso", "gso", "gro"] {

@@ -77,7 +77,7 @@ struct Session {
 impl Session {
     async fn register(server: SocketAddr, identity: &Identity) -> Result<Self, Failed> {
         let (events, told) = mpsc::channel(16);
-        let mut client = SignalClients::new(events, Arc::default(), Tasks::new());
+        let mut client = SignalClients::new(events, Arc::default(), Arc::default(), Tasks::new());
         let url = format!("ws://{server}/ws");
         client.request(SessionId(0), SignalRequest::Connect(url));
         let mut session = Self {

@@ -11,7 +11,7 @@ use std::path::Path;
 use serde::Serialize;
 use tokio::sync::{Notify, watch};
 use towline_engine::view::{AnswerView, CommandView, FolderView, View, ViewError};
-use towline_engine::{Engine, LocalClient, LocalError, Settings, StartError};
+use towline_engine::{Engine, EngineFault, LocalClient, LocalError, Settings, StartError};
 use tracing::{info, warn};
 
 /// Where the device stands, as the page is told.
@@ -134,7 +134,10 @@ impl Device {
             None => Ok(()),
         };
         Told::Ended {
-            error: outcome.err().map(|_| ViewError::new("store")),
+            error: outcome.err().map(|fault| match fault {
+                EngineFault::Store(_) => ViewError::new("store"),
+                EngineFault::Start(error) => start_refusal(&error),
+            }),
         }
     }
 
@@ -181,7 +184,7 @@ fn start_refusal(error: &StartError) -> ViewError {
 
 #[cfg(test)]
 mod tests {
-    use towline_engine::{Discovery, KeyPreference, NetworkScope, PortMapping};
+    use towline_engine::{Discovery, KeyPreference, PortMapping};
 
     use super::*;
 
@@ -195,7 +198,7 @@ mod tests {
             udp_port: Some(0),
             ice_servers: None,
             key: KeyPreference::FileOnly,
-            scope: NetworkScope::Everywhere,
+            scope: None,
             discovery: Discovery::Off,
             port_mapping: PortMapping::Off,
             metrics: None,

@@ -195,3 +195,17 @@ journey("a person says where a device is, and takes it back", "connected", async
   await press(page, "Done");
   assert.equal(await page.getByText("Also tried at 192.0.2.7:41641").count(), 0);
 });
+
+journey("a device is kept within the local network, and let go again", "synced", async (page) => {
+  await page.getByRole("navigation").getByRole("button", { name: "Settings", exact: true }).click();
+  const near = page.getByRole("switch", { name: "Stay within the local network" });
+  assert.equal(await near.isChecked(), false);
+  await near.click();
+  await see(page, "Nothing leaves the local network from now on");
+  await see(page, "None: nothing leaves the local network");
+  assert.equal(await near.isChecked(), true);
+  assert.deepEqual(await violations(page), []);
+  await near.click();
+  await see(page, "Devices elsewhere are reached again");
+  assert.equal(await near.isChecked(), false);
+});

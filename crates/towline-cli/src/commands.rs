@@ -6,6 +6,7 @@ pub(crate) mod doctor;
 pub(crate) mod folder;
 pub(crate) mod history;
 pub(crate) mod identity;
+pub(crate) mod lan_only;
 pub(crate) mod limits;
 pub(crate) mod network;
 pub(crate) mod pairing;

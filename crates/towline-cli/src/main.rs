@@ -141,6 +141,11 @@ enum Command {
     },
     /// Show how this device is connected with each peer, which addresses are tried, and why not better.
     Network,
+    /// Show or set whether this device stays within the local network.
+    LanOnly {
+        /// Whether it does.
+        wish: Option<OnOff>,
+    },
     /// Find out what could keep this device from working well, and what to do about it.
     Doctor,
     /// Show how this device, its peers and its folders are.
@@ -382,6 +387,15 @@ enum KeepingName {
     Leave,
 }
 
+/// Whether something holds.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum OnOff {
+    /// It does.
+    On,
+    /// It does not.
+    Off,
+}
+
 /// Which way a folder's changes go.
 #[derive(Debug, Clone, Copy, ValueEnum)]
 enum ModeName {
@@ -587,6 +601,7 @@ fn run(arguments: Arguments, output: &Output) -> Result<(), Failure> {
                 action: IdentityAction::New,
             } => commands::identity::renew(&home, output).await,
             Command::Doctor => commands::doctor::run(&home, output).await,
+            Command::LanOnly { wish } => commands::lan_only::run(&home, wish, output).await,
             Command::Network => commands::network::run(&home, output).await,
             Command::Status { watch: true } => commands::status::watch(&home, output).await,
             Command::Status { watch: false } => commands::status::run(&home, output).await,

@@ -111,6 +111,9 @@ pub(crate) fn refusal(code: &str, detail: Option<&str>) -> String {
         }
         "not_braked" => "nothing of that peer waits there; `towline brake FOLDER` lists what does",
         "paused" => "the folder is paused; `towline resume` lets it go on first",
+        "scope_fixed" => {
+            "whoever started the device has said how far it goes (--lan-only, its config.toml or this computer's policy); change it there"
+        }
         "setting" => "a setting is out of its range; nothing was changed",
         "stopping" => "the engine is stopping; start it again with `towline up`",
         other => other,

@@ -7,7 +7,7 @@ use towline_wire::ids::{DeviceId, FolderId};
 use towline_wire::link_uri::LinkUri;
 use towline_wire::place::Place;
 
-use crate::io::RootFault;
+use crate::io::{NetworkScope, RootFault};
 use crate::records::{DeviceSettings, FolderSettings, RootPath};
 
 /// Names a command until it is answered, unique within a device's run.
@@ -67,8 +67,12 @@ pub enum Command {
     ReleaseBrake(FolderId, DeviceId),
     /// Undoes what a device's mass change would take away, here and everywhere.
     UndoBraked(FolderId, DeviceId),
-    /// Replaces what is set for the whole device.
+    /// Replaces what is set for the whole device, but for how far it goes.
     ConfigureDevice(DeviceSettings),
+    /// Sets how far the device goes. It holds from its next life on ([`Device::is_to_begin_anew`]).
+    ///
+    /// [`Device::is_to_begin_anew`]: crate::device::Device::is_to_begin_anew
+    SetScope(NetworkScope),
 }
 
 /// What a person saw when comparing two compare strings.
@@ -112,6 +116,8 @@ pub enum Refusal {
     AlreadyHere,
     /// A setting is out of its range.
     Setting,
+    /// How far the device goes is said by whoever started it, or by its administrator.
+    ScopeFixed,
     /// The folder's mode has no use for it.
     Mode,
     /// A person has paused the folder.

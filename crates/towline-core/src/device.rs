@@ -29,7 +29,7 @@ use crate::link::{Link, LinkInput};
 use crate::outbox::Outbox;
 use crate::pairing::Pairing;
 use crate::ration::Ration;
-use crate::records::{DeviceSettings, PeerRecord, Restored};
+use crate::records::{DeviceSettings, PeerRecord, Restored, ScopeRule};
 use crate::reflexive::Reflexive;
 use crate::report::{NetworkReport, Outside};
 use crate::sessions::{Elsewhere, Sessions, SessionsInput, own_servers};
@@ -61,8 +61,8 @@ pub struct Birth {
     pub elsewhere: Elsewhere,
     /// STUN and TURN servers that are set.
     pub ice: IceServers,
-    /// How far it goes. Within the local network no server is used.
-    pub scope: NetworkScope,
+    /// Who says how far it goes. Within the local network no server is used.
+    pub scope: ScopeRule,
     /// Whether it is announced on the local network.
     pub discovery: Discovery,
 }
@@ -97,6 +97,8 @@ pub struct Device {
     lent: Option<SocketAddrV4>,
     ration: Ration,
     sessions: Sessions,
+    scope_rule: ScopeRule,
+    /// How far this life of the device goes.
     scope: NetworkScope,
     discovery: Discovery,
     /// What is announced on the local network, by whom.
@@ -154,9 +156,10 @@ impl Device {
             servers,
             elsewhere,
             ice,
-            scope,
+            scope: scope_rule,
             discovery,
         } = birth;
+        let scope = scope_rule.scope(&restored.settings);
         let (servers, elsewhere, ice) = match scope {
             NetworkScope::Everywhere => (servers, elsewhere, ice),
             NetworkScope::LocalNetwork => (Vec::new(), Elsewhere::Forbidden, IceServers::default()),
@@ -172,6 +175,7 @@ impl Device {
         let mut device = Self {
             sessions: Sessions::new(&identity, &servers, elsewhere),
             carrier: Carrier::new(scope, discovery, home),
+            scope_rule,
             scope,
             discovery,
             neighbours: Vec::new(),
@@ -219,6 +223,12 @@ impl Device {
             device.folder(now, folder, FolderInput::Start);
         }
         device
+    }
+
+    /// Whether it is set to go another way than this life of the device goes: the shell is to end this life in good
+    /// order and begin another, so that nothing of this one can leave the network that it is to stay in.
+    pub fn is_to_begin_anew(&self) -> bool {
+        self.scope != self.scope_rule.scope(&self.settings)
     }
 
     /// Takes one input.
@@ -330,6 +340,7 @@ impl Device {
                 settings: self.settings.clone(),
                 oneness: self.oneself.oneness(),
                 scope: self.scope,
+                scope_rule: self.scope_rule,
                 discovery: self.discovery,
             },
             server,

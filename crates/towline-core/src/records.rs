@@ -22,7 +22,7 @@ mod traffic;
 pub use departure::{Departure, Moved, Place};
 pub use settings::{
     Activity, AttributeKeeping, Brake, ConflictPlace, DeviceSettings, FolderSettings, Limits,
-    Metered, MeteredNetwork, Mode, TrafficRule, Window,
+    Metered, MeteredNetwork, Mode, ScopeRule, TrafficRule, Window,
 };
 pub use traffic::{Because, InForce, NetworkCost, WeekTime};
 

@@ -13,7 +13,7 @@ use towline_wire::server_url::ServerUrl;
 use crate::clock::Moment;
 use crate::io::{Discovery, HeldBack, LinkFault, NetworkScope, Path, RootFault, SignalFault};
 use crate::link::LinkCounts;
-use crate::records::{DeviceSettings, FolderRecord, PeerRecord, Totals};
+use crate::records::{DeviceSettings, FolderRecord, PeerRecord, ScopeRule, Totals};
 
 /// The whole summary.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -47,6 +47,8 @@ pub struct DeviceSummary {
     pub oneness: Oneness,
     /// How far it goes.
     pub scope: NetworkScope,
+    /// Who says it.
+    pub scope_rule: ScopeRule,
     /// Whether it is announced on the local network.
     pub discovery: Discovery,
 }

@@ -31,7 +31,7 @@ mod traffic;
 mod transfer;
 pub mod view;
 
-pub use engine::{Engine, Handle, Settings, StartError, StoreBroken};
+pub use engine::{Engine, EngineFault, Handle, Settings, StartError, StoreBroken};
 pub use key::{KeyError, KeyPreference};
 pub use local::{LocalClient, LocalError};
 pub use logs::log_directives;

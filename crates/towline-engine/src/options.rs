@@ -55,7 +55,8 @@ pub struct Options {
     #[arg(long, env = "TOWLINE_KEY_FILE")]
     key_file: bool,
     /// Stay within the local network: no server is asked, no name looked up, and nothing sent beyond the
-    /// networks that this computer is on.
+    /// networks that this computer is on. Whoever starts it so cannot be overruled; else `towline lan-only` or the
+    /// window switches it.
     #[arg(long, env = "TOWLINE_LAN_ONLY", value_parser = FalseyValueParser::new())]
     lan_only: bool,
     /// Do not announce this device on the local network (mDNS), and do not look for others there.
@@ -74,11 +75,7 @@ impl Options {
         } else {
             KeyPreference::KeyringFirst
         };
-        let scope = if self.lan_only {
-            NetworkScope::LocalNetwork
-        } else {
-            NetworkScope::Everywhere
-        };
+        let scope = self.lan_only.then_some(NetworkScope::LocalNetwork);
         let discovery = if self.no_mdns {
             Discovery::Off
         } else {

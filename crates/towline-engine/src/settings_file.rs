@@ -1,8 +1,8 @@
 //! What is set about the network in files: by this computer's administrator, and by a device's person.
 //!
 //! The *policy* lies where only an administrator writes, and what it sets nobody overrules. The device's
-//! own file is `config.toml` in its home. Both have the same keys, all optional: `servers`, `proxy`, `udp_port`
-//! and `ice_servers`. For each setting alone, the first that says anything holds: policy, what the device was
+//! own file is `config.toml` in its home. Both have the same keys, all optional: `servers`, `proxy`, `udp_port`,
+//! `ice_servers` and `lan_only`. For each setting alone, the first that says anything holds: policy, what the device was
 //! started with (its flags, then its environment), file, what the build has.
 //!
 //! A file that cannot be read or understood stops the start: to go on without it could mean to meet at
@@ -14,9 +14,11 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Deserializer};
+use towline_core::io::NetworkScope;
+use towline_core::records::ScopeRule;
 use towline_core::sessions::Elsewhere;
 
-use crate::view::ServerLock;
+use crate::view::SettingLock;
 
 /// The name of a device's own file, in its home.
 const FILE: &str = "config.toml";
@@ -36,6 +38,8 @@ pub(crate) struct Written {
     pub(crate) udp_port: Option<u16>,
     /// STUN and TURN servers.
     pub(crate) ice_servers: Option<IceServersText>,
+    /// Whether it stays within the local network.
+    pub(crate) lan_only: Option<bool>,
 }
 
 /// STUN and TURN servers as somebody has set them, not read yet. They hold passwords.
@@ -78,13 +82,15 @@ pub(crate) struct Settled {
     /// Whether the device goes to other servers.
     pub(crate) elsewhere: Elsewhere,
     /// Whether the policy has set the servers.
-    pub(crate) lock: ServerLock,
+    pub(crate) lock: SettingLock,
     /// As in [`Written`]; the environment's for all programs when `None`.
     pub(crate) proxy: Option<String>,
     /// The UDP port; any when `None`.
     pub(crate) udp_port: Option<u16>,
     /// As in [`Written`].
     pub(crate) ice_servers: Option<IceServersText>,
+    /// Who says how far the device goes; its person, where nobody has.
+    pub(crate) scope: ScopeRule,
 }
 
 /// Why a file cannot be used.
@@ -98,7 +104,7 @@ pub enum FileError {
     NotSettings(PathBuf),
     /// A line of it makes no sense.
     #[error(
-        "line {1} of {0} is not understood; it may have servers = [\"wss://…\"], proxy = \"…\", udp_port = 0 and ice_servers = [{{ urls = \"turn:…\" }}]"
+        "line {1} of {0} is not understood; it may have servers = [\"wss://…\"], proxy = \"…\", udp_port = 0, lan_only = true and ice_servers = [{{ urls = \"turn:…\" }}]"
     )]
     Line(PathBuf, usize),
 }
@@ -122,13 +128,14 @@ fn decide(policy: Written, given: Written, file: Written, default_server: Option
     let chosen = given.servers.or(file.servers);
     let chosen = chosen.or_else(|| default_server.map(|url| vec![url.to_owned()]));
     let (servers, elsewhere, lock) = match (policy.servers.map(named), chosen.map(named)) {
-        (Some(urls), _) => (urls, Elsewhere::Forbidden, ServerLock::Locked),
+        (Some(urls), _) => (urls, Elsewhere::Forbidden, SettingLock::Locked),
         // Whoever says that there is none wants none.
-        (None, Some(urls)) if urls.is_empty() => (urls, Elsewhere::Forbidden, ServerLock::Open),
-        (None, Some(urls)) => (urls, Elsewhere::Allowed, ServerLock::Open),
-        (None, None) => (Vec::new(), Elsewhere::Allowed, ServerLock::Open),
+        (None, Some(urls)) if urls.is_empty() => (urls, Elsewhere::Forbidden, SettingLock::Open),
+        (None, Some(urls)) => (urls, Elsewhere::Allowed, SettingLock::Open),
+        (None, None) => (Vec::new(), Elsewhere::Allowed, SettingLock::Open),
     };
     let port = policy.udp_port.or(given.udp_port).or(file.udp_port);
+    let lan_only = policy.lan_only.or(given.lan_only).or(file.lan_only);
     Settled {
         servers,
         elsewhere,
@@ -139,6 +146,13 @@ fn decide(policy: Written, given: Written, file: Written, default_server: Option
             .ice_servers
             .or(given.ice_servers)
             .or(file.ice_servers),
+        scope: lan_only.map_or(ScopeRule::Chosen, |lan_only| {
+            ScopeRule::Fixed(if lan_only {
+                NetworkScope::LocalNetwork
+            } else {
+                NetworkScope::Everywhere
+            })
+        }),
     }
 }
 
@@ -204,6 +218,7 @@ mod tests {
             proxy: Some(proxy.to_owned()),
             udp_port: Some(port),
             ice_servers: Some(IceServersText(format!("[{server}]"))),
+            lan_only: Some(server == "p" || server == "f"),
         }
     }
 
@@ -228,19 +243,40 @@ mod tests {
         let all = decide(policy, given.clone(), file.clone(), Some("b"));
         assert_eq!(
             (all.lock, all.elsewhere),
-            (ServerLock::Locked, Elsewhere::Forbidden)
+            (SettingLock::Locked, Elsewhere::Forbidden)
         );
         assert_eq!(first(all), held("p", Some("pp"), Some(1)));
         let open = decide(none(), given, file.clone(), Some("b"));
         assert_eq!(
             (open.lock, open.elsewhere),
-            (ServerLock::Open, Elsewhere::Allowed)
+            (SettingLock::Open, Elsewhere::Allowed)
         );
         assert_eq!(first(open), held("g", Some("gg"), Some(2)));
         let third = decide(none(), none(), file, Some("b"));
         assert_eq!(first(third), held("f", Some("ff"), Some(3)));
         let fourth = decide(none(), none(), none(), Some("b"));
         assert_eq!(first(fourth), held("b", None, None));
+    }
+
+    #[test]
+    fn whoever_says_first_how_far_it_goes_cannot_be_overruled_and_else_its_person_chooses() {
+        let (policy, given, file) = (
+            written("p", "", 0),
+            written("g", "", 0),
+            written("f", "", 0),
+        );
+        let near = ScopeRule::Fixed(NetworkScope::LocalNetwork);
+        let far = ScopeRule::Fixed(NetworkScope::Everywhere);
+        let none = Written::default;
+        for (sources, rule) in [
+            ((policy, given.clone(), file.clone()), near),
+            ((none(), given, file.clone()), far),
+            ((none(), none(), file), near),
+            ((none(), none(), none()), ScopeRule::Chosen),
+        ] {
+            let (policy, given, file) = sources;
+            assert_eq!(decide(policy, given, file, None).scope, rule);
+        }
     }
 
     #[test]
@@ -278,6 +314,7 @@ mod tests {
         fs::write(&path, "servers = [\"s\"]\nproxy = \"p\"\nudp_port = 7\n").unwrap();
         let three = Written {
             ice_servers: None,
+            lan_only: None,
             ..written("s", "p", 7)
         };
         assert_eq!(read(&path).unwrap(), three);

@@ -108,6 +108,8 @@ pub struct DeviceView {
     pub identity: IdentityView,
     /// How far it goes in the network.
     pub scope: ScopeView,
+    /// Who may set that.
+    pub scope_lock: SettingLock,
     /// Whether it is announced on the local network.
     pub discovery: DiscoveryView,
 }
@@ -184,7 +186,7 @@ pub struct ServerView {
     /// How the session with it stands.
     pub state: ServerStateView,
     /// Who may set the servers.
-    pub lock: ServerLock,
+    pub lock: SettingLock,
     /// The others where this device is: further own ones, and those where peers are visited.
     pub others: Vec<OtherServerView>,
 }
@@ -200,13 +202,14 @@ pub struct OtherServerView {
     pub state: ServerStateView,
 }
 
-/// Who may set the signal servers.
+/// Who may set something about the network.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, TS)]
 #[serde(rename_all = "snake_case")]
-pub enum ServerLock {
-    /// Whoever starts this device.
+pub enum SettingLock {
+    /// Its person.
     Open,
-    /// This computer's administrator alone, who has.
+    /// Nobody here: this computer's administrator has, or, for how far it goes, whoever started the device or its
+    /// file of settings.
     Locked,
 }
 

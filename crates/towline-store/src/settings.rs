@@ -7,6 +7,7 @@ use std::num::NonZeroU64;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+use towline_core::io::NetworkScope;
 use towline_core::records::{
     Activity, AttributeKeeping, Brake, ConflictPlace, DeviceSettings, FolderSettings, Limits,
     Metered, MeteredNetwork, Mode, TrafficRule, Window,
@@ -94,6 +95,7 @@ struct DeviceFields {
     schedule: Vec<WindowFields>,
     metered_network: MeteredField,
     metered_rule: Option<RuleField>,
+    lan_only: bool,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -256,6 +258,7 @@ impl From<&DeviceSettings> for DeviceFields {
             limits,
             schedule,
             metered,
+            scope,
         } = settings;
         Self {
             limits: (*limits).into(),
@@ -266,6 +269,7 @@ impl From<&DeviceSettings> for DeviceFields {
                 MeteredNetwork::No => MeteredField::No,
             },
             metered_rule: metered.rule.map(RuleField::from),
+            lan_only: *scope == NetworkScope::LocalNetwork,
         }
     }
 }
@@ -282,6 +286,11 @@ impl From<DeviceFields> for DeviceSettings {
                     MeteredField::No => MeteredNetwork::No,
                 },
                 rule: fields.metered_rule.map(TrafficRule::from),
+            },
+            scope: if fields.lan_only {
+                NetworkScope::LocalNetwork
+            } else {
+                NetworkScope::Everywhere
             },
         }
     }
@@ -372,6 +381,7 @@ mod tests {
                 network: MeteredNetwork::Yes,
                 rule: Some(TrafficRule::Pause),
             },
+            scope: NetworkScope::LocalNetwork,
         };
         let text = device_text(&device).unwrap();
         assert_eq!(device_settings(&text).unwrap(), device);

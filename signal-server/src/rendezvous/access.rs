@@ -78,6 +78,15 @@ impl Passes {
 }
 
 impl Access {
+    /// Whether it is a list without an entry.
+    pub(crate) fn admits_nobody(&self) -> bool {
+        match self {
+            Self::Open => false,
+            Self::Tokens(hashes) => hashes.is_empty(),
+            Self::Devices(ids) => ids.is_empty(),
+        }
+    }
+
     pub(super) fn admits(
         &self,
         who: Option<DeviceId>,

@@ -2,7 +2,7 @@
 //!
 //! A file of tokens has one hash a line, and what its administrator calls it; one of devices has their ids. It is
 //! read again on SIGHUP, and within some seconds of its change. One that makes no sense leaves the list of before in
-//! use, and is told.
+//! use, and is told; so does one without an entry, which is what a file is while an editor writes it.
 
 use std::collections::BTreeSet;
 use std::fs::File;
@@ -56,7 +56,14 @@ impl AccessFile {
         if length as u64 > FILE_BYTES_MAX {
             return Err(format!("{shown} has more than {FILE_BYTES_MAX} bytes"));
         }
-        parse(self.kind, &text).map_err(|(line, why)| format!("line {line} of {shown}: {why}"))
+        let access = parse(self.kind, &text)
+            .map_err(|(line, why)| format!("line {line} of {shown}: {why}"))?;
+        if access.admits_nobody() {
+            return Err(format!(
+                "{shown} has no entry: it would let nobody in; to shut everybody out, stop the server"
+            ));
+        }
+        Ok(access)
     }
 
     /// Tells the hub of the list whenever it changes or the process is told to look, until `cancel`.

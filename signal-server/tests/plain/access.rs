@@ -87,8 +87,10 @@ async fn a_token_lets_in_and_is_taken_back_while_the_server_runs() {
     let right = json!({"type": "register", "clientId": "abc", "access_token": bert});
     assert_eq!(second.ask(right).await["type"], "registered");
 
-    std::fs::write(&file, "nonsense\n").expect("written");
-    server.hang_up();
+    for unfinished in ["nonsense\n", "# nobody yet\n", ""] {
+        std::fs::write(&file, unfinished).expect("written");
+        server.hang_up();
+    }
     std::fs::write(&file, format!("{berts_line}\n")).expect("written");
     server.hang_up();
     assert_eq!(first.hear_close().await, 4005, "her token is gone");
@@ -101,12 +103,16 @@ fn a_file_that_makes_no_sense_stops_the_start_in_a_sentence() {
     let file = place.path().join("list");
     std::fs::write(&file, "# ours\ns3cret-token-s3cret\n").expect("written");
     let path = file.to_str().expect("text");
+    let blank = place.path().join("blank");
+    std::fs::write(&blank, "# nobody yet\n").expect("written");
+    let empty = blank.to_str().expect("text");
     for (arguments, said) in [
         (
             &["--access", "tokens", "--access-file", path][..],
             "line 2 of",
         ),
         (&["--access", "devices", "--access-file", path], "line 2 of"),
+        (&["--access", "tokens", "--access-file", empty], "no entry"),
         (&["--access", "tokens"], "--access-file"),
         (&["--access-file", path], "--access open"),
         (

@@ -130,6 +130,9 @@ export class FakeBackend implements Backend {
           },
         });
         return ACCEPTED;
+      case "set_scope":
+        this.#publish({ device: { ...device, scope: command.scope } });
+        return ACCEPTED;
       case "configure_folder":
         this.#configure(this.#folder(command.folder), command.settings);
         return ACCEPTED;

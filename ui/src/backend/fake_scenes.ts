@@ -141,6 +141,7 @@ const EMPTY: View = {
     version: "0.1.0",
     identity: "single",
     scope: "everywhere",
+    scope_lock: "open",
     discovery: "on",
   },
   server: { url: "wss://signal.example.org/ws", proxy: null, state: { state: "online" }, lock: "open", others: [] },

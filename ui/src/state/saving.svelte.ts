@@ -2,6 +2,7 @@
 import type { DeviceSettingsView } from "../backend/generated/DeviceSettingsView";
 import type { FolderSettingsView } from "../backend/generated/FolderSettingsView";
 import type { FolderView } from "../backend/generated/FolderView";
+import type { ScopeView } from "../backend/generated/ScopeView";
 import { refusal } from "../text/errors";
 import type { App } from "./app.svelte";
 
@@ -23,6 +24,11 @@ export class Saving {
   /** Sets a part of the device's settings, and says so when it is set. */
   device(settings: DeviceSettingsView, change: Partial<DeviceSettingsView>, done: string): Promise<boolean> {
     return this.#give({ command: "configure_device", settings: { ...settings, ...change } }, done);
+  }
+
+  /** Keeps the device within the local network, or lets it go further, and says so. */
+  scope(scope: ScopeView, done: string): Promise<boolean> {
+    return this.#give({ command: "set_scope", scope }, done);
   }
 
   async #give(command: Parameters<App["command"]>[0], done: string): Promise<boolean> {

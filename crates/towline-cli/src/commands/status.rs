@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use towline_engine::LocalClient;
-use towline_engine::view::{AnswerView, KeyPlace, ServerLock, View};
+use towline_engine::view::{AnswerView, KeyPlace, SettingLock, View};
 
 use super::{folder, peers};
 use crate::output::{Failure, Output};
@@ -43,8 +43,8 @@ fn status(view: &View) -> String {
     let server = &view.server;
     let through = through(server.proxy.as_deref());
     let lock = match server.lock {
-        ServerLock::Open => "",
-        ServerLock::Locked => "\n    this computer's administrator has set the signal servers",
+        SettingLock::Open => "",
+        SettingLock::Locked => "\n    this computer's administrator has set the signal servers",
     };
     let others = server.others.iter().map(|other| {
         format!(

@@ -50,7 +50,7 @@ pub(crate) async fn run(
     engine
         .stop()
         .await
-        .map_err(|error| Failure::new("store", error.to_string()))
+        .map_err(|error| Failure::new(error.code(), error.to_string()))
 }
 
 fn greeting(home: &str, view: &View) -> String {

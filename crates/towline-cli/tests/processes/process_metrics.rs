@@ -91,8 +91,13 @@ fn free_address() -> SocketAddr {
     listener.local_addr().expect("bound")
 }
 
-/// The body of an answer to an HTTP question.
+/// The body of an answer to an HTTP question that is answered well.
 fn get(addr: SocketAddr, path: &str) -> String {
+    get_or_refusal(addr, path).unwrap_or_else(|head| panic!("{head}"))
+}
+
+/// The body of the answer to an HTTP question; the head of an answer that is not 200.
+fn get_or_refusal(addr: SocketAddr, path: &str) -> Result<String, String> {
     let mut stream = TcpStream::connect(addr).expect("listening");
     write!(
         stream,
@@ -102,8 +107,10 @@ fn get(addr: SocketAddr, path: &str) -> String {
     let mut answer = String::new();
     stream.read_to_string(&mut answer).expect("an answer");
     let (head, body) = answer.split_once("\r\n\r\n").expect("an HTTP answer");
-    assert!(head.starts_with("HTTP/1.1 200"), "{head}");
-    body.to_owned()
+    if !head.starts_with("HTTP/1.1 200") {
+        return Err(head.to_owned());
+    }
+    Ok(body.to_owned())
 }
 
 /// Pause between two questions to a Prometheus that has no number yet.
@@ -139,9 +146,12 @@ impl Prometheus {
     fn ask(&self, query: &str) -> String {
         let begun = Instant::now();
         while begun.elapsed() < PATIENCE {
-            // It listens a moment after it has started, and has numbers after the first scrape.
-            if TcpStream::connect(self.door).is_ok() {
-                let answer = get(self.door, &format!("/api/v1/query?query={query}"));
+            // It listens a moment after it has started, answers well a moment later, and has numbers after the
+            // first scrape.
+            let answer = TcpStream::connect(self.door)
+                .map_err(|error| error.to_string())
+                .and_then(|_| get_or_refusal(self.door, &format!("/api/v1/query?query={query}")));
+            if let Ok(answer) = answer {
                 let answer =
                     answer.get(answer.find('{').unwrap_or(0)..=answer.rfind('}').unwrap_or(0));
                 let answer: Value =

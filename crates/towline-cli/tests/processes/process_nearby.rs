@@ -142,6 +142,30 @@ fn within_the_local_network_nothing_reaches_the_uplink() {
     ada.start();
     ada.wait("the link to Far", |view| is_connected(view, "w"));
     assert!(lan.left() > before);
+    far.stop();
+    // Switched while it runs, it is as if it had been started so, and so it is after its next start.
+    let words = ada.says(&["lan-only", "on"]);
+    assert!(words.contains("stays within the local network"), "{words}");
+    assert_eq!(ada.view()["device"]["scope"], "local_network");
+    assert_eq!(ada.view()["device"]["scope_lock"], "open");
+    let before = lan.left();
+    far.start();
+    ada.wait_connected(&ben);
+    Watch::new(&ada).look_on(Duration::from_secs(seconds));
+    assert_eq!(lan.left() - before, 0, "packets on the uplink");
+    far.stop();
+    ada.stop();
+    ada.start();
+    far.start();
+    ada.wait_connected(&ben);
+    assert_eq!(ada.call(&["lan-only"])["scope"], "local_network");
+    assert_eq!(lan.left() - before, 0, "packets on the uplink");
+    let words = ada.says(&["lan-only", "off"]);
+    assert!(words.contains("goes wherever"), "{words}");
+    ada.wait("the link to Far", |view| is_connected(view, "w"));
+    // Whoever is started so is not switched.
+    ben.refused(&["lan-only", "off"])
+        .must_say("scope_fixed", &["--lan-only"]);
 }
 
 /// The device of before with other options.

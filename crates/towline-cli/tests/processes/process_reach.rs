@@ -138,6 +138,42 @@ fn devices_that_only_proxies_lead_to_the_server_pair_and_are_relayed() {
 }
 
 #[test]
+fn a_turn_server_lends_by_tls_to_whoever_the_system_lets_trust_it() {
+    let world = World::new("turns");
+    let net = Net::new("t");
+    let mut command = net.inside("s");
+    command
+        .arg(program())
+        .args(["--bind", "10.77.0.1:7777"])
+        .env_remove("PORT");
+    let server = Server::of(command, &world.place("server.log"));
+    let (authority, certified) = by_authority("10.77.0.1");
+    let roots = world.place("roots.pem");
+    fs::write(&roots, authority).expect("written");
+    let _coturn = coturn(&world, &certified, net.inside("s"));
+    let set = r#"[{"urls": "turns:10.77.0.1:5349", "username": "ada", "credential": "s3same"}]"#;
+    let device = |name: &str| Device::new(&world, name, &server.url).behind(&net.words(name));
+    let (mut ada, mut ben) = (device("a"), device("b"));
+    ada.set_environment([("ICE_SERVERS_JSON", set)]);
+    ada.start();
+    ben.start();
+    ada.pair(&ben);
+    ada.wait("the distrust", |_| {
+        ada.call(&["network"])["turn"][0]["state"]["fault"] == "certificate"
+    });
+    ada.wait("the relay", |view| path(view) == Some("relayed"));
+    ada.stop();
+    ada.set_environment([("ICE_SERVERS_JSON", set), ("SSL_CERT_FILE", text(&roots))]);
+    ada.start();
+    ada.wait("the lent address", |_| {
+        let lender = &ada.call(&["network"])["turn"][0];
+        lender["transport"] == "TLS" && lender["state"]["state"] == "lends"
+    });
+    let log = fs::read_to_string(ada.log()).expect("there");
+    assert!(!log.contains("s3same"), "{log}");
+}
+
+#[test]
 fn what_is_no_proxy_is_refused_at_the_start() {
     let world = World::new("no-proxy");
     let mut device = Device::new(&world, "ada", "ws://127.0.0.1:1/ws");
@@ -213,6 +249,35 @@ fn fault(view: &Value) -> Option<&str> {
 fn free_address() -> String {
     let free = TcpListener::bind("127.0.0.1:0").expect("a free port");
     free.local_addr().expect("bound").to_string()
+}
+
+/// A TURN server at 10.77.0.1:5349 that is spoken to by TLS, and lends to ada.
+fn coturn(world: &World, certified: &Certified, mut command: Command) -> Running {
+    let place = world.directory("coturn");
+    let (key, certificate) = (place.join("key.pem"), place.join("cert.pem"));
+    fs::write(&key, certified.key()).expect("written");
+    fs::write(&certificate, &certified.certificate).expect("written");
+    command.args([
+        "turnserver",
+        "-n",
+        "--no-cli",
+        "--no-udp",
+        "--no-tcp",
+        "--no-dtls",
+        "--no-rfc5780",
+        "--lt-cred-mech",
+        "--listening-ip=10.77.0.1",
+        "--relay-ip=10.77.0.1",
+        "--tls-listening-port=5349",
+        "--realm=towline.test",
+        "--user=ada:s3same",
+        "--log-file=stdout",
+        &format!("--cert={}", text(&certificate)),
+        &format!("--pkey={}", text(&key)),
+        &format!("--userdb={}", text(&place.join("db"))),
+        &format!("--pidfile={}", text(&place.join("pid"))),
+    ]);
+    Running::start("turnserver", command, &world.place("coturn.log"))
 }
 
 /// An HTTP proxy at 10.77.0.1:8888 that lets ada in.

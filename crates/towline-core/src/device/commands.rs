@@ -18,7 +18,7 @@ use crate::link::LinkInput;
 use crate::pairing::{Ourselves, PairingWish};
 use crate::records::{
     Activity, DeviceSettings, Doubt, FolderRecord, FolderSettings, Mode, PLACES_MAX,
-    RestoredFolder, RootPath, StoreOp, Totals, Verification,
+    RestoredFolder, RootPath, ScopeRule, StoreOp, Totals, Verification,
 };
 
 /// A folder whose root is being prepared.
@@ -76,6 +76,7 @@ impl Device {
                 self.decide_braked(now, folder, peer, FolderInput::Undo(peer))
             }
             Command::ConfigureDevice(settings) => self.configure_device(settings),
+            Command::SetScope(scope) => return self.set_scope(id, scope),
         };
         self.outbox.push(Output::Reply(id, answer));
     }
@@ -398,10 +399,31 @@ impl Device {
         if !settings.is_sane() {
             return Err(Refusal::Setting);
         }
+        // Who changes a speed has perhaps not seen yet that the device is to stay near.
+        let settings = DeviceSettings {
+            scope: self.settings.scope,
+            ..settings
+        };
         self.settings = settings.clone();
         self.outbox
             .persist(vec![StoreOp::PutDeviceSettings(settings)], Vec::new());
         Ok(Answer::Accepted)
+    }
+
+    /// Answered when it is durable: from then on it holds, whatever happens to this life.
+    fn set_scope(&mut self, id: CommandId, scope: NetworkScope) {
+        let answer = match self.scope_rule {
+            ScopeRule::Fixed(_) => Err(Refusal::ScopeFixed),
+            ScopeRule::Chosen if self.settings.scope == scope => Ok(Answer::Accepted),
+            ScopeRule::Chosen => {
+                self.settings.scope = scope;
+                let keep = StoreOp::PutDeviceSettings(self.settings.clone());
+                let reply = Output::Reply(id, Ok(Answer::Accepted));
+                self.outbox.persist(vec![keep], vec![reply]);
+                return;
+            }
+        };
+        self.outbox.push(Output::Reply(id, answer));
     }
 }
 

@@ -7,6 +7,7 @@
 
 use std::num::NonZeroU64;
 
+use crate::io::NetworkScope;
 use crate::versions::Retention;
 
 /// What a person has set for one folder on this device.
@@ -136,6 +137,27 @@ pub struct DeviceSettings {
     pub schedule: Vec<Window>,
     /// What holds on a network that costs by volume.
     pub metered: Metered,
+    /// How far the device goes, where nobody else says it ([`ScopeRule::Chosen`]).
+    pub scope: NetworkScope,
+}
+
+/// Who says how far a device goes in the network.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ScopeRule {
+    /// Its person, in its settings.
+    Chosen,
+    /// Whoever has started it, or set it in a file: it goes this far, whatever its settings say.
+    Fixed(NetworkScope),
+}
+
+impl ScopeRule {
+    /// How far a device with these settings goes.
+    pub const fn scope(self, settings: &DeviceSettings) -> NetworkScope {
+        match self {
+            Self::Chosen => settings.scope,
+            Self::Fixed(scope) => scope,
+        }
+    }
 }
 
 impl DeviceSettings {

@@ -111,7 +111,6 @@ mod tests {
     use std::num::NonZeroU64;
 
     use super::*;
-    use crate::records::Metered;
 
     const MONDAY: u8 = 0;
     const SUNDAY: u8 = 6;
@@ -167,7 +166,7 @@ mod tests {
                 window(1 << MONDAY, 0, 720, send(5000)),
                 window(1 << MONDAY, 0, 1000, TrafficRule::Pause),
             ],
-            metered: Metered::default(),
+            ..DeviceSettings::default()
         };
         let rule = |settings: &DeviceSettings, now| {
             let free = settings.in_force(now, NetworkCost::Free);

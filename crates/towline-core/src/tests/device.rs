@@ -12,7 +12,7 @@ use towline_wire::version::VersionRange;
 
 use super::session::greeting;
 use crate::clock::Moment;
-use crate::command::{Command, CommandId};
+use crate::command::{Answer, Command, CommandId};
 use crate::device::{Birth, Device};
 use crate::identity::Identity;
 use crate::io::{
@@ -21,7 +21,7 @@ use crate::io::{
 };
 use crate::records::{
     Activity, DeviceSettings, FolderRecord, FolderSettings, PeerRecord, Restored, RestoredFolder,
-    RootPath, StoreOp, Totals, Verification,
+    RootPath, ScopeRule, StoreOp, Totals, Verification,
 };
 use crate::sessions::Elsewhere;
 use crate::snapshot::LinkState;
@@ -63,7 +63,7 @@ fn device_at(server: Option<&str>, folders: impl IntoIterator<Item = RestoredFol
         servers: server.map(|url| url.parse().unwrap()).into_iter().collect(),
         elsewhere: Elsewhere::Allowed,
         ice: IceServers::default(),
-        scope: NetworkScope::Everywhere,
+        scope: ScopeRule::Chosen,
         discovery: Discovery::Off,
     };
     let mut device = Device::new(Moment::default(), birth);
@@ -424,6 +424,43 @@ fn the_servers_of_a_greeting_are_asked_and_their_word_is_told_to_peers() {
 }
 
 #[test]
+fn another_scope_is_answered_when_it_is_durable_and_holds_from_the_next_life_on() {
+    let mut device = device([]);
+    let near = Command::SetScope(NetworkScope::LocalNetwork);
+    device.handle_input(Moment::default(), Input::Command(CommandId(1), near));
+    let told = outputs(&mut device);
+    let [Output::Store(StoreRequest::Persist(batch, kept))] = &told[..] else {
+        panic!("{told:?}")
+    };
+    let [StoreOp::PutDeviceSettings(settings)] = &kept[..] else {
+        panic!("{kept:?}")
+    };
+    assert_eq!(settings.scope, NetworkScope::LocalNetwork);
+    device.handle_input(
+        Moment::default(),
+        Input::Store(StoreReply::Persisted(*batch, Vec::new())),
+    );
+    let answer = Output::Reply(CommandId(1), Ok(Answer::Accepted));
+    assert_eq!(outputs(&mut device), [answer]);
+    assert!(device.is_to_begin_anew());
+    assert_eq!(
+        device.snapshot(Moment::default()).device.scope,
+        NetworkScope::Everywhere,
+        "this life is as it was"
+    );
+    // Other settings are replaced as a whole, this one is not among them.
+    let others = Command::ConfigureDevice(DeviceSettings::default());
+    let kept = command(&mut device, others);
+    let [StoreOp::PutDeviceSettings(settings)] = &kept[..] else {
+        panic!("{kept:?}")
+    };
+    assert_eq!(settings.scope, NetworkScope::LocalNetwork);
+    // Who thinks better of it at once goes on.
+    command(&mut device, Command::SetScope(NetworkScope::Everywhere));
+    assert!(!device.is_to_begin_anew());
+}
+
+#[test]
 fn the_seed_is_not_shown() {
     let birth = Birth {
         seed: [0xab; 32],
@@ -438,7 +475,7 @@ fn the_seed_is_not_shown() {
         servers: Vec::new(),
         elsewhere: Elsewhere::Allowed,
         ice: IceServers::default(),
-        scope: NetworkScope::Everywhere,
+        scope: ScopeRule::Chosen,
         discovery: Discovery::Off,
     };
     let shown = format!("{birth:?}");

@@ -14,10 +14,10 @@ use crate::command::{Command, CommandId};
 use crate::device::{Birth, Device};
 use crate::identity::Identity;
 use crate::io::{
-    BatchId, Discovery, Input, NetworkRequest, NetworkScope, Output, SessionId, SignalEvent,
-    SignalRequest, StoreReply, StoreRequest,
+    BatchId, Discovery, Input, NetworkRequest, Output, SessionId, SignalEvent, SignalRequest,
+    StoreReply, StoreRequest,
 };
-use crate::records::{DeviceSettings, Restored, StoreOp};
+use crate::records::{DeviceSettings, Restored, ScopeRule, StoreOp};
 use crate::sessions::Elsewhere;
 use crate::snapshot::PairingSummary;
 
@@ -44,7 +44,7 @@ impl Seat {
             servers: vec!["ws://127.0.0.1:9000/ws".parse().unwrap()],
             elsewhere: Elsewhere::Allowed,
             ice: IceServers::default(),
-            scope: NetworkScope::Everywhere,
+            scope: ScopeRule::Chosen,
             discovery: Discovery::Off,
         };
         let mut seat = Self {

@@ -14,12 +14,12 @@ use crate::clock::Moment;
 use crate::device::{Birth, Device};
 use crate::identity::Identity;
 use crate::io::{
-    Age, ConnectionId, Discovery, DiskEvent, DiskRequest, Found, Input, NetworkEvent, NetworkScope,
-    Output, PageEnd, StoreReply, StoreRequest,
+    Age, ConnectionId, Discovery, DiskEvent, DiskRequest, Found, Input, NetworkEvent, Output,
+    PageEnd, StoreReply, StoreRequest,
 };
 use crate::records::{
     Beside, DeviceSettings, DiskStamp, FolderRecord, FolderSettings, OurRow, PeerRecord, Reach,
-    Restored, RestoredFolder, RootPath, StoreOp, Totals, Verification,
+    Restored, RestoredFolder, RootPath, ScopeRule, StoreOp, Totals, Verification,
 };
 use crate::sessions::Elsewhere;
 
@@ -71,7 +71,7 @@ fn device() -> Device {
         servers: Vec::new(),
         elsewhere: Elsewhere::Allowed,
         ice: IceServers::default(),
-        scope: NetworkScope::Everywhere,
+        scope: ScopeRule::Chosen,
         discovery: Discovery::Off,
     };
     Device::new(Moment::default(), birth)

@@ -20,11 +20,17 @@ use crate::view::{
 pub struct Handle {
     pub(super) questions: mpsc::Sender<Question>,
     pub(super) views: watch::Receiver<Arc<View>>,
+    pub(super) shown: watch::Receiver<Shown>,
+    pub(super) home: Arc<Path>,
+    pub(super) stop: CancellationToken,
+}
+
+/// What is read beside the loop, of the present life.
+#[derive(Debug, Clone)]
+pub(super) struct Shown {
     pub(super) past: Past,
     pub(super) inbox: Inbox,
     pub(super) listings: Listings,
-    pub(super) home: Arc<Path>,
-    pub(super) stop: CancellationToken,
 }
 
 /// What the device's loop is asked.
@@ -56,19 +62,20 @@ impl Handle {
             }
             Asked::Past(folder, asked) => {
                 self.known(folder)?;
-                return self.past.ask(folder, asked).await;
+                return self.shown().past.ask(folder, asked).await;
             }
             Asked::Inbox(folder, asked) => {
                 self.known(folder)?;
-                return self.inbox.ask(folder, asked, self.known_devices()).await;
+                let devices = self.known_devices();
+                return self.shown().inbox.ask(folder, asked, devices).await;
             }
             Asked::Rules(folder, asked) => {
                 let local = self.settings_of(folder)?.local_rules;
-                return self.listings.ask_rules(folder, asked, local).await;
+                return self.shown().listings.ask_rules(folder, asked, local).await;
             }
             Asked::Files(folder, asked) => {
                 self.known(folder)?;
-                return self.listings.files(folder, asked).await;
+                return self.shown().listings.files(folder, asked).await;
             }
             Asked::Held(folder, asked) => {
                 let id = folder.to_string();
@@ -97,6 +104,10 @@ impl Handle {
     async fn ask(&self, question: Question) -> Result<(), ViewError> {
         let asked = self.questions.send(question).await;
         asked.map_err(|_| stopping())
+    }
+
+    fn shown(&self) -> Shown {
+        self.shown.borrow().clone()
     }
 
     /// What is set for a folder, if it is on this device.

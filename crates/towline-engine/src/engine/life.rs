@@ -20,16 +20,17 @@ use towline_core::records::InForce;
 use towline_core::snapshot::Snapshot;
 use tracing::error;
 
-use super::handle::Question;
-use super::settings::StoreBroken;
+use super::birth::Key;
+use super::handle::{Question, Shown};
 use crate::clock::Clock;
 use crate::doctor::Examined;
 use crate::folders::Folders;
 use crate::ledger::Ledger;
 use crate::memory::Slack;
 use crate::network::{Network, PortMapping, Proxies, ServerTimes, SignalClients};
+use crate::tasks::Tasks;
 use crate::view::{
-    self, KeyPlace, NetworkView, ServerLock, StoreCondition, Surroundings, UnixClock, View,
+    self, KeyPlace, NetworkView, SettingLock, StoreCondition, Surroundings, UnixClock, View,
 };
 
 /// Inputs that may wait for the loop: 1024. The loop takes all that wait at once; producers wait
@@ -49,7 +50,7 @@ pub(super) struct Around {
     pub(super) key_place: KeyPlace,
     pub(super) store: StoreCondition,
     pub(super) proxies: Arc<Proxies>,
-    pub(super) lock: ServerLock,
+    pub(super) lock: SettingLock,
     pub(super) port_mapping: PortMapping,
 }
 
@@ -80,13 +81,41 @@ impl Around {
     }
 }
 
+/// What follows what was decided.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Onward {
+    Live,
+    BeginAnew,
+}
+
 /// What was published last.
 #[derive(Debug)]
 pub(super) struct Published {
     pub(super) revision: u64,
-    pub(super) number: u64,
     pub(super) in_force: InForce,
     pub(super) at: Instant,
+}
+
+/// What all lives of a device have in common: how shells reach it, and what they see.
+#[derive(Debug)]
+pub(super) struct Desk {
+    pub(super) asked: mpsc::Receiver<Question>,
+    pub(super) stop: CancellationToken,
+    pub(super) publish: watch::Sender<Arc<View>>,
+    pub(super) show: watch::Sender<Shown>,
+    /// The number of the latest view.
+    pub(super) number: u64,
+}
+
+/// How a life ended.
+#[derive(Debug)]
+pub(super) enum Ending {
+    /// Somebody asked for it.
+    Stopped,
+    /// Nothing can be made durable any more.
+    StoreBroken,
+    /// What is set from now on holds for another life.
+    Anew(Key),
 }
 
 /// The loop and all that it owns.
@@ -94,10 +123,9 @@ pub(super) struct Published {
 pub(super) struct Life {
     pub(super) device: Device,
     pub(super) clock: Clock,
+    pub(super) key: Key,
     pub(super) around: Around,
     pub(super) waiting: mpsc::Receiver<Input>,
-    pub(super) asked: mpsc::Receiver<Question>,
-    pub(super) stop: CancellationToken,
     pub(super) ledger: Ledger,
     /// Requests for which the store has no room yet, in order. Bounded by what the core has under
     /// way at a time.
@@ -108,26 +136,32 @@ pub(super) struct Life {
     pub(super) folders: Folders,
     pub(super) replies: BTreeMap<CommandId, oneshot::Sender<Result<Answer, Refusal>>>,
     pub(super) last_command: u64,
-    pub(super) publish: watch::Sender<Arc<View>>,
     pub(super) published: Published,
     pub(super) slack: Slack,
+    /// All that runs for this life alone.
+    pub(super) tasks: Tasks,
 }
 
 impl Life {
-    pub(super) async fn run(mut self) -> Result<(), StoreBroken> {
+    /// Lives until somebody ends it, the store breaks, or another life is to follow; then closes all that it has.
+    pub(super) async fn run(mut self, desk: &mut Desk) -> Ending {
+        self.publish(desk);
         let mut inputs = Vec::new();
         let outcome = loop {
-            self.perform();
-            self.publish_if_due();
+            match self.perform(desk) {
+                Onward::Live => {}
+                Onward::BeginAnew => break Ending::Anew(self.key.clone()),
+            }
+            self.publish_if_due(desk);
             self.slack.give_back_if_due();
             let wake = self.wake_at();
             let mut question = None;
             tokio::select! {
-                () = self.stop.cancelled() => break Ok(()),
-                Some(asked) = self.asked.recv() => question = Some(asked),
+                () = desk.stop.cancelled() => break Ending::Stopped,
+                Some(asked) = desk.asked.recv() => question = Some(asked),
                 taken = self.waiting.recv_many(&mut inputs, INPUTS_MAX) => {
                     if taken == 0 || inputs.contains(&Input::Store(StoreReply::Broken)) {
-                        break Err(StoreBroken);
+                        break Ending::StoreBroken;
                     }
                     let now = self.clock.now();
                     for input in inputs.drain(..) {
@@ -150,17 +184,38 @@ impl Life {
                 self.answer(question);
             }
         };
-        if outcome.is_err() {
+        if matches!(outcome, Ending::StoreBroken) {
             error!("the device ends because its store cannot be written");
         }
-        self.stop.cancel();
         drop(self.waiting);
         self.folders.close().await;
         // Transfers held the network too; they have ended.
         if let Some(network) = Arc::into_inner(self.network) {
             network.close().await;
         }
+        drop(self.signal);
+        drop(self.ledger);
+        self.tasks.close().await;
         outcome
+    }
+
+    /// What shells read beside the loop.
+    pub(super) fn shown(&self) -> Shown {
+        Shown {
+            past: self.folders.past(),
+            inbox: self.folders.inbox(),
+            listings: self.folders.listings(),
+        }
+    }
+
+    /// The view with this number.
+    pub(super) fn view(&self, number: u64) -> View {
+        self.around.view(
+            &self.device.snapshot(self.clock.now()),
+            number,
+            &self.clock,
+            &self.folders,
+        )
     }
 
     fn answer(&mut self, question: Question) {
@@ -197,8 +252,9 @@ impl Life {
 
     /// Performs everything that the core has decided, in order.
     ///
-    /// Whoever gave a command and then looks must see what it did, so a view leaves before answers do.
-    fn perform(&mut self) {
+    /// Whoever gave a command and then looks must see what it did, so a view leaves before answers do. Another life
+    /// follows only when what asks for it is durable, which is when its command is answered.
+    fn perform(&mut self, desk: &mut Desk) -> Onward {
         let mut answers = Vec::new();
         while let Some(output) = self.device.poll_output() {
             match output {
@@ -220,35 +276,36 @@ impl Life {
                 }
             }
         }
-        if !answers.is_empty() {
-            self.publish();
+        if answers.is_empty() {
+            return Onward::Live;
         }
+        self.publish(desk);
         for (reply, answer) in answers {
             // Whoever asked may be gone.
             let _unheard = reply.send(answer);
         }
-    }
-
-    fn publish_if_due(&mut self) {
-        if self.is_dirty() && self.published.at.elapsed() >= VIEW_INTERVAL {
-            self.publish();
+        if self.device.is_to_begin_anew() {
+            Onward::BeginAnew
+        } else {
+            Onward::Live
         }
     }
 
-    fn publish(&mut self) {
+    fn publish_if_due(&mut self, desk: &mut Desk) {
+        if self.is_dirty() && self.published.at.elapsed() >= VIEW_INTERVAL {
+            self.publish(desk);
+        }
+    }
+
+    fn publish(&mut self, desk: &mut Desk) {
         self.published = Published {
             revision: self.device.revision(),
-            number: self.published.number + 1,
             in_force: self.folders.in_force(),
             at: Instant::now(),
         };
-        let next = self.around.view(
-            &self.device.snapshot(self.clock.now()),
-            self.published.number,
-            &self.clock,
-            &self.folders,
-        );
-        self.publish.send_if_modified(|last| {
+        desk.number += 1;
+        let next = self.view(desk.number);
+        desk.publish.send_if_modified(|last| {
             let same = **last
                 == View {
                     revision: last.revision,

@@ -35,12 +35,20 @@ pub struct Settings {
     pub port_mapping: PortMapping,
     /// Where a new key goes.
     pub key: KeyPreference,
-    /// How far it goes: within the local network no server is asked, and nothing is sent beyond.
-    pub scope: NetworkScope,
+    /// How far it goes: within the local network no server is asked, and nothing is sent beyond. When `None`, the
+    /// files of settings say it, or else its person.
+    pub scope: Option<NetworkScope>,
     /// Whether it is announced on the local network, and looks for others there.
     pub discovery: Discovery,
     /// Where numbers for Prometheus are served over HTTP; nowhere when `None`.
     pub metrics: Option<SocketAddr>,
+}
+
+impl Settings {
+    /// Whether it stays within the local network, where whoever starts it says so.
+    pub(super) fn lan_only(&self) -> Option<bool> {
+        self.scope.map(|scope| scope == NetworkScope::LocalNetwork)
+    }
 }
 
 /// Why a device cannot start. Each sentence says what to do.
@@ -118,3 +126,24 @@ impl StartError {
     "the index cannot be written any more (is the disk full?); make room and start again, nothing is lost"
 )]
 pub struct StoreBroken;
+
+/// Why a device ended that nobody asked to.
+#[derive(Debug, thiserror::Error)]
+pub enum EngineFault {
+    /// Its store broke.
+    #[error(transparent)]
+    Store(#[from] StoreBroken),
+    /// It was to begin anew with other settings, and could not.
+    #[error(transparent)]
+    Start(#[from] StartError),
+}
+
+impl EngineFault {
+    /// A stable code: `store`, or one of [`StartError::code`].
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::Store(_) => "store",
+            Self::Start(error) => error.code(),
+        }
+    }
+}

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use ts_rs::TS;
 
-use super::{DeviceSettingsView, FolderSettingsView, KeepView, Secret};
+use super::{DeviceSettingsView, FolderSettingsView, KeepView, ScopeView, Secret};
 
 /// What a shell can ask.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
@@ -94,6 +94,11 @@ pub enum CommandView {
     ConfigureDevice {
         /// All of its settings.
         settings: DeviceSettingsView,
+    },
+    /// Sets how far the device goes. It begins anew for that, within a second; refused where `scope_lock` says so.
+    SetScope {
+        /// How far.
+        scope: ScopeView,
     },
     /// Lists what peers' changes replaced or deleted in a folder on this device, newest first.
     History {

@@ -4,6 +4,7 @@ use std::num::NonZeroU64;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+use towline_core::io::NetworkScope;
 use towline_core::records::{
     Activity, AttributeKeeping, Because, Brake, ConflictPlace, DeviceSettings, FolderSettings,
     InForce, Limits, Metered, MeteredNetwork, Mode, TrafficRule, Window,
@@ -332,6 +333,8 @@ impl From<DeviceSettingsView> for DeviceSettings {
                 },
                 rule: view.metered_rule.map(TrafficRule::from),
             },
+            // Not set with these: `CommandView::SetScope` is for that.
+            scope: NetworkScope::default(),
         }
     }
 }

@@ -12,7 +12,7 @@ use towline_core::clock::Moment;
 use towline_core::command::{Answer, Command, Comparison, Refusal};
 use towline_core::folder::rules::{RuleSet, Rules};
 use towline_core::io::{Discovery, HeldReason, NetworkScope, RootFault, SignalFault};
-use towline_core::records::{InForce, PLACES_MAX, RootPath, Verification};
+use towline_core::records::{InForce, PLACES_MAX, RootPath, ScopeRule, Verification};
 use towline_core::snapshot::{
     FolderPeerState, FolderState, FolderSummary, Oneness, PairingFault, PairingSummary,
     PeerSummary, ServerState, ServerSummary, Snapshot,
@@ -34,7 +34,7 @@ use super::{
     AnswerView, AskedOfFiles, AskedOfHeld, BrakedView, CommandView, DeviceView, DiscoveryView,
     FolderPeerView, FolderStateView, FolderView, HeldBackView, IdentityView, InvitationView,
     KeyPlace, MeetingView, OtherServerView, PairingView, PeerView, RestoringView, ScopeView,
-    Secret, ServerLock, ServerStateView, ServerView, StoreCondition, SymbolView, TransferView,
+    Secret, ServerStateView, ServerView, SettingLock, StoreCondition, SymbolView, TransferView,
     VersionView, View, ViewError,
 };
 
@@ -52,7 +52,7 @@ pub(crate) struct Surroundings<'a> {
     /// The proxies that lead to signal servers.
     pub(crate) proxies: &'a Proxies,
     /// Who may set the signal servers.
-    pub(crate) lock: ServerLock,
+    pub(crate) lock: SettingLock,
     /// Turns the core's moments into Unix time.
     pub(crate) clock: UnixClock,
     /// What holds for all content.
@@ -91,6 +91,10 @@ pub(crate) fn view(snapshot: &Snapshot, around: &Surroundings<'_>) -> View {
             scope: match snapshot.device.scope {
                 NetworkScope::Everywhere => ScopeView::Everywhere,
                 NetworkScope::LocalNetwork => ScopeView::LocalNetwork,
+            },
+            scope_lock: match snapshot.device.scope_rule {
+                ScopeRule::Chosen => SettingLock::Open,
+                ScopeRule::Fixed(_) => SettingLock::Locked,
             },
             discovery: match snapshot.device.discovery {
                 Discovery::On => DiscoveryView::On,
@@ -375,6 +379,10 @@ pub(crate) fn command(command: CommandView) -> Result<Asked, ViewError> {
         CommandView::Override { folder } => Command::Override(folder_id(&folder)?),
         CommandView::Revert { folder } => Command::Revert(folder_id(&folder)?),
         CommandView::ConfigureDevice { settings } => Command::ConfigureDevice(settings.into()),
+        CommandView::SetScope { scope } => Command::SetScope(match scope {
+            ScopeView::Everywhere => NetworkScope::Everywhere,
+            ScopeView::LocalNetwork => NetworkScope::LocalNetwork,
+        }),
     }))
 }
 
@@ -506,6 +514,7 @@ pub(crate) fn refusal(refusal: Refusal) -> ViewError {
         Refusal::NoServer => ViewError::new("no_server"),
         Refusal::Elsewhere => ViewError::new("elsewhere"),
         Refusal::Setting => ViewError::new("setting"),
+        Refusal::ScopeFixed => ViewError::new("scope_fixed"),
         Refusal::Mode => ViewError::new("mode"),
         Refusal::Paused => ViewError::new("paused"),
         Refusal::NotBraked => ViewError::new("not_braked"),

@@ -8,9 +8,9 @@ use towline_core::clock::Moment;
 use towline_core::device::{Birth, Device};
 use towline_core::identity::Identity;
 use towline_core::io::{
-    Discovery, Input, NetworkEvent, NetworkRequest, NetworkScope, Output, Path, StoreRequest,
-    StunServer,
+    Discovery, Input, NetworkEvent, NetworkRequest, Output, Path, StoreRequest, StunServer,
 };
+use towline_core::records::ScopeRule;
 use towline_core::sessions::Elsewhere;
 use towline_wire::ice::IceServers;
 use towline_wire::ids::{DeviceId, Incarnation};
@@ -161,7 +161,7 @@ impl Internet {
             restored: place.shelf.restored(),
             servers: server::URL.parse().into_iter().collect(),
             elsewhere: Elsewhere::Forbidden,
-            scope: NetworkScope::Everywhere,
+            scope: ScopeRule::Chosen,
             discovery: Discovery::On,
             ice: IceServers::default(),
         };

@@ -8,7 +8,8 @@ use towline_core::clock::Moment;
 use towline_core::command::{Answer, Command, CommandId, Refusal};
 use towline_core::device::{Birth, Device};
 use towline_core::identity::Identity;
-use towline_core::io::{Discovery, Input, NetworkEvent, NetworkScope, Output};
+use towline_core::io::{Discovery, Input, NetworkEvent, Output};
+use towline_core::records::ScopeRule;
 use towline_core::sessions::Elsewhere;
 use towline_core::snapshot::Snapshot;
 use towline_wire::entry::UnixNanos;
@@ -67,7 +68,7 @@ impl World {
             servers: server::URL.parse().into_iter().collect(),
             elsewhere: Elsewhere::Allowed,
             ice: IceServers::default(),
-            scope: NetworkScope::Everywhere,
+            scope: ScopeRule::Chosen,
             // The world has no multicast; what devices announce nobody hears.
             discovery: Discovery::Off,
         }

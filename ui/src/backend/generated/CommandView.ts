@@ -2,6 +2,7 @@
 import type { DeviceSettingsView } from "./DeviceSettingsView";
 import type { FolderSettingsView } from "./FolderSettingsView";
 import type { KeepView } from "./KeepView";
+import type { ScopeView } from "./ScopeView";
 
 /**
  * What a shell can ask.
@@ -90,7 +91,11 @@ settings: FolderSettingsView, } | { "command": "configure_device",
 /**
  * All of its settings.
  */
-settings: DeviceSettingsView, } | { "command": "history", 
+settings: DeviceSettingsView, } | { "command": "set_scope", 
+/**
+ * How far.
+ */
+scope: ScopeView, } | { "command": "history", 
 /**
  * Which folder.
  */

@@ -4,6 +4,7 @@ import type { DiscoveryView } from "./DiscoveryView";
 import type { IdentityView } from "./IdentityView";
 import type { KeyPlace } from "./KeyPlace";
 import type { ScopeView } from "./ScopeView";
+import type { SettingLock } from "./SettingLock";
 import type { StoreCondition } from "./StoreCondition";
 import type { TrafficView } from "./TrafficView";
 
@@ -47,6 +48,10 @@ identity: IdentityView,
  * How far it goes in the network.
  */
 scope: ScopeView, 
+/**
+ * Who may set that.
+ */
+scope_lock: SettingLock, 
 /**
  * Whether it is announced on the local network.
  */

@@ -39,6 +39,11 @@ impl Certified {
         }
     }
 
+    /// The key in PEM.
+    pub(crate) fn key(&self) -> String {
+        self.key.serialize_pem()
+    }
+
     /// What pins this key.
     pub(crate) fn pin(&self) -> String {
         let hash = Sha256::digest(self.key.subject_public_key_info());
@@ -76,7 +81,7 @@ pub(crate) fn start(
     let write = |name: &str, text: &str| {
         fs::write(place.join(name), text).expect("written");
     };
-    write("key.pem", &certified.key.serialize_pem());
+    write("key.pem", &certified.key());
     write("cert.pem", &certified.certificate);
     let here = text(&place);
     let temporary = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]

@@ -12,12 +12,11 @@ use crate::clock::Moment;
 use crate::device::{Birth, Device};
 use crate::identity::Identity;
 use crate::io::{
-    ConnectionId, Discovery, Input, NetworkEvent, NetworkRequest, NetworkScope, Output, StoreReply,
-    StoreRequest,
+    ConnectionId, Discovery, Input, NetworkEvent, NetworkRequest, Output, StoreReply, StoreRequest,
 };
 use crate::records::{
     DeviceSettings, FolderRecord, FolderSettings, PeerRecord, Restored, RestoredFolder, RootPath,
-    StoreOp, Totals, Verification,
+    ScopeRule, StoreOp, Totals, Verification,
 };
 use crate::sessions::Elsewhere;
 use crate::snapshot::{FolderPeerState, Oneness};
@@ -77,7 +76,7 @@ fn device(seed: u8, life: u8, with: &[u8]) -> Device {
         servers: Vec::new(),
         elsewhere: Elsewhere::Allowed,
         ice: IceServers::default(),
-        scope: NetworkScope::Everywhere,
+        scope: ScopeRule::Chosen,
         discovery: Discovery::Off,
     };
     Device::new(Moment::default(), birth)

@@ -1,12 +1,14 @@
 //! One end of a stream that `cargo xtask bench network` measures.
 //!
-//! `receive CARRIER ADDRESS` prints where it listens, takes one stream and ends; `send CARRIER ADDRESS TO
-//! BYTES` prints after how many seconds the other side had them all. A carrier is `towline` or `quinn`.
+//! `receive CARRIER ADDRESS:PORT` prints where to send to, takes one stream and ends; `send CARRIER ADDRESS TO
+//! BYTES` prints after how many seconds the other side had them all. A carrier is `towline`, `quinn`, or what goes
+//! by way of a server whose address and port both are given: `relay` or `websocket`. `forward ADDRESS` is the server
+//! of the latter, and prints where it is.
 
 use std::env;
 use std::io::{Write, stdout};
 
-use towline_engine::measure::{Carrier, Failed, receive, send};
+use towline_engine::measure::{Carrier, Failed, forward, receive, send};
 
 #[tokio::main]
 async fn main() -> Result<(), Failed> {
@@ -20,6 +22,7 @@ async fn main() -> Result<(), Failed> {
             let took = send(named(carrier)?, at.parse()?, to.parse()?, bytes.parse()?).await?;
             say(took.as_secs_f64());
         }
+        ["forward", at] => forward(at.parse()?, say).await?,
         _ => return Err("receive CARRIER ADDRESS, or send CARRIER ADDRESS TO BYTES".into()),
     }
     Ok(())
@@ -29,7 +32,9 @@ fn named(carrier: &str) -> Result<Carrier, Failed> {
     match carrier {
         "towline" => Ok(Carrier::Towline),
         "quinn" => Ok(Carrier::Quinn),
-        _ => Err("a carrier is `towline` or `quinn`".into()),
+        "relay" => Ok(Carrier::Relay),
+        "websocket" => Ok(Carrier::WebSocket),
+        _ => Err("no such carrier".into()),
     }
 }
 

@@ -71,7 +71,7 @@ enum Workload {
     Idle,
     /// 2 GiB and the source tree are indexed for the first time.
     Index,
-    /// One stream goes through the endpoint of a device, and through quinn alone.
+    /// One stream goes through the endpoint of a device, and through others; a peer rests.
     Network,
 }
 
@@ -129,7 +129,7 @@ pub(crate) fn bench(repo: &Repo, args: &BenchArgs) -> Result<()> {
             Workload::Rename => vec![rename::run(&bench)?],
             Workload::Idle => vec![idle::run(&bench)?],
             Workload::Index => vec![index::run(&bench)?],
-            Workload::Network => vec![network::run(repo, bench.rounds)?],
+            Workload::Network => network::run(repo, &bench)?,
         };
         sections.into_iter().try_for_each(&mut finish)?;
     }

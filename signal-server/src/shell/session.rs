@@ -7,6 +7,7 @@ use std::future::pending;
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use futures_util::{SinkExt, StreamExt};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::mpsc;
@@ -45,15 +46,16 @@ enum End {
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
     /// The WebSocket settings of a door: small buffers (measured: 1 KiB and 0 cost about 4.5 KB
-    /// per connection where the defaults cost 138 KB), and a bound on what waits in them.
+    /// per connection where the defaults cost 138 KB), larger ones where packets pass, and a bound on what
+    /// waits in them.
     pub(super) fn config(door: &Door) -> WebSocketConfig {
-        let frame_bytes_max = match door {
-            Door::Signal => MESSAGE_BYTES_MAX,
-            Door::Relay { .. } => PACKET_BYTES_MAX,
+        let (frame_bytes_max, read_bytes, write_bytes) = match door {
+            Door::Signal => (MESSAGE_BYTES_MAX, READ_BUFFER_BYTES, 0),
+            Door::Relay { .. } => (PACKET_BYTES_MAX, TOGETHER_BYTES, TOGETHER_BYTES),
         };
         WebSocketConfig::default()
-            .read_buffer_size(READ_BUFFER_BYTES)
-            .write_buffer_size(0)
+            .read_buffer_size(read_bytes)
+            .write_buffer_size(write_bytes)
             .max_write_buffer_size(WRITE_BUFFER_BYTES_MAX)
             .max_message_size(Some(frame_bytes_max))
             .max_frame_size(Some(frame_bytes_max))
@@ -120,7 +122,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
         let connection = self.connection;
         match frame {
             Some(Ok(Message::Text(text))) => Ok(Input::from_text(connection, &text)),
-            Some(Ok(Message::Binary(packet))) => Ok(Input::Packet { connection, packet }),
+            Some(Ok(Message::Binary(packet))) => {
+                // A part of what was read would keep all of it in memory for as long as it waits.
+                let packet = Bytes::copy_from_slice(&packet);
+                Ok(Input::Packet { connection, packet })
+            }
             Some(Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_))) => {
                 Ok(Input::Alive { connection })
             }
@@ -134,7 +140,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
             let message = match item {
                 Item::Text(text) => Message::text(text),
                 Item::Packet(packet) => Message::Binary(packet),
-                Item::Ping => Message::Ping(bytes::Bytes::new()),
+                Item::Ping => Message::Ping(Bytes::new()),
                 Item::Close(code) => return Err(End::Closed(code)),
             };
             match timeout(WRITE_WITHIN, self.socket.feed(message)).await {
@@ -153,6 +159,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
 
 /// Read buffer of one WebSocket: 1 KiB holds ordinary messages; larger ones grow it for a while.
 const READ_BUFFER_BYTES: usize = 1024;
+
+/// Bytes of packets that are read and written at a time: 16 KiB, 13 of the longest. A call of the system for each
+/// packet, or two, cost more than all else that is done with it.
+const TOGETHER_BYTES: usize = 16 * 1024;
 
 /// Bytes that a WebSocket may buffer for writing: 256 KiB, as much as its outbox.
 const WRITE_BUFFER_BYTES_MAX: usize = 256 * 1024;

@@ -1,5 +1,7 @@
 //! The network without the rest, for `cargo xtask bench network`: one stream from one process to another,
-//! through the endpoint that every device has, or through quinn alone with the same settings.
+//! through the endpoint that every device has or quinn alone with the same settings, directly or by way of a server.
+
+mod relayed;
 
 use std::collections::BTreeSet;
 use std::error::Error;
@@ -14,6 +16,7 @@ use towline_core::identity::Identity;
 use towline_core::io::{Discovery, NetworkEvent, NetworkRequest, NetworkScope, Path};
 use towline_wire::ids::DeviceId;
 
+pub use self::relayed::forward;
 use super::tls::{self, TlsSettings, Trust};
 use super::udp::UdpSockets;
 use super::{IncomingStream, Network, NetworkSettings, Port, PortMapping, endpoint};
@@ -29,6 +32,10 @@ pub enum Carrier {
     Towline,
     /// quinn with its own socket; encryption, transport settings and buffers are those of a device.
     Quinn,
+    /// The endpoint of a device, through the packet channel of a signal server.
+    Relay,
+    /// A WebSocket, through [`forward`].
+    WebSocket,
 }
 
 /// No event is waited for longer than this.
@@ -37,16 +44,17 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// What is written at a time, as large as blocks of a file.
 const BLOCK_BYTES: usize = 256 * 1024;
 
-/// Receives one stream at this address; `tell` is told where. Returns the bytes that came.
+/// Receives one stream at this address, or by way of the server there; `tell` is told where to send to. Returns
+/// the bytes that came.
 pub async fn receive(
     carrier: Carrier,
-    at: IpAddr,
+    at: SocketAddr,
     tell: impl FnOnce(SocketAddr),
 ) -> Result<u64, Failed> {
     let (sender, receiver) = identities();
     match carrier {
         Carrier::Towline => {
-            let mut node = Node::open(receiver, at, sender.id()).await?;
+            let mut node = Node::open(receiver, at.ip(), sender.id()).await?;
             tell(node.addr()?);
             let stream = node.streams.recv().await.ok_or("no stream")?;
             let connection = node.network.connection(sender.id());
@@ -57,7 +65,7 @@ pub async fn receive(
             Ok(came)
         }
         Carrier::Quinn => {
-            let (endpoint, _) = bare(&receiver, at, sender.id())?;
+            let (endpoint, _) = bare(&receiver, at.ip(), sender.id())?;
             tell(endpoint.local_addr()?);
             let connection = endpoint.accept().await.ok_or("closed")?.await?;
             let (send, recv) = connection.accept_bi().await?;
@@ -65,10 +73,12 @@ pub async fn receive(
             connection.closed().await;
             Ok(came)
         }
+        Carrier::Relay => relayed::receive(at, || tell(at)).await,
+        Carrier::WebSocket => relayed::receive_plain(at, || tell(at)).await,
     }
 }
 
-/// Sends so many bytes from this address; returns how long it took until the other side had all.
+/// Sends so many bytes, directly from this address; returns how long it took until the other side had all.
 pub async fn send(
     carrier: Carrier,
     at: IpAddr,
@@ -97,6 +107,8 @@ pub async fn send(
             endpoint.wait_idle().await;
             Ok(took)
         }
+        Carrier::Relay => relayed::send(to, bytes).await,
+        Carrier::WebSocket => relayed::send_plain(to, bytes).await,
     }
 }
 
@@ -168,7 +180,10 @@ impl Node {
         self.network.request(NetworkRequest::ProbeLarge(peer, to));
         self.until(|event| matches!(event, NetworkEvent::LargeAnswered { .. }))
             .await?;
-        let path = Path::Direct(to);
+        self.dial_on(peer, Path::Direct(to)).await
+    }
+
+    async fn dial_on(&mut self, peer: DeviceId, path: Path) -> Result<Connection, Failed> {
         self.network.request(NetworkRequest::Select(peer, path));
         self.network.request(NetworkRequest::Dial(peer));
         self.until(|event| matches!(event, NetworkEvent::Connected(..)))

@@ -19,7 +19,6 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::task::{Context, Poll};
 
-use bytes::Bytes;
 use futures_util::task::AtomicWaker;
 use quinn::udp::{RecvMeta, Transmit};
 use quinn::{AsyncUdpSocket, Runtime, TokioRuntime, UdpPoller};
@@ -527,12 +526,7 @@ impl AsyncUdpSocket for PathSocket {
             Way::Relay(relay) => {
                 for datagram in transmit.contents.chunks(size) {
                     if datagram.len() <= bytes_max {
-                        let bytes = Bytes::copy_from_slice(datagram);
-                        relay.send(RelayedDatagram {
-                            peer: relay.peer(),
-                            ecn: transmit.ecn,
-                            bytes,
-                        });
+                        relay.send(transmit.ecn, datagram);
                     }
                 }
             }

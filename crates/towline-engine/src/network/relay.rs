@@ -21,7 +21,7 @@ use tokio_tungstenite::tungstenite::Message;
 use tokio_util::sync::CancellationToken;
 use towline_core::io::NetworkEvent;
 use towline_wire::ids::DeviceId;
-use towline_wire::packet::{ChannelId, Ecn, PACKET_BYTES_MAX, Packet, PacketKind};
+use towline_wire::packet::{ChannelId, Ecn, HEADER_BYTES, PACKET_BYTES_MAX, Packet, PacketKind};
 use towline_wire::signal::RELAY_SUBPROTOCOL;
 use tracing::{debug, trace};
 
@@ -34,6 +34,10 @@ use crate::tasks::Tasks;
 /// Datagrams that wait for the channel: 80, at most 94 KiB. At 10 Mbit/s that is 75 ms of queue;
 /// fewer than QUIC's ten packets of start window would starve it.
 const OUTGOING_DATAGRAMS_MAX: usize = 80;
+
+/// Bytes that are written and read at a time: 16 KiB, 13 packets. A call for each packet costs more than all else
+/// that is done with it; with more of them at a time nothing is gained.
+const TOGETHER_BYTES: usize = 16 * 1024;
 
 /// Unsent bytes that TCP may hold: 16 KiB, about 13 datagrams.
 const UNSENT_BYTES: u32 = 16 * 1024;
@@ -52,10 +56,10 @@ const SEND_DEADLINE: Duration = Duration::from_secs(5);
 /// just before can leave.
 const CLOSE_LINGER: Duration = Duration::from_millis(250);
 
-/// A datagram on its way through a channel.
+/// A datagram that came through a channel.
 #[derive(Debug)]
 pub(super) struct RelayedDatagram {
-    /// From or to whom.
+    /// From whom.
     pub(super) peer: DeviceId,
     /// Congestion bits.
     pub(super) ecn: Option<EcnCodepoint>,
@@ -66,8 +70,8 @@ pub(super) struct RelayedDatagram {
 /// The sending end of one channel.
 #[derive(Debug, Clone)]
 pub(super) struct RelaySender {
-    peer: DeviceId,
-    datagrams: mpsc::Sender<RelayedDatagram>,
+    channel: ChannelId,
+    packets: mpsc::Sender<Bytes>,
 }
 
 /// All channels that are open or being opened.
@@ -95,14 +99,12 @@ pub(super) struct Channel {
 }
 
 impl RelaySender {
-    pub(super) fn peer(&self) -> DeviceId {
-        self.peer
-    }
-
     /// Queues a datagram, or drops it.
-    pub(super) fn send(&self, datagram: RelayedDatagram) {
+    pub(super) fn send(&self, ecn: Option<EcnCodepoint>, datagram: &[u8]) {
         // A full or closed channel loses datagrams, as a network does.
-        let _lost = self.datagrams.try_send(datagram);
+        if let Ok(place) = self.packets.try_reserve() {
+            place.send(packet(self.channel, ecn, datagram));
+        }
     }
 }
 
@@ -171,15 +173,17 @@ impl Relays {
             subprotocol: RELAY_SUBPROTOCOL,
             bearer: Some(&channel.token),
             message_bytes_max: PACKET_BYTES_MAX,
+            read_bytes: TOGETHER_BYTES,
+            write_bytes: TOGETHER_BYTES,
             unsent: Unsent::Low(UNSENT_BYTES),
         };
         let opened = websocket::connect(&channel.url, &purpose, &self.proxies).await;
         match opened.map(|opened| opened.socket) {
             Ok(socket) => {
-                let (sender, datagrams) = mpsc::channel(OUTGOING_DATAGRAMS_MAX);
+                let (sender, packets) = mpsc::channel(OUTGOING_DATAGRAMS_MAX);
                 let sender = RelaySender {
-                    peer: channel.peer,
-                    datagrams: sender,
+                    channel: channel.id,
+                    packets: sender,
                 };
                 if self.set_current(channel.peer, number, Some(sender))
                     && self
@@ -188,7 +192,7 @@ impl Relays {
                         .await
                         .is_ok()
                 {
-                    self.carry(socket, channel, datagrams).await;
+                    self.carry(socket, channel, packets).await;
                 }
             }
             Err(error) => debug!(%error, "packet channel not opened"),
@@ -225,12 +229,12 @@ impl Relays {
         &self,
         socket: WebSocketStream<Transport>,
         channel: &Channel,
-        datagrams: mpsc::Receiver<RelayedDatagram>,
+        packets: mpsc::Receiver<Bytes>,
     ) {
         let (outgoing, incoming) = socket.split();
         let inbox = self.socket.inbox();
         tokio::select! {
-            () = send_all(outgoing, channel.id, datagrams) => {}
+            () = send_all(outgoing, channel.id, packets) => {}
             () = receive_all(incoming, channel, &inbox) => {}
         }
     }
@@ -245,23 +249,23 @@ impl Relays {
 async fn send_all(
     mut socket: SplitSink<WebSocketStream<Transport>, Message>,
     channel: ChannelId,
-    mut datagrams: mpsc::Receiver<RelayedDatagram>,
+    mut packets: mpsc::Receiver<Bytes>,
 ) {
     let mut pings = interval(PING_INTERVAL);
     pings.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         let packet = tokio::select! {
-            datagram = datagrams.recv() => match datagram {
-                Some(datagram) => packet(channel, &datagram),
+            packet = packets.recv() => match packet {
+                Some(packet) => packet,
                 None => return,
             },
             _ = pings.tick() => ping(channel),
         };
         let sent = async {
-            socket.feed(packet).await?;
-            // What waits behind goes out in the same write.
-            while let Ok(datagram) = datagrams.try_recv() {
-                socket.feed(self::packet(channel, &datagram)).await?;
+            socket.feed(Message::Binary(packet)).await?;
+            // What waits behind goes out in the same writes.
+            while let Ok(packet) = packets.try_recv() {
+                socket.feed(Message::Binary(packet)).await?;
             }
             socket.flush().await
         };
@@ -288,7 +292,8 @@ async fn receive_all(
         match message {
             Message::Binary(bytes) => match Packet::decode(&bytes) {
                 Ok(packet) if packet.kind == PacketKind::Data && packet.channel == channel.id => {
-                    let bytes = bytes.slice_ref(packet.datagram);
+                    // A part of what was read would keep all of it in memory.
+                    let bytes = Bytes::copy_from_slice(packet.datagram);
                     let length = bytes.len();
                     let datagram = RelayedDatagram {
                         peer: channel.peer,
@@ -309,8 +314,8 @@ async fn receive_all(
     }
 }
 
-fn packet(channel: ChannelId, datagram: &RelayedDatagram) -> Message {
-    let ecn = datagram.ecn.map_or(Ecn::NotCapable, |ecn| match ecn {
+fn packet(channel: ChannelId, ecn: Option<EcnCodepoint>, datagram: &[u8]) -> Bytes {
+    let ecn = ecn.map_or(Ecn::NotCapable, |ecn| match ecn {
         EcnCodepoint::Ect0 => Ecn::Capable0,
         EcnCodepoint::Ect1 => Ecn::Capable1,
         EcnCodepoint::Ce => Ecn::CongestionExperienced,
@@ -319,11 +324,11 @@ fn packet(channel: ChannelId, datagram: &RelayedDatagram) -> Message {
         kind: PacketKind::Data,
         ecn,
         channel,
-        datagram: &datagram.bytes,
+        datagram,
     })
 }
 
-fn ping(channel: ChannelId) -> Message {
+fn ping(channel: ChannelId) -> Bytes {
     encode(&Packet {
         kind: PacketKind::Ping,
         ecn: Ecn::NotCapable,
@@ -333,11 +338,11 @@ fn ping(channel: ChannelId) -> Message {
 }
 
 /// The path socket lets only datagrams of a fitting length through.
-fn encode(packet: &Packet<'_>) -> Message {
-    let mut bytes = Vec::with_capacity(PACKET_BYTES_MAX);
+fn encode(packet: &Packet<'_>) -> Bytes {
+    let mut bytes = Vec::with_capacity(HEADER_BYTES + packet.datagram.len());
     bytes.extend_from_slice(&packet.header());
     bytes.extend_from_slice(packet.datagram);
-    Message::binary(bytes)
+    bytes.into()
 }
 
 fn received_ecn(ecn: Ecn) -> Option<EcnCodepoint> {

@@ -38,6 +38,9 @@ const PING_INTERVAL: Duration = Duration::from_secs(30);
 /// Silence after which the session counts as dead: 75 s, two pings without an answer.
 const SILENCE_MAX: Duration = Duration::from_secs(75);
 
+/// Bytes that are read at a time: 8 KiB, most messages.
+const READ_BYTES: usize = 8 * 1024;
+
 /// How long one message may take to leave.
 const SEND_DEADLINE: Duration = Duration::from_secs(10);
 
@@ -198,6 +201,8 @@ async fn session(
         subprotocol: SIGNAL_SUBPROTOCOL,
         bearer: None,
         message_bytes_max: MESSAGE_BYTES_MAX,
+        read_bytes: READ_BYTES,
+        write_bytes: 0,
         unsent: Unsent::Any,
     };
     let connect = websocket::connect(url, &purpose, proxies);

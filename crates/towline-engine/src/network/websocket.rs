@@ -39,9 +39,6 @@ const CONNECT_DEADLINE: Duration = Duration::from_secs(10);
 /// How long TCP may take before it begins anew: 2.5 s, two tries of its own. No path takes that long.
 const REACH_AGAIN: Duration = Duration::from_millis(2500);
 
-/// Read buffer of a socket: 8 KiB, a few packets or most messages.
-const READ_BUFFER_BYTES: usize = 8 * 1024;
-
 /// Unsent bytes that TCP may hold where no WebSocket is on it: 16 KiB, about 13 datagrams.
 const UNSENT_BARE_BYTES: u32 = 16 * 1024;
 
@@ -53,6 +50,10 @@ pub(super) struct Purpose<'a> {
     pub(super) bearer: Option<&'a str>,
     /// Longest message taken; a longer one is an error.
     pub(super) message_bytes_max: usize,
+    /// Bytes that are asked of the system at a time.
+    pub(super) read_bytes: usize,
+    /// Bytes that wait for others, until the socket is flushed: 0 gives each message to the system at once.
+    pub(super) write_bytes: usize,
     /// Bytes that the system may hold unsent; fewer means a shorter queue before us.
     pub(super) unsent: Unsent,
 }
@@ -132,8 +133,8 @@ async fn open(
     bound_unsent(&stream, purpose.unsent);
     let transport = transport(server, stream).await?;
     let mut config = WebSocketConfig::default();
-    config.read_buffer_size = READ_BUFFER_BYTES;
-    config.write_buffer_size = 0;
+    config.read_buffer_size = purpose.read_bytes;
+    config.write_buffer_size = purpose.write_bytes;
     config.max_message_size = Some(purpose.message_bytes_max);
     config.max_frame_size = Some(purpose.message_bytes_max);
     let opened =

@@ -1,135 +1,212 @@
-//! What the endpoint of a device costs beside quinn alone: one stream from one process to another over
-//! loopback, with the same encryption and transport settings.
+//! What the endpoint of a device costs beside others: one stream from one process to another, in rounds in which
+//! both carry the same, so that a machine with other work to do slows down both.
 //!
-//! Once with the buffers that a device gets from a system that lets it have what it asks for, and once
-//! as a user to whom the system grants its own limit.
+//! Beside quinn alone, with the same encryption and transport settings, over loopback: once with the buffers that
+//! a device gets from a system that lets it have what it asks for, and once as a user to whom the system grants
+//! its own limit. Beside TCP, over a wire of ordinary packets. Beside a WebSocket, by way of a server. And what a
+//! peer costs that is connected and has nothing to say.
 
-use std::io::{BufRead, BufReader};
+mod ends;
+mod rest;
+
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
 use std::{env, fs, process};
 
-use anyhow::{Context, Result, bail};
+use anyhow::Result;
 
+use super::Bench;
 use super::report::{Goal, Section};
+use super::wire::Wire;
+use crate::binaries;
+use crate::devices::Server;
 use crate::repo::Repo;
 use crate::report::say;
-use crate::{binaries, run};
+use ends::{Ends, User};
 
-pub(super) fn run(repo: &Repo, rounds: u32) -> Result<Section> {
+pub(super) fn run(repo: &Repo, bench: &Bench<'_>) -> Result<Vec<Section>> {
     let built = binaries::build_stream_end(repo)?;
     // Where a user without rights may run it.
     let directory = env::temp_dir().join(format!("towline-bench-{}", process::id()));
     fs::create_dir(&directory)?;
-    let section = measure(&built, &directory, rounds);
+    let sections = streams(bench, &built, &directory);
     fs::remove_dir_all(&directory)?;
-    section
+    let mut sections = sections?;
+    sections.push(rest::run(bench)?);
+    Ok(sections)
 }
 
-fn measure(built: &Path, directory: &Path, rounds: u32) -> Result<Section> {
+fn streams(bench: &Bench<'_>, built: &Path, directory: &Path) -> Result<Vec<Section>> {
     let program = directory.join("measure_network");
     fs::copy(built, &program)?;
-    let mut text = format!(
-        "{} MB from one process to another over loopback, medians of {rounds} interleaved rounds. Granted buffers are those\nthat a device asks for; the system's are what it grants to a user without rights.\n\n| buffers | towline MB/s | quinn MB/s | median of the rounds' ratios | load |\n|---|---|---|---|---|\n",
-        STREAM_BYTES / 1_000_000
-    );
-    let mut goals = Vec::new();
-    for (title, user) in [("granted", User::Ours), ("the system's", User::Nobody)] {
-        let (mut towline, mut quinn, mut ratios) = (vec![], vec![], vec![]);
+    let rounds = bench.rounds.max(ROUNDS_MIN);
+    let mut sections = vec![beside_quinn(&program, rounds)?];
+    if let Some(wire) = Wire::lay() {
+        wire.without_offloads()?;
+        sections.push(beside_tcp(&program, &wire, rounds)?);
+    }
+    sections.push(beside_websocket(bench, &program, rounds)?);
+    Ok(sections)
+}
+
+fn beside_quinn(program: &Path, rounds: u32) -> Result<Section> {
+    let contests = [("granted", User::Ours), ("the system's", User::Nobody)];
+    let mut table = Table::new("buffers", "quinn");
+    for (buffers, user) in contests {
+        let ends = Ends::here(program, user);
+        table.hold(buffers, rounds, 0.95, |who| {
+            ends.stream(who.of("towline", "quinn"), LOOPBACK_BYTES)
+        })?;
+    }
+    Ok(table.section(
+        "A stream beside quinn",
+        &format!(
+            "{} MB over loopback. Granted buffers are those that a device asks for; the system's are what it grants to a\nuser without rights.",
+            LOOPBACK_BYTES / 1_000_000
+        ),
+    ))
+}
+
+fn beside_tcp(program: &Path, wire: &Wire, rounds: u32) -> Result<Section> {
+    let contests = [("granted", User::Ours), ("the system's", User::Nobody)];
+    let mut table = Table::new("buffers", "iperf3");
+    for (buffers, user) in contests {
+        let ends = Ends::at(program, user, wire);
+        table.hold(buffers, rounds, 1.0, |who| match who {
+            Who::Towline => ends.stream("towline", WIRE_BYTES),
+            Who::Other => ends.tcp(WIRE_BYTES),
+        })?;
+    }
+    // What of it the packets cost and what quinn and encryption, their ratio shows.
+    table.hold(
+        "granted, quinn in our place",
+        rounds,
+        0.0,
+        |who| match who {
+            Who::Towline => Ends::at(program, User::Ours, wire).stream("quinn", WIRE_BYTES),
+            Who::Other => Ends::at(program, User::Ours, wire).tcp(WIRE_BYTES),
+        },
+    )?;
+    Ok(table.section(
+        "A stream beside TCP",
+        &format!(
+            "{} MB over a veth pair with an MTU of 1500 and without offloads (checksums, segmentation, coalescing). TCP is\niperf3's, which does not encrypt.",
+            WIRE_BYTES / 1_000_000
+        ),
+    ))
+}
+
+fn beside_websocket(bench: &Bench<'_>, program: &Path, rounds: u32) -> Result<Section> {
+    let unbounded = ["--relay-bytes-per-second", "0"];
+    let signal = &bench.built.signal;
+    let server = Server::start_at("127.0.0.1:0", &unbounded, &[], signal, bench.work)?;
+    let at = server
+        .url
+        .trim_start_matches("ws://")
+        .trim_end_matches("/ws");
+    let ends = Ends::here(program, User::Ours);
+    let mut table = Table::new("server", "WebSocket");
+    table.hold("loopback", rounds, 0.8, |who| match who {
+        Who::Towline => ends.by_server("relay", at, RELAY_BYTES),
+        Who::Other => ends.by_forwarder(RELAY_BYTES),
+    })?;
+    Ok(table.section(
+        "A stream through the relay",
+        &format!(
+            "{} MB through the signal server's packet channel without its bound of 2 MiB/s, beside messages of the same length in two WebSockets and a\nforwarder between them that does nothing else.",
+            RELAY_BYTES / 1_000_000
+        ),
+    ))
+}
+
+/// Who has a turn.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Who {
+    Towline,
+    Other,
+}
+
+impl Who {
+    const fn of<'a>(self, towline: &'a str, other: &'a str) -> &'a str {
+        match self {
+            Self::Towline => towline,
+            Self::Other => other,
+        }
+    }
+}
+
+/// Contests against one other.
+struct Table {
+    other: &'static str,
+    rows: String,
+    goals: Vec<Goal>,
+    rounds: u32,
+}
+
+impl Table {
+    fn new(what: &str, other: &'static str) -> Self {
+        Self {
+            other,
+            rows: format!(
+                "| {what} | towline MB/s | {other} MB/s | median of the rounds' ratios | load |\n|---|---|---|---|---|\n"
+            ),
+            goals: Vec::new(),
+            rounds: 0,
+        }
+    }
+
+    /// Lets both have their turns; `rate` measures one. The median of the ratios must be at least `least`, unless
+    /// that is 0.
+    fn hold(
+        &mut self,
+        what: &str,
+        rounds: u32,
+        least: f64,
+        rate: impl Fn(Who) -> Result<f64>,
+    ) -> Result<()> {
+        let (mut ours, mut theirs, mut ratios) = (vec![], vec![], vec![]);
         for round in 1..=rounds {
             // Who is first has the other's warm caches, so they take turns.
-            let order = if round % 2 == 0 {
-                ["quinn", "towline"]
+            let (our, their) = if round % 2 == 0 {
+                let their = rate(Who::Other)?;
+                (rate(Who::Towline)?, their)
             } else {
-                ["towline", "quinn"]
+                (rate(Who::Towline)?, rate(Who::Other)?)
             };
-            let mut rates = [0.0; 2];
-            for carrier in order {
-                let rate = once(&program, carrier, user)?;
-                rates[usize::from(carrier == "quinn")] = rate;
-            }
             say(format!(
-                "   round {round}, buffers {title}: towline {:.0} MB/s, quinn {:.0} MB/s",
-                rates[0], rates[1]
+                "   {what}, round {round}: towline {our:.0} MB/s, {} {their:.0} MB/s",
+                self.other
             ));
-            towline.push(rates[0]);
-            quinn.push(rates[1]);
-            ratios.push(rates[0] / rates[1]);
+            ours.push(our);
+            theirs.push(their);
+            ratios.push(our / their);
         }
         let ratio = median(ratios);
-        text.push_str(&format!(
-            "| {title} | {:.0} | {:.0} | {:.3} | {} |\n",
-            median(towline).unwrap_or_default(),
-            median(quinn).unwrap_or_default(),
+        self.rounds = rounds;
+        self.rows.push_str(&format!(
+            "| {what} | {:.0} | {:.0} | {:.3} | {} |\n",
+            median(ours).unwrap_or_default(),
+            median(theirs).unwrap_or_default(),
             ratio.unwrap_or_default(),
             load()
         ));
-        goals.push(Goal::at_least(
-            format!("buffers {title}"),
-            ratio,
-            0.95,
-            "x quinn",
-        ));
+        if least > 0.0 {
+            let unit = format!("x {}", self.other);
+            self.goals
+                .push(Goal::at_least(what.to_owned(), ratio, least, &unit));
+        }
+        Ok(())
     }
-    Ok(Section {
-        title: "A stream beside quinn".to_owned(),
-        text,
-        goals,
-    })
-}
 
-/// Who runs the two ends.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum User {
-    Ours,
-    Nobody,
-}
-
-impl User {
-    fn command(self, program: &Path) -> Command {
-        match self {
-            Self::Ours => Command::new(program),
-            Self::Nobody => {
-                let mut command = Command::new("setpriv");
-                command.args(["--reuid", "65534", "--regid", "65534", "--clear-groups"]);
-                command.arg(program);
-                command
-            }
+    fn section(self, title: &str, about: &str) -> Section {
+        Section {
+            title: title.to_owned(),
+            text: format!(
+                "{about}\nMedians of {} interleaved rounds (`cargo xtask bench network`).\n\n{}",
+                self.rounds, self.rows
+            ),
+            goals: self.goals,
         }
     }
-}
-
-/// One end that is ended when dropped.
-struct End(Child);
-
-impl Drop for End {
-    fn drop(&mut self) {
-        // It has ended by itself, or it is of no use any more.
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
-/// Megabytes a second of one stream.
-fn once(program: &Path, carrier: &str, user: User) -> Result<f64> {
-    let mut receiver = user.command(program);
-    let child = receiver
-        .args(["receive", carrier, "127.0.0.1"])
-        .stdout(Stdio::piped())
-        .spawn()?;
-    let mut receiver = End(child);
-    let output = receiver.0.stdout.take().context("no output")?;
-    let mut to = String::new();
-    BufReader::new(output).read_line(&mut to)?;
-    let mut sender = user.command(program);
-    sender.args(["send", carrier, "127.0.0.1", to.trim()]);
-    let seconds: f64 = run::capture(sender.arg(STREAM_BYTES.to_string()))?
-        .trim()
-        .parse()?;
-    if seconds <= 0.0 {
-        bail!("a stream that took no time");
-    }
-    Ok(STREAM_BYTES as f64 / 1e6 / seconds)
 }
 
 fn median(mut values: Vec<f64>) -> Option<f64> {
@@ -143,5 +220,10 @@ fn load() -> String {
     text.split(' ').next().unwrap_or_default().to_owned()
 }
 
-/// A second or two of it.
-const STREAM_BYTES: u64 = 1_000_000_000;
+/// Fewer rounds show a machine's moods: 8.
+const ROUNDS_MIN: u32 = 8;
+
+/// A second or two of it, each.
+const LOOPBACK_BYTES: u64 = 1_000_000_000;
+const WIRE_BYTES: u64 = 400_000_000;
+const RELAY_BYTES: u64 = 200_000_000;

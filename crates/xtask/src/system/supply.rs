@@ -309,6 +309,9 @@ const BROWSER: Needed = Needed {
 
 const BENCHMARKS: &[Needed] = &[
     program("curl", "curl", "curl", "curl"),
+    program("ethtool", "ethtool", "ethtool", "ethtool"),
+    program("iperf3", "iperf3", "iperf3", "iperf3"),
+    program("nft", "nftables", "nftables", "nft"),
     program("rsync", "rsync", "rsync", "rsync"),
     program("syncthing", "syncthing", "syncthing", "syncthing"),
 ];
@@ -379,7 +382,14 @@ fn debian_packages(purpose: Purpose) -> &'static [&'static str] {
             "xdotool",
             "xvfb",
         ],
-        Purpose::Benchmarks => &["curl", "rsync", "syncthing"],
+        Purpose::Benchmarks => &[
+            "curl",
+            "ethtool",
+            "iperf3",
+            "nftables",
+            "rsync",
+            "syncthing",
+        ],
         Purpose::Lab => &["coturn", "iproute2", "miniupnpd-nftables", "nftables"],
         Purpose::Deployment => &[
             "bubblewrap",

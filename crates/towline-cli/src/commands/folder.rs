@@ -224,7 +224,7 @@ mod tests {
         let view = json!({
             "revision": 1,
             "device": { "id": id, "name": evil, "key_place": "file", "store": "whole",
-                "identity": "single", "scope": "everywhere", "discovery": "off",
+                "identity": "single", "scope": "everywhere", "scope_lock": "open", "discovery": "off",
                 "settings": DeviceSettingsView::default(),
                 "traffic": { "rule": { "rule": "pause" }, "because": "schedule" },
                 "version": "0.1.0" },

@@ -6,7 +6,6 @@ use serde_json::Value;
 
 use crate::support::avahi::{Avahi, Stacks};
 use crate::support::lan::Lan;
-use crate::support::server::program;
 use crate::support::{Device, PATIENCE, Server, World};
 
 #[test]
@@ -84,11 +83,7 @@ fn announcements_that_do_not_come_back_or_are_not_wanted_are_told() {
 fn a_server_that_cannot_be_reached_is_told_with_what_to_do() {
     let world = World::new("doctorserver");
     let lan = Lan::of(&["a", "b"]);
-    let mut command = lan.command("b", &[&program().to_string_lossy()]);
-    command
-        .args(["--bind", "192.168.77.2:7777"])
-        .env_remove("PORT");
-    let server = Server::of(command, &world.place("server.log"));
+    let server = Server::start_inside(&world, lan.command("b", &[]), "192.168.77.2:7777", &[]);
     let mut ada = lan.device(&world, "a", &["--server", &server.url, "--no-port-mapping"]);
     ada.start();
     found(&ada, "server", |found| found["state"] == "online");

@@ -12,7 +12,6 @@ use std::time::{Duration, Instant};
 use crate::support::avahi::{Avahi, Stacks};
 use crate::support::lan::{Lan, WORLD, connected_after_ms};
 use crate::support::running::Running;
-use crate::support::server::program;
 use crate::support::tree::{grow, settle};
 use crate::support::watch::{is_connected, path};
 use crate::support::{Device, PATIENCE, Seed, Server, Watch, World, number};
@@ -93,12 +92,12 @@ fn a_device_without_a_server_and_without_mdns_says_that_it_cannot_pair() {
 fn within_the_local_network_nothing_reaches_the_uplink() {
     let world = World::new("lanonly");
     let lan = Lan::with_uplink(&["a", "b"]);
-    let mut command = lan.command("w", &[&program().to_string_lossy()]);
-    command
-        .args(["--bind", &format!("{WORLD}:7777")])
-        .args(["--stun-bind", &format!("{WORLD}:3478")])
-        .env_remove("PORT");
-    let server = Server::of(command, &world.place("server.log"));
+    let server = Server::start_inside(
+        &world,
+        lan.command("w", &[]),
+        &format!("{WORLD}:7777"),
+        &["--stun-bind", &format!("{WORLD}:3478")],
+    );
     let with_server = ["--server", server.url.as_str()];
     let mut ada = lan.device(&world, "a", &with_server);
     let mut ben = lan.device(&world, "b", &with_server);
@@ -148,6 +147,11 @@ fn within_the_local_network_nothing_reaches_the_uplink() {
     assert!(words.contains("stays within the local network"), "{words}");
     assert_eq!(ada.view()["device"]["scope"], "local_network");
     assert_eq!(ada.view()["device"]["scope_lock"], "open");
+    // The system still answers the server while the TCP connections of the life before are closed.
+    ada.wait("the end of all connections to the server", |_| {
+        let listed = lan.command("w", &["ss", "-Htn"]).output();
+        listed.expect("ss is there").stdout.is_empty()
+    });
     let before = lan.left();
     far.start();
     ada.wait_connected(&ben);

@@ -12,7 +12,6 @@ use crate::support::device::text;
 use crate::support::net::Net;
 use crate::support::nginx::{self, Certified, by_authority};
 use crate::support::running::Running;
-use crate::support::server::program;
 use crate::support::system::{as_root, is_root};
 use crate::support::tree::settle;
 use crate::support::watch::{is_online, path};
@@ -71,12 +70,12 @@ fn devices_that_only_proxies_lead_to_the_server_pair_and_are_relayed() {
     let world = World::new("proxies");
     let net = Net::new("p");
     net.name_in_the_middle("signal.test", "127.0.0.1");
-    let mut command = net.inside("s");
-    command
-        .arg(program())
-        .args(["--bind", "127.0.0.1:7777", "--host-name", "signal.test"])
-        .env_remove("PORT");
-    let _server = Server::of(command, &world.place("server.log"));
+    let _server = Server::start_inside(
+        &world,
+        net.inside("s"),
+        "127.0.0.1:7777",
+        &["--host-name", "signal.test"],
+    );
     let certified = Certified::by_itself("signal.test");
     let in_the_middle = |program: &str| {
         let mut command = net.inside("s");
@@ -141,12 +140,7 @@ fn devices_that_only_proxies_lead_to_the_server_pair_and_are_relayed() {
 fn a_turn_server_lends_by_tls_to_whoever_the_system_lets_trust_it() {
     let world = World::new("turns");
     let net = Net::new("t");
-    let mut command = net.inside("s");
-    command
-        .arg(program())
-        .args(["--bind", "10.77.0.1:7777"])
-        .env_remove("PORT");
-    let server = Server::of(command, &world.place("server.log"));
+    let server = Server::start_inside(&world, net.inside("s"), "10.77.0.1:7777", &[]);
     let (authority, certified) = by_authority("10.77.0.1");
     let roots = world.place("roots.pem");
     fs::write(&roots, authority).expect("written");

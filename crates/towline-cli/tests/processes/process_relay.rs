@@ -7,7 +7,6 @@
 use std::fs;
 
 use crate::support::net::Net;
-use crate::support::server::program;
 use crate::support::tree::{grow, settle};
 use crate::support::watch::{is_online, path};
 use crate::support::{Device, Seed, Server, World};
@@ -16,12 +15,7 @@ use crate::support::{Device, Seed, Server, World};
 fn devices_without_a_path_sync_through_the_relay_and_move_to_a_path_and_back() {
     let world = World::new("relay");
     let net = Net::new("r");
-    let mut command = net.inside("s");
-    command
-        .arg(program())
-        .args(["--bind", "10.77.0.1:7777"])
-        .env_remove("PORT");
-    let server = Server::of(command, &world.place("server.log"));
+    let server = Server::start_inside(&world, net.inside("s"), "10.77.0.1:7777", &[]);
     let device = |name: &str| Device::new(&world, name, &server.url).behind(&net.words(name));
     let (mut ada, mut ben) = (device("a"), device("b"));
     ada.start();

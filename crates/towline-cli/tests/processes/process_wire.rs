@@ -3,7 +3,6 @@
 use std::fs;
 
 use crate::support::capture::{Capture, Kind};
-use crate::support::server::program;
 use crate::support::spaces::Spaces;
 use crate::support::tree::settle;
 use crate::support::watch::path;
@@ -90,12 +89,12 @@ fn connections(device: &Device) -> usize {
 fn a_device_that_moves_from_network_to_network_is_not_known_again() {
     let world = World::new("wire");
     let roads = Roads::new();
-    let mut command = roads.spaces.inside("m");
-    command
-        .arg(program())
-        .args(["--bind", "10.0.0.1:7777", "--stun-bind", "10.0.0.1:3478"])
-        .env_remove("PORT");
-    let server = Server::of(command, &world.place("server.log"));
+    let server = Server::start_inside(
+        &world,
+        roads.spaces.inside("m"),
+        "10.0.0.1:7777",
+        &["--stun-bind", "10.0.0.1:3478"],
+    );
     let mut ada = roads.device(&world, "a", &server);
     let mut ben = roads.device(&world, "b", &server);
     for host in ["a", "b"] {

@@ -54,17 +54,26 @@ impl Server {
         address
     }
 
+    /// Starts one at this `ADDRESS:PORT` of another namespace, which the beginning of a command leads `into`.
+    pub(crate) fn start_inside(
+        world: &World,
+        mut into: Command,
+        bind: &str,
+        options: &[&str],
+    ) -> Self {
+        into.arg(program());
+        Self::by(into, bind, options, &world.place("server.log"))
+    }
+
     fn run(bind: &str, arguments: &[&str], log: &Path) -> Self {
-        let mut command = Command::new(program());
+        Self::by(Command::new(program()), bind, arguments, log)
+    }
+
+    fn by(mut command: Command, bind: &str, arguments: &[&str], log: &Path) -> Self {
         command
             .args(["--bind", bind])
             .args(arguments)
             .env_remove("PORT");
-        Self::of(command, log)
-    }
-
-    /// Starts `command`, which must be a signal server.
-    pub(crate) fn of(command: Command, log: &Path) -> Self {
         let running = Running::start("the signal server", command, log);
         let line = running.line("where it listens", PATIENCE, |line| {
             line.starts_with("listening on ")

@@ -127,7 +127,7 @@ fn arch() {
         said("linux", ARCH, &[Sign::Program("sudo")]),
         [
             "compiling: run `sudo pacman -S --needed base-devel git`",
-            "tests of processes: run `sudo pacman -S --needed avahi chromium coturn dbus e2fsprogs exfat-utils exfatprogs gnome-keyring iproute2 libsecret microsocks nginx prometheus redis tcpdump tinyproxy util-linux`",
+            "tests of processes: run `sudo pacman -S --needed avahi chromium coturn dbus e2fsprogs exfat-utils exfatprogs gnome-keyring iproute2 libsecret microsocks nginx prometheus tcpdump tinyproxy util-linux valkey`",
             "the window: run `sudo pacman -S --needed dbus librsvg webkit2gtk-4.1`",
             "window tests: run `sudo pacman -S --needed chromium dbus imagemagick openbox \
              webkitgtk-6.0 wmctrl xdotool xorg-server-xvfb xorg-xprop`",

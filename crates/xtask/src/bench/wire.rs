@@ -108,7 +108,7 @@ impl Wire {
 
     /// Takes away what the kernel leaves to cards: both ends make and check ordinary packets themselves. Within the
     /// kernel they may go in bundles, as before any card; that cut one by one is for counting, and TCP pays more for
-    /// it than for all the rest (measured, a ninth of its rate).
+    /// it than for all the rest (a small part of its rate is left).
     pub(super) fn without_offloads(&self) -> Result<()> {
         for end in End::BOTH {
             let bundles = ["link", "set", DEVICE, "gso_max_segs", "65535"];

@@ -29,10 +29,8 @@ pub(super) fn settings(repo: &Repo, signal: &Path) -> Result<String> {
                     tried += 1;
                     let mut check = Command::new(signal);
                     check.arg("check-config").env(name, value);
-                    if name == "SIGNAL_TURN" {
-                        // One is worth nothing without the other.
-                        check.env("SIGNAL_TURN_SECRET", "a-secret-of-the-trial");
-                    }
+                    let needed = NEEDED.iter().filter(|(of, _, _)| *of == name);
+                    check.envs(needed.map(|(_, other, value)| (other, value)));
                     if let Err(error) = run::capture(&mut check) {
                         wrong.push(format!("{path}:{number}: {name}={value}: {error:#}"));
                     }
@@ -181,6 +179,17 @@ pub(super) fn versions(repo: &Repo) -> Result<()> {
     }
     Ok(())
 }
+
+/// Settings that are worth nothing without another one, and a value for that.
+const NEEDED: &[(&str, &str, &str)] = &[
+    ("SIGNAL_TURN", "SIGNAL_TURN_SECRET", "a-secret-of-the-trial"),
+    ("SIGNAL_REDIS_URL", "SIGNAL_INSTANCE", "a"),
+    (
+        "SIGNAL_INSTANCE",
+        "SIGNAL_REDIS_URL",
+        "redis://127.0.0.1:6379",
+    ),
+];
 
 /// What the server can be told to do.
 const TASKS: &[&str] = &[

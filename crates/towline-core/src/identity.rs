@@ -7,6 +7,9 @@ use ed25519_dalek::{Signer, SigningKey, Verifier, VerifyingKey};
 use hkdf::Hkdf;
 use sha2::Sha256;
 use towline_wire::ids::DeviceId;
+use towline_wire::signal::{
+    HostName, Nonce, RegisterProof, Registration, SIGNAL_VERSION, proof_message,
+};
 use zeroize::Zeroizing;
 
 /// A signature: 64 bytes (RFC 8032).
@@ -43,6 +46,20 @@ impl Identity {
     /// Signs bytes that begin with a domain string.
     pub fn sign(&self, message: &[u8]) -> SignatureBytes {
         self.key.sign(message).to_bytes()
+    }
+
+    /// How this device registers at the signal server of this name, which has sent this nonce.
+    pub fn registration(&self, host: HostName, nonce: &Nonce) -> Registration {
+        let device = self.id();
+        let signature = self.sign(&proof_message(SIGNAL_VERSION, &host, nonce, &device));
+        Registration::Device {
+            device,
+            proof: RegisterProof {
+                version: SIGNAL_VERSION,
+                host,
+                signature,
+            },
+        }
     }
 
     /// The key with which connections are disowned that a former life of this device had (RFC 9000,

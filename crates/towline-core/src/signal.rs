@@ -22,8 +22,8 @@ use towline_wire::ice::TurnServer;
 use towline_wire::ids::DeviceId;
 use towline_wire::server_url::ServerUrl;
 use towline_wire::signal::{
-    ClientMessage, ErrorCode, HostName, Nonce, RegisterProof, Registration, SIGNAL_VERSION,
-    ServerMessage, SignalId, WATCH_PEERS_MAX, proof_message,
+    ClientMessage, ErrorCode, HostName, Nonce, Registration, SIGNAL_VERSION, ServerMessage,
+    SignalId, WATCH_PEERS_MAX,
 };
 use towline_wire::version::VersionRange;
 
@@ -524,18 +524,7 @@ impl Session {
             newest: SIGNAL_VERSION,
         })?;
         let host = HostName::of_url(self.target()?.as_str())?;
-        let device = self.identity.id();
-        let signature = self
-            .identity
-            .sign(&proof_message(SIGNAL_VERSION, &host, nonce, &device));
-        Some(Registration::Device {
-            device,
-            proof: RegisterProof {
-                version: SIGNAL_VERSION,
-                host,
-                signature,
-            },
-        })
+        Some(self.identity.registration(host, nonce))
     }
 
     fn registered(&mut self, now: Moment, outbox: &mut Outbox) {

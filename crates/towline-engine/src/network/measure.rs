@@ -56,13 +56,7 @@ pub async fn receive(
         Carrier::Towline => {
             let mut node = Node::open(receiver, at.ip(), sender.id()).await?;
             tell(node.addr()?);
-            let stream = node.streams.recv().await.ok_or("no stream")?;
-            let connection = node.network.connection(sender.id());
-            let came = drain(stream.send, stream.recv).await?;
-            if let Some(connection) = connection {
-                connection.closed().await;
-            }
-            Ok(came)
+            node.take(sender.id()).await
         }
         Carrier::Quinn => {
             let (endpoint, _) = bare(&receiver, at.ip(), sender.id())?;
@@ -153,6 +147,17 @@ impl Node {
 
     fn addr(&self) -> Result<SocketAddr, Failed> {
         Ok(*self.network.bound().first().ok_or("no socket")?)
+    }
+
+    /// Takes the one stream of this peer to its end, and waits until its connection is closed; how many bytes came.
+    async fn take(&mut self, peer: DeviceId) -> Result<u64, Failed> {
+        let stream = self.streams.recv().await.ok_or("no stream")?;
+        let connection = self.network.connection(peer);
+        let came = drain(stream.send, stream.recv).await?;
+        if let Some(connection) = connection {
+            connection.closed().await;
+        }
+        Ok(came)
     }
 
     /// Waits for an event.

@@ -15,12 +15,9 @@ use towline_core::identity::Identity;
 use towline_core::io::{NetworkEvent, NetworkRequest, Path, SessionId, SignalEvent, SignalRequest};
 use towline_wire::ids::DeviceId;
 use towline_wire::packet::PACKET_BYTES_MAX;
-use towline_wire::signal::{
-    ClientMessage, HostName, RegisterProof, Registration, SIGNAL_VERSION, ServerMessage, SignalId,
-    proof_message,
-};
+use towline_wire::signal::{ClientMessage, HostName, ServerMessage, SignalId};
 
-use super::{Failed, Node, PATIENCE, drain, fill, identities};
+use super::{Failed, Node, PATIENCE, fill, identities};
 use crate::network::SignalClients;
 use crate::network::signal_client::Told;
 use crate::tasks::Tasks;
@@ -37,13 +34,7 @@ pub(super) async fn receive(server: SocketAddr, tell: impl FnOnce()) -> Result<u
     tell();
     let channel = session.channel(server, sender.id()).await?;
     node.network.request(channel);
-    let stream = node.streams.recv().await.ok_or("no stream")?;
-    let connection = node.network.connection(sender.id());
-    let came = drain(stream.send, stream.recv).await?;
-    if let Some(connection) = connection {
-        connection.closed().await;
-    }
-    Ok(came)
+    node.take(sender.id()).await
 }
 
 /// Sends so many bytes through this server.
@@ -93,16 +84,7 @@ impl Session {
             })
             .await?;
         let host = HostName::parse(&server.ip().to_string()).ok_or("no host name")?;
-        let message = proof_message(SIGNAL_VERSION, &host, &nonce, &identity.id());
-        let proof = RegisterProof {
-            version: SIGNAL_VERSION,
-            host,
-            signature: identity.sign(&message),
-        };
-        session.say(ClientMessage::register(Registration::Device {
-            device: identity.id(),
-            proof,
-        }));
+        session.say(ClientMessage::register(identity.registration(host, &nonce)));
         session
             .until(|message| matches!(message, ServerMessage::Registered { .. }).then_some(()))
             .await?;

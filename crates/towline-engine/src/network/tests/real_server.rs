@@ -18,10 +18,7 @@ use towline_core::io::{
 use towline_wire::ice::{IceServers, TurnTransport};
 use towline_wire::ids::DeviceId;
 use towline_wire::place::Place;
-use towline_wire::signal::{
-    ClientMessage, HostName, RegisterProof, Registration, SIGNAL_VERSION, ServerMessage, SignalId,
-    proof_message,
-};
+use towline_wire::signal::{ClientMessage, HostName, ServerMessage, SignalId};
 
 use super::nodes::{Node, connect, identity, numbered};
 use super::turn::Coturn;
@@ -58,16 +55,7 @@ impl Session {
             .await;
         let identity = identity(seed);
         let host = HostName::parse("127.0.0.1").unwrap();
-        let message = proof_message(SIGNAL_VERSION, &host, &nonce, &identity.id());
-        let proof = RegisterProof {
-            version: SIGNAL_VERSION,
-            host,
-            signature: identity.sign(&message),
-        };
-        session.say(ClientMessage::register(Registration::Device {
-            device: identity.id(),
-            proof,
-        }));
+        session.say(ClientMessage::register(identity.registration(host, &nonce)));
         session.ice = session
             .until(|message| match message {
                 ServerMessage::Registered { ice, .. } => Some(ice),

@@ -127,6 +127,10 @@ async fn run(options: &Options) -> anyhow::Result<ExitCode> {
     }
     let stun_ports = stun.iter().map(|socket| Ok(socket.local_addr()?.port()));
     let stun_ports: Vec<u16> = stun_ports.collect::<io::Result<_>>()?;
+    let settings = match options.settings(&stun_ports) {
+        Ok(settings) => settings,
+        Err(sentence) => return Ok(cannot_start(&sentence)),
+    };
     // Whoever reads the line may send a signal right after it.
     let signals = Signals::catch().context("catching signals")?;
     writeln!(io::stdout(), "listening on {scheme}://{address}/ws")
@@ -143,9 +147,7 @@ async fn run(options: &Options) -> anyhow::Result<ExitCode> {
         stun,
         metrics,
     };
-    serve(sockets, options.settings(&stun_ports), cancel)
-        .await
-        .context("serving")?;
+    serve(sockets, settings, cancel).await.context("serving")?;
     tracing::info!("stopped");
     Ok(ExitCode::SUCCESS)
 }

@@ -212,8 +212,8 @@ async fn listen(listening: PubSub, knocks: mpsc::WeakSender<Knock>) -> End {
     End::Lost
 }
 
-/// A beat, which is an empty message to oneself and tells how many listen; then all errands in their order; messages that follow each other to one instance go as one. Gives whose
-/// answer each line is, after that of the beat.
+/// A beat, which is an empty message to oneself and tells how many listen; then all errands in their order. Messages
+/// that follow each other to one instance go as one. Gives whose answer each line is, after that of the beat.
 fn pipeline(batch: &[Errand], script: &str, own: NodeId) -> (redis::Pipeline, Vec<Option<Ticket>>) {
     let mut pipe = redis::pipe();
     pipe.ignore_errors();

@@ -316,7 +316,10 @@ impl Options {
     }
 
     /// The settings that these options mean, where STUN is answered on these ports.
-    pub fn settings(&self, stun_ports: &[u16]) -> Settings {
+    ///
+    /// # Errors
+    /// As [`access`](Self::access), [`lending`](Self::lending) and [`redis`](Self::redis).
+    pub fn settings(&self, stun_ports: &[u16]) -> Result<Settings, String> {
         let ours = stun_ports.iter().map(|port| format!(":{port}"));
         let packet_rate = (self.relay_bytes_per_second > 0).then(|| {
             Rate::per_second(
@@ -333,7 +336,7 @@ impl Options {
                 let rate = self.relay_total_bytes_per_second;
                 Rate::per_second(rate, rate)
             }),
-            lending: self.lending().ok().flatten(),
+            lending: self.lending()?,
             relay_base: (self.instance.as_ref())
                 .map_or_else(String::new, |name| format!("/at/{name}")),
             code_life: Duration::from_secs(self.code_seconds),
@@ -341,18 +344,18 @@ impl Options {
             room_life: Duration::from_secs(self.room_timeout),
             ..rendezvous::Settings::default()
         };
-        Settings {
+        Ok(Settings {
             rendezvous,
             tls: self.tls(),
-            access: self.access().ok().flatten(),
+            access: self.access()?,
             sockets_max: sockets_by_descriptors(),
             accept_rate: Rate::per_second(self.accepts_per_second, self.accepts_per_second),
             audit_log: self.audit_log.clone(),
             trusted_proxies: self.trusted_proxies.clone(),
-            redis: self.redis().ok().flatten(),
+            redis: self.redis()?,
             drain: Duration::from_secs(self.drain_seconds),
             ..Settings::default()
-        }
+        })
     }
 }
 

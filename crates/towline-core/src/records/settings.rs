@@ -2,8 +2,8 @@
 //!
 //! Everything has a default that suits a person who never looks: two-way, running, a brake, versions
 //! for a month, no limits. Settings are replaced as a whole, so two shells that change different things at
-//! once cannot leave a mixture that nobody chose. Speeds are bytes per second, times of day minutes of
-//! the local day.
+//! once cannot leave a mixture that nobody chose; only how far the device goes is set by itself. Speeds are
+//! bytes per second, times of day minutes of the local day.
 
 use std::num::NonZeroU64;
 

@@ -178,18 +178,26 @@ fn nginx(repo: &Repo, place: &Place) -> Result<()> {
     // Names that only compose knows.
     let site = replaced(&site, "signal-a:", "127.0.0.1:")?;
     let site = replaced(&site, "signal-b:", "127.0.0.1:")?;
+    let site = certified(place, &site, "/etc/nginx/tls")?;
     quietly(nginx_command(&nginx_around(place, &site)?, "-t"))
 }
 
 /// A whole configuration around our site, with a certificate that was just made; nginx stays in the foreground.
 pub(super) fn nginx_file(repo: &Repo, place: &Place) -> Result<PathBuf> {
-    let (certificate, key) = place.certificate(NAME)?;
-    let live = format!("/etc/letsencrypt/live/{NAME}");
     let site = text_of(repo, &format!("{FILES}/nginx/towline-signal.conf"))?;
-    let chain = format!("{live}/fullchain.pem");
-    let site = replaced(&site, &chain, &shown(&certificate))?;
-    let site = replaced(&site, &format!("{live}/privkey.pem"), &shown(&key))?;
+    let site = certified(place, &site, &format!("/etc/letsencrypt/live/{NAME}"))?;
     nginx_around(place, &site)
+}
+
+/// A site with a certificate that was just made, in the place of the one in this directory of a server.
+fn certified(place: &Place, site: &str, directory: &str) -> Result<String> {
+    let (certificate, key) = place.certificate(NAME)?;
+    let site = replaced(
+        site,
+        &format!("{directory}/fullchain.pem"),
+        &shown(&certificate),
+    )?;
+    replaced(&site, &format!("{directory}/privkey.pem"), &shown(&key))
 }
 
 fn nginx_around(place: &Place, site: &str) -> Result<PathBuf> {

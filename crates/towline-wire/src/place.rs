@@ -47,6 +47,14 @@ impl Place {
         self.port
     }
 
+    /// Whether it is a name that only its own local network knows: one below `local`, which is asked there by
+    /// mDNS and nowhere else (RFC 6762, section 3).
+    pub fn is_of_local_network(&self) -> bool {
+        let name = self.host.strip_suffix('.').unwrap_or(&self.host);
+        let below = name.strip_suffix(".local");
+        below.is_some_and(|below| !below.is_empty())
+    }
+
     /// The address, where it is one and no name has to be looked up.
     pub fn addr(&self) -> Option<SocketAddr> {
         let ip: IpAddr = self.host.parse().ok()?;
@@ -142,6 +150,24 @@ mod tests {
         assert_eq!(addr("nas.example:1"), None);
         assert_eq!(addr("192.0.2.7:1"), "192.0.2.7:1".parse().ok());
         assert_eq!(addr("[::1]:1"), "[::1]:1".parse().ok());
+    }
+
+    #[test]
+    fn only_a_name_below_local_is_of_the_local_network() {
+        let is_local = |text: &str| text.parse::<Place>().unwrap().is_of_local_network();
+        for text in ["nas.local:1", "NAS.Local:1", "a.b.local:1", "nas.local.:1"] {
+            assert!(is_local(text), "{text}");
+        }
+        for text in [
+            "local:1",
+            ".local:1",
+            "nas.example:1",
+            "nas.local.example:1",
+            "naslocal:1",
+            "192.168.1.7:1",
+        ] {
+            assert!(!is_local(text), "{text}");
+        }
     }
 
     proptest! {

@@ -92,7 +92,7 @@ pub enum CloseCode {
     /// 4009: the same device key registered on a newer connection. Fatal for this connection: who
     /// reconnects at once would fight with its twin.
     Replaced,
-    /// 4010: the same device key was registered from two places in turn; both wait a minute.
+    /// 4010: the same device key changes places too fast; who comes waits some seconds, and who is there stays.
     Paused,
     /// 4011: the relay channel has ended because its other end left, or its token was not used.
     ChannelClosed,

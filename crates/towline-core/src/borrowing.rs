@@ -357,6 +357,29 @@ mod tests {
     }
 
     #[test]
+    fn new_credentials_leave_a_loan_alone_and_serve_when_it_is_refused() {
+        let (mut borrowing, mut outbox) = (set(&[]), Outbox::default());
+        let named = |username: &str| {
+            let list =
+                format!(r#"[{{"urls": "turn:a", "username": "{username}", "credential": "c"}}]"#);
+            IceServers::parse(&list).unwrap().turn
+        };
+        borrowing.told(named("1000:x"), &mut outbox);
+        borrowing.want(at(0), true, &mut outbox);
+        borrowing.borrowed(ADDR.parse().unwrap());
+        asked(&mut outbox);
+        borrowing.told(named("2000:x"), &mut outbox);
+        assert_eq!(borrowing.address(), ADDR.parse().ok());
+        assert!(outbox.pop().is_none());
+        // This server looks at the name's time again, and does not refresh what it has lent.
+        borrowing.not_lent(at(1000), LendFault::Login, &mut outbox);
+        let Some(Output::Network(NetworkRequest::Borrow(server))) = outbox.pop() else {
+            panic!("it is asked again")
+        };
+        assert_eq!(server.username.reveal(), "2000:x");
+    }
+
+    #[test]
     fn without_servers_nothing_is_done() {
         let (mut borrowing, mut outbox) = (set(&[]), Outbox::default());
         borrowing.want(at(0), true, &mut outbox);

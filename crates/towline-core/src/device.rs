@@ -14,6 +14,7 @@ use towline_wire::entry::Actor;
 use towline_wire::ice::IceServers;
 use towline_wire::ids::{DeviceId, FolderId, Incarnation};
 use towline_wire::peer::FolderStatement;
+use towline_wire::place::Place;
 use towline_wire::server_url::ServerUrl;
 
 use crate::borrowing::Borrowing;
@@ -61,6 +62,8 @@ pub struct Birth {
     pub elsewhere: Elsewhere,
     /// STUN and TURN servers that are set.
     pub ice: IceServers,
+    /// Where others are, as files of settings say it, beside what its person says.
+    pub places: BTreeMap<DeviceId, Vec<Place>>,
     /// Who says how far it goes. Within the local network no server is used.
     pub scope: ScopeRule,
     /// Whether it is announced on the local network.
@@ -97,6 +100,7 @@ pub struct Device {
     lent: Option<SocketAddrV4>,
     ration: Ration,
     sessions: Sessions,
+    places_set: BTreeMap<DeviceId, Vec<Place>>,
     scope_rule: ScopeRule,
     /// How far this life of the device goes.
     scope: NetworkScope,
@@ -156,6 +160,7 @@ impl Device {
             servers,
             elsewhere,
             ice,
+            places,
             scope: scope_rule,
             discovery,
         } = birth;
@@ -175,6 +180,7 @@ impl Device {
         let mut device = Self {
             sessions: Sessions::new(&identity, &servers, elsewhere),
             carrier: Carrier::new(scope, discovery, home),
+            places_set: places,
             scope_rule,
             scope,
             discovery,
@@ -320,6 +326,7 @@ impl Device {
             .values()
             .map(|peer| PeerSummary {
                 record: peer.record.clone(),
+                places_set: self.places_of(peer.record.id, &[]),
                 link: peer.link.summary(now),
                 counts: peer.link.counts().clone(),
                 oneness: peer.sightings.oneness(),

@@ -21,6 +21,7 @@ pub mod folder;
 pub mod identity;
 pub mod io;
 pub mod link;
+pub mod measuring;
 pub mod outbox;
 pub mod pairing;
 pub mod path_kind;
@@ -32,6 +33,7 @@ pub mod sessions;
 pub mod signal;
 pub mod snapshot;
 pub mod twin;
+pub mod unproved;
 pub mod versions;
 
 #[cfg(test)]

@@ -129,6 +129,8 @@ enum Phase {
     },
     Dialing {
         path: Path,
+        /// Since when on this path, or on this packet channel.
+        since: Moment,
         deadline: Moment,
     },
     Up(Up),
@@ -147,6 +149,8 @@ struct Up {
     since: Moment,
     /// The path that the dialer has selected; the acceptor's is seen from the peer's probes.
     selected: Option<Path>,
+    /// Since when it is that one.
+    selected_at: Moment,
     /// When the selected direct path, silent while we send, is given up.
     suspect_until: Option<Moment>,
     /// How long the datagrams are by now.
@@ -325,6 +329,7 @@ impl Link {
             relay,
             nearby,
             self.next_round(),
+            self.next_back(),
             self.meeting_timeout(),
             self.lent_due(),
             self.look_up_due(),

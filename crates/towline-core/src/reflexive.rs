@@ -16,7 +16,7 @@
 //! again after [`PAUSE_MISSED`], and when a session begins. Otherwise a device whose UDP works again would tell
 //! an address of before for as long as that pause.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use towline_wire::card::listenable;
@@ -33,6 +33,8 @@ pub(crate) struct Reflexive {
     asked: Vec<Asked>,
     /// A port of the router that leads here.
     mapped: Option<SocketAddr>,
+    /// The router's own address, when several servers last agreed on one.
+    router: Option<IpAddr>,
 }
 
 /// One server.
@@ -67,6 +69,8 @@ impl Asked {
 pub(crate) enum Told {
     Nothing,
     Change,
+    /// All say that the router has another address than all said before: whatever went by way of it is dead.
+    Renumbered,
 }
 
 impl Reflexive {
@@ -89,6 +93,7 @@ impl Reflexive {
     /// This device is elsewhere in the network: nothing that was said holds any more.
     pub(crate) fn moved(&mut self, now: Moment) {
         self.mapped = None;
+        self.router = None;
         for asked in &mut self.asked {
             asked.seen.clear();
             asked.tries = 0;
@@ -119,11 +124,26 @@ impl Reflexive {
             asked.seen.retain(|seen| seen.is_ipv4() != from.is_ipv4());
             asked.seen.push(from);
         }
+        let router = self.router();
+        let known = if router.is_some() {
+            std::mem::replace(&mut self.router, router)
+        } else {
+            router
+        };
         if self.reflection() == before {
             Told::Nothing
+        } else if known != router && known.is_some() {
+            Told::Renumbered
         } else {
             Told::Change
         }
+    }
+
+    /// The address that the router has by the word of two servers at least, if none says another one.
+    fn router(&self) -> Option<IpAddr> {
+        let mut seen = self.seen_four().map(SocketAddr::ip);
+        let (first, second) = (seen.next()?, seen.next()?);
+        (first == second && seen.all(|other| other == first)).then_some(first)
     }
 
     /// What is known of this device as others see it.
@@ -134,13 +154,18 @@ impl Reflexive {
         }
     }
 
-    /// What the servers' words show together, of IPv4: routers of IPv6 do not translate. The word of one
-    /// that is silent now may be of an older mapping.
-    fn mapping(&self) -> Mapping {
+    /// What servers that answer have said of IPv4: routers of IPv6 do not translate. The word of one that is
+    /// silent now may be of an older mapping.
+    fn seen_four(&self) -> impl Iterator<Item = &SocketAddr> {
         let lively = self.asked.iter().filter(|asked| asked.unanswered <= 1);
-        let mut seen = lively
+        lively
             .flat_map(|asked| &asked.seen)
-            .filter(|seen| seen.is_ipv4());
+            .filter(|seen| seen.is_ipv4())
+    }
+
+    /// What the servers' words show together.
+    fn mapping(&self) -> Mapping {
+        let mut seen = self.seen_four();
         let (Some(first), Some(second)) = (seen.next(), seen.next()) else {
             return Mapping::Unknown;
         };
@@ -166,12 +191,14 @@ impl Reflexive {
         Told::Change
     }
 
-    /// What is known, the router's port first and then the first server's word.
+    /// What is known: the servers' words, the first one's first, and then the router's port. Where the ports of a
+    /// router are guessed the first address counts, and a router may say anything of its own.
     pub(crate) fn addresses(&self) -> Vec<SocketAddr> {
-        let mut all: Vec<SocketAddr> = self.mapped.into_iter().collect();
-        for seen in self.asked.iter().flat_map(|asked| &asked.seen) {
-            if !all.contains(seen) {
-                all.push(*seen);
+        let mut all: Vec<SocketAddr> = Vec::new();
+        let seen = self.asked.iter().flat_map(|asked| &asked.seen);
+        for addr in seen.chain(&self.mapped) {
+            if !all.contains(addr) {
+                all.push(*addr);
             }
         }
         all

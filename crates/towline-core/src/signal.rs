@@ -35,6 +35,7 @@ use crate::outbox::Outbox;
 use crate::pairing::{MailboxEvent, MailboxRequest};
 use crate::snapshot::{PairingFault, ServerState};
 
+use leaving::{DOUBT_PATIENCE, has_slept};
 use mailbox::Mailbox;
 pub(crate) use mailbox::server_named;
 use registered::Addressee;
@@ -67,6 +68,8 @@ pub enum Moved {
     Left,
     /// There are more.
     Joined,
+    /// The router has another one, it seems.
+    Renumbered,
 }
 
 /// What the session tells its device.
@@ -208,7 +211,7 @@ impl Session {
             }
             SessionInput::Moved(how) => self.moved(now, how, outbox),
             SessionInput::Doubt => {
-                self.doubt(now, outbox);
+                self.doubt(now, DOUBT_PATIENCE, outbox);
                 self.hurry(now, rng);
                 Vec::new()
             }
@@ -269,17 +272,24 @@ impl Session {
                     self.id,
                     SignalRequest::Send(ClientMessage::Ping { timestamp: None }),
                 );
-                self.state = State::Online {
-                    since,
-                    alive: Alive::Asked {
+                let alive = if has_slept(now, ping_at) {
+                    Alive::Doubted {
+                        deadline: now.after(DOUBT_PATIENCE),
+                    }
+                } else {
+                    Alive::Asked {
                         deadline: now.after(ANSWER_PATIENCE),
-                    },
+                    }
                 };
+                self.state = State::Online { since, alive };
             }
             State::Online {
                 alive: Alive::Asked { deadline } | Alive::Doubted { deadline },
                 ..
             } if now >= deadline => {
+                if has_slept(now, deadline) {
+                    self.returns(now);
+                }
                 self.give_up(now, SignalFault::Unreachable, rng, outbox, &mut news);
             }
             State::Waiting { retry_at, .. } if now >= retry_at => self.connect(now, outbox),

@@ -8,6 +8,7 @@ use std::time::Duration;
 use towline_wire::code::PairingCode;
 use towline_wire::ids::{DeviceId, FolderId};
 use towline_wire::link_uri::LinkUri;
+use towline_wire::place::Place;
 use towline_wire::server_url::ServerUrl;
 
 use crate::clock::Moment;
@@ -152,6 +153,8 @@ pub enum PairingFault {
 pub struct PeerSummary {
     /// What is kept of it.
     pub record: PeerRecord,
+    /// Where files of settings say that it is.
+    pub places_set: Vec<Place>,
     /// Whether and how it is connected.
     pub link: LinkState,
     /// What became of the tries to connect since the device started.

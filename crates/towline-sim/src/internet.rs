@@ -9,8 +9,10 @@
 mod bug;
 mod change;
 mod enemy;
+mod given;
 mod host;
 mod judge;
+mod lender;
 mod map;
 mod probe;
 mod quic;
@@ -23,7 +25,7 @@ use std::collections::BTreeSet;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
-use towline_core::io::Input;
+use towline_core::io::{Input, LendFault};
 use towline_core::records::{PeerRecord, StoreOp, Verification};
 use towline_wire::pairing::CompareString;
 
@@ -39,12 +41,19 @@ use change::Flow;
 use enemy::{Enemy, Hostility};
 use host::Host;
 use judge::{Counted, Luck};
+use lender::Lender;
 use map::{Carries, Map, ROOT};
 use probe::Length;
 use quic::Packet;
 use router::Nat;
 use server::{Server, ToHost, ToServer};
 use wire::Datagram;
+
+/// Makes of a seed the one of what routers give.
+const GIFTS: u64 = 0x6769_7665_6e00_0000;
+
+/// The same for what a TURN server lends.
+const LOANS: u64 = 0x6c65_6e74_0000_0000;
 
 /// What kind of internet it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -69,6 +78,7 @@ pub struct Internet {
     map: Map,
     hosts: Vec<Host>,
     server: Server,
+    lender: Lender,
     counted: Vec<Counted>,
     routers_addresses: BTreeSet<IpAddr>,
     varying_addresses: BTreeSet<IpAddr>,
@@ -214,13 +224,46 @@ enum Event {
     Start {
         host: usize,
     },
+    AsksRouter {
+        host: usize,
+        run: u32,
+        turn: u64,
+    },
+    LenderDies,
+    LenderLives,
+    LoanBegins {
+        host: usize,
+        run: u32,
+        turn: u64,
+    },
+    LoanEnds {
+        host: usize,
+        run: u32,
+        turn: u64,
+        fault: LendFault,
+    },
+    LoanLook {
+        host: usize,
+        run: u32,
+        turn: u64,
+    },
+    RouterSays {
+        host: usize,
+        run: u32,
+        turn: u64,
+        external: Option<SocketAddr>,
+        pause: Duration,
+    },
 }
 
 impl Internet {
     /// Lives one seed.
     pub fn run(seed: u64, circumstances: Circumstances) -> Report {
         let mut internet = Self::new(seed, circumstances);
-        let first = format!("{:?} {:?}", internet.plan, internet.map);
+        let first = format!(
+            "{:?} {:?} {:?}",
+            internet.plan, internet.lender, internet.map
+        );
         internet.note(format_args!("{first}"));
         internet.live();
         let devices = u32::try_from(internet.hosts.len()).unwrap_or(0);
@@ -235,7 +278,7 @@ impl Internet {
 
     fn new(seed: u64, circumstances: Circumstances) -> Self {
         let mut dice = Dice::new(seed);
-        let mut map = Map::new(&mut dice);
+        let mut map = Map::new(&mut dice, Dice::new(seed ^ GIFTS));
         let devices = if dice.chance(15) { 3 } else { 2 };
         let spots = drawn_spots(&mut dice, &mut map, devices);
         let mut hosts: Vec<Host> = (0..devices).map(|_| Host::new(&mut dice)).collect();
@@ -260,6 +303,7 @@ impl Internet {
             counted: hosts.iter().map(|_| Counted::default()).collect(),
             hosts,
             server,
+            lender: Lender::drawn(Dice::new(seed ^ LOANS)),
             routers_addresses: BTreeSet::new(),
             varying_addresses: BTreeSet::new(),
             connections: 0,
@@ -306,6 +350,7 @@ impl Internet {
             let wait = self.dice.millis(0, 4000);
             self.after(wait, Event::Start { host });
         }
+        self.lender_begins();
         self.pass(Duration::from_secs(4));
         if !self.settles(Luck::Whole) {
             return;
@@ -370,6 +415,28 @@ impl Internet {
             Event::AddressesTold { host, run } if self.lives(host, run) => {
                 self.tell_addresses(host);
             }
+            Event::AsksRouter { host, run, turn } if self.lives(host, run) => {
+                self.asks_router(host, turn);
+            }
+            Event::LoanBegins { host, run, turn } if self.lives(host, run) => {
+                self.loan_begins(host, turn);
+            }
+            Event::LoanEnds {
+                host,
+                run,
+                turn,
+                fault,
+            } if self.lives(host, run) => self.loan_ended(host, turn, fault),
+            Event::LoanLook { host, run, turn } if self.lives(host, run) => {
+                self.looks_at_loan(host, turn);
+            }
+            Event::RouterSays {
+                host,
+                run,
+                turn,
+                external,
+                pause,
+            } if self.lives(host, run) => self.router_says(host, turn, external, pause),
             Event::Deliver { .. }
             | Event::Timeout { .. }
             | Event::EndDue { .. }
@@ -377,7 +444,14 @@ impl Internet {
             | Event::Verdict { .. }
             | Event::ExtrasEnd { .. }
             | Event::ProbeAgain { .. }
-            | Event::AddressesTold { .. } => {}
+            | Event::AddressesTold { .. }
+            | Event::AsksRouter { .. }
+            | Event::RouterSays { .. }
+            | Event::LoanBegins { .. }
+            | Event::LoanEnds { .. }
+            | Event::LoanLook { .. } => {}
+            Event::LenderDies => self.lender_dies(),
+            Event::LenderLives => self.lender_lives(),
             Event::Arrive { net, datagram } => self.arrives(net, datagram),
             Event::Receive { host, datagram } => self.receives(host, datagram),
             Event::Connect { socket } => self.connects(socket),

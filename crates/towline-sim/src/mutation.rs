@@ -164,4 +164,14 @@ mutations! {
     FirstReflectionKept = "first reflection kept",
     /// Where the peer says that it is nobody hears.
     AddressesNotHeard = "told addresses ignored",
+    /// The port that the router gives is not heard of.
+    GivenNotHeard = "given port not heard of",
+    /// The first port that a router gives counts for ever.
+    FirstGivenKept = "first given port kept",
+    /// What a TURN server lends is not heard of.
+    LentNotHeard = "lent address not heard of",
+    /// That a TURN server lends nothing any more is not heard of.
+    LoanEndNotHeard = "end of a loan not heard of",
+    /// What a TURN server has lent is never given back.
+    LentKept = "lent address never given back",
 }

@@ -81,6 +81,8 @@ pub enum Rule {
     ProbesAreFew,
     /// No host that takes no part gets more than a few probes.
     NobodyIsAttacked,
+    /// What a TURN server lends is given back when there is a direct way.
+    LentIsGivenBack,
     /// Tables stay within their bounds.
     TablesAreBounded,
 }
@@ -126,6 +128,7 @@ impl Rule {
             Self::ConnectionLasts => "a short outage ends no connection",
             Self::ProbesAreFew => "probes are few at rest",
             Self::NobodyIsAttacked => "nobody is attacked",
+            Self::LentIsGivenBack => "what is lent is given back",
             Self::TablesAreBounded => "tables are bounded",
         }
     }

@@ -242,7 +242,8 @@ impl Device {
         peer.record.places.clone_from(&said);
         self.outbox
             .persist(vec![StoreOp::PutPeer(peer.record.clone())], Vec::new());
-        self.link(now, id, LinkInput::Placed(said));
+        let places = self.places_of(id, &said);
+        self.link(now, id, LinkInput::Placed(places));
         Ok(Answer::Accepted)
     }
 

@@ -8,6 +8,7 @@ use std::net::SocketAddr;
 
 use towline_wire::ids::DeviceId;
 use towline_wire::peer::Control;
+use towline_wire::place::Place;
 use towline_wire::version::VersionRange;
 
 use super::servers::ToldServers;
@@ -24,7 +25,7 @@ impl Device {
     /// Takes a peer that is durable.
     pub(super) fn add_peer(&mut self, record: PeerRecord) {
         let id = record.id;
-        let places = record.places.clone();
+        let places = self.places_of(id, &record.places);
         let link = Link::new(&self.identity, &record, &mut self.rng);
         let peer = Peer {
             run: OurRun::new(link.run()),
@@ -40,6 +41,17 @@ impl Device {
         self.link(Moment::default(), id, scope);
         self.link(Moment::default(), id, LinkInput::Placed(places));
         self.link(Moment::default(), id, LinkInput::Outside(self.outside));
+    }
+
+    /// Where a peer is, as somebody says it: what files of settings say goes first, as only so many count.
+    pub(super) fn places_of(&self, id: DeviceId, said: &[Place]) -> Vec<Place> {
+        let mut all = self.places_set.get(&id).cloned().unwrap_or_default();
+        for place in said {
+            if !all.contains(place) {
+                all.push(place.clone());
+            }
+        }
+        all
     }
 
     pub(super) fn link(&mut self, now: Moment, id: DeviceId, input: LinkInput) {

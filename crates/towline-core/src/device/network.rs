@@ -27,14 +27,10 @@ impl Device {
                     self.reflexive.moved(now);
                     match how {
                         Moved::Left => self.borrowing.moved(now, &mut self.outbox),
-                        Moved::Joined => {}
+                        Moved::Joined | Moved::Renumbered => {}
                     }
                     self.reflexive.handle_timeout(now, &mut self.outbox);
-                    match self.scope {
-                        NetworkScope::Everywhere => self.outbox.network(NetworkRequest::MapPort),
-                        // Nobody beyond the router shall come.
-                        NetworkScope::LocalNetwork => {}
-                    }
+                    self.ask_for_port();
                 }
                 self.local_addresses.clone_from(addresses);
                 let peers: Vec<DeviceId> = self.peers.keys().copied().collect();
@@ -46,6 +42,12 @@ impl Device {
             }
             NetworkEvent::Reflected { server, from } => {
                 match self.reflexive.answered(now, server, *from) {
+                    Told::Renumbered => {
+                        self.session(now, SessionsInput::Moved(Moved::Renumbered));
+                        // A port that it gives has another address now, too.
+                        self.ask_for_port();
+                        self.tell_reflexive(now);
+                    }
                     Told::Change => self.tell_reflexive(now),
                     Told::Nothing => {}
                 }
@@ -64,9 +66,8 @@ impl Device {
             }
             NetworkEvent::PairingGone(id) => return self.nearby_said(now, *id, NearbyEvent::Gone),
             NetworkEvent::PortMapped(external) => {
-                match self.reflexive.mapped(*external) {
-                    Told::Change => self.tell_reflexive(now),
-                    Told::Nothing => {}
+                if self.reflexive.mapped(*external) != Told::Nothing {
+                    self.tell_reflexive(now);
                 }
                 return;
             }
@@ -88,6 +89,14 @@ impl Device {
             | NetworkEvent::Received(peer, _, _) => *peer,
         };
         self.link(now, peer, LinkInput::Network(event));
+    }
+
+    fn ask_for_port(&mut self) {
+        match self.scope {
+            NetworkScope::Everywhere => self.outbox.network(NetworkRequest::MapPort),
+            // Nobody beyond the router shall come.
+            NetworkScope::LocalNetwork => {}
+        }
     }
 
     /// Somebody has come to the local network, or gone from it.

@@ -52,6 +52,7 @@ impl Folder {
                 self.walk.interrupt();
             }
             Question::Ground(_, planned) => self.ground(now, planned, rows, outbox),
+            Question::Sweep(sweep, needs) => self.sweep_page(now, sweep, &needs, rows, outbox),
             Question::Disown => {
                 let drafts = disowned(rows.values(), self.us);
                 let operations = self.put_rows(drafts);
@@ -280,7 +281,7 @@ impl Folder {
     ) {
         match std::mem::replace(&mut self.work, Work::Idle) {
             Work::ExpectNeeds => self.plan_page(now, needs, end, outbox),
-            Work::ExpectSwept(sweep) => self.sweep_page(now, sweep, &needs, end, outbox),
+            Work::ExpectSwept(sweep) => self.take_swept(sweep, needs, end, outbox),
             other @ (Work::Idle
             | Work::ExpectRows(..)
             | Work::ExpectOurIndex(_)
@@ -291,26 +292,31 @@ impl Folder {
         }
     }
 
+    fn take_swept(&mut self, sweep: Sweep, needs: Vec<Need>, end: PageEnd, outbox: &mut Outbox) {
+        if let (PageEnd::More, Some(last)) = (end, needs.last()) {
+            let next = Job::Sweep(sweep, Some(last.path.clone()));
+            self.jobs.push_front(next);
+        }
+        let paths: Vec<RelPath> = sweep.footing(&needs).into_iter().collect();
+        self.ask_rows(paths, Question::Sweep(sweep, needs), outbox);
+    }
+
     /// Sweeps a page; paths with a step under way are passed over, for nobody knows what lies there.
     fn sweep_page(
         &mut self,
         now: Moment,
         sweep: Sweep,
         needs: &[Need],
-        end: PageEnd,
+        rows: &BTreeMap<RelPath, OurRow>,
         outbox: &mut Outbox,
     ) {
-        if let (PageEnd::More, Some(last)) = (end, needs.last()) {
-            let next = Job::Sweep(sweep, Some(last.path.clone()));
-            self.jobs.push_front(next);
-        }
         let (mut made, mut gone) = (Vec::new(), Vec::new());
         let (mut settled, mut wanted) = (Vec::new(), Vec::new());
         for need in needs {
             if self.walk.is_under_way(&need.path) {
                 continue;
             }
-            let Some((draft, after)) = sweep.at(need, self.us) else {
+            let Some((draft, after)) = sweep.at(need, rows, self.us) else {
                 continue;
             };
             match after {

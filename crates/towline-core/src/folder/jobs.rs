@@ -67,6 +67,7 @@ pub(super) enum Question {
     Settle(Vec<(RelPath, Outcome)>),
     Ground(Actor, Vec<Planned>),
     MakeRoom(Actor, Vec<Planned>),
+    Sweep(Sweep, Vec<Need>),
     Disown,
 }
 

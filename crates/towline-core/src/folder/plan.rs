@@ -8,6 +8,7 @@ mod ground;
 mod pairs;
 mod room;
 
+pub(crate) use ground::parents;
 pub use ground::{Sight, footing, ground};
 pub(crate) use pairs::{leaving, pair, with_removals};
 pub use room::{Names, make_room, rooms};

@@ -1,22 +1,26 @@
 //! Sweeps: what a person decides for many paths at once, carried out a page at a time.
 //!
 //! *Override* makes what lies here what all peers shall have: a write of our own on top of all that
-//! they know, and a delete where only they have something. *Revert* gives up what was changed only
-//! here: such rows yield, and the plan does the rest. *Tell* is what follows when a folder no longer
-//! only receives: what was kept from peers is told.
+//! they know, and a delete where only they have something. What a power cut has taken is meant by nobody
+//! and stays out of it, but for what lay below a directory that gave way to somebody's file. *Revert* gives
+//! up what was changed only here: such rows yield, and the plan does the rest. *Tell* is what follows when a
+//! folder no longer only receives: what was kept from peers is told.
 //!
 //! Every page is one durable batch that is right by itself, so a sweep that is cut short by a crash has
 //! done a part of what was asked and nothing else. Telling goes on by itself when the device starts
 //! again; the others show what is left, and a person asks once more. *Undo* is an override of what a mass
 //! change would take away here, and nothing else; *bury* is one of what a device would bring back.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use towline_wire::entry::{Actor, Content, Descent, Entry, UnixNanos};
 use towline_wire::ids::DeviceId;
+use towline_wire::rel_path::RelPath;
 
 use crate::folder::absence::revives;
 use crate::folder::brake::harm;
 use crate::folder::observe::Draft;
-use crate::folder::plan::{Action, PlannedStep, is_adoptable, is_on_disk, plan, written};
+use crate::folder::plan::{Action, PlannedStep, is_adoptable, is_on_disk, parents, plan, written};
 use crate::io::NeedsOf;
 use crate::records::{AttributeKeeping, Need, OurRow, Reach};
 
@@ -54,10 +58,27 @@ impl Sweep {
         }
     }
 
+    /// The paths whose rows [`Sweep::at`] needs for these needs: what lies above what the disk has lost.
+    pub(crate) fn footing(self, needs: &[Need]) -> BTreeSet<RelPath> {
+        let lost = needs
+            .iter()
+            .filter(|need| self == Self::Override && is_lost(need));
+        lost.flat_map(|need| parents(&need.path)).collect()
+    }
+
     /// What our row at a path becomes, if it is concerned.
-    pub(crate) fn at(self, need: &Need, us: Actor) -> Option<(Draft, After)> {
+    pub(crate) fn at(
+        self,
+        need: &Need,
+        rows: &BTreeMap<RelPath, OurRow>,
+        us: Actor,
+    ) -> Option<(Draft, After)> {
         match self {
+            // Nobody has made what lies there, so nobody means it; unless it cannot lie there.
+            Self::Override if is_spoiled(need) && !(is_lost(need) && gave_way(need, rows)) => None,
             Self::Override => overriding(need, us).map(|draft| (draft, After::Settled)),
+            // Neither has anybody deleted or written here what the disk has lost.
+            Self::Undo(_) | Self::Bury(_) if is_spoiled(need) => None,
             Self::Undo(device) if would_take(need, us) == Some(device) => {
                 overriding(need, us).map(|draft| (draft, After::Settled))
             }
@@ -73,12 +94,8 @@ impl Sweep {
 }
 
 /// What we have, on top of all that is known of the path; `None` where peers have it already.
-pub(crate) fn overriding(need: &Need, us: Actor) -> Option<Draft> {
+fn overriding(need: &Need, us: Actor) -> Option<Draft> {
     let ours = need.ours.as_ref();
-    if ours.is_some_and(|row| row.reach == Reach::Spoiled) {
-        // Nobody has made what lies here, so nobody means it.
-        return None;
-    }
     // Also where attributes are not kept: what differs in them differs.
     let differs = |entry: &Entry| !is_on_disk(ours, entry, AttributeKeeping::On);
     if !need.theirs.iter().any(|(_, entry)| differs(entry)) {
@@ -103,6 +120,30 @@ pub(crate) fn overriding(need: &Need, us: Actor) -> Option<Draft> {
         },
         stamp: ours.and_then(|row| row.stamp),
         reach: Reach::Everyone,
+    })
+}
+
+fn is_spoiled(need: &Need) -> bool {
+    let ours = need.ours.as_ref();
+    ours.is_some_and(|row| row.reach == Reach::Spoiled)
+}
+
+/// Whether the disk has lost it, and nothing lies in its place.
+fn is_lost(need: &Need) -> bool {
+    let ours = need.ours.as_ref();
+    is_spoiled(need) && ours.is_some_and(|row| row.entry.content == Content::Absent)
+}
+
+/// Whether somebody has put a file or link where there was a directory above it.
+fn gave_way(need: &Need, rows: &BTreeMap<RelPath, OurRow>) -> bool {
+    let above = parents(&need.path);
+    let mut rows = above.iter().filter_map(|above| rows.get(above));
+    rows.any(|row| {
+        let is_leaf = match row.entry.content {
+            Content::File { .. } | Content::Symlink { .. } => true,
+            Content::Absent | Content::Directory => false,
+        };
+        is_leaf && row.reach != Reach::Spoiled
     })
 }
 

@@ -7,7 +7,7 @@ use towline_wire::limits::ADDRESSES_MAX;
 use towline_wire::peer::{Control, Reflection};
 
 use super::unrest::is_left;
-use super::{Link, LinkNews, Phase, Presence, Turn};
+use super::{Link, LinkNews, Phase, Presence, Role, Turn};
 use crate::clock::Moment;
 
 impl Link {
@@ -17,6 +17,9 @@ impl Link {
             self.metrics.reachable(turn.now);
         }
         self.relay.ask_anew();
+        if self.role == Role::Dialer {
+            self.relay.ask_anew_unless_heard(turn.now);
+        }
         self.tell_addresses(turn);
         match self.phase {
             Phase::Waiting { .. } | Phase::Seeking { .. } => self.seek(turn.now),

@@ -114,7 +114,14 @@ impl Birthday {
     /// A probe of the peer came from `from`, or back from there; whether that is the first sign that one
     /// of our sockets was hit.
     fn is_hit(&mut self, now: Moment, from: SocketAddr) -> bool {
-        let is_hit = matches!(self.state, State::ExpectHit { to, .. } if to == from);
+        // The first sockets may be hit before the last ones are open.
+        let is_hit = match self.state {
+            State::Scattering { to, .. } | State::ExpectHit { to, .. } => to == from,
+            State::Rest
+            | State::ExpectScattered { .. }
+            | State::Held { .. }
+            | State::Guessing(_) => false,
+        };
         if is_hit {
             self.failures = 0;
             let (to, since) = (from, now);
@@ -406,9 +413,12 @@ impl Link {
 
     /// The dialer, which is steady, wants us to open our sockets.
     fn asked_to_scatter(&mut self, turn: &mut Turn<'_>) {
+        let is_in_time = turn.now >= self.birthday.not_before;
         let may = match self.birthday.state {
-            // The dialer knows best whether a path works.
-            State::Rest | State::Held { .. } => turn.now >= self.birthday.not_before,
+            State::Rest => is_in_time,
+            // The dialer knows best whether a path works. But if it has just answered by that one, the wish is from
+            // an outage that is over, and came by the socket that it would close.
+            State::Held { to, .. } => is_in_time && !self.paths.is_proved_lately(turn.now, to),
             State::ExpectScattered { .. }
             | State::Scattering { .. }
             | State::ExpectHit { .. }
@@ -417,6 +427,8 @@ impl Link {
         if let (Role::Acceptor, Some(Part::Scatters { to }), true) = (self.role, self.part(), may) {
             self.stop_meeting(turn);
             self.note_begin(turn.now);
+            // It has left what worked before; believed for longer, that would end the try.
+            self.paths.disprove_direct();
             self.scatter(to, turn);
         }
     }

@@ -31,11 +31,19 @@ impl Link {
             | NetworkEvent::PairingMet(_)
             | NetworkEvent::PairingReceived(..)
             | NetworkEvent::PairingGone(_) => {}
-            NetworkEvent::ProbeAnswered { from, rtt, .. } => self.probe_answered(from, rtt, turn),
-            NetworkEvent::LargeAnswered { from, .. } => self.paths.carries_large(from),
+            NetworkEvent::ProbeAnswered { from, rtt, .. } => {
+                self.probe_answered(self.paths.named(from), rtt, turn);
+            }
+            NetworkEvent::LargeAnswered { from, .. } => {
+                self.paths.carries_large(self.paths.named(from));
+            }
             NetworkEvent::Datagrams(_, connection, size) => self.datagrams_are(connection, size),
             NetworkEvent::ProbeHeard { from, .. } => {
+                let from = self.paths.named(from);
                 let is_hit = self.meeting_heard(from, turn);
+                if let (Role::Acceptor, Phase::Up(_)) = (self.role, self.phase) {
+                    self.paths.goes_on(turn.now, from);
+                }
                 if (self.paths.heard(turn.now, from) || is_hit) && self.is_active() {
                     self.probe(from, turn);
                 }
@@ -44,8 +52,8 @@ impl Link {
             }
             NetworkEvent::Found(_, addresses) => self.found(addresses, turn),
             NetworkEvent::Scattered(_, sockets) => self.scattered(sockets, turn),
-            NetworkEvent::RelayOpened(_) => self.relay.opened(),
-            NetworkEvent::RelayClosed(_) => self.relay.closed(turn.now, turn.rng),
+            NetworkEvent::RelayOpened(_) => self.relay_opened(turn.now),
+            NetworkEvent::RelayClosed(_) => self.relay_closed(turn),
             NetworkEvent::Connected(_, connection) => self.connected(connection, turn),
             NetworkEvent::DialFailed(_, fault) => {
                 if let Phase::Dialing { path, .. } = self.phase {

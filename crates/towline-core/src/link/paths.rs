@@ -4,6 +4,9 @@
 //! burst when something has changed, then ever more slowly. Better means first the nearer network
 //! (this machine, then the LAN, then the Internet, then a TURN server's address), then the shorter round trip.
 
+mod candidate;
+mod rating;
+
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
@@ -11,6 +14,10 @@ use std::time::Duration;
 use towline_wire::card::listenable;
 use towline_wire::turn_address::TurnAddress;
 
+pub(super) use self::candidate::TRUST;
+use self::candidate::{Back, Candidate, Large, Origin, PROBE_BACK_SPACING, Placed, Proof};
+pub(super) use self::rating::is_near;
+use self::rating::{Distance, distance, rating};
 use super::unrest::is_left;
 use crate::clock::Moment;
 use crate::io::Path;
@@ -26,56 +33,6 @@ pub(super) struct Paths {
     next_round: Moment,
     /// Until then rounds after a burst do not slow down.
     restless_until: Moment,
-}
-
-#[derive(Debug, Clone, Copy)]
-struct Candidate {
-    origin: Origin,
-    /// Whether a person says that the peer is there.
-    placed: Placed,
-    proof: Option<Proof>,
-    /// Since when it is alive without a gap.
-    alive_since: Moment,
-    large: Large,
-    probed_at: Option<Moment>,
-    heard_at: Option<Moment>,
-    /// When a probe came back from there first, in the life of this link.
-    worked_at: Option<Moment>,
-}
-
-/// Whether a path carries the longest datagrams that there are between machines, as long as it is alive.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Large {
-    /// So many probes of that length have gone out.
-    Tried(u32),
-    /// One came back.
-    Carried,
-}
-
-/// How an address became known; the latest statement of a kind replaces the one before.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Origin {
-    /// It worked before, or was on the peer's card.
-    Kept,
-    /// The peer says so.
-    Told,
-    /// A probe of the peer came from there.
-    Heard,
-}
-
-/// Whether a person says that the peer is at an address.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Placed {
-    No,
-    ByPerson,
-}
-
-/// A probe came back.
-#[derive(Debug, Clone, Copy)]
-struct Proof {
-    at: Moment,
-    /// Settled over the proofs since the address became alive.
-    rtt: Duration,
 }
 
 /// What a move to another path would bring.
@@ -125,6 +82,18 @@ impl Paths {
             self.restless_until = now.after(RESTLESS_FOR);
             self.next_round = self.next_round.min(now.after(ROUNDS_RESTLESS));
         }
+    }
+
+    /// Whether something that has worked and is no farther than `addr`, as far as an address tells, is still probed
+    /// each second.
+    pub(super) fn misses_as_near(&self, addr: SocketAddr) -> bool {
+        let mut all = self.candidates.iter();
+        self.next_round < self.restless_until
+            && all.any(|(other, candidate)| {
+                let works = candidate.proof.is_some();
+                let has_worked = candidate.worked_at.is_some();
+                has_worked && !works && distance(*other) <= distance(addr)
+            })
     }
 
     fn has_worked(&self) -> bool {
@@ -179,8 +148,18 @@ impl Paths {
             }
         };
         let candidates = self.candidates.iter();
+        let named = candidates.filter(|(_, candidate)| candidate.is_named());
+        let named: Vec<IpAddr> = named.map(|(addr, _)| addr.ip()).collect();
+        let candidates = self.candidates.iter();
         let addresses: Vec<_> = candidates
-            .filter(|(_, candidate)| !is_restless || candidate.worked_at.is_some())
+            .filter(|(addr, candidate)| match candidate.worked_at {
+                Some(_) => true,
+                None if is_restless => false,
+                None if candidate.is_named() => true,
+                // Whoever takes a probe from the line can send it in anybody's name; but at a host that the peer has
+                // named this is another port of its router.
+                None => candidate.is_heard_lately(now) && named.contains(&addr.ip()),
+            })
             .map(|(addr, _)| *addr)
             .collect();
         for addr in &addresses {
@@ -193,6 +172,7 @@ impl Paths {
     pub(super) fn probed(&mut self, now: Moment, addr: SocketAddr) {
         if let Some(candidate) = self.candidates.get_mut(&addr) {
             candidate.probed_at = Some(now);
+            candidate.back = Back::None;
         }
     }
 
@@ -216,9 +196,34 @@ impl Paths {
             .retain(|addr, candidate| addresses.contains(addr) || !stale(candidate));
         let known = self.candidates.len();
         for addr in addresses {
+            self.rename_lent(addr);
             self.add(now, addr, Origin::Told);
         }
         self.candidates.len() > known
+    }
+
+    /// How an address is called: one that is lent to the peer by that name, also where it was heard as a plain one.
+    pub(super) fn named(&self, addr: SocketAddr) -> SocketAddr {
+        let SocketAddr::V4(plain) = addr else {
+            return addr;
+        };
+        let lent = TurnAddress::Theirs(plain).written();
+        if self.candidates.contains_key(&lent) {
+            lent
+        } else {
+            addr
+        }
+    }
+
+    /// The peer's probes by what is lent to it may come before its word that it is lent: until then it looks like
+    /// any address, and nearer than it is.
+    fn rename_lent(&mut self, lent: SocketAddr) {
+        let Some(TurnAddress::Theirs(plain)) = TurnAddress::of(lent) else {
+            return;
+        };
+        if let Some(known) = self.candidates.remove(&SocketAddr::V4(plain)) {
+            self.candidates.entry(lent).or_insert(known);
+        }
     }
 
     /// Takes where a person says that the peer is; says whether there is an address that is new.
@@ -266,7 +271,9 @@ impl Paths {
         self.candidates.retain(|addr, _| !is_by_ours(addr));
     }
 
-    /// Notes a probe of the peer; says whether to probe back, which ends once the way is proved.
+    /// Notes a probe of the peer; says whether to probe back where it worked before and does not now: where nothing was
+    /// ever answered the network does so by itself ([`crate::unproved`]). What was probed a
+    /// moment ago is probed back later: that probe may have been too early for the peer to take.
     pub(super) fn heard(&mut self, now: Moment, addr: SocketAddr) -> bool {
         self.add(now, addr, Origin::Heard);
         let Some(candidate) = self.candidates.get_mut(&addr) else {
@@ -276,7 +283,39 @@ impl Paths {
         let just_probed = candidate
             .probed_at
             .is_some_and(|at| now.since(at) < PROBE_BACK_SPACING);
-        !candidate.is_alive(now) && !just_probed
+        if candidate.is_alive(now) || candidate.worked_at.is_none() {
+            return false;
+        }
+        if just_probed {
+            candidate.back = Back::Owed;
+        }
+        !just_probed
+    }
+
+    /// When the next address is to be probed back.
+    pub(super) fn next_back(&self) -> Option<Moment> {
+        let all = self.candidates.values();
+        all.filter_map(Candidate::back_due).min()
+    }
+
+    /// The addresses that are to be probed back now.
+    pub(super) fn take_back(&mut self, now: Moment) -> Vec<SocketAddr> {
+        let mut due = Vec::new();
+        for (addr, candidate) in &mut self.candidates {
+            if candidate.back_due().is_some_and(|at| now >= at) {
+                candidate.back = Back::None;
+                due.push(*addr);
+            }
+        }
+        due
+    }
+
+    /// The dialer still probes a way that is alive: it goes on being so. The dialer sees whether it is answered, and
+    /// chooses; to ask, too, would double what two devices at rest send each other.
+    pub(super) fn goes_on(&mut self, now: Moment, addr: SocketAddr) {
+        if self.is_alive(now, addr) {
+            self.carried(now, addr);
+        }
     }
 
     /// Notes that a probe came back.
@@ -290,6 +329,7 @@ impl Paths {
             }
             let rtt = known.map_or(rtt, |known| known.settled_with(rtt));
             candidate.proof = Some(Proof { at: now, rtt });
+            candidate.back = Back::None;
             candidate.worked_at.get_or_insert(now);
         }
     }
@@ -354,6 +394,15 @@ impl Paths {
         }
     }
 
+    /// Forgets what was proved of every address that leads straight to the peer.
+    pub(super) fn disprove_direct(&mut self) {
+        for (addr, candidate) in &mut self.candidates {
+            if distance(*addr) != Distance::Lent {
+                candidate.proof = None;
+            }
+        }
+    }
+
     /// Forgets what was proved of every address: the network has changed.
     pub(super) fn disprove_all(&mut self) {
         for candidate in self.candidates.values_mut() {
@@ -396,6 +445,12 @@ impl Paths {
         self.candidates
             .get(&addr)
             .is_some_and(|candidate| candidate.is_alive(now))
+    }
+
+    /// Whether a probe came back from an address so lately that who left the path before knew nothing of it.
+    pub(super) fn is_proved_lately(&self, now: Moment, addr: SocketAddr) -> bool {
+        let proof = self.candidates.get(&addr).and_then(|known| known.proof);
+        proof.is_some_and(|proof| now.since(proof.at) < PROVED_LATELY)
     }
 
     /// When an address showed last that the peer is there.
@@ -471,29 +526,28 @@ impl Paths {
         }
     }
 
-    /// From where the peer's own packets seem to come: its latest probe on a way that is proved.
+    /// From where the peer's own packets seem to come, if it was heard lately.
     pub(super) fn heard_from(&self, now: Moment) -> Option<SocketAddr> {
-        let fresh = |at: &Moment| now.since(*at) < TRUST;
-        let proved = self
-            .candidates
-            .iter()
-            .filter(|(_, candidate)| candidate.proof.is_some());
-        proved
-            .filter_map(|(addr, candidate)| Some((candidate.heard_at.filter(fresh)?, *addr)))
-            .max()
-            .map(|(_, addr)| addr)
+        let (heard_at, addr) = self.last_heard()?;
+        (now.since(heard_at) < TRUST).then_some(addr)
     }
 
     /// Whether the way by which the peer was heard last, of those that are proved, is a near one.
     pub(super) fn is_used_nearby(&self) -> bool {
-        let proved = self
-            .candidates
-            .iter()
-            .filter(|(_, candidate)| candidate.proof.is_some());
-        proved
-            .filter_map(|(addr, candidate)| Some((candidate.heard_at?, *addr)))
-            .max()
-            .is_some_and(|(_, addr)| is_near(addr))
+        self.last_heard().is_some_and(|(_, addr)| is_near(addr))
+    }
+
+    /// The way by which the peer was heard last, of those that are proved, and when. A round of its probes
+    /// comes by all ways at once, in any order: of those it takes the best, as we would.
+    fn last_heard(&self) -> Option<(Moment, SocketAddr)> {
+        let proved = self.candidates.iter().filter_map(|(addr, candidate)| {
+            let rating = rating(*addr, candidate.proof?.rtt);
+            Some((candidate.heard_at?, rating, *addr))
+        });
+        let last = proved.clone().map(|(heard_at, ..)| heard_at).max()?;
+        let together = proved.filter(|(heard_at, ..)| last.since(*heard_at) < HEARD_TOGETHER);
+        let best = together.min_by_key(|(_, rating, addr)| (*rating, *addr));
+        best.map(|(.., addr)| (last, addr))
     }
 
     /// Whether the peer itself has named an address.
@@ -549,83 +603,10 @@ impl Paths {
                 large: Large::Tried(0),
                 probed_at: None,
                 heard_at: None,
+                back: Back::None,
                 worked_at: None,
             },
         );
-    }
-}
-
-impl Candidate {
-    fn is_alive(&self, now: Moment) -> bool {
-        self.proof.is_some_and(|proof| now.since(proof.at) < TRUST)
-    }
-
-    /// Whether it may make room for another one.
-    fn may_go(&self, now: Moment) -> bool {
-        self.placed == Placed::No && !self.is_alive(now)
-    }
-
-    fn last_sign(&self) -> Option<Moment> {
-        self.heard_at.max(self.proof.map(|proof| proof.at))
-    }
-
-    /// Whether it was only heard, and not for so long that nobody is likely to come from there again.
-    fn is_forgotten(&self, now: Moment) -> bool {
-        let is_old = |at| now.since(at) >= HEARD_LASTS;
-        self.origin == Origin::Heard && self.may_go(now) && self.last_sign().is_none_or(is_old)
-    }
-}
-
-impl Proof {
-    /// The round trip by this and by what was measured after it: down at once and up by a 64th, so that it
-    /// keeps to the least and jitter hardly moves it. What is much slower than before still shows within
-    /// a few probes.
-    fn settled_with(self, measured: Duration) -> Duration {
-        match measured.checked_sub(self.rtt) {
-            Some(longer) => self.rtt + longer / 64,
-            None => measured,
-        }
-    }
-}
-
-/// What is compared of an address, better first. Of two on the Internet IPv6 is taken: it crosses no
-/// router that translates and forgets.
-fn rating(addr: SocketAddr, rtt: Duration) -> (Distance, Duration) {
-    let distance = distance(addr);
-    match (distance, addr.ip().to_canonical()) {
-        (Distance::World, IpAddr::V4(_)) => (distance, rtt + V6_BIAS),
-        (
-            Distance::Machine | Distance::Lan | Distance::World | Distance::Lent,
-            IpAddr::V4(_) | IpAddr::V6(_),
-        ) => (distance, rtt),
-    }
-}
-
-/// How far the network of an address reaches, nearest first.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Distance {
-    Machine,
-    Lan,
-    World,
-    /// By way of a TURN server.
-    Lent,
-}
-
-/// Whether an address is one of this machine or of a local network.
-pub(super) fn is_near(addr: SocketAddr) -> bool {
-    match distance(addr) {
-        Distance::Machine | Distance::Lan => true,
-        Distance::World | Distance::Lent => false,
-    }
-}
-
-fn distance(addr: SocketAddr) -> Distance {
-    match addr.ip().to_canonical() {
-        _ if TurnAddress::of(addr).is_some() => Distance::Lent,
-        ip if ip.is_loopback() => Distance::Machine,
-        IpAddr::V4(ip) if ip.is_private() || ip.is_link_local() => Distance::Lan,
-        IpAddr::V6(ip) if ip.is_unique_local() || ip.is_unicast_link_local() => Distance::Lan,
-        IpAddr::V4(_) | IpAddr::V6(_) => Distance::World,
     }
 }
 
@@ -667,13 +648,9 @@ const ROUNDS_RESTLESS: Duration = Duration::from_secs(1);
 /// wait no longer than that; then a round is sent a minute.
 const RESTLESS_FOR: Duration = Duration::from_secs(120);
 
-/// How long a proof is believed: 6.5 s, two lost keepalives of 3 s and half a second. Tailscale
-/// uses the same numbers in the field.
-pub(super) const TRUST: Duration = Duration::from_millis(6500);
-
-/// Least time between two probes that answer a peer's probe: 500 ms. Without it two peers whose
-/// answers are lost would probe each other back without end.
-const PROBE_BACK_SPACING: Duration = Duration::from_millis(500);
+/// Within this a peer was heard on two ways at about the same time: 1.5 s. Rounds of probes are a second apart,
+/// and one probe of them may be lost; a way in use alone is probed every five.
+const HEARD_TOGETHER: Duration = Duration::from_millis(1500);
 
 /// How much shorter another round trip must be to move: 5 ms. Less is noise, and each move costs a
 /// path validation.
@@ -687,12 +664,9 @@ const LARGE_PROBES: u32 = 3;
 /// takes to find that its datagrams are lost.
 const LARGE_PATIENCE: Duration = Duration::from_secs(1);
 
-/// How much longer the round trip over IPv6 may be than over IPv4: 3 ms, as Tailscale has it in the field.
-const V6_BIAS: Duration = Duration::from_millis(3);
-
-/// How long an address that was only heard is tried: an hour. Routers give a sleeping peer another port each time,
-/// and none of the old ones leads anywhere.
-const HEARD_LASTS: Duration = Duration::from_secs(3600);
+/// How lately a path that was proved cannot have been left by the peer: 700 ms. Who leaves one has missed an answer
+/// for half a second, and then three more.
+const PROVED_LATELY: Duration = Duration::from_millis(700);
 
 /// Addresses per peer: 32, twice what a notice may hold. A round is as many probes of about a
 /// hundred bytes.

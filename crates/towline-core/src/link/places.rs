@@ -2,7 +2,7 @@
 //!
 //! Names are looked up while no direct way is alive, again at each new try and once a minute, because
 //! what a name leads to changes. What is found is only tried: whoever is there must prove to be the
-//! peer. Within the local network nothing is looked up.
+//! peer. Within the local network only names that this network itself knows are looked up.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -25,9 +25,13 @@ pub(super) struct Places {
 }
 
 impl Places {
-    fn names(&self) -> Vec<Place> {
-        let names = self.said.iter().filter(|place| place.addr().is_none());
-        names.cloned().collect()
+    /// The names that may be looked up by who goes so far.
+    fn names(&self, scope: NetworkScope) -> Vec<Place> {
+        let may_be_asked = |place: &&Place| match scope {
+            NetworkScope::Everywhere => place.addr().is_none(),
+            NetworkScope::LocalNetwork => place.is_of_local_network(),
+        };
+        self.said.iter().filter(may_be_asked).cloned().collect()
     }
 
     fn addresses(&self) -> Vec<SocketAddr> {
@@ -48,7 +52,7 @@ impl Link {
 
     /// Names lead there now.
     pub(super) fn found(&mut self, mut addresses: Vec<SocketAddr>, turn: &mut Turn<'_>) {
-        if self.places.names().is_empty() {
+        if self.places.names(self.scope).is_empty() {
             return;
         }
         addresses.truncate(FOUND_MAX);
@@ -61,23 +65,20 @@ impl Link {
             return;
         }
         self.places.asked_at = Some(turn.now);
-        let names = NetworkRequest::LookUp(self.peer, self.places.names());
+        let names = NetworkRequest::LookUp(self.peer, self.places.names(self.scope));
         turn.outbox.network(names);
     }
 
     /// When names are to be looked up.
     pub(super) fn look_up_due(&self) -> Option<Moment> {
-        match (self.scope, self.phase) {
-            (NetworkScope::LocalNetwork, _) | (_, Phase::Idle | Phase::Impostor) => return None,
-            (
-                NetworkScope::Everywhere,
-                Phase::Seeking { .. }
-                | Phase::Dialing { .. }
-                | Phase::Up(_)
-                | Phase::Waiting { .. },
-            ) => {}
+        match self.phase {
+            Phase::Idle | Phase::Impostor => return None,
+            Phase::Seeking { .. }
+            | Phase::Dialing { .. }
+            | Phase::Up(_)
+            | Phase::Waiting { .. } => {}
         }
-        if self.places.names().is_empty() {
+        if self.places.names(self.scope).is_empty() {
             return None;
         }
         let next = match self.places.asked_at {

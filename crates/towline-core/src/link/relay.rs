@@ -19,6 +19,8 @@ pub(super) struct Relay {
     /// When the server last said that there is a channel.
     ready_at: Moment,
     carries: Carries,
+    /// When the peer was last heard on it, as far as that was measured.
+    heard_at: Moment,
 }
 
 /// Whether what carries everything is known to be dead.
@@ -40,14 +42,14 @@ enum State {
     /// Our end is being opened.
     Opening { deadline: Moment },
     /// Packets may pass.
-    Open,
+    Open { since: Moment },
     /// There is none; it may be asked for again.
     Waiting { ask_at: Moment },
 }
 
 impl Relay {
     pub(super) const fn is_open(&self) -> bool {
-        matches!(self.state, State::Open)
+        matches!(self.state, State::Open { .. })
     }
 
     /// The peer has come (back): what was asked before may have been refused, and of a channel on which it is
@@ -55,20 +57,42 @@ impl Relay {
     pub(super) fn ask_anew(&mut self) {
         match self.state {
             State::Asked { .. } | State::Waiting { .. } => self.state = State::None,
-            State::Opening { .. } | State::Open if self.carries == Carries::Nothing => {
+            State::Opening { .. } | State::Open { .. } if self.carries == Carries::Nothing => {
                 self.state = State::None;
             }
-            State::None | State::Opening { .. } | State::Open => {}
+            State::None | State::Opening { .. } | State::Open { .. } => {}
         }
     }
 
-    /// The channel carries everything, and the peer was heard so long ago.
-    pub(super) fn silent_for(&mut self, silence: Duration) {
+    /// The peer has registered at the server anew, and mostly because what it had there was dead: its end of a channel
+    /// as well, or the word of one that is new. One on which it is heard just now is left.
+    pub(super) fn ask_anew_unless_heard(&mut self, now: Moment) {
+        if now.since(self.heard_at) >= HEARD_LATELY {
+            self.distrust();
+        }
+    }
+
+    /// The peer is heard on it.
+    pub(super) fn heard(&mut self, now: Moment) {
+        self.heard_at = now;
+    }
+
+    /// The channel has carried everything and nothing of the peer for so long; or the one before it has, if it is
+    /// newer.
+    pub(super) fn silent_for(&mut self, now: Moment, silence: Duration) {
+        self.heard_at = Moment::from_start(now.since_start().saturating_sub(silence));
         if silence < RELAY_SILENCE {
             self.carries = Carries::Something;
-        } else {
-            self.carries = Carries::Nothing;
-            self.distrust();
+            return;
+        }
+        self.carries = Carries::Nothing;
+        match self.state {
+            State::Open { since } if now.since(since) >= RELAY_SILENCE => self.distrust(),
+            State::None
+            | State::Asked { .. }
+            | State::Opening { .. }
+            | State::Open { .. }
+            | State::Waiting { .. } => {}
         }
     }
 
@@ -84,7 +108,7 @@ impl Relay {
     /// Whether there was one.
     pub(super) fn give_up_from_before(&mut self, moment: Moment) -> bool {
         let gone = match self.state {
-            State::Opening { .. } | State::Open => self.ready_at < moment,
+            State::Opening { .. } | State::Open { .. } => self.ready_at < moment,
             State::None | State::Asked { .. } | State::Waiting { .. } => false,
         };
         if gone {
@@ -97,16 +121,16 @@ impl Relay {
     /// asked for.
     pub(super) fn distrust(&mut self) {
         match self.state {
-            State::Opening { .. } | State::Open => self.state = State::None,
+            State::Opening { .. } | State::Open { .. } => self.state = State::None,
             State::None | State::Asked { .. } | State::Waiting { .. } => {}
         }
     }
 
     /// Our end is open. News of a channel that was given up meanwhile says nothing of the next one.
-    pub(super) fn opened(&mut self) {
+    pub(super) fn opened(&mut self, now: Moment) {
         match self.state {
-            State::Opening { .. } | State::Open | State::Waiting { .. } => {
-                self.state = State::Open;
+            State::Opening { .. } | State::Open { .. } | State::Waiting { .. } => {
+                self.state = State::Open { since: now };
                 self.backoff.reset();
             }
             State::None | State::Asked { .. } => {}
@@ -134,7 +158,7 @@ impl Relay {
         let due = match self.state {
             State::None => true,
             State::Waiting { ask_at } => now >= ask_at,
-            State::Asked { .. } | State::Opening { .. } | State::Open => false,
+            State::Asked { .. } | State::Opening { .. } | State::Open { .. } => false,
         };
         if due && may_ask {
             self.state = State::Asked {
@@ -149,10 +173,14 @@ impl Relay {
         match self.state {
             State::Asked { deadline } | State::Opening { deadline } => Some(deadline),
             State::Waiting { ask_at } => may_ask.then_some(ask_at),
-            State::None | State::Open => None,
+            State::None | State::Open { .. } => None,
         }
     }
 }
+
+/// How lately a peer was heard whose channel is left alone when it registers anew: 1 s. While anything comes that is
+/// measured every half second; and a channel that was not dead is replaced within a few round trips.
+const HEARD_LATELY: Duration = Duration::from_secs(1);
 
 /// How long the server may take to offer a channel, and our end to open: 5 s. A refusal is not told
 /// apart from silence: right after pairing the peer may not have named us to the server yet.

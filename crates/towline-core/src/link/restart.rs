@@ -15,10 +15,10 @@ use std::time::Duration;
 use towline_wire::peer::Control;
 
 use super::seal::Run;
-use super::standing::SILENCE_WHILE_SENDING;
 use super::{Link, Phase, Role, Turn};
 use crate::clock::Moment;
 use crate::io::{ConnectionId, LinkFault, NetworkRequest};
+use crate::measuring;
 
 /// What is known of the peer's present life.
 #[derive(Debug, Default)]
@@ -109,7 +109,7 @@ impl Link {
         let now = turn.now;
         match self.phase {
             Phase::Up(up) => {
-                let within = SILENCE_WHILE_SENDING.max(up.rtt.unwrap_or_default() * 3);
+                let within = measuring::patience(up.rtt.unwrap_or_default());
                 self.restart.news = News::Heard {
                     at: now,
                     verdict_at: now.after(within),
@@ -117,13 +117,21 @@ impl Link {
                 let ask = NetworkRequest::Ask(self.peer, up.connection, within);
                 turn.outbox.network(ask);
             }
-            Phase::Dialing { path, deadline } => {
+            Phase::Dialing {
+                path,
+                since,
+                deadline,
+            } => {
                 let deadline = deadline.min(now.after(REDIAL_PATIENCE));
                 self.restart.news = News::Heard {
                     at: now,
                     verdict_at: deadline,
                 };
-                self.phase = Phase::Dialing { path, deadline };
+                self.phase = Phase::Dialing {
+                    path,
+                    since,
+                    deadline,
+                };
                 self.give_up_relay_from_before(now, turn);
             }
             Phase::Waiting { .. } | Phase::Seeking { .. } => {

@@ -5,10 +5,11 @@ use std::time::Duration;
 
 use towline_wire::turn_address::TurnAddress;
 
-use super::steering::KEEPALIVE;
+use super::steering::{KEEPALIVE, SUSPECT_PROBES};
 use super::{Link, LinkNews, Phase, Role, Turn, Up};
 use crate::clock::Moment;
 use crate::io::{ConnectionId, DatagramSize, LinkFault, Path};
+use crate::measuring::{self, SILENCE_WHILE_SENDING};
 
 impl Link {
     pub(super) fn datagrams_are(&mut self, connection: ConnectionId, size: DatagramSize) {
@@ -50,6 +51,7 @@ impl Link {
             connection,
             since: turn.now,
             selected,
+            selected_at: turn.now,
             suspect_until: None,
             datagrams: DatagramSize::Every,
             settles_at: None,
@@ -60,6 +62,9 @@ impl Link {
             received_bytes: 0,
             sent_bytes: 0,
         });
+        if selected == Some(Path::Relay) {
+            self.relay.heard(turn.now);
+        }
         self.was_refused = false;
         self.whereabouts.connects(None);
         self.meeting_connects(turn);
@@ -104,6 +109,9 @@ impl Link {
         self.paths.disprove_all();
         self.nearby.try_anew(turn.now);
         if fault == LinkFault::TimedOut {
+            self.doubt(turn);
+            // It was not heard on any way, so this one may be as dead.
+            self.relay.distrust();
             self.paths.stay_restless(turn.now);
         }
         self.try_again(fault, turn);
@@ -158,7 +166,9 @@ impl Link {
         up.rtt = Some(rtt);
         up.received_bytes = received;
         up.sent_bytes = sent;
-        let patience = SILENCE_WHILE_SENDING.max(rtt * 3);
+        let patience = measuring::patience(rtt);
+        // Of what has carried nothing yet, silence says nothing.
+        let used_for = now.since(up.selected_at);
         let (Some(Path::Direct(addr)), Role::Dialer) = (up.selected, role) else {
             if silent_for >= patience {
                 self.doubt(turn);
@@ -166,7 +176,7 @@ impl Link {
                     self.paths.stay_restless(now);
                 }
             }
-            self.relay.silent_for(silent_for);
+            self.relay.silent_for(now, silent_for.min(used_for));
             return;
         };
         if silent_for < SILENCE_WHILE_SENDING {
@@ -179,7 +189,7 @@ impl Link {
             // Only a probe can tell a dead path from a peer that has nothing to say. One that is far may be
             // silent for longer; but who only receives is told of the silence once.
             let excused = patience.saturating_sub(silent_for);
-            up.suspect_until = Some(now.after(excused + SUSPICION.max(rtt * 2)));
+            up.suspect_until = Some(now.after(excused + suspicion(rtt)));
             up.keepalive_at = now;
         }
     }
@@ -191,13 +201,14 @@ fn is_of_one_link(addr: SocketAddr) -> bool {
     matches!(addr, SocketAddr::V6(v6) if v6.ip().is_unicast_link_local())
 }
 
-/// How long a doubted path has to answer a probe: 400 ms or two round trips. Three probes go out in it, so that
-/// a lossy path is not condemned for one that is lost.
-pub(super) const SUSPICION: Duration = Duration::from_millis(400);
+/// How long a doubted path has to answer a probe: until the third one is answered, so that a lossy path is not
+/// condemned for two that are lost. Where the round trip is short these are 400 ms.
+fn suspicion(rtt: Duration) -> Duration {
+    SUSPECT_PROBES * 2 + ANSWER_LEAST.max(rtt + rtt / 4)
+}
 
-/// Silence of the peer while we send, or after it has sent much, after which the direct path is doubted:
-/// 500 ms or three round trips. Acknowledgements come within one and 25 ms.
-pub(super) const SILENCE_WHILE_SENDING: Duration = Duration::from_millis(500);
+/// How long the answer to a probe is waited for at least: 100 ms.
+const ANSWER_LEAST: Duration = Duration::from_millis(100);
 
 /// How long a connection must last to count as working: 60 s. Without it a peer that breaks the
 /// protocol at once would be dialled every second.

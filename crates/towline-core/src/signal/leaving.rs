@@ -53,7 +53,7 @@ impl Session {
                 ..
             }
         ) {
-            self.returning_until = Some(now.after(RETURN_WITHIN));
+            self.returns(now);
         }
         outbox.signal(self.id, SignalRequest::Disconnect);
         if self.is_returning(now) && fault == SignalFault::Unreachable {
@@ -65,6 +65,11 @@ impl Session {
         } else {
             self.wait(now, fault, rng, news);
         }
+    }
+
+    /// It comes back alone, and somebody waits.
+    pub(super) fn returns(&mut self, now: Moment) {
+        self.returning_until = Some(now.after(RETURN_WITHIN));
     }
 
     pub(super) fn is_returning(&self, now: Moment) -> bool {
@@ -107,7 +112,7 @@ impl Session {
         let mut news = Vec::new();
         match (self.state, how) {
             (State::Stopped { .. }, Moved::Left | Moved::Joined) => self.connect(now, outbox),
-            (State::Waiting { .. }, Moved::Left | Moved::Joined) => {
+            (State::Waiting { .. }, Moved::Left | Moved::Joined | Moved::Renumbered) => {
                 self.backoff.reset();
                 self.connect(now, outbox);
             }
@@ -121,20 +126,27 @@ impl Session {
                 self.backoff.reset();
                 self.move_to_target(now, outbox, &mut news);
             }
-            (State::Online { .. }, Moved::Joined) => self.doubt(now, outbox),
+            (State::Online { .. }, Moved::Joined) => self.doubt(now, DOUBT_PATIENCE, outbox),
+            (State::Online { .. }, Moved::Renumbered) => {
+                self.doubt(now, RENUMBERED_PATIENCE, outbox);
+            }
             (
                 State::Connecting { .. }
                 | State::ExpectHello { .. }
                 | State::ExpectRegistered { .. },
-                Moved::Joined,
+                Moved::Joined | Moved::Renumbered,
             )
-            | (State::NoServer | State::Closing { .. }, Moved::Left | Moved::Joined) => {}
+            | (State::Stopped { .. }, Moved::Renumbered)
+            | (
+                State::NoServer | State::Closing { .. },
+                Moved::Left | Moved::Joined | Moved::Renumbered,
+            ) => {}
         }
         news
     }
 
     /// Asks the server for a sign of life, with little patience.
-    pub(super) fn doubt(&mut self, now: Moment, outbox: &mut Outbox) {
+    pub(super) fn doubt(&mut self, now: Moment, patience: Duration, outbox: &mut Outbox) {
         let State::Online { since, alive } = self.state else {
             return;
         };
@@ -146,15 +158,18 @@ impl Session {
                 );
             }
             // The answer to that will do.
-            Alive::Asked { .. } => {}
-            Alive::Doubted { .. } => return,
+            Alive::Asked { .. } | Alive::Doubted { .. } => {}
         }
-        let deadline = now.after(DOUBT_PATIENCE);
+        let mut deadline = now.after(patience);
+        if let Alive::Doubted { deadline: before } = alive {
+            deadline = deadline.min(before);
+        }
         let alive = Alive::Doubted { deadline };
         self.state = State::Online { since, alive };
     }
 
-    /// A peer is missed while the server is away: its channel went with the server, which may be back in a moment.
+    /// A peer is missed while the server is away, or goes next: its channel went with the server, which may be back in a
+    /// moment.
     pub(super) fn hurry(&mut self, now: Moment, rng: &mut ChaCha20Rng) {
         let until = now.after(RESTART_WITHIN);
         match &mut self.state {
@@ -162,13 +177,13 @@ impl Session {
                 fault: SignalFault::Unreachable | SignalFault::Closed,
                 retry_at,
             } => *retry_at = (*retry_at).min(now.after(jittered(RETURN_PAUSE, rng))),
-            State::Connecting { .. } => {}
+            State::Connecting { .. }
+            | State::ExpectHello { .. }
+            | State::ExpectRegistered { .. }
+            | State::Online { .. } => {}
             State::Waiting { .. }
             | State::NoServer
             | State::Closing { .. }
-            | State::ExpectHello { .. }
-            | State::ExpectRegistered { .. }
-            | State::Online { .. }
             | State::Stopped { .. } => return,
         }
         self.returning_until = Some(
@@ -211,9 +226,22 @@ impl Session {
     }
 }
 
+/// Whether this computer has slept since something was due.
+pub(super) fn has_slept(now: Moment, due: Moment) -> bool {
+    now.since(due) >= SLEPT
+}
+
+/// How late a device is for its own appointments when it has slept: 5 s. No load delays it so much; shorter sleeps
+/// end no connection.
+const SLEPT: Duration = Duration::from_secs(5);
+
 /// How long a server that is doubted may take to answer: 2 s, three losses in a row on a usual path. Shorter, and
 /// a bad line would break a good session; longer, and a person waits.
-const DOUBT_PATIENCE: Duration = Duration::from_secs(2);
+pub(super) const DOUBT_PATIENCE: Duration = Duration::from_secs(2);
+
+/// The same when the router has another address by the word of all: 500 ms, some round trips. What went by way of it
+/// is dead, unless they lie or it has two.
+const RENUMBERED_PATIENCE: Duration = Duration::from_millis(500);
 
 /// How long the socket may take to close before the next one is opened: 2 s.
 const CLOSE_PATIENCE: Duration = Duration::from_secs(2);

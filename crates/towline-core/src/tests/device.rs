@@ -1,6 +1,7 @@
 //! The device: what its commands and its peers' statements mean for all machines together.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use towline_wire::ice::IceServers;
@@ -63,6 +64,7 @@ fn device_at(server: Option<&str>, folders: impl IntoIterator<Item = RestoredFol
         servers: server.map(|url| url.parse().unwrap()).into_iter().collect(),
         elsewhere: Elsewhere::Allowed,
         ice: IceServers::default(),
+        places: BTreeMap::new(),
         scope: ScopeRule::Chosen,
         discovery: Discovery::Off,
     };
@@ -424,6 +426,52 @@ fn the_servers_of_a_greeting_are_asked_and_their_word_is_told_to_peers() {
 }
 
 #[test]
+fn a_port_that_a_router_gives_instead_of_another_is_told_in_its_place() {
+    let mut device = device([]);
+    let now = Moment::default();
+    let connected = NetworkEvent::Connected(peer(), CONNECTION);
+    device.handle_input(now, Input::Network(connected));
+    outputs(&mut device);
+    let given: [Option<SocketAddr>; 4] = [
+        Some(([198, 51, 100, 7], 4000).into()),
+        Some(([198, 51, 100, 7], 5000).into()),
+        Some(([198, 51, 100, 8], 5000).into()),
+        None,
+    ];
+    for external in given {
+        device.handle_input(now, Input::Network(NetworkEvent::PortMapped(external)));
+        let told = Control::Addresses(external.into_iter().collect());
+        let tells = Output::Network(NetworkRequest::Send(peer(), told));
+        let said = outputs(&mut device);
+        assert!(said.contains(&tells), "{external:?}: {said:?}");
+    }
+}
+
+#[test]
+fn a_router_with_another_address_is_asked_for_its_port_anew() {
+    let mut device = device_at(Some("wss://signal.example/ws"), Vec::new());
+    let now = Moment::default();
+    let session = |event| Input::Signal(SessionId::default(), event);
+    device.handle_input(now, session(SignalEvent::Opened));
+    let hello = greeting(Nonce::from_bytes([3; 32]), &[":3478", ":3479"]);
+    device.handle_input(now, session(SignalEvent::Message(hello)));
+    let ask = Output::Network(NetworkRequest::MapPort);
+    let words = [(3478, 7), (3479, 7), (3478, 8), (3479, 8)];
+    let asked = words.map(|(port, last)| {
+        outputs(&mut device);
+        let server = StunServer {
+            host: "signal.example".to_owned(),
+            port,
+        };
+        let from = ([198, 51, 100, last], 4000).into();
+        let seen = NetworkEvent::Reflected { server, from };
+        device.handle_input(now, Input::Network(seen));
+        outputs(&mut device).contains(&ask)
+    });
+    assert_eq!(asked, [false, false, false, true]);
+}
+
+#[test]
 fn another_scope_is_answered_when_it_is_durable_and_holds_from_the_next_life_on() {
     let mut device = device([]);
     let near = Command::SetScope(NetworkScope::LocalNetwork);
@@ -475,6 +523,7 @@ fn the_seed_is_not_shown() {
         servers: Vec::new(),
         elsewhere: Elsewhere::Allowed,
         ice: IceServers::default(),
+        places: BTreeMap::new(),
         scope: ScopeRule::Chosen,
         discovery: Discovery::Off,
     };

@@ -1,7 +1,7 @@
 //! Two whole devices pair through a toy server, on stores that a test holds back: nobody acts on a
 //! new peer before it is durable.
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use towline_wire::code::Slot;
 use towline_wire::ice::IceServers;
@@ -44,6 +44,7 @@ impl Seat {
             servers: vec!["ws://127.0.0.1:9000/ws".parse().unwrap()],
             elsewhere: Elsewhere::Allowed,
             ice: IceServers::default(),
+            places: BTreeMap::new(),
             scope: ScopeRule::Chosen,
             discovery: Discovery::Off,
         };

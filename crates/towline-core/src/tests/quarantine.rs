@@ -3,6 +3,7 @@
 use towline_wire::entry::{Content, UnixNanos};
 
 use super::folder::world::{World, file, path};
+use crate::folder::FolderInput;
 use crate::folder::quarantine::{Suspicion, is_spoiled};
 use crate::io::{Found, HeldReason};
 use crate::records::{DiskStamp, Doubt, Mode, OurRow, Reach};
@@ -227,6 +228,35 @@ fn a_folder_that_only_sends_gets_back_what_its_disk_lost() {
         world.settle();
         world.assert_agreed();
         assert_eq!(lies(&world, 0, "d/a"), Some(file("d/a")));
+    });
+}
+
+#[test]
+fn an_override_takes_what_was_lost_below_what_is_a_file_now_and_nothing_else_that_was() {
+    for_seeds(|seed| {
+        let mut world = two(seed);
+        world.configure(0, |settings| settings.mode = Mode::SendOnly);
+        world.settle();
+        world.unlink(0, 1);
+        world.lose_power(0, "d/a", file("\0\0\0"));
+        world.lose_power(0, "e", Content::Absent);
+        world.restart(0);
+        world.settle();
+        for name in ["d/a", "d/b", "d"] {
+            world.delete(0, name);
+        }
+        world.write(0, "d", file("in the place of a directory"), 5);
+        world.settle();
+        world.link(0, 1);
+        world.step();
+        world.input(0, FolderInput::Override);
+        world.settle();
+        world.input(0, FolderInput::Override);
+        world.settle();
+        world.assert_agreed();
+        let becomes = file("in the place of a directory");
+        assert_eq!(lies(&world, 1, "d"), Some(becomes));
+        assert_eq!(lies(&world, 0, "e"), Some(file("e")));
     });
 }
 

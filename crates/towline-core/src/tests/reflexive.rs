@@ -200,6 +200,27 @@ fn the_word_of_a_silent_server_shows_nothing_of_the_router() {
 }
 
 #[test]
+fn a_router_has_another_address_when_all_say_so_that_agreed_on_one() {
+    let mut world = World::with(&["a", "b"]);
+    world.pass(Duration::ZERO);
+    // It varies in its ports, and that is all.
+    assert_eq!(world.answer("a", "198.51.100.7:4000"), Told::Change);
+    assert_eq!(world.answer("b", "198.51.100.7:4001"), Told::Change);
+    assert_eq!(world.answer("b", "198.51.100.7:4002"), Told::Change);
+    assert_eq!(world.answer("a", "[2001:db8::7]:4000"), Told::Change);
+    assert_eq!(world.answer("a", "198.51.100.9:4000"), Told::Change);
+    assert_eq!(world.answer("a", "198.51.100.9:4000"), Told::Nothing);
+    assert_eq!(world.answer("b", "198.51.100.9:4000"), Told::Renumbered);
+    assert_eq!(world.answer("b", "198.51.100.9:4000"), Told::Nothing);
+    // One that lies alone changes nothing.
+    assert_eq!(world.answer("b", "203.0.113.5:4000"), Told::Change);
+    assert_eq!(world.answer("b", "198.51.100.9:4000"), Told::Change);
+    world.reflexive.moved(world.now);
+    assert_eq!(world.answer("a", "198.51.100.7:4000"), Told::Change);
+    assert_eq!(world.answer("b", "198.51.100.7:4000"), Told::Change);
+}
+
+#[test]
 fn what_nobody_can_listen_at_is_no_address() {
     let mut world = World::with(&["a"]);
     world.pass(Duration::ZERO);
@@ -260,13 +281,13 @@ fn silence_of_every_server_shows_that_udp_does_not_come_back() {
 }
 
 #[test]
-fn a_port_of_the_router_comes_first_and_goes_with_a_move() {
+fn a_port_of_the_router_comes_after_what_is_seen_and_goes_with_a_move() {
     let mut world = World::with(&["a"]);
     world.answer("a", "203.0.113.5:4007");
     let mapped = addr("203.0.113.5:51820");
     assert_eq!(world.reflexive.mapped(Some(mapped)), Told::Change);
     assert_eq!(world.reflexive.mapped(Some(mapped)), Told::Nothing);
-    assert_eq!(world.addresses(), [mapped, addr("203.0.113.5:4007")]);
+    assert_eq!(world.addresses(), [addr("203.0.113.5:4007"), mapped]);
     world.reflexive.moved(world.now);
     assert!(world.addresses().is_empty());
     assert_eq!(world.reflexive.mapped(Some(mapped)), Told::Change);

@@ -71,6 +71,7 @@ fn device() -> Device {
         servers: Vec::new(),
         elsewhere: Elsewhere::Allowed,
         ice: IceServers::default(),
+        places: BTreeMap::new(),
         scope: ScopeRule::Chosen,
         discovery: Discovery::Off,
     };

@@ -363,13 +363,18 @@ fn a_session_goes_with_the_address_that_is_gone_and_comes_back_at_once() {
 #[test]
 fn a_doubted_server_must_answer_soon_and_is_sought_at_once() {
     let ping = || SignalRequest::Send(ClientMessage::Ping { timestamp: None });
-    for doubt in [SessionInput::Doubt, SessionInput::Moved(Moved::Joined)] {
+    let (usual, short) = (Duration::from_secs(2), Duration::from_millis(500));
+    for (doubt, patience) in [
+        (SessionInput::Doubt, usual),
+        (SessionInput::Moved(Moved::Joined), usual),
+        (SessionInput::Moved(Moved::Renumbered), short),
+    ] {
         let mut world = World::online();
         world.check(doubt, [ping()], []);
         world.check(SessionInput::Doubt, [], []);
         let start = world.now;
         assert_eq!(world.next(), []);
-        assert_eq!(world.now.since(start), Duration::from_secs(2));
+        assert_eq!(world.now.since(start), patience);
         assert_eq!(world.sent(), [SignalRequest::Disconnect]);
         world.check(closed(SignalFault::Closed), [connect()], []);
     }

@@ -82,6 +82,16 @@ impl Internet {
                 LinkMutation::FirstReflectionKept,
                 Input::Network(NetworkEvent::Reflected { server, .. }),
             ) => return self.bug.once.insert((host, server.port)).then_some(input),
+            (LinkMutation::GivenNotHeard, Input::Network(NetworkEvent::PortMapped(Some(_)))) => {
+                return None;
+            }
+            (LinkMutation::FirstGivenKept, Input::Network(NetworkEvent::PortMapped(_))) => {
+                return self.bug.once.insert((host, 0)).then_some(input);
+            }
+            (LinkMutation::LentNotHeard, Input::Network(NetworkEvent::Borrowed(_)))
+            | (LinkMutation::LoanEndNotHeard, Input::Network(NetworkEvent::NotLent(_))) => {
+                return None;
+            }
             (_, _) => {}
         }
         Some(input)
@@ -126,7 +136,8 @@ impl Internet {
                     return Vec::new();
                 }
             }
-            (LinkMutation::NothingScattered, NetworkRequest::Scatter { .. }) => return Vec::new(),
+            (LinkMutation::NothingScattered, NetworkRequest::Scatter { .. })
+            | (LinkMutation::LentKept, NetworkRequest::GiveBack) => return Vec::new(),
             (LinkMutation::UnprovedUsed, NetworkRequest::Probe(id, to)) => {
                 let is_dialer = self.hosts[host].id < *id;
                 if is_dialer && selected(self, *id) == Some(Path::Relay) {

@@ -79,9 +79,9 @@ const SHORT: Duration = Duration::from_secs(25);
 
 /// How long bytes may stand still: while the relay stands, after a kill, after a short outage, after a long one.
 /// The goal is 3 s; most are far below it, and these are what the worst of some thousand worlds needs.
-const GAP_WITH_RELAY: Duration = Duration::from_secs(15);
-const GAP_KILLED: Duration = Duration::from_secs(20);
-const GAP_SHORT: Duration = Duration::from_secs(75);
+const GAP_WITH_RELAY: Duration = Duration::from_secs(8);
+const GAP_KILLED: Duration = Duration::from_secs(10);
+const GAP_SHORT: Duration = Duration::from_secs(30);
 const GAP_LONG: Duration = Duration::from_secs(75);
 
 /// Pause between two frames of a flow.
@@ -226,7 +226,11 @@ impl Internet {
                         self.map.routers[router].outside_ip = ip;
                         self.note_routers();
                     }
+                    self.loans_forgotten(router);
                     self.map.routers[router].forget();
+                    if change == Change::Forgets {
+                        self.map.routers[router].given.clear();
+                    }
                 }
             }
             Change::Sleeps => {
@@ -234,7 +238,6 @@ impl Internet {
                 self.watch(lasts, from, to, seen);
             }
             Change::Flaps => {
-                // More of them within a minute the server takes for two computers with one key.
                 for _ in 0..self.dice.between(1, 3) {
                     self.moves(from, None);
                     let away = self.dice.millis(50, 2000);

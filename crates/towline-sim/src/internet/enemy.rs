@@ -55,7 +55,7 @@ pub(super) struct Enemy {
 const TOLD_KEPT: usize = 6;
 
 /// Addresses of those who take no part, or of many at once.
-const OTHERS: [&str; 6] = [
+pub(super) const OTHERS: [&str; 6] = [
     "9.9.9.9:53",
     "8.8.4.4:443",
     "224.0.0.251:5353",
@@ -98,11 +98,14 @@ impl Internet {
 
     /// A datagram comes to a host; whether it is swallowed, and a copy of it comes from elsewhere.
     pub(super) fn is_copied(&mut self, host: usize, datagram: &Datagram) -> bool {
-        let is_ping = matches!(datagram.payload, Payload::Ping { .. });
         let is_first = datagram.origin.is_some();
-        if self.plan.hostility != Hostility::Copies || !is_ping || !is_first {
+        if self.plan.hostility != Hostility::Copies || !is_first {
             return false;
         }
+        let author = match datagram.payload {
+            Payload::Ping { author, .. } | Payload::Pong { author, .. } => author,
+            Payload::Quic(_) | Payload::Ask { .. } | Payload::Seen { .. } => return false,
+        };
         if !self.dice.chance(25) {
             return false;
         }
@@ -124,9 +127,7 @@ impl Internet {
                 datagram: copy,
             },
         );
-        if self.bug.is(LinkMutation::CopyProves)
-            && let Payload::Ping { author, .. } = datagram.payload
-        {
+        if self.bug.is(LinkMutation::CopyProves) {
             let peer = self.hosts[author].id;
             let rtt = std::time::Duration::from_millis(1);
             let proved = NetworkEvent::ProbeAnswered { peer, from, rtt };

@@ -12,9 +12,10 @@ use towline_core::io::{
 };
 use towline_core::records::ScopeRule;
 use towline_core::sessions::Elsewhere;
-use towline_wire::ice::IceServers;
 use towline_wire::ids::{DeviceId, Incarnation};
 
+use super::given::Mapper;
+use super::lender::Borrower;
 use super::map::Spot;
 use super::probe::{Extra, Heard, Ping, Source};
 use super::quic::{End, Frame};
@@ -49,6 +50,8 @@ pub(super) struct Host {
     /// Whom the device trusts.
     trusts: BTreeSet<usize>,
     pub(super) selected: BTreeMap<usize, Path>,
+    pub(super) mapper: Mapper,
+    pub(super) borrower: Borrower,
     // --- probes
     pub(super) pings: VecDeque<Ping>,
     pub(super) heard: BTreeMap<usize, Heard>,
@@ -84,6 +87,8 @@ impl Host {
             port: PORT,
             trusts: BTreeSet::new(),
             selected: BTreeMap::new(),
+            mapper: Mapper::default(),
+            borrower: Borrower::default(),
             pings: VecDeque::new(),
             heard: BTreeMap::new(),
             sources: BTreeMap::new(),
@@ -150,6 +155,7 @@ impl Internet {
         let seed = self.dice.bytes();
         let now = self.moment(host);
         let another_port = self.dice.chance(30);
+        let ice = self.lender.set_for(host);
         let place = &mut self.hosts[host];
         place.run += 1;
         if another_port && place.run > 1 {
@@ -163,7 +169,8 @@ impl Internet {
             elsewhere: Elsewhere::Forbidden,
             scope: ScopeRule::Chosen,
             discovery: Discovery::On,
-            ice: IceServers::default(),
+            ice,
+            places: BTreeMap::new(),
         };
         place.device = Some(Device::new(now, birth));
         self.perform(host);
@@ -184,11 +191,14 @@ impl Internet {
         }
         self.note(format_args!("{host} crashes"));
         self.sockets_lost(host);
+        self.give_back(host);
         let place = &mut self.hosts[host];
         place.device = None;
         place.due = None;
         place.trusts.clear();
         place.selected.clear();
+        place.mapper = Mapper::default();
+        place.borrower = Borrower::default();
         place.pings.clear();
         place.heard.clear();
         place.sources.clear();
@@ -350,6 +360,7 @@ impl Internet {
                     self.gather(host, peer);
                 }
             }
+            NetworkRequest::MapPort => self.map_port(host),
             NetworkRequest::AskStun(named) => self.ask_stun(host, named),
             NetworkRequest::Ask(id, connection, within) => {
                 if let Some(peer) = peer_of(self, id) {
@@ -377,12 +388,10 @@ impl Internet {
                     self.send_frame(host, peer, Frame::Control(control));
                 }
             }
-            // No router of this internet gives ports, and no server lends; nobody pairs here, and nobody has
-            // folders.
-            NetworkRequest::MapPort
-            | NetworkRequest::LookUp(..)
-            | NetworkRequest::Borrow(_)
-            | NetworkRequest::GiveBack
+            NetworkRequest::Borrow(_) => self.borrow(host),
+            NetworkRequest::GiveBack => self.give_back(host),
+            // Nobody pairs here, and nobody has folders.
+            NetworkRequest::LookUp(..)
             | NetworkRequest::Grant(..)
             | NetworkRequest::HostPairing(..)
             | NetworkRequest::MeetPairing(..)

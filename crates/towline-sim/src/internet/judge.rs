@@ -5,8 +5,10 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use towline_core::io::Path;
+use towline_wire::turn_address::TurnAddress;
 
 use super::enemy::Hostility;
+use super::lender;
 use super::probe::EXTRA_PORTS;
 use super::theory::{Best, Found, Reach};
 use super::wire::Datagram;
@@ -80,7 +82,13 @@ const HELD_MAX: usize = 4500;
 impl Internet {
     /// Counts what a host sends.
     pub(super) fn count_sent(&mut self, datagram: &Datagram) {
-        let Some(host) = datagram.origin else { return };
+        if let Some(host) = datagram.origin {
+            self.count_sent_by(host, datagram);
+        }
+    }
+
+    /// Counts what a host sends, whoever passes it on.
+    pub(super) fn count_sent_by(&mut self, host: usize, datagram: &Datagram) {
         let now = self.now;
         let ip = datagram.to.ip();
         let is_forbidden = match ip {
@@ -145,6 +153,7 @@ impl Internet {
         super::router::is_routed(ip)
             && !self.hosts.iter().any(|host| host.has_been(ip))
             && !self.routers_addresses.contains(&ip)
+            && ip != IpAddr::V4(lender::ADDRESS)
     }
 
     /// The way that a pair uses: both ends stand, and the dialer has selected it.
@@ -163,6 +172,7 @@ impl Internet {
             None => Reach::Nowhere,
             Some(Path::Relay) if self.is_relayed(dialer, acceptor) => Reach::Relay,
             Some(Path::Relay) => Reach::Nowhere,
+            Some(Path::Direct(addr)) if TurnAddress::of(*addr).is_some() => Reach::Turn,
             Some(Path::Direct(addr)) => {
                 let spots = [dialer, acceptor].map(|host| self.hosts[host].spot);
                 let is_lan = match spots {
@@ -314,6 +324,9 @@ impl Internet {
             let what = format!("{loud} probes in the quietest minute: {company:?}");
             self.violate(Rule::ProbesAreFew, what);
         }
+        if company == Company::Whole {
+            self.look_at_loans(since);
+        }
         for (one, other) in self.pairs() {
             let moves = self.hosts[one]
                 .selections
@@ -336,6 +349,32 @@ impl Internet {
                 self.violate(Rule::NoFlapping, what);
             }
         }
+    }
+
+    /// Who has had straight ways to all peers for minutes has borrowed nothing.
+    fn look_at_loans(&mut self, since: Duration) {
+        for host in 0..self.hosts.len() {
+            let mut peers = (0..self.hosts.len()).filter(|peer| *peer != host);
+            let is_direct = peers.all(|peer| self.used(host, peer) <= Reach::Direct);
+            let mut all = self.hosts.iter().flat_map(|host| &host.selections);
+            let moves = all.any(|(at, _)| *at > since);
+            let borrows = self.hosts[host].borrower.has();
+            if is_direct && !moves && borrows && !self.is_lent_hidden() {
+                let what = format!("{host} has borrowed what it does not use");
+                self.violate(Rule::LentIsGivenBack, what);
+            }
+        }
+    }
+
+    /// Whether a router shows somebody an address that is lent under a port that nobody has lent.
+    fn is_lent_hidden(&self) -> bool {
+        let mut selected = self.hosts.iter().flat_map(|host| host.selected.values());
+        selected.any(|path| match path {
+            Path::Direct(addr) => {
+                addr.ip() == IpAddr::V4(lender::ADDRESS) && !self.lender.lends_at(addr.port())
+            }
+            Path::Relay => false,
+        })
     }
 
     /// Tables stay within their bounds.

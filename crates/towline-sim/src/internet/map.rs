@@ -65,6 +65,8 @@ pub(super) struct Map {
     /// Pairs of nets, lower first, between which no UDP passes.
     pub(super) cut: BTreeSet<(usize, usize)>,
     addresses: u8,
+    /// What routers give, and how.
+    pub(super) gifts: Dice,
 }
 
 impl Spot {
@@ -102,7 +104,7 @@ impl Line {
 
 impl Map {
     /// The internet without anybody.
-    pub(super) fn new(dice: &mut Dice) -> Self {
+    pub(super) fn new(dice: &mut Dice, gifts: Dice) -> Self {
         Self {
             nets: vec![Net {
                 router: None,
@@ -113,6 +115,7 @@ impl Map {
             routers: Vec::new(),
             cut: BTreeSet::new(),
             addresses: 0,
+            gifts,
         }
     }
 
@@ -155,7 +158,8 @@ impl Map {
         four: [u8; 3],
     ) -> usize {
         let ip = self.outside_address(outside);
-        self.routers.push(Router::drawn(dice, nat, outside, ip));
+        let router = Router::drawn(dice, &mut self.gifts, nat, outside, ip);
+        self.routers.push(router);
         self.nets.push(Net {
             router: Some(self.routers.len() - 1),
             line: Line::drawn(dice),

@@ -5,7 +5,9 @@ use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use towline_core::clock::Moment;
 use towline_core::io::{Input, Neighbour, NeighbourName, NetworkEvent, StunServer};
+use towline_core::unproved::Unproved;
 
 use super::map::{Carries, Spot};
 use super::wire::Datagram;
@@ -59,6 +61,7 @@ pub(super) struct Heard {
     numbers: VecDeque<u64>,
     second: u64,
     answered: u32,
+    unproved: Unproved,
 }
 
 /// How well an address is proved.
@@ -73,6 +76,7 @@ pub(super) enum Proof {
 pub(super) struct Source {
     peer: usize,
     through: Option<u16>,
+    proof: Proof,
     carries: Carries,
 }
 
@@ -183,7 +187,7 @@ impl Internet {
         if self.is_copied(host, &datagram) {
             return;
         }
-        let from = datagram.from;
+        let from = self.hosts[host].borrower.named(datagram.from);
         match datagram.payload {
             Payload::Ping {
                 author,
@@ -200,14 +204,27 @@ impl Internet {
                 }
             }
             Payload::Quic(packet) => {
-                let source = self.hosts[host].sources.get(&from);
-                if let Some(peer) = source.map(|source| source.peer) {
+                if let Some(peer) = self.lets_in(host, from, &packet) {
                     self.quic_arrives(host, peer, super::quic::Way::Udp(from), packet);
                 }
             }
             Payload::Ask { .. } => {}
             Payload::Seen { transaction, seen } => self.stun_says(host, from, transaction, seen),
         }
+    }
+
+    /// Whose a packet is that may be seen by QUIC: where the peer dials, what comes from an address that was only
+    /// heard of must begin a connection.
+    fn lets_in(
+        &self,
+        host: usize,
+        from: SocketAddr,
+        packet: &super::quic::Packet,
+    ) -> Option<usize> {
+        let source = self.hosts[host].sources.get(&from)?;
+        let dials = self.hosts[host].id < self.hosts[source.peer].id;
+        let is_seen = dials || source.proof == Proof::Answered || packet.begins();
+        is_seen.then_some(source.peer)
     }
 
     fn is_kept(&self, host: usize, port: u16) -> bool {
@@ -255,13 +272,23 @@ impl Internet {
         through: Option<u16>,
         number: u64,
     ) {
-        let second = self.now.as_secs();
+        let (now, second) = (self.now, self.now.as_secs());
+        let source = self.hosts[host].sources.get(&from);
+        let is_proved =
+            source.is_some_and(|source| source.peer == author && source.proof == Proof::Answered);
         let heard = self.hosts[host].heard.entry(author).or_default();
         if heard.second != second {
             heard.second = second;
             heard.answered = 0;
         }
         if heard.answered >= PONGS_PER_SECOND_MAX || heard.numbers.contains(&number) {
+            return;
+        }
+        if !is_proved
+            && !heard
+                .unproved
+                .may_be_answered(Moment::from_start(now), from)
+        {
             return;
         }
         heard.answered += 1;
@@ -277,10 +304,10 @@ impl Internet {
         self.send(host, port, from, pong);
         self.admit(host, author, from, Proof::Heard, through);
         let source = self.hosts[host].sources.get(&from);
-        let proved = source.is_some_and(|source| source.peer == author);
-        if proved {
+        if source.is_some_and(|source| source.peer == author) {
             self.probed(host, author);
-        } else {
+        }
+        if !is_proved {
             self.ping(host, author, from);
         }
         let peer = self.hosts[author].id;
@@ -300,8 +327,9 @@ impl Internet {
     ) {
         let now = self.now;
         let pings = &mut self.hosts[host].pings;
-        let is_its =
-            |ping: &Ping| (ping.number, ping.peer, ping.through) == (number, author, through);
+        let is_its = |ping: &Ping| {
+            (ping.number, ping.peer, ping.through, ping.to) == (number, author, through, from)
+        };
         let Some(ping) = pings
             .iter()
             .position(is_its)
@@ -313,9 +341,7 @@ impl Internet {
         if rtt > PONG_DEADLINE {
             return;
         }
-        for addr in [ping.to, from] {
-            self.admit(host, author, addr, Proof::Answered, ping.through);
-        }
+        self.admit(host, author, ping.to, Proof::Answered, ping.through);
         self.probed(host, author);
         let peer = self.hosts[author].id;
         let from = ping.to;
@@ -343,8 +369,11 @@ impl Internet {
         let place = &mut self.hosts[host];
         match place.sources.get_mut(&addr) {
             Some(known) if known.peer == peer => {
-                if through.is_some() {
+                if through.is_some() || proof == Proof::Heard {
                     known.through = through;
+                }
+                if proof == Proof::Answered {
+                    known.proof = proof;
                 }
                 let all = place.admitted.entry(peer).or_default();
                 all.retain(|other| *other != addr);
@@ -371,6 +400,7 @@ impl Internet {
             Source {
                 peer,
                 through,
+                proof,
                 carries: Carries::Usual,
             },
         );

@@ -9,6 +9,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use towline_core::io::{ConnectionId, DatagramSize, Input, LinkFault, NetworkEvent, Path};
+use towline_core::measuring;
 use towline_wire::ids::DeviceId;
 use towline_wire::peer::Control;
 
@@ -29,24 +30,18 @@ const RTT_ASSUMED: Duration = Duration::from_millis(333);
 /// The least time after which QUIC asks again, beside three round trips.
 const PROBE_TIMEOUT_LEAST: Duration = Duration::from_millis(100);
 
-/// When what was sent is measured, and how far apart two measurements are.
-const MEASURED_AFTER: Duration = Duration::from_millis(400);
-const MEASURED_APART: Duration = Duration::from_millis(500);
-
-/// Silence after which a flow is measured again.
-const FLOW_SILENCE: Duration = Duration::from_millis(550);
-
 /// Silence of a peer to which is sent after which its next word makes us speak at once.
 const REGAINED_AFTER: Duration = Duration::from_millis(1500);
 
-/// Pause between two words to a peer that is heard again.
+/// Pause between two words to a peer that is heard again, and how long they go on without an answer.
 const NUDGES_APART: Duration = Duration::from_millis(250);
+const NUDGED_FOR: Duration = Duration::from_secs(3);
 
 /// Bulk frames on their way at a time.
 const BULK_WINDOW: usize = 8;
 
 /// Bytes of one bulk frame: as many as count as a flow.
-const BULK_BYTES: u64 = 64 * 1024;
+const BULK_BYTES: u64 = measuring::FLOW_BYTES;
 
 /// A way by which a packet comes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -68,6 +63,13 @@ pub(super) struct Packet {
     expected: u64,
     /// The highest number that has come, and when that packet was sent.
     heard: Option<(u64, Duration)>,
+}
+
+impl Packet {
+    /// Whether it is one of those by which a connection begins.
+    pub(super) const fn begins(&self) -> bool {
+        matches!(self.kind, Kind::Initial | Kind::Reply)
+    }
 }
 
 #[derive(Debug, Clone)]
@@ -121,7 +123,9 @@ pub(super) struct End {
     pub(super) sent: u64,
     told: (u64, u64),
     nudge_at: Option<Duration>,
-    regained_until: Duration,
+    nudged_until: Duration,
+    /// The first packet of those words: when it is acknowledged, they end.
+    nudged_from: u64,
     /// When bulk last came, and whether more is to go.
     pub(super) bulk_at: Option<Duration>,
     due: Option<Duration>,
@@ -167,7 +171,8 @@ impl End {
             sent: 0,
             told: (0, 0),
             nudge_at: None,
-            regained_until: Duration::ZERO,
+            nudged_until: Duration::ZERO,
+            nudged_from: 0,
             bulk_at: None,
             due: None,
         }
@@ -290,6 +295,26 @@ impl Internet {
         if let Some((number, _)) = self.standing(host, peer) {
             self.speak(host, number, Kind::Ping);
         }
+        self.dial_moved(host, peer);
+    }
+
+    /// A packet channel is open: it may be a way to who was long not heard, and a dial by way of it begins again.
+    pub(super) fn channel_opened(&mut self, host: usize, peer: usize) {
+        self.probed(host, peer);
+        if self.hosts[host].selected.get(&peer) == Some(&Path::Relay) {
+            self.dial_moved(host, peer);
+        }
+    }
+
+    /// What a dial has sent went nowhere, and would go out again ever more rarely.
+    fn dial_moved(&mut self, host: usize, peer: usize) {
+        let mut ends = self.hosts[host].ends.iter();
+        let opening = ends.find(|(_, end)| {
+            end.peer == peer && end.side == Side::Dials && end.next_frame == 0 && !end.is_up()
+        });
+        if let Some(number) = opening.map(|(number, _)| *number) {
+            self.speak(host, number, Kind::Initial);
+        }
     }
 
     /// Asks for a sign of life.
@@ -389,7 +414,8 @@ impl Internet {
             end.asked_at.get_or_insert(now);
         }
         if end.measure_at.is_none() {
-            let at = (now + MEASURED_AFTER).max(end.measured_at + MEASURED_APART);
+            let first = now + measuring::first_after(end.rtt.unwrap_or(RTT_ASSUMED));
+            let at = first.max(end.measured_at + measuring::APART);
             end.measure_at = Some(at);
         }
         let packet = Packet {
@@ -431,7 +457,7 @@ impl Internet {
             return;
         }
         self.hosts[host].heard_by_way.insert((peer, key(way)), now);
-        let is_handshake = matches!(packet.kind, Kind::Initial | Kind::Reply);
+        let is_handshake = packet.begins();
         if let Some(since) = self.hosts[host].unanswered.remove(&peer)
             && now - since >= REGAINED_AFTER
             && !is_handshake
@@ -487,6 +513,13 @@ impl Internet {
             end.rtt = Some((before * 7 + measured) / 8);
             end.outstanding = None;
             end.probes = 0;
+        }
+        if packet
+            .heard
+            .is_some_and(|(heard, _)| heard >= end.nudged_from)
+        {
+            end.nudge_at = None;
+            end.nudged_until = now;
         }
         let expected = packet.expected;
         end.unacknowledged.retain(|(name, _, _)| *name >= expected);
@@ -646,7 +679,8 @@ impl Internet {
             return self.ended(host, number, fault);
         }
         if end.nudge_at.is_some_and(|at| now >= at) {
-            end.nudge_at = None;
+            let again = now + NUDGES_APART;
+            end.nudge_at = (again < end.nudged_until).then_some(again);
             self.speak(host, number, Kind::Ping);
         }
         let end = self.hosts[host].ends.get_mut(&number);
@@ -705,11 +739,14 @@ impl Internet {
         end.measure_at = None;
         end.measured_at = now;
         let (sums, told) = ((end.received, end.sent), end.told);
-        let moved = sums.0 - told.0 >= BULK_BYTES || sums.1 - told.1 >= BULK_BYTES;
+        let moved =
+            sums.0 - told.0 >= measuring::FLOW_BYTES || sums.1 - told.1 >= measuring::FLOW_BYTES;
         let flowed = end.flows;
-        end.flows = (flowed || moved) && silent_for < FLOW_SILENCE;
+        let rtt = end.rtt.unwrap_or(RTT_ASSUMED);
+        let flow_silence = measuring::flow_silence(rtt);
+        end.flows = (flowed || moved) && silent_for < flow_silence;
         if end.flows {
-            let rest = FLOW_SILENCE.saturating_sub(silent_for);
+            let rest = flow_silence.saturating_sub(silent_for);
             end.measure_at = Some(now + rest.max(Duration::from_millis(1)));
         }
         let grows = side == Side::Dials && carries && end.size == DatagramSize::Every;
@@ -717,7 +754,7 @@ impl Internet {
             end.size = DatagramSize::Large;
         }
         end.told = sums;
-        let (rtt, id) = (end.rtt.unwrap_or(RTT_ASSUMED), end.id);
+        let id = end.id;
         let ended_flow = flowed && !end.flows;
         let peer = self.id_of(peer);
         let Some(id) = id else { return };
@@ -754,10 +791,11 @@ impl Internet {
         let Some(end) = self.hosts[host].ends.get_mut(&number) else {
             return;
         };
-        if now < end.regained_until {
+        if now < end.nudged_until {
             return;
         }
-        end.regained_until = now + NUDGES_APART * 2;
+        end.nudged_until = now + NUDGED_FOR;
+        end.nudged_from = end.number + 1;
         end.nudge_at = Some(now + NUDGES_APART);
         self.speak(host, number, Kind::Ping);
     }

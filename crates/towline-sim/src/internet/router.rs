@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
+use super::given::{Given, Gives};
 use crate::dice::Dice;
 
 /// How a router treats UDP over IPv4.
@@ -66,6 +67,9 @@ pub(super) struct Router {
     flows_by_port: BTreeMap<u16, Flow>,
     ports_by_inside: BTreeMap<(SocketAddr, Option<SocketAddr>), u16>,
     six_flows: BTreeMap<(SocketAddr, SocketAddr), Duration>,
+    pub(super) gives: Gives,
+    /// By outside port.
+    pub(super) given: BTreeMap<u16, Given>,
 }
 
 /// What stands behind one outside port.
@@ -82,7 +86,13 @@ struct Flow {
 const SIX_FLOWS_KEPT: usize = 64;
 
 impl Router {
-    pub(super) fn drawn(dice: &mut Dice, nat: Nat, outside: usize, outside_ip: Ipv4Addr) -> Self {
+    pub(super) fn drawn(
+        dice: &mut Dice,
+        gifts: &mut Dice,
+        nat: Nat,
+        outside: usize,
+        outside_ip: Ipv4Addr,
+    ) -> Self {
         Self {
             nat,
             six: Six::Absent,
@@ -107,17 +117,19 @@ impl Router {
             flows_by_port: BTreeMap::new(),
             ports_by_inside: BTreeMap::new(),
             six_flows: BTreeMap::new(),
+            gives: Gives::drawn(gifts, nat),
+            given: BTreeMap::new(),
         }
     }
 
-    /// Takes a packet from inside; from where it goes on, if it does.
+    /// Takes a packet from inside; from where it goes on and to whom, if it does.
     pub(super) fn leave(
         &mut self,
         now: Duration,
         dice: &mut Dice,
         from: SocketAddr,
         to: SocketAddr,
-    ) -> Option<SocketAddr> {
+    ) -> Option<(SocketAddr, SocketAddr)> {
         if from.is_ipv6() {
             if self.six == Six::Firewalled {
                 let memory = self.memory;
@@ -126,7 +138,10 @@ impl Router {
                 }
                 self.six_flows.insert((from, to), now);
             }
-            return (self.six != Six::Absent).then_some(from);
+            return (self.six != Six::Absent).then_some((from, to));
+        }
+        if let Some(passed) = self.leaves_by_given(now, from, to) {
+            return Some(passed);
         }
         let only_to = match self.nat {
             Nat::Blocked => return None,
@@ -142,29 +157,32 @@ impl Router {
         let flow = self.flows_by_port.get_mut(&port)?;
         flow.used = now;
         flow.written_to.insert(to);
-        Some(SocketAddr::from((self.outside_ip, port)))
+        Some((SocketAddr::from((self.outside_ip, port)), to))
     }
 
-    /// Takes a packet from outside; where inside it goes, if it is let in.
+    /// Takes a packet from outside; from whom it comes and where inside it goes, if it is let in.
     pub(super) fn enter(
         &mut self,
         now: Duration,
         from: SocketAddr,
         to: SocketAddr,
-    ) -> Option<SocketAddr> {
+    ) -> Option<(SocketAddr, SocketAddr)> {
         if to.is_ipv6() {
             return match self.six {
                 Six::Absent => None,
-                Six::Open => Some(to),
+                Six::Open => Some((from, to)),
                 Six::Firewalled => {
                     let used = self.six_flows.get_mut(&(to, from))?;
                     let fresh = now - *used < self.memory;
                     if fresh {
                         *used = now;
                     }
-                    fresh.then_some(to)
+                    fresh.then_some((from, to))
                 }
             };
+        }
+        if let Some(passed) = self.enters_by_given(now, from, to) {
+            return Some(passed);
         }
         if self.nat == Nat::Blocked || !self.is_remembered(now, to.port()) {
             return None;
@@ -180,10 +198,10 @@ impl Router {
         if may {
             flow.used = now;
         }
-        may.then_some(flow.inside)
+        may.then_some((from, flow.inside))
     }
 
-    /// Everything is forgotten: it has begun anew, or has another address.
+    /// All flows are forgotten: it has begun anew, or has another address.
     pub(super) fn forget(&mut self) {
         self.flows_by_port.clear();
         self.ports_by_inside.clear();
@@ -193,6 +211,32 @@ impl Router {
     fn is_remembered(&self, now: Duration, port: u16) -> bool {
         let flow = self.flows_by_port.get(&port);
         flow.is_some_and(|flow| now - flow.used < self.memory)
+    }
+
+    /// Whether a port is another flow's, or given to another device.
+    fn is_taken(&self, now: Duration, port: u16, inside: SocketAddr) -> bool {
+        self.is_remembered(now, port) || self.is_given_to_another(now, port, inside)
+    }
+
+    /// Whether a port is that of a flow of another address inside.
+    pub(super) fn is_flow_of_another(&self, now: Duration, port: u16, inside: SocketAddr) -> bool {
+        let flow = self.flows_by_port.get(&port);
+        self.is_remembered(now, port) && flow.is_some_and(|flow| flow.inside != inside)
+    }
+
+    /// Whether an address inside has written to one outside, by another port than this.
+    pub(super) fn has_written_by_another(
+        &self,
+        now: Duration,
+        inside: SocketAddr,
+        to: SocketAddr,
+        port: u16,
+    ) -> bool {
+        let only_to = (self.nat == Nat::Symmetric).then_some(to);
+        let by = self.ports_by_inside.get(&(inside, only_to)).copied();
+        let by = by.filter(|by| *by != port && self.is_remembered(now, *by));
+        let flow = by.and_then(|by| self.flows_by_port.get(&by));
+        flow.is_some_and(|flow| flow.written_to.contains(&to))
     }
 
     /// A port that nobody has, for a new flow.
@@ -205,9 +249,9 @@ impl Router {
     ) -> u16 {
         let kept = self.ports == Ports::Kept && self.nat != Nat::Symmetric;
         let mut port = inside.port();
-        while !kept && port == inside.port() || self.is_remembered(now, port) {
+        while !kept && port == inside.port() || self.is_taken(now, port, inside) {
             port = drawn_port(dice);
-            if !self.is_remembered(now, port) {
+            if !self.is_taken(now, port, inside) {
                 break;
             }
         }

@@ -67,6 +67,7 @@ const PACKETS_UNDER_WAY_MAX: usize = 1000;
 pub(super) struct Server {
     rendezvous: Option<Rendezvous>,
     born: Duration,
+    stopped: Duration,
     sockets: BTreeMap<u64, Socket>,
     last: u64,
     due: Option<Duration>,
@@ -140,6 +141,7 @@ impl Server {
         Self {
             rendezvous: Some(Rendezvous::new(dice.bytes(), settings())),
             born: Duration::ZERO,
+            stopped: Duration::ZERO,
             sockets: BTreeMap::new(),
             last: 0,
             due: None,
@@ -151,6 +153,11 @@ impl Server {
 
     pub(super) const fn is_up(&self) -> bool {
         self.rendezvous.is_some()
+    }
+
+    /// Since when it is gone.
+    pub(super) fn stopped_at(&self) -> Option<Duration> {
+        (!self.is_up()).then_some(self.stopped)
     }
 }
 
@@ -210,7 +217,7 @@ impl Internet {
     }
 
     /// By which addresses TCP of a host goes.
-    fn tcp_route(&self, host: usize) -> Option<(IpAddr, Ipv4Addr)> {
+    pub(super) fn tcp_route(&self, host: usize) -> Option<(IpAddr, Ipv4Addr)> {
         let spot = self.hosts[host].spot?;
         let chain = self.map.chain(self.map.segment(spot.net));
         let last = chain
@@ -397,7 +404,7 @@ impl Internet {
         lives && socket.stalled_since.is_none() && self.reaches_server(socket.host)
     }
 
-    fn line_delay(&mut self, host: usize) -> Duration {
+    pub(super) fn line_delay(&mut self, host: usize) -> Duration {
         let Some(spot) = self.hosts[host].spot else {
             return Duration::ZERO;
         };
@@ -550,7 +557,13 @@ impl Internet {
             Use::Signal => None,
         };
         match what {
-            ToHost::Told(input) => self.deliver(host, Duration::ZERO, input),
+            ToHost::Told(input) => {
+                let is_channels = matches!(input, Input::Network(NetworkEvent::RelayOpened(_)));
+                self.deliver(host, Duration::ZERO, input);
+                if let Some(peer) = peer.filter(|_| is_channels) {
+                    self.channel_opened(host, peer);
+                }
+            }
             ToHost::Packet(packet) => {
                 if let Some(peer) = peer {
                     self.quic_arrives(host, peer, Way::Relay, packet);
@@ -748,6 +761,7 @@ impl Internet {
     /// The server is gone with all that it knew.
     pub(super) fn server_stops(&mut self) {
         self.server.rendezvous = None;
+        self.server.stopped = self.now;
         self.server.due = None;
         self.server.packets.clear();
         let numbers: Vec<u64> = self.server.sockets.keys().copied().collect();

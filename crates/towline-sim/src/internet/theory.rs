@@ -11,6 +11,8 @@ pub(super) enum Reach {
     Lan,
     /// Over the internet, past routers.
     Direct,
+    /// By an address that a TURN server lends.
+    Turn,
     /// Through the server.
     Relay,
     /// None.
@@ -68,10 +70,20 @@ impl Internet {
             };
         }
         let states = [ours.net, theirs.net].map(|net| self.map.line(net).state);
-        let relay = if self.server.is_up() && !states.contains(&LineState::Down) {
-            surely(Reach::Relay)
-        } else {
+        // Without the server nobody is told what is lent.
+        let relay = if !self.server.is_up() || states.contains(&LineState::Down) {
             surely(Reach::Nowhere)
+        } else if self.is_lent_way(one, other) {
+            Best {
+                reach: Reach::Turn,
+                found: if self.plan.hostility.hides() {
+                    Found::Perhaps
+                } else {
+                    Found::Surely
+                },
+            }
+        } else {
+            surely(Reach::Relay)
         };
         let is_cut = self.map.is_cut(ours.net, theirs.net);
         if states != [LineState::Up; 2] || is_cut {
@@ -84,7 +96,9 @@ impl Internet {
                 found: if hides { Found::Perhaps } else { Found::Surely },
             };
         }
-        match self.found_over_four(segments) {
+        let given = self.is_reached_at_given(one, other) || self.is_reached_at_given(other, one);
+        let found = self.found_over_four(segments);
+        match found.filter(|_| !given).or(given.then_some(Found::Surely)) {
             Some(found) => Best {
                 reach: Reach::Direct,
                 found: if hides { Found::Perhaps } else { found },

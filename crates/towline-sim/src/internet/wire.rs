@@ -3,6 +3,9 @@
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
+use towline_wire::turn_address::TurnAddress;
+
+use super::lender;
 use super::map::{LineState, ROOT};
 use super::router::{Hairpin, is_routed};
 use super::server;
@@ -29,6 +32,14 @@ impl Internet {
         let (Some(spot), false) = (place.spot, place.sleeps(now)) else {
             return;
         };
+        let to = match TurnAddress::of(to) {
+            Some(TurnAddress::Ours(behind)) => return self.send_by_loan(host, behind, payload),
+            Some(TurnAddress::Theirs(lent)) => {
+                self.hosts[host].borrower.note_theirs(lent);
+                SocketAddr::V4(lent)
+            }
+            None => to,
+        };
         let Some(ip) = spot.ip_towards(to.ip()) else {
             return;
         };
@@ -41,6 +52,7 @@ impl Internet {
         self.count_sent(&datagram);
         let mut net = self.map.segment(spot.net);
         loop {
+            let to = datagram.to;
             if self.is_below(net, to.ip()) {
                 return self.travels(spot.net, net, datagram);
             }
@@ -52,13 +64,13 @@ impl Internet {
             if is_itself && router.hairpin == Hairpin::Dropped {
                 return;
             }
-            let Some(from) = router.leave(now, &mut self.dice, datagram.from, to) else {
+            let Some(passed) = router.leave(now, &mut self.dice, datagram.from, to) else {
                 return;
             };
-            datagram.from = from;
+            (datagram.from, datagram.to) = passed;
             net = router.outside;
         }
-        let is_servers = to.ip() == server::ADDRESS;
+        let is_servers = [server::ADDRESS, IpAddr::V4(lender::ADDRESS)].contains(&datagram.to.ip());
         if is_servers && net == ROOT {
             self.travels(spot.net, ROOT, datagram);
         }
@@ -105,7 +117,7 @@ impl Internet {
     }
 
     /// What a home's line makes of a datagram; `None` when it is lost.
-    fn crosses(&mut self, home: usize, datagram: &Datagram) -> Option<Duration> {
+    pub(super) fn crosses(&mut self, home: usize, datagram: &Datagram) -> Option<Duration> {
         let line = *self.map.line(home);
         let is_lost = self.dice.chance(line.loss_percent);
         let fits = datagram.payload.fits(line.carries);
@@ -120,6 +132,9 @@ impl Internet {
         if datagram.to.ip() == server::ADDRESS {
             return self.stun_asked(&datagram);
         }
+        if datagram.to.ip() == IpAddr::V4(lender::ADDRESS) {
+            return self.lender_gets(datagram);
+        }
         let now = self.now;
         loop {
             let ip = datagram.to.ip();
@@ -131,8 +146,8 @@ impl Internet {
                 break;
             };
             let entered = self.map.routers[router].enter(now, datagram.from, datagram.to);
-            let Some(to) = entered else { return };
-            datagram.to = to;
+            let Some(passed) = entered else { return };
+            (datagram.from, datagram.to) = passed;
             let inside = |below: &super::map::Net| below.router == Some(router);
             net = self.map.nets.iter().position(inside).unwrap_or(ROOT);
         }

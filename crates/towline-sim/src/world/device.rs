@@ -2,6 +2,7 @@
 //!
 //! A device's outputs are performed one by one, and between any two of them it can crash.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use towline_core::clock::Moment;
@@ -68,6 +69,7 @@ impl World {
             servers: server::URL.parse().into_iter().collect(),
             elsewhere: Elsewhere::Allowed,
             ice: IceServers::default(),
+            places: BTreeMap::new(),
             scope: ScopeRule::Chosen,
             // The world has no multicast; what devices announce nobody hears.
             discovery: Discovery::Off,

@@ -104,7 +104,7 @@ pub fn ground(
 
 /// The directories above a path, from the top down. Those in the conflict inbox are no entries: the
 /// disk makes them.
-fn parents(path: &RelPath) -> Vec<RelPath> {
+pub(crate) fn parents(path: &RelPath) -> Vec<RelPath> {
     if path.is_in_inbox() {
         return Vec::new();
     }

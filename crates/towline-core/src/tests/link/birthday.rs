@@ -246,6 +246,83 @@ fn a_peer_that_begins_anew_in_the_middle_of_a_try_is_met_without_a_pause() {
     }
 }
 
+/// The varying side, which accepts, asked to open its sockets for the first time.
+fn asked() -> World {
+    let mut world = World::acceptor(&[]);
+    world.input(LinkInput::Start);
+    world.network(NetworkEvent::Connected(world.peer, CONNECTION));
+    world.input(reflection(
+        Mapping::Varies,
+        &[varying_addr(2000), varying_addr(2001)],
+    ));
+    let steady = Control::Reflection(Reflection {
+        mapping: Mapping::Same,
+        addresses: vec![steady_addr()],
+    });
+    for frame in [hello(VersionRange::OURS), steady, Control::Scatter] {
+        world.network(NetworkEvent::Received(world.peer, CONNECTION, frame));
+    }
+    assert_eq!(sockets_opened_and_closed(&mut world), (1, 0));
+    world
+}
+
+/// How often all sockets were to be opened, and how often to be closed.
+fn sockets_opened_and_closed(world: &mut World) -> (usize, usize) {
+    let requests = world.requests();
+    let count = |is: fn(&NetworkRequest) -> bool| requests.iter().filter(|one| is(one)).count();
+    (
+        count(|request| matches!(request, NetworkRequest::Scatter { .. })),
+        count(|request| matches!(request, NetworkRequest::Gather(_))),
+    )
+}
+
+#[test]
+fn a_socket_that_is_hit_before_all_are_open_is_kept() {
+    let mut world = asked();
+    world.heard(steady_addr());
+    world.answer(steady_addr(), 20);
+    world.network(NetworkEvent::Scattered(world.peer, 256));
+    world.pass(seconds(9));
+    assert_eq!(sockets_opened_and_closed(&mut world), (0, 0));
+}
+
+#[test]
+fn who_asks_for_sockets_has_left_the_path_that_worked_a_moment_ago() {
+    let mut world = asked();
+    world.network(NetworkEvent::Scattered(world.peer, 256));
+    world.heard(steady_addr());
+    world.answer(steady_addr(), 20);
+    world.pass(seconds(2));
+    world.requests();
+    let again = NetworkEvent::Received(world.peer, CONNECTION, Control::Scatter);
+    world.network(again);
+    world.network(NetworkEvent::Scattered(world.peer, 256));
+    world.pass(seconds(1));
+    assert_eq!(
+        sockets_opened_and_closed(&mut world),
+        (1, 1),
+        "the old ones"
+    );
+}
+
+#[test]
+fn a_wish_from_an_outage_does_not_close_the_socket_by_which_it_comes() {
+    let mut world = asked();
+    world.network(NetworkEvent::Scattered(world.peer, 256));
+    world.heard(steady_addr());
+    world.answer(steady_addr(), 20);
+    world.pass(seconds(25));
+    world.requests();
+    // The path is back, and what the dialer said meanwhile is sent again.
+    world.heard(steady_addr());
+    world.answer(steady_addr(), 20);
+    world.pass(ms(150));
+    let late = NetworkEvent::Received(world.peer, CONNECTION, Control::Scatter);
+    world.network(late);
+    world.pass(seconds(1));
+    assert_eq!(sockets_opened_and_closed(&mut world), (0, 0));
+}
+
 #[test]
 fn the_socket_is_given_up_when_nothing_comes_by_it_for_half_a_minute() {
     let mut two = Two::new(ACCEPTOR);

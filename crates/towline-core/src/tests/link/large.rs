@@ -131,7 +131,7 @@ fn the_path_in_use_is_not_left_because_it_has_not_shown_it() {
 fn without_a_relay_whatever_answers_is_better_than_a_dead_path() {
     let mut world = up_with_large();
     world.network(NetworkEvent::RelayClosed(world.peer));
-    world.pass(ms(6400));
+    world.pass(ms(8400));
     world.answer(other_addr(), 20);
     world.pass(ms(200));
     assert_eq!(world.path(), Path::Direct(other_addr()));

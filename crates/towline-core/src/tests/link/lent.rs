@@ -147,3 +147,23 @@ fn what_is_lent_is_never_kept_for_later() {
     let is_kept = |news: &LinkNews| matches!(news, LinkNews::Addresses(_));
     assert!(!news.iter().any(is_kept));
 }
+
+#[test]
+fn a_lent_address_that_was_heard_before_it_was_told_is_no_direct_path() {
+    let mut world = World::up_on_relay(&[]);
+    let plain: SocketAddr = LENT.parse().unwrap();
+    world.answer(plain, 10);
+    assert_eq!(kind(&world), PathKind::DirectV4, "so it looks");
+    world.requests();
+    world.receive(Control::Addresses(vec![theirs()]));
+    assert_eq!(world.path(), Path::Direct(theirs()));
+    // An answer to a probe of before says nothing else.
+    world.answer(plain, 10);
+    world.network(NetworkEvent::ProbeHeard {
+        peer: world.peer,
+        from: plain,
+    });
+    assert_eq!(world.path(), Path::Direct(theirs()));
+    world.answer(world_addr(), 300);
+    assert_eq!(kind(&world), PathKind::DirectV4);
+}

@@ -76,7 +76,23 @@ fn no_name_is_looked_up_while_a_direct_path_stands() {
 }
 
 #[test]
-fn no_name_is_looked_up_within_the_local_network() {
+fn within_the_local_network_only_its_own_names_are_looked_up() {
+    let mut world = World::dialer(&[]);
+    world.input(LinkInput::Scope(NetworkScope::LocalNetwork));
+    let own = place("nas.local:4000");
+    let places = vec![place("nas.example:4000"), own.clone()];
+    world.input(LinkInput::Placed(places));
+    world.input(LinkInput::Start);
+    let asked = NetworkRequest::LookUp(world.peer, vec![own]);
+    assert_eq!(world.requests(), [asked]);
+    // What it leads to is tried where it is near, and nowhere else.
+    let found = vec![world_addr(), lan_addr()];
+    world.network(NetworkEvent::Found(world.peer, found));
+    assert_eq!(probes(&mut world), [lan_addr()]);
+}
+
+#[test]
+fn no_name_of_the_world_is_looked_up_within_the_local_network() {
     let mut world = World::dialer(&[]);
     world.input(LinkInput::Scope(NetworkScope::LocalNetwork));
     let places = vec![place("nas.example:4000"), lan_addr().into()];

@@ -1,6 +1,7 @@
 //! What a link does when the network seems to have changed.
 
 use super::*;
+use crate::measuring;
 
 /// When the link probes while this much time passes: the seconds since its begin, one for each round.
 fn rounds_within(world: &mut World, time: Duration) -> Vec<u64> {
@@ -29,6 +30,31 @@ fn without_relay() -> World {
     world.answer(world_addr(), 20);
     world.requests();
     world
+}
+
+#[test]
+fn a_nearer_way_that_is_missed_is_sought_though_a_longer_one_works() {
+    let mut world = World::up_on_relay(&[lan_addr(), world_addr()]);
+    world.answer(world_addr(), 20);
+    world.answer(lan_addr(), 1);
+    assert_eq!(world.path(), Path::Direct(lan_addr()));
+    world.pass(seconds(20));
+    assert_eq!(world.path(), Path::Relay, "the peer sleeps");
+    world.requests();
+    world.answer(world_addr(), 20);
+    assert_eq!(world.path(), Path::Direct(world_addr()));
+    for second in 0..5 {
+        world.requests();
+        world.pass(seconds(1));
+        world.answer(world_addr(), 20);
+        let probe = NetworkRequest::Probe(world.peer, lan_addr());
+        assert!(world.requests().contains(&probe), "after {second} s");
+    }
+    world.answer(lan_addr(), 1);
+    assert_eq!(world.path(), Path::Direct(lan_addr()));
+    world.pass(seconds(4));
+    let again = world.requests();
+    assert!(!again.contains(&NetworkRequest::Probe(world.peer, world_addr())));
 }
 
 #[test]
@@ -82,6 +108,16 @@ fn a_receiver_that_hears_nothing_more_tries_its_path_and_leaves_it() {
 }
 
 #[test]
+fn a_receiver_from_afar_doubts_when_it_is_told_that_its_flow_has_ended() {
+    for rtt in [20, 160, 260, 900].map(ms) {
+        let mut world = World::up_on_relay(&[]);
+        assert_eq!(world.measured_from_afar(rtt, 100, rtt), []);
+        let told = world.measured_from_afar(rtt, 100, measuring::flow_silence(rtt));
+        assert_eq!(told, [LinkNews::Doubt], "{rtt:?}");
+    }
+}
+
+#[test]
 fn silence_is_told_once_in_five_seconds() {
     let mut world = World::up_on_relay(&[]);
     assert_eq!(world.measured(100, 400), []);
@@ -94,6 +130,7 @@ fn silence_is_told_once_in_five_seconds() {
 #[test]
 fn a_packet_channel_that_is_silent_for_long_is_replaced() {
     let mut world = World::up_on_relay(&[]);
+    world.pass(seconds(3));
     assert_eq!(world.measured(100, 600), [LinkNews::Doubt]);
     assert_eq!(world.measured(200, 3000), [LinkNews::WantRelay]);
     assert_eq!(world.path(), Path::Relay);
@@ -101,9 +138,30 @@ fn a_packet_channel_that_is_silent_for_long_is_replaced() {
 }
 
 #[test]
+fn a_packet_channel_is_not_given_up_for_a_silence_from_before_it_was_used() {
+    let wants = |news: &[LinkNews]| news.contains(&LinkNews::WantRelay);
+    let mut world = World::up_on_direct(world_addr());
+    world.measured(100, 0);
+    world.measured(200, 600);
+    world.pass(ms(400));
+    assert_eq!(world.path(), Path::Relay);
+    // The other way was heard of late, this one never.
+    assert!(!wants(&world.measured(300, 60_000)));
+    world.pass(ms(2900));
+    assert!(!wants(&world.measured(400, 62_900)));
+    world.pass(ms(100));
+    assert!(wants(&world.measured(500, 63_000)));
+    world.relay_opens();
+    assert!(!wants(&world.measured(600, 63_000)), "it is new");
+    world.pass(seconds(3));
+    assert!(wants(&world.measured(700, 66_000)));
+}
+
+#[test]
 fn a_peer_that_comes_back_is_asked_onto_a_channel_of_which_it_may_not_have_heard() {
     let mut world = World::up_on_relay(&[]);
     assert_eq!(world.input(LinkInput::Online), [], "it is not silent");
+    world.pass(seconds(3));
     assert!(world.measured(200, 3000).contains(&LinkNews::WantRelay));
     world.relay_opens();
     assert_eq!(world.input(LinkInput::Offline), []);
@@ -111,6 +169,35 @@ fn a_peer_that_comes_back_is_asked_onto_a_channel_of_which_it_may_not_have_heard
     world.relay_opens();
     world.measured(300, 20);
     assert_eq!(world.input(LinkInput::Online), [], "it answers");
+}
+
+#[test]
+fn a_peer_that_registers_anew_gets_another_channel_unless_it_is_heard_on_this_one() {
+    let mut world = World::up_on_relay(&[]);
+    world.pass(seconds(3));
+    world.measured(200, 100);
+    world.input(LinkInput::Offline);
+    world.pass(ms(800));
+    assert_eq!(world.input(LinkInput::Online), []);
+    // The end of what it sends was measured once.
+    world.measured(200, 550);
+    world.input(LinkInput::Offline);
+    world.pass(ms(800));
+    assert_eq!(world.input(LinkInput::Online), [LinkNews::WantRelay]);
+    // Of the next one it was told where it is no longer.
+    world.relay_opens();
+    assert_eq!(world.input(LinkInput::Online), [LinkNews::WantRelay]);
+}
+
+#[test]
+fn the_end_of_a_channel_that_carries_everything_is_doubted_at_once() {
+    let closed = |world: &World| NetworkEvent::RelayClosed(world.peer);
+    let mut direct = World::up_on_direct(world_addr());
+    let event = closed(&direct);
+    assert!(!direct.network(event).contains(&LinkNews::Doubt));
+    let mut world = World::up_on_relay(&[]);
+    let event = closed(&world);
+    assert!(world.network(event).contains(&LinkNews::Doubt));
 }
 
 #[test]
@@ -169,7 +256,7 @@ fn the_end_of_a_flow_from_a_peer_that_is_far_is_doubted_by_its_one_measurement()
         sent_bytes: 0,
         silent_for: ms(550),
     });
-    world.pass(ms(449));
+    world.pass(ms(599));
     assert!(
         world
             .requests()
@@ -186,12 +273,12 @@ fn the_end_of_a_flow_from_a_peer_that_is_far_is_doubted_by_its_one_measurement()
 fn three_lost_probes_in_a_row_do_not_cost_a_path_at_rest() {
     let mut world = World::up_on_direct(world_addr());
     for _ in 0..3 {
-        world.pass(seconds(3));
+        world.pass(seconds(5));
         world.answer(world_addr(), 20);
     }
     world.requests();
-    let probes = rounds_within(&mut world, ms(5500));
-    assert_eq!(probes, [3, 4, 5]);
+    let probes = rounds_within(&mut world, ms(7500));
+    assert_eq!(probes, [5, 6, 7]);
     world.pass(ms(500));
     world.answer(world_addr(), 20);
     world.pass(ms(1500));

@@ -120,3 +120,51 @@ fn a_server_that_took_a_peer_with_it_is_sought_each_second_for_half_a_minute() {
         );
     }
 }
+
+#[test]
+fn a_server_that_goes_after_a_peer_is_missed_is_sought_each_second() {
+    let mut world = World::online();
+    world.input(SessionInput::Doubt);
+    world.sent();
+    world.check(closed(SignalFault::Closed), [], []);
+    for _ in 0..8 {
+        let before = world.now;
+        world.next();
+        assert_eq!(world.sent(), [connect()]);
+        assert!(world.now.since(before) <= Duration::from_secs(1));
+        world.check(closed(SignalFault::Unreachable), [], []);
+    }
+}
+
+#[test]
+fn who_has_slept_asks_with_little_patience_and_comes_back_at_once() {
+    let mut world = World::online();
+    let due = world.session.poll_timeout().unwrap();
+    world.now = due.after(Duration::from_secs(3600));
+    world.next();
+    let ping = SignalRequest::Send(ClientMessage::Ping { timestamp: None });
+    assert_eq!(world.sent(), [ping]);
+    let asked = world.now;
+    world.next();
+    assert_eq!(world.now.since(asked), Duration::from_secs(2));
+    world.check(
+        closed(SignalFault::Closed),
+        [SignalRequest::Disconnect, connect()],
+        [],
+    );
+}
+
+#[test]
+fn who_slept_while_the_server_was_asked_comes_back_at_once() {
+    let mut world = World::online();
+    world.next();
+    world.sent();
+    let due = world.session.poll_timeout().unwrap();
+    world.now = due.after(Duration::from_secs(3600));
+    world.next();
+    world.check(
+        closed(SignalFault::Closed),
+        [SignalRequest::Disconnect, connect()],
+        [],
+    );
+}

@@ -76,6 +76,7 @@ fn device(seed: u8, life: u8, with: &[u8]) -> Device {
         servers: Vec::new(),
         elsewhere: Elsewhere::Allowed,
         ice: IceServers::default(),
+        places: BTreeMap::new(),
         scope: ScopeRule::Chosen,
         discovery: Discovery::Off,
     };

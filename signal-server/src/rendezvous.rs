@@ -15,6 +15,7 @@ mod afar;
 mod budget;
 mod channels;
 mod cluster;
+mod halls;
 mod io;
 mod lending;
 mod mailboxes;
@@ -41,10 +42,11 @@ pub use moment::Moment;
 pub use network::Origin;
 pub use packet_queue::{PACKET_QUEUE_BYTES_MAX, PacketQueue};
 pub use shared::{
-    Answer, Ask, Between, EXCHANGE_MIN, Ended, Event, HELD_BYTES_MAX, HELD_BYTES_TOTAL_MAX,
-    HELD_MESSAGES_MAX, Instance, LEASE, LONG_SLOTS_FROM, MAILBOXES_MAX, Made, MailboxView,
-    NODE_LEASE, NodeId, Paid, Place, RENEWED_AT_ONCE_MAX, SLOT_DRAWS, Side, Slots, Standing,
-    Ticket, WAITING_PER_NETWORK_MAX, Watched,
+    Answer, Ask, Bereft, Between, EMPTY_FOR, EXCHANGE_MIN, Ended, Entered, Event, FAILURE_RATE,
+    GUESS_RATE, HELD_BYTES_MAX, HELD_BYTES_TOTAL_MAX, HELD_MESSAGES_MAX, Instance, LEASE,
+    LONG_SLOTS_FOR, LONG_SLOTS_FROM, MAILBOXES_MAX, Made, MailboxView, Member, NODE_LEASE, NodeId,
+    OPENED_PER_NETWORK_MAX, Paid, PasswordHash, Place, RENEWED_AT_ONCE_MAX, RoomAnswer, RoomAsk,
+    RoomView, SLOT_DRAWS, Side, Slots, Standing, Ticket, Toll, WAITING_PER_NETWORK_MAX, Watched,
 };
 pub use store::Store;
 
@@ -68,11 +70,11 @@ use access::Passes;
 use afar::Acquaintances;
 use channels::Channels;
 use cluster::Books;
+use halls::Halls;
 use lending::WallClock;
 use network::Network;
 use pairing::Seat;
 use registration::Swaps;
-use rooms::Rooms;
 
 /// The state of one server instance. See the module's text.
 #[derive(Debug)]
@@ -81,19 +83,18 @@ pub struct Rendezvous {
     random: ChaCha8Rng,
     connections: BTreeMap<ConnectionId, Connection>,
     connection_by_id: BTreeMap<SignalId, ConnectionId>,
+    /// Counted, since strangers may ask for it as often as they like.
+    devices_len: usize,
     books: Books,
     seats: BTreeMap<SignalId, Seat>,
     acquaintances: Acquaintances,
-    rooms: Rooms,
+    halls: Halls,
     channels: Channels,
     claims: Budgets<ClaimPayer>,
     swaps: Swaps,
     passes: Passes,
-    /// Claims without success of everybody together; when spent, slots grow.
-    failures: Budget,
     /// Bytes of packets of everybody together.
     packet_bytes: Budget,
-    long_slots_until: Moment,
     timers: BTreeSet<(Moment, Timer)>,
     sweep: Sweep,
     draining: Option<Moment>,
@@ -161,10 +162,11 @@ impl Rendezvous {
     /// A rendezvous without connections; all its randomness comes from `seed`.
     pub fn new(seed: [u8; 32], settings: Settings) -> Self {
         Self {
-            rooms: Rooms::new(settings.rooms_max, settings.room_life),
+            halls: Halls::default(),
             random: ChaCha8Rng::from_seed(seed),
             connections: BTreeMap::new(),
             connection_by_id: BTreeMap::new(),
+            devices_len: 0,
             books: Books::new(settings.instance),
             seats: BTreeMap::new(),
             acquaintances: Acquaintances::default(),
@@ -172,9 +174,7 @@ impl Rendezvous {
             claims: Budgets::new(CLAIM_BUDGETS_MAX),
             swaps: Swaps::default(),
             passes: Passes::default(),
-            failures: Budget::default(),
             packet_bytes: Budget::default(),
-            long_slots_until: Moment::START,
             timers: BTreeSet::new(),
             sweep: Sweep::Idle,
             draining: None,
@@ -200,7 +200,7 @@ impl Rendezvous {
                 self.requested(now, connection, request, size_bytes);
             }
             Input::Packet { connection, packet } => self.packet(now, connection, packet),
-            Input::Alive { connection } => self.heard(now, connection),
+            Input::Alive { connection } => self.alive(now, connection),
             Input::Disconnected { connection } => self.forget(now, connection),
             Input::Drain { within } => self.drain(now, within),
             Input::WallClock { unix_seconds } => {
@@ -222,7 +222,7 @@ impl Rendezvous {
             match timer {
                 Timer::Connection(connection) => self.check_silence(now, connection),
                 Timer::Seat(member) => self.seat_expired(now, member),
-                Timer::Room(code) => self.look_at_room(now, code),
+                Timer::Room(code) => self.room_due(now, code),
                 Timer::Channel(channel) => self.channel_expired(now, channel),
                 Timer::Sweep => self.sweep(now),
                 Timer::Renewal => self.renew(now),
@@ -259,16 +259,12 @@ impl Rendezvous {
         self.settings.rooms_max
     }
 
-    /// Devices and guests that are there. Looks through all of them.
+    /// Devices and guests that are there.
     pub fn present(&self) -> [usize; 2] {
-        let devices = self.connection_by_id.keys();
-        let devices = devices
-            .filter(|id| match id {
-                SignalId::Device(_) => true,
-                SignalId::Guest(_) => false,
-            })
-            .count();
-        [devices, self.connection_by_id.len() - devices]
+        [
+            self.devices_len,
+            self.connection_by_id.len() - self.devices_len,
+        ]
     }
 
     /// Whether it is going away.
@@ -283,14 +279,19 @@ impl Rendezvous {
             Books::Own(store) => store.holdings(),
             Books::Shared(_) => (self.seats.len(), 0),
         };
+        let (rooms, room_records) = match &self.books {
+            Books::Own(store) => store.rooms(),
+            Books::Shared(_) => (self.halls.len(), 0),
+        };
         Holdings {
             mailboxes,
-            rooms: self.rooms.len(),
+            rooms,
             channels: self.channels.len(),
             records: self.claims.len()
                 + self.swaps.len()
                 + self.passes.len()
-                + self.rooms.records()
+                + room_records
+                + self.halls.records()
                 + self.acquaintances.len()
                 + self.timers.len()
                 + self.connection_by_id.len(),
@@ -315,7 +316,8 @@ impl Rendezvous {
         let phase = match door {
             Door::Signal => {
                 let nonce = self.draw_nonce();
-                self.say(connection, self.hello(nonce));
+                let notice = Notice::new(self.hello(nonce));
+                self.outputs.push_back(Output::Send { connection, notice });
                 Phase::ExpectRegister {
                     nonce,
                     deadline: now.plus(REGISTER_WITHIN),
@@ -397,7 +399,7 @@ impl Rendezvous {
             Ok(Request { id, message }) => self.message(now, connection, id, message),
             Err(RequestError { id, code, detail }) => match code {
                 ErrorCode::CodeInvalid => self.answer_failed_claim(connection, id),
-                ErrorCode::RoomNotFound => self.answer_failed_join(connection, id, None),
+                ErrorCode::RoomNotFound => self.answer_failed_join(connection, id),
                 ErrorCode::InvalidMessage
                 | ErrorCode::NotRegistered
                 | ErrorCode::AlreadyRegistered
@@ -530,6 +532,22 @@ impl Rendezvous {
         }
     }
 
+    /// A sign of life costs what a request does, or a flood of them would cost nothing. There is nothing to refuse.
+    fn alive(&mut self, now: Moment, connection: ConnectionId) {
+        self.heard(now, connection);
+        let Some(known) = self.connections.get_mut(&connection) else {
+            return;
+        };
+        if known.requests.take(now, REQUEST_RATE, 1).is_ok() {
+            return;
+        }
+        let patience = known.breaches.take(now, BREACH_RATE, 1);
+        self.note(Note::LimitHit, connection);
+        if patience.is_err() {
+            self.close(now, connection, CloseCode::RateLimited);
+        }
+    }
+
     fn heard(&mut self, now: Moment, connection: ConnectionId) {
         if let Some(known) = self.connections.get_mut(&connection) {
             known.heard = now;
@@ -554,9 +572,11 @@ impl Rendezvous {
         if let Some(code) = code {
             return self.close(now, connection, code);
         }
+        let lent_anew = known.lent_anew.filter(|due| *due > now);
         let next = now
             .plus(wait)
             .min(known.heard.plus(IDLE_MAX))
+            .min(lent_anew.unwrap_or_else(|| now.plus(wait)))
             .max(now.plus(SILENCE_STEP_MIN));
         known.timer = next;
         self.timers.insert((next, Timer::Connection(connection)));
@@ -704,16 +724,17 @@ impl Rendezvous {
         );
     }
 
-    /// Relay sockets carry packets only, so that nothing is said on them.
+    /// Relay sockets carry packets only, so that nothing is said on them; and an answer of the store may come when who
+    /// asked is gone.
     fn send(&mut self, connection: ConnectionId, notice: Notice) {
-        let relay = self
+        let hears = self
             .connections
             .get(&connection)
             .is_some_and(|known| match &known.phase {
-                Phase::Relay { .. } => true,
-                Phase::ExpectRegister { .. } | Phase::Present { .. } => false,
+                Phase::Relay { .. } => false,
+                Phase::ExpectRegister { .. } | Phase::Present { .. } => true,
             });
-        if !relay {
+        if hears {
             self.outputs.push_back(Output::Send { connection, notice });
         }
     }
@@ -735,7 +756,7 @@ const IDLE_MAX: Duration = Duration::from_secs(75);
 /// Least time between two looks at one connection, so that timers make progress.
 const SILENCE_STEP_MIN: Duration = Duration::from_secs(1);
 
-/// Requests per connection: 20 a second with bursts of 60. A pairing takes about ten.
+/// Requests and signs of life per connection: 20 a second with bursts of 60. A pairing takes about ten.
 const REQUEST_RATE: Rate = Rate::per_second(20, 60);
 
 /// Refusals for exceeding [`REQUEST_RATE`]: the sixth within a minute closes the connection.

@@ -9,6 +9,8 @@ mod audit;
 mod cluster;
 pub mod config;
 mod door;
+#[cfg(any(test, fuzzing))]
+pub mod doors;
 mod gate;
 pub mod healthcheck;
 mod hub;
@@ -16,6 +18,7 @@ mod metrics;
 mod options;
 mod outbox;
 mod page;
+mod parts;
 mod reload;
 mod session;
 mod stun;
@@ -65,6 +68,8 @@ pub struct Settings {
     pub sockets_max: usize,
     /// New TCP connections of everybody.
     pub accept_rate: Rate,
+    /// Time for a message that comes in parts to be whole, however alive its sender looks.
+    pub message_within: Duration,
     /// Networks of the proxies that are believed about their clients' addresses.
     pub trusted_proxies: Vec<IpNet>,
     /// The Redis by which several instances share their books; this one is alone where there is nothing.
@@ -83,6 +88,7 @@ impl Default for Settings {
             addresses: AddressLimits::default(),
             sockets_max: 10_000,
             accept_rate: ACCEPT_RATE,
+            message_within: MESSAGE_WITHIN,
             trusted_proxies: Vec::new(),
             redis: None,
             drain: Duration::from_secs(5),
@@ -180,6 +186,7 @@ pub async fn serve(
         Arc::clone(&metrics),
         audit,
     );
+    let line_metrics = Arc::clone(&metrics);
     let hub = tokio::spawn(hub.run());
     // It outlives the drain, in which devices move to other instances, and ends with everything else.
     let hung_up = CancellationToken::new();
@@ -190,6 +197,7 @@ pub async fn serve(
             node,
             errands,
             knocks,
+            metrics: line_metrics,
         };
         tokio::spawn(line.run_until(hung_up.clone()))
     });
@@ -222,6 +230,7 @@ pub async fn serve(
         Arc::clone(&places),
         face,
         relay_base,
+        settings.message_within,
     );
     if let Some(listener) = sockets.metrics {
         let serving = axum::serve(listener, doorway.routes_of_numbers());
@@ -259,6 +268,9 @@ pub async fn serve(
 /// New connections of everybody: 2,000 a second. A core makes some thousand TLS handshakes in that time; beyond it
 /// everybody would wait for everybody.
 const ACCEPT_RATE: Rate = Rate::per_second(2000, 2000);
+
+/// Time for a message in parts: 30 s. The largest comes within it at 2 KB/s, and clients of ours send none in parts.
+const MESSAGE_WITHIN: Duration = Duration::from_secs(30);
 
 /// Time for close frames to be written and answered after the drain: 3 s, above the session's own
 /// deadline for it.

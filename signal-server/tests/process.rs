@@ -121,6 +121,92 @@ fn a_secret_is_read_from_a_file_and_never_shown() {
 }
 
 #[test]
+fn the_way_to_redis_is_checked_and_its_password_never_shown() {
+    let place = tempfile::tempdir().expect("a place");
+    let made = rcgen::generate_simple_self_signed(["redis.example".to_owned()]);
+    let made = made.expect("a certificate");
+    let write = |name: &str, text: &str| {
+        let path = place.path().join(name);
+        std::fs::write(&path, text).expect("written");
+        path.to_str().expect("text").to_owned()
+    };
+    let none = place.path().join("none");
+    std::fs::create_dir(&none).expect("made");
+    let authority = write("authority.pem", &made.cert.pem());
+    let broken = write(
+        "broken.pem",
+        "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n",
+    );
+    let url_file = write("url", "rediss://u:s3cret@redis.example:6380/0\n");
+    let check = |more: &[&str]| {
+        let output = signal(&[&["check-config", "--instance", "a"], more].concat())
+            .env("SSL_CERT_FILE", "/dev/null")
+            .env("SSL_CERT_DIR", &none)
+            .output()
+            .expect("the program starts");
+        let said = [output.stdout, output.stderr].concat();
+        (output.status.code(), String::from_utf8(said).expect("text"))
+    };
+    let tls = "rediss://u:s3cret@redis.example:6380";
+    for right in [
+        &["--redis-url", tls, "--redis-ca", &authority][..],
+        &["--redis-url-file", &url_file, "--redis-ca", &authority],
+        &["--redis-url", "redis://:s3cret@10.0.0.5:6379"],
+        &["--redis-url", "redis+unix:///run/redis.sock"],
+    ] {
+        let (code, said) = check(right);
+        assert_eq!((code, said.contains("s3cret")), (Some(0), false), "{said}");
+    }
+    let insecure = format!("{tls}#insecure");
+    let plain = "redis://u:s3cret@10.0.0.5:6379";
+    for (wrong, part) in [
+        (
+            &["--redis-url", tls][..],
+            "no certificates of authorities to know Redis by",
+        ),
+        (
+            &["--redis-url", &insecure, "--redis-ca", &authority],
+            "lets anybody be Redis",
+        ),
+        (
+            &["--redis-url", plain, "--redis-ca", &authority],
+            "rediss://",
+        ),
+        (&["--redis-ca", &authority], "rediss://"),
+        (
+            &["--redis-url", tls, "--redis-ca", &broken],
+            "a certificate in it is none",
+        ),
+        (&["--redis-url", tls, "--redis-ca", &url_file], "in it"),
+        (&["--redis-url", tls, "--redis-ca", "/nowhere"], "/nowhere"),
+        (
+            &["--redis-url", "redis://u:s3cret@"],
+            "none that can be used",
+        ),
+        (
+            &["--redis-url", "http://u:s3cret@a/"],
+            "none that can be used",
+        ),
+    ] {
+        let (code, said) = check(wrong);
+        assert_eq!(code, Some(2), "{wrong:?}: {said}");
+        assert!(said.contains(part) && !said.contains("s3cret"), "{said}");
+    }
+    let shown = signal(&["print-config", "--redis-ca", &authority])
+        .env("SIGNAL_REDIS_URL", tls)
+        .output()
+        .expect("the program starts");
+    let shown = String::from_utf8(shown.stdout).expect("text");
+    for line in [
+        "# redis_url is set (environment) and not shown",
+        "authority.pem\" # flag",
+    ] {
+        assert!(shown.contains(line), "{shown}");
+    }
+    assert!(!shown.contains("s3cret"), "{shown}");
+}
+
+#[test]
 fn a_wrong_flag_is_told() {
     for arguments in [
         ["--nonsense", "1"],

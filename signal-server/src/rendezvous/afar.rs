@@ -214,12 +214,16 @@ impl Rendezvous {
             return;
         };
         let node = shared.node();
-        let others = self.acquaintances.nodes();
+        let mut others = self.acquaintances.nodes();
+        others.extend(self.halls.nodes());
+        others.sort_unstable();
+        others.dedup();
         self.ask(now, Ask::Beat { node, others }, Then::MissNodes);
         self.timers.insert((now.plus(BEAT_EVERY), Timer::Beat));
     }
 
-    pub(super) fn miss_nodes(&mut self, gone: &[NodeId]) {
+    pub(super) fn miss_nodes(&mut self, now: Moment, gone: &[NodeId]) {
+        self.miss_members(now, gone);
         for (here, there) in self
             .acquaintances
             .those(|known| gone.contains(&known.place.node))
@@ -362,7 +366,7 @@ pub(super) fn refusal(id: Option<RequestId>, code: ErrorCode, why: &str) -> Noti
 const BEAT_EVERY: Duration = Duration::from_secs(3);
 
 /// Time in which all look for each other after the store was away: 2 s, in ms.
-const LOOK_WITHIN_MS: u64 = 2000;
+pub(super) const LOOK_WITHIN_MS: u64 = 2000;
 
 /// Time after which who was not found again is gone: 6 s, those two for either side and some more.
-const CONFIRM_WITHIN: Duration = Duration::from_secs(6);
+pub(super) const CONFIRM_WITHIN: Duration = Duration::from_secs(6);

@@ -76,6 +76,17 @@ pub(crate) struct Budgets<K> {
     keys_max: usize,
 }
 
+impl<K> Default for Budgets<K> {
+    /// As many as claims may have.
+    fn default() -> Self {
+        Self {
+            by_key: BTreeMap::new(),
+            shared: Budget::default(),
+            keys_max: super::CLAIM_BUDGETS_MAX,
+        }
+    }
+}
+
 impl<K: Ord> Budgets<K> {
     pub(crate) const fn new(keys_max: usize) -> Self {
         Self {

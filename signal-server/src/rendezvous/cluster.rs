@@ -6,11 +6,14 @@
 //! the store is asked whenever something crosses.
 
 use std::collections::BTreeMap;
+use std::ops::Bound;
 use std::time::Duration;
 
-use towline_wire::signal::{CloseCode, Notice, PairingFailure, RequestId, ServerMessage, SignalId};
+use towline_wire::signal::{CloseCode, PairingFailure, RequestId, ServerMessage, SignalId};
 
+use super::meeting::{RoomThen, Why};
 use super::pairing::Seat;
+use super::relay::Passage;
 use super::shared::{
     Answer, Ask, Between, Event, Instance, LEASE, NodeId, Place, RENEWED_AT_ONCE_MAX, Side,
     Standing, Ticket,
@@ -32,6 +35,9 @@ pub(crate) struct Shared {
     next: u64,
     then_by_ticket: BTreeMap<Ticket, Then>,
     reach: Reach,
+    reached: Moment,
+    /// Whoever comes after this id is renewed next.
+    renewed_to: Option<SignalId>,
 }
 
 /// Whether the store can be reached.
@@ -70,19 +76,15 @@ pub(crate) enum Then {
         member: SignalId,
         reason: PairingFailure,
     },
-    PassOn {
-        connection: ConnectionId,
-        id: Option<RequestId>,
-        from: SignalId,
-        to: SignalId,
-        notice: Notice,
-    },
+    PassOn(Passage),
     TellWhoIsFound {
         event: Event,
     },
     Introduce {
         watcher: SignalId,
     },
+    Room(RoomThen),
+    TellBereft,
     MissNodes,
     CloseLost,
     Nothing,
@@ -97,12 +99,14 @@ impl Shared {
 impl Books {
     pub(super) fn new(instance: Instance) -> Self {
         match instance {
-            Instance::Alone => Self::Own(Box::default()),
+            Instance::Alone => Self::Own(Box::new(Store::of_one())),
             Instance::OneOfSeveral(node) => Self::Shared(Shared {
                 node,
                 next: 0,
                 then_by_ticket: BTreeMap::new(),
                 reach: Reach::NotYet,
+                reached: Moment::START,
+                renewed_to: None,
             }),
         }
     }
@@ -154,10 +158,12 @@ impl Rendezvous {
             }
             (Reach::NotYet | Reach::CutOff(_), Reached::Yes) => {
                 shared.reach = Reach::Reached;
-                self.renew(now);
+                shared.reached = now;
+                self.renew_all(now);
                 self.timers.retain(|(_, timer)| *timer != Timer::Beat);
                 self.beat(now);
                 self.look_for_all(now);
+                self.look_at_all_rooms(now);
             }
         }
     }
@@ -171,6 +177,20 @@ impl Rendezvous {
                 Reach::NotYet => Some(Duration::MAX),
                 Reach::CutOff(since) => Some(now.since(since)),
             },
+        }
+    }
+
+    /// The same, and nothing while it is there; before it was there for the first time, since the start.
+    pub(super) fn out_of_reach_for(&self, now: Moment) -> Duration {
+        let cut_off = self.cut_off_for(now).unwrap_or_default();
+        cut_off.min(now.since_start())
+    }
+
+    /// For how long the store has been there, if it is.
+    pub(super) const fn reached_for(&self, now: Moment) -> Duration {
+        match &self.books {
+            Books::Own(_) => Duration::MAX,
+            Books::Shared(shared) => now.since(shared.reached),
         }
     }
 
@@ -191,22 +211,57 @@ impl Rendezvous {
     }
 
     /// Says again of everybody here that they are.
+    fn renew_all(&mut self, now: Moment) {
+        if let Books::Shared(shared) = &mut self.books {
+            shared.renewed_to = None;
+        }
+        for _ in 0..self.renewed_in_parts() {
+            self.renew_some(now);
+        }
+        self.renew_later(now);
+    }
+
+    /// Says again of some here that they are, in turn. All together would keep a code waiting for longer than it may.
     pub(super) fn renew(&mut self, now: Moment) {
+        self.renew_some(now);
+        self.renew_later(now);
+    }
+
+    fn renew_some(&mut self, now: Moment) {
+        let Books::Shared(shared) = &self.books else {
+            return;
+        };
+        let after = shared.renewed_to.map_or(Bound::Unbounded, Bound::Excluded);
+        let mut rest = self.connection_by_id.range((after, Bound::Unbounded));
+        let present: Vec<_> = rest
+            .by_ref()
+            .take(RENEWED_AT_ONCE_MAX)
+            .map(|(id, connection)| (*id, self.place(*connection)))
+            .collect();
+        let last = present.last().map(|(id, _)| *id);
+        let renewed_to = rest.next().and(last);
+        if let Books::Shared(shared) = &mut self.books {
+            shared.renewed_to = renewed_to;
+        }
+        if !present.is_empty() {
+            self.ask(now, Ask::Renew { present }, Then::CloseLost);
+        }
+    }
+
+    fn renew_later(&mut self, now: Moment) {
         if matches!(self.books, Books::Own(_)) {
             return;
         }
-        let present: Vec<_> = self
-            .connection_by_id
-            .iter()
-            .map(|(id, connection)| (*id, self.place(*connection)))
-            .collect();
-        for part in present.chunks(RENEWED_AT_ONCE_MAX) {
-            let present = part.to_vec();
-            self.ask(now, Ask::Renew { present }, Then::CloseLost);
-        }
         self.timers.retain(|(_, timer)| *timer != Timer::Renewal);
-        let wait = RENEW_EVERY.mul_f64(0.9 + f64::from(self.draw() % 1000) / 5000.0);
+        let apart = RENEW_EVERY / self.renewed_in_parts();
+        let wait = apart.mul_f64(0.9 + f64::from(self.draw() % 1000) / 5000.0);
         self.timers.insert((now.plus(wait), Timer::Renewal));
+    }
+
+    /// In how many parts all who are here are renewed.
+    fn renewed_in_parts(&self) -> u32 {
+        let parts = self.connection_by_id.len().div_ceil(RENEWED_AT_ONCE_MAX);
+        u32::try_from(parts).unwrap_or(u32::MAX).max(1)
     }
 
     /// Says something to an id at another instance.
@@ -303,6 +358,10 @@ impl Rendezvous {
                 self.channel_wanted(now, to, by, at, request.id);
             }
             Event::ChannelReady { peer, notice } => self.channel_ready(to, peer, notice),
+            Event::RoomChanged { code } => self.look_at_room(now, code, Why::IsTold),
+            Event::PassedInRoom { code, notice } => {
+                self.passed_in_room(now, to, code, notice);
+            }
             Event::Passed { notice } => self.send(connection, notice),
         }
     }
@@ -356,31 +415,25 @@ impl Rendezvous {
             (Then::TellEnd { member, reason }, Answer::Ended(Some(ended))) => {
                 self.tell_end(now, member, ended, reason);
             }
-            (Then::PassOn { to, notice, .. }, Answer::PassOn { at }) => {
-                self.happen_at(now, Some(at), to, Event::Passed { notice });
+            (Then::PassOn(passage), Answer::PassOn { at }) => {
+                let notice = passage.notice;
+                self.happen_at(now, Some(at), passage.to, Event::Passed { notice });
             }
-            (Then::PassOn { .. }, Answer::Kept) => {}
-            (Then::PassOn { connection, id, .. }, Answer::Unavailable) => {
-                self.refuse_cut_off(connection, id);
+            (Then::PassOn(_), Answer::Kept) => {}
+            (Then::PassOn(passage), Answer::Unavailable) => {
+                self.refuse_cut_off(passage.connection, passage.id);
             }
-            // The mailbox may have ended, and a standing consent be there.
-            (
-                Then::PassOn {
-                    connection,
-                    id,
-                    from,
-                    to,
-                    notice,
-                },
-                _,
-            ) => self.relay_afar(now, connection, id, from, to, notice),
+            // The mailbox may have ended, and a room or a standing consent be there.
+            (Then::PassOn(passage), _) => self.relay_elsewhere(now, passage),
+            (Then::Room(then), answer) => self.follow_room(now, then, answer),
+            (Then::TellBereft, Answer::Departed(rooms)) => self.tell_bereft(rooms),
             (Then::TellWhoIsFound { event }, Answer::Found(found)) => {
                 for (id, at) in found {
                     self.happen_at(now, Some(at), id, event.clone());
                 }
             }
             (Then::Introduce { watcher }, Answer::Found(found)) => self.introduce(watcher, found),
-            (Then::MissNodes, Answer::Beaten { gone }) => self.miss_nodes(&gone),
+            (Then::MissNodes, Answer::Beaten { gone }) => self.miss_nodes(now, &gone),
             (Then::CloseLost, Answer::Renewed { lost }) => {
                 for id in lost {
                     if let Some(connection) = self.connection_by_id.get(&id).copied() {
@@ -432,7 +485,7 @@ impl Rendezvous {
     }
 }
 
-/// Time between two renewals: 30 s, a tenth more or less; two may be lost within a [`LEASE`].
+/// Time between two renewals of one who is here: 30 s, a tenth more or less; two may be lost within a [`LEASE`].
 const RENEW_EVERY: Duration = Duration::from_secs(LEASE.as_secs() / 3);
 
 /// Questions that wait for answers: 16,384, what Redis answers in a fifth of a second.

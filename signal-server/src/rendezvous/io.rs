@@ -267,7 +267,9 @@ pub struct Settings {
     pub access: Access,
     /// Whether it shares its books with others.
     pub instance: Instance,
-    /// Rooms at once.
+    /// How long one of several takes clients in while it cannot reach the store.
+    pub register_grace: Duration,
+    /// Rooms at once; of several instances, together.
     pub rooms_max: usize,
     /// How long a room lasts in which nothing happens.
     pub room_life: Duration,
@@ -279,6 +281,9 @@ pub const PAYLOAD_RATE: Rate = Rate::per_second(256 * 1024, 1024 * 1024);
 /// 2 MiB/s with bursts of 8 MiB: a film in good quality, or a folder overnight; a relay that
 /// everybody may use pays for every byte twice.
 pub const PACKET_RATE: Rate = Rate::per_second(2 * 1024 * 1024, 8 * 1024 * 1024);
+
+/// A minute, so that a restart of the store moves nobody.
+const REGISTER_GRACE: Duration = Duration::from_secs(60);
 
 impl Default for Settings {
     fn default() -> Self {
@@ -294,6 +299,7 @@ impl Default for Settings {
             lending: None,
             access: Access::Open,
             instance: Instance::Alone,
+            register_grace: REGISTER_GRACE,
             rooms_max: 10_000,
             room_life: Duration::from_secs(3600),
         }
@@ -305,7 +311,7 @@ impl Default for Settings {
 pub struct Holdings {
     /// Mailboxes; of one of several, the seats in them that it knows.
     pub mailboxes: usize,
-    /// Rooms.
+    /// Rooms; of one of several, those that somebody here is in.
     pub rooms: usize,
     /// Relay channels.
     pub channels: usize,

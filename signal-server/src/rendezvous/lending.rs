@@ -17,7 +17,7 @@ use towline_wire::place::Place;
 use towline_wire::signal::{ServerMessage, SignalId};
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
-use super::{ConnectionId, Moment, Phase, Rendezvous};
+use super::{ConnectionId, Moment, Phase, Rendezvous, Timer};
 
 /// The TURN servers that devices may use.
 #[derive(Debug, Clone)]
@@ -92,7 +92,14 @@ impl Rendezvous {
             && let Some(lending) = &self.settings.lending
             && let Some(known) = self.connections.get_mut(&connection)
         {
-            known.lent_anew = Some(now.plus(lending.life / 2));
+            let due = now.plus(lending.life / 2);
+            known.lent_anew = Some(due);
+            if due < known.timer {
+                let timer = Timer::Connection(connection);
+                self.timers.remove(&(known.timer, timer.clone()));
+                known.timer = due;
+                self.timers.insert((due, timer));
+            }
         }
         ice
     }

@@ -6,11 +6,10 @@
 use std::time::Duration;
 
 use towline_wire::code::Slot;
-use towline_wire::limits::CODE_SECONDS;
 use towline_wire::signal::{ErrorCode, PairingFailure, RequestId, ServerMessage, SignalId};
 
 use super::cluster::{Books, Then};
-use super::shared::{Answer, Ask, Event, Made, Paid, SLOT_DRAWS, Side, Slots, Standing};
+use super::shared::{Answer, Ask, Event, Made, Paid, SLOT_DRAWS, Side, Standing, Toll};
 use super::{ClaimPayer, ConnectionId, Moment, Note, Rate, Rendezvous, Timer};
 
 /// What is known here of an id's mailbox.
@@ -51,18 +50,12 @@ impl Rendezvous {
             return;
         };
         let network = known.origin.household().quota_key();
-        let slots = if now < self.long_slots_until {
-            Slots::Long
-        } else {
-            Slots::ByNumber
-        };
         let mut draws = [0; SLOT_DRAWS];
         draws.fill_with(|| self.draw());
         let ask = Ask::Open {
             creator: sender,
             network,
             life: self.settings.code_life,
-            slots,
             draws,
         };
         let then = Then::TellCode {
@@ -129,6 +122,7 @@ impl Rendezvous {
             } else {
                 Paid::Yes
             },
+            tolls: self.tolls(&payers),
         };
         let then = Then::JoinMailbox {
             connection,
@@ -191,9 +185,7 @@ impl Rendezvous {
                 }
             }
             (_, _) => {
-                for payer in payers {
-                    self.claims.give_back(&payer, payer.claim_rate());
-                }
+                self.repay(now, &payers);
                 if is_present {
                     self.refuse_cut_off(connection, id);
                 }
@@ -212,9 +204,8 @@ impl Rendezvous {
             return;
         };
         seat.standing = Standing::Done { peer };
-        for payer in std::mem::take(&mut seat.payers) {
-            self.claims.give_back(&payer, payer.claim_rate());
-        }
+        let payers = std::mem::take(&mut seat.payers);
+        self.repay(now, &payers);
         self.arm_sweep(now);
     }
 
@@ -338,14 +329,41 @@ impl Rendezvous {
         Err(wait)
     }
 
-    pub(super) fn count_failure(&mut self, now: Moment) {
-        if self.failures.take(now, FAILURE_RATE, 1).is_err() {
-            self.long_slots_until = now.plus(LONG_SLOTS_FOR);
+    /// What is to be taken from the budgets that all instances share. Alone, an instance has taken it already.
+    pub(super) fn tolls(&self, payers: &[ClaimPayer]) -> Vec<Toll> {
+        let payers = match &self.books {
+            Books::Own(_) => &[],
+            Books::Shared(_) => payers,
+        };
+        payers.iter().map(|payer| payer.toll()).collect()
+    }
+
+    /// Gives back what was paid.
+    pub(super) fn repay(&mut self, now: Moment, payers: &[ClaimPayer]) {
+        for payer in payers {
+            self.claims.give_back(payer, payer.claim_rate());
         }
+        let tolls = self.tolls(payers);
+        if !tolls.is_empty() {
+            self.ask(now, Ask::GiveBack { tolls }, Then::Nothing);
+        }
+    }
+
+    pub(super) fn count_failure(&mut self, now: Moment) {
+        self.ask(now, Ask::CountFailure, Then::Nothing);
     }
 }
 
 impl ClaimPayer {
+    fn toll(self) -> Toll {
+        let key = match self {
+            Self::Client(id) => id.to_string(),
+            Self::Network(network) => network.quota_key(),
+        };
+        let rate = self.claim_rate();
+        Toll { key, rate }
+    }
+
     pub(super) const fn claim_rate(self) -> Rate {
         match self {
             Self::Client(SignalId::Device(_)) => CLAIM_RATE_DEVICE,
@@ -366,13 +384,6 @@ const CLAIM_RATE_GUEST: Rate = Rate {
     burst: 3,
     refill: Duration::from_secs(200),
 };
-
-/// Failed claims and burned mailboxes of everybody: 50 a second. More is somebody searching, and
-/// slots of four letters make that 32 times as dear.
-const FAILURE_RATE: Rate = Rate::per_second(50, 500);
-
-/// How long slots stay long after that: five minutes, the life of a code.
-const LONG_SLOTS_FOR: Duration = Duration::from_secs(CODE_SECONDS);
 
 /// When to try again what needs the store while it cannot be reached: 2 s.
 const CUT_OFF_RETRY: Duration = Duration::from_secs(2);

@@ -11,6 +11,7 @@ use towline_wire::signal::{
     RegisterProof, Registration, RequestId, SIGNAL_VERSION, ServerMessage, SignalId, proof_message,
 };
 
+use super::budget::{Budget, Rate};
 use super::cluster::Then;
 use super::pairing::Seat;
 use super::shared::{Ask, Event, MailboxView, Standing};
@@ -32,6 +33,10 @@ impl Rendezvous {
             return;
         };
         let (nonce, origin) = (*nonce, known.origin);
+        if self.out_of_reach_for(now) > self.settings.register_grace {
+            // Where it came from it will be sought in vain, and another instance may serve it.
+            return self.refuse_cut_off(connection, id);
+        }
         let proven = match registration {
             Registration::Guest { label: _ } => None,
             Registration::Device { device, proof } => {
@@ -63,6 +68,7 @@ impl Rendezvous {
             };
         }
         self.connection_by_id.insert(who, connection);
+        self.devices_len += usize::from(who.device().is_some());
         self.note(Note::Registered { who }, connection);
         let ice = self.lend(now, connection, who);
         self.answer(
@@ -88,10 +94,11 @@ impl Rendezvous {
         watching: &[SignalId],
     ) {
         self.connection_by_id.remove(&id);
+        self.devices_len -= usize::from(id.device().is_some());
         let place = self.place(connection);
-        self.ask(now, Ask::Depart { id, place }, Then::Nothing);
         self.leave_acquaintances(connection, id);
         self.leave_all_rooms(now, id);
+        self.ask(now, Ask::Depart { id, place }, Then::TellBereft);
         let mut audience: Vec<SignalId> = watching
             .iter()
             .copied()
@@ -150,18 +157,13 @@ impl Rendezvous {
     /// The key has arrived at another instance since.
     pub(super) fn replaced(&mut self, now: Moment, connection: ConnectionId, who: SignalId) {
         let Some(device) = who.device() else { return };
-        self.note(Note::DeviceReplaced { device }, connection);
-        self.arm_sweep(now);
-        let code = match self.swaps.count(now, device) {
-            Swap::Storm => CloseCode::Paused,
-            Swap::Ordinary => CloseCode::Replaced,
-        };
-        self.close(now, connection, code);
+        self.swapped(now, connection, device);
     }
 
-    /// The newest connection of a key wins; `false` when the key is paused and the newest lost too.
+    /// The newest connection of a key wins; `false` when the key changes places too fast, so that who comes has to
+    /// wait, and who is there stays.
     fn take_over(&mut self, now: Moment, connection: ConnectionId, device: DeviceId) -> bool {
-        if self.swaps.is_paused(now, device) {
+        if !self.swaps.may_swap(now, device) {
             self.close(now, connection, CloseCode::Paused);
             return false;
         }
@@ -172,15 +174,16 @@ impl Rendezvous {
         else {
             return true;
         };
-        self.note(Note::DeviceReplaced { device }, connection);
-        self.arm_sweep(now);
-        if self.swaps.count(now, device) == Swap::Storm {
-            self.close(now, older, CloseCode::Paused);
-            self.close(now, connection, CloseCode::Paused);
-            return false;
-        }
-        self.close(now, older, CloseCode::Replaced);
+        self.swapped(now, older, device);
         true
+    }
+
+    /// A key is at another connection from now on.
+    fn swapped(&mut self, now: Moment, older: ConnectionId, device: DeviceId) {
+        self.note(Note::DeviceReplaced { device }, older);
+        self.arm_sweep(now);
+        self.swaps.count(now, device);
+        self.close(now, older, CloseCode::Replaced);
     }
 
     fn draw_guest(&mut self) -> SignalId {
@@ -231,21 +234,7 @@ impl Rendezvous {
 /// How often keys moved between connections lately.
 #[derive(Debug, Default)]
 pub(crate) struct Swaps {
-    by_device: BTreeMap<DeviceId, SwapCount>,
-}
-
-#[derive(Debug)]
-struct SwapCount {
-    since: Moment,
-    swaps: u32,
-    paused_until: Moment,
-}
-
-/// What one more swap means.
-#[derive(Debug, PartialEq, Eq)]
-enum Swap {
-    Ordinary,
-    Storm,
+    by_device: BTreeMap<DeviceId, Budget>,
 }
 
 impl Swaps {
@@ -254,48 +243,30 @@ impl Swaps {
     }
 
     pub(crate) fn sweep(&mut self, now: Moment) {
-        self.by_device
-            .retain(|_, count| now < count.since.plus(SWAP_WINDOW).max(count.paused_until));
+        self.by_device.retain(|_, budget| !budget.is_full(now));
     }
 
-    fn is_paused(&self, now: Moment, device: DeviceId) -> bool {
-        self.by_device
-            .get(&device)
-            .is_some_and(|count| now < count.paused_until)
+    fn may_swap(&self, now: Moment, device: DeviceId) -> bool {
+        let budget = self.by_device.get(&device).copied();
+        budget.unwrap_or_default().take(now, SWAP_RATE, 1).is_ok()
     }
 
-    fn count(&mut self, now: Moment, device: DeviceId) -> Swap {
+    fn count(&mut self, now: Moment, device: DeviceId) {
         if self.by_device.len() >= SWAPS_MAX && !self.by_device.contains_key(&device) {
-            return Swap::Ordinary;
+            return;
         }
-        let count = self.by_device.entry(device).or_insert(SwapCount {
-            since: now,
-            swaps: 0,
-            paused_until: now,
-        });
-        if now >= count.since.plus(SWAP_WINDOW) {
-            count.since = now;
-            count.swaps = 0;
-        }
-        count.swaps += 1;
-        if count.swaps <= SWAPS_PER_WINDOW_MAX {
-            return Swap::Ordinary;
-        }
-        count.paused_until = now.plus(SWAP_PAUSE);
-        count.swaps = 0;
-        Swap::Storm
+        let budget = self.by_device.entry(device).or_default();
+        budget.spend(now, SWAP_RATE, 1);
     }
 }
 
-/// The window in which swaps are counted.
-const SWAP_WINDOW: Duration = Duration::from_secs(60);
-
-/// Swaps within the window that are still a person's bad network: 5. More are two installations
-/// with one key, each throwing the other out.
-const SWAPS_PER_WINDOW_MAX: u32 = 5;
-
-/// How long both are kept out then: a minute.
-const SWAP_PAUSE: Duration = Duration::from_secs(60);
+/// How often a key may move: ten times at once, and once in 2 s. A device whose network comes and goes doubts its server
+/// for as long before it comes anew, so it may do so all day; and one that does it at once, because its address
+/// is gone, is let in within 2 s. Two installations with one key that throw each other out do so at every round trip.
+const SWAP_RATE: Rate = Rate {
+    burst: 10,
+    refill: Duration::from_secs(2),
+};
 
 /// Keys whose swaps are counted at once: 65,536; above that the storm brake fails open.
 const SWAPS_MAX: usize = 1 << 16;

@@ -15,6 +15,17 @@ use super::cluster::Then;
 use super::shared::{Ask, Event};
 use super::{ConnectionId, Moment, Note, Output, Phase, Rendezvous, Timer};
 
+/// A payload on its way to somebody who is not at this instance.
+#[derive(Debug)]
+pub(super) struct Passage {
+    /// The sender's, and what a refusal answers.
+    pub(super) connection: ConnectionId,
+    pub(super) id: Option<RequestId>,
+    pub(super) from: SignalId,
+    pub(super) to: SignalId,
+    pub(super) notice: Notice,
+}
+
 impl Rendezvous {
     pub(super) fn relay(
         &mut self,
@@ -28,39 +39,50 @@ impl Rendezvous {
         self.charge_payload(now, connection, &notice);
         let in_mailbox = self.share_mailbox(sender, to);
         let is_met =
-            in_mailbox || self.rooms.meet(now, sender, to) || self.watch_each_other(sender, to);
+            in_mailbox || self.meet_here(now, sender, to) || self.watch_each_other(sender, to);
         match self.connection_by_id.get(&to).copied() {
-            Some(receiver) if is_met => self.send(receiver, notice),
-            None if in_mailbox => {
-                let ask = Ask::Pass {
-                    from: sender,
-                    to,
-                    notice: notice.clone(),
-                };
-                let then = Then::PassOn {
-                    connection,
-                    id,
-                    from: sender,
-                    to,
-                    notice,
-                };
-                self.ask(now, ask, then);
-            }
-            None => self.relay_afar(now, connection, id, sender, to, notice),
-            Some(_) => self.refuse_absent(connection, id),
+            Some(receiver) if is_met => return self.send(receiver, notice),
+            Some(_) => return self.refuse_absent(connection, id),
+            None => {}
+        }
+        let passage = Passage {
+            connection,
+            id,
+            from: sender,
+            to,
+            notice,
+        };
+        if in_mailbox {
+            let ask = Ask::Pass {
+                from: sender,
+                to,
+                notice: passage.notice.clone(),
+            };
+            self.ask(now, ask, Then::PassOn(passage));
+        } else {
+            self.relay_elsewhere(now, passage);
+        }
+    }
+
+    /// To somebody at another instance: by standing consent, or within a room.
+    pub(super) fn relay_elsewhere(&mut self, now: Moment, passage: Passage) {
+        let Passage { from, to, .. } = passage;
+        if self.acquainted(from, to).is_none() && self.halls.is_in_any(from) {
+            self.relay_in_room(now, passage);
+        } else {
+            self.relay_afar(now, passage);
         }
     }
 
     /// By standing consent, to somebody at another instance.
-    pub(super) fn relay_afar(
-        &mut self,
-        now: Moment,
-        connection: ConnectionId,
-        id: Option<RequestId>,
-        from: SignalId,
-        to: SignalId,
-        notice: Notice,
-    ) {
+    pub(super) fn relay_afar(&mut self, now: Moment, passage: Passage) {
+        let Passage {
+            connection,
+            id,
+            from,
+            to,
+            notice,
+        } = passage;
         let Some(place) = self.acquainted(from, to) else {
             return self.refuse_absent(connection, id);
         };
@@ -150,6 +172,7 @@ impl Rendezvous {
             }
         };
         let size = u32::try_from(packet.len()).unwrap_or(u32::MAX);
+        let size = size.max(PACKET_COST_MIN);
         let own = self.settings.packet_rate;
         let own = own.map(|rate| known.bytes.spend(now, rate, size));
         let all = self.settings.packet_rate_total;
@@ -325,6 +348,9 @@ const SEATS_WITHIN: Duration = Duration::from_secs(30);
 
 /// Packet channels of one device: 32, more peers than are busy at once.
 const CHANNELS_PER_DEVICE_MAX: usize = 32;
+
+/// What a packet costs at least: 64 bytes, about what its headers are on the wire. One without bytes is work, too.
+const PACKET_COST_MIN: u32 = 64;
 
 /// Debt of packet bytes above which packets are dropped even though reading was to stop.
 const DEBT_MAX: Duration = Duration::from_secs(2);

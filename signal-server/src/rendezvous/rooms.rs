@@ -1,295 +1,325 @@
-//! The rooms: who opened them, who is in them, what their password is.
+//! The rooms in memory: who opened them, who is in them, what their password is.
 //!
-//! A room ends when nothing has happened in it for its time, or some while after the last member has left. An id is
-//! in a few at most. This module keeps the books and decides nothing about messages; each of its steps is one that
-//! a store which several instances share can do at once, too.
+//! A room ends when nothing has happened in it for its time, or some while after the last member has left. This module
+//! keeps the books and decides nothing about messages; each of its steps is one that Redis does at once, too.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use rand_core::RngCore;
-use sha2::{Digest, Sha256};
 use subtle::{ConditionallySelectable, ConstantTimeEq};
-use towline_wire::signal::{PasswordProof, ROOM_MEMBERS_MAX, RoomCode, RoomPeer, SignalId};
+use towline_wire::signal::{ROOM_MEMBERS_MAX, RoomCode, RoomPeer, SignalId};
 
-use super::network::Network;
-use super::{Budget, Moment, Rate};
+use super::shared::{
+    Bereft, EMPTY_FOR, Entered, GUESS_RATE, Member, NodeId, OPENED_PER_NETWORK_MAX, Paid,
+    PasswordHash, Place, RoomAnswer, RoomAsk, RoomView,
+};
+use super::store::Leases;
+use super::{Budget, Moment};
 
-#[derive(Debug)]
-pub(crate) struct Rooms {
+/// See the module's text.
+#[derive(Debug, Default)]
+pub(super) struct Rooms {
     by_code: BTreeMap<RoomCode, Room>,
-    codes_by_member: BTreeMap<SignalId, Vec<RoomCode>>,
-    opened_by_network: BTreeMap<Network, u32>,
-    rooms_max: usize,
-    life: Duration,
+    by_end: BTreeSet<(Moment, RoomCode)>,
+    codes_by_member: BTreeMap<SignalId, BTreeSet<RoomCode>>,
+    opened_by_network: BTreeMap<String, u32>,
 }
 
 #[derive(Debug)]
 struct Room {
     owner: SignalId,
-    network: Network,
-    password: Option<Hash>,
-    members: Vec<RoomPeer>,
+    network: String,
+    password: Option<PasswordHash>,
+    members: BTreeMap<SignalId, (Place, String)>,
     guesses: Budget,
     ends: Moment,
-    /// The timer that is armed for it; it may come before the end.
-    timer: Moment,
-}
-
-/// Of a proof. What is kept opens no room.
-type Hash = [u8; 32];
-
-/// Why nobody was let in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum NotLetIn {
-    /// No such room, another password, or too many wrong ones.
-    NotFound,
-    /// Code and password are right.
-    Full,
-}
-
-/// Why no room was opened.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum NotOpened {
-    /// There are as many as there may be.
-    All,
-    /// As many as there may be were opened from one network.
-    Network,
-}
-
-/// Somebody who was let in.
-#[derive(Debug)]
-pub(crate) struct LetIn {
-    pub(crate) owner: SignalId,
-    /// The others.
-    pub(crate) peers: Vec<RoomPeer>,
-    pub(crate) entered: Entered,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Entered {
-    Now,
-    Before,
-}
-
-/// What a look at a room after its timer shows.
-#[derive(Debug)]
-pub(crate) enum Look {
-    /// It lasts; look again then.
-    Lasts(Moment),
-    /// It has ended with these in it.
-    Ended(Vec<SignalId>),
 }
 
 impl Rooms {
-    pub(crate) const fn new(rooms_max: usize, life: Duration) -> Self {
-        Self {
-            by_code: BTreeMap::new(),
-            codes_by_member: BTreeMap::new(),
-            opened_by_network: BTreeMap::new(),
-            rooms_max,
-            life,
-        }
-    }
-
-    pub(crate) fn len(&self) -> usize {
+    pub(super) fn len(&self) -> usize {
         self.by_code.len()
     }
 
     /// Entries of all lists.
-    pub(crate) fn records(&self) -> usize {
+    pub(super) fn records(&self) -> usize {
         self.codes_by_member.len() + self.opened_by_network.len()
     }
 
-    /// In how many rooms an id is.
-    pub(crate) fn count_of(&self, member: SignalId) -> usize {
-        self.codes_by_member.get(&member).map_or(0, Vec::len)
-    }
-
-    /// Opens a room with its owner in it; gives its code and when to look at it.
-    pub(crate) fn open(
+    /// Does what is asked. Who is present, `leases` say.
+    pub(super) fn carry_out(
         &mut self,
         now: Moment,
-        random: &mut impl RngCore,
-        owner: RoomPeer,
-        network: Network,
-    ) -> Result<(RoomCode, Moment), NotOpened> {
-        if self.by_code.len() >= self.rooms_max {
-            return Err(NotOpened::All);
-        }
-        let opened = self.opened_by_network.entry(network).or_default();
-        if *opened >= OPENED_PER_NETWORK_MAX {
-            return Err(NotOpened::Network);
-        }
-        *opened += 1;
-        let code = loop {
-            // 50 random bits: a second round does not happen.
-            let code = RoomCode::from_number(random.next_u64());
-            if !self.by_code.contains_key(&code) {
-                break code;
-            }
-        };
-        let ends = now.plus(self.life);
-        let codes = self.codes_by_member.entry(owner.peer_id).or_default();
-        codes.push(code);
-        self.by_code.insert(
-            code,
-            Room {
-                owner: owner.peer_id,
+        leases: &mut Leases,
+        ask: RoomAsk,
+    ) -> RoomAnswer {
+        match ask {
+            RoomAsk::Open {
+                code,
+                owner,
+                at,
                 network,
-                password: None,
-                members: vec![owner],
-                guesses: Budget::default(),
-                ends,
-                timer: ends,
+                rooms_max,
+                own_max,
+                life,
+            } => {
+                if !leases.is_at(now, owner.peer_id, at) {
+                    return RoomAnswer::Elsewhere;
+                }
+                if self.count_of(owner.peer_id) >= own_max {
+                    return RoomAnswer::InTooMany;
+                }
+                if self.by_code.len() >= rooms_max || self.by_code.contains_key(&code) {
+                    return RoomAnswer::AllTaken;
+                }
+                if self.opened_by_network.get(&network) >= Some(&OPENED_PER_NETWORK_MAX) {
+                    return RoomAnswer::NetworkIsFull;
+                }
+                *self.opened_by_network.entry(network.clone()).or_default() += 1;
+                let ends = now.plus(life);
+                self.by_end.insert((ends, code));
+                self.by_code.insert(
+                    code,
+                    Room {
+                        owner: owner.peer_id,
+                        network,
+                        password: None,
+                        members: BTreeMap::new(),
+                        guesses: Budget::default(),
+                        ends,
+                    },
+                );
+                self.put_in(code, owner, at);
+                RoomAnswer::Opened
+            }
+            RoomAsk::Lock {
+                code,
+                sender,
+                password,
+                life,
+            } => match self.by_code.get_mut(&code) {
+                Some(room) if room.owner == sender && room.members.contains_key(&sender) => {
+                    room.password = password;
+                    self.ends_at(code, now.plus(life));
+                    RoomAnswer::Locked
+                }
+                Some(_) | None => RoomAnswer::NotLocked,
             },
-        );
-        Ok((code, ends))
-    }
-
-    /// Sets or takes away a password; `false` where the sender has opened no such room.
-    #[must_use]
-    pub(crate) fn lock(
-        &mut self,
-        now: Moment,
-        code: RoomCode,
-        sender: SignalId,
-        password: Option<&PasswordProof>,
-    ) -> bool {
-        let Some(room) = self.by_code.get_mut(&code) else {
-            return false;
-        };
-        if room.owner != sender || !room.has(sender) {
-            return false;
+            RoomAsk::Join {
+                code,
+                who,
+                at,
+                shown,
+                paid,
+                tolls: _,
+                own_max,
+                life,
+            } => {
+                if !leases.is_at(now, who.peer_id, at) {
+                    return RoomAnswer::Elsewhere;
+                }
+                if self.count_of(who.peer_id) >= own_max {
+                    return RoomAnswer::InTooMany;
+                }
+                self.join(now, leases, code, who, at, shown, paid, life)
+            }
+            RoomAsk::Leave { code, member, at } => RoomAnswer::Out(
+                self.take_out(now, code, member, at)
+                    .map_or_else(Vec::new, |bereft| bereft.others),
+            ),
+            RoomAsk::Look { code, node } => {
+                self.prune(now, leases, code);
+                RoomAnswer::Seen(self.view(now, leases, code, node))
+            }
+            RoomAsk::Touch { code, life } => {
+                self.ends_at(code, now.plus(life));
+                RoomAnswer::Touched
+            }
+            RoomAsk::Meet { from, to, life } => {
+                let codes = self.codes_by_member.get(&from).into_iter().flatten();
+                // Who has arrived elsewhere since it joined is inside no more, and says nothing there.
+                let is_inside = |code: RoomCode, id| {
+                    let (at, _) = self.by_code.get(&code)?.members.get(&id)?;
+                    (leases.place_of(now, id) == Some(*at)).then_some(*at)
+                };
+                let met = codes.copied().find_map(|code| {
+                    is_inside(code, from).filter(|_| from != to)?;
+                    Some((code, is_inside(code, to)?))
+                });
+                let Some((code, at)) = met else {
+                    return RoomAnswer::NotMet;
+                };
+                self.ends_at(code, now.plus(life));
+                RoomAnswer::Met { code, at }
+            }
         }
-        room.password = password.map(hash);
-        room.ends = now.plus(self.life);
-        true
     }
 
-    /// Lets somebody in who knows code and password; nobody where there is no code. The look-up, the hash and the comparison are made in every
-    /// case.
-    pub(crate) fn join(
+    /// The look-up and the comparison are made in every case.
+    #[expect(clippy::too_many_arguments, reason = "the fields of one question")]
+    fn join(
         &mut self,
         now: Moment,
-        code: Option<RoomCode>,
+        leases: &Leases,
+        code: RoomCode,
         who: RoomPeer,
-        password: Option<&PasswordProof>,
-    ) -> Result<LetIn, NotLetIn> {
-        let shown = hash(password.unwrap_or(&NO_PASSWORD));
-        let found = code.and_then(|code| Some((code, self.by_code.get_mut(&code)?)));
-        let wanted = found.as_ref().and_then(|(_, room)| room.password);
+        at: Place,
+        shown: PasswordHash,
+        paid: Paid,
+        life: Duration,
+    ) -> RoomAnswer {
+        self.prune(now, leases, code);
+        let found = self.by_code.get_mut(&code).filter(|_| paid == Paid::Yes);
+        let wanted = found.as_ref().and_then(|room| room.password);
         let is_right = shown.ct_eq(&wanted.unwrap_or(UNREACHED));
         // A room without a password takes any: who joins may have been told of one that was taken away.
         let is_open = subtle::Choice::from(u8::from(found.is_some() && wanted.is_none()));
         let lets_in = u8::conditional_select(&is_right.unwrap_u8(), &1, is_open);
-        let (code, room) = found.ok_or(NotLetIn::NotFound)?;
+        let Some(room) = found else {
+            return RoomAnswer::NotLetIn;
+        };
         if wanted.is_some() && room.guesses.take(now, GUESS_RATE, 1).is_err() || lets_in == 0 {
-            return Err(NotLetIn::NotFound);
+            return RoomAnswer::NotLetIn;
         }
         if wanted.is_some() {
             room.guesses.give_back(GUESS_RATE);
         }
-        let entered = if room.has(who.peer_id) {
-            Entered::Before
-        } else if room.members.len() >= ROOM_MEMBERS_MAX {
-            return Err(NotLetIn::Full);
-        } else {
-            Entered::Now
+        let inside = room.members.get(&who.peer_id);
+        let entered = match inside.map(|(place, _)| *place == at) {
+            Some(true) => Entered::Before,
+            Some(false) => Entered::Now,
+            None if room.members.len() >= ROOM_MEMBERS_MAX => return RoomAnswer::IsFull,
+            None => Entered::Now,
         };
-        room.ends = now.plus(self.life);
-        let peers = room.members.iter();
-        let peers = peers
-            .filter(|peer| peer.peer_id != who.peer_id)
-            .cloned()
-            .collect();
+        self.ends_at(code, now.plus(life));
         if entered == Entered::Now {
-            let codes = self.codes_by_member.entry(who.peer_id).or_default();
-            codes.push(code);
-            room.members.push(who);
+            self.put_in(code, who, at);
         }
-        Ok(LetIn {
-            owner: room.owner,
-            peers,
-            entered,
-        })
+        match self.view(now, leases, code, at.node) {
+            Some(view) => RoomAnswer::Joined { view, entered },
+            None => RoomAnswer::NotLetIn,
+        }
     }
 
-    /// Takes a member out; gives the others, and when to look at the room if that is sooner than before.
-    pub(crate) fn leave(
+    /// An id is at this place no longer: takes it out of its rooms there.
+    pub(super) fn depart(&mut self, now: Moment, id: SignalId, at: Place) -> Vec<Bereft> {
+        let codes = self.codes_by_member.get(&id).cloned().unwrap_or_default();
+        let left = codes.into_iter();
+        left.filter_map(|code| self.take_out(now, code, id, at))
+            .collect()
+    }
+
+    /// Ends what is due.
+    pub(super) fn end_due(&mut self, now: Moment) {
+        while let Some((_, code)) = self
+            .by_end
+            .first()
+            .copied()
+            .filter(|(ends, _)| *ends <= now)
+        {
+            self.by_end.pop_first();
+            let Some(room) = self.by_code.remove(&code) else {
+                continue;
+            };
+            for member in room.members.keys() {
+                self.forget_membership(code, *member);
+            }
+            if let Some(opened) = self.opened_by_network.get_mut(&room.network) {
+                *opened -= 1;
+                if *opened == 0 {
+                    self.opened_by_network.remove(&room.network);
+                }
+            }
+        }
+    }
+
+    fn count_of(&self, member: SignalId) -> usize {
+        self.codes_by_member.get(&member).map_or(0, BTreeSet::len)
+    }
+
+    fn put_in(&mut self, code: RoomCode, who: RoomPeer, at: Place) {
+        if let Some(room) = self.by_code.get_mut(&code) {
+            let codes = self.codes_by_member.entry(who.peer_id).or_default();
+            codes.insert(code);
+            room.members.insert(who.peer_id, (at, who.display_name));
+        }
+    }
+
+    fn take_out(
         &mut self,
         now: Moment,
         code: RoomCode,
         member: SignalId,
-    ) -> Option<(Vec<SignalId>, Option<Rearm>)> {
+        at: Place,
+    ) -> Option<Bereft> {
         let room = self.by_code.get_mut(&code)?;
-        let at = room.position(member)?;
-        room.members.remove(at);
-        let mut rearm = None;
-        if room.members.is_empty() {
-            room.ends = room.ends.min(now.plus(EMPTY_FOR));
-            if room.ends < room.timer {
-                let before = std::mem::replace(&mut room.timer, room.ends);
-                rearm = Some(Rearm {
-                    before,
-                    after: room.ends,
-                });
-            }
-        }
-        let others = room.ids();
-        self.forget_membership(code, member);
-        Some((others, rearm))
-    }
-
-    /// All rooms that an id is in.
-    pub(crate) fn of(&self, member: SignalId) -> Vec<RoomCode> {
-        self.codes_by_member
+        room.members
             .get(&member)
-            .cloned()
-            .unwrap_or_default()
+            .filter(|(place, _)| *place == at)?;
+        room.members.remove(&member);
+        let others = room.members.iter();
+        let others = others.map(|(id, (place, _))| (*id, *place)).collect();
+        self.forget_membership(code, member);
+        self.end_if_empty(now, code);
+        Some(Bereft { code, others })
     }
 
-    /// Whether both are in one room; something passes between them there.
-    pub(crate) fn meet(&mut self, now: Moment, one: SignalId, other: SignalId) -> bool {
-        let Some(codes) = self.codes_by_member.get(&one) else {
-            return false;
+    /// Takes out who is where it joined no longer.
+    fn prune(&mut self, now: Moment, leases: &Leases, code: RoomCode) {
+        let Some(room) = self.by_code.get(&code) else {
+            return;
         };
-        for code in codes {
-            if let Some(room) = self.by_code.get_mut(code)
-                && one != other
-                && room.has(other)
-            {
-                room.ends = now.plus(self.life);
-                return true;
-            }
+        let members = room.members.iter();
+        let gone = members.filter(|(id, (at, _))| leases.place_of(now, **id) != Some(*at));
+        let gone: Vec<_> = gone.map(|(id, (at, _))| (*id, *at)).collect();
+        for (id, at) in gone {
+            self.take_out(now, code, id, at);
         }
-        false
     }
 
-    /// Looks at a room whose timer is due.
-    pub(crate) fn look(&mut self, now: Moment, code: RoomCode) -> Option<Look> {
-        let room = self.by_code.get_mut(&code)?;
-        if now < room.ends {
-            room.timer = room.ends;
-            return Some(Look::Lasts(room.ends));
+    fn view(
+        &self,
+        now: Moment,
+        leases: &Leases,
+        code: RoomCode,
+        asker: NodeId,
+    ) -> Option<RoomView> {
+        let room = self.by_code.get(&code)?;
+        let members = room.members.iter();
+        let members = members
+            .filter(|(_, (at, _))| at.node == asker || leases.lives(now, at.node))
+            .map(|(id, (at, name))| Member {
+                peer: RoomPeer {
+                    peer_id: *id,
+                    display_name: name.clone(),
+                },
+                at: *at,
+            });
+        Some(RoomView {
+            owner: room.owner,
+            members: members.collect(),
+            left: room.ends.since(now),
+        })
+    }
+
+    fn end_if_empty(&mut self, now: Moment, code: RoomCode) {
+        let empty = self.by_code.get(&code);
+        if let Some(room) = empty.filter(|room| room.members.is_empty()) {
+            let ends = room.ends.min(now.plus(EMPTY_FOR));
+            self.ends_at(code, ends);
         }
-        let room = self.by_code.remove(&code)?;
-        let members = room.ids();
-        for member in &members {
-            self.forget_membership(code, *member);
+    }
+
+    fn ends_at(&mut self, code: RoomCode, ends: Moment) {
+        if let Some(room) = self.by_code.get_mut(&code) {
+            self.by_end.remove(&(room.ends, code));
+            room.ends = ends;
+            self.by_end.insert((ends, code));
         }
-        if let Some(opened) = self.opened_by_network.get_mut(&room.network) {
-            *opened -= 1;
-            if *opened == 0 {
-                self.opened_by_network.remove(&room.network);
-            }
-        }
-        Some(Look::Ended(members))
     }
 
     fn forget_membership(&mut self, code: RoomCode, member: SignalId) {
         if let Some(codes) = self.codes_by_member.get_mut(&member) {
-            codes.retain(|other| *other != code);
+            codes.remove(&code);
             if codes.is_empty() {
                 self.codes_by_member.remove(&member);
             }
@@ -297,46 +327,5 @@ impl Rooms {
     }
 }
 
-/// A timer that is to come sooner.
-#[derive(Debug)]
-pub(crate) struct Rearm {
-    pub(crate) before: Moment,
-    pub(crate) after: Moment,
-}
-
-impl Room {
-    fn position(&self, member: SignalId) -> Option<usize> {
-        self.members.iter().position(|peer| peer.peer_id == member)
-    }
-
-    fn has(&self, member: SignalId) -> bool {
-        self.position(member).is_some()
-    }
-
-    fn ids(&self) -> Vec<SignalId> {
-        self.members.iter().map(|peer| peer.peer_id).collect()
-    }
-}
-
-fn hash(proof: &PasswordProof) -> Hash {
-    Sha256::digest(proof.reveal()).into()
-}
-
-/// In the place of a proof that was not shown.
-const NO_PASSWORD: PasswordProof = PasswordProof::from_bytes([0; 32]);
-
 /// In the place of a hash where there is none: nobody knows anything with this one.
-const UNREACHED: Hash = [0; 32];
-
-/// Wrong passwords for one room, from everybody: 32, one more every 20 s. Who knows the code and guesses from a
-/// thousand addresses has 4,320 tries a day; as long as somebody does, nobody else comes in either.
-const GUESS_RATE: Rate = Rate {
-    burst: 32,
-    refill: Duration::from_secs(20),
-};
-
-/// How long an empty room is kept for members who come back: a minute, a lost connection and a new one.
-pub(crate) const EMPTY_FOR: Duration = Duration::from_secs(60);
-
-/// Rooms that were opened from one address and last: 64, a school behind one router.
-pub(crate) const OPENED_PER_NETWORK_MAX: u32 = 64;
+const UNREACHED: PasswordHash = [0; 32];

@@ -6,12 +6,20 @@
 //! for one instance alone, or Redis, which does the same steps (`shell/cluster/store.lua`); one list of cases is
 //! held against both. Instances speak to each other by a channel per instance, on which messages may be lost.
 
+mod rooms;
+
+pub use rooms::{
+    Bereft, EMPTY_FOR, Entered, GUESS_RATE, Member, OPENED_PER_NETWORK_MAX, PasswordHash,
+    RoomAnswer, RoomAsk, RoomView,
+};
+
 use std::time::Duration;
 
 use towline_wire::code::{HALF_LETTERS_MAX, HALF_LETTERS_MIN, Slot};
-use towline_wire::signal::{Notice, PairingFailure, Request, SignalId};
+use towline_wire::limits::CODE_SECONDS;
+use towline_wire::signal::{Notice, PairingFailure, Request, RoomCode, SignalId};
 
-use super::ConnectionId;
+use super::{ConnectionId, Rate};
 
 /// One instance of the server, numbered at random when it starts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -83,8 +91,6 @@ pub enum Ask {
         network: String,
         /// How long it waits to be joined.
         life: Duration,
-        /// Whether the slot has four letters in any case.
-        slots: Slots,
         /// Random numbers from which slots are made.
         draws: [u32; SLOT_DRAWS],
     },
@@ -96,7 +102,17 @@ pub enum Ask {
         joiner: SignalId,
         /// Who has not paid is looked after in the same way and gets nothing.
         paid: Paid,
+        /// What is taken from budgets that all instances share: of each one, or of none, and then it has not paid.
+        tolls: Vec<Toll>,
     },
+    /// Gives back what a claim or a join has cost.
+    GiveBack {
+        /// To whom.
+        tolls: Vec<Toll>,
+    },
+    /// Somebody has claimed in vain, or has left a mailbox without being done. More than [`FAILURE_RATE`] make slots
+    /// long for [`LONG_SLOTS_FOR`].
+    CountFailure,
     /// A member is done.
     Done {
         /// Who.
@@ -116,6 +132,8 @@ pub enum Ask {
         /// What.
         notice: Notice,
     },
+    /// Something about a room.
+    Room(RoomAsk),
 }
 
 /// How long slots are.
@@ -123,7 +141,7 @@ pub enum Ask {
 pub enum Slots {
     /// As short as the number of mailboxes allows.
     ByNumber,
-    /// Four letters.
+    /// Four letters, while somebody searches.
     Long,
 }
 
@@ -135,6 +153,15 @@ impl Slots {
             Self::ByNumber | Self::Long => HALF_LETTERS_MAX,
         }
     }
+}
+
+/// One token of a budget that all instances share.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Toll {
+    /// Whose budget.
+    pub key: String,
+    /// How large it is.
+    pub rate: Rate,
 }
 
 /// Whether a claim has been paid for.
@@ -216,8 +243,14 @@ pub enum Answer {
     Kept,
     /// To `Pass`: they share no mailbox, or too much is kept already.
     NotPassed,
-    /// To `Depart`.
-    Departed,
+    /// To `Depart`: it has left these rooms with its connection.
+    Departed(Vec<Bereft>),
+    /// To `GiveBack`.
+    GivenBack,
+    /// To `CountFailure`.
+    Counted,
+    /// To `Room`.
+    Room(RoomAnswer),
     /// To anything: the store cannot be reached, or did not answer in time. What was asked may have been done.
     Unavailable,
 }
@@ -385,6 +418,18 @@ pub enum Event {
         /// What is said to the client.
         notice: Notice,
     },
+    /// Who is in a room is not who was; the store knows.
+    RoomChanged {
+        /// Which.
+        code: RoomCode,
+    },
+    /// A notice for a member of a room, said within it. Who has left it hears nothing.
+    PassedInRoom {
+        /// Which.
+        code: RoomCode,
+        /// What, as it is said to the client.
+        notice: Notice,
+    },
     /// A notice for a member of a mailbox; the store knows that both are in it.
     Passed {
         /// What, as it is said to the client.
@@ -419,6 +464,13 @@ pub const MAILBOXES_MAX: usize = 1 << 15;
 
 /// Mailboxes from which on new slots have four letters: 1,024, one in 32 of those of three.
 pub const LONG_SLOTS_FROM: usize = 1 << 10;
+
+/// Failed claims and burned mailboxes of everybody, at all instances together: 50 a second. More is somebody searching,
+/// and slots of four letters make that 32 times as dear.
+pub const FAILURE_RATE: Rate = Rate::per_second(50, 500);
+
+/// How long slots stay long after that: five minutes, the life of a code.
+pub const LONG_SLOTS_FOR: Duration = Duration::from_secs(CODE_SECONDS);
 
 /// Least time for the exchange after a claim: a minute. A code typed in its last second would
 /// otherwise fail; the code itself is used up by then.

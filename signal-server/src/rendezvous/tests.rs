@@ -2,6 +2,9 @@
 //! rendezvous' promises.
 
 mod access;
+mod cut_off;
+mod exhaustion;
+mod floods;
 mod lending;
 mod promises;
 mod rooms;
@@ -367,19 +370,45 @@ fn silence_is_asked_about_and_then_closed() {
 fn the_newest_connection_of_a_key_wins_until_they_fight() {
     let mut world = World::new();
     let first = world.device(1);
-    let second = world.device(1);
+    let mut newest = world.device(1);
     assert_eq!(world.closed(first.connection), Some(CloseCode::Replaced));
-    for _ in 0..4 {
-        world.device(1);
+    for _ in 0..9 {
+        let before = newest;
+        newest = world.device(1);
+        assert_eq!(world.closed(before.connection), Some(CloseCode::Replaced));
     }
-    let (last, nonce) = world.connect([10, 0, 0, 1]);
-    world.say(last, World::proof(1, "192.0.2.7", &nonce));
-    assert_eq!(world.closed(last), Some(CloseCode::Paused));
-    assert_eq!(world.closed(second.connection), Some(CloseCode::Replaced));
-    assert_eq!(world.rendezvous.connections_len(), 0, "both are out");
-    world.pass(Duration::from_secs(61));
+    for _ in 0..20 {
+        assert_eq!(world.registers(1), Some(CloseCode::Paused));
+    }
+    assert_eq!(world.closed(newest.connection), None, "who is there stays");
+    // Who is kept out pays nothing, so the one that is let in then is the newest as well.
+    world.pass(Duration::from_secs(2));
     let again = world.device(1);
     assert_eq!(world.closed(again.connection), None);
+    assert_eq!(world.closed(newest.connection), Some(CloseCode::Replaced));
+    assert_eq!(world.registers(1), Some(CloseCode::Paused));
+    world.disconnect(again.connection);
+    assert_eq!(
+        world.registers(1),
+        Some(CloseCode::Paused),
+        "also where nobody is"
+    );
+    let other = world.device(2);
+    assert_eq!(world.closed(other.connection), None);
+}
+
+#[test]
+fn a_device_whose_network_comes_and_goes_for_hours_is_let_in_each_time() {
+    let mut world = World::new();
+    let mut newest = world.device(1);
+    for _ in 0..1000 {
+        world.pass(Duration::from_secs(2));
+        let before = newest;
+        newest = world.device(1);
+        assert_eq!(world.closed(newest.connection), None);
+        assert_eq!(world.closed(before.connection), Some(CloseCode::Replaced));
+    }
+    assert_eq!(world.rendezvous.connections_len(), 1);
 }
 
 #[test]

@@ -6,25 +6,24 @@
 //! late five times in a row, the hub is told that the store is out of reach; when both stand again, and the channel
 //! is subscribed, that it is back. Nothing waits for Redis but what needs it, and nothing is queued for it.
 
-mod words;
+mod redis_url;
+pub(super) mod words;
 
-use std::time::Duration;
+pub use redis_url::Redis;
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use futures_util::StreamExt;
 use redis::aio::{MultiplexedConnection, PubSub};
-use redis::{AsyncConnectionConfig, Client, RedisError, RedisResult};
+use redis::{AsyncConnectionConfig, RedisError, RedisResult};
 use tokio::sync::mpsc;
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::hub::Knock;
+use super::metrics::{Metrics, Way};
 use crate::rendezvous::{Answer, Ask, Between, Input, NodeId, Reached, Ticket};
-
-/// Where the books are that several instances share.
-#[derive(Debug, Clone)]
-pub struct Redis {
-    client: Client,
-}
 
 /// What the hub wants done.
 #[derive(Debug)]
@@ -42,6 +41,7 @@ pub(super) struct Line {
     pub(super) errands: mpsc::Receiver<Errand>,
     /// Weak, so that the hub ends when its sessions have.
     pub(super) knocks: mpsc::WeakSender<Knock>,
+    pub(super) metrics: Arc<Metrics>,
 }
 
 /// Why a line ends.
@@ -50,22 +50,6 @@ enum End {
     Lost,
     /// There is no hub any more.
     NoHub,
-}
-
-impl Redis {
-    /// What a URL such as `redis://:password@host:6379/0` or `redis+unix:///run/redis.sock` means.
-    ///
-    /// # Errors
-    /// When it is no such URL; the URL, which may hold a password, is not repeated.
-    pub fn at(url: &str) -> Result<Self, String> {
-        let client = Client::open(url).map_err(|error| {
-            format!(
-                "the URL of Redis is none that can be used ({})",
-                error.category()
-            )
-        })?;
-        Ok(Self { client })
-    }
 }
 
 impl Line {
@@ -95,6 +79,7 @@ impl Line {
                     if let End::NoHub = self.carry(asking, listening, &script).await {
                         return;
                     }
+                    self.metrics.lost_redis();
                     tracing::warn!(event = "redis_lost", "the other instances are out of reach");
                     if self.tell(Input::Reach(Reached::No)).await.is_err() {
                         return;
@@ -102,7 +87,13 @@ impl Line {
                 }
                 Ok(Err(error)) => {
                     tracing::debug!(kind = error.category(), "cannot reach Redis");
-                    if is_refusal(&error) {
+                    if let Some(why) = redis_url::distrust(&error) {
+                        tracing::warn!(
+                            event = "redis_distrusted",
+                            why,
+                            "who answers in the place of Redis is not trusted"
+                        );
+                    } else if is_refusal(&error) {
                         tracing::warn!(
                             event = "redis_refuses",
                             kind = error.category(),
@@ -121,7 +112,7 @@ impl Line {
         let config = AsyncConnectionConfig::new()
             .set_connection_timeout(Some(CONNECT_WITHIN))
             .set_response_timeout(Some(ANSWER_WITHIN));
-        let client = &self.redis.client;
+        let client = self.redis.client();
         let mut asking = client
             .get_multiplexed_async_connection_with_config(&config)
             .await?;
@@ -141,10 +132,10 @@ impl Line {
         listening: PubSub,
         script: &str,
     ) -> End {
-        let knocks = self.knocks.clone();
+        let (knocks, metrics) = (self.knocks.clone(), Arc::clone(&self.metrics));
         tokio::select! {
             end = self.ask(asking, script) => end,
-            end = listen(listening, knocks) => end,
+            end = listen(listening, knocks, metrics) => end,
         }
     }
 
@@ -155,12 +146,19 @@ impl Line {
             batch.clear();
             let beat = if late > 0 { BEAT_LATE } else { BEAT };
             // Where there is nothing to do, the beat alone shows whether Redis is there.
-            let some = timeout(beat, self.errands.recv_many(&mut batch, BATCH_MAX)).await;
-            if let Ok(0) = some {
-                return End::NoHub;
+            let some = timeout(beat, self.errands.recv()).await;
+            match some {
+                Ok(Some(first)) => fill(&mut batch, first, &mut self.errands),
+                Ok(None) => return End::NoHub,
+                Err(_) => {}
             }
             let (pipe, tickets) = pipeline(&batch, script, self.node);
+            let asked = tickets.iter().flatten().count();
+            self.metrics.between(Way::Out, batch.len() - asked);
+            let begun = Instant::now();
             let answers: RedisResult<Vec<redis::Value>> = pipe.query_async(&mut redis).await;
+            let took = answers.is_ok().then(|| begun.elapsed());
+            self.metrics.asked_redis(asked, took);
             let answers = match answers {
                 Ok(answers) => {
                     late = 0;
@@ -200,16 +198,41 @@ async fn tell(knocks: &mpsc::WeakSender<Knock>, input: Input) -> Result<(), End>
 }
 
 /// What other instances say, to the hub.
-async fn listen(listening: PubSub, knocks: mpsc::WeakSender<Knock>) -> End {
+async fn listen(listening: PubSub, knocks: mpsc::WeakSender<Knock>, metrics: Arc<Metrics>) -> End {
     let mut messages = listening.into_on_message();
     while let Some(message) = messages.next().await {
-        for between in words::heard(message.get_payload_bytes()) {
+        let heard = words::heard(message.get_payload_bytes());
+        metrics.between(Way::In, heard.len());
+        for between in heard {
             if tell(&knocks, Input::Heard(between)).await.is_err() {
                 return End::NoHub;
             }
         }
     }
     End::Lost
+}
+
+/// Puts together what goes to Redis at a time: the first errand, and others that wait as long as it is little work.
+fn fill(batch: &mut Vec<Errand>, first: Errand, errands: &mut mpsc::Receiver<Errand>) {
+    let mut work = first.work();
+    batch.push(first);
+    while work < BATCH_MAX
+        && let Ok(next) = errands.try_recv()
+    {
+        work += next.work();
+        batch.push(next);
+    }
+}
+
+impl Errand {
+    /// What Redis has to do for it, in questions about one id.
+    fn work(&self) -> usize {
+        match self {
+            Self::Ask(_, Ask::Renew { present }) => present.len().max(1),
+            Self::Ask(_, Ask::Find { ids }) => ids.len().max(1),
+            Self::Ask(..) | Self::Publish(..) => 1,
+        }
+    }
 }
 
 /// A beat, which is an empty message to oneself and tells how many listen; then all errands in their order. Messages
@@ -254,13 +277,19 @@ fn is_refusal(error: &RedisError) -> bool {
 }
 
 /// The steps of the store.
-const STORE: &str = include_str!("cluster/store.lua");
+const STORE: &str = concat!(
+    include_str!("cluster/store.lua"),
+    include_str!("cluster/rooms.lua"),
+    include_str!("cluster/dispatch.lua"),
+);
 
 /// Errands that wait for Redis: 16,384, as many as the rendezvous asks at once. When it is full, what is asked is
 /// answered as if Redis were out of reach, and messages are lost.
 pub(super) const ERRANDS_MAX: usize = 1 << 14;
 
-/// Errands that go to Redis together: 256, a few milliseconds of its time.
+/// Work that goes to Redis together: 256 ids, or the one question about up to 500; a few milliseconds of its time. All that
+/// an instance renews at once would take longer than an answer may, where several do it on a busy machine; then each
+/// takes Redis for lost, comes back and renews again, for ever.
 const BATCH_MAX: usize = 256;
 
 /// Messages to one instance that go as one: 16.

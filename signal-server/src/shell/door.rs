@@ -1,9 +1,11 @@
 //! From TCP to WebSocket: accepts, limits by address, speaks TLS where it has a certificate, then HTTP, upgrades.
 //!
 //! `/` is for people; `/ws` and `/relay/{channel}` upgrade; `/health` says that the process is alive, `/ready` that new clients are
-//! welcome, `/version` what it is, `/metrics` what it does. Headers are bounded in size and time. Once upgraded, the socket moves to a session in a
+//! welcome, `/version` what it is, `/metrics` what it does. Headers are bounded in size and time. A connection carries one request, so that who asks
+//! much is counted by its connections, and nobody can hide a second request in a first. Once upgraded, the socket moves to a session in a
 //! fresh task, so that an idle connection does not keep the handshake's memory.
 
+use std::convert::Infallible;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -38,9 +40,10 @@ use towline_wire::version::SIGNAL_SUBPROTOCOL;
 use super::access::AccessKind;
 use super::gate::{Admitted, Gate, NotServed, Places, Visitor};
 use super::hub::Knock;
-use super::metrics::{Metrics, Standing, TurnedAway};
+use super::metrics::{Metrics, RedisStanding, Standing, TurnedAway};
 use super::outbox::Outbox;
 use super::page::{self, Transport};
+use super::parts::Inspected;
 use super::session::Session;
 use super::tls::Tls;
 use crate::rendezvous::{Budget, ConnectionId, Door, Origin, Rate};
@@ -55,6 +58,7 @@ pub(super) struct Doorway {
     places: Arc<Places>,
     face: Face,
     relay_base: Arc<str>,
+    message_within: Duration,
 }
 
 /// What the page at `/` says of the server.
@@ -171,7 +175,15 @@ async fn speak_http(
 ) {
     let service = service_fn(move |mut request: hyper::Request<Incoming>| {
         request.extensions_mut().insert(visitor.clone());
-        routes.call(request)
+        let answer = routes.call(request);
+        async move {
+            let mut answer = answer.await?;
+            if answer.status() != StatusCode::SWITCHING_PROTOCOLS {
+                let close = HeaderValue::from_static("close");
+                answer.headers_mut().insert(header::CONNECTION, close);
+            }
+            Ok::<_, Infallible>(answer)
+        }
     });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
@@ -180,15 +192,19 @@ async fn speak_http(
         .serve_connection(TokioIo::new(stream), service)
         .with_upgrades();
     let mut connection = std::pin::pin!(connection);
-    let ended = tokio::select! {
-        ended = connection.as_mut() => ended,
-        () = cancel.cancelled() => {
-            connection.as_mut().graceful_shutdown();
-            connection.await
+    let ended = timeout(REQUEST_WITHIN, async {
+        tokio::select! {
+            ended = connection.as_mut() => ended,
+            () = cancel.cancelled() => {
+                connection.as_mut().graceful_shutdown();
+                connection.await
+            }
         }
-    };
-    if let Err(error) = ended {
-        tracing::debug!(%error, "HTTP connection ended early");
+    });
+    match ended.await {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => tracing::debug!(%error, "HTTP connection ended early"),
+        Err(_) => tracing::debug!("somebody does not read the answer"),
     }
 }
 
@@ -198,16 +214,25 @@ async fn health() -> impl IntoResponse {
 
 /// Whether new clients are welcome.
 async fn ready(State(doorway): State<Doorway>) -> Response<Body> {
-    let Some(reason) = doorway.not_ready().await else {
-        return Json(serde_json::json!({ "status": "ready" })).into_response();
+    let standing = doorway.standing().await;
+    let mut body = serde_json::json!({ "status": "ready" });
+    if let Some(redis) = standing.and_then(|standing| standing.redis) {
+        body["redis"] = match redis {
+            RedisStanding::Reached => "reached".into(),
+            RedisStanding::OutOfReach(_) => "out_of_reach".into(),
+        };
+    }
+    let Some(reason) = doorway.not_ready(standing) else {
+        return Json(body).into_response();
     };
-    let body = Json(serde_json::json!({ "status": "not_ready", "reason": reason }));
-    (StatusCode::SERVICE_UNAVAILABLE, body).into_response()
+    body["status"] = "not_ready".into();
+    body["reason"] = reason.into();
+    (StatusCode::SERVICE_UNAVAILABLE, Json(body)).into_response()
 }
 
 /// For a person who looks with a browser.
 async fn show_page(State(doorway): State<Doorway>, request: Request) -> Response<Body> {
-    let standing = match doorway.not_ready().await {
+    let standing = match doorway.not_ready(doorway.standing().await) {
         None => "ready",
         Some(reason) => reason,
     };
@@ -290,6 +315,7 @@ impl Doorway {
         places: Arc<Places>,
         face: Face,
         relay_base: Arc<str>,
+        message_within: Duration,
     ) -> Self {
         Self {
             hub,
@@ -299,6 +325,7 @@ impl Doorway {
             places,
             face,
             relay_base,
+            message_within,
         }
     }
 
@@ -334,14 +361,15 @@ impl Doorway {
     }
 
     /// Why new clients are not welcome, if they are not.
-    async fn not_ready(&self) -> Option<&'static str> {
-        match self.standing().await {
+    fn not_ready(&self, standing: Option<Standing>) -> Option<&'static str> {
+        match standing {
             None => Some("stopped"),
             Some(standing) if standing.draining => Some("draining"),
             Some(standing) if standing.connections >= standing.connections_max => Some("full"),
-            Some(standing) if standing.cut_off.is_some_and(|long| long > CUT_OFF_MAX) => {
-                Some("redis_out_of_reach")
-            }
+            Some(Standing {
+                redis: Some(RedisStanding::OutOfReach(long)),
+                ..
+            }) if long > CUT_OFF_MAX => Some("redis_out_of_reach"),
             Some(_) => self.places.are_taken().then_some("full"),
         }
     }
@@ -441,6 +469,7 @@ impl Doorway {
         admitted: Arc<Admitted>,
     ) {
         let config = Session::<S>::config(&door);
+        let stream = Inspected::new(stream, self.message_within, &read);
         let read = read.to_vec();
         let socket =
             WebSocketStream::from_partially_read(stream, read, Role::Server, Some(config)).await;
@@ -501,6 +530,9 @@ const KERNEL_QUEUE_BYTES_SIGNAL: u32 = 64 * 1024;
 
 /// Time for a request's headers, and for the upgrade after them: 5 s each.
 const HEADERS_WITHIN: Duration = Duration::from_secs(5);
+
+/// Time for a request and its answer: 10 s. Who does not read the answer would else hold its place for ever.
+const REQUEST_WITHIN: Duration = Duration::from_secs(10);
 
 /// Bytes of headers: 8 KiB, the least that the HTTP library takes and more than clients send.
 const HEADER_BYTES_MAX: usize = 8 * 1024;

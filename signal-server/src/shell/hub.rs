@@ -12,7 +12,7 @@ use towline_wire::signal::CloseCode;
 
 use super::audit::Audit;
 use super::cluster::Errand;
-use super::metrics::{Metrics, Standing};
+use super::metrics::{Metrics, RedisStanding, Standing};
 use super::outbox::{Full, Outbox};
 use crate::rendezvous::{
     Answer, ConnectionId, Door, Input, Moment, Note, Origin, Output, Rendezvous,
@@ -45,6 +45,12 @@ pub(super) enum Knock {
         origin: Origin,
         door: Door,
         outbox: Arc<Outbox>,
+    },
+    /// A session is over.
+    Ended {
+        connection: ConnectionId,
+        /// The close code with which the session itself has cut it.
+        cut: Option<u16>,
     },
     /// Anything else.
     Happened(Input),
@@ -162,12 +168,14 @@ impl Hub {
                     door,
                 }
             }
-            Knock::Happened(input) => {
-                if let Input::Disconnected { connection } = &input {
-                    self.forget(*connection);
+            Knock::Ended { connection, cut } => {
+                let is_served = self.forget(connection).is_some();
+                if let Some(code) = cut.filter(|_| is_served) {
+                    self.metrics.cut(code);
                 }
-                input
+                Input::Disconnected { connection }
             }
+            Knock::Happened(input) => input,
             Knock::Asked(answer) => {
                 // Whoever asked may have gone away.
                 let _ = answer.send(self.standing());
@@ -193,7 +201,10 @@ impl Hub {
             records: holdings.records,
             held_bytes: holdings.held_bytes,
             draining: self.rendezvous.is_draining(),
-            cut_off: self.rendezvous.cut_off_for(self.clock.now()),
+            redis: self.line.as_ref().map(|_| {
+                let away = self.rendezvous.cut_off_for(self.clock.now());
+                away.map_or(RedisStanding::Reached, RedisStanding::OutOfReach)
+            }),
         }
     }
 

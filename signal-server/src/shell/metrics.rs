@@ -41,6 +41,10 @@ pub(super) struct Metrics {
     dropped: Counter,
     stun: Counter,
     refused: Family<Label, Counter>,
+    redis_questions: Family<Label, Counter>,
+    redis_answers: Histogram,
+    redis_losses: Counter,
+    between: Family<Label, Counter>,
     gauges: Gauges,
 }
 
@@ -58,6 +62,7 @@ struct Gauges {
     records: Gauge,
     held_bytes: Gauge,
     draining: Gauge,
+    redis_away: Gauge,
 }
 
 /// How the server stands.
@@ -74,8 +79,26 @@ pub(super) struct Standing {
     pub(super) records: usize,
     pub(super) held_bytes: usize,
     pub(super) draining: bool,
-    /// For how long the other instances have been out of reach, if they are.
-    pub(super) cut_off: Option<Duration>,
+    /// Of one of several, how it stands with Redis.
+    pub(super) redis: Option<RedisStanding>,
+}
+
+/// Whether Redis is there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum RedisStanding {
+    /// It is.
+    Reached,
+    /// It has not been since the start, or for so long.
+    OutOfReach(Duration),
+}
+
+/// Which way a message goes between instances.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Way {
+    /// To another one.
+    Out,
+    /// From another one.
+    In,
 }
 
 /// Why a connection was turned away before it became one.
@@ -109,6 +132,10 @@ impl Metrics {
             dropped: Counter::default(),
             stun: Counter::default(),
             refused: Family::default(),
+            redis_questions: Family::default(),
+            redis_answers: Histogram::new(ANSWERS),
+            redis_losses: Counter::default(),
+            between: Family::default(),
             gauges: Gauges::default(),
         };
         metrics.register();
@@ -119,7 +146,11 @@ impl Metrics {
     /// Makes every number that has a label. One that begins when something happens for the first time hides this
     /// first time from whoever asks how much a number has grown.
     fn begin_at_zero(&self) {
-        let codes: Vec<String> = CloseCode::ALL.map(|code| code.number().to_string()).into();
+        let codes = CloseCode::ALL.map(CloseCode::number).into_iter();
+        let codes: Vec<String> = codes
+            .chain(FRAME_CODES)
+            .map(|code| code.to_string())
+            .collect();
         let codes: Vec<&str> = codes.iter().map(String::as_str).collect();
         let errors: Vec<String> = ErrorCode::ALL.map(word_of).into();
         let errors: Vec<&str> = errors.iter().map(String::as_str).collect();
@@ -143,6 +174,8 @@ impl Metrics {
                 &["created", "joined", "refused", "closed"],
             ),
             (&self.refused, "reason", &["address", "tls", "full"]),
+            (&self.redis_questions, "result", &["answered", "unanswered"]),
+            (&self.between, "direction", &["out", "in"]),
         ] {
             for value in values {
                 drop(family.get_or_create(&[(name, (*value).to_owned())]));
@@ -228,7 +261,34 @@ impl Metrics {
             "Connections refused before they were served, by reason",
             self.refused.clone(),
         );
+        all.register(
+            "redis_questions",
+            "Questions to Redis, by result",
+            self.redis_questions.clone(),
+        );
+        all.register_with_unit(
+            "redis_answer",
+            "How long Redis took for what was asked together",
+            Unit::Seconds,
+            self.redis_answers.clone(),
+        );
+        all.register(
+            "redis_losses",
+            "Times that Redis was reached and then was not",
+            self.redis_losses.clone(),
+        );
+        all.register(
+            "instance_messages",
+            "Messages between instances, by direction",
+            self.between.clone(),
+        );
         let gauges = &self.gauges;
+        all.register_with_unit(
+            "redis_out_of_reach",
+            "For how long Redis has been out of reach; 0 while it is there, or not used",
+            Unit::Seconds,
+            gauges.redis_away.clone(),
+        );
         all.register(
             "open_sockets",
             "TCP connections that are open, whatever they are for",
@@ -279,6 +339,13 @@ impl Metrics {
     /// All numbers as text, with the gauges as they stand.
     pub(super) fn encode(&self, standing: &Standing, sockets: usize) -> Result<String, fmt::Error> {
         let gauges = &self.gauges;
+        let redis_away = match standing.redis {
+            // Less than a second is not nothing.
+            Some(RedisStanding::OutOfReach(long)) => usize::try_from(long.as_secs())
+                .unwrap_or(usize::MAX)
+                .saturating_add(1),
+            Some(RedisStanding::Reached) | None => 0,
+        };
         for (gauge, count) in [
             (&gauges.sockets, sockets),
             (&gauges.connections, standing.connections),
@@ -292,6 +359,7 @@ impl Metrics {
             (&gauges.records, standing.records),
             (&gauges.held_bytes, standing.held_bytes),
             (&gauges.draining, usize::from(standing.draining)),
+            (&gauges.redis_away, redis_away),
         ] {
             gauge.set(i64::try_from(count).unwrap_or(i64::MAX));
         }
@@ -344,7 +412,12 @@ impl Metrics {
     }
 
     pub(super) fn closed(&self, code: CloseCode) {
-        count(&self.disconnects, "code", &code.number().to_string());
+        self.cut(code.number());
+    }
+
+    /// The same for a code that may be one of WebSockets themselves.
+    pub(super) fn cut(&self, code: u16) {
+        count(&self.disconnects, "code", &code.to_string());
     }
 
     pub(super) fn noted(&self, note: &Note) {
@@ -377,6 +450,37 @@ impl Metrics {
                 self.limits_hit.inc();
             }
         }
+    }
+
+    /// So many questions were asked together; all were answered after this time, or none of them in time.
+    pub(super) fn asked_redis(&self, questions: usize, answered: Option<Duration>) {
+        if let Some(took) = answered {
+            self.redis_answers.observe(took.as_secs_f64());
+        }
+        let result = if answered.is_some() {
+            "answered"
+        } else {
+            "unanswered"
+        };
+        let family = self
+            .redis_questions
+            .get_or_create(&[("result", result.to_owned())]);
+        family.inc_by(questions as u64);
+    }
+
+    pub(super) fn lost_redis(&self) {
+        self.redis_losses.inc();
+    }
+
+    pub(super) fn between(&self, way: Way, messages: usize) {
+        let direction = match way {
+            Way::Out => "out",
+            Way::In => "in",
+        };
+        let family = self
+            .between
+            .get_or_create(&[("direction", direction.to_owned())]);
+        family.inc_by(messages as u64);
     }
 
     pub(super) fn left_out_of_audit(&self, lines: u64) {
@@ -417,5 +521,11 @@ fn count(family: &Family<Label, Counter>, name: &'static str, value: &str) {
     family.get_or_create(&[(name, value.to_owned())]).inc();
 }
 
+/// Codes of the WebSocket protocol itself: no valid frame, no valid text.
+const FRAME_CODES: [u16; 2] = [1002, 1007];
+
 /// Upper ends for the lengths of connections, in seconds: from a second to a day.
 const DURATIONS: [f64; 8] = [1.0, 10.0, 60.0, 300.0, 1800.0, 7200.0, 28_800.0, 86_400.0];
+
+/// Upper ends for the times of Redis, in seconds: from half a millisecond to those 250 ms after which it is late.
+const ANSWERS: [f64; 9] = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25];

@@ -173,9 +173,9 @@ pub struct Options {
     #[arg(long, env = "SIGNAL_CODE_SECONDS", value_name = "SECONDS", default_value_t = CODE_SECONDS, value_parser = value_parser!(u64).range(1..=CODE_SECONDS))]
     pub code_seconds: u64,
 
-    /// The Redis by which several instances of the server share codes and presence, such as redis://10.0.0.5:6379 or
-    /// redis+unix:///run/redis.sock; rooms are of each instance. Without it this one is alone. A URL with a password is
-    /// better in a file
+    /// The Redis by which several instances of the server share codes, rooms and presence, such as redis://10.0.0.5:6379,
+    /// rediss://redis.example.org:6380 (over TLS) or redis+unix:///run/redis.sock. Without it this one is alone. A URL with a
+    /// password is better in a file
     #[arg(
         long,
         env = "SIGNAL_REDIS_URL",
@@ -188,6 +188,10 @@ pub struct Options {
     /// A file with the URL of Redis
     #[arg(long, env = "SIGNAL_REDIS_URL_FILE", value_name = "FILE")]
     pub redis_url_file: Option<PathBuf>,
+
+    /// A PEM file with the certificates of those who may sign for a rediss:// Redis, instead of the system's authorities
+    #[arg(long, env = "SIGNAL_REDIS_CA", value_name = "FILE")]
+    pub redis_ca: Option<PathBuf>,
 
     /// The name of this instance among several: both ends of a relay channel come to it at /at/NAME/relay/CHANNEL, which
     /// the proxy in front passes on to this one and no other
@@ -299,11 +303,14 @@ impl Options {
     /// The Redis that is shared with other instances.
     ///
     /// # Errors
-    /// When its URL makes no sense or its file cannot be read; the URL is not repeated.
+    /// When its URL makes no sense or a file cannot be read; the URL is not repeated.
     pub fn redis(&self) -> Result<Option<Redis>, String> {
         let url = match (&self.redis_url, &self.redis_url_file) {
             (Some(url), _) => url.clone(),
             (None, Some(path)) => secret_in(path)?,
+            (None, None) if self.redis_ca.is_some() => {
+                return Err("--redis-ca is for a --redis-url that begins with rediss://".to_owned());
+            }
             (None, None) if self.instance.is_some() => {
                 return Err("--instance names one of several, which share a --redis-url".to_owned());
             }
@@ -312,7 +319,7 @@ impl Options {
         if self.instance.is_none() {
             return Err("--redis-url needs --instance, the name of this one of several".to_owned());
         }
-        Redis::at(&url).map(Some)
+        Redis::at(&url, self.redis_ca.as_deref()).map(Some)
     }
 
     /// The settings that these options mean, where STUN is answered on these ports.

@@ -111,8 +111,8 @@ impl Outbox {
     }
 }
 
-/// Notices that wait for one client: 64; who leaves more unread does not read.
-const TEXTS_MAX: usize = 64;
+/// Notices that wait for one client: 128, the answers to twice what it may ask at once; who leaves more unread does not read.
+const TEXTS_MAX: usize = 128;
 
 /// Bytes of notices that wait for one client: 256 KiB, four of the largest.
 const TEXTS_BYTES_MAX: usize = 256 * 1024;

@@ -13,6 +13,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until, timeout};
 use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::error::ProtocolError;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode as FrameCode;
 use tokio_tungstenite::tungstenite::protocol::{CloseFrame, WebSocketConfig};
 use tokio_tungstenite::tungstenite::{Error, Message};
@@ -22,12 +23,13 @@ use towline_wire::signal::{CloseCode, MESSAGE_BYTES_MAX};
 use super::gate::Admitted;
 use super::hub::Knock;
 use super::outbox::{Item, Outbox};
+use super::parts::Inspected;
 use crate::rendezvous::{ConnectionId, Door, Input};
 
 /// Over TCP, or TLS over it.
 pub(super) struct Session<S> {
     pub(super) connection: ConnectionId,
-    pub(super) socket: WebSocketStream<S>,
+    pub(super) socket: WebSocketStream<Inspected<S>>,
     pub(super) hub: mpsc::Sender<Knock>,
     pub(super) outbox: Arc<Outbox>,
     /// Gives the place at its address back when the session ends.
@@ -36,10 +38,14 @@ pub(super) struct Session<S> {
 
 /// Why a session ends.
 enum End {
-    /// The client is gone or broke the WebSocket protocol.
+    /// The client is gone.
     Gone,
-    /// The rendezvous closed it, or a frame was above its limit.
+    /// The rendezvous closed it.
     Closed(CloseCode),
+    /// The client does not read, or a frame was above its limit.
+    Cut(CloseCode),
+    /// What came is no frame, or no text: a code of the WebSocket protocol itself.
+    Broken(FrameCode),
     /// The hub is no more.
     Stopped,
 }
@@ -64,19 +70,24 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
     pub(super) async fn run(mut self) {
         let end = self.exchange().await;
         let frame = match end {
-            End::Closed(code) => Some(CloseFrame {
+            End::Closed(code) | End::Cut(code) => Some(CloseFrame {
                 code: FrameCode::from(code.number()),
                 reason: code.reason().into(),
             }),
+            End::Broken(code) => Some(CloseFrame {
+                code,
+                reason: "not a valid frame".into(),
+            }),
             End::Gone | End::Stopped => None,
         };
+        let cut = match end {
+            End::Cut(code) => Some(code.number()),
+            End::Broken(code) => Some(code.into()),
+            End::Closed(_) | End::Gone | End::Stopped => None,
+        };
+        let connection = self.connection;
         // The hub may be gone already when the server stops.
-        let _ = self
-            .hub
-            .send(Knock::Happened(Input::Disconnected {
-                connection: self.connection,
-            }))
-            .await;
+        let _ = self.hub.send(Knock::Ended { connection, cut }).await;
         if let Some(frame) = frame {
             // What still comes in is read and dropped, or the system would answer it with a reset
             // that takes the close frame with it.
@@ -127,10 +138,21 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
                 let packet = Bytes::copy_from_slice(&packet);
                 Ok(Input::Packet { connection, packet })
             }
+            // Who only sends these while a message waits for its end is no more alive than who sends nothing.
+            Some(Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_)))
+                if self.socket.get_ref().is_overdue() =>
+            {
+                Err(End::Cut(CloseCode::Idle))
+            }
             Some(Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_))) => {
                 Ok(Input::Alive { connection })
             }
-            Some(Err(Error::Capacity(_))) => Err(End::Closed(CloseCode::Unacceptable)),
+            Some(Err(Error::Capacity(_))) => Err(End::Cut(CloseCode::Unacceptable)),
+            Some(Err(Error::Utf8(_))) => Err(End::Broken(FrameCode::Invalid)),
+            Some(Err(Error::Protocol(ProtocolError::ResetWithoutClosingHandshake))) => {
+                Err(End::Gone)
+            }
+            Some(Err(Error::Protocol(_))) => Err(End::Broken(FrameCode::Protocol)),
             Some(Ok(Message::Close(_)) | Err(_)) | None => Err(End::Gone),
         }
     }
@@ -146,13 +168,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
             match timeout(WRITE_WITHIN, self.socket.feed(message)).await {
                 Ok(Ok(())) => {}
                 Ok(Err(_)) => return Err(End::Gone),
-                Err(_) => return Err(End::Closed(CloseCode::SlowConsumer)),
+                Err(_) => return Err(End::Cut(CloseCode::SlowConsumer)),
             }
         }
         match timeout(WRITE_WITHIN, self.socket.flush()).await {
             Ok(Ok(())) => Ok(()),
             Ok(Err(_)) => Err(End::Gone),
-            Err(_) => Err(End::Closed(CloseCode::SlowConsumer)),
+            Err(_) => Err(End::Cut(CloseCode::SlowConsumer)),
         }
     }
 }

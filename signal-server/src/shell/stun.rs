@@ -46,7 +46,7 @@ pub(super) async fn answer_until(
 }
 
 /// What is said to a question; nothing to what is none.
-fn answer(question: &[u8], from: SocketAddr) -> Option<Vec<u8>> {
+pub(super) fn answer(question: &[u8], from: SocketAddr) -> Option<Vec<u8>> {
     let question = Message::from_bytes(question).ok()?;
     let asks = MessageType::from_class_method(MessageClass::Request, BINDING);
     if question.get_type() != asks {

@@ -1,58 +1,11 @@
 //! A server that is not for everybody, and its file that changes while it runs: the binary, and real sockets.
 
-use std::io::{BufRead, BufReader};
-use std::net::SocketAddr;
-use std::process::{Child, Command, Stdio};
+use std::process::Command;
 
 use serde_json::json;
 
 use super::client::Client;
-
-/// The binary in a process of its own.
-pub(crate) struct Process {
-    child: Child,
-    pub(crate) address: SocketAddr,
-}
-
-impl Process {
-    pub(crate) fn start(arguments: &[&str]) -> Self {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_towline-signal"))
-            .args(["--bind", "127.0.0.1:0", "--drain-seconds", "0"])
-            .args(arguments)
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .expect("the server starts");
-        let stdout = child.stdout.take().expect("standard output is piped");
-        let mut line = String::new();
-        BufReader::new(stdout).read_line(&mut line).expect("text");
-        let address = line
-            .trim()
-            .strip_prefix("listening on ws://")
-            .and_then(|rest| rest.strip_suffix("/ws"));
-        let address = address.expect("a URL").parse().expect("an address");
-        Self { child, address }
-    }
-
-    fn hang_up(&self) {
-        self.signal("HUP");
-    }
-
-    /// Sends it a signal by its name.
-    pub(crate) fn signal(&self, name: &str) {
-        let told = Command::new("kill")
-            .args([&format!("-{name}"), &self.child.id().to_string()])
-            .status();
-        assert!(told.expect("kill is there").success());
-    }
-}
-
-impl Drop for Process {
-    fn drop(&mut self) {
-        let _gone = self.child.kill();
-        let _ended = self.child.wait();
-    }
-}
+use super::process::Process;
 
 fn new_token(label: &str) -> (String, String) {
     let output = Command::new(env!("CARGO_BIN_EXE_towline-signal"))
@@ -95,10 +48,10 @@ async fn a_token_lets_in_and_is_taken_back_while_the_server_runs() {
 
     for unfinished in ["nonsense\n", "# nobody yet\n", ""] {
         std::fs::write(&file, unfinished).expect("written");
-        server.hang_up();
+        server.signal("HUP");
     }
     std::fs::write(&file, format!("{berts_line}\n")).expect("written");
-    server.hang_up();
+    server.signal("HUP");
     assert_eq!(first.hear_close().await, 4005, "her token is gone");
     assert_eq!(second.ask(json!({"type": "ping"})).await["type"], "pong");
 }

@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::{WebSocketStream, client_async};
 use towline_wire::ids::DeviceId;
 
@@ -22,10 +23,21 @@ pub(crate) struct Client {
 
 impl Client {
     pub(crate) async fn open(address: SocketAddr) -> Self {
+        Self::open_from(address, "").await
+    }
+
+    /// What is said of where it comes from, if anything, is in `X-Forwarded-For`.
+    pub(crate) async fn open_from(address: SocketAddr, forwarded: &str) -> Self {
         let stream = TcpStream::connect(address)
             .await
             .expect("the server listens");
-        let (socket, _) = client_async(format!("ws://{address}/ws"), stream)
+        let request = format!("ws://{address}/ws").into_client_request();
+        let mut request = request.expect("a valid URL");
+        if !forwarded.is_empty() {
+            let value = forwarded.parse().expect("a valid header");
+            request.headers_mut().insert("x-forwarded-for", value);
+        }
+        let (socket, _) = client_async(request, stream)
             .await
             .expect("the server upgrades");
         let mut client = Self {
@@ -39,7 +51,12 @@ impl Client {
 
     /// Registers as a guest by the first message of existing clients; gives its id.
     pub(crate) async fn guest(address: SocketAddr) -> (Self, String) {
-        let mut client = Self::open(address).await;
+        Self::guest_from(address, "").await
+    }
+
+    /// The same, as [`open_from`](Self::open_from).
+    pub(crate) async fn guest_from(address: SocketAddr, forwarded: &str) -> (Self, String) {
+        let mut client = Self::open_from(address, forwarded).await;
         client
             .say(json!({"type": "register", "clientId": "abc"}))
             .await;
@@ -51,6 +68,15 @@ impl Client {
 
     /// Asks to be registered as the device of this number; `more` are other fields.
     pub(crate) async fn ask_as_device(&mut self, number: u8, more: Value) {
+        let mut request = self.proof(number);
+        if let (Some(request), Value::Object(more)) = (request.as_object_mut(), more) {
+            request.extend(more);
+        }
+        self.say(request).await;
+    }
+
+    /// What registers the device of this number on this connection.
+    pub(crate) fn proof(&self, number: u8) -> Value {
         let key = SigningKey::from_bytes(&[number; 32]);
         let public = key.verifying_key().to_bytes();
         let nonce = self.hello["nonce"].as_str().expect("a nonce").as_bytes();
@@ -65,15 +91,11 @@ impl Client {
         ]
         .concat();
         let signature = BASE64.encode(&key.sign(&signed).to_bytes());
-        let mut request = json!({
+        json!({
             "type": "register",
             "device_id": DeviceId::from_public_key(public).to_string(),
             "proof": {"version": 1, "host": "127.0.0.1", "signature": signature},
-        });
-        if let (Some(request), Value::Object(more)) = (request.as_object_mut(), more) {
-            request.extend(more);
-        }
-        self.say(request).await;
+        })
     }
 
     /// Registers as the device of this number; gives its id.

@@ -12,23 +12,29 @@ use tokio_tungstenite::client_async;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 
-use super::access::Process;
 use super::client::Client;
+use super::process::Process;
 use super::redis::RedisServer;
 use super::server::{PATIENCE, Server};
 
-/// The status line of a page.
-async fn status(address: SocketAddr, path: &str) -> String {
+/// A page with its head.
+pub(crate) async fn page(address: SocketAddr, path: &str) -> String {
     let mut stream = TcpStream::connect(address).await.expect("it listens");
     let request = format!("GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
     stream.write_all(request.as_bytes()).await.expect("sent");
     let mut answer = String::new();
     stream.read_to_string(&mut answer).await.expect("text");
+    answer
+}
+
+/// The status line of a page.
+async fn status(address: SocketAddr, path: &str) -> String {
+    let answer = page(address, path).await;
     answer.lines().next().unwrap_or_default().to_owned()
 }
 
 /// Waits until the page answers with this status.
-async fn until_status(address: SocketAddr, path: &str, wanted: &str) {
+pub(crate) async fn until_status(address: SocketAddr, path: &str, wanted: &str) {
     let look = async {
         while !status(address, path).await.contains(wanted) {
             sleep(Duration::from_millis(20)).await;
@@ -39,7 +45,7 @@ async fn until_status(address: SocketAddr, path: &str, wanted: &str) {
 
 async fn instance(redis: &RedisServer, name: &str) -> Server {
     let mut settings = Settings {
-        redis: Some(Redis::at(&redis.url()).expect("a URL")),
+        redis: Some(Redis::at(&redis.url(), None).expect("a URL")),
         ..Settings::default()
     };
     settings.rendezvous.relay_base = format!("/at/{name}");
@@ -136,7 +142,7 @@ async fn process_a_guest_and_a_device_pair_across_two_instances() {
 }
 
 /// Two devices that watch each other, each at its instance; both know that the other is there.
-async fn acquainted(first: SocketAddr, second: SocketAddr) -> [(Client, String); 2] {
+pub(crate) async fn acquainted(first: SocketAddr, second: SocketAddr) -> [(Client, String); 2] {
     let (mut alice, alice_id) = Client::device(first, 1).await;
     let (mut bob, bob_id) = Client::device(second, 2).await;
     alice.say(json!({"type": "watch", "peers": [bob_id]})).await;
@@ -146,16 +152,16 @@ async fn acquainted(first: SocketAddr, second: SocketAddr) -> [(Client, String);
     [(alice, alice_id), (bob, bob_id)]
 }
 
-fn connected(id: &str) -> Value {
+pub(crate) fn connected(id: &str) -> Value {
     json!({"type": "peer_connected", "peer_id": id})
 }
 
-fn disconnected(id: &str) -> Value {
+pub(crate) fn disconnected(id: &str) -> Value {
     json!({"type": "peer_disconnected", "peer_id": id})
 }
 
 /// Says something to somebody until it is heard, and what else was heard before.
-async fn relay(from: &mut Client, to: &mut Client, to_id: &str) -> Vec<Value> {
+pub(crate) async fn relay(from: &mut Client, to: &mut Client, to_id: &str) -> Vec<Value> {
     let mark = json!("mark");
     from.say(json!({"type": "relay", "to": to_id, "payload": mark}))
         .await;
@@ -378,6 +384,200 @@ async fn process_a_redis_that_forgets_all_is_told_all_and_who_left_meanwhile_is_
         .await;
     assert_eq!(eve.hear().await, connected(&bob_id));
     for server in [first, second, third] {
+        server.stop().await;
+    }
+}
+
+/// Hears until it is this, which comes in time.
+pub(crate) async fn hear_until(client: &mut Client, wanted: &Value) {
+    let heard = timeout(PATIENCE, async { while client.hear().await != *wanted {} });
+    let missing = || panic!("{wanted} is not heard");
+    heard.await.unwrap_or_else(|_| missing());
+}
+
+#[tokio::test]
+async fn process_a_room_is_one_room_across_instances() {
+    let redis = RedisServer::start();
+    let (first, second) = (instance(&redis, "a").await, instance(&redis, "b").await);
+    let url = redis.url();
+    let third = Process::start(&["--redis-url", &url, "--instance", "c"]);
+    until_status(third.address, "/ready", "200").await;
+    let (mut alice, alice_id) = Client::device(first.address, 1).await;
+    let created = alice.ask(json!({"type": "create_room"})).await;
+    let room = created["room_code"].clone();
+    let proof = "BwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwc=";
+    let locked = json!({"type": "create_room", "room_code": room, "password_proof": proof});
+    assert_eq!(alice.ask(locked).await["type"], "room_created");
+
+    let (mut bob, bob_id) = Client::guest(second.address).await;
+    let wrong = json!({"type": "join_room", "room_code": room});
+    assert_eq!(bob.ask(wrong).await["code"], "room_not_found");
+    let join = json!({"type": "join_room", "room_code": room, "password_proof": proof, "display_name": "Bob"});
+    let joined = bob.ask(join.clone()).await;
+    let peers = json!([{"peer_id": alice_id, "display_name": ""}]);
+    assert_eq!(joined["peers"], peers, "{joined}");
+    let came =
+        json!({"type": "peer_joined", "room_code": room, "peer_id": bob_id, "display_name": "Bob"});
+    assert_eq!(alice.hear().await, came);
+    let sent = Instant::now();
+    for number in 0..20 {
+        bob.say(json!({"type": "offer", "to": alice_id, "sdp": number}))
+            .await;
+    }
+    for number in 0..20 {
+        let heard = alice.hear().await;
+        assert_eq!(
+            heard,
+            json!({"type": "offer", "from": bob_id, "sdp": number})
+        );
+    }
+    println!("20 offers across instances took {:?}", sent.elapsed());
+
+    // Sixteen are inside at most, wherever they are.
+    let mut others = Vec::new();
+    for number in 3..=16 {
+        let server = if number % 2 == 0 {
+            first.address
+        } else {
+            third.address
+        };
+        let (mut other, id) = Client::device(server, number).await;
+        assert_eq!(other.ask(join.clone()).await["type"], "joined_room");
+        others.push((other, id, server));
+    }
+    let (mut late, _) = Client::device(second.address, 99).await;
+    assert_eq!(late.ask(join.clone()).await["code"], "room_full");
+
+    // Who leaves, who disconnects and whose instance is killed is told gone.
+    let left = |id: &str| json!({"type": "peer_left", "room_code": room, "peer_id": id});
+    let (mut leaver, leaver_id, _) = others.remove(1);
+    leaver.say(json!({"type": "leave_room"})).await;
+    hear_until(&mut bob, &left(&leaver_id)).await;
+    let at_first = others.iter().position(|(.., at)| *at == first.address);
+    let (gone, gone_id, _) = others.remove(at_first.expect("some are there"));
+    drop(gone);
+    hear_until(&mut bob, &left(&gone_id)).await;
+    third.signal("KILL");
+    let killed = Instant::now();
+    let of_third = others.iter().filter(|(.., at)| *at == third.address);
+    let mut missing: Vec<_> = of_third.map(|(_, id, _)| left(id)).collect();
+    assert!(missing.len() >= 5);
+    let missed = timeout(PATIENCE, async {
+        while !missing.is_empty() {
+            let heard = bob.hear().await;
+            missing.retain(|message| *message != heard);
+        }
+    });
+    missed.await.expect("all are missed");
+    println!(
+        "members at a killed instance are missed after {:?}",
+        killed.elapsed()
+    );
+    // Who was there comes back elsewhere by the same key, though the room is full of the dead.
+    let back = others.iter().find(|(.., at)| *at == third.address);
+    let number = 3;
+    assert!(back.is_some());
+    let (mut back, back_id) = Client::device(first.address, number).await;
+    let joined = back.ask(join.clone()).await;
+    assert_eq!(joined["type"], "joined_room");
+    bob.say(json!({"type": "offer", "to": back_id, "sdp": "again"}))
+        .await;
+    let again = json!({"type": "offer", "from": bob_id, "sdp": "again"});
+    hear_until(&mut back, &again).await;
+    for server in [first, second] {
+        server.stop().await;
+    }
+}
+
+#[tokio::test]
+async fn process_a_room_within_an_instance_goes_on_while_redis_is_frozen() {
+    let redis = RedisServer::start();
+    let (first, second) = (instance(&redis, "a").await, instance(&redis, "b").await);
+    let (mut alice, alice_id) = Client::device(first.address, 1).await;
+    let room = alice.ask(json!({"type": "create_room"})).await["room_code"].clone();
+    let join = json!({"type": "join_room", "room_code": room});
+    let (mut bob, bob_id) = Client::device(first.address, 2).await;
+    let (mut carol, carol_id) = Client::device(second.address, 3).await;
+    for client in [&mut bob, &mut carol] {
+        assert_eq!(client.ask(join.clone()).await["type"], "joined_room");
+    }
+    hear_until(
+        &mut bob,
+        &json!({"type": "peer_joined", "room_code": room, "peer_id": carol_id, "display_name": ""}),
+    )
+    .await;
+    redis.signal("STOP");
+    until_status(first.address, "/ready", "503").await;
+    bob.say(json!({"type": "offer", "to": alice_id, "sdp": "here"}))
+        .await;
+    let here = json!({"type": "offer", "from": bob_id, "sdp": "here"});
+    hear_until(&mut alice, &here).await;
+    for refused in [
+        json!({"type": "offer", "to": carol_id, "sdp": "there"}),
+        json!({"type": "create_room"}),
+        join.clone(),
+    ] {
+        assert_eq!(bob.ask(refused).await["code"], "unavailable");
+    }
+    // Who leaves now has left.
+    bob.say(json!({"type": "leave_room"})).await;
+    hear_until(
+        &mut bob,
+        &json!({"type": "left_room", "room_code": room, "reason": "left"}),
+    )
+    .await;
+    redis.signal("CONT");
+    let back = Instant::now();
+    hear_until(
+        &mut carol,
+        &json!({"type": "peer_left", "room_code": room, "peer_id": bob_id}),
+    )
+    .await;
+    println!(
+        "who left meanwhile is missed elsewhere {:?} after Redis went on",
+        back.elapsed()
+    );
+    carol
+        .say(json!({"type": "offer", "to": alice_id, "sdp": "back"}))
+        .await;
+    hear_until(
+        &mut alice,
+        &json!({"type": "offer", "from": carol_id, "sdp": "back"}),
+    )
+    .await;
+    for server in [first, second] {
+        server.stop().await;
+    }
+}
+
+#[tokio::test]
+async fn process_who_has_guessed_at_one_instance_has_guessed_at_all() {
+    let redis = RedisServer::start();
+    let (first, second) = (instance(&redis, "a").await, instance(&redis, "b").await);
+    let (mut alice, _) = Client::device(first.address, 1).await;
+    let code = alice.ask(json!({"type": "create_pairing_code"})).await;
+    let claim = json!({"type": "use_pairing_code", "code": code["code"]});
+    let wrong = json!({"type": "use_pairing_code", "code": "222"});
+    let mut tries = 0;
+    for server in [&first, &second, &first] {
+        let (mut eve, _) = Client::device(server.address, 2).await;
+        for _ in 0..2 {
+            tries += 1;
+            assert_eq!(eve.ask(wrong.clone()).await["reason"], "code_invalid");
+        }
+        if tries < 5 {
+            continue;
+        }
+        let refused = eve.ask(claim.clone()).await;
+        assert_eq!(refused["reason"], "code_invalid", "her five are spent");
+    }
+    // Each instance by itself has seen fewer than five.
+    let (mut eve, _) = Client::device(second.address, 2).await;
+    let refused = eve.ask(claim.clone()).await;
+    assert_eq!(refused["reason"], "code_invalid", "{refused}");
+    let (mut bob, _) = Client::device(second.address, 3).await;
+    assert_eq!(bob.ask(claim).await["type"], "paired");
+    for server in [first, second] {
         server.stop().await;
     }
 }

@@ -1,6 +1,7 @@
 //! A Redis of Debian's package, on a socket of its own and with nothing on disk.
 
 use std::os::unix::net::UnixStream;
+use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -9,19 +10,34 @@ use tempfile::TempDir;
 /// It ends with the test.
 pub(crate) struct RedisServer {
     place: TempDir,
+    arguments: Vec<String>,
     process: Child,
 }
 
 impl RedisServer {
     pub(crate) fn start() -> Self {
+        Self::start_with(Vec::new())
+    }
+
+    /// With more arguments than those that make it a server of a test.
+    pub(crate) fn start_with(arguments: Vec<String>) -> Self {
         let place = tempfile::tempdir().expect("a place");
-        let process = Self::begin(&place);
-        Self { place, process }
+        let process = Self::begin(&place, &arguments);
+        Self {
+            place,
+            arguments,
+            process,
+        }
     }
 
     /// What a server is told to reach it.
     pub(crate) fn url(&self) -> String {
-        format!("redis+unix://{}/redis.sock", self.place.path().display())
+        format!("redis+unix://{}", self.socket().display())
+    }
+
+    /// Where it listens.
+    pub(crate) fn socket(&self) -> PathBuf {
+        self.place.path().join("redis.sock")
     }
 
     /// Sends it a signal by its name.
@@ -41,10 +57,10 @@ impl RedisServer {
 
     /// Starts it anew after [`kill`](Self::kill).
     pub(crate) fn start_anew(&mut self) {
-        self.process = Self::begin(&self.place);
+        self.process = Self::begin(&self.place, &self.arguments);
     }
 
-    fn begin(place: &TempDir) -> Child {
+    fn begin(place: &TempDir, arguments: &[String]) -> Child {
         let socket = place.path().join("redis.sock");
         // What was killed leaves it.
         let _ = std::fs::remove_file(&socket);
@@ -61,6 +77,7 @@ impl RedisServer {
             .arg(&socket)
             .arg("--dir")
             .arg(place.path())
+            .args(arguments)
             .stdout(Stdio::null())
             .spawn()
             .expect("redis-server is installed (`cargo xtask system`)");

@@ -12,11 +12,15 @@ const LIFE: Duration = Duration::from_secs(600);
 const UNIX: u64 = 1_700_000_000;
 
 fn world() -> World {
+    with_life(LIFE)
+}
+
+fn with_life(life: Duration) -> World {
     let mut world = World::with(Settings {
         lending: Some(Lending {
             servers: vec![("turn.example:3478".parse().unwrap(), TurnTransport::Udp)],
             secret: LendingSecret::parse("north-north-north").unwrap(),
-            life: LIFE,
+            life,
         }),
         ..Settings::default()
     });
@@ -93,6 +97,22 @@ fn new_credentials_come_before_the_old_ones_end_by_the_wall_clock() {
         }
     }
     assert!((4..=6).contains(&renewed), "{renewed} in half an hour");
+}
+
+/// Looks at clients are rarer than that, and credentials do not wait for one.
+#[test]
+fn credentials_of_seconds_are_renewed_within_half_their_time() {
+    let life = Duration::from_secs(4);
+    let mut world = with_life(life);
+    let (device, _) = register(&mut world, 1);
+    let mut renewed = Vec::new();
+    for tenth in 1..=600 {
+        world.pass_alive(Duration::from_millis(100));
+        let heard = world.heard(device.connection);
+        renewed.extend(heard.iter().filter_map(told).map(|_| tenth));
+    }
+    let due: Vec<_> = (1..=30).map(|time| time * 20).collect();
+    assert_eq!(renewed, due, "each two seconds");
 }
 
 #[test]

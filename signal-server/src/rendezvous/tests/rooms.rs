@@ -7,8 +7,7 @@ use towline_wire::signal::{
     RoomEnd, RoomPeer, ServerMessage,
 };
 
-use super::super::rooms::{EMPTY_FOR, OPENED_PER_NETWORK_MAX};
-use super::super::{Input, Settings};
+use super::super::{EMPTY_FOR, Input, OPENED_PER_NETWORK_MAX, Settings};
 use super::world::{Client, World};
 use super::{error, payload};
 

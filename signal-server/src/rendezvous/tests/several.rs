@@ -13,13 +13,13 @@ use rand_chacha::ChaCha8Rng;
 use rand_core::{RngCore, SeedableRng};
 use towline_wire::code::Slot;
 use towline_wire::signal::{
-    ClientMessage, Payload, Registration, Request, ServerMessage, SignalId,
+    ClientMessage, Payload, Registration, Request, RoomCode, ServerMessage, SignalId,
 };
 
 use super::world::World;
 use crate::rendezvous::{
     Answer, Ask, Between, ConnectionId, Door, Input, Instance, Made, Moment, NodeId, Origin,
-    Output, Reached, Rendezvous, Settings, Store, Ticket,
+    Output, Reached, Rendezvous, RoomAnswer, RoomAsk, Settings, Store, Ticket,
 };
 
 const CLIENTS: usize = 5;
@@ -48,6 +48,8 @@ struct Client {
     id: Option<SignalId>,
     watching: BTreeSet<SignalId>,
     code: Option<Slot>,
+    /// The rooms that it knows itself in, and whom it knows there.
+    rooms: BTreeMap<RoomCode, BTreeSet<SignalId>>,
     heard: Vec<ServerMessage>,
 }
 
@@ -66,6 +68,10 @@ struct Several {
     sharing: BTreeMap<(SignalId, SignalId), (Moment, Moment)>,
     /// Slots that are open and were not claimed.
     open: BTreeSet<Slot>,
+    /// Rooms that were opened.
+    rooms: Vec<RoomCode>,
+    /// Until when somebody whom the store let into a room may hear and be heard there; `None` while it is inside.
+    inside: BTreeMap<(RoomCode, SignalId), Option<Moment>>,
     counts: BTreeMap<&'static str, u32>,
 }
 
@@ -83,6 +89,8 @@ impl Several {
             met: BTreeSet::new(),
             sharing: BTreeMap::new(),
             open: BTreeSet::new(),
+            rooms: Vec::new(),
+            inside: BTreeMap::new(),
             counts: BTreeMap::new(),
         };
         for _ in 0..2 + seed % 2 {
@@ -135,9 +143,9 @@ impl Several {
                     self.heard(node, connection, notice.message);
                 }
                 Output::Close { connection, .. } => {
-                    for client in &mut self.clients {
-                        if client.at == Some((node, connection)) {
-                            client.gone();
+                    for client in 0..CLIENTS {
+                        if self.clients[client].at == Some((node, connection)) {
+                            self.gone(client);
                         }
                     }
                 }
@@ -186,9 +194,42 @@ impl Several {
             assert!(self.met.contains(&both), "paired with a stranger");
             self.count("paired");
         } else if let (ServerMessage::Relayed { from, .. }, Some(me)) = (&message, me) {
-            let consents = self.clients[index].watching.contains(from) || self.share(me, *from);
+            let consents = self.clients[index].watching.contains(from)
+                || self.share(me, *from)
+                || self.share_room(me, *from);
             assert!(consents, "a message from a stranger");
             self.count("relayed");
+        } else if let (ServerMessage::RoomCreated { room_code }, Some(_)) = (&message, me) {
+            self.clients[index].rooms.entry(*room_code).or_default();
+            if !self.rooms.contains(room_code) {
+                self.rooms.push(*room_code);
+            }
+        } else if let (
+            ServerMessage::JoinedRoom {
+                room_code, peers, ..
+            },
+            Some(me),
+        ) = (&message, me)
+        {
+            assert!(
+                self.inside.contains_key(&(*room_code, me)),
+                "let in by the store"
+            );
+            let peers = peers.iter().map(|peer| peer.peer_id).collect();
+            self.clients[index].rooms.insert(*room_code, peers);
+            self.count("joined a room");
+        } else if let (ServerMessage::LeftRoom { room_code, .. }, Some(me)) = (&message, me) {
+            self.clients[index].rooms.remove(room_code);
+            self.is_out(*room_code, me);
+        } else if let ServerMessage::PeerJoined { room_code, peer } = &message {
+            let peers = self.clients[index].rooms.get_mut(room_code);
+            let peers = peers.expect("told of a room that it is in");
+            assert!(peers.insert(peer.peer_id), "told of somebody known");
+        } else if let ServerMessage::PeerLeft { room_code, peer_id } = &message {
+            let peers = self.clients[index].rooms.get_mut(room_code);
+            let peers = peers.expect("told of a room that it is in");
+            assert!(peers.remove(peer_id), "told of somebody unknown");
+            self.count("left a room");
         } else if let ServerMessage::RelayReady { peer_id, .. } = &message {
             let consents = self.clients[index].watching.contains(peer_id)
                 || me.is_some_and(|me| self.met.contains(&(me.min(*peer_id), me.max(*peer_id))));
@@ -215,7 +256,23 @@ impl Several {
         } else {
             None
         };
+        let enters = if let Ask::Room(
+            RoomAsk::Open {
+                code, owner: who, ..
+            }
+            | RoomAsk::Join { code, who, .. },
+        ) = &ask
+        {
+            Some((*code, who.peer_id))
+        } else {
+            None
+        };
         let answer = self.store.carry_out(self.now, ask);
+        if let (Answer::Room(RoomAnswer::Opened | RoomAnswer::Joined { .. }), Some((code, who))) =
+            (&answer, enters)
+        {
+            self.inside.insert((code, who), None);
+        }
         if let Answer::Opened {
             slot,
             made: Made::Now,
@@ -261,6 +318,33 @@ impl Several {
     fn share(&self, one: SignalId, other: SignalId) -> bool {
         let until = self.sharing.get(&(one.min(other), one.max(other)));
         until.is_some_and(|(_, until)| self.now <= *until)
+    }
+
+    fn share_room(&self, one: SignalId, other: SignalId) -> bool {
+        self.rooms.iter().any(|code| {
+            [one, other].iter().all(|who| {
+                let until = self.inside.get(&(*code, *who));
+                until.is_some_and(|until| until.is_none_or(|until| self.now <= until))
+            })
+        })
+    }
+
+    /// Somebody has left a room; what is on its way may still arrive.
+    fn is_out(&mut self, code: RoomCode, who: SignalId) {
+        let soon = self.now.plus(Duration::from_secs(1));
+        if let Some(until) = self.inside.get_mut(&(code, who)) {
+            until.get_or_insert(soon);
+        }
+    }
+
+    /// A client has no connection any more.
+    fn gone(&mut self, client: usize) {
+        if let Some(who) = self.clients[client].id {
+            for code in self.rooms.clone() {
+                self.is_out(code, who);
+            }
+        }
+        self.clients[client].gone();
     }
 
     fn pass(&mut self, time: Duration) {
@@ -321,7 +405,7 @@ impl Several {
         let address = [10, 0, 0, u8::try_from(client).unwrap()];
         let origin = Origin::new(IpAddr::from(address), IpAddr::from([192, 0, 2, 7]));
         // An older connection of a device may still stand: the client has forgotten it.
-        self.clients[client].gone();
+        self.gone(client);
         self.clients[client].at = Some((node, connection));
         let door = Door::Signal;
         self.input(
@@ -347,7 +431,7 @@ impl Several {
 
     fn disconnect(&mut self, client: usize) {
         if let Some((node, connection)) = self.clients[client].at {
-            self.clients[client].gone();
+            self.gone(client);
             self.input(node, Input::Disconnected { connection });
         }
     }
@@ -377,7 +461,28 @@ impl Several {
         if self.clients[one].at.is_none() {
             return self.connect(one);
         }
-        match self.roll(40) {
+        match self.roll(52) {
+            40 | 41 => {
+                let display_name = String::new();
+                self.say(one, ClientMessage::CreateRoom { display_name });
+            }
+            42..=48 if !self.rooms.is_empty() => {
+                let newest = u32::try_from(self.rooms.len()).unwrap().min(2);
+                let back = self.roll(newest) as usize + 1;
+                let room_code = self.rooms[self.rooms.len() - back];
+                self.say(
+                    one,
+                    ClientMessage::JoinRoom {
+                        room_code,
+                        password: None,
+                        display_name: String::new(),
+                    },
+                );
+            }
+            49 => {
+                let room_code = None;
+                self.say(one, ClientMessage::LeaveRoom { room_code });
+            }
             0 => self.connect(one),
             1 | 2 => self.disconnect(one),
             3..=8 => {
@@ -422,9 +527,9 @@ impl Several {
                 }
             }
             38 if self.roll(3) == 0 => {
-                for client in &mut self.clients {
-                    if client.at.is_some_and(|(at, _)| at == node) {
-                        client.gone();
+                for client in 0..CLIENTS {
+                    if self.clients[client].at.is_some_and(|(at, _)| at == node) {
+                        self.gone(client);
                     }
                 }
                 self.nodes[node] = self.new_node();
@@ -477,21 +582,55 @@ impl Several {
         }
     }
 
+    /// Who is in a room knows all who are, and is heard by them.
+    fn judge_rooms(&mut self) {
+        for code in self.rooms.clone() {
+            let inside = self.clients.iter();
+            let inside = inside.filter(|client| client.rooms.contains_key(&code));
+            let inside: BTreeSet<_> = inside.filter_map(|client| client.id).collect();
+            for one in 0..CLIENTS {
+                let Some(me) = self.clients[one].id else {
+                    continue;
+                };
+                let Some(known) = self.clients[one].rooms.get(&code) else {
+                    continue;
+                };
+                let mut known = known.clone();
+                known.insert(me);
+                assert_eq!(known, inside, "client {one} knows who is inside");
+                for other in 0..CLIENTS {
+                    let them = self.clients[other].id;
+                    let Some(to) = them.filter(|to| *to != me && inside.contains(to)) else {
+                        continue;
+                    };
+                    self.clients[other].heard.clear();
+                    self.say(one, ClientMessage::relay(to, Payload::from_text("room")));
+                    self.pass(Duration::from_secs(1));
+                    let heard = &self.clients[other].heard;
+                    let is_it = |message: &ServerMessage| matches!(message, ServerMessage::Relayed { from, .. } if *from == me);
+                    assert!(heard.iter().any(is_it), "{one} is not heard by {other}");
+                    self.count("met in a room");
+                }
+            }
+        }
+    }
+
     /// When everybody has left and all times are over, nothing is left.
     fn judge_what_is_left(&mut self) {
         for client in 0..CLIENTS {
             self.disconnect(client);
         }
-        self.pass(Duration::from_secs(2000));
+        self.pass(Duration::from_secs(5000));
         for node in &self.nodes {
             let left = node.rendezvous.holdings();
-            assert_eq!((left.mailboxes, left.channels), (0, 0));
+            assert_eq!((left.mailboxes, left.rooms, left.channels), (0, 0, 0));
             // Its own signs of life.
             assert!(left.records <= 3, "{left:?}");
             assert!(node.rendezvous.asked_len() <= 2);
         }
         self.store.forget_due(self.now);
         assert_eq!(self.store.holdings(), (0, 0));
+        assert_eq!(self.store.rooms(), (0, 0));
     }
 }
 
@@ -500,6 +639,7 @@ impl Client {
         self.at = None;
         self.id = None;
         self.watching.clear();
+        self.rooms.clear();
     }
 }
 
@@ -518,6 +658,7 @@ fn live(seed: u64) -> BTreeMap<&'static str, u32> {
         );
     }
     several.heal();
+    several.judge_rooms();
     several.judge_meetings();
     several.judge_what_is_left();
     several.counts
@@ -527,7 +668,7 @@ fn live(seed: u64) -> BTreeMap<&'static str, u32> {
 #[expect(clippy::print_stdout, reason = "what the lives were like is told")]
 fn several_instances_keep_their_promises_whatever_is_lost() {
     let seeds = std::env::var("SEVERAL_SEEDS").ok();
-    let seeds = seeds.and_then(|seeds| seeds.parse().ok()).unwrap_or(150);
+    let seeds = seeds.and_then(|seeds| seeds.parse().ok()).unwrap_or(250);
     let mut all = BTreeMap::<&str, u32>::new();
     for seed in 0..seeds {
         let lived = std::panic::catch_unwind(|| live(seed));
@@ -537,7 +678,16 @@ fn several_instances_keep_their_promises_whatever_is_lost() {
         }
     }
     println!("{seeds} lives: {all:?}");
-    for what in ["claimed", "paired", "relayed", "channel", "met at the end"] {
+    for what in [
+        "claimed",
+        "paired",
+        "relayed",
+        "channel",
+        "met at the end",
+        "joined a room",
+        "left a room",
+        "met in a room",
+    ] {
         assert!(all.get(what).copied().unwrap_or(0) > 20, "{what}: {all:?}");
     }
 }

@@ -141,6 +141,13 @@ impl World {
         Client { connection, id }
     }
 
+    /// A device comes and is perhaps not let in.
+    pub(super) fn registers(&mut self, number: u64) -> Option<CloseCode> {
+        let (connection, nonce) = self.connect([10, 0, 0, 1]);
+        self.say(connection, Self::proof(number, "192.0.2.7", &nonce));
+        self.closed(connection)
+    }
+
     pub(super) fn guest(&mut self) -> Client {
         let (connection, _) = self.connect([10, 0, 0, 2]);
         self.input(Input::from_text(

@@ -1,11 +1,12 @@
--- The steps of rendezvous/store.rs, each done whole by Redis. One list of cases is held against both.
+-- The steps of rendezvous/store.rs, each done whole by Redis. One list of cases is held against both. Rooms are in
+-- rooms.lua, and dispatch.lua comes last.
 --
 -- Keys, all with an end of their own so that what an instance leaves behind goes by itself:
 --   p:ID        place of an id (a lease)          b:ID        slot of the mailbox that an id is in
 --   m:SLOT      a mailbox                         h:SLOT:SIDE what is kept for a member who is away
 --   mailboxes   slots by their end                w:NETWORK   slots that wait, by their end
---   n:NODE      an instance that lives (a lease)
---   held        lists that are kept, by their end
+--   n:NODE      an instance that lives (a lease)  t:WHO       when a budget of claims, or of failures, is full again
+--   held        lists that are kept, by their end  long        slots have four letters while it is there
 -- The clock is that of Redis. Answers are lists of words; the first says which answer it is.
 
 local P = 'towline:'
@@ -70,17 +71,12 @@ function ops.renew(a)
     local before = place_of(a[i])
     if before == '' or before == a[i + 1] then
       call('SET', P .. 'p:' .. a[i], a[i + 1], 'PX', a[1])
+      call('PEXPIRE', P .. 'o:' .. a[i], a[1])
     else
       answer[#answer + 1] = a[i]
     end
   end
   return answer
-end
-
--- id, place
-function ops.depart(a)
-  if place_of(a[1]) == a[2] then call('DEL', P .. 'p:' .. a[1]) end
-  return { 'departed' }
 end
 
 -- ids
@@ -106,7 +102,7 @@ function ops.beat(a)
   return answer
 end
 
--- creator, network, life, waiting at most, mailboxes at most, long from, long?, then slots: short and long by turns
+-- creator, network, life, waiting at most, mailboxes at most, long from, then slots: short and long by turns
 function ops.open(a)
   local box = mailbox_of(a[1])
   if box and box.standing == 'w' then
@@ -119,7 +115,8 @@ function ops.open(a)
   if call('ZCARD', waiting) >= tonumber(a[4]) then return { 'network' } end
   local count = call('ZCARD', all)
   if count >= tonumber(a[5]) then return { 'taken' } end
-  local first = (a[7] == 'long' or count >= tonumber(a[6])) and 9 or 8
+  local is_long = count >= tonumber(a[6]) or call('EXISTS', P .. 'long') == 1
+  local first = is_long and 8 or 7
   for i = first, #a, 2 do
     local key = P .. 'm:' .. a[i]
     if call('EXISTS', key) == 0 then
@@ -136,8 +133,38 @@ function ops.open(a)
   return { 'taken' }
 end
 
--- slot, joiner, paid?, least time for the exchange
+-- Takes one token of each budget, or none of any. The words from the first on are whose budget it is, tokens of a full
+-- one, and the time for one to come back. A budget is the moment when it is full again.
+local function pays(a, first)
+  local after = {}
+  for i = first, #a, 3 do
+    local full = math.max(tonumber(call('GET', P .. 't:' .. a[i]) or '0'), now) + tonumber(a[i + 2])
+    if full - now > tonumber(a[i + 1]) * tonumber(a[i + 2]) then return false end
+    after[#after + 1] = { P .. 't:' .. a[i], full }
+  end
+  for _, budget in ipairs(after) do call('SET', budget[1], budget[2], 'PXAT', budget[2]) end
+  return true
+end
+
+-- whose budget, tokens, time for one, and so on
+function ops.give_back(a)
+  for i = 1, #a, 3 do
+    local key = P .. 't:' .. a[i]
+    local full = tonumber(call('GET', key) or '0') - tonumber(a[i + 2])
+    if full > now then call('SET', key, full, 'PXAT', full) else call('DEL', key) end
+  end
+  return { 'given_back' }
+end
+
+-- tokens of a full budget, time for one, how long slots are long when it is empty
+function ops.count_failure(a)
+  if not pays({ 'failures', a[1], a[2] }, 1) then call('SET', P .. 'long', '1', 'PX', a[3]) end
+  return { 'counted' }
+end
+
+-- slot, joiner, paid?, least time for the exchange, tolls
 function ops.claim(a)
+  if a[3] == 'paid' and not pays(a, 5) then a[3] = 'not_paid' end
   local key = P .. 'm:' .. a[1]
   local m = call('HMGET', key, 'creator', 'joiner', 'network', 'ends')
   if not m[1] or m[2] or m[1] == a[2] or a[3] ~= 'paid' then return { 'not_claimed' } end
@@ -187,6 +214,3 @@ function ops.pass(a)
   call('ZADD', P .. 'held', box.ends, name)
   return { 'kept' }
 end
-
-local op = table.remove(ARGV, 1)
-return ops[op](ARGV)

@@ -15,10 +15,58 @@ use towline_wire::signal::{
 
 use super::*;
 use crate::rendezvous::{
-    ConnectionId, EXCHANGE_MIN, Event, HELD_MESSAGES_MAX, LEASE, Made, Moment, Paid, Place, Slots,
-    Standing, Store, WAITING_PER_NETWORK_MAX, Watched,
+    ConnectionId, EXCHANGE_MIN, Event, FAILURE_RATE, HELD_MESSAGES_MAX, LEASE, LONG_SLOTS_FOR,
+    Made, Moment, Paid, Place, Rate, RoomAnswer, Standing, Store, Toll, WAITING_PER_NETWORK_MAX,
+    Watched,
 };
 use redis_server::RedisServer;
+
+/// The list. Each begins with an empty store.
+macro_rules! both {
+    ($($case:ident)*) => {$(
+        mod $case {
+            #[tokio::test]
+            async fn in_memory() {
+                super::$case(&mut crate::shell::cluster::tests::Asked::memory()).await;
+            }
+
+
+            #[tokio::test]
+            async fn process_in_redis() {
+                super::$case(&mut crate::shell::cluster::tests::Asked::redis().await).await;
+            }
+        }
+    )*};
+}
+
+mod rooms;
+
+#[test]
+fn what_is_renewed_goes_in_small_parts() {
+    let (line, mut errands) = mpsc::channel(ERRANDS_MAX);
+    let place = Place {
+        node: NodeId(1),
+        connection: ConnectionId(1),
+    };
+    let renewal = Ask::Renew {
+        present: vec![(SignalId::Guest(GuestId(1)), place); 500],
+    };
+    let put = |number, ask| line.try_send(Errand::Ask(Ticket(number), ask)).unwrap();
+    for number in 0..30 {
+        put(number, renewal.clone());
+    }
+    for number in 30..330 {
+        put(number, Ask::Find { ids: Vec::new() });
+    }
+    let mut parts = Vec::new();
+    while let Ok(first) = errands.try_recv() {
+        let mut batch = Vec::new();
+        fill(&mut batch, first, &mut errands);
+        parts.push(batch.len());
+    }
+    assert!(parts[..30].iter().all(|part| *part == 1), "{parts:?}");
+    assert_eq!(parts[30..], [256, 44], "{parts:?}");
+}
 
 /// A store to be asked.
 enum Asked {
@@ -40,12 +88,18 @@ impl Asked {
         let (_hub, errands) = mpsc::channel(1);
         let (knocks, _hub) = mpsc::channel(1);
         let line = Line {
-            redis: Redis::at(&server.url()).unwrap(),
+            redis: Redis::at(&server.url(), None).unwrap(),
             node: NodeId(9),
             errands,
             knocks: knocks.downgrade(),
+            metrics: Metrics::new(),
         };
-        let (asking, _, script) = line.connect().await.unwrap();
+        let (_, _, script) = line.connect().await.unwrap();
+        // On a busy machine an answer may take longer than a server waits.
+        let patient = AsyncConnectionConfig::new().set_response_timeout(Some(LEASE));
+        let client = line.redis.client();
+        let asking = client.get_multiplexed_async_connection_with_config(&patient);
+        let asking = asking.await.unwrap();
         Self::Redis {
             connection: Box::new(asking),
             script,
@@ -104,14 +158,18 @@ fn open(creator: SignalId, draw: u32, life: Duration) -> Ask {
         creator,
         network: "0a000001".to_owned(),
         life,
-        slots: Slots::ByNumber,
         draws: [draw; 16],
     }
 }
 
 fn claim(slot: &Slot, joiner: SignalId, paid: Paid) -> Ask {
     let slot = slot.clone();
-    Ask::Claim { slot, joiner, paid }
+    Ask::Claim {
+        slot,
+        joiner,
+        paid,
+        tolls: Vec::new(),
+    }
 }
 
 const LIFE: Duration = Duration::from_secs(300);
@@ -157,6 +215,29 @@ async fn a_code_is_claimed_once_by_another_who_has_paid(store: &mut Asked) {
         refused += 1;
     }
     assert_eq!(refused, 4);
+}
+
+async fn slots_are_long_while_somebody_searches(store: &mut Asked) {
+    let letters = |slot: Slot| slot.to_string().len();
+    assert_eq!(letters(opened(store, device(1), 7).await), 3);
+    for _ in 0..FAILURE_RATE.burst {
+        assert_eq!(store.ask(Ask::CountFailure).await, Answer::Counted);
+    }
+    assert_eq!(letters(opened(store, device(2), 8).await), 3);
+    // In Redis some tokens have come back meanwhile.
+    let most = match store {
+        Asked::Memory(..) => 1,
+        Asked::Redis { .. } => FAILURE_RATE.burst,
+    };
+    for _ in 0..most {
+        store.ask(Ask::CountFailure).await;
+    }
+    let slot = opened(store, device(3), 9).await;
+    assert_eq!(slot, Slot::from_number(9, 4));
+    if let Asked::Memory(..) = store {
+        store.pass(LONG_SLOTS_FOR).await;
+        assert_eq!(letters(opened(store, device(4), 10).await), 3);
+    }
 }
 
 async fn what_is_said_to_who_is_away_waits_in_order_and_is_bounded(store: &mut Asked) {
@@ -290,25 +371,47 @@ async fn codes_that_wait_are_counted_by_network(store: &mut Asked) {
     assert!(matches!(store.ask(one_more).await, Answer::Opened { .. }));
 }
 
-/// The list. Each begins with an empty store.
-macro_rules! both {
-    ($($case:ident)*) => {$(
-        mod $case {
-            #[tokio::test]
-            async fn in_memory() {
-                super::$case(&mut super::Asked::memory()).await;
-            }
-
-            #[tokio::test]
-            async fn process_in_redis() {
-                super::$case(&mut super::Asked::redis().await).await;
-            }
-        }
-    )*};
+async fn budgets_are_of_all_instances_and_all_or_none_pay(store: &mut Asked) {
+    let [alice, bob] = [device(1), device(2)];
+    let slot = opened(store, alice, 7).await;
+    let toll = |key: &str, burst| Toll {
+        key: key.to_owned(),
+        rate: Rate {
+            burst,
+            refill: Duration::from_secs(100),
+        },
+    };
+    let pay = |who: &str, slot: &Slot, joiner| Ask::Claim {
+        slot: slot.clone(),
+        joiner,
+        paid: Paid::Yes,
+        tolls: vec![toll("network", 3), toll(who, 2)],
+    };
+    let wrong = Slot::from_number(9, 3);
+    for _ in 0..2 {
+        let answer = store.ask(pay("eve", &wrong, device(3))).await;
+        assert_eq!(answer, Answer::NotClaimed);
+    }
+    // She has spent hers; what she tries now costs the network nothing.
+    for _ in 0..5 {
+        let answer = store.ask(pay("eve", &slot, device(3))).await;
+        assert_eq!(answer, Answer::NotClaimed);
+    }
+    let last = store.ask(pay("bob", &wrong, bob)).await;
+    assert_eq!(last, Answer::NotClaimed);
+    let spent = store.ask(pay("bob", &slot, bob)).await;
+    assert_eq!(spent, Answer::NotClaimed, "the network has spent its own");
+    let tolls = vec![toll("network", 3)];
+    let given = store.ask(Ask::GiveBack { tolls }).await;
+    assert_eq!(given, Answer::GivenBack);
+    let claimed = store.ask(pay("bob", &slot, bob)).await;
+    assert!(matches!(claimed, Answer::Claimed { .. }), "{claimed:?}");
 }
 
 both! {
+    budgets_are_of_all_instances_and_all_or_none_pay
     a_code_is_claimed_once_by_another_who_has_paid
+    slots_are_long_while_somebody_searches
     what_is_said_to_who_is_away_waits_in_order_and_is_bounded
     the_newest_place_counts_and_an_older_one_takes_nothing_away
     an_instance_lives_as_long_as_it_says_so
@@ -327,6 +430,10 @@ fn without_time(mut answer: Answer) -> (Answer, Option<Duration>) {
     } = &mut answer
     {
         Some(&mut view.left)
+    } else if let Answer::Room(RoomAnswer::Joined { view, .. } | RoomAnswer::Seen(Some(view))) =
+        &mut answer
+    {
+        Some(&mut view.left)
     } else {
         None
     };
@@ -341,8 +448,15 @@ fn random_ask(dice: &mut ChaCha8Rng) -> Ask {
         number => device(number as u8 + 1),
     };
     let (one, other) = (who(roll(3)), who(roll(3)));
-    let at = place(u64::from(roll(2)) + 1, u64::from(roll(3)));
-    match roll(20) {
+    let at = place(u64::from(roll(2)) + 1, u64::from(roll(2)));
+    let number = u64::from(roll(3));
+    match roll(40) {
+        20..=37 => rooms::random_ask(&mut roll, number, [one, other], at),
+        38 => Ask::CountFailure,
+        39 => Ask::Beat {
+            node: NodeId(u64::from(roll(2)) + 1),
+            others: Vec::new(),
+        },
         0 | 1 => Ask::Arrive { id: one, place: at },
         2 | 3 => Ask::Depart { id: one, place: at },
         4 => Ask::Renew {
@@ -374,7 +488,7 @@ fn random_ask(dice: &mut ChaCha8Rng) -> Ask {
 async fn process_redis_answers_whatever_memory_answers() {
     let mut redis = Asked::redis().await;
     let mut kinds = std::collections::BTreeMap::<String, u32>::new();
-    for seed in 0..400 {
+    for seed in 0..600 {
         let mut dice = ChaCha8Rng::seed_from_u64(seed);
         let mut memory = Asked::memory();
         if let Asked::Redis { connection, .. } = &mut redis {
@@ -382,7 +496,7 @@ async fn process_redis_answers_whatever_memory_answers() {
                 redis::cmd("FLUSHDB").query_async(&mut **connection).await;
             emptied.unwrap();
         }
-        for step in 0..60 {
+        for step in 0..120 {
             let ask = random_ask(&mut dice);
             let (ours, left) = without_time(memory.ask(ask.clone()).await);
             let (theirs, theirs_left) = without_time(redis.ask(ask.clone()).await);
@@ -394,7 +508,11 @@ async fn process_redis_answers_whatever_memory_answers() {
                 apart < Duration::from_secs(10),
                 "seed {seed}, step {step}: {apart:?}"
             );
-            let kind = format!("{ours:?}");
+            let kind = if let Answer::Room(ours) = &ours {
+                format!("room:{ours:?}")
+            } else {
+                format!("{ours:?}")
+            };
             let end = kind.find([' ', '(', '{']).unwrap_or(kind.len());
             *kinds.entry(kind[..end].to_owned()).or_default() += 1;
         }
@@ -414,6 +532,19 @@ async fn process_redis_answers_whatever_memory_answers() {
         "Kept",
         "NotPassed",
         "Departed",
+        "room:Opened",
+        "room:AllTaken",
+        "room:InTooMany",
+        "room:Elsewhere",
+        "room:Locked",
+        "room:NotLocked",
+        "room:Joined",
+        "room:NotLetIn",
+        "room:Out",
+        "room:Seen",
+        "room:Touched",
+        "room:Met",
+        "room:NotMet",
     ] {
         assert!(kinds.get(kind).copied().unwrap_or(0) > 20, "{kinds:?}");
     }
@@ -438,6 +569,9 @@ fn messages_between_instances_come_as_they_were_sent_and_nonsense_is_passed_over
         },
         Event::MemberCame { peer },
         Event::MemberLeft { peer },
+        Event::RoomChanged {
+            code: rooms::room(9),
+        },
         Event::Watching {
             watcher: peer,
             at: place(1, 2),
@@ -468,6 +602,10 @@ fn messages_between_instances_come_as_they_were_sent_and_nonsense_is_passed_over
         },
         Event::ChannelReady {
             peer,
+            notice: notice("x"),
+        },
+        Event::PassedInRoom {
+            code: rooms::room(9),
             notice: notice("x"),
         },
         Event::Passed {

@@ -3,17 +3,19 @@
 //! What comes from Redis is parsed like anything else from outside: an answer that makes no sense is none, a message
 //! that makes no sense is passed over. So instances of two versions can run beside each other while one is replaced.
 
+mod rooms;
+
 use std::time::Duration;
 
 use serde_json::{Value, json};
 use towline_wire::code::{HALF_LETTERS_MAX, HALF_LETTERS_MIN, Slot};
-use towline_wire::signal::{Notice, PairingFailure, Request, SignalId};
+use towline_wire::signal::{Notice, PairingFailure, Request, RoomCode, SignalId};
 
 use crate::rendezvous::{
-    Answer, Ask, Between, ConnectionId, EXCHANGE_MIN, Ended, Event, HELD_BYTES_MAX,
-    HELD_BYTES_TOTAL_MAX, HELD_MESSAGES_MAX, LEASE, LONG_SLOTS_FROM, MAILBOXES_MAX, Made,
-    MailboxView, NODE_LEASE, NodeId, Paid, Place, Side, Slots, Standing, WAITING_PER_NETWORK_MAX,
-    Watched,
+    Answer, Ask, Between, ConnectionId, EMPTY_FOR, EXCHANGE_MIN, Ended, Event, FAILURE_RATE,
+    HELD_BYTES_MAX, HELD_BYTES_TOTAL_MAX, HELD_MESSAGES_MAX, LEASE, LONG_SLOTS_FOR,
+    LONG_SLOTS_FROM, MAILBOXES_MAX, Made, MailboxView, NODE_LEASE, NodeId, Paid, Place, Side,
+    Standing, Toll, WAITING_PER_NETWORK_MAX, Watched,
 };
 
 /// The words of a question, as `store.lua` reads them.
@@ -32,7 +34,12 @@ pub(super) fn question(ask: &Ask) -> Vec<String> {
             }
             words
         }
-        Ask::Depart { id, place } => vec!["depart".into(), id.to_string(), place_text(*place)],
+        Ask::Depart { id, place } => vec![
+            "depart".into(),
+            id.to_string(),
+            place_text(*place),
+            ms(EMPTY_FOR),
+        ],
         Ask::Find { ids } => {
             let ids = ids.iter().map(ToString::to_string);
             std::iter::once("find".into()).chain(ids).collect()
@@ -46,7 +53,6 @@ pub(super) fn question(ask: &Ask) -> Vec<String> {
             creator,
             network,
             life,
-            slots,
             draws,
         } => {
             let mut words = vec![
@@ -57,10 +63,6 @@ pub(super) fn question(ask: &Ask) -> Vec<String> {
                 WAITING_PER_NETWORK_MAX.to_string(),
                 MAILBOXES_MAX.to_string(),
                 LONG_SLOTS_FROM.to_string(),
-                match slots {
-                    Slots::ByNumber => "by_number".into(),
-                    Slots::Long => "long".into(),
-                },
             ];
             for draw in draws {
                 for letters in [HALF_LETTERS_MIN, HALF_LETTERS_MAX] {
@@ -69,16 +71,31 @@ pub(super) fn question(ask: &Ask) -> Vec<String> {
             }
             words
         }
-        Ask::Claim { slot, joiner, paid } => vec![
-            "claim".into(),
-            slot.to_string(),
-            joiner.to_string(),
-            match paid {
-                Paid::Yes => "paid".into(),
-                Paid::No => "not_paid".into(),
-            },
-            ms(EXCHANGE_MIN),
+        Ask::Claim {
+            slot,
+            joiner,
+            paid,
+            tolls: taken,
+        } => with_tolls(
+            taken,
+            vec![
+                "claim".into(),
+                slot.to_string(),
+                joiner.to_string(),
+                match paid {
+                    Paid::Yes => "paid".into(),
+                    Paid::No => "not_paid".into(),
+                },
+                ms(EXCHANGE_MIN),
+            ],
+        ),
+        Ask::CountFailure => vec![
+            "count_failure".into(),
+            FAILURE_RATE.burst.to_string(),
+            ms(FAILURE_RATE.refill),
+            ms(LONG_SLOTS_FOR),
         ],
+        Ask::GiveBack { tolls } => with_tolls(tolls, vec!["give_back".into()]),
         Ask::Done { member } => vec!["done".into(), member.to_string()],
         Ask::End { member } => vec!["leave".into(), member.to_string()],
         Ask::Pass { from, to, notice } => vec![
@@ -90,11 +107,19 @@ pub(super) fn question(ask: &Ask) -> Vec<String> {
             HELD_BYTES_MAX.to_string(),
             (HELD_BYTES_TOTAL_MAX / HELD_BYTES_MAX).to_string(),
         ],
+        Ask::Room(ask) => rooms::question(ask),
     }
 }
 
+fn with_tolls(tolls: &[Toll], mut words: Vec<String>) -> Vec<String> {
+    for Toll { key, rate } in tolls {
+        words.extend([key.clone(), rate.burst.to_string(), ms(rate.refill)]);
+    }
+    words
+}
+
 /// What these words answer; nothing where they make no sense.
-pub(super) fn answer(words: Vec<String>) -> Option<Answer> {
+pub(in crate::shell) fn answer(words: Vec<String>) -> Option<Answer> {
     let mut words = words.into_iter();
     let kind = words.next()?;
     let mut next = || words.next();
@@ -123,7 +148,7 @@ pub(super) fn answer(words: Vec<String>) -> Option<Answer> {
         "renewed" => Answer::Renewed {
             lost: words.filter_map(|id| id.parse().ok()).collect(),
         },
-        "departed" => Answer::Departed,
+        "departed" => Answer::Departed(rooms::bereft(words)?),
         "found" => {
             let mut found = Vec::new();
             while let (Some(id), Some(at)) = (words.next(), words.next()) {
@@ -153,6 +178,8 @@ pub(super) fn answer(words: Vec<String>) -> Option<Answer> {
                 ended: ended(&[next()?, next()?, next()?, next()?])?,
             }
         }
+        "given_back" => Answer::GivenBack,
+        "counted" => Answer::Counted,
         "not_claimed" => Answer::NotClaimed,
         "both" => Answer::BothDone {
             peer: next()?.parse().ok()?,
@@ -165,7 +192,7 @@ pub(super) fn answer(words: Vec<String>) -> Option<Answer> {
         },
         "kept" => Answer::Kept,
         "not_passed" => Answer::NotPassed,
-        _ => return None,
+        _ => return rooms::answer(&kind, words),
     })
 }
 
@@ -175,7 +202,7 @@ pub(super) fn channel(node: NodeId) -> String {
 }
 
 /// Several messages as one text.
-pub(super) fn told(messages: &[Between]) -> String {
+pub(in crate::shell) fn told(messages: &[Between]) -> String {
     Value::Array(messages.iter().map(told_one).collect()).to_string()
 }
 
@@ -239,12 +266,21 @@ fn told_one(message: &Between) -> Value {
             "peer": peer.to_string(),
             "notice": notice.to_json(),
         }),
+        Event::RoomChanged { code } => {
+            json!({"to": to, "is": "room_changed", "room": code.to_string()})
+        }
+        Event::PassedInRoom { code, notice } => json!({
+            "to": to,
+            "is": "passed_in_room",
+            "room": code.to_string(),
+            "notice": notice.to_json(),
+        }),
         Event::Passed { notice } => json!({"to": to, "is": "passed", "notice": notice.to_json()}),
     }
 }
 
 /// The messages in a text, without those that make no sense.
-pub(super) fn heard(text: &[u8]) -> Vec<Between> {
+pub(in crate::shell) fn heard(text: &[u8]) -> Vec<Between> {
     let Ok(Value::Array(all)) = serde_json::from_slice(text) else {
         return Vec::new();
     };
@@ -256,6 +292,7 @@ fn heard_one(value: &Value) -> Option<Between> {
     let number = |name: &str| value.get(name).and_then(Value::as_u64);
     let peer = || -> Option<SignalId> { word("peer")?.parse().ok() };
     let at = || place(word("at")?);
+    let room = || RoomCode::parse(word("room")?).ok();
     let notice = || Notice::from_json(word("notice")?).ok();
     let event = match word("is")? {
         "replaced" => Event::Replaced {
@@ -302,6 +339,11 @@ fn heard_one(value: &Value) -> Option<Between> {
         },
         "channel_ready" => Event::ChannelReady {
             peer: peer()?,
+            notice: notice()?,
+        },
+        "room_changed" => Event::RoomChanged { code: room()? },
+        "passed_in_room" => Event::PassedInRoom {
+            code: room()?,
             notice: notice()?,
         },
         "passed" => Event::Passed { notice: notice()? },

@@ -75,6 +75,8 @@ pub enum Finding {
         state: MdnsStateView,
         /// How many others are heard of.
         neighbours: u32,
+        /// How many of them show a code that waits.
+        codes: u32,
     },
     /// This computer's clock beside a signal server's.
     Clock {
@@ -270,10 +272,14 @@ fn mdns(discovery: DiscoveryView, sight: Option<MdnsSight>) -> FindingView {
         Some(own) if own.may_yet_come() => (VerdictView::Fair, MdnsStateView::Waiting),
         Some(OwnAnnouncement::Awaited(_)) => (VerdictView::Bad, MdnsStateView::Silent),
     };
-    let neighbours = sight.map_or(0, |sight| sight.neighbours);
+    let count = |of: fn(MdnsSight) -> usize| {
+        let count = sight.map_or(0, of);
+        u32::try_from(count).unwrap_or(u32::MAX)
+    };
     let finding = Finding::Mdns {
         state,
-        neighbours: u32::try_from(neighbours).unwrap_or(u32::MAX),
+        neighbours: count(|sight| sight.neighbours),
+        codes: count(|sight| sight.codes),
     };
     FindingView { verdict, finding }
 }
@@ -528,7 +534,11 @@ mod tests {
         let off = mdns(DiscoveryView::Off, None);
         let state = MdnsStateView::Off;
         assert_eq!(off.verdict, VerdictView::Fair);
-        let neighbours = 0;
-        assert_eq!(off.finding, Finding::Mdns { state, neighbours });
+        let nobody = Finding::Mdns {
+            state,
+            neighbours: 0,
+            codes: 0,
+        };
+        assert_eq!(off.finding, nobody);
     }
 }

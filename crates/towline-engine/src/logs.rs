@@ -3,9 +3,13 @@
 /// Directives for the log of a shell: what the person asked for, or `info`.
 ///
 /// quinn's sockets warn of what cannot be sent with the address of the peer, and addresses belong to no log
-/// above debug. A person who names `quinn_udp` gets it all the same.
+/// above debug. The parser of STUN warns of every message that is none, and anybody can send those. A person who
+/// names `quinn_udp` or `stun_types` gets it all the same.
 #[must_use]
 pub fn log_directives(asked: Option<&str>) -> String {
     let asked = asked.map(str::trim).filter(|asked| !asked.is_empty());
-    format!("quinn_udp=error,{}", asked.unwrap_or("info"))
+    format!(
+        "quinn_udp=error,stun_types=error,{}",
+        asked.unwrap_or("info")
+    )
 }

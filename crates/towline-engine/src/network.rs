@@ -60,6 +60,7 @@ use towline_wire::packet::ChannelId;
 use tracing::error;
 
 use self::endpoint::{Comers, Connections};
+use self::lookup::Names;
 use self::mdns::Announcer;
 use self::neighbourhood::Neighbourhood;
 use self::pairing::Pairings;
@@ -186,6 +187,7 @@ pub(crate) struct IncomingStream {
 pub(crate) struct Network {
     /// Where what names lead to goes.
     found: mpsc::Sender<NetworkEvent>,
+    names: Names,
     identity: Identity,
     socket: Arc<PathSocket>,
     trust: Trust,
@@ -282,6 +284,7 @@ impl Network {
             )),
             Discovery::Off => None,
         };
+        let names = Names::new(scope, settings.discovery, Arc::clone(&neighbourhood));
         let pairings = Pairings::new(
             Arc::clone(&socket),
             neighbourhood,
@@ -313,6 +316,7 @@ impl Network {
             tasks.clone(),
         )?;
         Ok(Self {
+            names,
             identity,
             socket,
             trust,
@@ -338,11 +342,10 @@ impl Network {
             // What a peer may read is asked where it reads: by the data plane.
             NetworkRequest::Grant(_, _) => {}
             NetworkRequest::Probe(peer, addr) => self.prober.ping(peer, addr),
-            // No name is looked up, no server asked and no router opened, whoever wants it.
+            // No server is asked and no router opened, whoever wants it.
             NetworkRequest::AskStun(_)
             | NetworkRequest::OpenRelay { .. }
             | NetworkRequest::Scatter { .. }
-            | NetworkRequest::LookUp(..)
             | NetworkRequest::Borrow(_)
                 if self.scope == NetworkScope::LocalNetwork =>
             {
@@ -362,7 +365,7 @@ impl Network {
                     .spawn("STUN question", async move { stun.ask(server).await });
             }
             NetworkRequest::LookUp(peer, places) => {
-                let looked_up = lookup::look_up(peer, places, self.found.clone());
+                let looked_up = self.names.look_up(peer, places, self.found.clone());
                 self.tasks.spawn("look-up of a peer", looked_up);
             }
             NetworkRequest::Borrow(server) => self.borrower.borrow(server),

@@ -2,12 +2,13 @@
 //!
 //! The *policy* lies where only an administrator writes, and what it sets nobody overrules. The device's
 //! own file is `config.toml` in its home. Both have the same keys, all optional: `servers`, `proxy`, `udp_port`,
-//! `ice_servers` and `lan_only`. For each setting alone, the first that says anything holds: policy, what the device was
+//! `ice_servers`, `lan_only` and `places`. For each setting alone, the first that says anything holds: policy, what the device was
 //! started with (its flags, then its environment), file, what the build has.
 //!
 //! A file that cannot be read or understood stops the start: to go on without it could mean to meet at
 //! another server than somebody wants. Its content is not repeated, because it may hold a password.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::fs::File;
 use std::io::{self, Read};
@@ -17,6 +18,9 @@ use serde::{Deserialize, Deserializer};
 use towline_core::io::NetworkScope;
 use towline_core::records::ScopeRule;
 use towline_core::sessions::Elsewhere;
+use towline_wire::card::listenable;
+use towline_wire::ids::{DeviceId, IdError};
+use towline_wire::place::{Place, PlaceError};
 
 use crate::view::SettingLock;
 
@@ -40,6 +44,52 @@ pub(crate) struct Written {
     pub(crate) ice_servers: Option<IceServersText>,
     /// Whether it stays within the local network.
     pub(crate) lan_only: Option<bool>,
+    /// Where other devices are.
+    #[serde(deserialize_with = "places")]
+    #[serde(default)]
+    pub(crate) places: Option<BTreeMap<DeviceId, Vec<Place>>>,
+}
+
+/// Where each device is, by its id. Each is read by itself, so that the line is named that makes no sense.
+fn places<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<BTreeMap<DeviceId, Vec<Place>>>, D::Error> {
+    let written = BTreeMap::<WrittenId, Vec<WrittenPlace>>::deserialize(deserializer)?;
+    let read = |(id, places): (WrittenId, Vec<WrittenPlace>)| {
+        (id.0, places.into_iter().map(|place| place.0).collect())
+    };
+    Ok(Some(written.into_iter().map(read).collect()))
+}
+
+/// A device's id as text.
+#[derive(PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+#[serde(try_from = "String")]
+struct WrittenId(DeviceId);
+
+impl TryFrom<String> for WrittenId {
+    type Error = IdError;
+
+    fn try_from(text: String) -> Result<Self, IdError> {
+        text.parse().map(Self)
+    }
+}
+
+/// A place as text; an address at which no device can be is none.
+#[derive(Deserialize)]
+#[serde(try_from = "String")]
+struct WrittenPlace(Place);
+
+impl TryFrom<String> for WrittenPlace {
+    type Error = PlaceError;
+
+    fn try_from(text: String) -> Result<Self, PlaceError> {
+        let place: Place = text.parse()?;
+        let addr = place.addr().map(|addr| vec![addr]);
+        if addr.is_some_and(|addr| listenable(addr).is_empty()) {
+            return Err(PlaceError);
+        }
+        Ok(Self(place))
+    }
 }
 
 /// STUN and TURN servers as somebody has set them, not read yet. They hold passwords.
@@ -91,6 +141,8 @@ pub(crate) struct Settled {
     pub(crate) ice_servers: Option<IceServersText>,
     /// Who says how far the device goes; its person, where nobody has.
     pub(crate) scope: ScopeRule,
+    /// As in [`Written`].
+    pub(crate) places: BTreeMap<DeviceId, Vec<Place>>,
 }
 
 /// Why a file cannot be used.
@@ -104,7 +156,7 @@ pub enum FileError {
     NotSettings(PathBuf),
     /// A line of it makes no sense.
     #[error(
-        "line {1} of {0} is not understood; it may have servers = [\"wss://…\"], proxy = \"…\", udp_port = 0, lan_only = true and ice_servers = [{{ urls = \"turn:…\" }}]"
+        "line {1} of {0} is not understood; it may have servers = [\"wss://…\"], proxy = \"…\", udp_port = 0, lan_only = true, ice_servers = [{{ urls = \"turn:…\" }}] and places = {{ DEVICE = [\"nas.example:41641\"] }}"
     )]
     Line(PathBuf, usize),
 }
@@ -153,6 +205,7 @@ fn decide(policy: Written, given: Written, file: Written, default_server: Option
                 NetworkScope::Everywhere
             })
         }),
+        places: policy.places.or(file.places).unwrap_or_default(),
     }
 }
 
@@ -212,6 +265,14 @@ mod tests {
 
     use super::*;
 
+    fn someone() -> DeviceId {
+        DeviceId::from_public_key([7; 32])
+    }
+
+    fn place(host: &str) -> Place {
+        Place::new(host, 4000).unwrap()
+    }
+
     fn written(server: &str, proxy: &str, port: u16) -> Written {
         Written {
             servers: Some(vec![server.to_owned()]),
@@ -219,6 +280,7 @@ mod tests {
             udp_port: Some(port),
             ice_servers: Some(IceServersText(format!("[{server}]"))),
             lan_only: Some(server == "p" || server == "f"),
+            places: Some(BTreeMap::from([(someone(), vec![place(server)])])),
         }
     }
 
@@ -307,6 +369,39 @@ mod tests {
     }
 
     #[test]
+    fn where_devices_are_is_said_by_the_policy_or_else_by_the_file() {
+        let none = Written::default;
+        let of = |host: &str| BTreeMap::from([(someone(), vec![place(host)])]);
+        let (policy, file) = (written("p", "", 0), written("f", "", 0));
+        assert_eq!(decide(policy, none(), file.clone(), None).places, of("p"));
+        assert_eq!(decide(none(), none(), file, None).places, of("f"));
+        assert!(decide(none(), none(), none(), None).places.is_empty());
+        let id = someone();
+        for text in [
+            format!("udp_port = 7\n[places]\n{id} = [\"f:4000\"]"),
+            format!("places = {{ {id} = [\"F:4000\"] }}"),
+        ] {
+            assert_eq!(parse(&text).unwrap().places, Some(of("f")));
+        }
+        for value in [
+            "\"f:4000\"",
+            "[\"f\"]",
+            "[\"f:0\"]",
+            "[\"224.0.0.1:4000\"]",
+            "[\"192.0.2.1:53\"]",
+        ] {
+            assert_eq!(
+                parse(&format!("places = {{ {id} = {value} }}")),
+                Err(1),
+                "{value}"
+            );
+        }
+        let second = format!("[places]\n{id} = [\"224.0.0.1:4000\"]");
+        assert_eq!(parse(&second), Err(2));
+        assert_eq!(parse("\nplaces = { me = [\"f:4000\"] }"), Err(2));
+    }
+
+    #[test]
     fn a_file_is_read_and_nonsense_is_named_by_its_line_only() {
         let home = tempfile::tempdir().unwrap();
         let path = home.path().join(FILE);
@@ -315,6 +410,7 @@ mod tests {
         let three = Written {
             ice_servers: None,
             lan_only: None,
+            places: None,
             ..written("s", "p", 7)
         };
         assert_eq!(read(&path).unwrap(), three);

@@ -294,6 +294,8 @@ pub struct PeerView {
     pub verified: bool,
     /// Where this person says that it is, as host and port; tried beside what is found out.
     pub places: Vec<String>,
+    /// Where files of settings say that it is, as host and port; only those files change it.
+    pub places_set: Vec<String>,
     /// Whether and how it is connected.
     pub link: LinkView,
     /// What became of the tries to connect since the device started.

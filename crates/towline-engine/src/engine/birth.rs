@@ -52,6 +52,8 @@ impl Life {
             udp_port: settings.udp_port,
             ice_servers: settings.ice_servers.clone(),
             lan_only: settings.lan_only(),
+            // Its person says such things while it runs.
+            places: None,
         };
         let default_server = settings.default_server.as_deref();
         let settled = settings_file::settle(&settings.home, given, default_server)?;
@@ -146,6 +148,7 @@ impl Life {
             servers,
             elsewhere: settled.elsewhere,
             ice,
+            places: settled.places,
             scope: settled.scope,
             discovery: settings.discovery,
         };

@@ -6,10 +6,12 @@
 //! and the trusted set is asked again when the handshake is done.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use futures_util::FutureExt;
 use quinn::crypto::{CryptoError, HmacKey};
 use quinn::{
     ClientConfig, Connection, EndpointConfig, IdleTimeout, Incoming, MtuDiscoveryConfig,
@@ -32,7 +34,7 @@ use zeroize::Zeroizing;
 use super::congestion::PathCubicFactory;
 use super::pairing::Pairings;
 use super::path_socket::PathSocket;
-use super::routes::{BYTES_HERE_MAX, Role};
+use super::routes::{BYTES_HERE_MAX, Reach, Role};
 use super::session::{self, CloseReason, SessionEnds};
 use super::standstill::Standstill;
 use super::strangers;
@@ -42,6 +44,10 @@ use crate::tasks::Tasks;
 
 /// How long a handshake may take: 10 s, a few losses on a slow path.
 const HANDSHAKE_DEADLINE: Duration = Duration::from_secs(10);
+
+/// How often a dial begins, at most: 8 times. Its path changes once or twice; a server that opens channel after
+/// channel makes us send no more than that.
+const DIALED_ANEW_MAX: u32 = 8;
 
 /// Handshakes that others may have running with us: 32. Each costs a signature and some 50 KiB; a
 /// person has a few devices.
@@ -68,15 +74,27 @@ const DATA_STREAMS_MAX: u32 = 128;
 const NUDGE_BUFFER_BYTES: usize = 1024;
 
 /// Pause between two searches for a larger path MTU where we accept: 10 minutes. There quinn searches anew
-/// on every path that it moves to. A search that ends below the upper bound costs a dozen packets.
-pub(super) const MTU_SEARCH_INTERVAL_ACCEPTING: Duration = Duration::from_secs(600);
+/// on every path that it moves to. A search that ends below the upper bound costs some ten probe timeouts.
+const MTU_SEARCH_INTERVAL_ACCEPTING: Duration = Duration::from_secs(600);
 
-/// The same where we dial: 30 s, since quinn does not know when the path is another one. What is longer than
-/// the path is proved to carry does not leave this machine, so a search costs a packet or two once.
-pub(super) const MTU_SEARCH_INTERVAL_DIALING: Duration = Duration::from_secs(30);
+/// The same where we dial: a minute, since quinn does not know when the path is another one. On one that carries
+/// all that is searched for it costs nothing, on any other three probe timeouts, some 700 bytes.
+const MTU_SEARCH_INTERVAL_DIALING: Duration = Duration::from_secs(60);
 
-/// Keep-alive: 10 s, below the 30 s after which home routers forget a UDP flow.
-const KEEP_ALIVE_INTERVAL: Duration = Duration::from_secs(10);
+/// Length of datagrams on a path of which nothing is known, which every path must carry (RFC 9000, section 14).
+const INITIAL_MTU: u16 = 1200;
+
+/// Round trip of a path of which nothing is known: 100 ms. quinn would take a third of a second, and so try what is
+/// lost in a handshake, or first on another path, again after a second; now it is 0.3 s. Where a round trip
+/// takes longer a few packets go twice.
+const ROUND_TRIP_AT_FIRST: Duration = Duration::from_millis(100);
+
+/// Keep-alive where we dial: 14 s, half of [`IDLE_TIMEOUT_MS`] and some room for what is lost. Routers remember the
+/// path by its probes. Each costs 166 bytes over IPv6, of which six a minute are too much beside the probes.
+const KEEP_ALIVE_INTERVAL_DIALING: Duration = Duration::from_secs(14);
+
+/// The same where we accept: 20 s, so that one side asks and not both; any packet puts it off.
+const KEEP_ALIVE_INTERVAL_ACCEPTING: Duration = Duration::from_secs(20);
 
 /// Silence after which a connection is given up, in milliseconds: 30 s, time for a change of path.
 const IDLE_TIMEOUT_MS: u32 = 30_000;
@@ -200,6 +218,7 @@ impl Connections {
         if before == Some(path) {
             return;
         }
+        debug!(peer = peer.short(), ?path, "path is selected");
         let standstill = self.standstill(peer);
         let begins_anew = match before {
             // The window of a direct path would flood what comes after it. The other way round it
@@ -230,13 +249,12 @@ impl Connections {
         let connections = self.clone();
         self.0.tasks.spawn("dial", async move {
             let dialed = cancel
-                .run_until_cancelled(timeout(HANDSHAKE_DEADLINE, connections.dial_once(peer)))
+                .run_until_cancelled(connections.dial_any_way(peer))
                 .await;
             lock(&connections.0.dials_by_peer).remove(&peer);
             let fault = match dialed {
-                Some(Ok(Ok(()))) => return,
-                Some(Ok(Err(fault))) => fault,
-                Some(Err(_)) => LinkFault::TimedOut,
+                Some(Ok(())) => return,
+                Some(Err(fault)) => fault,
                 None => LinkFault::Closed,
             };
             connections
@@ -328,27 +346,44 @@ impl Connections {
         }
     }
 
-    async fn dial_once(&self, peer: DeviceId) -> Result<(), LinkFault> {
-        let (role, address) = {
+    /// Dials until the handshake is done; anew, for as long again, when the path becomes another one meanwhile.
+    async fn dial_any_way(&self, peer: DeviceId) -> Result<(), LinkFault> {
+        let (role, moved) = {
             let routes = self.0.socket.routes();
-            (routes.role(peer), routes.dial_address(peer))
+            (routes.role(peer), routes.dial_moved(peer))
         };
         if role != Role::Dials {
             error!("asked to dial a peer that dials us");
             return Err(LinkFault::Protocol);
         }
+        for _ in 0..DIALED_ANEW_MAX {
+            // How it was before, this dial sees.
+            let _before = moved.notified().now_or_never();
+            tokio::select! {
+                biased;
+                connected = timeout(HANDSHAKE_DEADLINE, self.connect(peer)) => {
+                    let connection = connected.map_err(|_| LinkFault::TimedOut)??;
+                    return self.begin(peer, connection).await;
+                }
+                () = moved.notified() => debug!(peer = peer.short(), "peer is dialled another way"),
+            }
+        }
+        Err(LinkFault::TimedOut)
+    }
+
+    /// One handshake on the selected path.
+    async fn connect(&self, peer: DeviceId) -> Result<Connection, LinkFault> {
+        let address = self.0.socket.routes().dial_address(peer);
         let address = address.ok_or(LinkFault::TimedOut)?;
+        debug!(peer = peer.short(), "peer is dialled");
         let mut config = ClientConfig::new(Arc::clone(&self.0.tls.dialer) as Arc<_>);
-        config.transport_config(self.transport(peer, MTU_SEARCH_INTERVAL_DIALING));
+        config.transport_config(self.transport(peer, Role::Dials, address));
         let connecting = self
             .0
             .endpoint
             .connect_with(config, address, &tls::server_name(peer))
             .map_err(|_| LinkFault::Closed)?;
-        let connection = connecting
-            .await
-            .map_err(|error| session::fault_of(&error))?;
-        self.begin(peer, connection).await
+        connecting.await.map_err(|error| session::fault_of(&error))
     }
 
     async fn accept_all(self) {
@@ -382,7 +417,7 @@ impl Connections {
 
     async fn accept_once(&self, peer: DeviceId, incoming: Incoming) -> Result<(), LinkFault> {
         let mut config = self.0.acceptor.clone();
-        config.transport_config(self.transport(peer, MTU_SEARCH_INTERVAL_ACCEPTING));
+        config.transport_config(self.transport(peer, Role::Accepts, incoming.remote_address()));
         let connection = incoming
             .accept_with(Arc::new(config))
             .map_err(|error| session::fault_of(&error))?
@@ -479,8 +514,9 @@ impl Connections {
         }
     }
 
-    fn transport(&self, peer: DeviceId, mtu_search_interval: Duration) -> Arc<TransportConfig> {
-        let mut transport = transport(mtu_search_interval);
+    fn transport(&self, peer: DeviceId, role: Role, at: SocketAddr) -> Arc<TransportConfig> {
+        let reach = self.0.socket.routes().reach(at);
+        let mut transport = transport(role, reach);
         transport.congestion_controller_factory(Arc::new(PathCubicFactory {
             standstill: self.standstill(peer),
         }));
@@ -549,12 +585,27 @@ pub(super) fn configs(
 /// How much a path carries is bounded by [`Routes::route`](super::routes::Routes::route). Without
 /// that the dialer, which swaps paths under quinn, would go on with packets that the next path does
 /// not take: measured, 4.6 s without a byte after an outage of 4 s.
-pub(super) fn transport(mtu_search_interval: Duration) -> TransportConfig {
+///
+/// A search for a larger MTU ends where the path does that the connection begins on. The dialer's tries that one
+/// length: it is what its path may be proved to carry, and anything else is dropped here.
+pub(super) fn transport(role: Role, reach: Reach) -> TransportConfig {
+    let bytes_max = reach.bytes_max();
     let mut mtu = MtuDiscoveryConfig::default();
-    mtu.upper_bound(BYTES_HERE_MAX)
-        .interval(mtu_search_interval);
+    mtu.upper_bound(bytes_max);
+    let keep_alive_interval = match role {
+        Role::Dials => {
+            mtu.interval(MTU_SEARCH_INTERVAL_DIALING)
+                .minimum_change(bytes_max.saturating_sub(INITIAL_MTU));
+            KEEP_ALIVE_INTERVAL_DIALING
+        }
+        Role::Accepts => {
+            mtu.interval(MTU_SEARCH_INTERVAL_ACCEPTING);
+            KEEP_ALIVE_INTERVAL_ACCEPTING
+        }
+    };
     let mut transport = TransportConfig::default();
     transport
+        .initial_mtu(INITIAL_MTU)
         .stream_receive_window(VarInt::from_u32(STREAM_WINDOW_BYTES))
         .receive_window(VarInt::from_u32(CONNECTION_WINDOW_BYTES))
         .send_window(SEND_WINDOW_BYTES)
@@ -565,7 +616,8 @@ pub(super) fn transport(mtu_search_interval: Duration) -> TransportConfig {
         .datagram_receive_buffer_size(Some(NUDGE_BUFFER_BYTES))
         .datagram_send_buffer_size(NUDGE_BUFFER_BYTES)
         .mtu_discovery_config(Some(mtu))
-        .keep_alive_interval(Some(KEEP_ALIVE_INTERVAL))
+        .initial_rtt(ROUND_TRIP_AT_FIRST)
+        .keep_alive_interval(Some(keep_alive_interval))
         .max_idle_timeout(Some(IdleTimeout::from(VarInt::from_u32(IDLE_TIMEOUT_MS))));
     transport
 }

@@ -10,6 +10,7 @@
 //! announcement. A farewell counts after [`FAREWELL_LASTS`], because an interface that goes away makes the
 //! library say it of devices that are still there.
 
+mod flood;
 mod sight;
 
 use std::collections::BTreeMap;
@@ -19,8 +20,8 @@ use std::time::Duration;
 
 use if_addrs::Interface;
 use mdns_sd::{
-    IfKind, IfPredicate, Receiver, ResolvedService, ScopedIp, ServiceDaemon, ServiceEvent,
-    ServiceInfo,
+    DaemonEvent, IfKind, IfPredicate, Receiver, ResolvedService, ScopedIp, ServiceDaemon,
+    ServiceEvent, ServiceInfo,
 };
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::{Instant, sleep_until, timeout};
@@ -30,6 +31,7 @@ use tracing::debug;
 
 use super::neighbourhood::{Neighbourhood, with_scope};
 use crate::tasks::Tasks;
+use flood::{Deed, Flood, listen_anew};
 
 pub(crate) use self::sight::{MdnsSight, OwnAnnouncement};
 
@@ -54,6 +56,9 @@ const FAREWELL_LASTS: Duration = Duration::from_secs(10);
 /// Announcements that are kept: 64. More devices than that in one place are looked for by their peers.
 const KNOWN_MAX: usize = 64;
 
+/// Announcements of one host that are kept: 8. Several people at one computer have a device each.
+const KNOWN_EACH_MAX: usize = 8;
+
 /// Addresses told of one announcement: 4, one or two networks with both families.
 const ADDRESSES_EACH_MAX: usize = 4;
 
@@ -64,11 +69,17 @@ const TELL_INTERVAL: Duration = Duration::from_millis(200);
 /// Pause between two looks at how much the library keeps: 10 s.
 const MEASURE_INTERVAL: Duration = Duration::from_secs(10);
 
+/// The same while it keeps more than is usual: 1 s, in which a flood brings some thousands.
+const MEASURE_INTERVAL_BUSY: Duration = Duration::from_secs(1);
+
+/// Records that are usual: 512, those of a hundred devices.
+const RECORDS_USUAL: i64 = 512;
+
 /// Records that the library may keep: 4096, those of a thousand devices. It has no bound of its own; above
-/// this one it is ended and begins anew after [`PAUSE`].
+/// this one it is ended, and begins anew with nothing.
 const RECORDS_MAX: i64 = 4096;
 
-/// Pause after the library has failed, or had to be ended: 30 s.
+/// Pause after the library has failed: 30 s.
 const PAUSE: Duration = Duration::from_secs(30);
 
 /// How long the farewell may take: 500 ms.
@@ -164,16 +175,16 @@ struct Known {
 /// Why a name is given up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Over {
-    /// Its time is over, or the networks have changed.
+    /// Its time is over, the networks have changed, or the library keeps too much.
     Renewed,
-    /// The library has failed or keeps too much.
+    /// The library has failed.
     Failed,
     /// The device ends.
     Closed,
 }
 
-/// The library under one name; whatever happens, it is ended.
-struct Daemon(ServiceDaemon);
+/// The library, which is ended whatever happens.
+pub(super) struct Daemon(pub(super) ServiceDaemon);
 
 impl Drop for Daemon {
     fn drop(&mut self) {
@@ -195,11 +206,15 @@ impl Hearer {
                 }
                 Over::Closed => return,
             }
-            // What the next name does not hear of is gone.
-            let gone_at = Instant::now() + FAREWELL_LASTS;
-            for known in self.known_by_instance.values_mut() {
-                known.gone_at.get_or_insert(gone_at);
-            }
+            self.doubt_all();
+        }
+    }
+
+    /// The library begins to listen anew: what it does not hear of then is gone.
+    fn doubt_all(&mut self) {
+        let gone_at = Instant::now() + FAREWELL_LASTS;
+        for known in self.known_by_instance.values_mut() {
+            known.gone_at.get_or_insert(gone_at);
         }
     }
 
@@ -207,8 +222,12 @@ impl Hearer {
     async fn live(&mut self, said: &mut watch::Receiver<Say>) -> Over {
         let mut networks = self.neighbourhood.subscribe();
         let name = random_name();
-        let (daemon, heard) = match open() {
-            Ok((daemon, heard)) => (Daemon(daemon), heard),
+        let Opened {
+            daemon,
+            mut heard,
+            done,
+        } = match open() {
+            Ok(opened) => opened,
             Err(error) => {
                 debug!(%error, "the local network cannot be asked");
                 return Over::Failed;
@@ -221,20 +240,56 @@ impl Hearer {
         let mut renew_at = began + NAME_LASTS;
         let mut measure_at = began + MEASURE_INTERVAL;
         said.mark_changed();
+        let mut flood = Flood::none();
         let over = loop {
             let farewells = self.known_by_instance.values();
             let farewells = farewells.filter_map(|known| known.gone_at);
-            let due = farewells.chain(self.tell_at).chain([measure_at]);
+            let due = farewells.chain(self.tell_at).chain(flood.due());
+            let due = due.chain([measure_at]);
             let due = due.min().map_or(renew_at, |due| due.min(renew_at));
             tokio::select! {
-                event = heard.recv_async() => match event {
-                    Ok(event) => self.hear(event, &instance),
+                event = heard.recv_async(), if flood.deaf_until.is_none() => match event {
+                    Ok(event) => {
+                        let deed = flood.heard(&event, Instant::now());
+                        self.hear(event, &instance);
+                        if deed != Deed::Nothing {
+                            self.doubt_all();
+                            // A true device may be among those that wait.
+                            while let Ok(event) = heard.try_recv() {
+                                self.hear(event, &instance);
+                            }
+                        }
+                        let done = match deed {
+                            Deed::Nothing => Ok(()),
+                            Deed::ListenAnew => listen_anew(&daemon.0).map(|anew| heard = anew),
+                            Deed::StopListening => {
+                                debug!("too many names are said on the local network");
+                                daemon.0.stop_browse(SERVICE)
+                            }
+                        };
+                        if let Err(error) = done {
+                            debug!(%error, "the local network cannot be asked");
+                            break Over::Failed;
+                        }
+                    }
+                    Err(_) => break Over::Failed,
+                },
+                event = done.recv_async() => match event {
+                    Ok(DaemonEvent::Respond(_)) => if flood.answered(Instant::now()) {
+                        debug!("too much is asked on the local network");
+                        if let Err(error) = daemon.0.unregister(&instance) {
+                            debug!(%error, "the announcement cannot be taken back");
+                            break Over::Failed;
+                        }
+                    },
+                    Ok(_) => {}
                     Err(_) => break Over::Failed,
                 },
                 changed = said.changed() => {
                     let now = said.borrow_and_update().clone();
                     match (changed, now) {
                         (Ok(()), Say::Here(slot)) => {
+                            flood.silent_until = None;
                             if let Err(error) = self.announce(&daemon.0, &name, slot.as_ref()) {
                                 debug!(%error, "not announced on the local network");
                                 break Over::Failed;
@@ -252,12 +307,27 @@ impl Hearer {
             if now >= renew_at {
                 break Over::Renewed;
             }
-            if now >= measure_at {
-                measure_at = now + MEASURE_INTERVAL;
-                if keeps_too_much(&daemon.0).await {
-                    debug!("too much is announced on the local network");
-                    break Over::Failed;
+            if flood.silent_until.is_some_and(|until| now >= until) {
+                said.mark_changed();
+            }
+            if flood.deaf_until.take_if(|until| now >= *until).is_some() {
+                match daemon.0.browse(SERVICE) {
+                    Ok(anew) => heard = anew,
+                    Err(_) => break Over::Failed,
                 }
+            }
+            if now >= measure_at {
+                let kept = records(&daemon.0).await.unwrap_or_default();
+                if kept > RECORDS_MAX {
+                    debug!("too much is announced on the local network");
+                    break Over::Renewed;
+                }
+                measure_at = now
+                    + if kept > RECORDS_USUAL {
+                        MEASURE_INTERVAL_BUSY
+                    } else {
+                        MEASURE_INTERVAL
+                    };
             }
             self.forget_gone(now);
             if self.tell_at.is_some_and(|at| now >= at) {
@@ -322,7 +392,11 @@ impl Hearer {
         let slot = service.get_property_val_str(SLOT_PROPERTY);
         let slot = slot.and_then(|slot| Slot::parse(slot).ok());
         let is_known = self.known_by_instance.contains_key(&service.fullname);
-        if !is_known && (addresses.is_empty() || !self.makes_room(slot.as_ref())) {
+        let fits = |hearer: &mut Self| match addresses.first() {
+            Some(first) => hearer.makes_room(first.ip(), slot.as_ref()),
+            None => false,
+        };
+        if !is_known && !fits(self) {
             return;
         }
         let last_name = &mut self.last_name;
@@ -349,9 +423,16 @@ impl Hearer {
     }
 
     /// Whether one more can be kept. Whoever shows a code takes the place of one that does not: somebody waits
-    /// for it, and one who says its slot too must not hide behind many others.
-    fn makes_room(&mut self, slot: Option<&Slot>) -> bool {
-        if self.known_by_instance.len() < KNOWN_MAX {
+    /// for it, and one who says its slot too must not hide behind many others. At one address are only some, so that
+    /// one host which says that it is many keeps no other one out.
+    fn makes_room(&mut self, host: IpAddr, slot: Option<&Slot>) -> bool {
+        let is_there = |known: &Known| known.addresses.first().is_some_and(|at| at.ip() == host);
+        let at_host = self
+            .known_by_instance
+            .values()
+            .filter(|known| is_there(known));
+        let host_is_full = at_host.count() >= KNOWN_EACH_MAX;
+        if !host_is_full && self.known_by_instance.len() < KNOWN_MAX {
             return true;
         }
         let may_go = |known: &Known| {
@@ -359,7 +440,7 @@ impl Hearer {
             known.gone_at.is_some() || (slot.is_some() && !shows_code)
         };
         let mut all = self.known_by_instance.iter();
-        let found = all.find(|(_, known)| may_go(known));
+        let found = all.find(|(_, known)| may_go(known) && (!host_is_full || is_there(known)));
         let Some(instance) = found.map(|(instance, _)| instance.clone()) else {
             return false;
         };
@@ -413,8 +494,6 @@ impl Hearer {
     async fn tell(&mut self, now: Instant) {
         self.tell_at = None;
         self.told_at = Some(now);
-        let others = self.known_by_instance.len();
-        self.sight.send_modify(|sight| sight.neighbours = others);
         let known = self.known_by_instance.values();
         let all: Vec<Neighbour> = known
             .map(|known| Neighbour {
@@ -429,34 +508,57 @@ impl Hearer {
                 debug!("the engine no longer listens to the network");
             }
         }
+        // Whoever reads this and asks for something then is asked after the news.
+        let codes = self.told.iter().filter(|other| other.slot.is_some());
+        let codes = codes.count();
+        self.sight.send_modify(|sight| {
+            sight.neighbours = self.told.len();
+            sight.codes = codes;
+        });
     }
 }
 
-fn open() -> mdns_sd::Result<(ServiceDaemon, Receiver<ServiceEvent>)> {
+/// The library at work.
+struct Opened {
+    daemon: Daemon,
+    /// What it hears.
+    heard: Receiver<ServiceEvent>,
+    /// What it does by itself.
+    done: Receiver<DaemonEvent>,
+}
+
+fn open() -> mdns_sd::Result<Opened> {
+    let daemon = silent()?;
+    // Changes of networks end the name, and with it the library's knowledge of them.
+    daemon.set_ip_check_interval(0)?;
+    let done = daemon.monitor()?;
+    let heard = daemon.browse(SERVICE)?;
+    Ok(Opened {
+        daemon: Daemon(daemon),
+        heard,
+        done,
+    })
+}
+
+/// The library where it says and asks nothing yet.
+pub(super) fn silent() -> mdns_sd::Result<ServiceDaemon> {
     let daemon = ServiceDaemon::new()?;
     // What goes into a tunnel leaves the place.
     let is_no_network = |each: &Interface| each.is_loopback() || each.is_p2p();
     daemon.disable_interface(IfKind::Predicate(IfPredicate::new(is_no_network)))?;
-    // Changes of networks end the name, and with it the library's knowledge of them.
-    daemon.set_ip_check_interval(0)?;
-    let heard = daemon.browse(SERVICE)?;
-    Ok((daemon, heard))
+    Ok(daemon)
 }
 
-/// Whether the library keeps more than it may. One that does not answer is asked again later.
-async fn keeps_too_much(daemon: &ServiceDaemon) -> bool {
-    let Ok(metrics) = daemon.get_metrics() else {
-        return false;
-    };
-    let Ok(Ok(metrics)) = timeout(CLOSE_DEADLINE, metrics.recv_async()).await else {
-        return false;
-    };
+/// How much the library keeps. One that does not answer is asked again later.
+async fn records(daemon: &ServiceDaemon) -> Option<i64> {
+    let metrics = daemon.get_metrics().ok()?;
+    let metrics = timeout(CLOSE_DEADLINE, metrics.recv_async()).await;
+    let metrics = metrics.ok()?.ok()?;
     let kept = metrics
         .iter()
         .filter(|(name, _)| name.starts_with("cached-"))
-        .map(|(_, count)| *count)
-        .sum::<i64>();
-    kept > RECORDS_MAX
+        .map(|(_, count)| *count);
+    Some(kept.sum())
 }
 
 /// Which of several addresses of one device is tried first.
@@ -538,7 +640,7 @@ mod tests {
         let mut hearer = hearer();
         for number in 0..300 {
             let name = format!("n{number}");
-            let many = (1..20).map(|last| format!("192.168.1.{last}"));
+            let many = (1..20).map(|more| format!("192.168.1.{}", 10 + (number + more) % 200));
             let many = many.collect::<Vec<_>>().join(",");
             hearer.hear(service(&name, &many, 7100, &[]), "own");
         }
@@ -552,6 +654,27 @@ mod tests {
         let known = hearer.known_by_instance.values();
         let showing = known.filter(|known| known.slot == Slot::parse("ABC").ok());
         assert_eq!(showing.count(), 2);
+    }
+
+    #[test]
+    fn one_host_that_says_that_it_is_many_keeps_no_other_out() {
+        let mut hearer = hearer();
+        for number in 0..300 {
+            let name = format!("n{number}");
+            hearer.hear(service(&name, "192.168.1.9", 7100 + number, &[]), "own");
+        }
+        assert_eq!(hearer.known_by_instance.len(), KNOWN_EACH_MAX);
+        hearer.hear(service("other", "192.168.1.10", 7000, &[]), "own");
+        assert!(addresses(&hearer).contains(&"192.168.1.10:7000".to_owned()));
+        let shows = [(SLOT_PROPERTY, "abc")];
+        hearer.hear(service("host", "192.168.1.9", 7200, &shows), "own");
+        assert_eq!(hearer.known_by_instance.len(), KNOWN_EACH_MAX + 1);
+        assert!(
+            hearer
+                .known_by_instance
+                .values()
+                .any(|one| one.slot.is_some())
+        );
     }
 
     #[test]

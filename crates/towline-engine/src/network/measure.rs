@@ -17,6 +17,7 @@ use towline_core::io::{Discovery, NetworkEvent, NetworkRequest, NetworkScope, Pa
 use towline_wire::ids::DeviceId;
 
 pub use self::relayed::forward;
+use super::routes::{Reach, Role};
 use super::tls::{self, TlsSettings, Trust};
 use super::udp::UdpSockets;
 use super::{IncomingStream, Network, NetworkSettings, Port, PortMapping, endpoint};
@@ -91,9 +92,8 @@ pub async fn send(
         Carrier::Quinn => {
             let (endpoint, tls) = bare(&sender, at, receiver.id())?;
             let mut config = ClientConfig::new(Arc::clone(&tls.dialer) as Arc<_>);
-            config.transport_config(Arc::new(endpoint::transport(
-                endpoint::MTU_SEARCH_INTERVAL_DIALING,
-            )));
+            let transport = endpoint::transport(Role::Dials, Reach::of(to));
+            config.transport_config(Arc::new(transport));
             let name = tls::server_name(receiver.id());
             let connection = endpoint.connect_with(config, to, &name)?.await?;
             let took = fill(&connection, bytes).await?;
@@ -207,9 +207,8 @@ fn bare(
     trust.replace(BTreeSet::from([peer]));
     let tls = TlsSettings::new(identity, &trust)?;
     let (config, mut server) = endpoint::configs(&tls, identity.reset_key())?;
-    server.transport_config(Arc::new(endpoint::transport(
-        endpoint::MTU_SEARCH_INTERVAL_ACCEPTING,
-    )));
+    // Who will come is not known; quinn finds what is less by itself.
+    server.transport_config(Arc::new(endpoint::transport(Role::Accepts, Reach::Here)));
     let sockets = UdpSockets::bind(&[at], Port::Any)?;
     let socket = sockets.v4.or(sockets.v6).ok_or("no socket")?;
     let endpoint = Endpoint::new(config, Some(server), socket, Arc::new(TokioRuntime))?;

@@ -372,12 +372,16 @@ impl PathSocket {
             self.set_probes_aside(through, batch, meta);
         }
         let routes = self.routes();
+        let left = batch.get(..meta.len).unwrap_or_default();
+        let firsts = left.chunks(meta.stride.max(1));
+        let firsts = firsts.filter_map(|datagram| datagram.first().copied());
         match routes.source(meta.addr) {
-            Some(source) => {
-                routes.mark_heard(source, buf.get(..meta.len).unwrap_or_default());
+            Some(source) if routes.lets_in(source, firsts) => {
+                routes.mark_heard(source, left);
                 meta.addr = source.reported;
                 meta.dst_ip = None;
             }
+            Some(_) => meta.len = 0,
             None => match self.seat(batch, meta.addr) {
                 Some(seat) => {
                     meta.addr = seat;

@@ -8,6 +8,10 @@
 //! What answers may be anything in the local network, so it is bounded in time, and what it can do is to name a
 //! wrong address.
 
+#[cfg(test)]
+#[cfg(target_os = "linux")]
+mod tests;
+
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::num::NonZeroU16;
 use std::sync::{Arc, PoisonError};
@@ -28,6 +32,8 @@ use tracing::debug;
 #[derive(Debug)]
 pub(super) struct PortMapper {
     port: NonZeroU16,
+    /// The shortest pause between two renewals.
+    renew_soonest: Duration,
     asked: Notify,
     held: std::sync::Mutex<Option<Held>>,
 }
@@ -61,6 +67,7 @@ impl PortMapper {
         (!v4.ip().is_loopback()).then_some(())?;
         Some(Self {
             port: NonZeroU16::new(v4.port())?,
+            renew_soonest: RENEW_SOONEST,
             asked: Notify::new(),
             held: std::sync::Mutex::default(),
         })
@@ -79,7 +86,9 @@ impl PortMapper {
         loop {
             let held = self.obtain().await;
             let external = held.as_ref().map(Held::external);
-            let pause = held.as_ref().map_or(RETRY, Held::renew_after);
+            let pause = held.as_ref().map_or(RETRY, |held| {
+                held.renew_after().clamp(self.renew_soonest, RENEW_LATEST)
+            });
             self.put(held);
             if told != Some(external) {
                 told = Some(external);
@@ -152,18 +161,8 @@ impl PortMapper {
                     .ok()?
             }
         };
-        let external = match mapping.mapping_type() {
-            PortMappingType::Pcp { external_ip, .. } => external_ip.to_canonical(),
-            PortMappingType::NatPmp => IpAddr::V4(
-                natpmp::external_address(gateway, Some(PATIENCE))
-                    .await
-                    .ok()?,
-            ),
-        };
-        match external {
-            IpAddr::V4(external) => Some(Held::Pcp(Box::new(mapping), external)),
-            IpAddr::V6(_) => None,
-        }
+        let external = outside_of(&mapping).await?;
+        Some(Held::Pcp(Box::new(mapping), external))
     }
 
     async fn by_upnp(&self, neighbours: Neighbours) -> Option<Held> {
@@ -235,30 +234,50 @@ impl Held {
             Self::Pcp(mapping, _) => mapping.lifetime(),
             Self::Upnp(_) => LEASE_SECONDS,
         };
-        (Duration::from_secs(u64::from(lease)) / 2).clamp(RENEW_SOONEST, RENEW_LATEST)
+        Duration::from_secs(u64::from(lease)) / 2
     }
 
     async fn renewed(self) -> Option<Self> {
         match self {
-            Self::Pcp(mut mapping, ip) => {
+            Self::Pcp(mut mapping, _) => {
                 let renewed = mapping.renew().await;
                 renewed
                     .inspect_err(|error| debug!(%error, "the router does not renew its port"))
                     .ok()?;
+                // The router may have another address by now.
+                let ip = outside_of(&mapping).await?;
                 Some(Self::Pcp(mapping, ip))
             }
-            Self::Upnp(upnp) => {
-                let again = upnp.gateway.add_port(
-                    PortMappingProtocol::UDP,
-                    upnp.external.port(),
-                    upnp.ours,
-                    LEASE_SECONDS,
-                    DESCRIPTION,
-                );
-                let again = timeout(UPNP_PATIENCE, again).await;
-                matches!(again, Ok(Ok(()))).then_some(Self::Upnp(upnp))
+            Self::Upnp(mut upnp) => {
+                let again = async {
+                    let added = upnp.gateway.add_port(
+                        PortMappingProtocol::UDP,
+                        upnp.external.port(),
+                        upnp.ours,
+                        LEASE_SECONDS,
+                        DESCRIPTION,
+                    );
+                    added.await.ok()?;
+                    upnp.gateway.get_external_ip().await.ok()
+                };
+                let ip = timeout(UPNP_PATIENCE, again).await.ok().flatten()?;
+                upnp.external.set_ip(ip);
+                Some(Self::Upnp(upnp))
             }
         }
+    }
+}
+
+/// The address that the router says its port has.
+async fn outside_of(mapping: &PortMapping) -> Option<Ipv4Addr> {
+    match mapping.mapping_type() {
+        PortMappingType::Pcp { external_ip, .. } => match external_ip.to_canonical() {
+            IpAddr::V4(ip) => Some(ip),
+            IpAddr::V6(_) => None,
+        },
+        PortMappingType::NatPmp => natpmp::external_address(mapping.gateway(), Some(PATIENCE))
+            .await
+            .ok(),
     }
 }
 

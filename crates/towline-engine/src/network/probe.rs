@@ -9,9 +9,10 @@
 //! A large ping is padded to the longest datagram that there is between machines, and answered by a pong of
 //! the usual length: then the way there carries as much.
 //!
-//! A ping is answered by a pong that tells from where the ping came. A matched pong is proof. A
-//! ping is less: whoever copies one can send it from elsewhere, so it admits only an address that
-//! nobody has, and is pinged back.
+//! A ping is answered by a pong that tells from where the ping came. A matched pong is proof, if it comes from
+//! where the ping went: whoever takes one from the line can send it from elsewhere. A ping is less for the same
+//! reason, so it admits only an address that nobody has. Where nothing of ours was ever answered it is pinged back,
+//! a few times and then seldom ([`Unproved`]), so that nobody is written to for long in somebody else's name.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
@@ -21,15 +22,17 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use chacha20poly1305::aead::{AeadInOut, KeyInit};
 use chacha20poly1305::{Tag, XChaCha20Poly1305, XNonce};
 use tokio::sync::mpsc;
+use towline_core::clock::Moment;
 use towline_core::identity::Identity;
 use towline_core::io::NetworkEvent;
+use towline_core::unproved::Unproved;
 use towline_wire::ids::DeviceId;
 use towline_wire::turn_address::TurnAddress;
 use tracing::{debug, trace};
 use zeroize::Zeroizing;
 
 use super::path_socket::PathSocket;
-use super::routes::{BYTES_AWAY_MAX, Proof, Through};
+use super::routes::{BYTES_AWAY_MAX, Proof, Through, normal};
 
 /// First byte of a probe. Bit 0x40 is clear, as it never is in a QUIC packet, and the value is
 /// none of STUN's.
@@ -142,6 +145,8 @@ struct Heard {
     numbers: VecDeque<u64>,
     second: Instant,
     answered: u32,
+    began: Instant,
+    unproved: Unproved,
 }
 
 impl ProbeKeys {
@@ -408,7 +413,11 @@ impl Prober {
             Body::Ping { length, .. } if length != datagram.length => None,
             Body::Ping { number, .. } => {
                 let heard = heard_by_peer.entry(peer).or_insert_with(Heard::new);
+                let proved = self.socket.routes().has_answered(peer, datagram.from);
                 if !heard.is_new_and_within_rate(number) {
+                    return None;
+                }
+                if !proved && !heard.may_answer_unproved(datagram.from) {
                     return None;
                 }
                 let pong = Body::Pong {
@@ -425,14 +434,14 @@ impl Prober {
                     .routes_mut()
                     .admit_through(peer, datagram.from, Proof::Heard, through);
                 let routes = self.socket.routes();
-                let proven = routes
+                let is_its = routes
                     .source(datagram.from)
                     .is_some_and(|known| known.peer == peer);
-                if proven {
+                if is_its {
                     routes.mark_probed(peer);
                 }
                 drop(routes);
-                if !proven {
+                if !proved {
                     self.ping(peer, datagram.from);
                 }
                 Some(NetworkEvent::ProbeHeard {
@@ -442,8 +451,10 @@ impl Prober {
             }
             Body::Pong { number, observed } => {
                 let mut pings = self.pings.lock().unwrap_or_else(PoisonError::into_inner);
+                let from = normal(datagram.from);
                 let is_its = |ping: &Ping| {
                     (ping.number, ping.peer, ping.through) == (number, peer, datagram.through)
+                        && normal(ping.to) == from
                 };
                 let at = pings.iter().position(is_its)?;
                 let ping = pings.remove(at)?;
@@ -454,10 +465,7 @@ impl Prober {
                 }
                 trace!(%observed, "seen by the peer at");
                 let mut routes = self.socket.routes_mut();
-                // The way there and, where it differs, the way back.
-                for addr in [ping.to, datagram.from] {
-                    routes.admit_through(peer, addr, Proof::Answered, ping.through);
-                }
+                routes.admit_through(peer, ping.to, Proof::Answered, ping.through);
                 routes.mark_probed(peer);
                 let from = ping.to;
                 match ping.length {
@@ -483,7 +491,14 @@ impl Heard {
             numbers: VecDeque::new(),
             second: Instant::now(),
             answered: 0,
+            began: Instant::now(),
+            unproved: Unproved::default(),
         }
+    }
+
+    fn may_answer_unproved(&mut self, addr: SocketAddr) -> bool {
+        let now = Moment::from_start(self.began.elapsed());
+        self.unproved.may_be_answered(now, addr)
     }
 
     fn is_new_and_within_rate(&mut self, number: u64) -> bool {

@@ -82,6 +82,8 @@ pub(super) struct Source {
     reach: Reach,
     /// By which of our sockets it is reached.
     through: Through,
+    /// How well it is proved that it leads to the peer.
+    proof: Proof,
     /// Whether a probe of [`BYTES_AWAY_MAX`] came back from there.
     large: Large,
     /// When a datagram last came this way, in milliseconds after [`Routes::started`].
@@ -124,6 +126,9 @@ pub(super) enum Way<'a> {
 /// The size that every path must carry (RFC 9000, section 14).
 pub(super) const BYTES_EVERYWHERE: usize = 1200;
 
+/// Bit of a QUIC packet's first byte that is set while a connection begins (RFC 9000, section 17.2).
+const LONG_HEADER: u8 = 0x80;
+
 /// Largest datagram on a direct path to another machine: 1452 bytes, Ethernet's 1500 with IPv6
 /// headers.
 pub(super) const BYTES_AWAY_MAX: usize = 1452;
@@ -156,6 +161,8 @@ struct PeerRoutes {
     role: Role,
     standing: Standing,
     selected: Option<Path>,
+    /// Told when what is dialled goes another way from now on.
+    dial_moved: Arc<Notify>,
     /// Where we dial: the length up to which datagrams have gone on paths that carry them. quinn does
     /// not notice when we move to another path, so it goes on with that length there.
     sent_max: AtomicUsize,
@@ -194,6 +201,7 @@ impl Routes {
             role,
             standing: Standing::Trusted,
             selected: None,
+            dial_moved: Arc::default(),
             sent_max: AtomicUsize::new(BYTES_EVERYWHERE),
             sent: Arc::default(),
             standstill: Standstill::since(self.started),
@@ -234,8 +242,8 @@ impl Routes {
         self.admit_through(peer, addr, proof, Through::Main);
     }
 
-    /// The same; what goes to the address goes through the socket where the proof came in. Where that was
-    /// an extra one it stays, until it is forgotten.
+    /// The same; what goes to the address goes through the socket by which the peer has last probed us from there:
+    /// it keeps that way open. An answer moves it to an extra socket only.
     pub(super) fn admit_through(
         &mut self,
         peer: DeviceId,
@@ -253,8 +261,11 @@ impl Routes {
         }
         match self.sources_by_addr.get_mut(&addr) {
             Some(known) if known.peer == peer => {
-                if through != Through::Main {
+                if through != Through::Main || proof == Proof::Heard {
                     known.through = through;
+                }
+                if proof == Proof::Answered {
+                    known.proof = proof;
                 }
                 return routes.keep_longest(addr);
             }
@@ -280,6 +291,7 @@ impl Routes {
         routes.direct.push((addr, port));
         let mut source = Source::new(peer, synthetic(ula, port), Reach::of(addr));
         source.through = through;
+        source.proof = proof;
         self.sources_by_addr.insert(addr, source);
     }
 
@@ -302,6 +314,22 @@ impl Routes {
         }
     }
 
+    /// Whether what an address has sent goes on to quinn. Where the peer dials, quinn follows its packets: it would
+    /// send to whoever those seem to come from, so from an address that was only heard of it sees no more than how a
+    /// connection begins, which it answers within the bounds of RFC 9000, section 8.
+    pub(super) fn lets_in(&self, source: &Source, mut quic: impl Iterator<Item = u8>) -> bool {
+        match (self.role(source.peer), source.proof) {
+            (Role::Dials, _) | (Role::Accepts, Proof::Answered) => true,
+            (Role::Accepts, Proof::Heard) => quic.all(|first| first & LONG_HEADER != 0),
+        }
+    }
+
+    /// Whether a probe of ours was ever answered from this address of a peer, while it was known.
+    pub(super) fn has_answered(&self, peer: DeviceId, addr: SocketAddr) -> bool {
+        let source = self.source(addr).filter(|source| source.peer == peer);
+        source.is_some_and(|source| source.proof == Proof::Answered)
+    }
+
     /// By which of our sockets an address of a peer is reached.
     pub(super) fn through(&self, peer: DeviceId, addr: SocketAddr) -> Through {
         let source = self.source(addr).filter(|source| source.peer == peer);
@@ -313,10 +341,19 @@ impl Routes {
         if let Path::Direct(addr) = path {
             self.admit(peer, addr, Proof::Answered);
         }
-        self.peers_by_ula
-            .get_mut(&ula_of(peer))?
-            .selected
-            .replace(path)
+        let routes = self.peers_by_ula.get_mut(&ula_of(peer))?;
+        let before = routes.selected.replace(path);
+        if before != Some(path) {
+            routes.dial_moved.notify_one();
+        }
+        before
+    }
+
+    /// What is told when packets to this peer go another way than before, for the one that dials: what it has sent
+    /// went nowhere, and quinn sends it again ever more rarely.
+    pub(super) fn dial_moved(&self, peer: DeviceId) -> Arc<Notify> {
+        let routes = self.peers_by_ula.get(&ula_of(peer));
+        routes.map_or_else(Arc::default, |routes| Arc::clone(&routes.dial_moved))
     }
 
     /// Puts the packet channel in place, or takes it away.
@@ -324,6 +361,9 @@ impl Routes {
         if let Some(routes) = self.peers_by_ula.get_mut(&ula_of(peer)) {
             if relay.is_some() {
                 routes.standstill.note_way(Instant::now());
+                if routes.selected == Some(Path::Relay) {
+                    routes.dial_moved.notify_one();
+                }
             }
             routes.relay = relay;
         }
@@ -344,13 +384,15 @@ impl Routes {
     pub(super) fn source(&self, addr: SocketAddr) -> Option<&Source> {
         let addr = normal(addr);
         let plain = self.sources_by_addr.get(&addr);
-        plain.or_else(|| match addr {
+        let lent = match addr {
             SocketAddr::V4(lent) if !self.theirs.is_empty() => {
                 let theirs = TurnAddress::Theirs(lent).written();
                 self.sources_by_addr.get(&theirs)
             }
             SocketAddr::V4(_) | SocketAddr::V6(_) => None,
-        })
+        };
+        let proved = plain.filter(|source| source.proof == Proof::Answered);
+        proved.or(lent).or(plain)
     }
 
     /// Notes that an address is one that is lent to this peer, as it says.
@@ -394,7 +436,7 @@ impl Routes {
     pub(super) fn route(&self, synthetic: SocketAddr, bytes: usize) -> Option<Route<'_>> {
         let routes = self.behind(synthetic)?;
         routes.sent.notify_one();
-        routes.standstill.note_sent(Instant::now());
+        routes.standstill.note_sent(Instant::now(), bytes);
         let mut way = routes.way(synthetic)?;
         let source = match &mut way {
             Way::Udp(addr, through) => {
@@ -417,6 +459,17 @@ impl Routes {
             (Reach::Away, Role::Accepts, Way::Relay(_)) => BYTES_EVERYWHERE,
         };
         Some(Route { way, bytes_max })
+    }
+
+    /// How far the path reaches to which `synthetic` leads now.
+    pub(super) fn reach(&self, synthetic: SocketAddr) -> Reach {
+        let way = self
+            .behind(synthetic)
+            .and_then(|routes| routes.way(synthetic));
+        match way {
+            Some(Way::Udp(addr, _)) => self.source(addr).map_or(Reach::Away, |source| source.reach),
+            Some(Way::Relay(_)) | None => Reach::Away,
+        }
     }
 
     /// What is told when quinn sends this peer anything, for the one that waits for it. A stranger is
@@ -507,7 +560,16 @@ impl PeerRoutes {
 }
 
 impl Reach {
-    fn of(addr: SocketAddr) -> Self {
+    /// The longest datagram that a path of this reach may carry.
+    pub(super) fn bytes_max(self) -> u16 {
+        match self {
+            Self::Here => BYTES_HERE_MAX,
+            // The smaller one fits, too.
+            Self::Away => u16::try_from(BYTES_AWAY_MAX).unwrap_or(BYTES_HERE_MAX),
+        }
+    }
+
+    pub(super) fn of(addr: SocketAddr) -> Self {
         if addresses::is_ours(addr.ip()) {
             Self::Here
         } else {
@@ -523,6 +585,7 @@ impl Source {
             reported,
             reach,
             through: Through::Main,
+            proof: Proof::Heard,
             large: Large::Unknown,
             heard_ms: AtomicU64::new(0),
         }
@@ -552,7 +615,7 @@ fn synthetic(ula: Ipv6Addr, port: u16) -> SocketAddr {
 }
 
 /// The one spelling of an address: IPv4 as IPv4, no flow label.
-fn normal(addr: SocketAddr) -> SocketAddr {
+pub(super) fn normal(addr: SocketAddr) -> SocketAddr {
     match addr {
         SocketAddr::V4(_) => addr,
         SocketAddr::V6(v6) => match v6.ip().to_ipv4_mapped() {
@@ -660,6 +723,40 @@ mod tests {
     }
 
     #[test]
+    fn from_where_a_dialer_was_only_heard_a_connection_may_begin_and_no_more() {
+        let (initial, short) = (0xc3, 0x43);
+        for (ours, is_let_in) in [(1, true), (9, false)] {
+            let mut routes = Routes::new(device(ours));
+            routes.add_peer(device(5));
+            routes.admit(device(5), addr(1), Proof::Heard);
+            let lets_in = |routes: &Routes, firsts: &[u8]| {
+                let source = routes.source(addr(1)).unwrap();
+                routes.lets_in(source, firsts.iter().copied())
+            };
+            assert!(lets_in(&routes, &[initial]));
+            assert_eq!(lets_in(&routes, &[short]), is_let_in);
+            assert_eq!(lets_in(&routes, &[initial, short]), is_let_in);
+            routes.admit(device(5), addr(1), Proof::Answered);
+            routes.admit(device(5), addr(1), Proof::Heard);
+            assert!(lets_in(&routes, &[short]), "it has answered");
+        }
+    }
+
+    #[test]
+    fn what_an_address_answered_as_a_lent_one_counts_where_it_was_only_heard_by_itself() {
+        let lent: SocketAddrV4 = "198.51.100.7:5000".parse().unwrap();
+        let mut routes = Routes::new(device(9));
+        routes.add_peer(device(1));
+        routes.admit(device(1), lent.into(), Proof::Heard);
+        routes.note_theirs(device(1), lent);
+        let theirs = TurnAddress::Theirs(lent).written();
+        routes.admit(device(1), theirs, Proof::Answered);
+        assert!(routes.has_answered(device(1), lent.into()));
+        let source = routes.source(lent.into()).unwrap();
+        assert_eq!(source.reported, routes.source(theirs).unwrap().reported);
+    }
+
+    #[test]
     fn a_heard_probe_takes_no_address_from_another_peer() {
         let mut routes = Routes::new(device(9));
         routes.add_peer(device(1));
@@ -672,7 +769,7 @@ mod tests {
     }
 
     #[test]
-    fn an_address_is_reached_by_the_extra_socket_that_proved_it_until_that_is_forgotten() {
+    fn an_address_is_reached_by_the_socket_that_the_peer_probed_last_until_that_is_forgotten() {
         for ours in [1, 9] {
             let (peer, extra) = (device(5), Through::Extra(ExtraId(7)));
             let mut routes = Routes::new(device(ours));
@@ -690,6 +787,9 @@ mod tests {
             );
             routes.forget_extra(peer, ExtraId(8));
             assert!(routes.source(addr(1)).is_some());
+            routes.admit_through(peer, addr(1), Proof::Heard, Through::Main);
+            assert_eq!(routes.through(peer, addr(1)), Through::Main);
+            routes.admit_through(peer, addr(1), Proof::Answered, extra);
             routes.forget_extra(peer, ExtraId(7));
             assert!(routes.source(addr(1)).is_none());
             assert!(routes.source(addr(2)).is_some());

@@ -19,6 +19,7 @@ use quinn::{
 use tokio::sync::{Notify, mpsc};
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 use towline_core::io::{ConnectionId, DatagramSize, LinkFault, NetworkEvent};
+use towline_core::measuring;
 use towline_wire::frame;
 use towline_wire::ids::DeviceId;
 use towline_wire::limits::CONTROL_FRAME_BYTES_MAX;
@@ -39,22 +40,6 @@ const OPEN_DEADLINE: Duration = Duration::from_secs(10);
 /// The control stream goes before the data streams (0): an index page held up behind a large file
 /// would hold up all planning.
 const CONTROL_PRIORITY: i32 = 1;
-
-/// Pause between two measurements while bytes move: 500 ms. A path that dies is noticed by one.
-const MEASURE_INTERVAL: Duration = Duration::from_millis(500);
-
-/// What counts as a flow: 64 KiB in either direction between two measurements. Its end is measured, too:
-/// a side that only receives sends nothing that would show that no more comes.
-const FLOW_BYTES: u64 = 64 * 1024;
-
-/// Silence after which a flow is measured again whatever happens: 550 ms. The core doubts a path after
-/// 500 ms.
-const FLOW_SILENCE: Duration = Duration::from_millis(550);
-
-/// How long after the first bytes that end a rest they are measured: 400 ms. By then all but the
-/// slowest peers have acknowledged them; sooner, every one would look silent. The core doubts a path
-/// after 500 ms of silence: later, the acknowledgement itself would be too old.
-const FIRST_MEASURED_AFTER: Duration = Duration::from_millis(400);
 
 /// Pause after which a peer that is heard again, and has not acknowledged, is nudged again: 250 ms, a round
 /// trip of most paths.
@@ -327,9 +312,10 @@ async fn measure(connection: &Connection, ends: &SessionEnds) -> LinkFault {
             told_size = size;
         }
         let now = (stats.udp_rx.bytes, stats.udp_tx.bytes);
-        let moved = |now: u64, told| now.saturating_sub(told) >= FLOW_BYTES;
+        let moved = |now: u64, told| now.saturating_sub(told) >= measuring::FLOW_BYTES;
         flows |= moved(now.0, told.0) || moved(now.1, told.1);
-        flows &= silent_for < FLOW_SILENCE;
+        let flow_silence = measuring::flow_silence(stats.path.rtt);
+        flows &= silent_for < flow_silence;
         if now != told || at_end == AtEnd::Measure {
             told = now;
             let measured = NetworkEvent::Measured {
@@ -342,9 +328,10 @@ async fn measure(connection: &Connection, ends: &SessionEnds) -> LinkFault {
             // An engine that is busy gets the next one.
             let _skipped = ends.events.try_send(measured);
         }
-        let worth_measuring = worth_measuring(&sent, Instant::now());
+        let worth_measuring = worth_measuring(&sent, Instant::now(), stats.path.rtt);
         at_end = if flows {
-            timeout(FLOW_SILENCE.saturating_sub(silent_for), worth_measuring)
+            let rest = flow_silence.saturating_sub(silent_for);
+            timeout(rest, worth_measuring)
                 .await
                 .map_or(AtEnd::Measure, |()| AtEnd::Quiet)
         } else {
@@ -363,10 +350,10 @@ enum AtEnd {
 
 /// Waits until something has been sent since the measurement `last`, and then until both pauses are
 /// over. What is sent meanwhile the next measurement shows, since quinn counts before it sends.
-pub(super) async fn worth_measuring(sent: &Notify, last: Instant) {
+pub(super) async fn worth_measuring(sent: &Notify, last: Instant, rtt: Duration) {
     sent.notified().await;
-    let first = Instant::now() + FIRST_MEASURED_AFTER;
-    sleep_until(first.max(last + MEASURE_INTERVAL)).await;
+    let first = Instant::now() + measuring::first_after(rtt);
+    sleep_until(first.max(last + measuring::APART)).await;
     let _shown = sent.notified().now_or_never();
 }
 

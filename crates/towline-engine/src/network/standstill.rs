@@ -33,6 +33,15 @@ const OVERDUE: Duration = Duration::from_millis(1500);
 /// apart, and its data packets and probes have 1200.
 const LARGE_BYTES: u64 = 1000;
 
+/// What may be a lone acknowledgement: less than 100 bytes. Nobody answers one, and the next word of a peer at
+/// rest comes seconds later; taken for a question, each would begin sending anew.
+const SMALL_BYTES: usize = 100;
+
+/// What small packets are apart, at least, when the later one is a question: 100 ms. An acknowledgement leaves
+/// within 25 ms of what it acknowledges, so a second one with nothing heard in between is none: quinn asks again,
+/// or keeps alive.
+const ASKED_AGAIN_MS: u64 = 100;
+
 /// The bit that is set in the first byte of the packets of a handshake (RFC 9000, section 17.2).
 const LONG_HEADER_BIT: u8 = 0x80;
 
@@ -43,7 +52,10 @@ pub(super) struct Standstill(Arc<State>);
 struct State {
     /// Where the milliseconds begin.
     started: Instant,
-    /// When quinn first sent something after the peer was last heard; 0 while there is no such thing.
+    /// When quinn first sent something small after the peer was last heard; 0 while there is no such thing.
+    small_ms: AtomicU64,
+    /// When quinn first sent something after that to which the peer owes an answer; 0 while there is no such
+    /// thing.
     unanswered_ms: AtomicU64,
     /// When quinn first sent something large after the peer last acknowledged; 0 while there is no such thing.
     unacknowledged_ms: AtomicU64,
@@ -59,6 +71,7 @@ impl Standstill {
     pub(super) fn since(started: Instant) -> Self {
         Self(Arc::new(State {
             started,
+            small_ms: AtomicU64::new(0),
             unanswered_ms: AtomicU64::new(0),
             unacknowledged_ms: AtomicU64::new(0),
             epoch: AtomicU64::new(0),
@@ -68,8 +81,15 @@ impl Standstill {
         }))
     }
 
-    /// quinn sends something, wherever it goes.
-    pub(super) fn note_sent(&self, now: Instant) {
+    /// quinn sends datagrams of so many bytes, wherever they go.
+    pub(super) fn note_sent(&self, now: Instant, bytes: usize) {
+        if bytes < SMALL_BYTES {
+            let first = self.0.small_ms.load(Ordering::Relaxed);
+            let asks = first != 0 && self.ms(now).saturating_sub(first) >= ASKED_AGAIN_MS;
+            if !asks {
+                return self.note_first(&self.0.small_ms, now);
+            }
+        }
         self.note_first(&self.0.unanswered_ms, now);
     }
 
@@ -104,6 +124,7 @@ impl Standstill {
         if first & LONG_HEADER_BIT == 0 {
             self.note_way(now);
         }
+        self.0.small_ms.store(0, Ordering::Relaxed);
         self.0.unanswered_ms.store(0, Ordering::Relaxed);
     }
 
@@ -206,10 +227,10 @@ mod tests {
         let standstill = Standstill::since(start);
         standstill.note_heard(later(1), SHORT);
         assert!(!is_told(&standstill), "nothing was sent");
-        standstill.note_sent(later(1));
+        standstill.note_sent(later(1), 1200);
         standstill.note_heard(later(1), SHORT);
         assert!(!is_told(&standstill), "it was answered soon");
-        standstill.note_sent(later(2));
+        standstill.note_sent(later(2), 1200);
         assert!(standstill.is_overdue(later(3)));
         standstill.note_way(later(3));
         assert!(is_told(&standstill), "a probe will do");
@@ -217,9 +238,32 @@ mod tests {
         assert!(is_told(&standstill));
         standstill.note_heard(later(3), SHORT);
         assert!(!is_told(&standstill), "once");
-        standstill.note_sent(later(3));
+        standstill.note_sent(later(3), 1200);
         standstill.note_heard(later(5), LONG);
         assert!(!is_told(&standstill), "a handshake is another connection's");
+    }
+
+    #[test]
+    fn a_peer_at_rest_owes_no_answer_to_an_acknowledgement_but_to_what_is_sent_again() {
+        let start = Instant::now();
+        let at = |ms| start + Duration::from_millis(ms);
+        let standstill = Standstill::since(start);
+        // What is acknowledged here is followed by a probe, and by the next keep-alive of the peer.
+        standstill.note_heard(at(0), SHORT);
+        standstill.note_sent(at(20), 38);
+        standstill.note_way(at(3_000));
+        standstill.note_heard(at(10_000), SHORT);
+        assert!(!is_told(&standstill));
+        // Our own keep-alive comes long after the acknowledgement.
+        standstill.note_sent(at(10_020), 38);
+        standstill.note_sent(at(20_000), 30);
+        standstill.note_heard(at(20_050), SHORT);
+        assert!(!is_told(&standstill));
+        // One that nobody answers is sent again.
+        standstill.note_sent(at(30_000), 30);
+        standstill.note_sent(at(30_200), 30);
+        standstill.note_heard(at(32_000), SHORT);
+        assert!(is_told(&standstill));
     }
 
     #[test]

@@ -17,10 +17,12 @@ mod nearby;
 mod nodes;
 mod paths;
 mod real_server;
+mod redial;
 mod restart;
 mod scatter;
 mod servers;
 mod signal;
+mod third_party;
 mod tls;
 #[cfg(target_os = "linux")]
 mod turn;

@@ -615,6 +615,7 @@ fn peer(summary: &PeerSummary, around: &Surroundings<'_>) -> PeerView {
             .collect(),
         verified: summary.record.verification == Verification::Verified,
         places: (summary.record.places.iter().map(ToString::to_string)).collect(),
+        places_set: summary.places_set.iter().map(ToString::to_string).collect(),
         link: link(&summary.link, around.clock),
         counts: (&summary.counts).into(),
         identity: identity(summary.oneness),

@@ -21,6 +21,8 @@ pub(crate) struct MdnsSight {
     pub(crate) own: OwnAnnouncement,
     /// How many others are heard of.
     pub(crate) neighbours: usize,
+    /// How many of them show a code that waits.
+    pub(crate) codes: usize,
 }
 
 /// What became of a device's own announcement.
@@ -40,6 +42,7 @@ impl MdnsSight {
         Self {
             own: OwnAnnouncement::Awaited(Instant::now()),
             neighbours: 0,
+            codes: 0,
         }
     }
 

@@ -15,6 +15,9 @@ use crate::network::session::worth_measuring;
 /// Longer than a path may be silent under load before the core doubts it.
 const SILENCE: Duration = Duration::from_millis(500);
 
+/// A short round trip.
+const RTT: Duration = Duration::from_millis(20);
+
 /// More bytes than handshakes, acknowledgements and the search for the path's MTU ever take.
 const MANY: u64 = 100_000;
 
@@ -41,7 +44,7 @@ async fn measured(node: &mut Node) -> (u64, u64, Duration) {
 #[tokio::test(start_paused = true)]
 async fn a_connection_at_rest_is_not_measured_until_something_is_sent() {
     let (sent, last) = (Notify::new(), Instant::now());
-    let mut waits = Box::pin(worth_measuring(&sent, last));
+    let mut waits = Box::pin(worth_measuring(&sent, last, RTT));
     // Time jumps to the next timer, and the only one is this test's.
     timeout(Duration::from_secs(3600), &mut waits)
         .await
@@ -50,6 +53,15 @@ async fn a_connection_at_rest_is_not_measured_until_something_is_sent() {
     sent.notify_one();
     waits.await;
     assert_eq!(began.elapsed(), Duration::from_millis(400));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_asked_of_a_far_peer_is_measured_when_the_answer_has_come() {
+    let sent = Notify::new();
+    let began = Instant::now();
+    sent.notify_one();
+    worth_measuring(&sent, began, Duration::from_millis(600)).await;
+    assert_eq!(began.elapsed(), Duration::from_millis(900));
 }
 
 #[tokio::test(start_paused = true)]
@@ -62,11 +74,11 @@ async fn a_busy_connection_is_measured_every_half_second_and_not_once_more() {
             sent.notify_one();
         };
         sent.notify_one();
-        tokio::join!(worth_measuring(&sent, last), send);
+        tokio::join!(worth_measuring(&sent, last, RTT), send);
         assert_eq!(last.elapsed(), Duration::from_millis(500));
     }
     // What was sent in the half second before is measured already.
-    let next = worth_measuring(&sent, Instant::now());
+    let next = worth_measuring(&sent, Instant::now(), RTT);
     assert!(next.now_or_never().is_none());
 }
 

@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use signal_server::rendezvous::{self, Lending, LendingSecret};
 use signal_server::shell::{Settings, Sockets, serve};
@@ -13,15 +13,16 @@ use tokio::net::{TcpListener, UdpSocket};
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 use towline_core::io::{
-    NetworkEvent, NetworkRequest, Path, SessionId, SignalEvent, SignalRequest, StunServer,
+    LendFault, NetworkEvent, NetworkRequest, Path, SessionId, SignalEvent, SignalRequest,
+    StunServer,
 };
-use towline_wire::ice::{IceServers, TurnTransport};
+use towline_wire::ice::{IceServers, TurnServer, TurnTransport};
 use towline_wire::ids::DeviceId;
 use towline_wire::place::Place;
 use towline_wire::signal::{ClientMessage, HostName, ServerMessage, SignalId};
 
-use super::nodes::{Node, connect, identity, numbered};
-use super::turn::Coturn;
+use super::nodes::{Node, connect, identity, numbered, pair};
+use super::turn::{Coturn, by_ours, talk};
 use crate::network::SignalClients;
 use crate::network::signal_client::Told;
 use crate::tasks::Tasks;
@@ -249,6 +250,28 @@ async fn two_devices_meet_at_a_real_server_and_talk_through_its_relay() {
     tasks.close().await;
 }
 
+/// A signal server whose devices may borrow there, by credentials that live so long.
+async fn lender(place: &Place, secret: &str, life: Duration, tasks: &Tasks) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let settings = Settings {
+        rendezvous: rendezvous::Settings {
+            lending: Some(Lending {
+                servers: vec![(place.clone(), TurnTransport::Udp)],
+                secret: LendingSecret::parse(secret).unwrap(),
+                life,
+            }),
+            ..rendezvous::Settings::default()
+        },
+        ..Settings::default()
+    };
+    let cancel = tasks.cancelled().clone();
+    tasks.spawn("server", async move {
+        serve(listener.into(), settings, cancel).await.unwrap();
+    });
+    address
+}
+
 /// One secret is known to both servers, and nobody else says it.
 #[tokio::test]
 async fn process_coturn_lends_by_the_credentials_of_a_real_server_and_by_no_others() {
@@ -257,27 +280,80 @@ async fn process_coturn_lends_by_the_credentials_of_a_real_server_and_by_no_othe
     let place: Place = format!("127.0.0.1:{}", coturn.port).parse().unwrap();
     for (secret, is_lent) in [(SECRET, true), ("south-south-south", false)] {
         let tasks = Tasks::new();
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let address = listener.local_addr().unwrap();
-        let settings = Settings {
-            rendezvous: rendezvous::Settings {
-                lending: Some(Lending {
-                    servers: vec![(place.clone(), TurnTransport::Udp)],
-                    secret: LendingSecret::parse(secret).unwrap(),
-                    life: Duration::from_secs(600),
-                }),
-                ..rendezvous::Settings::default()
-            },
-            ..Settings::default()
-        };
-        let cancel = tasks.cancelled().clone();
-        tasks.spawn("server", async move {
-            serve(listener.into(), settings, cancel).await.unwrap();
-        });
+        let address = lender(&place, secret, Duration::from_secs(600), &tasks).await;
         let session = Session::register(address, 1, &tasks).await;
         let told = session.ice.turn.first().expect("a server is named").clone();
         let mut node = Node::open(1).await;
         assert_eq!(node.borrow(told).await.is_ok(), is_lent, "{secret}");
         node.network.close().await;
     }
+}
+
+/// Until when a credential holds, as its name says.
+fn holds_until(server: &TurnServer) -> u64 {
+    let name = server.username.reveal();
+    let (until, _) = name.split_once(':').unwrap();
+    until.parse().unwrap()
+}
+
+fn unix_seconds() -> u64 {
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+    now.unwrap().as_secs()
+}
+
+/// Credentials of four seconds, and an address that is refreshed once, when half of its twenty are over: the library
+/// believes no server that gives less than ten minutes at a refresh, and ends what is borrowed with the first twenty.
+#[tokio::test]
+async fn process_what_coturn_lends_outlives_its_credentials_and_a_real_server_tells_new_ones_before()
+ {
+    const SECRET: &str = "north-north-north";
+    let coturn = Coturn::start(&format!(
+        "use-auth-secret\nstatic-auth-secret={SECRET}\nmax-allocate-lifetime=20\nverbose"
+    ))
+    .await;
+    let place: Place = format!("127.0.0.1:{}", coturn.port).parse().unwrap();
+    let tasks = Tasks::new();
+    let address = lender(&place, SECRET, Duration::from_secs(4), &tasks).await;
+    let (mut owner, mut other) = pair().await;
+    let mut session = Session::register(address, 1, &tasks).await;
+    let first = session.ice.turn.first().unwrap().clone();
+    owner.borrow(first.clone()).await.unwrap();
+    let there = by_ours(other.addr());
+    owner.prove_again(other.id, there).await;
+    connect(&mut owner, &mut other, Path::Direct(there)).await;
+
+    // Its lines begin with the seconds since its start.
+    let logged = |what: &str| {
+        let log = coturn.log();
+        let line = log.lines().find(|line| line.contains(what))?;
+        line.split(':').next()?.parse::<u64>().ok()
+    };
+    let (mut newest, mut renewals) = (first.clone(), 0);
+    let refreshed_at = loop {
+        let told = session.until(|message| match message {
+            ServerMessage::IceServers { ice } => ice.turn.first().cloned(),
+            _ => None,
+        });
+        let told = told.await;
+        assert!(unix_seconds() <= holds_until(&newest), "before they end");
+        assert!(holds_until(&told) > holds_until(&newest));
+        (newest, renewals) = (told, renewals + 1);
+        talk(&owner, &mut other).await;
+        talk(&other, &mut owner).await;
+        if let Some(at) = logged("refreshed, realm=") {
+            break at;
+        }
+        assert!(renewals < 10, "it is refreshed:\n{}", coturn.log());
+    };
+    let lent_at = logged("new, realm=").unwrap();
+    assert!(refreshed_at - lent_at > 5, "when the first name was over");
+    // Whoever is not let in by an address of before is asked for a name that holds.
+    let mut late = Node::open(9).await;
+    assert_eq!(late.borrow(first).await, Err(LendFault::Login));
+    assert!(late.borrow(newest).await.is_ok());
+    talk(&owner, &mut other).await;
+    for node in [owner, other, late] {
+        node.network.close().await;
+    }
+    tasks.close().await;
 }

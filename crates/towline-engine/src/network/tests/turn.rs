@@ -21,7 +21,7 @@ use super::nodes::{Node, connect, numbered, pair};
 pub(super) struct Coturn {
     child: Child,
     pub(super) port: u16,
-    _home: tempfile::TempDir,
+    home: tempfile::TempDir,
 }
 
 impl Coturn {
@@ -42,20 +42,22 @@ impl Coturn {
             home.path().join("pid").display(),
         )
         .unwrap();
+        let log = File::create(home.path().join("log")).unwrap();
         let child = Command::new("turnserver")
             .arg("-c")
             .arg(&path)
-            .stdout(Stdio::null())
+            .stdout(log)
             .stderr(Stdio::null())
             .spawn()
             .expect("coturn is installed (cargo xtask system)");
-        let coturn = Self {
-            child,
-            port,
-            _home: home,
-        };
+        let coturn = Self { child, port, home };
         coturn.answers().await;
         coturn
+    }
+
+    /// What it has logged.
+    pub(super) fn log(&self) -> String {
+        std::fs::read_to_string(self.home.path().join("log")).unwrap()
     }
 
     /// Waits for the answer to a question of STUN, which is asked again until it comes.
@@ -121,7 +123,11 @@ impl Node {
     }
 
     /// Probes an address until it answers; what is lost on the way is sent again.
-    async fn prove_again(&mut self, peer: towline_wire::ids::DeviceId, addr: SocketAddr) {
+    pub(super) async fn prove_again(
+        &mut self,
+        peer: towline_wire::ids::DeviceId,
+        addr: SocketAddr,
+    ) {
         for _ in 0..100 {
             self.network.request(NetworkRequest::Probe(peer, addr));
             let answered = self.until(|event| match event {
@@ -137,14 +143,14 @@ impl Node {
 }
 
 /// The peer's address by what is lent to us.
-fn by_ours(addr: SocketAddr) -> SocketAddr {
+pub(super) fn by_ours(addr: SocketAddr) -> SocketAddr {
     let SocketAddr::V4(addr) = addr else {
         panic!("{addr}")
     };
     TurnAddress::Ours(addr).written()
 }
 
-async fn talk(from: &Node, to: &mut Node) {
+pub(super) async fn talk(from: &Node, to: &mut Node) {
     for number in 0..200 {
         from.network
             .request(NetworkRequest::Send(to.id, numbered(number)));

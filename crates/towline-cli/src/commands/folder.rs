@@ -231,7 +231,7 @@ mod tests {
             "server": { "url": null, "proxy": null, "state": { "state": "none" }, "lock": "open",
                 "others": [] },
             "pairing": { "state": "idle" },
-            "peers": [{ "id": id, "name": evil, "compare": [], "verified": false, "places": [],
+            "peers": [{ "id": id, "name": evil, "compare": [], "verified": false, "places": [], "places_set": [],
                 "identity": "single", "link": { "state": "away" },
                 "counts": { "attempts": 0, "established": 0, "failed": [], "lost": [], "taken": [],
                     "connect_ms": null, "connect_within": [], "connect_longer": 0,

@@ -72,8 +72,15 @@ pub(crate) fn list(peers: &[PeerView]) -> String {
         } else {
             "not verified"
         };
-        let places = peer.places.iter();
-        let places: String = places.map(|place| format!("\n    At {place}")).collect();
+        let said = peer.places.iter().map(|place| (place, ""));
+        let set = peer
+            .places_set
+            .iter()
+            .map(|place| (place, "  (set in a file)"));
+        let places: String = said
+            .chain(set)
+            .map(|(place, by)| format!("\n    At {place}{by}"))
+            .collect();
         format!(
             "{}  ({}, {verified})\n{}    {}\n    {}{places}",
             plain(&peer.name),

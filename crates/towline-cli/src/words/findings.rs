@@ -21,7 +21,11 @@ pub(crate) fn finding(finding: &Finding) -> (String, Option<String>) {
                 .to_owned(),
             None,
         ),
-        Finding::Mdns { state, neighbours } => mdns(*state, *neighbours),
+        Finding::Mdns {
+            state,
+            neighbours,
+            codes,
+        } => mdns(*state, *neighbours, *codes),
         Finding::Clock { ahead_s } => clock(*ahead_s),
         Finding::Turn { turn } => (
             turn_server(turn),
@@ -146,11 +150,16 @@ fn port_mapping(external: Option<&str>, asked: bool) -> (String, Option<String>)
     }
 }
 
-fn mdns(state: MdnsStateView, neighbours: u32) -> (String, Option<String>) {
+fn mdns(state: MdnsStateView, neighbours: u32, codes: u32) -> (String, Option<String>) {
     let others = match neighbours {
         0 => "no other device is heard of".to_owned(),
         1 => "one other device is heard of".to_owned(),
         many => format!("{many} other devices are heard of"),
+    };
+    let others = match codes {
+        0 => others,
+        1 => format!("{others}; one shows a code"),
+        many => format!("{others}; {many} show a code"),
     };
     match state {
         MdnsStateView::Off => (

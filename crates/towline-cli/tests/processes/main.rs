@@ -16,6 +16,8 @@ mod process_disks;
 #[cfg(target_os = "linux")]
 mod process_doctor;
 #[cfg(target_os = "linux")]
+mod process_flood;
+#[cfg(target_os = "linux")]
 mod process_keyring;
 mod process_kill;
 mod process_limits;

@@ -10,6 +10,7 @@ use std::fs;
 use std::time::{Duration, Instant};
 
 use crate::support::avahi::{Avahi, Stacks};
+use crate::support::etc::Etc;
 use crate::support::lan::{Lan, WORLD, connected_after_ms};
 use crate::support::running::Running;
 use crate::support::tree::{grow, settle};
@@ -218,14 +219,15 @@ fn avahi_sees_a_device_and_what_avahi_says_does_no_harm() {
     avahi.browse(&lan, |line| {
         line.starts_with("=") && line.contains(";copy;")
     });
-    ben.wait("that two hosts show it", |_| {
-        let refused = ben.refused_with(&["join"], Some(&code));
-        assert_ne!(refused.code, "code_invalid", "nobody was asked");
-        refused.code == "several_nearby"
+    ben.wait("that two hosts show a code", |_| {
+        let words = ben.says(&["doctor"]);
+        words.contains("; 2 show a code")
     });
+    ben.refused_with(&["join"], Some(&code))
+        .must_say("several_nearby", &["make a new one"]);
     liar.kill();
     drop(pair);
-    // With 300 services that are none, the two still find each other and go on.
+    // With 100 services that are none, the two still find each other and go on.
     ben.stop();
     fs::remove_file(ben.home.join("port")).expect("it was there");
     ben.start();
@@ -236,7 +238,8 @@ fn avahi_sees_a_device_and_what_avahi_says_does_no_harm() {
     assert!(ada.is_running() && ben.is_running());
 }
 
-/// Services that avahi announces: 300 with long names, and some with a port or TXT that nobody means.
+/// Services that avahi announces: 100 with long names, more than a device keeps, and some with a port or TXT
+/// that nobody means.
 fn rubbish() -> Vec<(String, String)> {
     let service = |name: &str, port: u16, records: &str| {
         format!(
@@ -247,7 +250,7 @@ fn rubbish() -> Vec<(String, String)> {
     };
     let long = "x".repeat(200);
     let mut all = Vec::new();
-    for number in 0..300u16 {
+    for number in 0..100u16 {
         let name = format!("{number:03}{}", "n".repeat(59));
         all.push((name.clone(), service(&name, 20_000 + number, "")));
     }
@@ -306,4 +309,111 @@ fn two_devices_that_nothing_introduces_meet_where_a_person_says_that_one_is() {
     assert!(!said.contains("At 192.168.77.12:41641"), "{said}");
     let refused = ada.refused(&["peers", "remove-address", "b", "192.168.77.12:41641"]);
     refused.must_say("unknown_place", &["towline peers"]);
+}
+
+#[test]
+fn two_devices_without_a_server_meet_across_a_router_where_files_say_that_one_is() {
+    let world = World::new("placedbyfiles");
+    let lan = Lan::with_uplink(&["a"]);
+    let server = Server::start_inside(&world, lan.command("w", &[]), &format!("{WORLD}:7777"), &[]);
+    let with_server = ["--server", server.url.as_str()];
+    let mut ada = lan.device(&world, "a", &with_server);
+    let mut far = lan.device(&world, "w", &with_server);
+    ada.start();
+    far.start();
+    ada.pair(&far);
+    ada.wait_connected(&far);
+    let id = far.view()["device"]["id"].clone();
+    server.kill();
+    for (device, port) in [(&mut ada, None), (&mut far, Some("41641"))] {
+        device.stop();
+        fs::remove_file(device.home.join("port")).expect("it was there");
+        let fixed = port.map(|port| ["--port", port]);
+        let options: Vec<&str> = fixed.into_iter().flatten().chain(["--no-mdns"]).collect();
+        let name = device.name.clone();
+        *device = again(&lan, &world, &name, &options);
+    }
+    far.start();
+    ada.start();
+    // Each of both knows only where the other was.
+    Watch::new(&ada).look_on(Duration::from_secs(2));
+    assert!(!is_connected(&ada.view(), "w"));
+    ada.stop();
+    let places = |at: &str| format!("[places]\n{} = [{at:?}]\n", id.as_str().expect("an id"));
+    let file = ada.home.join("config.toml");
+    fs::write(&file, places(&format!("{WORLD}:41641"))).expect("written");
+    ada.start();
+    ada.wait_connected(&far);
+    let network = ada.call(&["network"]).to_string();
+    assert!(network.contains("\"static\""), "{network}");
+    // What the administrator says holds, and the file is not asked.
+    ada.stop();
+    fs::remove_file(ada.home.join("port")).expect("it was there");
+    fs::write(&file, places(&format!("{WORLD}:9"))).expect("written");
+    let etc = Etc::copy(&world);
+    etc.write("towline/policy.toml", &places(&format!("{WORLD}:41642")));
+    far.stop();
+    let mut far = again(&lan, &world, "w", &["--port", "41642", "--no-mdns"]);
+    far.start();
+    let words = [lan.words("a"), etc.words()].concat();
+    let mut ada = again(&lan, &world, "a", &["--no-mdns"]).behind(&words);
+    ada.start();
+    ada.wait_connected(&far);
+    ada.stop();
+    fs::write(&file, places("224.0.0.1:41641")).expect("written");
+    ada.start_refused()
+        .must_say("settings", &["line 2 of", "config.toml"]);
+}
+
+#[test]
+fn within_the_local_network_a_name_of_it_leads_to_a_peer_and_no_other_name_is_asked_for() {
+    let world = World::new("placedbyname");
+    let lan = Lan::with_uplink(&["a", "b", "c"]);
+    let (mut ada, mut ben) = (lan.device(&world, "a", &[]), lan.device(&world, "b", &[]));
+    ada.start();
+    ben.start();
+    ada.pair(&ben);
+    ada.wait_connected(&ben);
+    for device in [&mut ada, &mut ben] {
+        device.stop();
+        fs::remove_file(device.home.join("port")).expect("it was there");
+    }
+    for (host, before, now) in [("a", 1, 11), ("b", 2, 12)] {
+        lan.ip(host, &format!("addr del 192.168.77.{before}/24 dev eth0"));
+        lan.ip(host, &format!("addr add 192.168.77.{now}/24 dev eth0"));
+        lan.ip(host, "route replace default via 192.168.77.254");
+    }
+    // Who answers for other names is beyond the uplink.
+    let etc = Etc::copy(&world);
+    etc.write("resolv.conf", &format!("nameserver {WORLD}\n"));
+    let inside = |options: &[&str]| {
+        let words = [lan.words("a"), etc.words()].concat();
+        lan.device(&world, "a", options).behind(&words)
+    };
+    // Ben is not announced: only his computer's name leads to him.
+    let mut ben = again(&lan, &world, "b", &["--no-mdns", "--port", "41641"]);
+    let mut ada = inside(&["--lan-only"]);
+    let before = lan.left();
+    ada.start();
+    ben.start();
+    ada.call(&["peers", "add-address", "b", "nas.example:41641"]);
+    ada.call(&["peers", "add-address", "b", "nas.local:41641"]);
+    assert!(!is_connected(&ada.view(), "b"));
+    let avahi = Avahi::start(&lan, &world, "c", Stacks::Many, &[]);
+    avahi.browse(&lan, |line| line.contains("192.168.77.11;"));
+    let says = ["avahi-publish", "-a", "nas.local", "192.168.77.12"];
+    let mut command = lan.command("c", &says);
+    command.env("DBUS_SYSTEM_BUS_ADDRESS", &avahi.bus);
+    let _publisher = Running::start("avahi-publish", command, &world.place("avahi.log"));
+    let began = Instant::now();
+    ada.wait_connected(&ben);
+    println!("by a name of the local network after {:?}", began.elapsed());
+    assert_eq!(path(&ada.view()), Some("lan"));
+    assert_eq!(lan.left() - before, 0, "packets on the uplink");
+    // Without the switch the other name is asked for, which the uplink shows.
+    ada.stop();
+    ben.stop();
+    let mut ada = inside(&[]);
+    ada.start();
+    ada.wait("a question on the uplink", |_| lan.left() > before);
 }

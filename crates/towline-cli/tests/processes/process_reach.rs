@@ -9,10 +9,11 @@ use std::process::Command;
 use serde_json::Value;
 
 use crate::support::device::text;
+use crate::support::etc::Etc;
 use crate::support::net::Net;
 use crate::support::nginx::{self, Certified, by_authority};
 use crate::support::running::Running;
-use crate::support::system::{as_root, is_root};
+use crate::support::system::is_root;
 use crate::support::tree::settle;
 use crate::support::watch::{is_online, path};
 use crate::support::{Device, Server, World};
@@ -197,20 +198,14 @@ fn what_the_administrator_has_set_holds_and_is_said() {
         .must_say("settings", &["line 1 of", "config.toml"]);
     fs::remove_file(&file).expect("there");
 
-    // A copy of /etc with a policy, which only this device sees.
-    let etc = world.place("etc");
-    as_root(&["cp", "-a", "/etc", text(&etc)]);
-    as_root(&["mkdir", "-p", text(&etc.join("towline"))]);
-    let policy = format!(
-        "echo 'servers = [{:?}]' > {}/towline/policy.toml",
-        ours.url,
-        text(&etc)
-    );
-    as_root(&["sh", "-c", &policy]);
-    let bind = format!("mount --bind {} /etc && exec \"$@\"", text(&etc));
+    // A policy that only this device sees.
+    let etc = Etc::copy(&world);
+    let policy = format!("servers = [{:?}]", ours.url);
+    etc.write("towline/policy.toml", &policy);
     let sudo: &[&str] = if is_root() { &[] } else { &["sudo", "-n"] };
-    let inside = ["unshare", "--mount", "sh", "-c", &bind, "sh"];
-    let words: Vec<&str> = sudo.iter().copied().chain(inside).collect();
+    let inside = sudo.iter().chain(&["unshare", "--mount"]);
+    let inside = inside.map(|word| (*word).to_owned());
+    let words: Vec<String> = inside.chain(etc.words()).collect();
     let options = [
         "--key-file",
         "--name",
@@ -233,7 +228,6 @@ fn what_the_administrator_has_set_holds_and_is_said() {
     ada.refused_with(&["join"], Some(&elsewhere))
         .must_say("elsewhere", &["only its own"]);
     ada.stop();
-    as_root(&["rm", "-rf", text(&etc)]);
 }
 
 fn fault(view: &Value) -> Option<&str> {

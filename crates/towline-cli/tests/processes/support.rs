@@ -6,6 +6,10 @@ pub(crate) mod avahi;
 pub(crate) mod capture;
 pub(crate) mod device;
 #[cfg(target_os = "linux")]
+pub(crate) mod etc;
+#[cfg(target_os = "linux")]
+pub(crate) mod flood;
+#[cfg(target_os = "linux")]
 pub(crate) mod lan;
 #[cfg(target_os = "linux")]
 pub(crate) mod ledger;

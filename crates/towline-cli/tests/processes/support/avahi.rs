@@ -14,7 +14,9 @@ pub(crate) struct Avahi {
     pub(crate) bus: String,
     host: String,
     log: PathBuf,
-    _running: Running,
+    // In this order they end.
+    _avahi: Running,
+    _dbus: Running,
 }
 
 /// Whether others may use the port of mDNS beside it.
@@ -43,27 +45,32 @@ impl Avahi {
             Stacks::Many => "no",
             Stacks::One => "yes",
         };
+        let log = world.place("avahi.log");
+        let start = |name: &str, words: &[&str]| {
+            let alive: &[&str] = &["setpriv", "--pdeathsig", "KILL"];
+            let mut command = lan.command(host, &[alive, words].concat());
+            command.env_remove("DBUS_SYSTEM_BUS_ADDRESS");
+            Running::start(name, command, &log)
+        };
+        // Each is the process that was started, so that its end ends all of it.
+        let address = format!("--address={bus}");
+        let options = ["--system", "--nofork", "--nopidfile", &address];
+        let dbus = start("dbus-daemon", &[&["dbus-daemon"], &options[..]].concat());
         let script = format!(
             "set -e; mount -t tmpfs run /run; mkdir -p /run/avahi-daemon; \
              mount --bind {place} /etc/avahi/services; \
              export DBUS_SYSTEM_BUS_ADDRESS={bus}; \
-             dbus-daemon --system --nofork --nopidfile --address={bus} & \
              until [ -S {place}/bus ]; do :; done; \
              sed 's/^#*objects-per-client-max=.*//; s/^rlimit-.*//; s/^#*disallow-other-stacks=.*/disallow-other-stacks={alone}/' /etc/avahi/avahi-daemon.conf > /run/conf; \
-             avahi-daemon --no-drop-root --no-chroot --no-rlimits -f /run/conf; kill %1"
+             exec avahi-daemon --no-drop-root --no-chroot --no-rlimits -f /run/conf"
         );
-        let log = world.place("avahi.log");
-        let mut command = lan.command(
-            host,
-            &["setpriv", "--pdeathsig", "TERM", "sh", "-c", &script],
-        );
-        command.env_remove("DBUS_SYSTEM_BUS_ADDRESS");
-        let running = Running::start("avahi", command, &log);
+        let avahi = start("avahi", &["sh", "-c", &script]);
         Self {
             bus,
             host: host.to_owned(),
             log,
-            _running: running,
+            _avahi: avahi,
+            _dbus: dbus,
         }
     }
 

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::PathBuf;
 use std::process::Command;
+use std::time::Instant;
 
 use super::PATIENCE;
 use super::running::Running;
@@ -14,6 +15,10 @@ const HEAD_BYTES: usize = 64;
 
 /// Bytes that are no chance when two captures share them at one place: 6.
 const TELLING_BYTES: usize = 6;
+
+/// Datagrams after which is asked whether they are enough: more than a device sends while it finds out that it has
+/// moved.
+const ASKED_EVERY: usize = 250;
 
 /// Where names are announced on a local network.
 const MDNS_PORT: u16 = 5353;
@@ -51,15 +56,10 @@ pub(crate) struct Seen {
 }
 
 impl Capture {
-    /// Begins; `command` runs a shell where the interface is. It ends by itself after so many datagrams.
-    pub(crate) fn begin(
-        mut command: Command,
-        interface: &str,
-        file: PathBuf,
-        datagrams: u32,
-    ) -> Self {
+    /// Begins; `command` runs a shell where the interface is.
+    pub(crate) fn begin(mut command: Command, interface: &str, file: PathBuf) -> Self {
         let line = format!(
-            "exec tcpdump -n -Z root --immediate-mode -U -s 256 -c {datagrams} -i {interface} -w {} udp 2>&1",
+            "exec tcpdump -n -q -l -Z root --immediate-mode -U -s 256 -i {interface} --print -w {} udp 2>&1",
             file.display()
         );
         command.args(["sh", "-c", &line]);
@@ -70,11 +70,21 @@ impl Capture {
         Self { running, file }
     }
 
-    /// Waits until it has all of its datagrams.
-    pub(crate) fn end(mut self) -> Seen {
-        let (status, _) = self.running.end(PATIENCE);
-        assert!(status.success(), "tcpdump: {status}");
-        Seen::of(&fs::read(&self.file).expect("a capture"))
+    /// Ends it as soon as it shows enough, which is asked every [`ASKED_EVERY`] datagrams.
+    pub(crate) fn end(self, is_enough: impl Fn(&Seen) -> bool) -> Seen {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            for _ in 0..ASKED_EVERY {
+                let line = self.running.next_line(PATIENCE);
+                line.expect("datagrams pass");
+            }
+            let seen = Seen::of(&fs::read(&self.file).expect("a capture"));
+            if is_enough(&seen) {
+                self.running.kill();
+                return seen;
+            }
+            assert!(Instant::now() < deadline, "only {:?}", seen.counts);
+        }
     }
 }
 

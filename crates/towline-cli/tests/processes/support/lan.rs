@@ -79,8 +79,12 @@ impl Lan {
 
     /// Packets that have left through the uplink.
     pub(crate) fn left(&self) -> u64 {
-        let words = "cat /sys/class/net/uplink/statistics/tx_packets";
-        let output = self.command("s", &["sh", "-c", words]).output();
+        self.packets("s", "uplink", "tx_packets")
+    }
+
+    fn packets(&self, part: &str, device: &str, which: &str) -> u64 {
+        let words = format!("cat /sys/class/net/{device}/statistics/{which}");
+        let output = self.command(part, &["sh", "-c", &words]).output();
         let output = output.expect("the command is there");
         let text = String::from_utf8_lossy(&output.stdout);
         text.trim().parse().expect("a number of packets")
@@ -96,6 +100,21 @@ impl Lan {
             .behind(&words);
         device.set_environment([("DISABLE_MDNS", "0")]);
         device
+    }
+
+    /// Where the system keeps a host's namespace.
+    pub(crate) fn namespace(&self, host: &str) -> String {
+        format!("/run/netns/{}", self.spaces.name(host))
+    }
+
+    /// Packets that a host has sent.
+    pub(crate) fn sent_by(&self, host: &str) -> u64 {
+        self.packets(host, "eth0", "tx_packets")
+    }
+
+    /// The words before a command that runs on a host.
+    pub(crate) fn words(&self, host: &str) -> Vec<String> {
+        self.spaces.words(host)
     }
 
     /// Does `ip` with these words on a host.

@@ -31,6 +31,7 @@ mod network;
 mod rename;
 mod report;
 mod rsync;
+mod signal;
 mod syncthing;
 mod towline;
 mod usage;
@@ -50,6 +51,9 @@ pub(crate) struct BenchArgs {
     /// Also a million small entries; takes many minutes and needs 10 GB.
     #[arg(long)]
     million: bool,
+    /// Of `signal`: few clients and little time, only to see that it works; writes no report.
+    #[arg(long)]
+    quick: bool,
 }
 
 /// What is measured.
@@ -73,6 +77,8 @@ enum Workload {
     Index,
     /// One stream goes through the endpoint of a device, and through others; a peer rests.
     Network,
+    /// What a signal server costs and bears, alone and as one of several.
+    Signal,
 }
 
 /// What one run cost.
@@ -103,23 +109,39 @@ pub(crate) fn bench(repo: &Repo, args: &BenchArgs) -> Result<()> {
         bail!("processor time and memory are read from /proc, so benchmarks run on Linux only");
     }
     system::ensure_packages(repo, &[Purpose::Headless, Purpose::Benchmarks])?;
-    let built = binaries::build(repo, Profile::Release, Wanted::Headless)?;
     let work = repo.artifacts()?.join("bench");
-    let bench = Bench {
-        built: &built,
-        work: &work,
-        rounds: args.rounds.max(1),
-        alone: args.alone,
-    };
+    let rounds = args.rounds.max(1);
     let mut finish = |section: Section| {
         say(section.words());
-        if args.alone {
+        if args.alone || args.quick {
             return Ok(());
         }
         // At once, so that a run that is broken off has not measured for nothing.
         report::write(repo, &section)
     };
-    for workload in args.workloads() {
+    let mut workloads = args.workloads();
+    let before = workloads.len();
+    workloads.retain(|workload| *workload != Workload::Signal);
+    if workloads.len() < before {
+        let extent = if args.quick {
+            signal::Extent::Quick
+        } else {
+            signal::Extent::Full
+        };
+        signal::run(repo, &work, rounds, extent, &mut finish)?;
+    }
+    if workloads.is_empty() && !args.million {
+        // The other programs take minutes to build.
+        return Ok(());
+    }
+    let built = binaries::build(repo, Profile::Release, Wanted::Headless)?;
+    let bench = Bench {
+        built: &built,
+        work: &work,
+        rounds,
+        alone: args.alone,
+    };
+    for workload in workloads {
         let sections = match workload {
             Workload::LargeFile | Workload::SmallFiles | Workload::SourceTree => {
                 vec![carry::run(&bench, workload)?]
@@ -130,6 +152,8 @@ pub(crate) fn bench(repo: &Repo, args: &BenchArgs) -> Result<()> {
             Workload::Idle => vec![idle::run(&bench)?],
             Workload::Index => vec![index::run(&bench)?],
             Workload::Network => network::run(repo, &bench)?,
+            // Done.
+            Workload::Signal => Vec::new(),
         };
         sections.into_iter().try_for_each(&mut finish)?;
     }

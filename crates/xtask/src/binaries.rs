@@ -88,6 +88,22 @@ pub(crate) fn build_stream_end(repo: &Repo) -> Result<PathBuf> {
     program(repo, "measure/examples", STREAM_END)
 }
 
+/// Builds the signal server alone, as shipped.
+pub(crate) fn build_signal_server(repo: &Repo) -> Result<PathBuf> {
+    let mut command = repo.cargo();
+    command.args(["build", "--release", "--package", SIGNAL_SERVER]);
+    run::run(command.args(["--bin", "towline-signal"]))?;
+    program(repo, Profile::Release.directory(), "towline-signal")
+}
+
+/// Builds the clients that signal servers are measured with: optimised, and with names for a profiler.
+pub(crate) fn build_crowd(repo: &Repo) -> Result<PathBuf> {
+    let mut command = repo.cargo();
+    command.args(["build", "--profile", "measure", "--package", SIGNAL_SERVER]);
+    run::run(command.args(["--example", CROWD]))?;
+    program(repo, "measure/examples", CROWD)
+}
+
 /// Whether the workspace has the binary of the simulator.
 pub(crate) fn has_simulator(repo: &Repo) -> Result<bool> {
     has_binary(repo, SIMULATOR, "sim")
@@ -153,5 +169,6 @@ impl Profile {
 const CLI: &str = "towline-cli";
 const SIGNAL_SERVER: &str = "signal-server";
 const ENGINE: &str = "towline-engine";
+const CROWD: &str = "crowd";
 const STREAM_END: &str = "measure_network";
 const SIMULATOR: &str = "towline-sim";

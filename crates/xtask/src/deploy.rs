@@ -9,6 +9,7 @@
 mod files;
 mod fronts;
 mod image;
+mod kubernetes;
 mod numbers;
 mod promises;
 mod turn;

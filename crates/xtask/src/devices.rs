@@ -121,6 +121,11 @@ impl Device {
         self
     }
 
+    /// From its next start on its engine runs behind these words.
+    pub(crate) fn set_words(&mut self, words: Vec<String>) {
+        self.behind = words;
+    }
+
     /// Starts its engine and waits until it answers.
     pub(crate) fn start(&mut self) -> Result<()> {
         let mut command = behind(&self.behind, &self.program);

@@ -54,6 +54,7 @@ fn chore(cli: Cli) -> Result<()> {
         Chore::Gen(args) => generated::generate(&repo, &args),
         Chore::Netlab(args) => netlab::netlab(&repo, &args),
         Chore::NetlabLine(line) => netlab::carry_line(&line),
+        Chore::NetlabLiar(liar) => netlab::lie(&liar),
         Chore::Soak(args) => soak::soak(&repo, &args),
         Chore::System(args) => system::system(&repo, &args),
         Chore::Test(args) => test::test(&repo, &args),
@@ -88,6 +89,9 @@ enum Chore {
     /// A slow line between two devices of the network lab.
     #[command(hide = true)]
     NetlabLine(netlab::Line),
+    /// A STUN server of the network lab that lies.
+    #[command(hide = true)]
+    NetlabLiar(netlab::Liar),
     /// Runs simulated worlds until stopped and prints the seeds that fail.
     Soak(soak::SoakArgs),
     /// Says what this machine has and lacks; `--install` adds what is missing.

@@ -6,12 +6,18 @@
 //! nftables.
 
 mod change;
+mod deceived;
+mod enemy;
+mod hostile;
 mod lab;
+mod liar;
 mod line;
 mod meeting;
 mod meter;
 mod nat;
+mod placed;
 mod ports;
+mod rest;
 mod scenarios;
 mod site;
 mod turn;
@@ -36,6 +42,7 @@ use crate::run;
 use crate::steps::Ending;
 use crate::system::{self, Purpose};
 
+pub(crate) use liar::{Liar, lie};
 pub(crate) use line::{Line, carry as carry_line};
 use scenarios::{Outcome, Scenario, Set};
 

@@ -212,7 +212,8 @@ impl Table {
             | Workload::Rename
             | Workload::Idle
             | Workload::Index
-            | Workload::Network => {
+            | Workload::Network
+            | Workload::Signal => {
                 vec![Goal::at_most("wall", over_ssh, 1.2, "x rsync over ssh")]
             }
         }

@@ -34,6 +34,7 @@ pub(super) fn title(workload: Workload) -> &'static str {
         }
         Workload::Index => "A cold index",
         Workload::Network => "A stream",
+        Workload::Signal => "A signal server",
     }
 }
 
@@ -50,7 +51,8 @@ pub(super) fn prepare(workload: Workload, work: &Path) -> Result<PathBuf> {
         | Workload::Rename
         | Workload::Idle
         | Workload::Index
-        | Workload::Network => {}
+        | Workload::Network
+        | Workload::Signal => {}
     }
     Ok(root)
 }

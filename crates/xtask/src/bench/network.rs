@@ -15,7 +15,7 @@ use std::{env, fs, process};
 use anyhow::Result;
 
 use super::Bench;
-use super::report::{Goal, Section};
+use super::report::{Goal, Section, load, median};
 use super::wire::Wire;
 use crate::binaries;
 use crate::devices::Server;
@@ -207,17 +207,6 @@ impl Table {
             goals: self.goals,
         }
     }
-}
-
-fn median(mut values: Vec<f64>) -> Option<f64> {
-    values.sort_by(f64::total_cmp);
-    values.get(values.len().checked_sub(1)? / 2).copied()
-}
-
-/// How many processes wanted a processor in the last minute.
-fn load() -> String {
-    let text = fs::read_to_string("/proc/loadavg").unwrap_or_default();
-    text.split(' ').next().unwrap_or_default().to_owned()
 }
 
 /// Fewer rounds show a machine's moods: 8.

@@ -176,6 +176,18 @@ pub(super) fn percentile<T: Ord>(values: impl Iterator<Item = T>, percent: usize
     values.into_iter().nth(at)
 }
 
+/// The median of figures; the lower one of two.
+pub(super) fn median(mut values: Vec<f64>) -> Option<f64> {
+    values.sort_by(f64::total_cmp);
+    values.get(values.len().checked_sub(1)? / 2).copied()
+}
+
+/// How many processes wanted a processor in the last minute.
+pub(super) fn load() -> String {
+    let text = fs::read_to_string("/proc/loadavg").unwrap_or_default();
+    text.split(' ').next().unwrap_or_default().to_owned()
+}
+
 /// Processors, without the machine's name.
 fn machine() -> String {
     let cores = std::thread::available_parallelism().map_or(1, usize::from);

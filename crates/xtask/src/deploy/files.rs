@@ -9,7 +9,7 @@ use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 
-use super::{FILES, NAME, Place, promises, replaced, shown, text_of, unit};
+use super::{FILES, NAME, Place, kubernetes, promises, replaced, shown, text_of, unit};
 use crate::repo::Repo;
 use crate::report::say;
 use crate::run;
@@ -39,6 +39,11 @@ pub(super) fn step(repo: &Repo) -> Result<Ending> {
     for (what, command) in commands(repo, &tools)? {
         judge(what, quietly(command));
     }
+    for name in kubernetes::DIRECTORIES {
+        let validate = repo.command(&tools.path("kubernetes-validate"));
+        judge(name, kubernetes::together(repo, &place, name, validate));
+    }
+    judge("the instances' names", kubernetes::instances(repo));
     judge("alertmanager's routes", routes(repo));
     judge("nginx", nginx(repo, &place));
     judge("logrotate", logrotate(repo, &place));
@@ -128,7 +133,7 @@ fn commands(repo: &Repo, tools: &Tools) -> Result<Vec<(&'static str, Command)>> 
         all.push(("Terraform's form", fmt));
     }
     let mut kubernetes = repo.command(&tools.path("kubernetes-validate"));
-    kubernetes.arg("--strict").args(kubernetes_files(repo)?);
+    kubernetes.arg("--strict").args(kubernetes::files(repo)?);
     all.push(("Kubernetes", kubernetes));
     // What has no schema here.
     let mut yaml = repo.command(&tools.path("python"));
@@ -136,26 +141,6 @@ fn commands(repo: &Repo, tools: &Tools) -> Result<Vec<(&'static str, Command)>> 
     yaml.args(READ_ONLY.map(|file| format!("{FILES}/{file}")));
     all.push(("other YAML", yaml));
     Ok(all)
-}
-
-/// Resources, without the list of them, which is none.
-fn kubernetes_files(repo: &Repo) -> Result<Vec<PathBuf>> {
-    let directory = repo.path(&format!("{FILES}/kubernetes"));
-    let listed = text_of(repo, &format!("{FILES}/kubernetes/kustomization.yaml"))?;
-    let mut files = Vec::new();
-    for entry in fs::read_dir(directory).context("reading the resources of Kubernetes")? {
-        let entry = entry?;
-        let name = entry.file_name().to_string_lossy().into_owned();
-        if name == "kustomization.yaml" {
-            continue;
-        }
-        if !listed.contains(&format!("- {name}\n")) {
-            bail!("kustomization.yaml does not name {name}");
-        }
-        files.push(entry.path());
-    }
-    files.sort();
-    Ok(files)
 }
 
 /// Whom an alert of each weight reaches.
@@ -351,11 +336,12 @@ const NEEDED: &[&str] = &[
 ];
 
 /// Files that are read as YAML and judged by nobody.
-const READ_ONLY: [&str; 7] = [
+const READ_ONLY: [&str; 8] = [
     "gcp/cloud-init.yaml",
     "gcp/cloudrun.yaml",
     "grafana/provisioning/dashboards/towline.yml",
     "grafana/provisioning/datasources/prometheus.yml",
+    "kubernetes-instances/kustomization.yaml",
     "kubernetes/kustomization.yaml",
     "loki/loki.yml",
     "loki/promtail.yml",

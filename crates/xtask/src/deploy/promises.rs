@@ -58,6 +58,7 @@ fn waits_for_a_file(name: &str, value: &str) -> bool {
     is_file
         || name == "SIGNAL_CONFIG"
         || name == "SIGNAL_AUDIT_LOG"
+        || name == "SIGNAL_REDIS_CA"
         || (name == "SIGNAL_ACCESS" && value != "open")
 }
 

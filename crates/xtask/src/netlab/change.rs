@@ -45,12 +45,27 @@ pub(super) enum Change {
     ConnectionsReset,
     /// Nothing passes for so many seconds while the server carries the transfer.
     RelayOutage(u64),
+    /// The network comes and goes for a minute.
+    Flaps(Flap),
+    /// The same while the server carries the transfer.
+    RelayFlaps(Flap),
     /// The TURN server that carries the transfer is killed.
     TurnKilled,
     /// Nothing: the line is bad by itself.
     Nothing,
     /// The receiver sleeps for so many seconds.
     Sleep(u64),
+}
+
+/// What comes and goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Flap {
+    /// Nothing passes the router.
+    Line,
+    /// The first host's cable is pulled.
+    Cable,
+    /// All connections with the server are reset.
+    Server,
 }
 
 /// Whose file it is.
@@ -83,7 +98,10 @@ struct Transfer<'a> {
 pub(super) fn carry(load: &Load, built: &Built, place: PathBuf) -> Result<Outcome> {
     let relayed = matches!(
         load.change,
-        Change::RelayRestarted | Change::ConnectionsReset | Change::RelayOutage(_)
+        Change::RelayRestarted
+            | Change::ConnectionsReset
+            | Change::RelayOutage(_)
+            | Change::RelayFlaps(_)
     );
     let (world, expected, first) = if relayed {
         let world = World::pair(Nat::NoUdp, Nat::Mapped);
@@ -207,12 +225,7 @@ impl Transfer<'_> {
                 };
                 self.note("longest gap while the server restarts", Some(gap), GAP_MAX);
                 thread::sleep(SERVER_FOUND);
-                self.site.lab.cut(Cut::Direct)?;
-                self.flows(
-                    "relay after the direct path died then",
-                    Way::Relay,
-                    RELAY_WITHIN,
-                )?;
+                self.loses_direct()?;
             }
             Change::RelayRestarted => {
                 self.restart_server(self.to)?;
@@ -235,6 +248,22 @@ impl Transfer<'_> {
                 self.site.lab.heal()?;
                 self.flows("relay after the outage", Way::Relay, FLOW_WITHIN)?;
             }
+            Change::Flaps(flap) => {
+                for number in 1..=FLAPS {
+                    self.flap(flap, number, Way::Any)?;
+                }
+                let begun = Instant::now();
+                let is_online = |view: &Value| view["server"]["state"]["state"] == "online";
+                self.site.devices[0].wait("the server", FLOW_PATIENCE, is_online)?;
+                let took = Some(begun.elapsed());
+                self.note("at the server after the last of them", took, FLOW_WITHIN);
+                self.loses_direct()?;
+            }
+            Change::RelayFlaps(flap) => {
+                for number in 1..=FLAPS {
+                    self.flap(flap, number, Way::Relay)?;
+                }
+            }
             Change::Sleep(seconds) => {
                 let process = self.meter.receiver.to_string();
                 run::run(Command::new("kill").args(["-STOP", &process]))?;
@@ -247,6 +276,45 @@ impl Transfer<'_> {
             }
         }
         Ok(Connection::Stays)
+    }
+
+    /// The server is as good as before: the direct path may die.
+    fn loses_direct(&mut self) -> Result<()> {
+        self.site.lab.cut(Cut::Direct)?;
+        self.flows(
+            "relay after the direct path died then",
+            Way::Relay,
+            RELAY_WITHIN,
+        )
+    }
+
+    /// The network goes and comes back once.
+    fn flap(&mut self, flap: Flap, number: u32, way: Way) -> Result<()> {
+        let begun = Instant::now();
+        match flap {
+            Flap::Line => {
+                self.site.lab.cut(Cut::All)?;
+                thread::sleep(FLAP_AWAY);
+                self.site.lab.heal()?;
+            }
+            Flap::Cable => {
+                self.site.lab.pull_cable()?;
+                thread::sleep(FLAP_AWAY);
+                self.site.lab.plug_cable()?;
+            }
+            Flap::Server => {
+                self.site.lab.reset_connections()?;
+                thread::sleep(RESET_FOR);
+                self.site.lab.heal()?;
+            }
+        }
+        self.flows(
+            &format!("bytes after the network was away, {number}"),
+            way,
+            FLOW_WITHIN,
+        )?;
+        thread::sleep(FLAP_EVERY.saturating_sub(begun.elapsed()));
+        Ok(())
     }
 
     fn restart_server(&mut self, receiver: Side) -> Result<()> {
@@ -320,3 +388,9 @@ const SERVER_FOUND: Duration = Duration::from_secs(5);
 
 /// How long connections are reset: 300 ms, so that either end has said something.
 const RESET_FOR: Duration = Duration::from_millis(300);
+
+/// How often a network comes and goes in a minute: ten times, and each time it is away for 3 s, longer than a device
+/// waits for a sign of life of its server.
+const FLAPS: u32 = 10;
+const FLAP_AWAY: Duration = Duration::from_secs(3);
+const FLAP_EVERY: Duration = Duration::from_secs(6);

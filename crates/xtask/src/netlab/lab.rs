@@ -18,6 +18,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 
+use super::liar::VICTIM;
 use super::line::{ENDS, Line, READY};
 use super::nat::{Nat, between_rules, six_rules};
 use super::ports::PortGiver;
@@ -25,6 +26,7 @@ use super::turn;
 use super::world::{Above, Families, Memory, Ports, Router, World};
 use crate::namespaces::Namespace;
 use crate::processes::Running;
+use crate::run;
 
 /// The lab; gone when dropped.
 #[derive(Debug)]
@@ -42,6 +44,8 @@ pub(super) struct Lab {
     public: Namespace,
     /// A second way out of the first home, not plugged in yet.
     spare: Option<Namespace>,
+    /// Somebody who has no part in it.
+    victim: Option<Namespace>,
     prefix: String,
     families: Families,
     network: PublicNetwork,
@@ -80,10 +84,19 @@ impl PublicNetwork {
 pub(super) enum Cut {
     /// UDP with the other home.
     Direct,
+    /// UDP from the other home: what is sent there still goes.
+    Answers,
     /// All UDP.
     Udp,
     /// Everything.
     All,
+}
+
+/// What a counter of the kernel has counted, from IP upwards.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Counted {
+    pub(super) bytes: u64,
+    pub(super) packets: u64,
 }
 
 impl Lab {
@@ -105,6 +118,7 @@ impl Lab {
             routers: Vec::new(),
             public,
             spare: None,
+            victim: None,
             prefix: prefix.clone(),
             families: world.families,
             network: PublicNetwork::of(world),
@@ -123,6 +137,16 @@ impl Lab {
             lab.join(&turn, "eth0", "turn")?;
             turn.address("eth0", &format!("{}/24", turn::ADDRESS))?;
             lab.turn = Some(turn);
+        }
+        if world.lie.is_some() {
+            let victim = make("v")?;
+            lab.join(&victim, "eth0", "victim")?;
+            victim.address("eth0", &format!("{VICTIM}/24"))?;
+            victim.feed("nft", &["-f", "-"], TO_VICTIM)?;
+            for host in &lab.hosts {
+                host.feed("nft", &["-f", "-"], TO_NOWHERE)?;
+            }
+            lab.victim = Some(victim);
         }
         let mut lans = BTreeSet::new();
         for (index, router) in world.routers.iter().enumerate() {
@@ -194,10 +218,68 @@ impl Lab {
             Cut::Direct => format!(
                 "ip saddr {other} meta l4proto udp drop\nip daddr {other} meta l4proto udp drop"
             ),
+            Cut::Answers => format!("ip saddr {other} meta l4proto udp drop"),
             Cut::Udp => "meta l4proto udp drop".to_owned(),
             Cut::All => "drop".to_owned(),
         };
         self.routers[0].feed("nft", &["-f", "-"], &cut_rules(&rules))
+    }
+
+    /// From now on the first home's router counts what goes directly between the two homes.
+    pub(super) fn count_direct(&self) -> Result<()> {
+        let other = self.network.wan(1);
+        let rules = format!(
+            "table ip counts {{
+             counter direct {{}}
+             chain passing {{ type filter hook forward priority -10; policy accept;
+             ip saddr {other} meta l4proto udp counter name direct
+             ip daddr {other} meta l4proto udp counter name direct
+             }}
+             }}"
+        );
+        self.routers[0].feed("nft", &["-f", "-"], &rules)
+    }
+
+    /// What it has counted.
+    pub(super) fn direct(&self) -> Result<Counted> {
+        counted(&self.routers[0], "direct")
+    }
+
+    /// From now on the first host counts the UDP that it sends beyond its LAN, and what it and this address, which
+    /// nobody has, send each other.
+    pub(super) fn count_of_host(&self, nobody: &str) -> Result<()> {
+        // Else the router would take what claims to come from there for misled.
+        self.routers[0].ip(&["route", "add", nobody, "dev", "wan"])?;
+        let rules = format!(
+            "table ip counts {{
+             counter sent {{}}
+             counter from_nobody {{}}
+             counter to_nobody {{}}
+             chain leaving {{ type filter hook output priority 0; policy accept;
+             ip daddr {nobody} counter name to_nobody
+             ip daddr != {{ 192.168.0.0/16, 224.0.0.0/4 }} meta l4proto udp counter name sent
+             }}
+             chain arriving {{ type filter hook input priority 0; policy accept;
+             ip saddr {nobody} counter name from_nobody
+             }}
+             }}"
+        );
+        self.hosts[0].feed("nft", &["-f", "-"], &rules)
+    }
+
+    /// What it has counted by this name.
+    pub(super) fn of_host(&self, name: &str) -> Result<Counted> {
+        counted(&self.hosts[0], name)
+    }
+
+    /// What has come to somebody who has no part in it.
+    pub(super) fn to_victim(&self) -> Result<Counted> {
+        counted(self.victim.as_ref().context("nobody")?, "came")
+    }
+
+    /// What a host has sent to groups, to everybody and to itself.
+    pub(super) fn to_nowhere(&self, host: usize) -> Result<Counted> {
+        counted(&self.hosts[host], "nowhere")
     }
 
     /// The first home's router resets every connection with the server that says something.
@@ -209,6 +291,22 @@ impl Lab {
     /// Carries everything again.
     pub(super) fn heal(&self) -> Result<()> {
         self.routers[0].feed("nft", &["-f", "-"], "delete table ip cut\n")
+    }
+
+    /// Pulls the first host's cable.
+    pub(super) fn pull_cable(&self) -> Result<()> {
+        let host = &self.hosts[0];
+        host.ip(&["addr", "flush", "dev", "eth0", "scope", "global"])?;
+        host.ip(&["link", "set", "eth0", "down"]).map(drop)
+    }
+
+    /// Plugs it in again: the host gets the address of before.
+    pub(super) fn plug_cable(&self) -> Result<()> {
+        let host = &self.hosts[0];
+        host.ip(&["link", "set", "eth0", "up"])?;
+        host.address("eth0", "192.168.1.2/24")?;
+        host.ip(&["route", "add", "default", "via", "192.168.1.1"])
+            .map(drop)
     }
 
     /// The first host gets another address on its LAN, as from a router that was replaced.
@@ -441,6 +539,23 @@ impl Lab {
     }
 }
 
+/// What a counter in a namespace stands at.
+fn counted(inside: &Namespace, name: &str) -> Result<Counted> {
+    let mut command = inside.command("nft");
+    let shown = run::capture(command.args(["--json", "list", "counters"]))?;
+    let shown: serde_json::Value = serde_json::from_str(&shown)?;
+    let all = shown["nftables"].as_array().context("no counters")?;
+    let counter = all
+        .iter()
+        .map(|one| &one["counter"])
+        .find(|counter| counter["name"] == name)
+        .context("the counter is gone")?;
+    Ok(Counted {
+        bytes: counter["bytes"].as_u64().context("no bytes")?,
+        packets: counter["packets"].as_u64().context("no packets")?,
+    })
+}
+
 fn cut_rules(rules: &str) -> String {
     format!(
         "table ip cut {{
@@ -462,3 +577,20 @@ const TRANSIT: u8 = 101;
 
 /// How long the line may take to be laid: 10 s, so that a loaded machine is no error.
 const LINE_PATIENCE: Duration = Duration::from_secs(10);
+
+/// What counts everything that comes to a namespace.
+const TO_VICTIM: &str = "table ip counts {
+    counter came {}
+    chain arriving { type filter hook input priority 0; policy accept;
+    counter name came
+    }
+    }";
+
+/// What counts the UDP of a namespace that goes to no other host; announcements and searches for routers are not in it.
+const TO_NOWHERE: &str = "table ip counts {
+    counter nowhere {}
+    chain leaving { type filter hook output priority 0; policy accept;
+    udp dport { 1900, 5353 } accept
+    ip daddr { 127.0.0.0/8, 224.0.0.0/4, 255.255.255.255, 192.168.1.255, 192.168.2.255 } meta l4proto udp counter name nowhere
+    }
+    }";

@@ -14,7 +14,9 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail};
 use clap::Args;
+use fastrand::Rng;
 
+use super::enemy::Enemy;
 use crate::report::say;
 
 /// What a line is like, the same in both directions.
@@ -35,25 +37,33 @@ pub(crate) struct Line {
     /// Kilobytes that wait for the rate.
     #[arg(long, default_value_t = 128)]
     pub(super) queue_kb: u64,
+    /// Whether somebody sits on it who adds frames.
+    #[arg(long)]
+    pub(super) hostile: bool,
 }
 
 impl Line {
     /// The arguments that say the same.
-    pub(super) fn arguments(self) -> [String; 5] {
+    pub(super) fn arguments(self) -> Vec<String> {
         let Self {
             delay_ms,
             jitter_ms,
             loss_permille,
             rate_mbit,
             queue_kb,
+            hostile,
         } = self;
-        [
+        let mut all = vec![
             format!("--delay-ms={delay_ms}"),
             format!("--jitter-ms={jitter_ms}"),
             format!("--loss-permille={loss_permille}"),
             format!("--rate-mbit={rate_mbit}"),
             format!("--queue-kb={queue_kb}"),
-        ]
+        ];
+        if hostile {
+            all.push("--hostile".to_owned());
+        }
+        all
     }
 
     /// How long the rate takes for so many bytes.
@@ -86,13 +96,16 @@ pub(crate) fn carry(line: &Line) -> Result<()> {
 }
 
 /// A frame and when it comes out.
-struct Due {
-    at: Instant,
-    frame: Vec<u8>,
+pub(super) struct Due {
+    pub(super) at: Instant,
+    pub(super) frame: Vec<u8>,
 }
 
 fn one_way(line: Line, from: Arc<File>, to: Arc<File>, seed: u64) -> Result<()> {
     let (frames, waiting) = sync_channel(FRAMES_ON_THE_WAY_MAX);
+    let mut enemy = line
+        .hostile
+        .then(|| Enemy::new(Arc::clone(&from), Arc::clone(&to), seed));
     thread::spawn(move || deliver(&to, &waiting));
     let mut gate = Gate::new(line, seed, Instant::now());
     let mut buffer = [0; FRAME_BYTES_MAX];
@@ -105,6 +118,9 @@ fn one_way(line: Line, from: Arc<File>, to: Arc<File>, seed: u64) -> Result<()> 
         let Some(at) = gate.admit(Instant::now(), length) else {
             continue;
         };
+        if let Some(enemy) = &mut enemy {
+            enemy.sees(&buffer[..length]);
+        }
         let frame = buffer[..length].to_vec();
         match frames.try_send(Due { at, frame }) {
             Ok(()) | Err(TrySendError::Full(_)) => {}
@@ -113,7 +129,7 @@ fn one_way(line: Line, from: Arc<File>, to: Arc<File>, seed: u64) -> Result<()> 
     }
 }
 
-fn deliver(to: &File, waiting: &Receiver<Due>) {
+pub(super) fn deliver(to: &File, waiting: &Receiver<Due>) {
     let mut to = to;
     for due in waiting {
         let left = due.at.saturating_duration_since(Instant::now());
@@ -132,7 +148,7 @@ struct Gate {
     free_at: Instant,
     /// The latest exit so far.
     last_exit: Instant,
-    random: u64,
+    random: Rng,
 }
 
 impl Gate {
@@ -141,7 +157,7 @@ impl Gate {
             line,
             free_at: now,
             last_exit: now,
-            random: seed,
+            random: Rng::with_seed(seed),
         }
     }
 
@@ -153,25 +169,15 @@ impl Gate {
             return None;
         }
         self.free_at = self.free_at.max(now) + self.line.sending(length);
-        if self.draw(1000) < u64::from(self.line.loss_permille) {
+        if self.random.u64(..1000) < u64::from(self.line.loss_permille) {
             return None;
         }
-        let jitter = self.draw(self.line.jitter_ms * 1000 + 1);
+        let jitter = self.random.u64(..=self.line.jitter_ms * 1000);
         let exit = self.free_at
             + Duration::from_millis(self.line.delay_ms)
             + Duration::from_micros(jitter);
         self.last_exit = self.last_exit.max(exit);
         Some(self.last_exit)
-    }
-
-    /// A number below `bound`, which is small.
-    fn draw(&mut self, bound: u64) -> u64 {
-        // Knuth's MMIX generator; its upper bits are good.
-        self.random = self
-            .random
-            .wrapping_mul(6_364_136_223_846_793_005)
-            .wrapping_add(1_442_695_040_888_963_407);
-        (self.random >> 33) % bound
     }
 }
 
@@ -250,6 +256,7 @@ mod tests {
         loss_permille: 0,
         rate_mbit: 10,
         queue_kb: 10,
+        hostile: false,
     };
 
     #[test]

@@ -32,7 +32,7 @@ pub(super) struct Meeting {
 /// Tries it once, with everything below `place`.
 pub(super) fn meet(meeting: &Meeting, built: &Built, place: PathBuf) -> Result<Outcome> {
     let mut site = Site::open(&meeting.world, built, place)?;
-    let ben = &mut site.devices[1];
+    let [anna, ben] = &mut site.devices;
     ben.stop()?;
     let begun = Instant::now();
     ben.start()?;
@@ -47,8 +47,12 @@ pub(super) fn meet(meeting: &Meeting, built: &Built, place: PathBuf) -> Result<O
         Best::Direct => DIRECT_WITHIN,
         Best::Turn | Best::Relay | Best::Either => BETTER_WITHIN,
     };
+    // Each device chooses for what it sends: who carries the file must be there as well, a round trip later.
     let better = match ben.wait("a better path", patience, is_wanted) {
-        Ok(_) => Some(begun.elapsed().saturating_sub(connected)),
+        Ok(_) => {
+            anna.wait("the path that the other one has", PATIENCE, is_wanted)?;
+            Some(begun.elapsed().saturating_sub(connected))
+        }
         Err(_) => None,
     };
     thread::sleep(meeting.idle);

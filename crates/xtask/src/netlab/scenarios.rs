@@ -5,10 +5,15 @@ use std::time::Duration;
 
 use anyhow::Result;
 
-use super::change::{self, Change, Load, Sender};
+use super::change::{self, Change, Flap, Load, Sender};
+use super::deceived;
+use super::hostile;
+use super::liar::Lie;
 use super::line::Line;
 use super::meeting::{self, Meeting};
 use super::nat::{Best, Nat};
+use super::placed;
+use super::rest;
 use super::turn::Turn;
 use super::world::{Between, Families, Ports, Six, World};
 use crate::binaries::Built;
@@ -36,6 +41,10 @@ pub(super) enum Set {
 enum What {
     Meet(Meeting),
     Carry(Load),
+    Rest,
+    Withstand(Line),
+    Deceive(Lie),
+    Place,
 }
 
 /// Whether what is carried may be seen on the router's outer side.
@@ -64,6 +73,10 @@ impl Scenario {
         match &self.what {
             What::Meet(meeting) => meeting::meet(meeting, built, place),
             What::Carry(load) => change::carry(load, built, place),
+            What::Rest => rest::rest(built, place),
+            What::Withstand(line) => hostile::withstand(*line, built, place),
+            What::Place => placed::meet_where_said(built, place),
+            What::Deceive(lie) => deceived::deceived(*lie, built, place),
         }
     }
 
@@ -98,6 +111,32 @@ impl Scenario {
 /// All of them: those that take longest first, so that they do not end alone.
 pub(super) fn all() -> Vec<Scenario> {
     let mut all = changes();
+    all.push(Scenario {
+        name: "at-rest".to_owned(),
+        set: Set::Quick,
+        what: What::Rest,
+    });
+    all.push(Scenario {
+        name: "hostile-line".to_owned(),
+        set: Set::Quick,
+        what: What::Withstand(LINE),
+    });
+    all.push(Scenario {
+        name: "placed".to_owned(),
+        set: Set::Quick,
+        what: What::Place,
+    });
+    for (name, lie, set) in [
+        ("liars-third-party", Lie::EverybodyIsThirdParty, Set::Quick),
+        ("liars-everywhere", Lie::EverybodyIsEverywhere, Set::All),
+        ("liars-server", Lie::ThirdPartyServes, Set::All),
+    ] {
+        all.push(Scenario {
+            name: name.to_owned(),
+            set,
+            what: What::Deceive(lie),
+        });
+    }
     all.extend(worlds());
     for one in Nat::ALL {
         for other in Nat::ALL {
@@ -240,6 +279,37 @@ fn changes() -> Vec<Scenario> {
         ("sleep-60", Change::Sleep(60), Set::All, Set::All),
         ("outage-60", Change::Outage(60), Set::All, Set::All),
         ("outage-20", Change::Outage(20), Set::All, Set::All),
+        ("flaps-line", Change::Flaps(Flap::Line), Set::All, Set::All),
+        (
+            "flaps-cable",
+            Change::Flaps(Flap::Cable),
+            Set::All,
+            Set::All,
+        ),
+        (
+            "flaps-server",
+            Change::Flaps(Flap::Server),
+            Set::All,
+            Set::All,
+        ),
+        (
+            "relay-flaps-line",
+            Change::RelayFlaps(Flap::Line),
+            Set::All,
+            Set::All,
+        ),
+        (
+            "relay-flaps-cable",
+            Change::RelayFlaps(Flap::Cable),
+            Set::All,
+            Set::All,
+        ),
+        (
+            "relay-flaps-server",
+            Change::RelayFlaps(Flap::Server),
+            Set::All,
+            Set::All,
+        ),
         (
             "relay-outage-20",
             Change::RelayOutage(20),
@@ -346,6 +416,8 @@ fn load(name: String, set: Set, change: Change, sender: Sender, line: Line) -> S
         | Change::ServerRestarted
         | Change::UplinkSwapped
         | Change::AddressChanged => 80 << 20,
+        // A minute at the line's rate, and more.
+        Change::Flaps(_) | Change::RelayFlaps(_) => 320 << 20,
         Change::UdpBlocked
         | Change::Outage(_)
         | Change::PublicAddressChanged
@@ -389,6 +461,7 @@ const LINE: Line = Line {
     loss_permille: 0,
     rate_mbit: 40,
     queue_kb: 64,
+    hostile: false,
 };
 
 #[cfg(test)]

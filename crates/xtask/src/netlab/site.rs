@@ -1,13 +1,16 @@
 //! A lab in which a server and two devices live that are peers and share a folder.
 
+use std::env;
 use std::fs;
-use std::path::PathBuf;
+use std::net::SocketAddrV4;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use serde_json::Value;
 
 use super::lab::Lab;
+use super::liar::{self, Lie, VICTIM};
 use super::meter::Meter;
 use super::nat::Best;
 use super::turn;
@@ -23,6 +26,8 @@ pub(super) struct Site {
     pub(super) devices: [Device; 2],
     server: Option<Server>,
     turn: Option<Running>,
+    _liar: Option<Running>,
+    lie: Option<Lie>,
     pub(super) lab: Lab,
     roots: [PathBuf; 2],
     place: PathBuf,
@@ -72,7 +77,11 @@ impl Site {
         }
         fs::create_dir_all(&place)?;
         let lab = Lab::build(world, &place)?;
-        let server = start_server(&lab, built, &place)?;
+        let server = start_server(&lab, world.lie, built, &place)?;
+        let liar = match world.lie.map(Lie::says) {
+            Some(says) if !says.is_empty() => Some(start_liar(&lab, &says, &place)?),
+            Some(_) | None => None,
+        };
         let turn = match (&lab.turn, world.turn) {
             (Some(inside), Some(_)) => Some(turn::start(inside, &place)?),
             (Some(_) | None, _) => None,
@@ -92,6 +101,8 @@ impl Site {
             devices: [device("Anna", 0), device("Ben", 1)],
             server: Some(server),
             turn,
+            _liar: liar,
+            lie: world.lie,
             lab,
             roots: ["anna-files", "ben-files"].map(|name| place.join(name)),
             place,
@@ -167,7 +178,7 @@ impl Site {
 
     /// Starts the signal server again.
     pub(super) fn start_server(&mut self) -> Result<()> {
-        self.server = Some(start_server(&self.lab, &self.built, &self.place)?);
+        self.server = Some(start_server(&self.lab, self.lie, &self.built, &self.place)?);
         Ok(())
     }
 
@@ -201,17 +212,39 @@ impl Sent {
     }
 }
 
-fn start_server(lab: &Lab, built: &Built, place: &std::path::Path) -> Result<Server> {
+fn start_server(lab: &Lab, lie: Option<Lie>, built: &Built, place: &Path) -> Result<Server> {
     let host = lab.server_address();
-    let stun = [3478, 3479].map(|port| format!("{host}:{port}"));
+    let (option, at) = match lie {
+        None => ("--stun-bind", host.clone()),
+        Some(Lie::ThirdPartyServes) => ("--stun", VICTIM.to_string()),
+        Some(Lie::EverybodyIsThirdParty | Lie::EverybodyIsEverywhere) => ("--stun", host.clone()),
+    };
+    let stun = STUN_PORTS.map(|port| format!("{at}:{port}"));
     Server::start_at(
         &format!("{host}:443"),
-        &["--stun-bind", &stun[0], "--stun-bind", &stun[1]],
+        &[option, &stun[0], option, &stun[1]],
         &lab.server.words(),
         &built.signal,
         place,
     )
 }
+
+/// Starts a STUN server that lies, where the server's own would be.
+fn start_liar(lab: &Lab, says: &[SocketAddrV4], place: &Path) -> Result<Running> {
+    let program = env::current_exe()?;
+    let mut command = lab.server.command(&program.to_string_lossy());
+    command.arg("netlab-liar");
+    for port in STUN_PORTS {
+        command.arg(format!("--bind={}:{port}", lab.server_address()));
+    }
+    command.args(says.iter().map(|says| format!("--says={says}")));
+    let mut running = Running::start("liar", &mut command, place)?;
+    running.wait_for_line(|said| said == liar::READY, PATIENCE)?;
+    Ok(running)
+}
+
+/// Where the STUN servers listen.
+const STUN_PORTS: [u16; 2] = [3478, 3479];
 
 /// The path to the only peer, if it is connected.
 pub(super) fn path_of(view: &Value) -> Option<Best> {

@@ -1,6 +1,7 @@
 //! What lies between two devices: routers, the networks behind them, and a slow line, as a description from
 //! which `lab` builds.
 
+use super::liar::Lie;
 use super::line::Line;
 use super::nat::Nat;
 use super::turn::Turn;
@@ -18,6 +19,8 @@ pub(super) struct World {
     pub(super) turn: Option<Turn>,
     /// What the first router's cable to the public network is like; a bare cable without it.
     pub(super) line: Option<Line>,
+    /// What its servers lie about, if they do.
+    pub(super) lie: Option<Lie>,
 }
 
 /// Which versions of IP there are.
@@ -152,12 +155,19 @@ impl World {
             homes: [Home::at(0, 1), Home::at(1, 2)],
             turn: None,
             line: None,
+            lie: None,
         }
     }
 
     /// The same with a TURN server.
     pub(super) fn with_turn(mut self, turn: Turn) -> Self {
         self.turn = Some(turn);
+        self
+    }
+
+    /// The same with servers that lie.
+    pub(super) fn deceived(mut self, lie: Lie) -> Self {
+        self.lie = Some(lie);
         self
     }
 

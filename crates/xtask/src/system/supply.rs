@@ -260,8 +260,7 @@ const PROCESS_TESTS: &[Needed] = &[
     program("turnserver", "coturn", "coturn", "coturn"),
     // Two tabs that meet at a signal server.
     BROWSER,
-    // What several signal servers share.
-    program("redis-server", "redis", "valkey", "Redis"),
+    REDIS,
     // A reader of a device's numbers.
     program("prometheus", "prometheus", "prometheus", "Prometheus"),
 ];
@@ -307,11 +306,15 @@ const BROWSER: Needed = Needed {
     words: "Chromium",
 };
 
+/// What several signal servers share.
+const REDIS: Needed = program("redis-server", "redis", "valkey", "Redis");
+
 const BENCHMARKS: &[Needed] = &[
     program("curl", "curl", "curl", "curl"),
     program("ethtool", "ethtool", "ethtool", "ethtool"),
     program("iperf3", "iperf3", "iperf3", "iperf3"),
     program("nft", "nftables", "nftables", "nft"),
+    REDIS,
     program("rsync", "rsync", "rsync", "rsync"),
     program("syncthing", "syncthing", "syncthing", "syncthing"),
 ];
@@ -387,6 +390,7 @@ fn debian_packages(purpose: Purpose) -> &'static [&'static str] {
             "ethtool",
             "iperf3",
             "nftables",
+            "redis-server",
             "rsync",
             "syncthing",
         ],

@@ -34,7 +34,7 @@ fn debian() {
             "window tests: apt chromium dbus dbus-x11 fonts-dejavu-core fonts-inter \
              fonts-noto-color-emoji imagemagick openbox webkit2gtk-driver wmctrl x11-utils xdotool \
              xvfb",
-            "benchmarks: apt curl ethtool iperf3 nftables rsync syncthing",
+            "benchmarks: apt curl ethtool iperf3 nftables redis-server rsync syncthing",
             "network lab: apt coturn iproute2 miniupnpd-nftables nftables",
             "deployment: apt bubblewrap caddy coturn curl iproute2 logrotate nginx-light openssl procps prometheus prometheus-alertmanager python3-venv strace systemd",
         ]
@@ -55,7 +55,7 @@ fn ubuntu_has_no_chromium_for_apt() {
              imagemagick openbox webkit2gtk-driver wmctrl x11-utils xdotool xvfb",
             "window tests: install Google Chrome from google.com/chrome; Ubuntu has Chromium as a \
              snap only",
-            "benchmarks: apt curl ethtool iperf3 nftables rsync syncthing",
+            "benchmarks: apt curl ethtool iperf3 nftables redis-server rsync syncthing",
             "network lab: apt coturn iproute2 miniupnpd-nftables nftables",
             "deployment: apt bubblewrap caddy coturn curl iproute2 logrotate nginx-light openssl procps prometheus prometheus-alertmanager python3-venv strace systemd",
         ]
@@ -87,7 +87,7 @@ fn fedora() {
             "the window: run `sudo dnf install dbus-devel librsvg2-devel webkit2gtk4.1-devel`",
             "window tests: run `sudo dnf install ImageMagick chromium dbus-daemon dbus-x11 openbox \
              webkitgtk6.0 wmctrl xdotool xorg-x11-server-Xvfb xprop`",
-            "benchmarks: run `sudo dnf install curl ethtool iperf3 nftables rsync syncthing`",
+            "benchmarks: run `sudo dnf install curl ethtool iperf3 nftables redis rsync syncthing`",
             "network lab: run `sudo dnf install coturn iproute miniupnpd nftables`",
             "deployment: run `sudo dnf install alertmanager bubblewrap caddy coturn curl iproute logrotate nginx openssl procps-ng prometheus python3 strace systemd`",
         ]
@@ -114,7 +114,7 @@ fn what_is_here_is_not_asked_for() {
             "the window: run `dnf install dbus-devel librsvg2-devel` as root",
             "window tests: run `dnf install ImageMagick dbus-daemon dbus-x11 openbox webkitgtk6.0 \
              wmctrl xdotool xorg-x11-server-Xvfb xprop` as root",
-            "benchmarks: run `dnf install curl ethtool iperf3 nftables syncthing` as root",
+            "benchmarks: run `dnf install curl ethtool iperf3 nftables redis syncthing` as root",
             "network lab: run `dnf install coturn iproute miniupnpd nftables` as root",
             "deployment: run `dnf install alertmanager bubblewrap caddy coturn curl iproute logrotate nginx openssl procps-ng prometheus python3 strace systemd` as root",
         ]
@@ -131,7 +131,7 @@ fn arch() {
             "the window: run `sudo pacman -S --needed dbus librsvg webkit2gtk-4.1`",
             "window tests: run `sudo pacman -S --needed chromium dbus imagemagick openbox \
              webkitgtk-6.0 wmctrl xdotool xorg-server-xvfb xorg-xprop`",
-            "benchmarks: run `sudo pacman -S --needed curl ethtool iperf3 nftables rsync syncthing`",
+            "benchmarks: run `sudo pacman -S --needed curl ethtool iperf3 nftables rsync syncthing valkey`",
             "network lab: run `sudo pacman -S --needed coturn iproute2 miniupnpd nftables`",
             "deployment: run `sudo pacman -S --needed alertmanager bubblewrap caddy coturn curl iproute2 logrotate nginx openssl procps-ng prometheus python strace systemd`",
         ]
@@ -148,7 +148,7 @@ fn systems_that_nobody_knows_are_told_in_words() {
             "the window: install headers of WebKitGTK 4.1, headers of D-Bus, headers of librsvg",
             "window tests: install Xvfb, WebKitWebDriver, Chromium, D-Bus, ImageMagick, openbox, \
              wmctrl, xdotool, xprop",
-            "benchmarks: install curl, ethtool, iperf3, nft, rsync, syncthing",
+            "benchmarks: install curl, ethtool, iperf3, nft, Redis, rsync, syncthing",
             "network lab: install ip, nft, coturn, miniupnpd",
             "deployment: install bubblewrap, Caddy, curl, ip, logrotate, nginx, openssl, pgrep, Alertmanager, Prometheus, Python, strace, systemd, coturn",
         ]

@@ -24,12 +24,17 @@ pub fn doors() -> Vec<Door> {
             })
         };
     }
-    #[cfg_attr(not(any(feature = "store", feature = "engine")), expect(unused_mut))]
+    #[cfg_attr(
+        not(any(feature = "store", feature = "engine", feature = "server")),
+        expect(unused_mut)
+    )]
     let mut doors: Vec<Door> = of!(towline_wire::doors::DOORS).collect();
     #[cfg(feature = "store")]
     doors.extend(of!(towline_store::doors::DOORS));
     #[cfg(feature = "engine")]
     doors.extend(of!(towline_engine::doors::DOORS));
+    #[cfg(feature = "server")]
+    doors.extend(of!(signal_server::shell::doors::DOORS));
     doors
 }
 

@@ -197,7 +197,7 @@ export function findings(view: View): FindingView[] {
     { verdict: "fine", check: "udp", outside: "seen" },
     { verdict: "fine", check: "nat", mapping: "same", translates: true },
     { verdict: "fine", check: "port_mapping", external: null, asked: true },
-    { verdict: "fine", check: "mdns", state: "heard", neighbours: 1 },
+    { verdict: "fine", check: "mdns", state: "heard", neighbours: 1, codes: 0 },
     {
       verdict: relayed.length > 0 ? "fair" : "fine",
       check: "paths",

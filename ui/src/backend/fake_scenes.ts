@@ -25,6 +25,7 @@ export const ANNA: PeerView = {
   compare: COMPARE,
   verified: false,
   places: [],
+  places_set: [],
   counts: COUNTS,
   identity: "single",
   link: {
@@ -53,6 +54,7 @@ const NAS: PeerView = {
   compare: [...COMPARE].reverse(),
   verified: true,
   places: ["nas.example:41641"],
+  places_set: [],
   counts: COUNTS,
   identity: "single",
   link: { state: "up", path: { kind: "relayed" }, rtt_ms: 38, received_bytes: 12_000, sent_bytes: 7_400_000 },
@@ -64,6 +66,7 @@ const ATTIC: PeerView = {
   compare: COMPARE,
   verified: true,
   places: [],
+  places_set: [],
   counts: COUNTS,
   identity: "single",
   link: { state: "away" },
@@ -75,6 +78,7 @@ const STUDIO: PeerView = {
   compare: COMPARE,
   verified: true,
   places: [],
+  places_set: [],
   counts: MANY_COUNTS,
   identity: "single",
   link: {

@@ -4,8 +4,11 @@ import type { Numbers } from "./numbers";
 /** The words, for the numbers of one locale. */
 export function englishChecks(numbers: Numbers) {
   const n = (count: number, one: string, many: string) => `${numbers.count(count)} ${count === 1 ? one : many}`;
-  const others = (count: number) =>
-    count === 0 ? "No other device is heard of." : `${n(count, "other device is", "other devices are")} heard of.`;
+  const showing = (codes: number) => (codes === 0 ? "" : `; ${n(codes, "shows", "show")} a code`);
+  const others = (count: number, codes: number) =>
+    count === 0
+      ? "No other device is heard of."
+      : `${n(count, "other device is", "other devices are")} heard of${showing(codes)}.`;
 
   return {
     title: "Is everything as it should be?",
@@ -73,13 +76,13 @@ export function englishChecks(numbers: Numbers) {
         what: "This device is not announced on the local network.",
         todo: "DISABLE_MDNS or --no-mdns says so. Devices nearby then meet through the server only; start Towline without it to change that.",
       },
-      heard: (count: number) => ({ what: `Announcements on the local network work. ${others(count)}`, todo: "" }),
-      waiting: (count: number) => ({
-        what: `Announced on the local network a moment ago. ${others(count)}`,
+      heard: (count: number, codes: number) => ({ what: `Announcements on the local network work. ${others(count, codes)}`, todo: "" }),
+      waiting: (count: number, codes: number) => ({
+        what: `Announced on the local network a moment ago. ${others(count, codes)}`,
         todo: "Check again in some seconds.",
       }),
-      silent: (count: number) => ({
-        what: `This device's announcement on the local network does not come back. ${others(count)}`,
+      silent: (count: number, codes: number) => ({
+        what: `This device's announcement on the local network does not come back. ${others(count, codes)}`,
         todo: "No network is up, or a firewall of this computer drops it: let UDP port 5353 in and out, and multicast.",
       }),
       port_taken: {

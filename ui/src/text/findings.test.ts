@@ -18,7 +18,7 @@ const WORSE: readonly FindingView[] = [
   ),
   ...[true, false].map((asked) => ({ verdict: "fair", check: "port_mapping", external: null, asked }) as const),
   ...(["off", "waiting", "silent", "port_taken"] as const).map(
-    (state) => ({ verdict: "bad", check: "mdns", state, neighbours: 2 }) as const,
+    (state) => ({ verdict: "bad", check: "mdns", state, neighbours: 2, codes: 0 }) as const,
   ),
   ...[null, 61, -7200].map((ahead_s) => ({ verdict: "bad", check: "clock", ahead_s }) as const),
   { verdict: "fair", check: "paths", connected: 3, relayed: 1 },
@@ -55,6 +55,15 @@ describe("a finding", () => {
     expect(what(-7200)).toBe("The clock is 2 hr behind the signal server's.");
     expect(what(90)).toContain("ahead of");
     expect(what(60)).toContain("agrees");
+  });
+
+  test("tells how many devices nearby are heard of, and how many of them show a code", () => {
+    const what = (neighbours: number, codes: number) =>
+      findingText({ verdict: "fine", check: "mdns", state: "heard", neighbours, codes }).what;
+    expect(what(0, 0)).toContain("No other device");
+    expect(what(1, 0)).toMatch(/ 1 other device is heard of\.$/);
+    expect(what(3, 1)).toMatch(/ 3 other devices are heard of; 1 shows a code\.$/);
+    expect(what(3, 2)).toMatch(/; 2 show a code\.$/);
   });
 });
 

@@ -75,7 +75,7 @@ function adviceOf(finding: FindingView): Advice {
       return said.lanOnly;
     case "mdns": {
       const known = said.mdns[finding.state];
-      return typeof known === "function" ? known(finding.neighbours) : known;
+      return typeof known === "function" ? known(finding.neighbours, finding.codes) : known;
     }
     case "clock":
       return clockAdvice(finding.ahead_s);

@@ -49,7 +49,11 @@ state: MdnsStateView,
 /**
  * How many others are heard of.
  */
-neighbours: number, } | { "check": "clock", 
+neighbours: number, 
+/**
+ * How many of them show a code that waits.
+ */
+codes: number, } | { "check": "clock", 
 /**
  * By how many seconds it is ahead; below zero where it is behind, `null` where no server has told
  * its time.

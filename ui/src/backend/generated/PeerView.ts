@@ -29,6 +29,10 @@ verified: boolean,
  */
 places: Array<string>, 
 /**
+ * Where files of settings say that it is, as host and port; only those files change it.
+ */
+places_set: Array<string>, 
+/**
  * Whether and how it is connected.
  */
 link: LinkView, 

@@ -22,7 +22,6 @@ mod mailboxes;
 mod meeting;
 mod moment;
 mod network;
-mod packet_queue;
 mod pairing;
 mod presence;
 mod registration;
@@ -35,12 +34,12 @@ pub use access::{Access, TokenHash};
 pub use admission::{AddressLimits, Admission, Refused};
 pub use budget::Rate;
 pub use io::{
-    ConnectionId, Door, Holdings, Input, Note, Output, PACKET_RATE, PAYLOAD_RATE, Reached, Settings,
+    ConnectionId, Door, Holdings, Input, Note, Output, PACKET_RATE, PAYLOAD_RATE, REQUEST_RATE,
+    Reached, Settings,
 };
 pub use lending::{Lending, LendingSecret};
 pub use moment::Moment;
 pub use network::Origin;
-pub use packet_queue::{PACKET_QUEUE_BYTES_MAX, PacketQueue};
 pub use shared::{
     Answer, Ask, Bereft, Between, EMPTY_FOR, EXCHANGE_MIN, Ended, Entered, Event, FAILURE_RATE,
     GUESS_RATE, HELD_BYTES_MAX, HELD_BYTES_TOTAL_MAX, HELD_MESSAGES_MAX, Instance, LEASE,
@@ -379,7 +378,8 @@ impl Rendezvous {
         if size_bytes > size_max {
             return self.close(now, connection, CloseCode::Unacceptable);
         }
-        if let Err(wait) = known.requests.take(now, REQUEST_RATE, 1) {
+        let rate = self.settings.request_rate;
+        if let Some(wait) = rate.and_then(|rate| known.requests.take(now, rate, 1).err()) {
             let patience = known.breaches.take(now, BREACH_RATE, 1);
             self.note(Note::LimitHit, connection);
             let id = request.map_or_else(|error| error.id, |request| request.id);
@@ -538,7 +538,8 @@ impl Rendezvous {
         let Some(known) = self.connections.get_mut(&connection) else {
             return;
         };
-        if known.requests.take(now, REQUEST_RATE, 1).is_ok() {
+        let rate = self.settings.request_rate;
+        if rate.is_none_or(|rate| known.requests.take(now, rate, 1).is_ok()) {
             return;
         }
         let patience = known.breaches.take(now, BREACH_RATE, 1);
@@ -756,10 +757,7 @@ const IDLE_MAX: Duration = Duration::from_secs(75);
 /// Least time between two looks at one connection, so that timers make progress.
 const SILENCE_STEP_MIN: Duration = Duration::from_secs(1);
 
-/// Requests and signs of life per connection: 20 a second with bursts of 60. A pairing takes about ten.
-const REQUEST_RATE: Rate = Rate::per_second(20, 60);
-
-/// Refusals for exceeding [`REQUEST_RATE`]: the sixth within a minute closes the connection.
+/// Refusals for exceeding [`Settings::request_rate`]: the sixth within a minute closes the connection.
 const BREACH_RATE: Rate = Rate {
     burst: 5,
     refill: Duration::from_secs(12),

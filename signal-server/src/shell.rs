@@ -1,7 +1,7 @@
 //! The thin shell around the rendezvous: sockets, time, entropy and logs.
 //!
-//! One loop ([`hub`](self)) owns the rendezvous; one task per connection reads frames into the
-//! loop's queue and writes what lies in its outbox. Nothing here decides what a client may do.
+//! One task per connection reads frames, takes a turn at the rendezvous with each ([`hub`](self)), and writes what lies
+//! in its outbox. Nothing here decides what a client may do.
 //! [`serve`] runs a whole server on a listener, in a process of its own or in another's.
 
 mod access;
@@ -17,6 +17,7 @@ mod hub;
 mod metrics;
 mod options;
 mod outbox;
+mod packet_queue;
 mod page;
 mod parts;
 mod reload;
@@ -177,7 +178,7 @@ pub async fn serve(
     };
     let metrics = Metrics::new();
     let relay_base = Arc::from(told.relay_base.as_str());
-    let (hub, knocks) = Hub::new(
+    let (hub, keeper) = Hub::new(
         Rendezvous::new(seed, told),
         line,
         clock,
@@ -187,22 +188,21 @@ pub async fn serve(
         audit,
     );
     let line_metrics = Arc::clone(&metrics);
-    let hub = tokio::spawn(hub.run());
+    let keeper = tokio::spawn(keeper.run());
     // It outlives the drain, in which devices move to other instances, and ends with everything else.
     let hung_up = CancellationToken::new();
     let line = errands.map(|(redis, errands)| {
-        let knocks = knocks.downgrade();
         let line = Line {
             redis,
             node,
             errands,
-            knocks,
+            hub: hub.downgrade(),
             metrics: line_metrics,
         };
         tokio::spawn(line.run_until(hung_up.clone()))
     });
     if let Some(file) = settings.access {
-        tasks.spawn(file.renew_until(knocks.clone(), cancel.clone()));
+        tasks.spawn(file.renew_until(hub.clone(), cancel.clone()));
     }
     for socket in sockets.stun {
         tasks.spawn(stun::answer_until(
@@ -224,7 +224,7 @@ pub async fn serve(
         },
     };
     let doorway = Doorway::new(
-        knocks,
+        hub.clone(),
         tasks.clone(),
         metrics,
         Arc::clone(&places),
@@ -246,9 +246,10 @@ pub async fn serve(
     let ended = timeout(settings.drain + CLOSE_WITHIN, tasks.wait()).await;
     if ended.is_err() {
         tracing::warn!("some connections did not close in time");
-        hub.abort();
+        hub.stop();
     }
-    let ended = hub.await;
+    drop(hub);
+    let ended = keeper.await;
     hung_up.cancel();
     if let Some(line) = line {
         // What goes wrong with it ends nobody else.
@@ -258,11 +259,7 @@ pub async fn serve(
         // It ends with the hub, when all is written.
         drop(writer.await);
     }
-    match ended {
-        Ok(()) => Ok(()),
-        Err(stopped) if stopped.is_cancelled() => Ok(()),
-        Err(panicked) => Err(io::Error::other(panicked)),
-    }
+    ended.map_err(io::Error::other)?
 }
 
 /// New connections of everybody: 2,000 a second. A core makes some thousand TLS handshakes in that time; beyond it

@@ -11,7 +11,7 @@
 //! `mdns` says on the local network that we are here, and `pairing` lets `strangers` from there in while a
 //! code waits; `neighbourhood` knows what the local network is;
 //! `fresh_ids` keeps connection ids to one way each; `tls` knows who is who; `endpoint` and `session` hold the
-//! connections; `relay` the packet channels, `inbox` what came by them; `congestion` starts anew on another path;
+//! connections; `relay` the packet channels, `queue` what waits for or comes by them; `congestion` starts anew on another path;
 //! `udp`, `websocket`, `proxy` and `addresses` touch the system; `signal_client` holds the sessions with signal
 //! servers, `server_time` what time it is there.
 
@@ -20,7 +20,6 @@ mod addresses;
 mod congestion;
 mod endpoint;
 mod fresh_ids;
-mod inbox;
 mod lookup;
 mod mdns;
 #[cfg(feature = "measure")]
@@ -31,6 +30,7 @@ mod path_socket;
 mod port_mapping;
 mod probe;
 mod proxy;
+mod queue;
 mod relay;
 mod routes;
 mod scatter;

@@ -12,6 +12,7 @@ mod pair;
 mod rest;
 mod talk;
 mod trip;
+mod volley;
 
 use std::io::{Write, stdout};
 use std::net::SocketAddr;
@@ -48,6 +49,16 @@ enum What {
         /// Milliseconds from one time to the next.
         #[arg(long)]
         every_ms: u64,
+        #[arg(long)]
+        seconds: u64,
+    },
+    /// Pairs answer each other at once.
+    Volley {
+        #[command(flatten)]
+        crowd: Crowd,
+        /// Messages on their way in each pair.
+        #[arg(long)]
+        together: u32,
         #[arg(long)]
         seconds: u64,
     },
@@ -123,6 +134,11 @@ fn main() -> Result<()> {
                 Duration::from_secs(seconds),
             ))
         }
+        What::Volley {
+            crowd,
+            together,
+            seconds,
+        } => many()?.block_on(volley::run(crowd, together, Duration::from_secs(seconds))),
         What::Carry {
             crowd,
             packets,

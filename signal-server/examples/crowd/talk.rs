@@ -41,9 +41,7 @@ async fn speak(
     begin: Duration,
     heard: Arc<AtomicU64>,
 ) -> Result<()> {
-    let payload = Payload::from_text(&"x".repeat(PAYLOAD_BYTES - 2));
-    let text = Request::new(ClientMessage::relay(peer, payload)).to_json();
-    let message = Message::Text(Utf8Bytes::from(text));
+    let message = Message::Text(Utf8Bytes::from(words(peer)));
     let mut socket = client.socket;
     let mut ticks = interval_at((Instant::now() + begin).into(), every);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -70,8 +68,14 @@ async fn speak(
     }
 }
 
+/// What is said to a peer.
+pub(super) fn words(peer: SignalId) -> String {
+    let payload = Payload::from_text(&"x".repeat(PAYLOAD_BYTES - 2));
+    Request::new(ClientMessage::relay(peer, payload)).to_json()
+}
+
 /// Until all speak: 3 s.
-const WARM: Duration = Duration::from_secs(3);
+pub(super) const WARM: Duration = Duration::from_secs(3);
 
 /// What is passed on: 256 bytes of JSON, quotes included.
 const PAYLOAD_BYTES: usize = 256;

@@ -127,7 +127,7 @@ pub enum Output {
         /// What.
         notice: Notice,
     },
-    /// Send a binary frame, by way of a [`PacketQueue`](super::PacketQueue).
+    /// Send a binary frame, which may be lost.
     Forward {
         /// To whom.
         connection: ConnectionId,
@@ -253,6 +253,8 @@ pub struct Settings {
     pub relay_base: String,
     /// Connections at once; more are closed with 4014.
     pub connections_max: usize,
+    /// Requests and signs of life of one connection; `None` for no bound.
+    pub request_rate: Option<Rate>,
     /// Bytes that one end of a relay channel may send; `None` for no bound.
     pub packet_rate: Option<Rate>,
     /// Bytes that all relay channels together may send; `None` for no bound.
@@ -275,6 +277,9 @@ pub struct Settings {
     pub room_life: Duration,
 }
 
+/// 20 a second with bursts of 60: a pairing takes about ten.
+pub const REQUEST_RATE: Rate = Rate::per_second(20, 60);
+
 /// 256 KiB/s with bursts of 1 MiB: candidates and pairing messages are a hundredth of this.
 pub const PAYLOAD_RATE: Rate = Rate::per_second(256 * 1024, 1024 * 1024);
 
@@ -292,6 +297,7 @@ impl Default for Settings {
             stun: Vec::new(),
             relay_base: String::new(),
             connections_max: 10_000,
+            request_rate: Some(REQUEST_RATE),
             packet_rate: Some(PACKET_RATE),
             packet_rate_total: None,
             payload_rate: PAYLOAD_RATE,

@@ -11,12 +11,11 @@ use std::path::PathBuf;
 
 use clap::ValueEnum;
 use data_encoding::{BASE64URL_NOPAD, HEXLOWER, HEXLOWER_PERMISSIVE};
-use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use towline_wire::ids::DeviceId;
 use towline_wire::signal::AccessToken;
 
-use super::hub::Knock;
+use super::hub::Hub;
 use super::reload::Watch;
 use crate::rendezvous::{Access, Input, TokenHash};
 
@@ -67,17 +66,13 @@ impl AccessFile {
     }
 
     /// Tells the hub of the list whenever it changes or the process is told to look, until `cancel`.
-    pub(super) async fn renew_until(self, hub: mpsc::Sender<Knock>, cancel: CancellationToken) {
+    pub(super) async fn renew_until(self, hub: Hub, cancel: CancellationToken) {
         let mut watch = Watch::over(vec![self.path.clone()]);
         while watch.next(&cancel).await.is_some() {
             match self.read() {
                 Ok(access) => {
                     tracing::info!(event = "access_renewed", "another list of access is in use");
-                    if hub
-                        .send(Knock::Happened(Input::Access(access)))
-                        .await
-                        .is_err()
-                    {
+                    if hub.happened(Input::Access(access)).is_err() {
                         return;
                     }
                 }

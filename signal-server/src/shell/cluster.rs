@@ -21,7 +21,7 @@ use tokio::sync::mpsc;
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
-use super::hub::Knock;
+use super::hub::{Stopped, WeakHub};
 use super::metrics::{Metrics, Way};
 use crate::rendezvous::{Answer, Ask, Between, Input, NodeId, Reached, Ticket};
 
@@ -40,7 +40,7 @@ pub(super) struct Line {
     pub(super) node: NodeId,
     pub(super) errands: mpsc::Receiver<Errand>,
     /// Weak, so that the hub ends when its sessions have.
-    pub(super) knocks: mpsc::WeakSender<Knock>,
+    pub(super) hub: WeakHub,
     pub(super) metrics: Arc<Metrics>,
 }
 
@@ -69,7 +69,7 @@ impl Line {
                     wait = RETRY_MIN;
                     // What was asked of the connection that is lost has been answered by the hub itself.
                     while self.errands.try_recv().is_ok() {}
-                    if self.tell(Input::Reach(Reached::Yes)).await.is_err() {
+                    if self.tell(Input::Reach(Reached::Yes)).is_err() {
                         return;
                     }
                     tracing::info!(
@@ -81,7 +81,7 @@ impl Line {
                     }
                     self.metrics.lost_redis();
                     tracing::warn!(event = "redis_lost", "the other instances are out of reach");
-                    if self.tell(Input::Reach(Reached::No)).await.is_err() {
+                    if self.tell(Input::Reach(Reached::No)).is_err() {
                         return;
                     }
                 }
@@ -132,10 +132,10 @@ impl Line {
         listening: PubSub,
         script: &str,
     ) -> End {
-        let (knocks, metrics) = (self.knocks.clone(), Arc::clone(&self.metrics));
+        let (hub, metrics) = (self.hub.clone(), Arc::clone(&self.metrics));
         tokio::select! {
             end = self.ask(asking, script) => end,
-            end = listen(listening, knocks, metrics) => end,
+            end = listen(listening, hub, metrics) => end,
         }
     }
 
@@ -179,32 +179,31 @@ impl Line {
                 let Some(ticket) = ticket else { continue };
                 let words = value.and_then(|value| redis::from_redis_value(value).ok());
                 let answer = words.and_then(words::answer).unwrap_or(Answer::Unavailable);
-                if self.tell(Input::Answered { ticket, answer }).await.is_err() {
+                if self.tell(Input::Answered { ticket, answer }).is_err() {
                     return End::NoHub;
                 }
             }
         }
     }
 
-    async fn tell(&self, input: Input) -> Result<(), End> {
-        tell(&self.knocks, input).await
+    fn tell(&self, input: Input) -> Result<(), End> {
+        tell(&self.hub, input)
     }
 }
 
-async fn tell(knocks: &mpsc::WeakSender<Knock>, input: Input) -> Result<(), End> {
-    let hub = knocks.upgrade().ok_or(End::NoHub)?;
-    let told = hub.send(Knock::Happened(input)).await;
-    told.map_err(|_| End::NoHub)
+fn tell(hub: &WeakHub, input: Input) -> Result<(), End> {
+    let hub = hub.upgrade().ok_or(End::NoHub)?;
+    hub.happened(input).map_err(|Stopped| End::NoHub)
 }
 
 /// What other instances say, to the hub.
-async fn listen(listening: PubSub, knocks: mpsc::WeakSender<Knock>, metrics: Arc<Metrics>) -> End {
+async fn listen(listening: PubSub, hub: WeakHub, metrics: Arc<Metrics>) -> End {
     let mut messages = listening.into_on_message();
     while let Some(message) = messages.next().await {
         let heard = words::heard(message.get_payload_bytes());
         metrics.between(Way::In, heard.len());
         for between in heard {
-            if tell(&knocks, Input::Heard(between)).await.is_err() {
+            if tell(&hub, Input::Heard(between)).is_err() {
                 return End::NoHub;
             }
         }

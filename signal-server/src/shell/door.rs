@@ -25,7 +25,6 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{mpsc, oneshot};
 use tokio::time::{sleep, timeout};
 use tokio_rustls::server::TlsStream;
 use tokio_tungstenite::WebSocketStream;
@@ -39,9 +38,8 @@ use towline_wire::version::SIGNAL_SUBPROTOCOL;
 
 use super::access::AccessKind;
 use super::gate::{Admitted, Gate, NotServed, Places, Visitor};
-use super::hub::Knock;
+use super::hub::Hub;
 use super::metrics::{Metrics, RedisStanding, Standing, TurnedAway};
-use super::outbox::Outbox;
 use super::page::{self, Transport};
 use super::parts::Inspected;
 use super::session::Session;
@@ -51,7 +49,7 @@ use crate::rendezvous::{Budget, ConnectionId, Door, Origin, Rate};
 /// What the routes need.
 #[derive(Clone)]
 pub(super) struct Doorway {
-    hub: mpsc::Sender<Knock>,
+    hub: Hub,
     tasks: TaskTracker,
     next_connection: Arc<AtomicU64>,
     metrics: Arc<Metrics>,
@@ -214,7 +212,7 @@ async fn health() -> impl IntoResponse {
 
 /// Whether new clients are welcome.
 async fn ready(State(doorway): State<Doorway>) -> Response<Body> {
-    let standing = doorway.standing().await;
+    let standing = doorway.standing();
     let mut body = serde_json::json!({ "status": "ready" });
     if let Some(redis) = standing.and_then(|standing| standing.redis) {
         body["redis"] = match redis {
@@ -232,7 +230,7 @@ async fn ready(State(doorway): State<Doorway>) -> Response<Body> {
 
 /// For a person who looks with a browser.
 async fn show_page(State(doorway): State<Doorway>, request: Request) -> Response<Body> {
-    let standing = match doorway.not_ready(doorway.standing().await) {
+    let standing = match doorway.not_ready(doorway.standing()) {
         None => "ready",
         Some(reason) => reason,
     };
@@ -253,7 +251,7 @@ async fn show_page(State(doorway): State<Doorway>, request: Request) -> Response
 }
 
 async fn numbers(State(doorway): State<Doorway>) -> Response<Body> {
-    let text = match doorway.standing().await {
+    let text = match doorway.standing() {
         Some(standing) => doorway
             .metrics
             .encode(&standing, doorway.places.open())
@@ -309,7 +307,7 @@ async fn open_relay(
 
 impl Doorway {
     pub(super) fn new(
-        hub: mpsc::Sender<Knock>,
+        hub: Hub,
         tasks: TaskTracker,
         metrics: Arc<Metrics>,
         places: Arc<Places>,
@@ -375,10 +373,8 @@ impl Doorway {
     }
 
     /// How the server stands; `None` when its hub is no more.
-    async fn standing(&self) -> Option<Standing> {
-        let (answer, told) = oneshot::channel();
-        self.hub.send(Knock::Asked(answer)).await.ok()?;
-        told.await.ok()
+    fn standing(&self) -> Option<Standing> {
+        self.hub.standing().ok()
     }
 
     fn upgrade(
@@ -473,14 +469,7 @@ impl Doorway {
         let read = read.to_vec();
         let socket =
             WebSocketStream::from_partially_read(stream, read, Role::Server, Some(config)).await;
-        let outbox = Arc::new(Outbox::default());
-        let arrived = Knock::Arrived {
-            connection,
-            origin: admitted.origin,
-            door,
-            outbox: outbox.clone(),
-        };
-        if self.hub.send(arrived).await.is_ok() {
+        if let Ok(outbox) = self.hub.arrived(connection, admitted.origin, door) {
             let session = Session {
                 connection,
                 socket,

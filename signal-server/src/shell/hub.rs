@@ -1,19 +1,26 @@
-//! The one loop that owns the rendezvous: takes what the sessions bring, puts what follows into
-//! their outboxes. It never waits for a session, so that a slow client slows nobody.
+//! The one place of the rendezvous: whoever brings something takes a turn, and what follows from it lies in the
+//! outboxes when the turn is over.
+//!
+//! A turn is some microseconds under a lock, and waits for nobody: a slow client slows none but itself. A loop of its
+//! own that sessions would send to would do the same one after the other, and wake a thread for each message; so the
+//! thread that has read a message goes on to write it. What comes with time comes from the keeper, a task that
+//! sleeps until something is due.
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::io;
+use std::sync::{Arc, Mutex, MutexGuard, Weak};
 use std::time::{Duration, Instant, SystemTime};
 
-use tokio::sync::{mpsc, oneshot};
-use tokio::time::sleep_until;
-use tokio_util::sync::CancellationToken;
+use tokio::sync::{Notify, mpsc};
+use tokio::time::{MissedTickBehavior, interval, sleep_until};
+use tokio_util::sync::{CancellationToken, DropGuard};
 use towline_wire::signal::CloseCode;
 
 use super::audit::Audit;
 use super::cluster::Errand;
 use super::metrics::{Metrics, RedisStanding, Standing};
 use super::outbox::{Full, Outbox};
+use super::packet_queue::Backlog;
 use crate::rendezvous::{
     Answer, ConnectionId, Door, Input, Moment, Note, Origin, Output, Rendezvous,
 };
@@ -36,26 +43,43 @@ impl Clock {
     }
 }
 
-/// What a session brings to the hub.
+/// The server takes in nothing any more.
 #[derive(Debug)]
-pub(super) enum Knock {
-    /// A new connection, with the outbox that its session empties.
-    Arrived {
-        connection: ConnectionId,
-        origin: Origin,
-        door: Door,
-        outbox: Arc<Outbox>,
-    },
-    /// A session is over.
-    Ended {
-        connection: ConnectionId,
-        /// The close code with which the session itself has cut it.
-        cut: Option<u16>,
-    },
-    /// Anything else.
-    Happened(Input),
-    /// Somebody wants to know how the server stands.
-    Asked(oneshot::Sender<Standing>),
+pub(super) struct Stopped;
+
+/// A way to the hub. When the last one is gone, its keeper ends.
+#[derive(Clone)]
+pub(super) struct Hub(Arc<Way>);
+
+/// A way to the hub as long as others have one.
+#[derive(Clone, Default)]
+pub(super) struct WeakHub(Weak<Way>);
+
+struct Way {
+    shared: Arc<Shared>,
+    _when_the_last_is_gone: DropGuard,
+}
+
+/// What everybody takes turns with.
+struct Shared {
+    state: Mutex<State>,
+    clock: Clock,
+    /// Something is due before the keeper wakes, or the keeper is to end.
+    sooner: Notify,
+}
+
+struct State {
+    rendezvous: Rendezvous,
+    line: Option<mpsc::Sender<Errand>>,
+    served: HashMap<ConnectionId, Served>,
+    /// Packets in all outboxes.
+    backlog: Arc<Backlog>,
+    metrics: Arc<Metrics>,
+    audit: Audit,
+    clock: Clock,
+    /// When the keeper wakes.
+    wakes_at: Option<Moment>,
+    stopped: bool,
 }
 
 /// A connection that the hub serves.
@@ -65,19 +89,17 @@ struct Served {
     since: Instant,
 }
 
-pub(super) struct Hub {
-    rendezvous: Rendezvous,
-    line: Option<mpsc::Sender<Errand>>,
-    clock: Clock,
+/// Does what time brings, and ends the hub.
+pub(super) struct Keeper {
+    shared: Arc<Shared>,
+    /// There is no way to the hub any more.
+    deserted: CancellationToken,
     drain: Duration,
     cancel: CancellationToken,
-    knocks: mpsc::Receiver<Knock>,
-    served: HashMap<ConnectionId, Served>,
-    metrics: Arc<Metrics>,
-    audit: Audit,
 }
 
 impl Hub {
+    /// A hub whose keeper drains it after `cancel`, for that long.
     pub(super) fn new(
         rendezvous: Rendezvous,
         line: Option<mpsc::Sender<Errand>>,
@@ -86,106 +108,228 @@ impl Hub {
         cancel: CancellationToken,
         metrics: Arc<Metrics>,
         audit: Audit,
-    ) -> (Self, mpsc::Sender<Knock>) {
-        let (sender, knocks) = mpsc::channel(KNOCKS_MAX);
-        (
-            Self {
+    ) -> (Self, Keeper) {
+        let shared = Arc::new(Shared {
+            state: Mutex::new(State {
                 rendezvous,
                 line,
-                clock,
-                drain,
-                cancel,
-                knocks,
                 served: HashMap::new(),
+                backlog: Arc::default(),
                 metrics,
                 audit,
-            },
-            sender,
-        )
+                clock,
+                wakes_at: None,
+                stopped: false,
+            }),
+            clock,
+            sooner: Notify::new(),
+        });
+        let deserted = CancellationToken::new();
+        let way = Way {
+            shared: Arc::clone(&shared),
+            _when_the_last_is_gone: deserted.clone().drop_guard(),
+        };
+        let keeper = Keeper {
+            shared,
+            deserted,
+            drain,
+            cancel,
+        };
+        (Self(Arc::new(way)), keeper)
     }
 
-    /// Runs until every session and the door are gone.
-    pub(super) async fn run(mut self) {
-        let mut batch = Vec::with_capacity(BATCH_MAX);
+    pub(super) fn downgrade(&self) -> WeakHub {
+        WeakHub(Arc::downgrade(&self.0))
+    }
+
+    /// A new connection; gives the outbox that its session empties.
+    pub(super) fn arrived(
+        &self,
+        connection: ConnectionId,
+        origin: Origin,
+        door: Door,
+    ) -> Result<Arc<Outbox>, Stopped> {
+        let mut turn = self.0.shared.turn()?;
+        turn.state.metrics.opened(&door);
+        turn.state.audit.arrived(connection, origin);
+        let outbox = Arc::new(Outbox::among(Arc::clone(&turn.state.backlog)));
+        let served = Served {
+            outbox: Arc::clone(&outbox),
+            since: Instant::now(),
+        };
+        turn.state.served.insert(connection, served);
+        turn.take_in(Input::Connected {
+            connection,
+            origin,
+            door,
+        });
+        Ok(outbox)
+    }
+
+    /// A session is over; the close code with which it itself has cut its connection, if it has.
+    pub(super) fn ended(&self, connection: ConnectionId, cut: Option<u16>) -> Result<(), Stopped> {
+        let mut turn = self.0.shared.turn()?;
+        let is_served = turn.state.forget(connection).is_some();
+        if let Some(code) = cut.filter(|_| is_served) {
+            turn.state.metrics.cut(code);
+        }
+        turn.take_in(Input::Disconnected { connection });
+        Ok(())
+    }
+
+    /// Anything else.
+    pub(super) fn happened(&self, input: Input) -> Result<(), Stopped> {
+        self.0.shared.turn()?.take_in(input);
+        Ok(())
+    }
+
+    /// How the server stands.
+    pub(super) fn standing(&self) -> Result<Standing, Stopped> {
+        Ok(self.0.shared.turn()?.state.standing())
+    }
+
+    /// Takes in nothing more, whoever is still there.
+    pub(super) fn stop(&self) {
+        self.0.shared.stop();
+    }
+}
+
+impl WeakHub {
+    pub(super) fn upgrade(&self) -> Option<Hub> {
+        self.0.upgrade().map(Hub)
+    }
+}
+
+impl Shared {
+    fn turn(&self) -> Result<Turn<'_>, Stopped> {
+        // Poisoned by a panic in a turn: what it left may be half done.
+        let state = self.state.lock().map_err(|_| Stopped)?;
+        if state.stopped {
+            return Err(Stopped);
+        }
+        Ok(Turn {
+            state,
+            sooner: &self.sooner,
+        })
+    }
+
+    fn stop(&self) {
+        if let Ok(mut turn) = self.turn() {
+            turn.state.audit.server("stopped");
+            turn.state.stopped = true;
+            // Their other ends wait until these are gone.
+            turn.state.audit = Audit::default();
+            turn.state.line = None;
+        }
+        self.sooner.notify_one();
+    }
+}
+
+/// The hub, for a moment.
+struct Turn<'a> {
+    state: MutexGuard<'a, State>,
+    sooner: &'a Notify,
+}
+
+impl Turn<'_> {
+    fn take_in(&mut self, input: Input) {
+        let now = self.state.clock.now();
+        self.state.rendezvous.handle_input(now, input);
+        self.state.perform();
+    }
+}
+
+impl Drop for Turn<'_> {
+    fn drop(&mut self) {
+        let due = self.state.rendezvous.poll_timeout();
+        let is_sooner = match (due, self.state.wakes_at) {
+            (Some(due), Some(wakes_at)) => due < wakes_at,
+            (Some(_), None) => true,
+            (None, _) => false,
+        };
+        if is_sooner || std::thread::panicking() {
+            self.sooner.notify_one();
+        }
+    }
+}
+
+impl Keeper {
+    /// Runs until every way to the hub is gone, or it is stopped.
+    ///
+    /// # Errors
+    /// When a turn has panicked.
+    pub(super) async fn run(self) -> io::Result<()> {
+        let Self {
+            shared,
+            deserted,
+            drain,
+            cancel,
+        } = self;
+        let mut looks = interval(WALL_CLOCK_EVERY);
+        looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut draining = false;
-        self.audit.server("started");
-        let mut next_look = Instant::now();
+        if let Ok(mut turn) = shared.turn() {
+            turn.state.audit.server("started");
+        }
         loop {
-            if Instant::now() >= next_look {
-                next_look = Instant::now() + WALL_CLOCK_EVERY;
-                self.look_at_the_clock();
-            }
-            let due = self.rendezvous.poll_timeout().map(|due| self.clock.at(due));
-            tokio::select! {
-                count = self.knocks.recv_many(&mut batch, BATCH_MAX) => {
-                    if count == 0 {
-                        self.audit.server("stopped");
-                        return;
-                    }
-                    for knock in batch.drain(..) {
-                        self.take_in(knock);
-                    }
+            let due = {
+                let mut state = match shared.state.lock() {
+                    Ok(state) => state,
+                    Err(_) => return Err(io::Error::other("the rendezvous panicked")),
+                };
+                if state.stopped {
+                    return Ok(());
                 }
+                state.wakes_at = state.rendezvous.poll_timeout();
+                state.wakes_at.map(|due| shared.clock.at(due))
+            };
+            let came = tokio::select! {
+                () = deserted.cancelled() => {
+                    shared.stop();
+                    return Ok(());
+                }
+                () = shared.sooner.notified() => continue,
                 () = async { match due {
                     Some(due) => sleep_until(due).await,
                     None => std::future::pending().await,
-                } } => {
-                    self.rendezvous.handle_timeout(self.clock.now());
-                    self.perform();
+                } } => Came::Due,
+                _ = looks.tick() => Came::Look,
+                () = cancel.cancelled(), if !draining => Came::Cancel,
+            };
+            // A panic is told when the loop begins anew.
+            let Ok(mut turn) = shared.turn() else {
+                continue;
+            };
+            match came {
+                Came::Due => {
+                    turn.state.rendezvous.handle_timeout(shared.clock.now());
+                    turn.state.perform();
                 }
-                () = self.cancel.cancelled(), if !draining => {
+                Came::Look => turn.take_in(wall_clock()),
+                Came::Cancel => {
                     draining = true;
-                    self.audit.server("draining");
-                    self.rendezvous.handle_input(self.clock.now(), Input::Drain { within: self.drain });
-                    self.perform();
+                    turn.state.audit.server("draining");
+                    turn.take_in(Input::Drain { within: drain });
                 }
             }
         }
     }
+}
 
-    fn look_at_the_clock(&mut self) {
-        let wall = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
-        let unix_seconds = wall.unwrap_or_default().as_secs();
-        let input = Input::WallClock { unix_seconds };
-        self.rendezvous.handle_input(self.clock.now(), input);
-    }
+/// Why the keeper wakes.
+enum Came {
+    Due,
+    Look,
+    Cancel,
+}
 
-    fn take_in(&mut self, knock: Knock) {
-        let input = match knock {
-            Knock::Arrived {
-                connection,
-                origin,
-                door,
-                outbox,
-            } => {
-                self.metrics.opened(&door);
-                self.audit.arrived(connection, origin);
-                let since = Instant::now();
-                self.served.insert(connection, Served { outbox, since });
-                Input::Connected {
-                    connection,
-                    origin,
-                    door,
-                }
-            }
-            Knock::Ended { connection, cut } => {
-                let is_served = self.forget(connection).is_some();
-                if let Some(code) = cut.filter(|_| is_served) {
-                    self.metrics.cut(code);
-                }
-                Input::Disconnected { connection }
-            }
-            Knock::Happened(input) => input,
-            Knock::Asked(answer) => {
-                // Whoever asked may have gone away.
-                let _ = answer.send(self.standing());
-                return;
-            }
-        };
-        self.rendezvous.handle_input(self.clock.now(), input);
-        self.perform();
-    }
+fn wall_clock() -> Input {
+    let wall = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+    let unix_seconds = wall.unwrap_or_default().as_secs();
+    Input::WallClock { unix_seconds }
+}
 
+impl State {
     fn standing(&self) -> Standing {
         let holdings = self.rendezvous.holdings();
         let [devices, guests] = self.rendezvous.present();
@@ -316,10 +460,3 @@ fn log(note: Note) {
 /// Time between two looks at the wall clock: a minute. A virtual machine that was asleep gives credentials of
 /// the past for no longer.
 const WALL_CLOCK_EVERY: Duration = Duration::from_secs(60);
-
-/// Knocks that wait for the hub: 1,024. When it is full, sessions stop reading and TCP passes the
-/// pressure on to their clients; more would only add delay.
-const KNOCKS_MAX: usize = 1024;
-
-/// Knocks taken in before the hub looks at its timers again: 256, some hundred microseconds.
-const BATCH_MAX: usize = 256;

@@ -155,6 +155,15 @@ pub struct Options {
     #[arg(long, env = "SIGNAL_ROOM_TIMEOUT", value_name = "SECONDS", default_value_t = 3600, value_parser = value_parser!(u64).range(1..=604_800))]
     pub room_timeout: u64,
 
+    /// Messages per second that one client may send, in bursts of three seconds' worth; 0 for no limit
+    #[arg(
+        long,
+        env = "SIGNAL_MESSAGES_PER_SECOND",
+        value_name = "COUNT",
+        default_value_t = 20
+    )]
+    pub messages_per_second: u32,
+
     /// Bytes per second that one end of a relay channel may send, in bursts of four seconds' worth;
     /// 0 for no limit
     #[arg(long, env = "SIGNAL_RELAY_BYTES_PER_SECOND", value_name = "BYTES", default_value_t = 2 * 1024 * 1024)]
@@ -328,21 +337,17 @@ impl Options {
     /// As [`access`](Self::access), [`lending`](Self::lending) and [`redis`](Self::redis).
     pub fn settings(&self, stun_ports: &[u16]) -> Result<Settings, String> {
         let ours = stun_ports.iter().map(|port| format!(":{port}"));
-        let packet_rate = (self.relay_bytes_per_second > 0).then(|| {
-            Rate::per_second(
-                self.relay_bytes_per_second,
-                self.relay_bytes_per_second.saturating_mul(4),
-            )
-        });
+        // At most so much each second, and more at once.
+        let bounded = |rate: u32, burst_seconds: u32| {
+            (rate > 0).then(|| Rate::per_second(rate, rate.saturating_mul(burst_seconds)))
+        };
         let rendezvous = rendezvous::Settings {
             host_names: self.host_names.clone(),
             stun: ours.chain(self.stun.iter().cloned()).collect(),
             connections_max: self.max_connections.unwrap_or_else(sockets_by_descriptors),
-            packet_rate,
-            packet_rate_total: (self.relay_total_bytes_per_second > 0).then(|| {
-                let rate = self.relay_total_bytes_per_second;
-                Rate::per_second(rate, rate)
-            }),
+            request_rate: bounded(self.messages_per_second, 3),
+            packet_rate: bounded(self.relay_bytes_per_second, 4),
+            packet_rate_total: bounded(self.relay_total_bytes_per_second, 1),
             lending: self.lending()?,
             relay_base: (self.instance.as_ref())
                 .map_or_else(String::new, |name| format!("/at/{name}")),

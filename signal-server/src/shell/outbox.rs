@@ -5,22 +5,22 @@
 //! theirs drop the oldest.
 
 use std::collections::VecDeque;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 use towline_wire::signal::CloseCode;
 
-use crate::rendezvous::PacketQueue;
+use super::packet_queue::{Backlog, PacketQueue};
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Outbox {
     waiting: Mutex<Waiting>,
     changed: Notify,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Waiting {
     texts: VecDeque<String>,
     texts_bytes: usize,
@@ -44,6 +44,22 @@ pub(super) enum Item {
 pub(super) struct Full;
 
 impl Outbox {
+    /// An empty outbox; its packets are counted among `all` that wait.
+    pub(super) fn among(all: Arc<Backlog>) -> Self {
+        let waiting = Waiting {
+            texts: VecDeque::new(),
+            texts_bytes: 0,
+            packets: PacketQueue::among(all),
+            ping: false,
+            close: None,
+            paused_until: None,
+        };
+        Self {
+            waiting: Mutex::new(waiting),
+            changed: Notify::new(),
+        }
+    }
+
     pub(super) fn push_text(&self, text: String) -> Result<(), Full> {
         let mut waiting = self.lock();
         if waiting.texts.len() >= TEXTS_MAX || waiting.texts_bytes + text.len() > TEXTS_BYTES_MAX {
@@ -58,7 +74,7 @@ impl Outbox {
 
     /// Says how many were dropped for it: the receiver's congestion, which QUIC notices by itself.
     pub(super) fn push_packet(&self, packet: Bytes) -> usize {
-        let dropped = self.lock().packets.push(packet);
+        let dropped = self.lock().packets.push(std::time::Instant::now(), packet);
         self.changed.notify_one();
         dropped
     }
@@ -123,7 +139,7 @@ mod tests {
 
     #[test]
     fn notices_come_first_and_the_close_last() {
-        let outbox = Outbox::default();
+        let outbox = Outbox::among(Arc::default());
         outbox.close(CloseCode::Idle);
         outbox.push_packet(Bytes::from_static(b"p"));
         outbox.push_text("t".to_owned()).unwrap();
@@ -134,10 +150,10 @@ mod tests {
 
     #[test]
     fn a_client_that_does_not_read_fills_its_outbox() {
-        let outbox = Outbox::default();
+        let outbox = Outbox::among(Arc::default());
         assert!((0..TEXTS_MAX).all(|_| outbox.push_text(String::new()).is_ok()));
         assert!(outbox.push_text(String::new()).is_err());
-        let outbox = Outbox::default();
+        let outbox = Outbox::among(Arc::default());
         assert!(outbox.push_text("x".repeat(TEXTS_BYTES_MAX)).is_ok());
         assert!(outbox.push_text("x".to_owned()).is_err());
     }

@@ -10,7 +10,6 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures_util::{SinkExt, StreamExt};
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until, timeout};
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::error::ProtocolError;
@@ -21,7 +20,7 @@ use towline_wire::packet::PACKET_BYTES_MAX;
 use towline_wire::signal::{CloseCode, MESSAGE_BYTES_MAX};
 
 use super::gate::Admitted;
-use super::hub::Knock;
+use super::hub::Hub;
 use super::outbox::{Item, Outbox};
 use super::parts::Inspected;
 use crate::rendezvous::{ConnectionId, Door, Input};
@@ -30,7 +29,7 @@ use crate::rendezvous::{ConnectionId, Door, Input};
 pub(super) struct Session<S> {
     pub(super) connection: ConnectionId,
     pub(super) socket: WebSocketStream<Inspected<S>>,
-    pub(super) hub: mpsc::Sender<Knock>,
+    pub(super) hub: Hub,
     pub(super) outbox: Arc<Outbox>,
     /// Gives the place at its address back when the session ends.
     pub(super) admitted: Arc<Admitted>,
@@ -51,12 +50,12 @@ enum End {
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
-    /// The WebSocket settings of a door: small buffers (measured: 1 KiB and 0 cost about 4.5 KB
+    /// The WebSocket settings of a door: small buffers (measured: 1 KiB to read cost about 4.5 KB
     /// per connection where the defaults cost 138 KB), larger ones where packets pass, and a bound on what
     /// waits in them.
     pub(super) fn config(door: &Door) -> WebSocketConfig {
         let (frame_bytes_max, read_bytes, write_bytes) = match door {
-            Door::Signal => (MESSAGE_BYTES_MAX, READ_BUFFER_BYTES, 0),
+            Door::Signal => (MESSAGE_BYTES_MAX, READ_BUFFER_BYTES, NOTICES_BYTES),
             Door::Relay { .. } => (PACKET_BYTES_MAX, TOGETHER_BYTES, TOGETHER_BYTES),
         };
         WebSocketConfig::default()
@@ -87,7 +86,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
         };
         let connection = self.connection;
         // The hub may be gone already when the server stops.
-        let _ = self.hub.send(Knock::Ended { connection, cut }).await;
+        let _ = self.hub.ended(connection, cut);
         if let Some(frame) = frame {
             // What still comes in is read and dropped, or the system would answer it with a reset
             // that takes the close frame with it.
@@ -117,7 +116,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
                         Ok(input) => input,
                         Err(end) => return end,
                     };
-                    if self.hub.send(Knock::Happened(input)).await.is_err() {
+                    if self.hub.happened(input).is_err() {
                         return End::Stopped;
                     }
                 }
@@ -181,6 +180,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
 
 /// Read buffer of one WebSocket: 1 KiB holds ordinary messages; larger ones grow it for a while.
 const READ_BUFFER_BYTES: usize = 1024;
+
+/// Bytes of notices that are written at a time: 4 KiB. The buffer grows only where so many wait.
+const NOTICES_BYTES: usize = 4 * 1024;
 
 /// Bytes of packets that are read and written at a time: 16 KiB, 13 of the longest. A call of the system for each
 /// packet, or two, cost more than all else that is done with it.

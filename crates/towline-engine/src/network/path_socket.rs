@@ -18,6 +18,7 @@ use std::pin::Pin;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use futures_util::task::AtomicWaker;
 use quinn::udp::{RecvMeta, Transmit};
@@ -29,9 +30,9 @@ use towline_wire::turn_address::TurnAddress;
 use tracing::{debug, trace};
 
 use super::fresh_ids::FreshIds;
-use super::inbox::Inbox;
 use super::neighbourhood::Neighbourhood;
 use super::probe::{Length, ProbeDatagram, ProbeKeys};
+use super::queue::{Bounds, Queue};
 use super::relay::RelayedDatagram;
 use super::routes::{ExtraId, Route, Routes, Through, Way};
 use super::strangers::Strangers;
@@ -42,6 +43,14 @@ use super::udp::UdpSockets;
 /// The bit that every QUIC packet has in its first byte (RFC 9000, section 17) and no probe has.
 const QUIC_BIT: u8 = 0x40;
 
+/// What came by one of the other ways and waits for quinn: always 128 KiB, which it takes within one turn of its loop.
+/// Up to 1 MiB where its turn comes late; more would only hide that it cannot keep up.
+pub(super) const INCOMING: Bounds = Bounds {
+    always: 128 * 1024,
+    most: 1024 * 1024,
+    patience: Duration::from_millis(30),
+};
+
 /// The sockets of this device, as quinn's one socket.
 pub(super) struct PathSocket {
     v4: Option<Arc<dyn AsyncUdpSocket>>,
@@ -51,7 +60,7 @@ pub(super) struct PathSocket {
     extras_epoch: AtomicU64,
     /// Who receives, to be told of a new extra socket.
     receiver: AtomicWaker,
-    inbox: Arc<Inbox<RelayedDatagram>>,
+    inbox: Arc<Queue<RelayedDatagram>>,
     /// The end of what a TURN server lends.
     lent: LentEnd,
     routes: RwLock<Routes>,
@@ -94,7 +103,7 @@ impl PathSocket {
             extras: RwLock::default(),
             extras_epoch: AtomicU64::new(0),
             receiver: AtomicWaker::new(),
-            inbox: Arc::default(),
+            inbox: Arc::new(Queue::new(INCOMING)),
             lent: LentEnd::default(),
             routes: RwLock::new(routes),
             probe_keys,
@@ -141,7 +150,7 @@ impl PathSocket {
     }
 
     /// Where packet channels put what they receive.
-    pub(super) fn inbox(&self) -> Arc<Inbox<RelayedDatagram>> {
+    pub(super) fn inbox(&self) -> Arc<Queue<RelayedDatagram>> {
         Arc::clone(&self.inbox)
     }
 
@@ -646,7 +655,7 @@ impl UdpPoller for EveryPoller {
 /// Hands what waits to `put`, each with a buffer and a description of its own, or keeps the waker. One that `put`
 /// passes over is a datagram of no bytes, which quinn passes over, too.
 fn fill<T>(
-    inbox: &Inbox<T>,
+    inbox: &Queue<T>,
     cx: &mut Context<'_>,
     bufs: &mut [IoSliceMut<'_>],
     meta: &mut [RecvMeta],

@@ -25,19 +25,26 @@ use towline_wire::packet::{ChannelId, Ecn, HEADER_BYTES, PACKET_BYTES_MAX, Packe
 use towline_wire::signal::RELAY_SUBPROTOCOL;
 use tracing::{debug, trace};
 
-use super::inbox::Inbox;
 use super::path_socket::PathSocket;
 use super::proxy::Proxies;
+use super::queue::{Bounds, Queue};
 use super::websocket::{self, Purpose, Transport, Unsent};
 use crate::tasks::Tasks;
 
-/// Datagrams that wait for the channel: 80, at most 94 KiB. At 10 Mbit/s that is 75 ms of queue;
-/// fewer than QUIC's ten packets of start window would starve it.
-const OUTGOING_DATAGRAMS_MAX: usize = 80;
+/// What waits for the channel: always 96 KiB, 80 datagrams, which are 75 ms at 10 Mbit/s; fewer than QUIC's ten packets
+/// of start window would starve it. Up to 1 MiB where that is less time.
+const OUTGOING: Bounds = Bounds {
+    always: 96 * 1024,
+    most: 1024 * 1024,
+    patience: Duration::from_millis(30),
+};
 
 /// Bytes that are written and read at a time: 16 KiB, 13 packets. A call for each packet costs more than all else
 /// that is done with it; with more of them at a time nothing is gained.
 const TOGETHER_BYTES: usize = 16 * 1024;
+
+/// Datagrams that are written before it is asked again what is to be done: 64, four or five writes.
+const TOGETHER_DATAGRAMS: usize = 64;
 
 /// Unsent bytes that TCP may hold: 16 KiB, about 13 datagrams.
 const UNSENT_BYTES: u32 = 16 * 1024;
@@ -49,7 +56,7 @@ const PING_INTERVAL: Duration = Duration::from_secs(15);
 /// Silence after which the channel counts as dead: 40 s, two pings without an answer.
 const SILENCE_MAX: Duration = Duration::from_secs(40);
 
-/// How long one datagram may take to leave: 5 s. After that TCP is stuck and the channel useless.
+/// How long as many may take to leave: 5 s. After that TCP is stuck and the channel useless.
 const SEND_DEADLINE: Duration = Duration::from_secs(5);
 
 /// How long a closed channel still carries: 250 ms, so that the news of a connection that was closed
@@ -71,7 +78,7 @@ pub(super) struct RelayedDatagram {
 #[derive(Debug, Clone)]
 pub(super) struct RelaySender {
     channel: ChannelId,
-    packets: mpsc::Sender<Bytes>,
+    packets: Arc<Queue<Bytes>>,
 }
 
 /// All channels that are open or being opened.
@@ -101,10 +108,9 @@ pub(super) struct Channel {
 impl RelaySender {
     /// Queues a datagram, or drops it.
     pub(super) fn send(&self, ecn: Option<EcnCodepoint>, datagram: &[u8]) {
-        // A full or closed channel loses datagrams, as a network does.
-        if let Ok(place) = self.packets.try_reserve() {
-            place.send(packet(self.channel, ecn, datagram));
-        }
+        let packet = packet(self.channel, ecn, datagram);
+        let length = packet.len();
+        self.packets.push(packet, length);
     }
 }
 
@@ -180,10 +186,10 @@ impl Relays {
         let opened = websocket::connect(&channel.url, &purpose, &self.proxies).await;
         match opened.map(|opened| opened.socket) {
             Ok(socket) => {
-                let (sender, packets) = mpsc::channel(OUTGOING_DATAGRAMS_MAX);
+                let packets = Arc::new(Queue::new(OUTGOING));
                 let sender = RelaySender {
                     channel: channel.id,
-                    packets: sender,
+                    packets: Arc::clone(&packets),
                 };
                 if self.set_current(channel.peer, number, Some(sender))
                     && self
@@ -192,7 +198,7 @@ impl Relays {
                         .await
                         .is_ok()
                 {
-                    self.carry(socket, channel, packets).await;
+                    self.carry(socket, channel, &packets).await;
                 }
             }
             Err(error) => debug!(%error, "packet channel not opened"),
@@ -229,7 +235,7 @@ impl Relays {
         &self,
         socket: WebSocketStream<Transport>,
         channel: &Channel,
-        packets: mpsc::Receiver<Bytes>,
+        packets: &Queue<Bytes>,
     ) {
         let (outgoing, incoming) = socket.split();
         let inbox = self.socket.inbox();
@@ -249,22 +255,20 @@ impl Relays {
 async fn send_all(
     mut socket: SplitSink<WebSocketStream<Transport>, Message>,
     channel: ChannelId,
-    mut packets: mpsc::Receiver<Bytes>,
+    packets: &Queue<Bytes>,
 ) {
     let mut pings = interval(PING_INTERVAL);
     pings.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         let packet = tokio::select! {
-            packet = packets.recv() => match packet {
-                Some(packet) => packet,
-                None => return,
-            },
+            packet = packets.next() => packet,
             _ = pings.tick() => ping(channel),
         };
         let sent = async {
             socket.feed(Message::Binary(packet)).await?;
-            // What waits behind goes out in the same writes.
-            while let Ok(packet) = packets.try_recv() {
+            // What waits behind goes out in the same writes; some of it, or a queue that is never empty would pass for
+            // one that is stuck.
+            for packet in std::iter::from_fn(|| packets.pop()).take(TOGETHER_DATAGRAMS) {
                 socket.feed(Message::Binary(packet)).await?;
             }
             socket.flush().await
@@ -280,7 +284,7 @@ async fn send_all(
 async fn receive_all(
     mut socket: SplitStream<WebSocketStream<Transport>>,
     channel: &Channel,
-    inbox: &Inbox<RelayedDatagram>,
+    inbox: &Queue<RelayedDatagram>,
 ) {
     loop {
         let message = match timeout(SILENCE_MAX, socket.next()).await {

@@ -46,9 +46,10 @@ use turn_client_proto::types::TurnCredentials;
 use turn_client_proto::types::prelude::DelayedTransmitBuild;
 use turn_client_proto::udp::TurnClientUdp;
 
-use super::inbox::Inbox;
+use super::path_socket::INCOMING;
 use super::path_socket::PathSocket;
 use super::probe::PROBE_BYTES;
+use super::queue::Queue;
 use super::routes::BYTES_AWAY_MAX;
 use super::stun::usable;
 use super::websocket::{self, ConnectError, Transport};
@@ -103,10 +104,18 @@ pub(super) struct LentDatagram {
 }
 
 /// Where the path socket meets what is lent.
-#[derive(Default)]
 pub(super) struct LentEnd {
     outgoing: Mutex<Option<mpsc::Sender<LentDatagram>>>,
-    inbox: Inbox<LentDatagram>,
+    inbox: Queue<LentDatagram>,
+}
+
+impl Default for LentEnd {
+    fn default() -> Self {
+        Self {
+            outgoing: Mutex::default(),
+            inbox: Queue::new(INCOMING),
+        }
+    }
 }
 
 impl LentEnd {
@@ -131,7 +140,7 @@ impl LentEnd {
     }
 
     /// What has come.
-    pub(super) const fn inbox(&self) -> &Inbox<LentDatagram> {
+    pub(super) const fn inbox(&self) -> &Queue<LentDatagram> {
         &self.inbox
     }
 

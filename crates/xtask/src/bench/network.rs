@@ -16,7 +16,7 @@ use anyhow::Result;
 
 use super::Bench;
 use super::report::{Goal, Section, load, median};
-use super::wire::Wire;
+use super::wire::{End, Wire};
 use crate::binaries;
 use crate::devices::Server;
 use crate::repo::Repo;
@@ -96,25 +96,36 @@ fn beside_tcp(program: &Path, wire: &Wire, rounds: u32) -> Result<Section> {
 }
 
 fn beside_websocket(bench: &Bench<'_>, program: &Path, rounds: u32) -> Result<Section> {
-    let unbounded = ["--relay-bytes-per-second", "0"];
-    let signal = &bench.built.signal;
-    let server = Server::start_at("127.0.0.1:0", &unbounded, &[], signal, bench.work)?;
-    let at = server
-        .url
-        .trim_start_matches("ws://")
-        .trim_end_matches("/ws");
-    let ends = Ends::here(program, User::Ours);
-    let mut table = Table::new("server", "WebSocket");
-    table.hold("loopback", rounds, 0.8, |who| match who {
-        Who::Towline => ends.by_server("relay", at, RELAY_BYTES),
-        Who::Other => ends.by_forwarder(RELAY_BYTES),
-    })?;
+    let mut table = Table::new("between", "WebSocket");
+    let mut hold = |what: &str, wire: Option<&Wire>, bytes: u64, least: f64| {
+        let (ends, words, at) = match wire {
+            None => (Ends::here(program, User::Ours), Vec::new(), "127.0.0.1"),
+            Some(wire) => (
+                Ends::at(program, User::Ours, wire),
+                wire.words(End::Target),
+                End::Target.address(),
+            ),
+        };
+        let unbounded = ["--relay-bytes-per-second", "0"];
+        let (signal, logs) = (&bench.built.signal, bench.work);
+        let server = Server::start_at(&format!("{at}:0"), &unbounded, &words, signal, logs)?;
+        let at = server
+            .url
+            .trim_start_matches("ws://")
+            .trim_end_matches("/ws");
+        table.hold(what, rounds, least, |who| match who {
+            Who::Towline => ends.by_server("relay", at, bytes),
+            Who::Other => ends.by_forwarder(bytes),
+        })
+    };
+    if let Some(wire) = Wire::lay() {
+        wire.bound_to_a_gigabit()?;
+        hold("a line of 1 Gbit/s", Some(&wire), WIRE_BYTES, 0.8)?;
+    }
+    hold("loopback", None, RELAY_BYTES, 0.0)?;
     Ok(table.section(
         "A stream through the relay",
-        &format!(
-            "{} MB through the signal server's packet channel without its bound of 2 MiB/s, beside messages of the same length in two WebSockets and a\nforwarder between them that does nothing else.",
-            RELAY_BYTES / 1_000_000
-        ),
+        "Through the signal server's packet channel without its bound of 2 MiB/s, beside messages of the same length in two WebSockets and a\nforwarder between them that does nothing else and does not encrypt. The line is between the sender and the server; over loopback\nthe processor is the bound.",
     ))
 }
 

@@ -123,6 +123,18 @@ impl Wire {
         Ok(())
     }
 
+    /// Lets no more through than a gigabit a second, each way, as the cards of most computers do; what waits for that is
+    /// 20 ms of it at most.
+    pub(super) fn bound_to_a_gigabit(&self) -> Result<()> {
+        for end in End::BOTH {
+            let mut tc = self.command(end, "tc");
+            tc.args(["qdisc", "add", "dev", DEVICE, "root", "tbf"]);
+            tc.args(["rate", "1gbit", "burst", "512kb", "latency", "20ms"]);
+            run::capture(&mut tc)?;
+        }
+        Ok(())
+    }
+
     /// Loads rules of nftables at one end.
     pub(super) fn load_rules(&self, end: End, rules: &str) -> Result<()> {
         self.end(end).feed("nft", &["--file", "-"], rules)

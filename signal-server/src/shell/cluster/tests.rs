@@ -86,12 +86,11 @@ impl Asked {
     async fn redis() -> Self {
         let server = RedisServer::start();
         let (_hub, errands) = mpsc::channel(1);
-        let (knocks, _hub) = mpsc::channel(1);
         let line = Line {
             redis: Redis::at(&server.url(), None).unwrap(),
             node: NodeId(9),
             errands,
-            knocks: knocks.downgrade(),
+            hub: WeakHub::default(),
             metrics: Metrics::new(),
         };
         let (_, _, script) = line.connect().await.unwrap();

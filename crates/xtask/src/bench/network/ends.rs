@@ -73,10 +73,10 @@ impl<'a> Ends<'a> {
         finish(&mut sender, bytes)
     }
 
-    /// The same by way of a server that only forwards.
+    /// The same by way of a server that only forwards, where the receiver is.
     pub(super) fn by_forwarder(&self, bytes: u64) -> Result<f64> {
-        let mut forwarder = self.command(End::Source);
-        forwarder.args(["forward", self.address(End::Source)]);
+        let mut forwarder = self.command(End::Target);
+        forwarder.args(["forward", self.address(End::Target)]);
         let (_forwarder, at) = begin(&mut forwarder, |_| true)?;
         self.by_server("websocket", &at, bytes)
     }

@@ -88,7 +88,9 @@ impl Session {
         }
         self.all_offline(news);
         self.state = if fault.is_retryable() {
-            let pause = if self.is_returning(now) && fault == SignalFault::Unreachable {
+            // Which is the first to be closed of a peer's channel and the session is chance.
+            let is_away = matches!(fault, SignalFault::Unreachable | SignalFault::Closed);
+            let pause = if self.is_returning(now) && is_away {
                 jittered(RETURN_PAUSE, rng)
             } else {
                 self.backoff.next(rng)

@@ -72,9 +72,8 @@ fn the_last_word_of_the_lost_session_is_not_taken_for_the_next_ones() {
     assert_eq!(world.sent(), [connect()]);
 }
 
-#[test]
-fn who_is_back_is_as_patient_as_before() {
-    let mut world = lost();
+/// The server takes it in.
+fn comes_back(world: &mut World) {
     world.input(SessionInput::Signal(SignalEvent::Opened));
     let nonce = Nonce::from_bytes([7; 32]);
     world.say(hello(nonce));
@@ -83,6 +82,35 @@ fn who_is_back_is_as_patient_as_before() {
         ice: IceServers::default(),
     });
     world.sent();
+}
+
+#[test]
+fn a_server_that_is_reset_again_and_again_while_a_peer_is_missed_is_sought_each_second() {
+    for missed_first in [true, false] {
+        let mut world = World::online();
+        for _ in 0..10 {
+            let lost = world.now;
+            if missed_first {
+                world.input(SessionInput::Doubt);
+                world.sent();
+                world.check(closed(SignalFault::Closed), [], []);
+            } else {
+                world.check(closed(SignalFault::Closed), [], []);
+                world.input(SessionInput::Doubt);
+            }
+            world.next();
+            assert_eq!(world.sent(), [connect()]);
+            assert!(world.now.since(lost) <= Duration::from_secs(1));
+            comes_back(&mut world);
+            world.now = world.now.after(Duration::from_secs(6));
+        }
+    }
+}
+
+#[test]
+fn who_is_back_is_as_patient_as_before() {
+    let mut world = lost();
+    comes_back(&mut world);
     world.check(closed(SignalFault::Unreachable), [], []);
     for _ in 0..8 {
         world.next();

@@ -65,9 +65,18 @@ impl Relay {
     }
 
     /// The peer has registered at the server anew, and mostly because what it had there was dead: its end of a channel
-    /// as well, or the word of one that is new. One on which it is heard just now is left.
+    /// as well, or the word of one that is new. One on which it is heard just now is left; what was heard before ours was
+    /// open came by the one before it.
     pub(super) fn ask_anew_unless_heard(&mut self, now: Moment) {
-        if now.since(self.heard_at) >= HEARD_LATELY {
+        let is_heard = match self.state {
+            State::Open { since } => {
+                self.heard_at >= since && now.since(self.heard_at) < HEARD_LATELY
+            }
+            State::None | State::Asked { .. } | State::Opening { .. } | State::Waiting { .. } => {
+                false
+            }
+        };
+        if !is_heard {
             self.distrust();
         }
     }

@@ -167,6 +167,7 @@ fn a_peer_that_comes_back_is_asked_onto_a_channel_of_which_it_may_not_have_heard
     assert_eq!(world.input(LinkInput::Offline), []);
     assert_eq!(world.input(LinkInput::Online), [LinkNews::WantRelay]);
     world.relay_opens();
+    world.pass(ms(100));
     world.measured(300, 20);
     assert_eq!(world.input(LinkInput::Online), [], "it answers");
 }
@@ -186,6 +187,21 @@ fn a_peer_that_registers_anew_gets_another_channel_unless_it_is_heard_on_this_on
     assert_eq!(world.input(LinkInput::Online), [LinkNews::WantRelay]);
     // Of the next one it was told where it is no longer.
     world.relay_opens();
+    assert_eq!(world.input(LinkInput::Online), [LinkNews::WantRelay]);
+}
+
+#[test]
+fn what_was_heard_on_the_channel_before_says_nothing_of_the_next_one() {
+    let mut world = World::up_on_relay(&[]);
+    world.pass(seconds(3));
+    world.measured(200, 100);
+    // The server closes it, offers another one, and its word does not reach the peer.
+    let closed = NetworkEvent::RelayClosed(world.peer);
+    world.network(closed);
+    world.pass(ms(500));
+    world.relay_opens();
+    world.pass(ms(100));
+    world.measured(200, 700);
     assert_eq!(world.input(LinkInput::Online), [LinkNews::WantRelay]);
 }
 

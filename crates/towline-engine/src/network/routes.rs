@@ -39,6 +39,9 @@ const ADDRESSES_PER_PEER_MAX: usize = 24;
 /// Addresses that are known to be lent to peers: 64, one or two for each of those that are sought at once.
 const THEIRS_MAX: usize = 64;
 
+/// How lately quinn has sent by a packet channel whose end is the end of much: 3 s. What is older counts as overdue.
+const RELAYED_LATELY_MS: u64 = 3000;
+
 /// Which side of a connection we are for a peer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Role {
@@ -175,6 +178,8 @@ struct PeerRoutes {
     next_port: u16,
     relay: Option<RelaySender>,
     relay_source: Source,
+    /// When quinn last sent by a packet channel, in milliseconds since the start; 0 while it never has.
+    relayed_ms: AtomicU64,
 }
 
 impl Routes {
@@ -209,6 +214,7 @@ impl Routes {
             next_port: FIRST_DIRECT_PORT,
             relay: None,
             relay_source: Source::new(peer, synthetic(ula, port), Reach::Away),
+            relayed_ms: AtomicU64::new(0),
         });
         routes.standing = Standing::Trusted;
     }
@@ -356,11 +362,18 @@ impl Routes {
         routes.map_or_else(Arc::default, |routes| Arc::clone(&routes.dial_moved))
     }
 
-    /// Puts the packet channel in place, or takes it away.
+    /// Puts the packet channel in place, or takes it away. What was on its way by the one before is lost.
     pub(super) fn set_relay(&mut self, peer: DeviceId, relay: Option<RelaySender>) {
+        let now = Instant::now();
+        let now_ms = self.ms(now);
         if let Some(routes) = self.peers_by_ula.get_mut(&ula_of(peer)) {
             if relay.is_some() {
-                routes.standstill.note_way(Instant::now());
+                let relayed_ms = routes.relayed_ms.load(Ordering::Relaxed);
+                if relayed_ms != 0 && now_ms.saturating_sub(relayed_ms) < RELAYED_LATELY_MS {
+                    routes.standstill.note_loss();
+                } else {
+                    routes.standstill.note_way(now);
+                }
                 if routes.selected == Some(Path::Relay) {
                     routes.dial_moved.notify_one();
                 }
@@ -444,7 +457,11 @@ impl Routes {
                 *through = source.map_or(Through::Main, |source| source.through);
                 source
             }
-            Way::Relay(_) => None,
+            Way::Relay(_) => {
+                let now_ms = self.ms(Instant::now());
+                routes.relayed_ms.store(now_ms, Ordering::Relaxed);
+                None
+            }
         };
         let reach = source.map_or(Reach::Away, |source| source.reach);
         let large = source.map_or(Large::Unknown, |source| source.large);
@@ -459,6 +476,12 @@ impl Routes {
             (Reach::Away, Role::Accepts, Way::Relay(_)) => BYTES_EVERYWHERE,
         };
         Some(Route { way, bytes_max })
+    }
+
+    /// Milliseconds since the start, from 1.
+    fn ms(&self, now: Instant) -> u64 {
+        let since = now.saturating_duration_since(self.started).as_millis();
+        u64::try_from(since).unwrap_or(u64::MAX).max(1)
     }
 
     /// How far the path reaches to which `synthetic` leads now.

@@ -14,7 +14,8 @@
 //!
 //! What is acknowledged first may be old: packets that came before the outage and whose acknowledgement was lost
 //! in it. quinn takes the outage for a round trip then, and its probe timeout comes later than the connection
-//! lives; so that ends nothing, and the side that accepts lets the dialer speak first.
+//! lives; so that ends nothing, and the side that accepts lets the dialer speak first. The same happens where a packet
+//! channel came back after an outage and is replaced a moment later: what was on it is lost, and not waited for.
 
 use std::fmt;
 use std::sync::Arc;
@@ -132,6 +133,15 @@ impl Standstill {
     /// other end nobody knows, and both wait for each other unless one speaks.
     pub(super) fn note_way(&self, now: Instant) {
         if self.is_overdue(now) {
+            self.0.regained.notify_one();
+        }
+    }
+
+    /// The way by which all went is gone with what was on it, and another one is there. Nothing shows that to quinn before
+    /// its probe timeout, and that is as long as an outage from which it has just come back.
+    pub(super) fn note_loss(&self) {
+        let is_owed = |first: &AtomicU64| first.load(Ordering::Relaxed) != 0;
+        if is_owed(&self.0.unanswered_ms) || is_owed(&self.0.unacknowledged_ms) {
             self.0.regained.notify_one();
         }
     }
@@ -287,6 +297,22 @@ mod tests {
         standstill.note_acknowledged(later(6), 0);
         standstill.note_heard(later(8), SHORT);
         assert!(!is_told(&standstill));
+    }
+
+    #[test]
+    fn what_was_on_its_way_by_a_channel_that_is_gone_is_not_waited_for() {
+        let standstill = Standstill::since(Instant::now());
+        standstill.note_loss();
+        assert!(!is_told(&standstill), "nothing was on its way");
+        standstill.note_sent(Instant::now(), 1200);
+        standstill.note_loss();
+        assert!(is_told(&standstill));
+        standstill.note_heard(Instant::now(), SHORT);
+        standstill.note_loss();
+        assert!(!is_told(&standstill), "it has come");
+        standstill.note_sent_bytes(Instant::now(), 1200);
+        standstill.note_loss();
+        assert!(is_told(&standstill));
     }
 
     #[test]

@@ -42,6 +42,9 @@ pub enum Carrier {
 /// No event is waited for longer than this.
 const PATIENCE: Duration = Duration::from_secs(10);
 
+/// How often a probe is sent in that time.
+const TRIES: u32 = 20;
+
 /// What is written at a time, as large as blocks of a file.
 const BLOCK_BYTES: usize = 256 * 1024;
 
@@ -177,14 +180,33 @@ impl Node {
         Ok(timeout(PATIENCE, wait).await??)
     }
 
+    /// Asks for something until it happens: a probe may be lost.
+    async fn ask(
+        &mut self,
+        request: impl Fn() -> NetworkRequest,
+        is_it: impl Fn(&NetworkEvent) -> bool,
+    ) -> Result<(), Failed> {
+        for _ in 0..TRIES {
+            self.network.request(request());
+            if let Ok(came) = timeout(PATIENCE / TRIES, self.until(&is_it)).await {
+                return came;
+            }
+        }
+        Err("no probe is answered".into())
+    }
+
     /// Proves the address and how much it carries, as the core asks for, and dials it.
     async fn dial(&mut self, peer: DeviceId, to: SocketAddr) -> Result<Connection, Failed> {
-        self.network.request(NetworkRequest::Probe(peer, to));
-        self.until(|event| matches!(event, NetworkEvent::ProbeAnswered { .. }))
-            .await?;
-        self.network.request(NetworkRequest::ProbeLarge(peer, to));
-        self.until(|event| matches!(event, NetworkEvent::LargeAnswered { .. }))
-            .await?;
+        self.ask(
+            || NetworkRequest::Probe(peer, to),
+            |event| matches!(event, NetworkEvent::ProbeAnswered { .. }),
+        )
+        .await?;
+        self.ask(
+            || NetworkRequest::ProbeLarge(peer, to),
+            |event| matches!(event, NetworkEvent::LargeAnswered { .. }),
+        )
+        .await?;
         self.dial_on(peer, Path::Direct(to)).await
     }
 

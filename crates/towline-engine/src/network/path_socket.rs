@@ -124,7 +124,8 @@ impl PathSocket {
         std::future::poll_fn(|cx| poller.as_mut().poll_writable(cx)).await
     }
 
-    /// The table of paths, to read.
+    /// The table of paths, to read. quinn calls this socket while it holds a lock of its own: whoever asked a connection
+    /// something while holding this one would wait for quinn, and quinn for it as soon as somebody wants to write.
     pub(super) fn routes(&self) -> RwLockReadGuard<'_, Routes> {
         // Nothing panics while it holds this lock.
         self.routes

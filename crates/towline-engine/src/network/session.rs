@@ -301,7 +301,8 @@ async fn measure(connection: &Connection, ends: &SessionEnds) -> LinkFault {
     let mut told_size = DatagramSize::Every;
     loop {
         let stats = connection.stats();
-        let silent_for = ends.socket.routes().silent_for(connection.remote_address());
+        let remote = connection.remote_address();
+        let silent_for = ends.socket.routes().silent_for(remote);
         let size = if usize::from(stats.path.current_mtu) > BYTES_EVERYWHERE {
             DatagramSize::Large
         } else {

@@ -36,6 +36,7 @@ pub(super) fn run(repo: &Repo, bench: &Bench<'_>) -> Result<Vec<Section>> {
 }
 
 fn streams(bench: &Bench<'_>, built: &Path, directory: &Path) -> Result<Vec<Section>> {
+    fs::create_dir_all(bench.work)?;
     let program = directory.join("measure_network");
     fs::copy(built, &program)?;
     let rounds = bench.rounds.max(ROUNDS_MIN);

@@ -273,9 +273,8 @@ impl Keeper {
         }
         loop {
             let due = {
-                let mut state = match shared.state.lock() {
-                    Ok(state) => state,
-                    Err(_) => return Err(io::Error::other("the rendezvous panicked")),
+                let Ok(mut state) = shared.state.lock() else {
+                    return Err(io::Error::other("the rendezvous panicked"));
                 };
                 if state.stopped {
                     return Ok(());

@@ -415,14 +415,12 @@ impl Link {
     fn asked_to_scatter(&mut self, turn: &mut Turn<'_>) {
         let is_in_time = turn.now >= self.birthday.not_before;
         let may = match self.birthday.state {
-            State::Rest => is_in_time,
+            // It has given up a try in which no socket of ours was hit; ours wait longer than it guesses.
+            State::Rest | State::ExpectHit { .. } => is_in_time,
             // The dialer knows best whether a path works. But if it has just answered by that one, the wish is from
             // an outage that is over, and came by the socket that it would close.
             State::Held { to, .. } => is_in_time && !self.paths.is_proved_lately(turn.now, to),
-            State::ExpectScattered { .. }
-            | State::Scattering { .. }
-            | State::ExpectHit { .. }
-            | State::Guessing(_) => false,
+            State::ExpectScattered { .. } | State::Scattering { .. } | State::Guessing(_) => false,
         };
         if let (Role::Acceptor, Some(Part::Scatters { to }), true) = (self.role, self.part(), may) {
             self.stop_meeting(turn);

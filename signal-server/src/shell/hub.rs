@@ -63,7 +63,6 @@ struct Way {
 /// What everybody takes turns with.
 struct Shared {
     state: Mutex<State>,
-    clock: Clock,
     /// Something is due before the keeper wakes, or the keeper is to end.
     sooner: Notify,
 }
@@ -101,7 +100,7 @@ pub(super) struct Keeper {
 impl Hub {
     /// A hub whose keeper drains it after `cancel`, for that long.
     pub(super) fn new(
-        rendezvous: Rendezvous,
+        mut rendezvous: Rendezvous,
         line: Option<mpsc::Sender<Errand>>,
         clock: Clock,
         drain: Duration,
@@ -109,6 +108,8 @@ impl Hub {
         metrics: Arc<Metrics>,
         audit: Audit,
     ) -> (Self, Keeper) {
+        // Before anybody comes who is to be given credentials.
+        rendezvous.handle_input(clock.now(), wall_clock());
         let shared = Arc::new(Shared {
             state: Mutex::new(State {
                 rendezvous,
@@ -121,7 +122,6 @@ impl Hub {
                 wakes_at: None,
                 stopped: false,
             }),
-            clock,
             sooner: Notify::new(),
         });
         let deserted = CancellationToken::new();
@@ -280,7 +280,7 @@ impl Keeper {
                     return Ok(());
                 }
                 state.wakes_at = state.rendezvous.poll_timeout();
-                state.wakes_at.map(|due| shared.clock.at(due))
+                state.wakes_at.map(|due| state.clock.at(due))
             };
             let came = tokio::select! {
                 () = deserted.cancelled() => {
@@ -301,7 +301,8 @@ impl Keeper {
             };
             match came {
                 Came::Due => {
-                    turn.state.rendezvous.handle_timeout(shared.clock.now());
+                    let now = turn.state.clock.now();
+                    turn.state.rendezvous.handle_timeout(now);
                     turn.state.perform();
                 }
                 Came::Look => turn.take_in(wall_clock()),

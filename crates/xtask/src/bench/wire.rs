@@ -111,8 +111,7 @@ impl Wire {
     /// it than for all the rest (a small part of its rate is left).
     pub(super) fn without_offloads(&self) -> Result<()> {
         for end in End::BOTH {
-            let bundles = ["link", "set", DEVICE, "gso_max_segs", "65535"];
-            self.end(end).ip(&bundles)?;
+            self.lets_bundles_through(end)?;
             let mut ethtool = self.command(end, "ethtool");
             ethtool.args(["--features", DEVICE]);
             for feature in ["tx", "rx", "tso", "gso", "gro"] {
@@ -127,12 +126,18 @@ impl Wire {
     /// 20 ms of it at most.
     pub(super) fn bound_to_a_gigabit(&self) -> Result<()> {
         for end in End::BOTH {
+            self.lets_bundles_through(end)?;
             let mut tc = self.command(end, "tc");
             tc.args(["qdisc", "add", "dev", DEVICE, "root", "tbf"]);
             tc.args(["rate", "1gbit", "burst", "512kb", "latency", "20ms"]);
             run::capture(&mut tc)?;
         }
         Ok(())
+    }
+
+    fn lets_bundles_through(&self, end: End) -> Result<()> {
+        let bundles = ["link", "set", DEVICE, "gso_max_segs", "65535"];
+        self.end(end).ip(&bundles).map(drop)
     }
 
     /// Loads rules of nftables at one end.

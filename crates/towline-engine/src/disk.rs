@@ -68,7 +68,7 @@ pub(crate) use versions::{BroughtBack, Case, Choice, Of, RestoreFault, Version};
 
 use crate::tasks::Tasks;
 
-use hints::Hints;
+use hints::{Due, Hints, Went};
 use own_writes::without_own_writes;
 use pool::lock;
 use scan::Scan;
@@ -483,7 +483,10 @@ impl Shared {
         let mut state = lock(&self.state);
         let due = state.hints.next_due();
         match hint {
-            Hint::At(path, stage) => state.hints.add(folder, path, stage, now),
+            Hint::At(path, stage) => state.hints.add(folder, path, (stage, Went::Nothing), now),
+            Hint::Gone(path, stage) => {
+                state.hints.add(folder, path, (stage, Went::Something), now);
+            }
             Hint::Lost => state.hints.add_all(folder, now),
             Hint::Root => {
                 drop(state);
@@ -625,8 +628,8 @@ impl Shared {
             for (folder, opening, check) in work {
                 self.check(folder, opening, check);
             }
-            for (folder, scope) in hints {
-                self.pass_on(folder, scope);
+            for (folder, due) in hints {
+                self.pass_on(folder, due);
             }
         }
     }
@@ -660,14 +663,14 @@ impl Shared {
         });
     }
 
-    fn pass_on(&self, folder: FolderId, scope: ScanScope) {
+    fn pass_on(&self, folder: FolderId, due: Due) {
         let root = lock(&self.state).places.get(&folder).and_then(Place::root);
         let Some(root) = root else { return };
-        let scope = match scope {
+        let scope = match due.scope {
             ScanScope::All => ScanScope::All,
             ScanScope::Paths(paths) => {
                 let paths = without_ignored(&root.rules(), paths);
-                let paths = without_own_writes(&root, paths);
+                let paths = without_own_writes(&root, paths, &due.gone);
                 if paths.is_empty() {
                     return;
                 }

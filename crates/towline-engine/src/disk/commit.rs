@@ -2,7 +2,7 @@
 //!
 //! First the bytes of all staged files are made durable together. Then each step looks once more
 //! at what lies in its place, keeps it first where the plan says so, and takes the place with one
-//! rename. At last the names are made durable together, and only then is a step *done*. A kill
+//! rename; what came out is looked at, too (see `replace`). At last the names are made durable together, and only then is a step *done*. A kill
 //! between any two calls leaves the old or the new file whole under its name. What a step replaces or
 //! removes, and the plan does not keep beside, goes to the version store (see `versions`).
 //!
@@ -11,9 +11,11 @@
 
 mod keep;
 mod moves;
+mod replace;
 
 pub(super) use keep::{SecondName, found_kept, keep_version};
 pub(crate) use moves::{Move, move_files};
+pub(super) use replace::replace;
 
 use keep::{Keeping, give_second_name, has_no_links, keep_first};
 
@@ -480,7 +482,8 @@ fn place_link(
     match taken {
         Ok((mark, Taken::Yes(kept))) => Ok(placed(root, target, &mark, (keep_parents, kept))),
         Ok((_, Taken::No(outcome))) => {
-            temporary.remove_file(&name)?;
+            // It fails where somebody has taken the link away from its place.
+            let _ = temporary.remove_file(&name);
             Ok(outcome)
         }
         Err(fault) => {
@@ -567,13 +570,12 @@ fn remove(
                 Keeping::Kept(kept) => kept,
                 Keeping::Failed(outcome) => return Ok(outcome),
             };
-            match keeper.place(&target.step.path) {
-                Some(place) => {
-                    if !move_to_versions(root, target, old, place)? {
-                        return Ok(Outcome::Stale);
-                    }
-                }
-                None => directory.remove_file(name)?,
+            let is_gone = match keeper.place(&target.step.path) {
+                Some(place) => move_to_versions(root, target, old, place)?,
+                None => remove_leaf(root, target, old)?,
+            };
+            if !is_gone {
+                return Ok(Outcome::Stale);
             }
         }
     }
@@ -597,26 +599,59 @@ fn move_to_versions(
     old: &Mark,
     (versions, number): (&Directory, &str),
 ) -> io::Result<bool> {
-    match target.directory.rename_new(target.name, versions, number) {
+    let is_gone = match take_aside(target, old, (versions, number)) {
         // Another filesystem is mounted below the root: there is nothing to do but to copy.
         Err(fault) if fault.kind() == io::ErrorKind::CrossesDevices => {
             give_second_name(root, &target.second_name(), versions, number)?;
-            if !target.is_untouched()? {
-                versions.remove_file(number)?;
-                return Ok(false);
-            }
-            target.directory.remove_file(target.name)?;
+            let is_untouched = target.is_untouched()?;
+            let (directory, name) = if is_untouched {
+                (target.directory, target.name)
+            } else {
+                (versions, number)
+            };
+            directory.remove_file(name)?;
+            is_untouched
         }
-        other => {
-            other?;
-            if !versions.mark(number)?.same_bytes(old) {
-                versions.rename_new(number, target.directory, target.name)?;
-                return Ok(false);
-            }
-        }
+        other => other?,
+    };
+    if is_gone {
+        root.versions.add_bytes(old);
     }
-    root.versions.add_bytes(old);
+    Ok(is_gone)
+}
+
+/// Removes what lies at a target for good; `false` when it was something else by then, which is left.
+fn remove_leaf(root: &Root, target: &Target<'_>, old: &Mark) -> io::Result<bool> {
+    let number = format!("aside-{}", root.next_number());
+    let (directory, name) = match take_aside(target, old, (root.temporary(), &number)) {
+        Ok(false) => return Ok(false),
+        Ok(true) => (root.temporary(), number.as_str()),
+        // Another filesystem is mounted below the root: a look just before must do.
+        Err(fault) if fault.kind() == io::ErrorKind::CrossesDevices => {
+            if !target.is_untouched()? {
+                return Ok(false);
+            }
+            (target.directory, target.name)
+        }
+        Err(fault) => return Err(fault),
+    };
+    directory.remove_file(name)?;
     Ok(true)
+}
+
+/// Takes what lies at a target to another name; `false` when it was something else by then, which lies in
+/// its place again.
+fn take_aside(
+    target: &Target<'_>,
+    old: &Mark,
+    (aside, number): (&Directory, &str),
+) -> io::Result<bool> {
+    target.directory.rename_new(target.name, aside, number)?;
+    let is_it = aside.mark(number)?.same_bytes(old);
+    if !is_it {
+        aside.rename_new(number, target.directory, target.name)?;
+    }
+    Ok(is_it)
 }
 
 /// Whether a temporary name has taken its place.
@@ -657,8 +692,12 @@ fn take_place(
                 if !keep_version(root, keeper, &target.step.path, &there)? {
                     return Ok(Taken::No(Outcome::Stale));
                 }
-                temporary.rename(temporary_name, directory, name)?;
-                Ok(Taken::Yes(kept))
+                let ours = (temporary, temporary_name);
+                Ok(if replace(root, &target.step.path, ours, &there)? {
+                    Taken::Yes(kept)
+                } else {
+                    Taken::No(Outcome::Stale)
+                })
             }
         },
     }

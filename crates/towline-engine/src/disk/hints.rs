@@ -46,9 +46,24 @@ const ALL_APART: Duration = Duration::from_secs(10);
 #[derive(Debug, Default)]
 pub(super) struct Hints(BTreeMap<FolderId, Waiting>);
 
+/// What is to be looked at now.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Due {
+    pub(super) scope: ScanScope,
+    /// Those of its paths from which something went meanwhile, though something may lie there again.
+    pub(super) gone: BTreeSet<RelPath>,
+}
+
+/// Whether something has gone from a path since it was passed on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Went {
+    Nothing,
+    Something,
+}
+
 #[derive(Debug, Default)]
 struct Waiting {
-    paths: BTreeMap<RelPath, Stage>,
+    paths: BTreeMap<RelPath, (Stage, Went)>,
     /// When paths were passed on, as far as it matters for their next hint.
     passed: BTreeMap<RelPath, Instant>,
     /// First and latest hint among `paths`.
@@ -61,7 +76,13 @@ struct Waiting {
 
 impl Hints {
     /// Something happened at a path.
-    pub(super) fn add(&mut self, folder: FolderId, path: RelPath, stage: Stage, now: Instant) {
+    pub(super) fn add(
+        &mut self,
+        folder: FolderId,
+        path: RelPath,
+        (stage, went): (Stage, Went),
+        now: Instant,
+    ) {
         let waiting = self.0.entry(folder).or_default();
         if waiting.all_at.is_some_and(|at| at <= now + WAIT_MAX) {
             return;
@@ -71,7 +92,12 @@ impl Hints {
             Stage::Finished if waiting.passed.get(&path).is_none_or(rested) => Stage::Finished,
             Stage::Finished | Stage::Underway => Stage::Underway,
         };
-        waiting.paths.insert(path, stage);
+        let before = waiting.paths.get(&path).map(|(_, went)| *went);
+        let went = match before {
+            Some(Went::Something) => Went::Something,
+            Some(Went::Nothing) | None => went,
+        };
+        waiting.paths.insert(path, (stage, went));
         let first = waiting.since.map_or(now, |(first, _)| first);
         waiting.since = Some((first, now));
         if waiting.paths.len() > PATHS_MAX {
@@ -100,12 +126,12 @@ impl Hints {
     }
 
     /// Takes what is due.
-    pub(super) fn take_due(&mut self, now: Instant) -> Vec<(FolderId, ScanScope)> {
-        let mut due = Vec::new();
+    pub(super) fn take_due(&mut self, now: Instant) -> Vec<(FolderId, Due)> {
+        let mut all = Vec::new();
         for (folder, waiting) in &mut self.0 {
-            due.extend(waiting.take_due(now).map(|scope| (*folder, scope)));
+            all.extend(waiting.take_due(now).map(|due| (*folder, due)));
         }
-        due
+        all
     }
 }
 
@@ -126,7 +152,7 @@ impl Waiting {
 
     fn quiet_for(&self) -> Duration {
         let finished = self.paths.len() <= FINISHED_PATHS_MAX
-            && self.paths.values().all(|stage| *stage == Stage::Finished);
+            && (self.paths.values()).all(|(stage, _)| *stage == Stage::Finished);
         if finished {
             QUIET_FOR_FINISHED
         } else {
@@ -135,15 +161,15 @@ impl Waiting {
     }
 
     /// Takes the paths that wait, and remembers them as far as that is cheap.
-    fn take_paths(&mut self, now: Instant) -> BTreeSet<RelPath> {
+    fn take_paths(&mut self, now: Instant) -> BTreeMap<RelPath, (Stage, Went)> {
         self.since = None;
         self.passed
             .retain(|_, at| now.saturating_duration_since(*at) < FINISHED_APART);
-        let paths: BTreeSet<RelPath> = std::mem::take(&mut self.paths).into_keys().collect();
+        let paths = std::mem::take(&mut self.paths);
         // More than that are not finished soon whatever their past.
         if paths.len() + self.passed.len() <= PATHS_MAX {
             self.passed
-                .extend(paths.iter().map(|path| (path.clone(), now)));
+                .extend(paths.keys().map(|path| (path.clone(), now)));
         }
         paths
     }
@@ -156,17 +182,21 @@ impl Waiting {
             .min()
     }
 
-    fn take_due(&mut self, now: Instant) -> Option<ScanScope> {
+    fn take_due(&mut self, now: Instant) -> Option<Due> {
         let mut all = false;
-        let mut paths = BTreeSet::new();
+        let mut hinted = BTreeMap::new();
         if self.all_at.is_some_and(|at| at <= now) {
             self.all_at = None;
             self.last_all = Some(now);
             all = true;
         }
         if all || self.paths_due_at().is_some_and(|at| at <= now) {
-            paths = self.take_paths(now);
+            hinted = self.take_paths(now);
         }
+        let is_gone = |(_, went): &(Stage, Went)| *went == Went::Something;
+        let gone = hinted.iter().filter(|(_, how)| is_gone(how));
+        let gone = gone.map(|(path, _)| path.clone()).collect();
+        let mut paths: BTreeSet<RelPath> = hinted.into_keys().collect();
         self.later.retain(|(at, scope)| {
             if *at > now {
                 return true;
@@ -177,13 +207,14 @@ impl Waiting {
             }
             false
         });
-        if all {
-            Some(ScanScope::All)
+        let scope = if all {
+            ScanScope::All
         } else if paths.is_empty() {
-            None
+            return None;
         } else {
-            Some(ScanScope::Paths(paths))
-        }
+            ScanScope::Paths(paths)
+        };
+        Some(Due { scope, gone })
     }
 }
 
@@ -197,6 +228,16 @@ mod tests {
         RelPath::parse(text).unwrap()
     }
 
+    /// What is due, where nothing has gone.
+    fn due(hints: &mut Hints, now: Instant) -> Vec<(FolderId, ScanScope)> {
+        let due = hints.take_due(now).into_iter();
+        due.map(|(folder, due)| {
+            assert!(due.gone.is_empty());
+            (folder, due.scope)
+        })
+        .collect()
+    }
+
     fn ms(count: u64) -> Duration {
         Duration::from_millis(count)
     }
@@ -206,9 +247,14 @@ mod tests {
         let start = Instant::now();
         let mut hints = Hints::default();
         for step in 0..10 {
-            hints.add(FOLDER, path("a"), Stage::Underway, start + ms(step * 60));
+            hints.add(
+                FOLDER,
+                path("a"),
+                (Stage::Underway, Went::Nothing),
+                start + ms(step * 60),
+            );
             let at_500 = start + ms(step * 60);
-            let due = hints.take_due(at_500);
+            let due = due(&mut hints, at_500);
             assert_eq!(due.is_empty(), step * 60 < 500, "at {} ms", step * 60);
             if !due.is_empty() {
                 return;
@@ -221,13 +267,18 @@ mod tests {
     fn a_quiet_folder_is_due_after_100_ms() {
         let start = Instant::now();
         let mut hints = Hints::default();
-        hints.add(FOLDER, path("a"), Stage::Underway, start);
-        hints.add(FOLDER, path("b"), Stage::Finished, start + ms(10));
+        hints.add(FOLDER, path("a"), (Stage::Underway, Went::Nothing), start);
+        hints.add(
+            FOLDER,
+            path("b"),
+            (Stage::Finished, Went::Nothing),
+            start + ms(10),
+        );
         assert_eq!(hints.next_due(), Some(start + ms(110)));
-        assert!(hints.take_due(start + ms(109)).is_empty());
+        assert!(due(&mut hints, start + ms(109)).is_empty());
         let paths = [path("a"), path("b")].into();
         assert_eq!(
-            hints.take_due(start + ms(110)),
+            due(&mut hints, start + ms(110)),
             vec![(FOLDER, ScanScope::Paths(paths))]
         );
         assert_eq!(hints.next_due(), None);
@@ -237,16 +288,31 @@ mod tests {
     fn a_finished_save_is_due_after_20_ms() {
         let start = Instant::now();
         let mut hints = Hints::default();
-        hints.add(FOLDER, path("a"), Stage::Underway, start);
-        hints.add(FOLDER, path("a"), Stage::Finished, start + ms(3));
+        hints.add(FOLDER, path("a"), (Stage::Underway, Went::Nothing), start);
+        hints.add(
+            FOLDER,
+            path("a"),
+            (Stage::Finished, Went::Nothing),
+            start + ms(3),
+        );
         assert_eq!(hints.next_due(), Some(start + ms(23)));
-        hints.add(FOLDER, path("b"), Stage::Underway, start + ms(5));
+        hints.add(
+            FOLDER,
+            path("b"),
+            (Stage::Underway, Went::Nothing),
+            start + ms(5),
+        );
         assert_eq!(hints.next_due(), Some(start + ms(105)));
-        hints.add(FOLDER, path("b"), Stage::Finished, start + ms(9));
-        assert!(hints.take_due(start + ms(28)).is_empty());
+        hints.add(
+            FOLDER,
+            path("b"),
+            (Stage::Finished, Went::Nothing),
+            start + ms(9),
+        );
+        assert!(due(&mut hints, start + ms(28)).is_empty());
         let paths = [path("a"), path("b")].into();
         assert_eq!(
-            hints.take_due(start + ms(29)),
+            due(&mut hints, start + ms(29)),
             vec![(FOLDER, ScanScope::Paths(paths))]
         );
     }
@@ -256,13 +322,13 @@ mod tests {
         let start = Instant::now();
         let mut hints = Hints::default();
         let save = |hints: &mut Hints, at: Instant| {
-            hints.add(FOLDER, path("a"), Stage::Finished, at);
+            hints.add(FOLDER, path("a"), (Stage::Finished, Went::Nothing), at);
             hints.next_due().unwrap() - at
         };
         assert_eq!(save(&mut hints, start), ms(20));
-        assert_eq!(hints.take_due(start + ms(20)).len(), 1);
+        assert_eq!(due(&mut hints, start + ms(20)).len(), 1);
         assert_eq!(save(&mut hints, start + ms(40)), ms(100));
-        assert_eq!(hints.take_due(start + ms(140)).len(), 1);
+        assert_eq!(due(&mut hints, start + ms(140)).len(), 1);
         assert_eq!(save(&mut hints, start + ms(640)), ms(20));
     }
 
@@ -271,7 +337,12 @@ mod tests {
         let start = Instant::now();
         let mut hints = Hints::default();
         for number in 0..=FINISHED_PATHS_MAX {
-            hints.add(FOLDER, path(&format!("f{number}")), Stage::Finished, start);
+            hints.add(
+                FOLDER,
+                path(&format!("f{number}")),
+                (Stage::Finished, Went::Nothing),
+                start,
+            );
         }
         assert_eq!(hints.next_due(), Some(start + ms(100)));
     }
@@ -281,10 +352,15 @@ mod tests {
         let start = Instant::now();
         let mut hints = Hints::default();
         for number in 0..=PATHS_MAX {
-            hints.add(FOLDER, path(&format!("f{number}")), Stage::Finished, start);
+            hints.add(
+                FOLDER,
+                path(&format!("f{number}")),
+                (Stage::Finished, Went::Nothing),
+                start,
+            );
         }
         assert_eq!(
-            hints.take_due(start + WAIT_MAX),
+            due(&mut hints, start + WAIT_MAX),
             vec![(FOLDER, ScanScope::All)]
         );
     }
@@ -295,20 +371,50 @@ mod tests {
         let mut hints = Hints::default();
         hints.add_all(FOLDER, start);
         assert_eq!(
-            hints.take_due(start + ms(100)),
+            due(&mut hints, start + ms(100)),
             vec![(FOLDER, ScanScope::All)]
         );
         hints.add_all(FOLDER, start + ms(200));
-        assert!(hints.take_due(start + ms(5000)).is_empty());
-        hints.add(FOLDER, path("a"), Stage::Underway, start + ms(5000));
+        assert!(due(&mut hints, start + ms(5000)).is_empty());
+        hints.add(
+            FOLDER,
+            path("a"),
+            (Stage::Underway, Went::Nothing),
+            start + ms(5000),
+        );
         let paths = [path("a")].into();
         assert_eq!(
-            hints.take_due(start + ms(5100)),
+            due(&mut hints, start + ms(5100)),
             vec![(FOLDER, ScanScope::Paths(paths))]
         );
         assert_eq!(
-            hints.take_due(start + ms(10_100)),
+            due(&mut hints, start + ms(10_100)),
             vec![(FOLDER, ScanScope::All)]
         );
+    }
+
+    #[test]
+    fn what_went_from_a_path_is_told_with_it_whatever_came_after() {
+        let start = Instant::now();
+        let mut hints = Hints::default();
+        hints.add(FOLDER, path("a"), (Stage::Underway, Went::Something), start);
+        hints.add(FOLDER, path("a"), (Stage::Finished, Went::Nothing), start);
+        hints.add(FOLDER, path("b"), (Stage::Finished, Went::Nothing), start);
+        let due = Due {
+            scope: ScanScope::Paths([path("a"), path("b")].into()),
+            gone: [path("a")].into(),
+        };
+        assert_eq!(hints.take_due(start + ms(20)), vec![(FOLDER, due)]);
+        hints.add(
+            FOLDER,
+            path("a"),
+            (Stage::Underway, Went::Nothing),
+            start + ms(30),
+        );
+        let due = Due {
+            scope: ScanScope::Paths([path("a")].into()),
+            gone: [].into(),
+        };
+        assert_eq!(hints.take_due(start + ms(130)), vec![(FOLDER, due)]);
     }
 }

@@ -3,8 +3,9 @@
 //! An echo is dropped only when exactly what we left there still lies there, and nobody has been seen
 //! there since. A directory's own marks say nothing of what it holds: its echo stands for all that came
 //! into it, or went, before it was watched. So it is dropped only when we made the directory, and all
-//! that lies in it is what we left there, and all of that. The echo of a directory that we removed is
-//! never dropped: who took something out of it just before may have been overheard.
+//! that lies in it is what we left there, and all of that; and never when one has gone from its name just
+//! before: that one is another, and what was known to lie in it has gone with it. So the echo of a directory
+//! that we removed is not dropped either: who took something out of it just before may have been overheard.
 //!
 //! Bounded: the oldest is forgotten, and its echo costs one needless look.
 
@@ -161,7 +162,12 @@ impl Latest {
 
 /// Drops paths where exactly what we wrote there still lies, and forgets what we wrote elsewhere: who
 /// removes what somebody made where we had removed something must be seen.
-pub(super) fn without_own_writes(root: &Root, paths: BTreeSet<RelPath>) -> BTreeSet<RelPath> {
+/// From the paths that are `gone` something has gone lately.
+pub(super) fn without_own_writes(
+    root: &Root,
+    paths: BTreeSet<RelPath>,
+    gone: &BTreeSet<RelPath>,
+) -> BTreeSet<RelPath> {
     if root.traits.spelling == Spelling::Blind {
         // What lies there may be ours under another spelling, which a person has just given it.
         return paths;
@@ -169,11 +175,16 @@ pub(super) fn without_own_writes(root: &Root, paths: BTreeSet<RelPath>) -> BTree
     let mut parents = Parents::new(root);
     paths
         .into_iter()
-        .filter(|path| !is_as_we_left_it(root, path, &mut parents))
+        .filter(|path| !is_as_we_left_it(root, path, gone, &mut parents))
         .collect()
 }
 
-fn is_as_we_left_it(root: &Root, path: &RelPath, parents: &mut Parents<'_>) -> bool {
+fn is_as_we_left_it(
+    root: &Root,
+    path: &RelPath,
+    gone: &BTreeSet<RelPath>,
+    parents: &mut Parents<'_>,
+) -> bool {
     let Some(left) = root.own_writes.left_at(path) else {
         return false;
     };
@@ -181,7 +192,7 @@ fn is_as_we_left_it(root: &Root, path: &RelPath, parents: &mut Parents<'_>) -> b
         Ok(mark) if left != Some(mark.stamp) => false,
         Ok(mark) => match mark.kind {
             Kind::File | Kind::Symlink | Kind::Other => true,
-            Kind::Directory => holds_what_we_left(root, path, parents),
+            Kind::Directory => !gone.contains(path) && holds_what_we_left(root, path, parents),
         },
         Err(fault) => left.is_none() && proves_absence(&fault),
     };

@@ -12,6 +12,8 @@ mod kill;
 mod own_writes;
 mod place;
 mod renames;
+#[cfg(target_os = "linux")]
+mod replace;
 mod rules;
 mod scan;
 mod stage;

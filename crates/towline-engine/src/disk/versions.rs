@@ -213,7 +213,7 @@ impl Keeper {
     }
 
     /// Names, durably, a version for what lies at each path.
-    fn of(root: &Root, paths: &[(&RelPath, DiskStamp)]) -> io::Result<Self> {
+    pub(super) fn of(root: &Root, paths: &[(&RelPath, DiskStamp)]) -> io::Result<Self> {
         if paths.is_empty() {
             return Ok(Self::default());
         }

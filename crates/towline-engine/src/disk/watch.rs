@@ -27,6 +27,9 @@ use recursive::Events;
 pub(super) enum Hint {
     /// At this path, or below it.
     At(RelPath, Stage),
+    /// The same, and something went from this name: a directory for all that is known, whatever lies there
+    /// by now.
+    Gone(RelPath, Stage),
     /// At the root itself: it may be gone.
     Root,
     /// Anywhere: events were lost.

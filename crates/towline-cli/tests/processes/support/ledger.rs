@@ -76,8 +76,8 @@ impl Ledger {
     }
 
     /// Asserts that below these roots lies nothing that nobody wrote, and that all lies there that was
-    /// never replaced. Returns how much of it lies in version stores alone.
-    pub(crate) fn must_be_kept(&self, roots: &[&Path]) -> usize {
+    /// never replaced. Returns what of it lies in version stores alone.
+    pub(crate) fn must_be_kept(&self, roots: &[&Path]) -> Vec<&String> {
         let mut live = BTreeSet::new();
         for root in roots {
             for below in [root.to_path_buf(), root.join(".towline/conflicts")] {
@@ -101,7 +101,7 @@ impl Ledger {
         let unseen = |print: &&Print| !self.replaced.contains(*print) && !live.contains(*print);
         let unseen: Vec<Print> = self.written.keys().filter(unseen).copied().collect();
         if unseen.is_empty() {
-            return 0;
+            return Vec::new();
         }
         let versions = |root: &&Path| files(&root.join(".towline/versions"));
         let kept: BTreeSet<Print> = roots
@@ -112,7 +112,9 @@ impl Ledger {
         let lost = unseen.iter().filter(|print| !kept.contains(print));
         let lost: Vec<&String> = lost.filter_map(|print| self.written.get(print)).collect();
         assert!(lost.is_empty(), "lost: {lost:#?}");
-        unseen.len()
+        (unseen.iter())
+            .filter_map(|print| self.written.get(print))
+            .collect()
     }
 }
 

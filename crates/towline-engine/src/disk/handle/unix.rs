@@ -190,6 +190,25 @@ impl Directory {
         self.rename_by_link(name, to, to_name)
     }
 
+    /// What lies at two names changes places; `Unsupported` where the system or the filesystem cannot.
+    #[cfg(any(target_os = "linux", target_os = "android", target_vendor = "apple"))]
+    pub(crate) fn exchange(&self, name: &str, to: &Self, to_name: &str) -> io::Result<()> {
+        use rustix::io::Errno;
+        let flags = fs::RenameFlags::EXCHANGE;
+        match fs::renameat_with(&self.0, single(name)?, &to.0, single(to_name)?, flags) {
+            Err(Errno::INVAL | Errno::NOSYS | Errno::NOTSUP) => {
+                Err(io::ErrorKind::Unsupported.into())
+            }
+            other => Ok(other?),
+        }
+    }
+
+    /// `Unsupported`: there is no such call.
+    #[cfg(not(any(target_os = "linux", target_os = "android", target_vendor = "apple")))]
+    pub(crate) fn exchange(&self, _name: &str, _to: &Self, _to_name: &str) -> io::Result<()> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+
     /// A link refuses to replace on every filesystem that has links; where there are none, a look
     /// before the rename must do.
     fn rename_by_link(&self, name: &str, to: &Self, to_name: &str) -> io::Result<()> {

@@ -166,6 +166,11 @@ impl Directory {
         }
     }
 
+    /// `Unsupported`: there is no such call.
+    pub(crate) fn exchange(&self, _name: &str, _to: &Self, _to_name: &str) -> io::Result<()> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+
     /// Gives a file a second name; refuses to replace.
     pub(crate) fn link(&self, name: &str, to: &Self, to_name: &str) -> io::Result<()> {
         self.0.hard_link(single(name)?, &to.0, single(to_name)?)

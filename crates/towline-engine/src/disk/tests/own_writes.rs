@@ -20,8 +20,14 @@ fn with_our_directory() -> TestRoot {
 
 /// What of these hints is passed on.
 fn passed(place: &TestRoot, hints: &[&str]) -> Vec<String> {
-    let hints: BTreeSet<RelPath> = hints.iter().map(|path| rel(path)).collect();
-    let passed = without_own_writes(&place.root, hints);
+    passed_where(place, hints, &[])
+}
+
+/// The same where something has gone from some of the paths.
+fn passed_where(place: &TestRoot, hints: &[&str], gone: &[&str]) -> Vec<String> {
+    let paths = |texts: &[&str]| texts.iter().map(|path| rel(path)).collect();
+    let hints: BTreeSet<RelPath> = paths(hints);
+    let passed = without_own_writes(&place.root, hints, &paths(gone));
     passed.iter().map(|path| path.as_str().to_owned()).collect()
 }
 
@@ -119,6 +125,18 @@ fn the_going_of_a_directory_is_always_news_and_that_of_a_file_is_not() {
     assert!(
         passed(&place, &["d"]).is_empty(),
         "all that is left is ours"
+    );
+}
+
+#[test]
+fn a_directory_that_we_made_where_one_has_gone_is_news() {
+    let place = with_our_directory();
+    let ours = ["d", "d/e", "d/ours"];
+    assert_eq!(passed_where(&place, &ours, &["d"]), ["d"]);
+    let place = with_our_directory();
+    assert!(
+        passed_where(&place, &ours, &["d/ours"]).is_empty(),
+        "a file is what its marks say"
     );
 }
 

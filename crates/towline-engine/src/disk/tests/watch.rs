@@ -117,7 +117,7 @@ impl Watched {
                 Ok(Hint::At(path, _)) => {
                     wanted.remove(&path);
                 }
-                Ok(Hint::Root | Hint::Lost) => {}
+                Ok(Hint::Gone(..) | Hint::Root | Hint::Lost) => {}
                 Err(_) => panic!("not seen: {wanted:?}"),
             }
         }

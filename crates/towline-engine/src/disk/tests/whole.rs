@@ -232,6 +232,28 @@ async fn who_fills_a_directory_as_soon_as_we_have_made_it_is_seen() {
     running.end().await;
 }
 
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn who_takes_away_a_directory_that_we_make_again_at_once_is_seen() {
+    let place = TestRoot::new();
+    let mut running = Running::start();
+    running.disk.open(FOLDER, root_path(place.directory.path()));
+    assert_eq!(running.next().await, DiskEvent::Root(Ok(None)));
+    let root = running.disk.root(FOLDER).unwrap();
+    place.write("d/theirs", "theirs");
+    running.disturbed_over("d").await;
+    running.scan(1).await;
+    let aside = tempfile::tempdir_in(place.directory.path().parent().unwrap()).unwrap();
+    for number in 0..5 {
+        fs::rename(place.at("d"), aside.path().join(number.to_string())).unwrap();
+        let again = without_bytes("d", Expected::Nothing, Content::Directory);
+        let outcomes = commit_batch(&root, vec![again]);
+        assert!(outcomes.iter().all(|(_, outcome)| is_done(outcome)));
+        running.disturbed_over("d").await;
+    }
+    running.end().await;
+}
+
 #[tokio::test]
 async fn who_removes_what_was_made_where_we_removed_something_is_seen() {
     let place = TestRoot::new();

@@ -18,7 +18,7 @@ use towline_wire::entry::UnixNanos;
 use towline_wire::ids::ContentHash;
 use towline_wire::rel_path::RelPath;
 
-use super::super::commit::{SecondName, keep_version, mark_if_any};
+use super::super::commit::{SecondName, keep_version, mark_if_any, replace};
 use super::super::handle::{Directory, Kind, Mark, set_mtime};
 use super::super::hash::{Reading, read_now};
 use super::super::parents::{Missing, Parents, remove_empty_above};
@@ -142,22 +142,26 @@ impl Decision<'_> {
                 source.remove_file(copy.file_name())?;
                 touch(directory, name, &there)?;
             }
-            Some(there) if self.is_equal(copy, path)? => {
-                source.rename(copy.file_name(), directory, name)?;
-                touch(directory, name, &there)?;
-            }
             Some(there) => {
-                let keeper = Keeper::of(root, &[(path, there.stamp)])?;
                 let lying = SecondName {
                     directory,
                     name,
                     there: Some(there),
                 };
-                if !keep_version(root, &keeper, path, &lying)? {
+                let is_equal = self.is_equal(copy, path)?;
+                if !is_equal {
+                    let keeper = Keeper::of(root, &[(path, there.stamp)])?;
+                    if !keep_version(root, &keeper, path, &lying)? {
+                        return Err(RestoreFault::Changing);
+                    }
+                    keeper.sync()?;
+                }
+                if !replace(root, path, (source, copy.file_name()), &lying)? {
                     return Err(RestoreFault::Changing);
                 }
-                keeper.sync()?;
-                source.rename(copy.file_name(), directory, name)?;
+                if is_equal {
+                    touch(directory, name, &there)?;
+                }
             }
         }
         self.changed.extend([copy.clone(), path.clone()]);

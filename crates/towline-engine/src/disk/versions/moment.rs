@@ -14,7 +14,7 @@ use towline_core::versions::{Past, VersionId};
 use towline_wire::entry::UnixNanos;
 use towline_wire::rel_path::RelPath;
 
-use super::super::commit::{SecondName, keep_version, mark_if_any};
+use super::super::commit::{SecondName, keep_version, mark_if_any, replace};
 use super::super::handle::{Directory, Kind, Mark};
 use super::super::parents::{Missing, Parents};
 use super::super::root::Root;
@@ -144,12 +144,15 @@ impl Root {
         let (name, number) = (path.file_name(), id.number.to_string());
         match there {
             None => day.rename_new(&number, directory, name)?,
-            Some(old) => {
-                let now = mark_if_any(directory, name)?;
-                if !now.is_some_and(|now| now.same_bytes(old)) {
+            Some(_) => {
+                let lying = SecondName {
+                    directory,
+                    name,
+                    there: there.copied(),
+                };
+                if !replace(self, path, (day, &number), &lying)? {
                     return Ok(false);
                 }
-                day.rename(&number, directory, name)?;
             }
         }
         self.versions.forget_bytes(directory, name);

@@ -11,7 +11,7 @@ use towline_core::io::HeldReason;
 use towline_core::versions::VersionId;
 use towline_wire::rel_path::RelPath;
 
-use super::super::commit::{SecondName, keep_version, mark_if_any};
+use super::super::commit::{SecondName, keep_version, mark_if_any, replace};
 use super::super::handle::{Directory, Kind};
 use super::super::outcome::held_reason;
 use super::super::parents::{Missing, Parents};
@@ -79,7 +79,9 @@ impl Root {
                     return Err(RestoreFault::Changing);
                 }
                 keeper.sync()?;
-                day.rename(&number, directory, name)?;
+                if !replace(self, path, (&day, &number), &there)? {
+                    return Err(RestoreFault::Changing);
+                }
             }
         }
         self.versions.forget_bytes(directory, name);

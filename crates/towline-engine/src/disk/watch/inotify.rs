@@ -243,7 +243,13 @@ impl Tree {
             names.push(name.to_owned());
             if let Some(path) = rel_path(names) {
                 self.pair(seen, &path, hint);
-                hint(Hint::At(path, seen.stage()));
+                let is_gone =
+                    has(ReadFlags::ISDIR) && has(ReadFlags::DELETE | ReadFlags::MOVED_FROM);
+                hint(if is_gone {
+                    Hint::Gone(path, seen.stage())
+                } else {
+                    Hint::At(path, seen.stage())
+                });
             }
         }
     }

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use notify::event::{AccessKind, AccessMode, EventKind, ModifyKind, RenameMode};
+use notify::event::{AccessKind, AccessMode, EventKind, ModifyKind, RemoveKind, RenameMode};
 use notify::{Config, ErrorKind, RecommendedWatcher, RecursiveMode, Watcher as _};
 use towline_wire::rel_path::RelPath;
 
@@ -66,9 +66,30 @@ fn hints_of(root: &Path, event: &notify::Event, hint: &impl Fn(Hint)) {
         EventKind::Access(_) => return,
     };
     for path in &event.paths {
-        if let Some(found) = hint_at(root, path, stage) {
-            hint(found);
+        match hint_at(root, path, stage) {
+            Some(Hint::At(path, stage)) if tells_of_going(event.kind) => {
+                hint(Hint::Gone(path, stage));
+            }
+            Some(other @ (Hint::At(..) | Hint::Gone(..) | Hint::Root | Hint::Lost)) => hint(other),
+            None => {}
         }
+    }
+}
+
+/// Whether a directory may have gone from the paths of an event. Which of two names one went from is not
+/// always told, nor whether it was a file.
+const fn tells_of_going(kind: EventKind) -> bool {
+    match kind {
+        EventKind::Remove(RemoveKind::File) => false,
+        EventKind::Remove(RemoveKind::Folder | RemoveKind::Any | RemoveKind::Other)
+        | EventKind::Modify(ModifyKind::Name(
+            RenameMode::From | RenameMode::Both | RenameMode::Any | RenameMode::Other,
+        )) => true,
+        EventKind::Any
+        | EventKind::Access(_)
+        | EventKind::Create(_)
+        | EventKind::Modify(_)
+        | EventKind::Other => false,
     }
 }
 

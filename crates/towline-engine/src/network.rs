@@ -10,7 +10,7 @@
 //! `port_mapping` the router for a port, `turn` a TURN server for an address;
 //! `mdns` says on the local network that we are here, and `pairing` lets `strangers` from there in while a
 //! code waits; `neighbourhood` knows what the local network is;
-//! `fresh_ids` keeps connection ids to one way each; `tls` knows who is who; `endpoint` and `session` hold the
+//! `fresh_ids` keeps connection ids to one way each; `tls` knows who is who; `drivers` are quinn's tasks, `endpoint` and `session` hold the
 //! connections; `relay` the packet channels, `queue` what waits for or comes by them; `congestion` starts anew on another path;
 //! `udp`, `websocket`, `proxy` and `addresses` touch the system; `signal_client` holds the sessions with signal
 //! servers, `server_time` what time it is there.
@@ -18,6 +18,7 @@
 mod access;
 mod addresses;
 mod congestion;
+mod drivers;
 mod endpoint;
 mod fresh_ids;
 mod lookup;

@@ -15,7 +15,7 @@ use futures_util::FutureExt;
 use quinn::crypto::{CryptoError, HmacKey};
 use quinn::{
     ClientConfig, Connection, EndpointConfig, IdleTimeout, Incoming, MtuDiscoveryConfig,
-    ServerConfig, TokioRuntime, TransportConfig, ValidationTokenConfig, VarInt,
+    ServerConfig, TransportConfig, ValidationTokenConfig, VarInt,
 };
 use quinn_proto::RandomConnectionIdGenerator;
 use tokio::sync::{Semaphore, mpsc};
@@ -32,6 +32,7 @@ use tracing::{debug, error, info};
 use zeroize::Zeroizing;
 
 use super::congestion::PathCubicFactory;
+use super::drivers::Drivers;
 use super::pairing::Pairings;
 use super::path_socket::PathSocket;
 use super::routes::{BYTES_HERE_MAX, Reach, Role};
@@ -114,6 +115,7 @@ pub(super) struct Connections(Arc<Shared>);
 
 struct Shared {
     endpoint: quinn::Endpoint,
+    drivers: Drivers,
     socket: Arc<PathSocket>,
     trust: Trust,
     tls: TlsSettings,
@@ -162,15 +164,17 @@ impl Connections {
             pairings,
         } = comers;
         let (config, server) = configs(&tls, reset_key)?;
+        let drivers = Drivers::default();
         let endpoint = quinn::Endpoint::new_with_abstract_socket(
             config,
             Some(server.clone()),
             Arc::clone(&socket) as Arc<_>,
-            Arc::new(TokioRuntime),
+            Arc::new(drivers.clone()),
         )
         .map_err(NetworkError::Socket)?;
         let connections = Self(Arc::new(Shared {
             endpoint,
+            drivers,
             socket,
             trust,
             tls,
@@ -333,16 +337,25 @@ impl Connections {
         }
     }
 
-    /// Has every connection take a fresh id when one is wanted. quinn does that when its endpoint gets another
-    /// socket, so it gets the one that it has.
+    /// Has every connection take a fresh id when one is wanted.
     async fn freshen(self) {
         loop {
             self.0.socket.fresh_ids().wanted().await;
-            let socket = Arc::clone(&self.0.socket);
-            if let Err(error) = self.0.endpoint.rebind_abstract(socket) {
-                error!(%error, "connections keep their ids");
-            }
+            self.take_fresh_ids().await;
             sleep(FRESHEN_INTERVAL).await;
+        }
+    }
+
+    /// Has every connection take a fresh id. quinn does that when its endpoint gets another socket, so it gets
+    /// the one that it has; once no packet waits that may end a connection, see `drivers`.
+    pub(super) async fn take_fresh_ids(&self) {
+        let _held = self.0.socket.hold_back();
+        // Whoever was receiving has done so: this waits for the same lock.
+        self.0.endpoint.open_connections();
+        self.0.drivers.all_have_turned().await;
+        let socket = Arc::clone(&self.0.socket);
+        if let Err(error) = self.0.endpoint.rebind_abstract(socket) {
+            error!(%error, "connections keep their ids");
         }
     }
 

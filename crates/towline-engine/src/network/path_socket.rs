@@ -15,7 +15,7 @@ use std::fmt;
 use std::io::{self, ErrorKind, IoSliceMut};
 use std::net::{IpAddr, Ipv6Addr, SocketAddr, UdpSocket};
 use std::pin::Pin;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -58,8 +58,10 @@ pub(super) struct PathSocket {
     extras: RwLock<Vec<Extra>>,
     /// Moves on when the extra sockets change.
     extras_epoch: AtomicU64,
-    /// Who receives, to be told of a new extra socket.
+    /// Who receives, to be told of a new extra socket, and that nothing is held back any more.
     receiver: AtomicWaker,
+    /// Whether what comes in is left where it is.
+    is_held_back: AtomicBool,
     inbox: Arc<Queue<RelayedDatagram>>,
     /// The end of what a TURN server lends.
     lent: LentEnd,
@@ -80,6 +82,16 @@ struct Extra {
     id: ExtraId,
     peer: DeviceId,
     socket: Arc<dyn AsyncUdpSocket>,
+}
+
+/// While it lives nothing is received.
+pub(super) struct HeldBack<'socket>(&'socket PathSocket);
+
+impl Drop for HeldBack<'_> {
+    fn drop(&mut self) {
+        self.0.is_held_back.store(false, Ordering::Release);
+        self.0.receiver.wake();
+    }
 }
 
 /// The places that datagrams come from.
@@ -103,6 +115,7 @@ impl PathSocket {
             extras: RwLock::default(),
             extras_epoch: AtomicU64::new(0),
             receiver: AtomicWaker::new(),
+            is_held_back: AtomicBool::new(false),
             inbox: Arc::new(Queue::new(INCOMING)),
             lent: LentEnd::default(),
             routes: RwLock::new(routes),
@@ -138,6 +151,18 @@ impl PathSocket {
         self.routes
             .write()
             .unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+
+    /// Leaves all that comes in where it is, until the guard goes. Only one may be held.
+    pub(super) fn hold_back(&self) -> HeldBack<'_> {
+        self.is_held_back.store(true, Ordering::Release);
+        HeldBack(self)
+    }
+
+    /// How often quinn has asked for what came in.
+    #[cfg(test)]
+    pub(super) fn polls(&self) -> usize {
+        self.turn.load(Ordering::Relaxed)
     }
 
     /// Who comes to pair.
@@ -569,6 +594,13 @@ impl AsyncUdpSocket for PathSocket {
         bufs: &mut [IoSliceMut<'_>],
         meta: &mut [RecvMeta],
     ) -> Poll<io::Result<usize>> {
+        if self.is_held_back.load(Ordering::Acquire) {
+            self.receiver.register(cx.waker());
+            // It may have ended before the waker was there.
+            if self.is_held_back.load(Ordering::Acquire) {
+                return Poll::Pending;
+            }
+        }
         let first = self.turn.fetch_add(1, Ordering::Relaxed);
         for offset in 0..SOURCES {
             let received = match (first.wrapping_add(offset)) % SOURCES {

@@ -1,5 +1,8 @@
 //! A peer that ends without a word: noticed by its next life's reset, or by its silence.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use tokio::runtime::{Builder, Runtime};
@@ -85,6 +88,65 @@ async fn a_peer_that_comes_back_on_its_port_disowns_the_connection_of_its_former
     println!("disowned after {:?}", asked.elapsed());
     connect(&mut dialer, &mut acceptor.node, Path::Direct(addr)).await;
     acceptor.killed().await;
+}
+
+/// Lives of the peer: 20.
+const LIVES: u64 = 20;
+
+#[tokio::test]
+async fn whoever_takes_fresh_ids_while_a_peer_disowns_its_former_life_lives_on() {
+    let (mut dialer, mut acceptor) = connected().await;
+    let connections = dialer.network.connections.clone();
+    let socket = Arc::clone(&dialer.network.socket);
+    // Comes between whoever receives and the connection that it is for.
+    let is_due = Arc::new(AtomicBool::new(false));
+    let freshening = tokio::spawn({
+        let is_due = Arc::clone(&is_due);
+        async move {
+            let mut before = socket.polls();
+            loop {
+                if socket.polls() != before && is_due.load(Ordering::Relaxed) {
+                    connections.take_fresh_ids().await;
+                }
+                before = socket.polls();
+                come_again_at_once().await;
+            }
+        }
+    });
+    for life in 0..LIVES {
+        let (id, addr) = (acceptor.node.id, acceptor.node.addr());
+        acceptor.killed().await;
+        acceptor = Mortal::born(seeds().1, Port::Before(addr.port())).await;
+        acceptor.node.trust(&[dialer.id]);
+        acceptor.node.prove(dialer.id, dialer.addr()).await;
+        is_due.store(true, Ordering::Relaxed);
+        dialer
+            .network
+            .request(NetworkRequest::Send(id, numbered(1)));
+        // So many fresh ids in a row may be an offence of their own.
+        let ended = dialer.next().await;
+        is_due.store(false, Ordering::Relaxed);
+        assert!(
+            matches!(ended, NetworkEvent::Disconnected(whose, of, _) if whose == id && of == ConnectionId(life)),
+            "{ended:?}"
+        );
+        connect(&mut dialer, &mut acceptor.node, Path::Direct(addr)).await;
+    }
+    freshening.abort();
+    acceptor.killed().await;
+}
+
+/// Lets all tasks run that are ready, and this one after them.
+async fn come_again_at_once() {
+    let mut has_waited = false;
+    std::future::poll_fn(|cx| {
+        if std::mem::replace(&mut has_waited, true) {
+            return Poll::Ready(());
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    })
+    .await;
 }
 
 #[tokio::test]

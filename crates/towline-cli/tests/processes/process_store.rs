@@ -25,6 +25,29 @@ fn a_second_engine_on_one_home_is_refused() {
 }
 
 #[test]
+fn what_was_answered_holds_after_a_kill() {
+    let world = World::new("answered");
+    let server = Server::start(&world);
+    let mut ada = Device::start_new(&world, "ada", &server);
+    let tree = world.directory("tree");
+    let id = ada.add(&tree);
+    for percent in 1..=8_u64 {
+        ada.kill();
+        // The store is at work when the command comes.
+        for number in 0..1500 {
+            let name = format!("{percent}-{number}");
+            fs::write(tree.join(&name), name).expect("written");
+        }
+        ada.start();
+        ada.call(&["brake", "set", &id, "--percent", &percent.to_string()]);
+        ada.kill();
+        ada.start();
+        let brake = &ada.view()["folders"][0]["settings"]["brake"];
+        assert_eq!(brake["percent_max"], percent, "{brake}");
+    }
+}
+
+#[test]
 fn a_taken_port_is_refused() {
     let world = World::new("port");
     let taken = UdpSocket::bind("0.0.0.0:0").expect("a free port");

@@ -17,7 +17,7 @@ pub(super) use keep::{SecondName, found_kept, keep_version};
 pub(crate) use moves::{Move, move_files};
 pub(super) use replace::replace;
 
-use keep::{Keeping, give_second_name, has_no_links, keep_first};
+use keep::{Keeping, give_second_name, has_no_links, keep_first, take_back};
 
 use std::collections::BTreeSet;
 use std::io;
@@ -290,10 +290,12 @@ impl Run<'_> {
             return Ok(target.unexpected());
         }
         self.touched.insert(step.path.parent());
+        let mut is_kept_anew = false;
         if let Some(keep) = &step.keep {
             self.touched.insert(keep.parent());
+            is_kept_anew = self.keep_parents.mark(keep).is_err();
         }
-        match (&step.content, staged) {
+        let outcome = match (&step.content, staged) {
             (Content::File { .. }, Some(staged)) => place_file(
                 self.root,
                 self.keeper,
@@ -314,7 +316,17 @@ impl Run<'_> {
                 place_directory(self.root, self.keeper, &mut self.keep_parents, &target)
             }
             (Content::Absent, _) => remove(self.root, self.keeper, &mut self.keep_parents, &target),
+        };
+        if let (Some(keep), true, false) = (
+            &step.keep,
+            is_kept_anew,
+            matches!(outcome, Ok(Outcome::Done { .. })),
+        ) {
+            let directory = self.keep_parents.of(keep, Missing::Refuse);
+            // Mostly it was not given at all; the first fault is the one to tell.
+            let _ = directory.and_then(|directory| take_back(directory, keep.file_name()));
         }
+        outcome
     }
 
     /// Makes the changed names durable. Right after a sync of the filesystem another one has little to do:
@@ -536,7 +548,11 @@ fn place_directory(
             }
         }
     }
-    let stamp = directory.mark(name)?.stamp;
+    let Mark { kind, stamp, .. } = directory.mark(name)?;
+    if kind != Kind::Directory {
+        // Somebody has put something else in its place already.
+        return Ok(Outcome::Stale);
+    }
     let put = match there.map(|mark| mark.kind) {
         Some(Kind::Directory) => Put::OldDirectory(stamp),
         Some(Kind::File | Kind::Symlink | Kind::Other) | None => Put::NewDirectory(stamp),
@@ -693,7 +709,7 @@ fn take_place(
                     return Ok(Taken::No(Outcome::Stale));
                 }
                 let ours = (temporary, temporary_name);
-                Ok(if replace(root, &target.step.path, ours, &there)? {
+                Ok(if replace(root, keeper, &target.step.path, ours, &there)? {
                     Taken::Yes(kept)
                 } else {
                     Taken::No(Outcome::Stale)

@@ -91,6 +91,8 @@ pub(crate) struct Scan {
     overlooking: Option<RelPath>,
     /// Directories above targets that have been compared with their rows.
     ancestors: BTreeSet<RelPath>,
+    /// What was missing above targets, and has become one.
+    raised: BTreeSet<RelPath>,
     restless: BTreeSet<RelPath>,
     page: Page,
     unread: Vec<Unread>,
@@ -221,6 +223,7 @@ impl Scan {
             frames: Vec::new(),
             overlooking: None,
             ancestors: BTreeSet::new(),
+            raised: BTreeSet::new(),
             restless: BTreeSet::new(),
             page: Page::default(),
             unread: Vec::new(),
@@ -395,8 +398,30 @@ impl Scan {
                 });
             }
             // Nothing can lie there: what our rows have is left to the end of the target.
-            Err(fault) if proves_absence(&fault) => {}
+            Err(fault) if proves_absence(&fault) => self.look_at_what_is_missing_above(path),
             Err(_) => self.hold_back_known(path, HeldReason::Unreadable),
+        }
+    }
+
+    /// Where a directory above a target is none, that is what is to be looked at, with all below it.
+    fn look_at_what_is_missing_above(&mut self, path: &RelPath) {
+        let mut above: Vec<RelPath> =
+            std::iter::successors(path.parent(), RelPath::parent).collect();
+        above.reverse();
+        let root = Arc::clone(&self.root);
+        let mut parents = Parents::new(&root);
+        let missing = above.into_iter().find(|path| match parents.mark(path) {
+            Ok(mark) => mark.kind != Kind::Directory,
+            Err(fault) => proves_absence(&fault),
+        });
+        let is_known = |path: &RelPath| self.cursor.row(path).is_some();
+        let Some(missing) = missing.filter(is_known) else {
+            return;
+        };
+        // It has the rows of this target, too.
+        self.cursor.set_to_nothing();
+        if self.raised.insert(missing.clone()) {
+            self.targets.push(Some(missing));
         }
     }
 

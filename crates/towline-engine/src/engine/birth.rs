@@ -16,7 +16,7 @@ use towline_store::{Boot, OpenError, Opened, Store};
 use towline_wire::ice::IceServers;
 use towline_wire::ids::Incarnation;
 
-use super::life::{Around, INPUTS_MAX, Life, Published};
+use super::life::{Around, Durability, INPUTS_MAX, Life, Published};
 use super::settings::{Settings, StartError};
 use crate::clock::{self, Clock};
 use crate::folders::Folders;
@@ -174,6 +174,7 @@ impl Life {
             signal,
             folders,
             replies: BTreeMap::new(),
+            durability: Durability::default(),
             last_command: 0,
             published: Published {
                 revision: 0,

@@ -5,7 +5,7 @@
 //! the network or the store; they answer with inputs. When the store breaks the loop ends, because
 //! nothing may be told that is not durable.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 use towline_core::clock::Moment;
 use towline_core::command::{Answer, CommandId, Refusal};
 use towline_core::device::Device;
-use towline_core::io::{Input, Output, StoreReply, StoreRequest};
+use towline_core::io::{BatchId, Input, Output, StoreReply, StoreRequest};
 use towline_core::records::InForce;
 use towline_core::snapshot::Snapshot;
 use tracing::error;
@@ -96,6 +96,41 @@ pub(super) struct Published {
     pub(super) at: Instant,
 }
 
+/// An answer, and who waits for it.
+type Reply = (
+    oneshot::Sender<Result<Answer, Refusal>>,
+    Result<Answer, Refusal>,
+);
+
+/// Answers that wait until what they tell of is durable.
+#[derive(Debug, Default)]
+pub(super) struct Durability {
+    /// Batches on their way into the store, which takes them in order.
+    under_way: BTreeSet<BatchId>,
+    /// Answers with the last batch that was under way when they were given.
+    waiting: VecDeque<(BatchId, Reply)>,
+}
+
+impl Durability {
+    /// The answers that may be given now, in order; these among them, or behind those that wait.
+    fn answers(&mut self, given: Vec<Reply>) -> Vec<Reply> {
+        let mut now = Vec::new();
+        let first = self.under_way.first().copied();
+        let is_durable =
+            |(batch, _): &mut (BatchId, Reply)| first.is_none_or(|first| *batch < first);
+        while let Some((_, reply)) = self.waiting.pop_front_if(is_durable) {
+            now.push(reply);
+        }
+        match self.under_way.last() {
+            None => now.extend(given),
+            Some(last) => self
+                .waiting
+                .extend(given.into_iter().map(|reply| (*last, reply))),
+        }
+        now
+    }
+}
+
 /// What all lives of a device have in common: how shells reach it, and what they see.
 #[derive(Debug)]
 pub(super) struct Desk {
@@ -135,6 +170,7 @@ pub(super) struct Life {
     pub(super) signal: Option<SignalClients>,
     pub(super) folders: Folders,
     pub(super) replies: BTreeMap<CommandId, oneshot::Sender<Result<Answer, Refusal>>>,
+    pub(super) durability: Durability,
     pub(super) last_command: u64,
     pub(super) published: Published,
     pub(super) slack: Slack,
@@ -165,6 +201,9 @@ impl Life {
                     }
                     let now = self.clock.now();
                     for input in inputs.drain(..) {
+                        if let Input::Store(StoreReply::Persisted(batch, _)) = &input {
+                            self.durability.under_way.remove(batch);
+                        }
                         self.device.handle_input(now, input);
                     }
                 }
@@ -252,14 +291,18 @@ impl Life {
 
     /// Performs everything that the core has decided, in order.
     ///
-    /// Whoever gave a command and then looks must see what it did, so a view leaves before answers do. Another life
-    /// follows only when what asks for it is durable, which is when its command is answered.
+    /// Whoever gave a command and then looks must see what it did, so a view leaves before answers do; and what was
+    /// answered holds, also when this process is killed at once, so answers wait for what goes into the store
+    /// with them. Another life follows only when what asks for it is durable, which is when its command is answered.
     fn perform(&mut self, desk: &mut Desk) -> Onward {
         let mut answers = Vec::new();
         while let Some(output) = self.device.poll_output() {
             match output {
                 Output::Store(request) => {
                     self.slack.stirred();
+                    if let StoreRequest::Persist(batch, _) = &request {
+                        self.durability.under_way.insert(*batch);
+                    }
                     self.for_ledger.push_back(request);
                 }
                 Output::Disk(folder, request) => self.folders.request(folder, request),
@@ -276,6 +319,7 @@ impl Life {
                 }
             }
         }
+        let answers = self.durability.answers(answers);
         if answers.is_empty() {
             return Onward::Live;
         }
@@ -284,7 +328,7 @@ impl Life {
             // Whoever asked may be gone.
             let _unheard = reply.send(answer);
         }
-        if self.device.is_to_begin_anew() {
+        if self.device.is_to_begin_anew() && self.durability.waiting.is_empty() {
             Onward::BeginAnew
         } else {
             Onward::Live

@@ -31,16 +31,22 @@ pub(in crate::disk) fn keep_version(
     };
     give_second_name(root, lying, versions, number)?;
     let now = mark_if_any(lying.directory, lying.name)?;
-    if now.is_some_and(|now| now.same_bytes(old)) {
+    let is_it = now.is_some_and(|now| now.same_bytes(old));
+    if is_it {
         root.versions.add_bytes(old);
-        return Ok(true);
+    } else {
+        take_back(versions, number)?;
     }
-    // The second name may show a person's new bytes; or it is the last of the old ones, and stays.
-    let second = versions.mark(number)?;
-    if now.is_some_and(|now| now.identity == second.identity) {
-        versions.remove_file(number)?;
+    Ok(is_it)
+}
+
+/// Takes back a second name that was given in vain. It shows what a person writes to the first one, or to
+/// where that was moved; where it has become the last name of the old bytes, it stays.
+pub(super) fn take_back(directory: &Directory, name: &str) -> io::Result<()> {
+    if directory.has_other_names(name)? {
+        directory.remove_file(name)?;
     }
-    Ok(false)
+    Ok(())
 }
 
 /// Something that is to have a second name.
@@ -72,8 +78,8 @@ pub(super) fn keep_first(
         return Ok(Keeping::Failed(Outcome::Stale));
     };
     let keep_directory = keep_parents.of(keep, Missing::Make)?;
-    let made = match give_second_name(root, &target.second_name(), keep_directory, keep_name) {
-        Ok(()) => true,
+    match give_second_name(root, &target.second_name(), keep_directory, keep_name) {
+        Ok(()) => {}
         Err(fault) if fault.kind() == io::ErrorKind::AlreadyExists => {
             let there = keep_directory.mark(keep_name)?;
             let other = Target {
@@ -91,18 +97,10 @@ pub(super) fn keep_first(
                     Outcome::Stale
                 }));
             }
-            false
         }
         Err(fault) => return Err(fault),
-    };
+    }
     if !target.is_untouched()? {
-        // Changed in place meanwhile: both names show the same new bytes, one of them is enough.
-        let second = keep_directory.mark(keep_name)?;
-        let same = mark_if_any(target.directory, target.name)?
-            .is_some_and(|mark| mark.identity == second.identity);
-        if made && same {
-            keep_directory.remove_file(keep_name)?;
-        }
         return Ok(Keeping::Failed(Outcome::Stale));
     }
     let mark = keep_directory.mark(keep_name)?;

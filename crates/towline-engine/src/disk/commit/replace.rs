@@ -8,6 +8,7 @@ use std::io;
 
 use towline_wire::rel_path::RelPath;
 
+use super::keep::take_back;
 use super::{SecondName, mark_if_any};
 use crate::disk::handle::{Directory, Mark};
 use crate::disk::root::Root;
@@ -17,9 +18,24 @@ use crate::disk::versions::Keeper;
 /// some microseconds; after that what lies there stays.
 const RETURNS_MAX: usize = 8;
 
-/// Brings what lies under a name of ours to a path, in place of what was seen there. `false` when that was
-/// something else by then, which lies there again or still; then ours may have been taken away.
+/// Brings what lies under a name of ours to a path, in place of what was seen there and may be kept as a
+/// version already. `false` when that was something else by then, which lies there again or still; then ours
+/// may have been taken away.
 pub(in crate::disk) fn replace(
+    root: &Root,
+    keeper: &Keeper,
+    path: &RelPath,
+    ours: (&Directory, &str),
+    lying: &SecondName<'_>,
+) -> io::Result<bool> {
+    let is_replaced = exchange(root, path, ours, lying)?;
+    if let (false, Some((versions, number))) = (is_replaced, keeper.place(path)) {
+        take_back(versions, number)?;
+    }
+    Ok(is_replaced)
+}
+
+fn exchange(
     root: &Root,
     path: &RelPath,
     (source, ours): (&Directory, &str),

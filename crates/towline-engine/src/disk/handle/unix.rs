@@ -236,6 +236,12 @@ impl Directory {
         )?)
     }
 
+    /// Whether what lies under a name has another one.
+    pub(crate) fn has_other_names(&self, name: &str) -> io::Result<bool> {
+        let stat = fs::statat(&self.0, single(name)?, AtFlags::SYMLINK_NOFOLLOW)?;
+        Ok(number(stat.st_nlink) > 1)
+    }
+
     /// Sets the permission bits of a file of ours.
     pub(crate) fn set_mode(&self, name: &str, mode: u32) -> io::Result<()> {
         Ok(fs::chmodat(

@@ -176,6 +176,11 @@ impl Directory {
         self.0.hard_link(single(name)?, &to.0, single(to_name)?)
     }
 
+    /// Whether what lies under a name has another one.
+    pub(crate) fn has_other_names(&self, name: &str) -> io::Result<bool> {
+        Ok(self.0.symlink_metadata(single(name)?)?.nlink() > 1)
+    }
+
     /// Nothing: there are no permission bits.
     #[expect(clippy::unnecessary_wraps, reason = "on other systems this can fail")]
     pub(crate) fn set_mode(&self, _name: &str, _mode: u32) -> io::Result<()> {

@@ -49,6 +49,12 @@ impl Cursor {
         self.exhausted = false;
     }
 
+    /// Ends the rows.
+    pub(super) fn set_to_nothing(&mut self) {
+        self.ahead.clear();
+        self.exhausted = true;
+    }
+
     /// The live row at any path, without moving.
     pub(super) fn row(&mut self, path: &RelPath) -> Option<OurRow> {
         self.rows.row(path)

@@ -9,6 +9,7 @@ use rustix::fs::{CWD, RenameFlags, renameat_with};
 
 use super::super::commit::{SecondName, mark_if_any, replace};
 use super::super::handle::{Mark, new_file_mode};
+use super::super::versions::Keeper;
 use super::*;
 
 /// How often somebody saves.
@@ -25,7 +26,8 @@ fn replace_with(place: &TestRoot, path: &RelPath, text: &str, seen: Option<Mark>
         name: path.file_name(),
         there: seen,
     };
-    let is_done = replace(&place.root, path, (temporary, &name), &lying).unwrap();
+    let nothing = Keeper::default();
+    let is_done = replace(&place.root, &nothing, path, (temporary, &name), &lying).unwrap();
     // What is not there any more was taken by whoever saves.
     let _ = temporary.remove_file(&name);
     is_done
@@ -164,4 +166,40 @@ fn every_save_is_taken_out_by_its_owner_or_lies_there_or_is_a_version() {
         !lies.starts_with("ours"),
         "what nobody saw gave way to {lies}"
     );
+}
+
+/// Files that are moved away: 100.
+const MOVED: u64 = 100;
+
+#[test]
+fn a_file_that_is_moved_away_while_a_step_keeps_it_gets_no_second_name() {
+    use std::os::unix::fs::MetadataExt;
+
+    let place = TestRoot::new();
+    let mut undone = 0;
+    for number in 0..MOVED {
+        let (from, to) = (format!("f{number}"), format!("g{number}"));
+        place.write(&from, "kept");
+        let expected = Expected::Stamped(place.stamp(&from));
+        let mut ready = without_bytes(&from, expected, Content::Directory);
+        ready.step.keep = Some(rel(&format!("kept/{number}")));
+        let outcome = thread::scope(|scope| {
+            scope.spawn(|| {
+                // Somewhere within the step.
+                for _ in 0..number * 1200 {
+                    std::hint::spin_loop();
+                }
+                // Where a directory lies by now, that is what moves; for a moment nothing does.
+                let _ = fs::rename(place.at(&from), place.at(&to));
+            });
+            place.commit_one(ready)
+        });
+        undone += u64::from(!is_done(&outcome));
+        for name in [&to, &format!("kept/{number}")] {
+            let found = fs::symlink_metadata(place.at(name));
+            let names = found.map_or(1, |found| if found.is_file() { found.nlink() } else { 1 });
+            assert_eq!(names, 1, "{name} after {outcome:?}");
+        }
+    }
+    assert!(undone > 0, "nothing came in between");
 }

@@ -185,9 +185,10 @@ fn a_scope_sees_its_paths_and_what_is_below_only() {
     assert_eq!(absent.absent(), ["a", "a/one", "a/two"]);
     assert_eq!(
         scan_paths(&place.root, &rows, &["b/one", "nothing/here"]).absent(),
-        ["b/one"]
+        ["b", "b/one"],
+        "a directory that is missing above comes, too"
     );
-    assert_eq!(rows.paths(), ["b"]);
+    assert!(rows.paths().is_empty());
 }
 
 #[test]
@@ -457,4 +458,28 @@ fn on_disk(place: &TestRoot) -> Vec<String> {
     walk(place.directory.path(), "", &mut paths);
     paths.sort_unstable();
     paths
+}
+
+#[test]
+fn a_directory_that_is_missing_above_what_is_looked_at_is_found_to_be() {
+    for is_file in [true, false] {
+        let place = TestRoot::new();
+        let rows = Rows::default();
+        place.write("a/d/e/f", "deep");
+        place.write("a/d/g", "beside");
+        place.write("a/h", "above");
+        scan_all(&place.root, &rows);
+        fs::remove_dir_all(place.at("a/d")).unwrap();
+        if is_file {
+            place.write("a/d", "a file now");
+        }
+        let scanned = scan_paths(&place.root, &rows, &["a/d/e/f", "a/d/g", "a/h"]);
+        let (found, absent): (&[&str], &[&str]) = if is_file {
+            (&["a/d"], &["a/d/e", "a/d/e/f", "a/d/g"])
+        } else {
+            (&[], &["a/d", "a/d/e", "a/d/e/f", "a/d/g"])
+        };
+        assert_eq!(scanned.found(), found);
+        assert_eq!(scanned.absent(), absent);
+    }
 }

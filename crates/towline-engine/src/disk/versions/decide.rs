@@ -149,14 +149,15 @@ impl Decision<'_> {
                     there: Some(there),
                 };
                 let is_equal = self.is_equal(copy, path)?;
+                let mut keeper = Keeper::default();
                 if !is_equal {
-                    let keeper = Keeper::of(root, &[(path, there.stamp)])?;
+                    keeper = Keeper::of(root, &[(path, there.stamp)])?;
                     if !keep_version(root, &keeper, path, &lying)? {
                         return Err(RestoreFault::Changing);
                     }
                     keeper.sync()?;
                 }
-                if !replace(root, path, (source, copy.file_name()), &lying)? {
+                if !replace(root, &keeper, path, (source, copy.file_name()), &lying)? {
                     return Err(RestoreFault::Changing);
                 }
                 if is_equal {

@@ -106,7 +106,7 @@ impl Root {
             let Some(day) = days.get(&id.day) else {
                 continue;
             };
-            match self.place(&mut parents, day, path, id, there.as_ref()) {
+            match self.place(&mut parents, &keeper, (day, id), path, there.as_ref()) {
                 Ok(true) => came.back.push(path.clone()),
                 Ok(false) | Err(_) => came.failed += 1,
             }
@@ -135,9 +135,9 @@ impl Root {
     fn place(
         &self,
         parents: &mut Parents<'_>,
-        day: &Directory,
+        keeper: &Keeper,
+        (day, id): (&Directory, VersionId),
         path: &RelPath,
-        id: VersionId,
         there: Option<&Mark>,
     ) -> Result<bool, RestoreFault> {
         let directory = parents.of(path, Missing::Make).map_err(way_fault)?;
@@ -150,7 +150,7 @@ impl Root {
                     name,
                     there: there.copied(),
                 };
-                if !replace(self, path, (day, &number), &lying)? {
+                if !replace(self, keeper, path, (day, &number), &lying)? {
                     return Ok(false);
                 }
             }

@@ -79,7 +79,7 @@ impl Root {
                     return Err(RestoreFault::Changing);
                 }
                 keeper.sync()?;
-                if !replace(self, path, (&day, &number), &there)? {
+                if !replace(self, &keeper, path, (&day, &number), &there)? {
                     return Err(RestoreFault::Changing);
                 }
             }

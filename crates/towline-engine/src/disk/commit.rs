@@ -2,9 +2,10 @@
 //!
 //! First the bytes of all staged files are made durable together. Then each step looks once more
 //! at what lies in its place, keeps it first where the plan says so, and takes the place with one
-//! rename; what came out is looked at, too (see `replace`). At last the names are made durable together, and only then is a step *done*. A kill
-//! between any two calls leaves the old or the new file whole under its name. What a step replaces or
-//! removes, and the plan does not keep beside, goes to the version store (see `versions`).
+//! rename; what came out is looked at, too (see `replace`). At last the names are made durable together, and
+//! only then is a step *done*. A kill between any two calls leaves the old or the new file whole under its
+//! name. What a step replaces or removes, and the plan does not keep beside, goes to the version store (see
+//! `versions`).
 //!
 //! Order: what is made or replaced comes first, parents before children; then removals, children
 //! before parents; then what takes the place of a directory that the removals have emptied.
@@ -538,13 +539,15 @@ fn place_directory(
                 Err(io::ErrorKind::AlreadyExists.into())
             };
             if let Err(fault) = made {
-                place.rename_new(aside, directory, name)?;
+                let path = &target.step.path;
+                replace::put_back(root, path, (place, aside), (directory, name))?;
                 return Err(fault);
             }
             if version.is_some() {
                 root.versions.add_bytes(old);
             } else {
-                place.remove_file(aside)?;
+                // Litter is removed when the root is opened.
+                let _ = place.remove_file(aside);
             }
         }
     }
@@ -615,7 +618,7 @@ fn move_to_versions(
     old: &Mark,
     (versions, number): (&Directory, &str),
 ) -> io::Result<bool> {
-    let is_gone = match take_aside(target, old, (versions, number)) {
+    let is_gone = match take_aside(root, target, old, (versions, number)) {
         // Another filesystem is mounted below the root: there is nothing to do but to copy.
         Err(fault) if fault.kind() == io::ErrorKind::CrossesDevices => {
             give_second_name(root, &target.second_name(), versions, number)?;
@@ -639,25 +642,30 @@ fn move_to_versions(
 /// Removes what lies at a target for good; `false` when it was something else by then, which is left.
 fn remove_leaf(root: &Root, target: &Target<'_>, old: &Mark) -> io::Result<bool> {
     let number = format!("aside-{}", root.next_number());
-    let (directory, name) = match take_aside(target, old, (root.temporary(), &number)) {
-        Ok(false) => return Ok(false),
-        Ok(true) => (root.temporary(), number.as_str()),
+    match take_aside(root, target, old, (root.temporary(), &number)) {
         // Another filesystem is mounted below the root: a look just before must do.
         Err(fault) if fault.kind() == io::ErrorKind::CrossesDevices => {
-            if !target.is_untouched()? {
-                return Ok(false);
+            let is_untouched = target.is_untouched()?;
+            if is_untouched {
+                target.directory.remove_file(target.name)?;
             }
-            (target.directory, target.name)
+            Ok(is_untouched)
         }
-        Err(fault) => return Err(fault),
-    };
-    directory.remove_file(name)?;
-    Ok(true)
+        Ok(is_gone) => {
+            if is_gone {
+                // Litter is removed when the root is opened.
+                let _ = root.temporary().remove_file(&number);
+            }
+            Ok(is_gone)
+        }
+        Err(fault) => Err(fault),
+    }
 }
 
 /// Takes what lies at a target to another name; `false` when it was something else by then, which lies in
-/// its place again.
+/// its place again, or is a version where something newer does.
 fn take_aside(
+    root: &Root,
     target: &Target<'_>,
     old: &Mark,
     (aside, number): (&Directory, &str),
@@ -665,7 +673,8 @@ fn take_aside(
     target.directory.rename_new(target.name, aside, number)?;
     let is_it = aside.mark(number)?.same_bytes(old);
     if !is_it {
-        aside.rename_new(number, target.directory, target.name)?;
+        let place = (target.directory, target.name);
+        replace::put_back(root, &target.step.path, (aside, number), place)?;
     }
     Ok(is_it)
 }

@@ -62,7 +62,8 @@ fn exchange(
     }
     let came_out = source.mark(ours)?;
     if is_it(came_out) {
-        source.remove_file(ours)?;
+        // What is left of it has names of its own by now; litter is removed when the root is opened.
+        let _ = source.remove_file(ours);
         return Ok(true);
     }
     give_back(root, path, (source, ours), (directory, name), &mark)?;
@@ -106,10 +107,35 @@ fn give_back(
             Err(fault) => return Err(fault),
         }
     }
-    let keeper = Keeper::of(root, &[(path, held.stamp)])?;
+    become_version(root, path, (source, ours))
+}
+
+/// Puts back what was taken aside and was not what was seen; where something newer lies by now, it becomes a
+/// version.
+pub(super) fn put_back(
+    root: &Root,
+    path: &RelPath,
+    (aside, number): (&Directory, &str),
+    (directory, name): (&Directory, &str),
+) -> io::Result<()> {
+    match aside.rename_new(number, directory, name) {
+        Err(fault) if fault.kind() == io::ErrorKind::AlreadyExists => {
+            become_version(root, path, (aside, number))
+        }
+        other => other,
+    }
+}
+
+fn become_version(
+    root: &Root,
+    path: &RelPath,
+    (directory, name): (&Directory, &str),
+) -> io::Result<()> {
+    let mark = directory.mark(name)?;
+    let keeper = Keeper::of(root, &[(path, mark.stamp)])?;
     if let Some((versions, number)) = keeper.place(path) {
-        source.rename_new(ours, versions, number)?;
-        root.versions.add_bytes(&held);
+        directory.rename_new(name, versions, number)?;
+        root.versions.add_bytes(&mark);
         keeper.sync()?;
     }
     Ok(())

@@ -30,7 +30,7 @@ use towline_wire::entry::{Attributes, Content, SymlinkTarget};
 use towline_wire::rel_path::RelPath;
 
 use super::attributes;
-use super::handle::{Directory, Kind, Mark, replacing_mode};
+use super::handle::{Directory, Identity, Kind, Mark, replacing_mode};
 use super::hash::{Reading, read_now};
 use super::names;
 use super::outcome::{held_reason, outcome_of};
@@ -271,6 +271,7 @@ impl Run<'_> {
             Missing::Make
         };
         let directory = self.parents.of(&step.path, missing)?;
+        let identity = directory.identity()?;
         let there = mark_if_any(directory, name)?;
         let target = Target {
             directory,
@@ -296,7 +297,7 @@ impl Run<'_> {
             self.touched.insert(keep.parent());
             is_kept_anew = self.keep_parents.mark(keep).is_err();
         }
-        let outcome = match (&step.content, staged) {
+        let mut outcome = match (&step.content, staged) {
             (Content::File { .. }, Some(staged)) => place_file(
                 self.root,
                 self.keeper,
@@ -318,6 +319,10 @@ impl Run<'_> {
             }
             (Content::Absent, _) => remove(self.root, self.keeper, &mut self.keep_parents, &target),
         };
+        if matches!(outcome, Ok(Outcome::Done { .. })) && !self.still_leads(&step.path, identity) {
+            self.root.own_writes.forget(&step.path);
+            outcome = Ok(Outcome::Stale);
+        }
         if let (Some(keep), true, false) = (
             &step.keep,
             is_kept_anew,
@@ -328,6 +333,15 @@ impl Run<'_> {
             let _ = directory.and_then(|directory| take_back(directory, keep.file_name()));
         }
         outcome
+    }
+
+    /// Whether the way to a path still leads through the directory in which something was done. Where somebody
+    /// has taken that away meanwhile, and perhaps seen before what it held, nothing has come to the path: its
+    /// absence there is nobody's delete.
+    fn still_leads(&mut self, path: &RelPath, through: Identity) -> bool {
+        let directory = self.parents.of(path, Missing::Refuse);
+        let identity = directory.and_then(Directory::identity);
+        identity.is_ok_and(|identity| identity == through)
     }
 
     /// Makes the changed names durable. Right after a sync of the filesystem another one has little to do:

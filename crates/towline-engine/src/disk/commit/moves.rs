@@ -109,6 +109,7 @@ impl Run<'_> {
             return Ok(None);
         }
         let new = self.parents.of(to, Missing::Make)?;
+        let identity = new.identity()?;
         if mark_if_any(new, to.file_name())?.is_some() {
             return Ok(None);
         }
@@ -125,6 +126,9 @@ impl Run<'_> {
             let back = new.rename_new(to.file_name(), old, from.file_name());
             return Ok(back.is_err().then(|| stale(one)));
         };
+        if !self.still_leads(to, identity) {
+            return Ok(Some(stale(one)));
+        }
         let own_writes = &self.root.own_writes;
         own_writes.add(to.clone(), Put::Leaf(stamp));
         own_writes.add(from.clone(), Put::NoLeaf);

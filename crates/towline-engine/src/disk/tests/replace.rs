@@ -176,7 +176,6 @@ fn a_file_that_is_moved_away_while_a_step_keeps_it_gets_no_second_name() {
     use std::os::unix::fs::MetadataExt;
 
     let place = TestRoot::new();
-    let mut undone = 0;
     for number in 0..MOVED {
         let (from, to) = (format!("f{number}"), format!("g{number}"));
         place.write(&from, "kept");
@@ -194,12 +193,40 @@ fn a_file_that_is_moved_away_while_a_step_keeps_it_gets_no_second_name() {
             });
             place.commit_one(ready)
         });
-        undone += u64::from(!is_done(&outcome));
         for name in [&to, &format!("kept/{number}")] {
             let found = fs::symlink_metadata(place.at(name));
             let names = found.map_or(1, |found| if found.is_file() { found.nlink() } else { 1 });
             assert_eq!(names, 1, "{name} after {outcome:?}");
         }
     }
-    assert!(undone > 0, "nothing came in between");
+}
+
+/// Directories that are taken away: 150.
+const TAKEN: u64 = 150;
+
+#[test]
+fn a_file_that_comes_into_a_directory_which_somebody_has_taken_away_has_not_come() {
+    let place = TestRoot::new();
+    let aside = tempfile::tempdir_in(place.directory.path()).unwrap();
+    for number in 0..TAKEN {
+        let directory = format!("d{number}");
+        place.write(&format!("{directory}/theirs"), "theirs");
+        let file = place.file(&format!("{directory}/ours"), Expected::Nothing, "ours");
+        let (seen, outcome) = thread::scope(|scope| {
+            let somebody = scope.spawn(|| {
+                // Somewhere within the step.
+                for _ in 0..number * 150 {
+                    std::hint::spin_loop();
+                }
+                let away = aside.path().join(&directory);
+                fs::rename(place.at(&directory), &away).unwrap();
+                away.join("ours").exists()
+            });
+            let outcome = place.commit_one(file);
+            (somebody.join().unwrap(), outcome)
+        });
+        // Or in a directory of the same name that was made anew.
+        let has_come = seen || place.exists(&format!("{directory}/ours"));
+        assert!(!is_done(&outcome) || has_come, "{directory}: {outcome:?}");
+    }
 }

@@ -70,10 +70,11 @@ fn exchange(
     Ok(false)
 }
 
-/// Puts back what came out under a name of ours, which then shows ours again.
+/// Puts back what came out under a name of ours, which then shows ours again, or nothing: its caller removes what
+/// is there.
 ///
 /// Somebody may have put something newer over ours meanwhile: that stays, and what came out first, which they
-/// would have replaced, becomes a version.
+/// would have replaced, becomes a version; as does what cannot go back.
 fn give_back(
     root: &Root,
     path: &RelPath,
@@ -100,18 +101,19 @@ fn give_back(
             // Somebody has taken ours away.
             Err(fault) if fault.kind() == io::ErrorKind::NotFound => {
                 match source.rename_new(ours, directory, name) {
+                    Ok(()) => return Ok(()),
                     Err(fault) if fault.kind() == io::ErrorKind::AlreadyExists => {}
-                    other => return other,
+                    Err(_) => break,
                 }
             }
-            Err(fault) => return Err(fault),
+            Err(_) => break,
         }
     }
     become_version(root, path, (source, ours))
 }
 
-/// Puts back what was taken aside and was not what was seen; where something newer lies by now, it becomes a
-/// version.
+/// Puts back what was taken aside and was not what was seen; where something newer lies by now, or it cannot go
+/// back, it becomes a version.
 pub(super) fn put_back(
     root: &Root,
     path: &RelPath,
@@ -119,10 +121,8 @@ pub(super) fn put_back(
     (directory, name): (&Directory, &str),
 ) -> io::Result<()> {
     match aside.rename_new(number, directory, name) {
-        Err(fault) if fault.kind() == io::ErrorKind::AlreadyExists => {
-            become_version(root, path, (aside, number))
-        }
-        other => other,
+        Ok(()) => Ok(()),
+        Err(_) => become_version(root, path, (aside, number)),
     }
 }
 

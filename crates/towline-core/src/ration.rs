@@ -105,12 +105,12 @@ const WINDOW: Duration = Duration::from_secs(3600);
 /// With 118 bytes each on the wire that is 1 kbit/s on average, which harms nobody.
 const HOST_PACKETS_MAX: u32 = 4096;
 
-/// Guesses at a host where no peer has answered: 1280, two whole tries, by which 99 % meet. With 118 bytes each that
-/// is 340 bit/s on average. With less, those who are unlucky wait for an hour.
-pub(crate) const UNPROVED_GUESS_MAX: u32 = 1280;
+/// Guesses at a host where no peer has answered: 1024, two whole tries, by which 99.97 % meet. With 118 bytes each that
+/// is 270 bit/s on average. With less, those who are unlucky wait for an hour.
+pub(crate) const UNPROVED_GUESS_MAX: u32 = 1024;
 
-/// The same from scattered sockets: 512, two whole tries.
-pub(crate) const UNPROVED_SCATTER_MAX: u32 = 512;
+/// The same from scattered sockets: 1024, two whole tries.
+pub(crate) const UNPROVED_SCATTER_MAX: u32 = 1024;
 
 /// Packets to all hosts: 16,384, so that peers that name ever other hosts gain no more than those four
 /// times over.
@@ -149,18 +149,18 @@ mod tests {
         let mut ration = Ration::default();
         let mut now = Moment::default();
         for (purpose, expected) in [
-            (Purpose::Guess, [Some(640), Some(640), None]),
-            (Purpose::Scatter, [Some(512), None, None]),
+            (Purpose::Guess, [Some(512), Some(512), None]),
+            (Purpose::Scatter, [Some(512), Some(512), None]),
         ] {
-            let taken = [(); 3].map(|()| ration.take(now, host(1), purpose, [64, 640]));
+            let taken = [(); 3].map(|()| ration.take(now, host(1), purpose, [64, 512]));
             assert_eq!(taken, expected);
         }
         ration.answered(now, host(1));
-        let taken = ration.take(now, host(1), Purpose::Guess, [64, 640]);
-        assert_eq!(taken, Some(640), "it is the peer's");
+        let taken = ration.take(now, host(1), Purpose::Guess, [64, 512]);
+        assert_eq!(taken, Some(512), "it is the peer's");
         now = now.after(WINDOW);
-        let taken = [(); 3].map(|()| ration.take(now, host(1), Purpose::Guess, [64, 640]));
-        assert_eq!(taken, [Some(640), Some(640), None], "it was the peer's");
+        let taken = [(); 3].map(|()| ration.take(now, host(1), Purpose::Guess, [64, 512]));
+        assert_eq!(taken, [Some(512), Some(512), None], "it was the peer's");
     }
 
     proptest! {

@@ -37,9 +37,9 @@ use super::routes::{ExtraId, Through};
 use super::udp;
 use crate::tasks::Tasks;
 
-/// Scattered sockets of all peers together: 256, one whole try. A second one at the same time gets what is
+/// Scattered sockets of all peers together: 512, one whole try. A second one at the same time gets what is
 /// left, and is made again later.
-const SOCKETS_AT_ONCE: usize = 256;
+const SOCKETS_AT_ONCE: usize = 512;
 
 /// Sockets that send their probe at once, and the pause after them: 16 in 5 ms. All in a row would
 /// overflow the queue of a small router.

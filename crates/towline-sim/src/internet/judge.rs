@@ -68,10 +68,10 @@ const STRAYS_MAX: usize = 200;
 /// guesses are among them. A host that takes no part gets no more than the two tries that an hour holds of what is
 /// named and not proved, in each of three hours.
 const GUESSES_MAX: u32 = 4 * 4096;
-const GUESSES_AT_OTHERS_MAX: u32 = 3 * (1280 + 512);
+const GUESSES_AT_OTHERS_MAX: u32 = 3 * (1024 + 1024);
 
 /// Guesses at a router after which a pair has had all the luck that an hour holds: two tries.
-const GUESSES_OF_ALL_TRIES: u32 = 2 * 640;
+const GUESSES_OF_ALL_TRIES: u32 = 2 * 512;
 
 /// Changes of path of a pair in those minutes.
 const MOVES_AT_REST: usize = 8;

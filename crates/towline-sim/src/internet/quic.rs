@@ -114,6 +114,8 @@ pub(super) struct End {
     asked_at: Option<Duration>,
     /// The last such packet, when it was sent, and how often that was asked again.
     outstanding: Option<(u64, Duration)>,
+    /// The highest number of a packet of ours of which the peer has said that it came.
+    answered: u64,
     probes: u32,
     measure_at: Option<Duration>,
     measured_at: Duration,
@@ -162,6 +164,7 @@ impl End {
             heard_at: now,
             asked_at: None,
             outstanding: None,
+            answered: 0,
             probes: 0,
             measure_at: None,
             measured_at: Duration::ZERO,
@@ -512,6 +515,12 @@ impl Internet {
             let before = end.rtt.unwrap_or(measured);
             end.rtt = Some((before * 7 + measured) / 8);
             end.outstanding = None;
+        }
+        if let Some((heard, _)) = packet.heard
+            && heard > end.answered
+        {
+            // While more is always on its way, each answer is a sign all the same (RFC 9002, 6.2.1).
+            end.answered = heard;
             end.probes = 0;
         }
         if packet
@@ -537,7 +546,10 @@ impl Internet {
                     self.queue(host, number, Frame::Opening);
                 }
             }
-            Kind::Ping => self.speak(host, number, Kind::Acknowledgement),
+            Kind::Ping => {
+                self.speak(host, number, Kind::Acknowledgement);
+                self.resend_lost(host, number, heard);
+            }
             Kind::Acknowledgement => self.resend_lost(host, number, heard),
             Kind::Frames(frames) => {
                 let Some(end) = self.hosts[host].ends.get_mut(&number) else {

@@ -250,10 +250,10 @@ async fn sockets_that_nobody_hits_are_closed_in_time_and_a_second_try_gets_what_
     closed(&sockets).await;
     let other = Router::before(stranger.addr()).await;
     assert_eq!(
-        scattered(&mut varying, &stranger, other.addr, 256).await,
-        256
+        scattered(&mut varying, &stranger, other.addr, 512).await,
+        512
     );
-    assert_eq!(scattered(&mut varying, &steady, router.addr, 256).await, 0);
+    assert_eq!(scattered(&mut varying, &steady, router.addr, 512).await, 0);
     varying.network.request(NetworkRequest::Gather(stranger.id));
     closed(&other.knockers()).await;
 }

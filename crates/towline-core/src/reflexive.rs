@@ -35,6 +35,8 @@ pub(crate) struct Reflexive {
     mapped: Option<SocketAddr>,
     /// The router's own address, when several servers last agreed on one.
     router: Option<IpAddr>,
+    /// When one saw us elsewhere, and so the others were asked.
+    compared_at: Option<Moment>,
 }
 
 /// One server.
@@ -120,9 +122,22 @@ impl Reflexive {
         asked.tries = 0;
         asked.unanswered = 0;
         asked.due = now.after(REFRESH);
+        let is_another_host =
+            |seen: &SocketAddr| seen.is_ipv4() == from.is_ipv4() && seen.ip() != from.ip();
+        let mut is_elsewhere = false;
         if is_seen_from_outside(from) && !asked.seen.contains(&from) {
+            is_elsewhere = asked.seen.iter().any(is_another_host);
             asked.seen.retain(|seen| seen.is_ipv4() != from.is_ipv4());
             asked.seen.push(from);
+        }
+        let last = self.compared_at;
+        if is_elsewhere && last.is_none_or(|last| now.since(last) >= COMPARISONS_APART) {
+            self.compared_at = Some(now);
+            for other in &mut self.asked {
+                if other.tries == 0 && other.seen.iter().any(is_another_host) {
+                    other.due = now;
+                }
+            }
         }
         let router = self.router();
         let known = if router.is_some() {
@@ -264,6 +279,10 @@ const FIRST_WAIT: Duration = Duration::from_millis(500);
 
 /// Questions without an answer: five, which takes 7.5 s with the doubling waits.
 const TRIES_MAX: u32 = 5;
+
+/// Least time between two times at which a server sees us at another host than before and the others are asked
+/// whether they do, too: 5 s. Two servers that lie by turns would else have each other asked without end.
+const COMPARISONS_APART: Duration = Duration::from_secs(5);
 
 /// How long a silent server is left alone: ten minutes. A network in which UDP is blocked stays so.
 const PAUSE: Duration = Duration::from_secs(600);

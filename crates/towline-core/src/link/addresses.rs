@@ -96,7 +96,7 @@ impl Link {
     pub(super) fn peer_listens_at(&mut self, now: Moment, addresses: Vec<SocketAddr>) {
         self.metrics.counts.addresses_heard += count(&addresses);
         if self.paths.has_left(&addresses) {
-            self.relay.distrust();
+            self.relay.distrust_unless_new(now);
         }
         let by_ours = self.by_ours(addresses.clone());
         let all = addresses.into_iter().chain(by_ours).collect();

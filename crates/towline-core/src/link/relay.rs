@@ -135,6 +135,14 @@ impl Relay {
         }
     }
 
+    /// The peer is not where it was, and so may be its end of the channel; but of one that the server has just said
+    /// to be there, the peer has heard where it is now.
+    pub(super) fn distrust_unless_new(&mut self, now: Moment) {
+        if now.since(self.ready_at) >= NEW {
+            self.distrust();
+        }
+    }
+
     /// Our end is open. News of a channel that was given up meanwhile says nothing of the next one.
     pub(super) fn opened(&mut self, now: Moment) {
         match self.state {
@@ -190,6 +198,10 @@ impl Relay {
 /// How lately a peer was heard whose channel is left alone when it registers anew: 1 s. While anything comes that is
 /// measured every half second; and a channel that was not dead is replaced within a few round trips.
 const HEARD_LATELY: Duration = Duration::from_secs(1);
+
+/// How old a channel is that was there before its peer has said that it moved: 2 s. Such words come late: the
+/// server tells of a peer and of a channel in an order of its own, and what is said on a connection waits for a way.
+const NEW: Duration = Duration::from_secs(2);
 
 /// How long the server may take to offer a channel, and our end to open: 5 s. A refusal is not told
 /// apart from silence: right after pairing the peer may not have named us to the server yet.

@@ -266,6 +266,36 @@ fn who_has_answered_is_asked_again_in_doubt_and_who_is_silent_is_left_alone() {
 }
 
 #[test]
+fn who_sees_us_at_another_host_has_the_others_asked_but_liars_do_not_have_each_other_asked_without_end()
+ {
+    let mut world = World::with(&["a", "b", "six"]);
+    world.pass(Duration::ZERO);
+    world.answer("a", "198.51.100.7:4000");
+    world.answer("b", "198.51.100.7:4000");
+    world.answer("six", "[2001:db8::7]:4000");
+    world.pass(Duration::from_secs(10));
+    let asked_at_once = |world: &mut World| {
+        let asked = world.pass(Duration::ZERO).into_iter();
+        asked.map(|(_, host)| host).collect::<Vec<_>>()
+    };
+    world.answer("a", "198.51.100.7:4001");
+    assert!(asked_at_once(&mut world).is_empty(), "another port is none");
+    world.answer("a", "198.51.100.9:4000");
+    assert_eq!(asked_at_once(&mut world), ["b"]);
+    assert_eq!(world.answer("b", "198.51.100.9:4000"), Told::Renumbered);
+    assert!(asked_at_once(&mut world).is_empty());
+
+    let mut questions = 0;
+    for lie in 0..100_u8 {
+        let liar = ["a", "b"][usize::from(lie % 2)];
+        world.answer(liar, &format!("203.0.113.{lie}:4000"));
+        questions += world.pass(Duration::from_millis(100)).len();
+    }
+    // In ten seconds, with those that are due by themselves.
+    assert!(questions <= 6, "{questions}");
+}
+
+#[test]
 fn silence_of_every_server_shows_that_udp_does_not_come_back() {
     let mut world = World::with(&["a", "b"]);
     assert_eq!(world.reflexive.outside(), Outside::Asking);

@@ -577,9 +577,9 @@ const TICK: Duration = Duration::from_millis(20);
 /// How long the answer to the last guess may take: 1 s.
 const LAST_ANSWER: Duration = Duration::from_secs(1);
 
-/// How long scattered sockets wait to be hit: 8 s, all guesses (2.6 s), the last answer and what the
+/// How long scattered sockets wait to be hit: 6 s, all guesses (2.6 s), the last answer and what the
 /// relay may take. Below the 30 s after which routers forget an unanswered flow.
-const TRY: Duration = Duration::from_secs(8);
+const TRY: Duration = Duration::from_secs(6);
 
 /// How long the peer, or our own system, may take to open sockets: 3 s.
 const ANSWER: Duration = Duration::from_secs(3);
@@ -595,7 +595,7 @@ const TRIES_APART: Duration = Duration::from_secs(2);
 /// second one comes soon. Four tries fit into the first hour; a host where no peer has answered bears two of them
 /// ([`crate::ration`]).
 const PAUSES: [Duration; 3] = [
-    Duration::from_secs(3),
+    Duration::from_secs(1),
     Duration::from_secs(120),
     Duration::from_secs(900),
 ];

@@ -24,7 +24,7 @@ use std::time::Duration;
 
 use tokio::io::ReadBuf;
 use tokio::net::UdpSocket;
-use tokio::sync::{Semaphore, mpsc};
+use tokio::sync::{Semaphore, SemaphorePermit, mpsc};
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use towline_core::io::NetworkEvent;
@@ -45,6 +45,9 @@ const SOCKETS_AT_ONCE: usize = 512;
 /// overflow the queue of a small router.
 const SOCKETS_PER_STEP: usize = 16;
 const STEP: Duration = Duration::from_millis(5);
+
+/// How long room is waited for that another try takes: 200 ms. One that was ended closes its sockets within some.
+const CLOSING: Duration = Duration::from_millis(200);
 
 /// How far a probe goes that scatters: 8 hops. A router at home and one of the provider are within six; a host
 /// anywhere is mostly ten and more away. With more of them who is named by a lie hears them.
@@ -124,13 +127,9 @@ impl Scatters {
         within: Duration,
         closing: &CancellationToken,
     ) {
-        let sockets = sockets.min(self.room.available_permits());
-        let permits = u32::try_from(sockets).unwrap_or(0);
-        // Another try may have taken the room since.
-        let (scattered, _room) = match self.room.try_acquire_many(permits) {
-            Ok(room) => (self.scatter(peer, to, sockets).await, Some(room)),
-            Err(_) => (Vec::new(), None),
-        };
+        let room = self.room_for(sockets).await;
+        let sockets = room.as_ref().map_or(0, SemaphorePermit::num_permits);
+        let scattered = self.scatter(peer, to, sockets).await;
         debug!(peer = peer.short(), sockets = scattered.len(), "scattered");
         let count = u16::try_from(scattered.len()).unwrap_or(u16::MAX);
         let told = NetworkEvent::Scattered(peer, count);
@@ -148,6 +147,16 @@ impl Scatters {
                 debug!("nobody works through probes any more");
             }
         }
+    }
+
+    /// Room for so many sockets, or for fewer. The try before may just be closing its own.
+    async fn room_for(&self, sockets: usize) -> Option<SemaphorePermit<'_>> {
+        let all = u32::try_from(sockets.min(SOCKETS_AT_ONCE)).unwrap_or(0);
+        if let Ok(Ok(room)) = timeout(CLOSING, self.room.acquire_many(all)).await {
+            return Some(room);
+        }
+        let left = u32::try_from(self.room.available_permits()).unwrap_or(0);
+        self.room.try_acquire_many(left.min(all)).ok()
     }
 
     /// Opens sockets, each of which sends one probe.

@@ -400,14 +400,14 @@ fn a_try_without_a_hit_ends_and_two_are_made_in_the_first_hour_and_one_in_each_a
     let mut two = Two::new(ACCEPTOR);
     two.guesses_arrive = false;
     two.seen_as(Mapping::Varies, Mapping::Same);
-    two.pass(seconds(7));
+    two.pass(seconds(5));
     assert_eq!((two.scatters, two.guesses()), (1, 512));
     assert!(
         two.probed.values().all(|count| *count < 60),
         "no port twice"
     );
     // The next one comes soon, though the sockets of the first would wait longer.
-    two.pass(seconds(7));
+    two.pass(seconds(5));
     assert_eq!((two.scatters, two.guesses()), (2, 1024));
     two.pass(seconds(10));
     assert!(two.open.is_empty(), "gathered");
@@ -427,7 +427,7 @@ fn another_place_in_the_network_is_a_new_hope_but_not_at_once() {
     let before = two.scatters;
     two.seen_as(Mapping::Varies, Mapping::Unknown);
     two.seen_as(Mapping::Varies, Mapping::Same);
-    two.pass(seconds(6));
+    two.pass(seconds(4));
     assert_eq!(two.scatters, before + 1);
 }
 
@@ -437,7 +437,7 @@ fn where_the_system_gives_too_few_sockets_nobody_guesses() {
         let mut two = Two::new(varying);
         two.sockets = 63;
         two.seen_as(Mapping::Varies, Mapping::Same);
-        two.pass(seconds(3));
+        two.pass(ms(1500));
         assert_eq!((two.scatters, two.guesses()), (1, 0));
         assert!(two.open.is_empty(), "gathered");
     }

@@ -211,6 +211,18 @@ async fn a_gathered_socket_is_closed_and_its_address_is_proved_no_more() {
 }
 
 #[tokio::test]
+async fn a_try_in_place_of_one_that_is_just_ended_has_all_its_sockets() {
+    let (mut varying, steady) = pair().await;
+    let router = Router::before(steady.addr()).await;
+    for _ in 0..3 {
+        // What the core asks for when a try was missed.
+        varying.network.request(NetworkRequest::Gather(steady.id));
+        let sockets = scattered(&mut varying, &steady, router.addr, 512).await;
+        assert_eq!(sockets, 512);
+    }
+}
+
+#[tokio::test]
 async fn junk_and_probes_from_elsewhere_hit_nothing() {
     let (mut varying, steady) = pair().await;
     let router = Router::before(steady.addr()).await;

@@ -217,5 +217,7 @@ pub(super) async fn send_plain(forwarder: SocketAddr, bytes: u64) -> Result<Dura
     if told.as_ref() != bytes.to_be_bytes() {
         return Err("not all came".into());
     }
-    Ok(since.elapsed())
+    let took = since.elapsed();
+    socket.close(None).await?;
+    Ok(took)
 }

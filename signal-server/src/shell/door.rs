@@ -42,7 +42,7 @@ use super::hub::Hub;
 use super::metrics::{Metrics, RedisStanding, Standing, TurnedAway};
 use super::page::{self, Transport};
 use super::parts::Inspected;
-use super::session::Session;
+use super::session::{Beneath, Session};
 use super::tls::Tls;
 use crate::rendezvous::{Budget, ConnectionId, Door, Origin, Rate};
 
@@ -440,7 +440,14 @@ impl Doorway {
                 let stream = parts.io.into_inner();
                 keep_kernel_queue_short(&stream, &door);
                 return self
-                    .seat(connection, stream, parts.read_buf, door, admitted)
+                    .seat(
+                        connection,
+                        stream,
+                        Beneath::Tcp,
+                        parts.read_buf,
+                        door,
+                        admitted,
+                    )
                     .await;
             }
             Err(upgraded) => upgraded,
@@ -449,8 +456,15 @@ impl Doorway {
             Ok(parts) => {
                 let stream = parts.io.into_inner();
                 keep_kernel_queue_short(stream.get_ref().0, &door);
-                self.seat(connection, stream, parts.read_buf, door, admitted)
-                    .await;
+                self.seat(
+                    connection,
+                    stream,
+                    Beneath::Tls,
+                    parts.read_buf,
+                    door,
+                    admitted,
+                )
+                .await;
             }
             Err(_) => tracing::error!("upgraded connection is neither plain nor TLS"),
         }
@@ -460,11 +474,12 @@ impl Doorway {
         self,
         connection: ConnectionId,
         stream: S,
+        beneath: Beneath,
         read: Bytes,
         door: Door,
         admitted: Arc<Admitted>,
     ) {
-        let config = Session::<S>::config(&door);
+        let config = Session::<S>::config(&door, beneath);
         let stream = Inspected::new(stream, self.message_within, &read);
         let read = read.to_vec();
         let socket =

@@ -35,6 +35,14 @@ pub(super) struct Session<S> {
     pub(super) admitted: Arc<Admitted>,
 }
 
+/// What a WebSocket is read from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Beneath {
+    Tcp,
+    /// It keeps 4 KiB of what was read by itself, so that a small buffer costs no calls of the system.
+    Tls,
+}
+
 /// Why a session ends.
 enum End {
     /// The client is gone.
@@ -53,9 +61,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
     /// The WebSocket settings of a door: small buffers (measured: 1 KiB to read cost about 4.5 KB
     /// per connection where the defaults cost 138 KB), larger ones where packets pass, and a bound on what
     /// waits in them.
-    pub(super) fn config(door: &Door) -> WebSocketConfig {
+    pub(super) fn config(door: &Door, beneath: Beneath) -> WebSocketConfig {
+        let read_bytes = match beneath {
+            Beneath::Tcp => READ_BUFFER_BYTES,
+            Beneath::Tls => READ_BUFFER_BYTES / 2,
+        };
         let (frame_bytes_max, read_bytes, write_bytes) = match door {
-            Door::Signal => (MESSAGE_BYTES_MAX, READ_BUFFER_BYTES, NOTICES_BYTES),
+            Door::Signal => (MESSAGE_BYTES_MAX, read_bytes, NOTICES_BYTES),
             Door::Relay { .. } => (PACKET_BYTES_MAX, TOGETHER_BYTES, TOGETHER_BYTES),
         };
         WebSocketConfig::default()

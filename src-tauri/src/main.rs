@@ -7,6 +7,7 @@ use clap::Parser;
 use towline_app::Arguments;
 
 fn main() -> ExitCode {
+    towline_engine::let_heaps_breathe();
     match towline_app::run(Arguments::parse()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {

@@ -494,6 +494,7 @@ enum MeteredChoice {
 }
 
 fn main() -> ExitCode {
+    towline_engine::let_heaps_breathe();
     let arguments = Arguments::parse();
     let output = Output::new(arguments.json);
     match run(arguments, &output) {

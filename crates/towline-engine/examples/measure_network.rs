@@ -10,11 +10,18 @@ use std::io::{Write, stdout};
 
 use towline_engine::measure::{Carrier, Failed, forward, receive, send};
 
-#[tokio::main]
-async fn main() -> Result<(), Failed> {
+fn main() -> Result<(), Failed> {
     let words: Vec<String> = env::args().skip(1).collect();
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
-    match words.as_slice() {
+    // As all programs of ours begin; the others are as they come.
+    if let [_, "towline" | "relay", ..] = words.as_slice() {
+        towline_engine::let_heaps_breathe();
+    }
+    tokio::runtime::Runtime::new()?.block_on(run(&words))
+}
+
+async fn run(words: &[&str]) -> Result<(), Failed> {
+    match words {
         ["receive", carrier, at] => {
             receive(named(carrier)?, at.parse()?, say).await?;
         }

@@ -35,6 +35,7 @@ pub use engine::{Engine, EngineFault, Handle, Settings, StartError, StoreBroken}
 pub use key::{KeyError, KeyPreference};
 pub use local::{LocalClient, LocalError};
 pub use logs::log_directives;
+pub use memory::let_heaps_breathe;
 #[cfg(feature = "measure")]
 pub use network::measure;
 pub use network::{NetworkError, PortMapping, ProxyError};

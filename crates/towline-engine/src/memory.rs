@@ -6,7 +6,6 @@
 //! back at rest: after 100,000 small files it was 65 MB for 29 MB in use (glibc 2.36). Where an allocator does well
 //! by itself there is nothing to do here.
 
-use std::sync::Once;
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -41,19 +40,21 @@ impl Slack {
     }
 }
 
-/// Lets the heaps of this process breathe; once is enough.
-pub(crate) fn let_heaps_breathe() {
-    static DONE: Once = Once::new();
-    DONE.call_once(widen);
+/// Lets the heaps of this process breathe. For a program's first line: heaps that are there already stay as they
+/// are. Without it everything works, more slowly.
+pub fn let_heaps_breathe() {
+    widen();
 }
 
 /// Keeps up to 16 MiB free at a heap's end, lets a heap grow by 1 MiB at a time, and takes blocks of up to
 /// 4 MiB from heaps, like those that files are read into. Measured in `docs/BENCHMARKS.md`: with 8 MiB most of
 /// the gain is gone, 64 MiB give no more; blocks from 1 MiB on as mappings of their own cost a sender a third.
+/// What is free at the end of a heap stays there also at rest, so there are four, whatever the number of cores.
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
 fn widen() {
     const MIB: libc::c_int = 1024 * 1024;
-    for (parameter, bytes) in [
+    for (parameter, value) in [
+        (libc::M_ARENA_MAX, 4),
         (libc::M_TRIM_THRESHOLD, 16 * MIB),
         (libc::M_TOP_PAD, MIB),
         (libc::M_MMAP_THRESHOLD, 4 * MIB),
@@ -62,7 +63,7 @@ fn widen() {
         // (mallopt(3): `const:mallopt`), since other threads read what it sets without the lock: one aligned
         // word each, of which they see the old value or the new, and either is one to work with.
         #[expect(unsafe_code, reason = "there is no safe way to tell glibc")]
-        let _kept_the_default_otherwise = unsafe { libc::mallopt(parameter, bytes) };
+        let _kept_the_default_otherwise = unsafe { libc::mallopt(parameter, value) };
     }
 }
 

@@ -76,7 +76,6 @@ use self::stun::StunClient;
 use self::tls::{TlsSettings, Trust};
 use self::turn::Borrower;
 use self::udp::UdpSockets;
-use crate::memory::let_heaps_breathe;
 use crate::tasks::Tasks;
 
 pub(crate) use self::access::AccessTokens;
@@ -216,7 +215,6 @@ impl Network {
         streams: mpsc::Sender<IncomingStream>,
         tasks: &Tasks,
     ) -> Result<Self, NetworkError> {
-        let_heaps_breathe();
         let found = events.clone();
         let tasks = tasks.child();
         let scope = settings.scope;

@@ -243,6 +243,10 @@ fn complain(sentence: &str) {
     let _ = writeln!(io::stderr(), "towline-signal: {sentence}");
 }
 
+/// Codes, keys and payloads pass through WebSockets, whose library tells all of it at `trace`. That is not compiled,
+/// so that nobody can ask for it.
+const _: () = assert!(log::STATIC_MAX_LEVEL as usize <= log::LevelFilter::Debug as usize);
+
 fn start_log(format: LogFormat) {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
     let log = tracing_subscriber::fmt()

@@ -13,6 +13,8 @@ mod hostile;
 #[cfg(unix)]
 #[expect(clippy::print_stdout, reason = "how long it took is told")]
 mod instances;
+#[cfg(unix)]
+mod ordinary_log;
 mod page;
 #[cfg(unix)]
 #[expect(clippy::print_stdout, reason = "how long it took is told")]

@@ -164,7 +164,14 @@ fn nginx(repo: &Repo, place: &Place) -> Result<()> {
     let site = replaced(&site, "signal-a:", "127.0.0.1:")?;
     let site = replaced(&site, "signal-b:", "127.0.0.1:")?;
     let site = certified(place, &site, "/etc/nginx/tls")?;
-    quietly(nginx_command(&nginx_around(place, &site)?, "-t"))
+    quietly(nginx_command(&nginx_around(place, &site)?, "-t"))?;
+    // As in the container, where it is all of nginx.
+    let site = place.write("instances.conf", &site)?;
+    let main = text_of(repo, &format!("{FILES}/nginx/main.conf"))?;
+    let main = replaced(&main, "/etc/nginx/conf.d/*.conf", &shown(&site))?;
+    let pid = shown(&place.path.join("nginx.pid"));
+    let main = replaced(&main, "/run/nginx.pid", &pid)?;
+    quietly(nginx_command(&place.write("main.conf", &main)?, "-t"))
 }
 
 /// A whole configuration around our site, with a certificate that was just made; nginx stays in the foreground.

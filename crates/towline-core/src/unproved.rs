@@ -60,8 +60,8 @@ const PAUSES: [Duration; 3] = [
 /// The pause after every later one: a minute, as long as the slowest rounds of probes take.
 const PAUSE_LATER: Duration = Duration::from_secs(60);
 
-/// Addresses remembered: 256, as many as a peer may scatter.
-const ADDRESSES_MAX: usize = 256;
+/// Addresses remembered: 512, as many as a peer may scatter.
+const ADDRESSES_MAX: usize = 512;
 
 #[cfg(test)]
 mod tests {

@@ -54,8 +54,8 @@ const WINDOW: Duration = Duration::from_secs(3600);
 /// up to 14 hours off.
 const WINDOWS_ASIDE: u64 = 14;
 
-/// Pings that wait for their pong: 2048, the 1000 that guess ports within the [`PONG_DEADLINE`], those of
-/// 256 scattered sockets, and a few per address of a few dozen peers. The oldest goes first.
+/// Pings that wait for their pong: 2048, the 512 that guess ports within the [`PONG_DEADLINE`], those of
+/// 512 scattered sockets, and a few per address of a few dozen peers. The oldest goes first.
 const PINGS_OUTSTANDING_MAX: usize = 2048;
 
 /// A pong that comes later than this proves nothing about now.

@@ -12,7 +12,7 @@ use super::{NetworkError, Port};
 /// 1 or 2 MiB a third is lost, with 4 MiB nearly nothing. Systems may grant less.
 const SOCKET_BUFFER_BYTES: usize = 8 * 1024 * 1024;
 
-/// Receive buffer of an extra socket until it is used: 16 KiB. It gets probes and nothing else; 256 of
+/// Receive buffer of an extra socket until it is used: 16 KiB. It gets probes and nothing else; 512 of
 /// them must not be a way to fill the memory.
 const EXTRA_BUFFER_BYTES: usize = 16 * 1024;
 

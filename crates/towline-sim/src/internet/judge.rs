@@ -33,7 +33,7 @@ pub(super) struct Counted {
 /// How long a pair may take to be on its best way when all is well.
 const SETTLES_WITHIN: Duration = Duration::from_secs(75);
 
-/// The same where it takes luck: three tries, the last one after 135 s.
+/// The same where it takes luck: three tries, the last one after 130 s.
 const MEETS_WITHIN: Duration = Duration::from_secs(170);
 
 /// How long the best way must be kept to count.

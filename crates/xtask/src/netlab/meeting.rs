@@ -27,6 +27,10 @@ pub(super) struct Meeting {
     pub(super) idle: Duration,
     /// Where nothing of the file may be seen.
     pub(super) wire: Wire,
+    /// How soon after its start the one who was away has the other one's first byte, on whichever path.
+    pub(super) first_byte: Option<Duration>,
+    /// How soon after that they are on the best path.
+    pub(super) better: Option<Duration>,
 }
 
 /// Tries it once, with everything below `place`.
@@ -90,6 +94,16 @@ pub(super) fn meet(meeting: &Meeting, built: &Built, place: PathBuf) -> Result<O
     if meeting.world.has_port_giver() {
         give_ports_back(&mut site)?;
     }
+    let mut late = Vec::new();
+    // A connection is told when the other one's first frame has come.
+    if meeting.first_byte.is_some_and(|goal| connected > goal) {
+        late.push(format!("first byte after {:.2} s", connected.as_secs_f64()));
+    }
+    if let (Some(goal), Some(after)) = (meeting.better, better)
+        && after > goal
+    {
+        late.push(format!("{wanted} after {:.2} s", after.as_secs_f64()));
+    }
     let better = better.map_or_else(
         || "-".to_owned(),
         |after| format!("{:.2} s", after.as_secs_f64()),
@@ -101,7 +115,7 @@ pub(super) fn meet(meeting: &Meeting, built: &Built, place: PathBuf) -> Result<O
             counted.through_turn / 1024
         )],
         misses,
-        late: Vec::new(),
+        late,
     })
 }
 

@@ -89,6 +89,8 @@ impl Scenario {
                 best,
                 idle: Duration::ZERO,
                 wire: Wire::Anywhere,
+                first_byte: None,
+                better: None,
             }),
         }
     }
@@ -96,6 +98,15 @@ impl Scenario {
     fn idle(mut self, idle: Duration) -> Self {
         if let What::Meet(meeting) = &mut self.what {
             meeting.idle = idle;
+        }
+        self
+    }
+
+    /// With goals for the first byte and for the best path.
+    fn soon(mut self, first_byte: Duration, better: Duration) -> Self {
+        if let What::Meet(meeting) = &mut self.what {
+            meeting.first_byte = Some(first_byte);
+            meeting.better = Some(better);
         }
         self
     }
@@ -137,6 +148,7 @@ pub(super) fn all() -> Vec<Scenario> {
             what: What::Deceive(lie),
         });
     }
+    all.extend(soon());
     all.extend(worlds());
     for one in Nat::ALL {
         for other in Nat::ALL {
@@ -150,6 +162,44 @@ pub(super) fn all() -> Vec<Scenario> {
         }
     }
     all
+}
+
+/// Known peers, one of which comes: how soon they have each other. All but the first 40 ms from each other.
+fn soon() -> Vec<Scenario> {
+    let far = |one, other| World::pair(one, other).over(FAR);
+    let (lan, relayed, direct) = (300, 1000, 3000);
+    let ms = Duration::from_millis;
+    vec![
+        Scenario::meet(
+            "soon-lan",
+            Set::All,
+            World::one_lan(Nat::Mapped),
+            Best::Direct,
+        )
+        .inside()
+        .soon(ms(lan), ms(lan)),
+        Scenario::meet(
+            "soon-far",
+            Set::All,
+            far(Nat::Mapped, Nat::Mapped),
+            Best::Direct,
+        )
+        .soon(ms(relayed), ms(relayed)),
+        Scenario::meet(
+            "soon-varying-far",
+            Set::All,
+            far(Nat::Symmetric, Nat::Mapped),
+            Best::Direct,
+        )
+        .soon(ms(relayed), ms(direct)),
+        Scenario::meet(
+            "soon-far-varying",
+            Set::All,
+            far(Nat::Mapped, Nat::Symmetric),
+            Best::Direct,
+        )
+        .soon(ms(relayed), ms(direct)),
+    ]
 }
 
 fn worlds() -> Vec<Scenario> {
@@ -462,6 +512,14 @@ const LINE: Line = Line {
     rate_mbit: 40,
     queue_kb: 64,
     hostile: false,
+};
+
+/// A line between two homes with a round trip of 40 ms.
+const FAR: Line = Line {
+    delay_ms: 20,
+    rate_mbit: 1000,
+    queue_kb: 1024,
+    ..LINE
 };
 
 #[cfg(test)]

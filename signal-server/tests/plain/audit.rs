@@ -21,10 +21,7 @@ async fn it_tells_what_happened_and_holds_no_code_payload_key_or_address() {
         .ask(json!({"type": "use_pairing_code", "code": "ZZZ"}))
         .await;
     assert_eq!(wrong["reason"], "code_invalid");
-    let code = alice.ask(json!({"type": "create_pairing_code"})).await["code"].clone();
-    bob.ask(json!({"type": "use_pairing_code", "code": code}))
-        .await;
-    alice.hear().await;
+    let code = alice.meet(&mut bob).await;
     bob.say(json!({"type": "relay", "to": alice_id, "payload": "s3cret"}))
         .await;
     alice.hear().await;

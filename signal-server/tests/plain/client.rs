@@ -107,6 +107,17 @@ impl Client {
         (client, id)
     }
 
+    /// Makes a code with which the other one comes; returns it.
+    pub(crate) async fn meet(&mut self, other: &mut Self) -> Value {
+        let made = self.ask(json!({"type": "create_pairing_code"})).await;
+        let code = made["code"].clone();
+        other
+            .ask(json!({"type": "use_pairing_code", "code": code}))
+            .await;
+        self.hear().await;
+        code
+    }
+
     pub(crate) async fn say(&mut self, message: Value) {
         let text = Message::text(message.to_string());
         self.socket.send(text).await.expect("the server reads");

@@ -59,9 +59,9 @@ fn widen() {
         (libc::M_TOP_PAD, MIB),
         (libc::M_MMAP_THRESHOLD, 4 * MIB),
     ] {
-        // SAFETY: `mallopt` takes two numbers and the allocator's lock. It is called safe for one thread only
-        // (mallopt(3): `const:mallopt`), since other threads read what it sets without the lock: one aligned
-        // word each, of which they see the old value or the new, and either is one to work with.
+        // SAFETY: `mallopt` takes two numbers and the allocator's lock. It is for a program with one thread
+        // (mallopt(3): `const:mallopt`), as there is in a program's first line. Were there others, they would read
+        // what it sets without the lock: one aligned word each, old or new, and either is one to work with.
         #[expect(unsafe_code, reason = "there is no safe way to tell glibc")]
         let _kept_the_default_otherwise = unsafe { libc::mallopt(parameter, value) };
     }

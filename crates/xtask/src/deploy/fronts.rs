@@ -101,6 +101,10 @@ fn reach(repo: &Repo, place: &Place, signal: &Path, front: Front) -> Result<()> 
     if numbers != "404" {
         bail!("/metrics answers {numbers} to everybody");
     }
+    let page = run::capture(&mut ask(&[&at("/")]))?;
+    if !page.contains(&format!("wss://{NAME}/ws")) {
+        bail!("the page for people does not say where devices find the server: {page}");
+    }
     // Many from one client, each with another claim; then one of its neighbour.
     let many = knock(ask(&[]), NOISY, MANY)?;
     let one = knock(ask(&[]), QUIET, 1)?;

@@ -166,40 +166,20 @@ pub(super) fn all() -> Vec<Scenario> {
 
 /// Known peers, one of which comes: how soon they have each other. All but the first 40 ms from each other.
 fn soon() -> Vec<Scenario> {
-    let far = |one, other| World::pair(one, other).over(FAR);
-    let (lan, relayed, direct) = (300, 1000, 3000);
     let ms = Duration::from_millis;
-    vec![
-        Scenario::meet(
-            "soon-lan",
-            Set::All,
-            World::one_lan(Nat::Mapped),
-            Best::Direct,
-        )
-        .inside()
-        .soon(ms(lan), ms(lan)),
-        Scenario::meet(
-            "soon-far",
-            Set::All,
-            far(Nat::Mapped, Nat::Mapped),
-            Best::Direct,
-        )
-        .soon(ms(relayed), ms(relayed)),
-        Scenario::meet(
-            "soon-varying-far",
-            Set::All,
-            far(Nat::Symmetric, Nat::Mapped),
-            Best::Direct,
-        )
-        .soon(ms(relayed), ms(direct)),
-        Scenario::meet(
-            "soon-far-varying",
-            Set::All,
-            far(Nat::Mapped, Nat::Symmetric),
-            Best::Direct,
-        )
-        .soon(ms(relayed), ms(direct)),
+    let far = |one, other| World::pair(one, other).over(FAR);
+    let (mapped, symmetric) = (Nat::Mapped, Nat::Symmetric);
+    [
+        ("soon-lan", World::one_lan(mapped), 300, 300),
+        ("soon-far", far(mapped, mapped), 1000, 1000),
+        ("soon-varying-far", far(symmetric, mapped), 1000, 3000),
+        ("soon-far-varying", far(mapped, symmetric), 1000, 3000),
     ]
+    .map(|(name, world, first_byte, better)| {
+        let met = Scenario::meet(name, Set::All, world, Best::Direct);
+        met.soon(ms(first_byte), ms(better))
+    })
+    .into()
 }
 
 fn worlds() -> Vec<Scenario> {

@@ -1,4 +1,4 @@
-//! When memory goes back to the system: not while a device works, all of it when the device comes to rest.
+//! When memory goes back to the system: little while a device works, most of it when the device comes to rest.
 //!
 //! An allocator keeps what was freed for the next one who asks, in a heap of its own for each thread. glibc
 //! gives back what lies free at a heap's end from some hundred KiB on, and a stream with 16 MiB in flight fetches

@@ -8,8 +8,10 @@
 
 mod hosts;
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
+
+use towline_wire::turn_address::TurnAddress;
 
 use self::hosts::Hosts;
 pub(crate) use self::hosts::Urgency;
@@ -40,14 +42,14 @@ pub(crate) enum Purpose {
 }
 
 impl Ration {
-    /// Whether one probe may go to a host; counts as sent then.
-    pub(crate) fn may_probe(&mut self, now: Moment, host: IpAddr, urgency: Urgency) -> bool {
-        self.hosts.may_probe(now, host, urgency)
+    /// Whether one probe may go to an address; counts as sent to its host then.
+    pub(crate) fn may_probe(&mut self, now: Moment, addr: SocketAddr, urgency: Urgency) -> bool {
+        self.hosts.may_probe(now, host_of(addr), urgency)
     }
 
-    /// A peer has answered from a host.
-    pub(crate) fn answered(&mut self, now: Moment, host: IpAddr) {
-        self.hosts.answered(now, host);
+    /// A peer has answered from an address.
+    pub(crate) fn answered(&mut self, now: Moment, addr: SocketAddr) {
+        self.hosts.answered(now, host_of(addr));
     }
 
     /// Grants up to `most` packets to a host; nothing when it would be less than `least`.
@@ -98,6 +100,11 @@ impl Ration {
     }
 }
 
+/// Who gets what goes to an address, on whatever way.
+fn host_of(addr: SocketAddr) -> IpAddr {
+    TurnAddress::of(addr).map_or(addr.ip(), |turn| IpAddr::V4(*turn.behind().ip()))
+}
+
 /// Over how long is counted: an hour.
 const WINDOW: Duration = Duration::from_secs(3600);
 
@@ -126,11 +133,15 @@ mod tests {
         IpAddr::from([198, 51, 100, last])
     }
 
+    fn at(last: u8) -> SocketAddr {
+        SocketAddr::new(host(last), 4000)
+    }
+
     #[test]
     fn a_host_gets_its_share_and_what_is_not_sent_comes_back() {
         let mut ration = Ration::default();
         let now = Moment::default();
-        ration.answered(now, host(1));
+        ration.answered(now, at(1));
         let guess = Purpose::Guess;
         for _ in 0..4 {
             assert_eq!(ration.take(now, host(1), guess, [256, 1024]), Some(1024));
@@ -140,7 +151,7 @@ mod tests {
         assert_eq!(ration.take(now, host(1), guess, [1001, 1024]), None);
         assert_eq!(ration.take(now, host(1), guess, [256, 1024]), Some(1000));
         let later = now.after(WINDOW);
-        ration.answered(later, host(1));
+        ration.answered(later, at(1));
         assert_eq!(ration.take(later, host(1), guess, [256, 1024]), Some(1024));
     }
 
@@ -155,12 +166,30 @@ mod tests {
             let taken = [(); 3].map(|()| ration.take(now, host(1), purpose, [64, 512]));
             assert_eq!(taken, expected);
         }
-        ration.answered(now, host(1));
+        ration.answered(now, at(1));
         let taken = ration.take(now, host(1), Purpose::Guess, [64, 512]);
         assert_eq!(taken, Some(512), "it is the peer's");
         now = now.after(WINDOW);
         let taken = [(); 3].map(|()| ration.take(now, host(1), Purpose::Guess, [64, 512]));
         assert_eq!(taken, [Some(512), Some(512), None], "it was the peer's");
+    }
+
+    /// Somebody who answers by way of a TURN server does not answer for everybody whom it reaches.
+    #[test]
+    fn who_is_behind_a_turn_server_counts_as_one_with_who_is_written_to_directly() {
+        let by_turn = |to| match at(to) {
+            SocketAddr::V4(addr) => TurnAddress::Ours(addr).written(),
+            SocketAddr::V6(_) => panic!("an IPv4 address"),
+        };
+        let mut ration = Ration::default();
+        let now = Moment::default();
+        ration.answered(now, by_turn(1));
+        let mut count = |addr| {
+            let tries = (0..1000).filter(|_| ration.may_probe(now, addr, Urgency::Burst));
+            tries.count()
+        };
+        assert_eq!(count(by_turn(2)), 64);
+        assert_eq!([count(at(2)), count(at(1))], [0, 1000]);
     }
 
     proptest! {
@@ -174,7 +203,7 @@ mod tests {
             for (to, most, pause, unsent, is_proved) in asks {
                 now = now.after(Duration::from_secs(pause));
                 if is_proved {
-                    ration.answered(now, host(to));
+                    ration.answered(now, at(to));
                 }
                 let Some(granted) = ration.take(now, host(to), Purpose::Guess, [1, most]) else { continue };
                 prop_assert!(granted <= most);

@@ -121,7 +121,7 @@ impl Link {
     pub(super) fn probe_answered(&mut self, from: SocketAddr, rtt: Duration, turn: &mut Turn<'_>) {
         self.metrics.counts.probes_answered += 1;
         self.paths.proved(turn.now, from, rtt);
-        turn.ration.answered(turn.now, from.ip());
+        turn.ration.answered(turn.now, from);
         self.meeting_heard(from, turn);
         if let Phase::Up(up) = &mut self.phase
             && up.selected == Some(Path::Direct(from))

@@ -134,7 +134,7 @@ impl Link {
                 } else {
                     Urgency::Routine
                 };
-                if !turn.ration.may_probe(turn.now, addr.ip(), urgency) {
+                if !turn.ration.may_probe(turn.now, addr, urgency) {
                     return;
                 }
                 self.metrics.counts.probes_sent += 1;

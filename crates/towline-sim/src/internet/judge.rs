@@ -62,7 +62,7 @@ const PINGS_WITH_LIES: u64 = 6000;
 const PINGS_AT_REST_WITH_LIES: u64 = 800;
 
 /// Probes to one address of a host that takes no part, within a minute, from one device.
-const STRAYS_MAX: usize = 200;
+const STRAYS_MAX: usize = 64;
 
 /// Guesses at one host in all of a life, which seldom is longer than the hour for which devices count. Others than
 /// guesses are among them. A host that takes no part gets no more than the two tries that an hour holds of what is

@@ -2,8 +2,8 @@
 //! a running transfer when the network changes.
 //!
 //! In each the real server runs on port 443 of a public network, with two real devices in homes of their own.
-//! Several run at once. Whatever is measured is read from counters of the kernel. Needs root, iproute2 and
-//! nftables.
+//! Several run at once. Whatever is measured is read from counters of the kernel. Needs root, iproute2,
+//! nftables, coturn and miniupnpd.
 
 mod change;
 mod deceived;
@@ -26,7 +26,7 @@ mod world;
 
 use std::collections::VecDeque;
 use std::path::Path;
-use std::process::{self, Command};
+use std::process;
 use std::sync::{Mutex, PoisonError};
 use std::thread;
 use std::time::Instant;
@@ -38,7 +38,6 @@ use crate::binaries::{self, Built, Profile, Wanted};
 use crate::namespaces::Namespace;
 use crate::repo::Repo;
 use crate::report::{readable, say};
-use crate::run;
 use crate::steps::Ending;
 use crate::system::{self, Purpose};
 
@@ -151,11 +150,12 @@ fn missing() -> Option<String> {
     if !cfg!(target_os = "linux") {
         return Some("the lab is made of Linux's namespaces".to_owned());
     }
-    for (program, version) in [("ip", "-V"), ("nft", "-V"), ("turnserver", "-h")] {
-        if !run::succeeds(Command::new(program).arg(version)) {
-            return Some(format!(
-                "`{program}` is not here; `cargo xtask system --install` gets it"
-            ));
+    match system::lacks(Purpose::Lab) {
+        Err(error) => return Some(format!("{error:#}")),
+        Ok(lacks) => {
+            if let Some(lack) = lacks.first() {
+                return Some(format!("the lab {lack}; `cargo xtask system` tells more"));
+            }
         }
     }
     if !Path::new("/dev/net/tun").exists() {

@@ -51,7 +51,7 @@ pub(crate) fn system(repo: &Repo, args: &SystemArgs) -> Result<()> {
 }
 
 /// What a purpose lacks here, or what to do about it.
-fn lacks(purpose: Purpose) -> Result<Vec<String>> {
+pub(crate) fn lacks(purpose: Purpose) -> Result<Vec<String>> {
     let mut lacks = Vec::new();
     for supply in supplies(purpose) {
         match supply {

@@ -308,6 +308,8 @@ fn changes() -> Vec<Scenario> {
         ("outage-600", Change::Outage(600), Set::Long, Set::Long),
         ("sleep-60", Change::Sleep(60), Set::All, Set::All),
         ("outage-60", Change::Outage(60), Set::All, Set::All),
+        // The longest that a connection outlasts is 25 s.
+        ("outage-24", Change::Outage(24), Set::All, Set::All),
         ("outage-20", Change::Outage(20), Set::All, Set::All),
         ("flaps-line", Change::Flaps(Flap::Line), Set::All, Set::All),
         (

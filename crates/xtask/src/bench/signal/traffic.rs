@@ -1,5 +1,7 @@
 //! What a server passes on, and how soon.
 
+use std::process::Command;
+use std::thread;
 use std::time::Duration;
 
 use anyhow::Result;
@@ -8,12 +10,17 @@ use super::Stage;
 use super::crowd::{Crowd, Transport, Who, number};
 use super::server::Server;
 use crate::bench::report::{Goal, Section, load, median};
+use crate::processes::Running;
 use crate::report::{Spinner, say};
 
 pub(super) fn run(stage: &Stage) -> Result<Section> {
     let unbounded = ["--relay-bytes-per-second".to_owned(), "0".to_owned()];
     let server = Server::start(stage, "traffic-server", "127.0.0.1:0", &unbounded)?;
-    let trips = trips(stage, &server)?;
+    let asleep = trips(stage, &server)?;
+    let awake = {
+        let _awake = Awake::keep(stage)?;
+        trips(stage, &server)?
+    };
     let seconds = stage.counts.seconds.to_string();
     let talking = format!("{} pairs", stage.counts.talking);
     let one = ["--together", "1", "--every-ms", "53", "--seconds", &seconds];
@@ -59,10 +66,10 @@ pub(super) fn run(stage: &Stage) -> Result<Section> {
     Ok(Section {
         title: "What a signal server passes on".to_owned(),
         text: format!(
-            "Plain WebSockets, {seconds} s each, medians of {} rounds (`cargo xtask bench signal`). Clients and server share the machine, so that the server's rate *per core*\nis what it passed on by the second of its own processor time. A client may ask 20 times a second, so messages come from many, but where few\nanswer each other at once without that bound (`--messages-per-second 0`); packets without the bound of 2 MiB/s for each end.\n\n| | between | passed on a second | server's cores | clients' cores | a second per core | load |\n|---|---|---|---|---|---|---|\n{rows}\nOne question at a time through the same server, {} of each; all times in µs.\n\n| | p50 | p99 |\n|---|---|---|\n{}",
+            "Plain WebSockets, {seconds} s each, medians of {} rounds (`cargo xtask bench signal`). Clients and server share the machine, so that the server's rate *per core*\nis what it passed on by the second of its own processor time. A client may ask 20 times a second, so messages come from many, but where few\nanswer each other at once without that bound (`--messages-per-second 0`); packets without the bound of 2 MiB/s for each end.\n\n| | between | passed on a second | server's cores | clients' cores | a second per core | load |\n|---|---|---|---|---|---|---|\n{rows}\nOne question at a time through the same server, {} of each; all times in µs. A processor with nothing to do goes to sleep between two\nmessages, and waking it takes longer than the server does; so all is asked again while idle work (`SCHED_IDLE`) keeps all of them awake.\n\n| | p50 | p99 | p50, awake | p99, awake |\n|---|---|---|---|---|\n{}",
             stage.rounds,
             stage.counts.asking * TIMES,
-            trips.rows(),
+            asleep.rows_beside(&awake),
         ),
         goals: vec![
             Goal::at_least(
@@ -77,7 +84,13 @@ pub(super) fn run(stage: &Stage) -> Result<Section> {
                 100_000.0,
                 "/s per core",
             ),
-            Goal::at_most("to a peer and back, p50", Some(trips.trip.0), 60.0, "µs"),
+            Goal::at_most("to a peer and back, p50", Some(asleep.trip.0), 60.0, "µs"),
+            Goal::at_most(
+                "to a peer and back, processors awake, p50",
+                Some(awake.trip.0),
+                60.0,
+                "µs",
+            ),
         ],
     })
 }
@@ -146,15 +159,43 @@ pub(super) struct Trips {
 }
 
 impl Trips {
-    fn rows(&self) -> String {
-        let row =
-            |what: &str, (p50, p99): (f64, f64)| format!("| {what} | {p50:.0} | {p99:.0} |\n");
+    fn rows_beside(&self, other: &Self) -> String {
+        let row = |what: &str, of: fn(&Self) -> (f64, f64)| {
+            let [ours, theirs] = [self, other].map(of);
+            format!(
+                "| {what} | {:.0} | {:.0} | {:.0} | {:.0} |\n",
+                ours.0, ours.1, theirs.0, theirs.1
+            )
+        };
         [
-            row("`ping` until `pong`", self.ping),
-            row("a message to its receiver", self.way),
-            row("a message to its receiver, and the answer", self.trip),
+            row("`ping` until `pong`", |trips| trips.ping),
+            row("a message to its receiver", |trips| trips.way),
+            row("a message to its receiver, and the answer", |trips| {
+                trips.trip
+            }),
         ]
         .concat()
+    }
+}
+
+/// Keeps all processors awake, and out of nobody's way.
+struct Awake {
+    _busy: Vec<Running>,
+}
+
+impl Awake {
+    fn keep(stage: &Stage) -> Result<Self> {
+        let processors = thread::available_parallelism()?.get();
+        let busy = (0..processors).map(|_| {
+            let mut command = Command::new("chrt");
+            command.args(["--idle", "0", "sh", "-c", "echo awake; while :; do :; done"]);
+            let mut busy = Running::start("awake", &mut command, &stage.logs)?;
+            busy.wait_for_line(|line| line == "awake", AWAKE_WITHIN)?;
+            Ok(busy)
+        });
+        Ok(Self {
+            _busy: busy.collect::<Result<_>>()?,
+        })
     }
 }
 
@@ -199,6 +240,9 @@ pub(super) fn ask_and_answer(stage: &Stage, at: &[&Server], first: u32) -> Resul
 
 /// Channels with packets in them at once: 16. A relay is used by few at a time, and by those much.
 const CHANNELS: u32 = 16;
+
+/// How long a shell may take to start.
+const AWAKE_WITHIN: Duration = Duration::from_secs(10);
 
 /// Questions of each pair: 25, with as many pings below the 60 that a client may ask at once.
 const TIMES: u32 = 25;

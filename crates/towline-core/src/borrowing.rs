@@ -5,6 +5,9 @@
 //! who asks and bears the traffic; and one that no link has wanted for [`LINGER`] is given back. There is one at a
 //! time for all peers: the first server, in their order, that lends one. When all have refused it is tried
 //! again after a pause that grows.
+//!
+//! What a signal server has told holds for the network where it was told: the name by which a TURN server knows us
+//! is seen in clear there, and another network is not to see it, too. The server tells another one where we are then.
 
 use std::net::SocketAddrV4;
 use std::time::Duration;
@@ -131,9 +134,16 @@ impl Borrowing {
         self.ask(now, next, outbox);
     }
 
-    /// This device is elsewhere in the network: what was lent to its former address does not reach it.
+    /// This device is elsewhere in the network: what was lent to its former address does not reach it, and what it was
+    /// told there it does not use here.
     pub(crate) fn moved(&mut self, now: Moment, outbox: &mut Outbox) {
+        self.lenders.truncate(self.set);
         match self.state {
+            State::Asking(_) | State::Has(..) if self.lenders.is_empty() => {
+                outbox.network(NetworkRequest::GiveBack);
+                self.state = State::Rest;
+                self.refusals = 0;
+            }
             State::Asking(_) | State::Has(..) | State::Paused { .. } => {
                 self.refusals = 0;
                 self.ask(now, 0, outbox);
@@ -377,6 +387,35 @@ mod tests {
             panic!("it is asked again")
         };
         assert_eq!(server.username.reveal(), "2000:x");
+    }
+
+    #[test]
+    fn what_was_told_in_one_network_is_not_used_in_another() {
+        let (mut borrowing, mut outbox) = (set(&["a"]), Outbox::default());
+        borrowing.told(servers(&["b"]), &mut outbox);
+        borrowing.want(at(0), true, &mut outbox);
+        borrowing.not_lent(at(0), LendFault::Silent, &mut outbox);
+        borrowing.borrowed(ADDR.parse().unwrap());
+        assert_eq!(asked(&mut outbox), "ab");
+        borrowing.moved(at(1), &mut outbox);
+        borrowing.not_lent(at(2), LendFault::Silent, &mut outbox);
+        borrowing.want(at(2), true, &mut outbox);
+        assert_eq!(asked(&mut outbox), "a", "in place of what `b` has lent");
+        borrowing.told(servers(&["b"]), &mut outbox);
+        borrowing.want(at(3), true, &mut outbox);
+        assert_eq!(asked(&mut outbox), "a", "from the first on");
+
+        let (mut borrowing, mut outbox) = (set(&[]), Outbox::default());
+        borrowing.told(servers(&["b"]), &mut outbox);
+        borrowing.want(at(0), true, &mut outbox);
+        borrowing.borrowed(ADDR.parse().unwrap());
+        borrowing.moved(at(1), &mut outbox);
+        borrowing.want(at(2), true, &mut outbox);
+        assert_eq!(asked(&mut outbox), "b-");
+        assert_eq!(borrowing.address(), None);
+        borrowing.told(servers(&["b"]), &mut outbox);
+        borrowing.want(at(3), true, &mut outbox);
+        assert_eq!(asked(&mut outbox), "b");
     }
 
     #[test]

@@ -55,6 +55,9 @@ const GIFTS: u64 = 0x6769_7665_6e00_0000;
 /// The same for what a TURN server lends.
 const LOANS: u64 = 0x6c65_6e74_0000_0000;
 
+/// The same for who tells of it.
+const TOLD: u64 = 0x746f_6c64_0000_0000;
+
 /// What kind of internet it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Circumstances {
@@ -285,7 +288,8 @@ impl Internet {
         for (host, spot) in hosts.iter_mut().zip(spots) {
             host.moves(Some(spot));
         }
-        let server = Server::new(&mut dice);
+        let lender = Lender::drawn(Dice::new(seed ^ LOANS), Dice::new(seed ^ TOLD));
+        let server = Server::new(&mut dice, lender.told());
         let plan = Plan {
             announces: dice.chance(70),
             hostility: Hostility::drawn(&mut dice),
@@ -303,7 +307,7 @@ impl Internet {
             counted: hosts.iter().map(|_| Counted::default()).collect(),
             hosts,
             server,
-            lender: Lender::drawn(Dice::new(seed ^ LOANS)),
+            lender,
             routers_addresses: BTreeSet::new(),
             varying_addresses: BTreeSet::new(),
             connections: 0,

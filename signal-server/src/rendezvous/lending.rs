@@ -3,7 +3,9 @@
 //! compute from one secret.
 //!
 //! Only proven devices get some, and guests in the room of a device that is there. The name says nothing of the
-//! device but whether two credentials are for the same one, so that the TURN server can bound what each uses.
+//! device but whether two credentials are for the same one in the same network, so that the TURN server can bound
+//! what each uses there. Elsewhere it has another name: TURN shows names in clear, and a device that moves is not to
+//! be known again by one.
 
 use std::time::Duration;
 
@@ -17,7 +19,7 @@ use towline_wire::place::Place;
 use towline_wire::signal::{ServerMessage, SignalId};
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
-use super::{ConnectionId, Moment, Phase, Rendezvous, Timer};
+use super::{ConnectionId, Moment, Network, Phase, Rendezvous, Timer};
 
 /// The TURN servers that devices may use.
 #[derive(Debug, Clone)]
@@ -58,9 +60,11 @@ pub(crate) struct WallClock {
 }
 
 impl Lending {
-    /// What a device, or somebody whom it answers for, may use from now on.
-    fn credentials(&self, unix_seconds: u64, device: DeviceId) -> IceServers {
-        let user = mac::<Hmac<Sha256>>(&self.secret, &[USER_LABEL, device.as_bytes()].concat());
+    /// What a device, or somebody whom it answers for, may use from now on in a network.
+    fn credentials(&self, unix_seconds: u64, device: DeviceId, network: Network) -> IceServers {
+        let place = network.quota_key();
+        let user = [USER_LABEL, device.as_bytes(), place.as_bytes()].concat();
+        let user = mac::<Hmac<Sha256>>(&self.secret, &user);
         let user = HEXLOWER.encode(user.get(..8).unwrap_or_default());
         let until = unix_seconds.saturating_add(self.life.as_secs());
         let username = format!("{until}:{user}");
@@ -86,7 +90,8 @@ impl Rendezvous {
         connection: ConnectionId,
         who: SignalId,
     ) -> IceServers {
-        let ice = who.device().map(|device| self.credentials_of(now, device));
+        let device = who.device();
+        let ice = device.map(|device| self.credentials_of(now, device, connection));
         let ice = ice.unwrap_or_default();
         if !ice.turn.is_empty()
             && let Some(lending) = &self.settings.lending
@@ -105,10 +110,16 @@ impl Rendezvous {
     }
 
     /// What a guest may use in the room of a device that is there; a device was told at its registration.
-    pub(super) fn lend_in_room(&self, now: Moment, owner: SignalId, guest: SignalId) -> IceServers {
+    pub(super) fn lend_in_room(
+        &self,
+        now: Moment,
+        owner: SignalId,
+        connection: ConnectionId,
+        guest: SignalId,
+    ) -> IceServers {
         match (owner.device(), guest) {
             (Some(device), SignalId::Guest(_)) if self.connection_by_id.contains_key(&owner) => {
-                self.credentials_of(now, device)
+                self.credentials_of(now, device, connection)
             }
             (_, SignalId::Guest(_) | SignalId::Device(_)) => IceServers::default(),
         }
@@ -127,12 +138,23 @@ impl Rendezvous {
         }
     }
 
-    fn credentials_of(&self, now: Moment, device: DeviceId) -> IceServers {
-        let (Some(lending), Some(wall)) = (&self.settings.lending, self.wall) else {
+    /// On the account of a device, where the client of a connection is.
+    fn credentials_of(
+        &self,
+        now: Moment,
+        device: DeviceId,
+        connection: ConnectionId,
+    ) -> IceServers {
+        let (Some(lending), Some(wall), Some(known)) = (
+            &self.settings.lending,
+            self.wall,
+            self.connections.get(&connection),
+        ) else {
             return IceServers::default();
         };
+        let network = known.origin.household();
         let unix_seconds = wall.unix_seconds + now.since(wall.at).as_secs();
-        lending.credentials(unix_seconds, device)
+        lending.credentials(unix_seconds, device, network)
     }
 }
 
@@ -162,7 +184,11 @@ mod tests {
             secret: LendingSecret::parse("north-north-north").unwrap(),
             life: Duration::from_secs(600),
         };
-        let ice = lending.credentials(1_700_000_000, DeviceId::from_public_key([7; 32]));
+        let lent = |device: u8, network| {
+            let device = DeviceId::from_public_key([device; 32]);
+            lending.credentials(1_700_000_000, device, network)
+        };
+        let ice = lent(7, Network::V4(0x0a00_0001));
         let [server] = &ice.turn[..] else {
             panic!("one server")
         };
@@ -172,12 +198,16 @@ mod tests {
         assert_eq!(
             (username, credential),
             (
-                "1700000600:da900583490c7dd9",
-                "S9z2gnYChTyEOsLqM0For1G+3rU="
+                "1700000600:ffd3399a614e8fb0",
+                "rvco+OpfvwLpZUVVclqrfHpV92A="
             )
         );
-        let other = lending.credentials(1_700_000_000, DeviceId::from_public_key([8; 32]));
-        assert_ne!(other.turn[0].username, server.username);
+        for other in [
+            lent(8, Network::V4(0x0a00_0001)),
+            lent(7, Network::V4(0x0a00_0002)),
+        ] {
+            assert_ne!(other.turn[0].username, server.username);
+        }
         assert!(!format!("{lending:?}{ice:?}").contains("north"));
     }
 }

@@ -402,7 +402,7 @@ impl Rendezvous {
         let peers = view.members.iter();
         let peers = peers.filter(|member| member.at.node != node || is_inside(member.peer.peer_id));
         let peers = peers.map(|member| member.peer.clone()).collect();
-        let ice = self.lend_in_room(now, view.owner, sender);
+        let ice = self.lend_in_room(now, view.owner, connection, sender);
         self.answer(
             connection,
             id,

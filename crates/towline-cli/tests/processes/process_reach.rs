@@ -8,6 +8,7 @@ use std::process::Command;
 
 use serde_json::Value;
 
+use crate::support::coturn;
 use crate::support::device::text;
 use crate::support::etc::Etc;
 use crate::support::net::Net;
@@ -145,7 +146,7 @@ fn a_turn_server_lends_by_tls_to_whoever_the_system_lets_trust_it() {
     let (authority, certified) = by_authority("10.77.0.1");
     let roots = world.place("roots.pem");
     fs::write(&roots, authority).expect("written");
-    let _coturn = coturn(&world, &certified, net.inside("s"));
+    let _coturn = coturn::by_tls(&world, "10.77.0.1", &certified, net.inside("s"));
     let set = r#"[{"urls": "turns:10.77.0.1:5349", "username": "ada", "credential": "s3same"}]"#;
     let device = |name: &str| Device::new(&world, name, &server.url).behind(&net.words(name));
     let (mut ada, mut ben) = (device("a"), device("b"));
@@ -237,35 +238,6 @@ fn fault(view: &Value) -> Option<&str> {
 fn free_address() -> String {
     let free = TcpListener::bind("127.0.0.1:0").expect("a free port");
     free.local_addr().expect("bound").to_string()
-}
-
-/// A TURN server at 10.77.0.1:5349 that is spoken to by TLS, and lends to ada.
-fn coturn(world: &World, certified: &Certified, mut command: Command) -> Running {
-    let place = world.directory("coturn");
-    let (key, certificate) = (place.join("key.pem"), place.join("cert.pem"));
-    fs::write(&key, certified.key()).expect("written");
-    fs::write(&certificate, &certified.certificate).expect("written");
-    command.args([
-        "turnserver",
-        "-n",
-        "--no-cli",
-        "--no-udp",
-        "--no-tcp",
-        "--no-dtls",
-        "--no-rfc5780",
-        "--lt-cred-mech",
-        "--listening-ip=10.77.0.1",
-        "--relay-ip=10.77.0.1",
-        "--tls-listening-port=5349",
-        "--realm=towline.test",
-        "--user=ada:s3same",
-        "--log-file=stdout",
-        &format!("--cert={}", text(&certificate)),
-        &format!("--pkey={}", text(&key)),
-        &format!("--userdb={}", text(&place.join("db"))),
-        &format!("--pidfile={}", text(&place.join("pid"))),
-    ]);
-    Running::start("turnserver", command, &world.place("coturn.log"))
 }
 
 /// An HTTP proxy at 10.77.0.1:8888 that lets ada in.

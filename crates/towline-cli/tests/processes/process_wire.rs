@@ -1,8 +1,10 @@
 //! What somebody on the way can tell: whether a device that moves from network to network is known again.
 
+use std::collections::BTreeSet;
 use std::fs;
 
 use crate::support::capture::{Capture, Kind};
+use crate::support::coturn;
 use crate::support::spaces::Spaces;
 use crate::support::tree::settle;
 use crate::support::watch::path;
@@ -13,6 +15,9 @@ const FILE_WORDS: u32 = 8_000_000;
 
 /// Networks that each device is on, one after the other.
 const NETWORKS: u8 = 3;
+
+/// What the signal server and the TURN server share.
+const SECRET: &str = "a secret of two servers";
 
 /// Two hosts with three uplinks each to the middle, which is the Internet.
 struct Roads {
@@ -44,8 +49,9 @@ impl Roads {
     fn join(&self, host: &str, network: u8) {
         let number = number(host);
         if network > 1 {
-            self.spaces
-                .ip(host, &format!("link set e{} down", network - 1));
+            let before = format!("e{}", network - 1);
+            self.spaces.ip(host, &format!("addr flush dev {before}"));
+            self.spaces.ip(host, &format!("link set {before} down"));
         }
         self.spaces.ip(host, &format!("link set e{network} up"));
         let address = format!("addr add {} dev e{network}", address(host, network) + "/24");
@@ -153,4 +159,50 @@ fn a_device_that_moves_from_network_to_network_is_not_known_again() {
         device.call(&["limits", "set", "--receive", "none"]);
     }
     settle((&ada, &here), (&ben, &there));
+}
+
+/// Where nothing passes directly, and a TURN server that the signal server tells of carries everything, over UDP.
+#[test]
+fn a_device_that_moves_has_another_name_at_the_turn_server() {
+    let world = World::new("wire-turn");
+    let roads = Roads::new();
+    roads.spaces.shell(
+        "m",
+        "nft add table inet walls; \
+         nft 'add chain inet walls forward { type filter hook forward priority 0; }'; \
+         nft add rule inet walls forward meta l4proto udp drop",
+    );
+    let inside = || roads.spaces.inside("m");
+    let _coturn = coturn::by_secret(&world, "10.0.0.1", SECRET, inside());
+    let server = Server::start_inside(
+        &world,
+        inside(),
+        "10.0.0.1:7777",
+        &["--turn", "turn:10.0.0.1:3478", "--turn-secret", SECRET],
+    );
+    let mut ada = roads.device(&world, "a", &server);
+    let mut ben = roads.device(&world, "b", &server);
+    for host in ["a", "b"] {
+        roads.join(host, 1);
+    }
+    ada.start();
+    ben.start();
+    ada.pair(&ben);
+    let mut names = Vec::new();
+    for network in 1..=NETWORKS {
+        let capture = roads.capture(&world, "a", network);
+        if network > 1 {
+            roads.join("a", network);
+        }
+        ada.wait("the way by TURN", |view| path(view) == Some("turn"));
+        let here = address("a", network);
+        names.push(
+            capture
+                .end_soon(|capture| !capture.turn_names(&here).is_empty())
+                .turn_names(&here),
+        );
+    }
+    let all: BTreeSet<&Vec<u8>> = names.iter().flatten().collect();
+    let each: usize = names.iter().map(BTreeSet::len).sum();
+    assert_eq!(all.len(), each, "a name is seen in two networks: {names:?}");
 }

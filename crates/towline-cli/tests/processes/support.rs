@@ -4,6 +4,8 @@
 pub(crate) mod avahi;
 #[cfg(target_os = "linux")]
 pub(crate) mod capture;
+#[cfg(target_os = "linux")]
+pub(crate) mod coturn;
 pub(crate) mod device;
 #[cfg(target_os = "linux")]
 pub(crate) mod etc;

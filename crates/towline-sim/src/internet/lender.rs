@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, SocketAddrV4};
 use std::time::Duration;
 
+use signal_server::rendezvous::{Lending, LendingSecret};
 use towline_core::io::{Input, LendFault, NetworkEvent};
 use towline_wire::ice::{IceServers, TurnServer, TurnTransport};
 use towline_wire::place::Place;
@@ -22,6 +23,10 @@ use crate::dice::Dice;
 /// Where it is.
 pub(super) const ADDRESS: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 77);
 const PORT: u16 = 3478;
+
+/// What it shares with the signal server, and how long what that one tells holds.
+const SECRET: &str = "a secret of two servers";
+const CREDENTIAL_LIFE: Duration = Duration::from_secs(600);
 
 /// The first port that it lends.
 const LENT_PORTS: u16 = 30_000;
@@ -61,7 +66,7 @@ pub(super) struct Lender {
 struct Lends {
     transport: TurnTransport,
     willing: Willing,
-    /// Whether all devices know it, or only the first one.
+    /// To whom, and by whose word.
     known: Known,
     latency: Duration,
     deaths: u32,
@@ -79,6 +84,8 @@ enum Willing {
 enum Known {
     ToAll,
     ToFirst,
+    /// The signal server tells all devices of it.
+    Told,
 }
 
 /// What is lent.
@@ -129,7 +136,13 @@ impl Borrower {
 }
 
 impl Lender {
-    pub(super) fn drawn(mut dice: Dice) -> Self {
+    /// `told` draws whether the server tells of one that all devices know.
+    pub(super) fn drawn(mut dice: Dice, mut told: Dice) -> Self {
+        let to_all = if told.chance(50) {
+            Known::Told
+        } else {
+            Known::ToAll
+        };
         let lends = dice.chance(30).then(|| Lends {
             transport: if dice.chance(70) {
                 TurnTransport::Udp
@@ -142,7 +155,7 @@ impl Lender {
                 _ => Willing::Always,
             },
             known: if dice.chance(70) {
-                Known::ToAll
+                to_all
             } else {
                 Known::ToFirst
             },
@@ -165,7 +178,9 @@ impl Lender {
 
     /// What a device's person has set.
     pub(super) fn set_for(&self, host: usize) -> IceServers {
-        let known = self.lends.filter(|lends| lends.is_known_to(host));
+        let known = self
+            .lends
+            .filter(|lends| lends.known != Known::Told && lends.is_known_to(host));
         let turn = known.and_then(|lends| {
             Some(TurnServer {
                 place: Place::new(&ADDRESS.to_string(), PORT).ok()?,
@@ -179,12 +194,25 @@ impl Lender {
             turn: turn.into_iter().collect(),
         }
     }
+
+    /// What the signal server tells.
+    pub(super) fn told(&self) -> Option<Lending> {
+        let lends = self.lends.filter(|lends| lends.known == Known::Told)?;
+        Some(Lending {
+            servers: vec![(
+                Place::new(&ADDRESS.to_string(), PORT).ok()?,
+                lends.transport,
+            )],
+            secret: LendingSecret::parse(SECRET)?,
+            life: CREDENTIAL_LIFE,
+        })
+    }
 }
 
 impl Lends {
     fn is_known_to(self, host: usize) -> bool {
         match self.known {
-            Known::ToAll => true,
+            Known::ToAll | Known::Told => true,
             Known::ToFirst => host == 0,
         }
     }

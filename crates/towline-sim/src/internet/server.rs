@@ -9,7 +9,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
 use signal_server::rendezvous::{
-    ConnectionId as SocketId, Door, Input as ServerInput, Moment as ServerMoment, Origin,
+    ConnectionId as SocketId, Door, Input as ServerInput, Lending, Moment as ServerMoment, Origin,
     Output as ServerOutput, Rendezvous, Settings,
 };
 use towline_core::io::{Input, NetworkEvent, SessionId, SignalEvent, SignalFault, SignalRequest};
@@ -30,6 +30,9 @@ pub(super) const ADDRESS: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 7));
 
 /// The ports at which it tells from where it is asked.
 const STUN: [u16; 2] = [3478, 3479];
+
+/// What the wall clock says when the server starts.
+const UNIX_SECONDS: u64 = 1_700_000_000;
 
 /// The session with the one server of a device.
 const HOME: SessionId = SessionId(0);
@@ -137,9 +140,9 @@ pub(super) enum ToHost {
 }
 
 impl Server {
-    pub(super) fn new(dice: &mut Dice) -> Self {
+    pub(super) fn new(dice: &mut Dice, lending: Option<Lending>) -> Self {
         Self {
-            rendezvous: Some(Rendezvous::new(dice.bytes(), settings())),
+            rendezvous: Some(rendezvous(dice.bytes(), lending)),
             born: Duration::ZERO,
             stopped: Duration::ZERO,
             sockets: BTreeMap::new(),
@@ -169,11 +172,18 @@ const fn pause_of(use_: &Use) -> (Duration, Duration) {
     }
 }
 
-fn settings() -> Settings {
-    Settings {
+/// One that has just started.
+fn rendezvous(seed: [u8; 32], lending: Option<Lending>) -> Rendezvous {
+    let settings = Settings {
         stun: STUN.iter().map(|port| format!(":{port}")).collect(),
+        lending,
         ..Settings::default()
-    }
+    };
+    let mut rendezvous = Rendezvous::new(seed, settings);
+    let unix_seconds = UNIX_SECONDS;
+    let now = ServerMoment::after_start(Duration::ZERO);
+    rendezvous.handle_input(now, ServerInput::WallClock { unix_seconds });
+    rendezvous
 }
 
 impl Internet {
@@ -778,7 +788,7 @@ impl Internet {
             return;
         }
         let seed = self.dice.bytes();
-        self.server.rendezvous = Some(Rendezvous::new(seed, settings()));
+        self.server.rendezvous = Some(rendezvous(seed, self.lender.told()));
         self.server.born = self.now;
     }
 

@@ -43,7 +43,11 @@ fn told(message: &ServerMessage) -> Option<(u64, String)> {
 }
 
 fn register(world: &mut World, number: u64) -> (Client, ServerMessage) {
-    let (connection, nonce) = world.connect([10, 0, 0, 1]);
+    register_from(world, number, [10, 0, 0, 1])
+}
+
+fn register_from(world: &mut World, number: u64, from: [u8; 4]) -> (Client, ServerMessage) {
+    let (connection, nonce) = world.connect(from);
     world.say(connection, World::proof(number, "192.0.2.7", &nonce));
     let id = World::id_of(number).into();
     let first = world.heard(connection).remove(0);
@@ -63,6 +67,12 @@ fn a_device_gets_credentials_and_a_guest_none() {
         told(&again).unwrap().1,
         user,
         "counted as one by the TURN server"
+    );
+    let (_, moved) = register_from(&mut world, 1, [10, 0, 1, 1]);
+    assert_ne!(
+        told(&moved).unwrap().1,
+        user,
+        "not known again in another network"
     );
     let (_, other) = register(&mut world, 2);
     assert_ne!(told(&other).unwrap().1, user);
@@ -116,8 +126,10 @@ fn credentials_of_seconds_are_renewed_within_half_their_time() {
 }
 
 #[test]
-fn a_guest_in_the_room_of_a_device_uses_what_is_counted_for_the_device() {
+fn a_guest_in_the_room_of_a_device_uses_what_is_counted_for_the_device_where_it_is() {
     let mut world = world();
+    // Where guests are.
+    let (_, there) = register_from(&mut world, 1, [10, 0, 0, 2]);
     let (owner, first) = register(&mut world, 1);
     let guest = world.guest();
     let create = || ClientMessage::CreateRoom {
@@ -138,7 +150,9 @@ fn a_guest_in_the_room_of_a_device_uses_what_is_counted_for_the_device() {
     let room = room_of(world.heard(owner.connection));
     world.say(guest.connection, join(room));
     let heard = world.heard(guest.connection);
-    assert_eq!(told(&heard[0]).unwrap().1, told(&first).unwrap().1);
+    let name = told(&heard[0]).unwrap().1;
+    assert_eq!(name, told(&there).unwrap().1);
+    assert_ne!(name, told(&first).unwrap().1, "nobody sees whose guest");
     let other = world.guest();
     world.say(other.connection, create());
     let room = room_of(world.heard(other.connection));

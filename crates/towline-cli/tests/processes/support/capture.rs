@@ -23,6 +23,9 @@ const ASKED_EVERY: usize = 250;
 /// Where names are announced on a local network.
 const MDNS_PORT: u16 = 5353;
 
+/// The attribute of STUN messages that holds a name.
+const USERNAME: [u8; 2] = [0, 6];
+
 /// What every device says in its announcements.
 const COMMON_LABELS: [&str; 5] = ["_towline", "_udp", "local", "_services", "_dns-sd"];
 
@@ -53,6 +56,8 @@ pub(crate) struct Seen {
     telling: BTreeSet<(Kind, usize, Vec<u8>)>,
     /// Datagrams of each kind from each address.
     counts: BTreeMap<(Kind, String), usize>,
+    /// By which names each address is known to a TURN server.
+    turn_names: BTreeSet<(String, Vec<u8>)>,
 }
 
 impl Capture {
@@ -72,9 +77,18 @@ impl Capture {
 
     /// Ends it as soon as it shows enough, which is asked every [`ASKED_EVERY`] datagrams.
     pub(crate) fn end(self, is_enough: impl Fn(&Seen) -> bool) -> Seen {
+        self.end_when(ASKED_EVERY, is_enough)
+    }
+
+    /// The same, asked after each datagram: where there are few.
+    pub(crate) fn end_soon(self, is_enough: impl Fn(&Seen) -> bool) -> Seen {
+        self.end_when(1, is_enough)
+    }
+
+    fn end_when(self, every: usize, is_enough: impl Fn(&Seen) -> bool) -> Seen {
         let deadline = Instant::now() + PATIENCE;
         loop {
-            for _ in 0..ASKED_EVERY {
+            for _ in 0..every {
                 let line = self.running.next_line(PATIENCE);
                 line.expect("datagrams pass");
             }
@@ -113,6 +127,10 @@ impl Seen {
             .counts
             .entry((kind, datagram.from.clone()))
             .or_default() += 1;
+        if let Some(name) = datagram.turn_name() {
+            let name = (datagram.from.clone(), name.to_vec());
+            self.turn_names.insert(name);
+        }
         let head = datagram.bytes;
         let head = &head[..head.len().min(HEAD_BYTES)];
         // What every program of the kind says: flags, QUIC's version and lengths, STUN's cookie, a probe's magic.
@@ -141,6 +159,12 @@ impl Seen {
     pub(crate) fn count(&self, kind: Kind, from: &str) -> usize {
         let of = self.counts.get(&(kind, from.to_owned()));
         of.copied().unwrap_or_default()
+    }
+
+    /// By which names an address is known to a TURN server: what is behind the time in them.
+    pub(crate) fn turn_names(&self, from: &str) -> BTreeSet<Vec<u8>> {
+        let of = self.turn_names.iter().filter(|(host, _)| host == from);
+        of.map(|(_, name)| name.clone()).collect()
     }
 
     /// What this and another capture have in common.
@@ -191,6 +215,24 @@ impl<'a> Datagram<'a> {
             [first, ..] if first & 0xc0 == 0x40 => Kind::Short,
             _ => Kind::Other,
         }
+    }
+
+    /// The USERNAME of a STUN message without the time before it (RFC 8489, section 14.3).
+    fn turn_name(&self) -> Option<&'a [u8]> {
+        if self.kind() != Kind::Stun {
+            return None;
+        }
+        let mut rest = self.bytes.get(20..)?;
+        while let Some((header, after)) = rest.split_first_chunk::<4>() {
+            let length = usize::from(u16::from_be_bytes([header[2], header[3]]));
+            if header[..2] == USERNAME {
+                let name = after.get(..length)?;
+                let colon = name.iter().position(|byte| *byte == b':');
+                return name.get(colon.map_or(0, |at| at + 1)..);
+            }
+            rest = after.get(length.next_multiple_of(4)..)?;
+        }
+        None
     }
 }
 

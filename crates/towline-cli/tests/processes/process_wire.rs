@@ -47,19 +47,32 @@ impl Roads {
 
     /// Puts a host on one of its networks, and off the one before.
     fn join(&self, host: &str, network: u8) {
-        let number = number(host);
         if network > 1 {
-            let before = format!("e{}", network - 1);
-            self.spaces.ip(host, &format!("addr flush dev {before}"));
-            self.spaces.ip(host, &format!("link set {before} down"));
+            self.leave(host, network - 1);
         }
+        self.enter(host, network);
+    }
+
+    /// The same without a moment that has no network.
+    fn cross(&self, host: &str, network: u8) {
+        self.enter(host, network);
+        self.leave(host, network - 1);
+    }
+
+    fn enter(&self, host: &str, network: u8) {
+        let number = number(host);
         self.spaces.ip(host, &format!("link set e{network} up"));
         let address = format!("addr add {} dev e{network}", address(host, network) + "/24");
         self.spaces.ip(host, &address);
         self.spaces.ip(
             host,
-            &format!("route add default via 10.{number}.{network}.1"),
+            &format!("route replace default via 10.{number}.{network}.1"),
         );
+    }
+
+    fn leave(&self, host: &str, network: u8) {
+        self.spaces.ip(host, &format!("addr flush dev e{network}"));
+        self.spaces.ip(host, &format!("link set e{network} down"));
     }
 
     fn capture(&self, world: &World, host: &str, network: u8) -> Capture {
@@ -192,7 +205,7 @@ fn a_device_that_moves_has_another_name_at_the_turn_server() {
     for network in 1..=NETWORKS {
         let capture = roads.capture(&world, "a", network);
         if network > 1 {
-            roads.join("a", network);
+            roads.cross("a", network);
         }
         ada.wait("the way by TURN", |view| path(view) == Some("turn"));
         let here = address("a", network);

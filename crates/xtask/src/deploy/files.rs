@@ -104,6 +104,7 @@ fn commands(repo: &Repo, tools: &Tools) -> Result<Vec<(&'static str, Command)>> 
             "compose/compose.yaml",
             "compose/coturn.yaml",
             "compose/instances.yaml",
+            "compose/turn.yaml",
         ],
     );
     for (what, kind, file) in [

@@ -12,6 +12,7 @@ mod image;
 mod kubernetes;
 mod numbers;
 mod promises;
+mod redis;
 mod turn;
 mod unit;
 

@@ -19,7 +19,7 @@ use std::{env, fs, process};
 use anyhow::{Context, Result, bail};
 
 use super::report::Section;
-use crate::binaries;
+use crate::binaries::{self, Profile};
 use crate::repo::Repo;
 use crate::run;
 
@@ -109,7 +109,7 @@ pub(super) fn run(
     fs::create_dir_all(&logs)?;
     let stage = Stage {
         server: binaries::build_signal_server(repo)?,
-        crowd: binaries::build_crowd(repo)?,
+        crowd: binaries::build_crowd(repo, Profile::Release)?,
         place: env::temp_dir().join(format!("towline-bench-{}", process::id())),
         logs,
         rounds: match extent {

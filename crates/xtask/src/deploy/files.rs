@@ -126,7 +126,7 @@ fn commands(repo: &Repo, tools: &Tools) -> Result<Vec<(&'static str, Command)>> 
         "Terraform's language",
         &tools.path("python"),
         &["-c", PARSE_HCL],
-        &["aws/main.tf"],
+        &["aws/main.tf", "aws/frankfurt.tfvars", "aws/oregon.tfvars"],
     );
     if has_program("terraform") {
         let mut fmt = repo.command("terraform");
@@ -352,7 +352,7 @@ const NEEDED: &[&str] = &[
 ];
 
 /// Files that are read as YAML and judged by nobody.
-const READ_ONLY: [&str; 8] = [
+const READ_ONLY: [&str; 11] = [
     "gcp/cloud-init.yaml",
     "gcp/cloudrun.yaml",
     "grafana/provisioning/dashboards/towline.yml",
@@ -361,6 +361,9 @@ const READ_ONLY: [&str; 8] = [
     "kubernetes/kustomization.yaml",
     "loki/loki.yml",
     "loki/promtail.yml",
+    "prometheus/instances.yml",
+    "prometheus/regions.yml",
+    "prometheus/targets/home.yml",
 ];
 
 const PARSE_HCL: &str = "import hcl2, sys\nfor name in sys.argv[1:]:\n    hcl2.load(open(name))";

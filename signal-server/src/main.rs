@@ -21,13 +21,13 @@ fn main() -> ExitCode {
         Err(Refusal::File(sentence)) => return cannot_start(&sentence),
     };
     match asked {
-        Asked::Serve(options) => {
-            start_log(options.log_format);
-            for name in config::unknown_variables(std::env::vars_os().map(|(name, _)| name)) {
-                tracing::warn!(name, "this variable sets nothing");
+        Asked::Serve(options) => match refuse_unknown() {
+            Err(sentence) => cannot_start(&sentence),
+            Ok(()) => {
+                start_log(options.log_format);
+                ended(run(&options))
             }
-            ended(run(&options))
-        }
+        },
         Asked::Healthcheck(options) => match healthcheck::ask(&options) {
             Ok(()) => ExitCode::SUCCESS,
             Err(sentence) => {
@@ -44,7 +44,7 @@ fn main() -> ExitCode {
             }
             Err(error) => cannot_start(&error.to_string()),
         },
-        Asked::CheckConfig(options) => match readable(&options) {
+        Asked::CheckConfig(options) => match refuse_unknown().and_then(|()| readable(&options)) {
             Err(sentence) => cannot_start(&sentence),
             Ok(identity) => {
                 say("the settings are right");
@@ -69,6 +69,10 @@ fn ended(outcome: anyhow::Result<ExitCode>) -> ExitCode {
         complain(&format!("{error:#}"));
         ExitCode::FAILURE
     })
+}
+
+fn refuse_unknown() -> Result<(), String> {
+    config::refuse_unknown(std::env::vars_os().map(|(name, _)| name))
 }
 
 /// Whether all files that are named can be read; what the server shows itself with, if it does.

@@ -76,6 +76,25 @@ fn a_taken_port_is_told_with_what_to_do() {
 }
 
 #[test]
+fn a_variable_with_a_slip_stops_it_and_those_of_a_service_of_kubernetes_do_not() {
+    for arguments in [&["serve", "--bind", "127.0.0.1:0"][..], &["check-config"]] {
+        let output = signal(arguments).env("SIGNAL_BNID", "127.0.0.1:1").output();
+        let output = output.expect("the server starts");
+        assert_eq!(output.status.code(), Some(2));
+        let said = String::from_utf8(output.stderr).expect("text");
+        assert!(said.contains("no setting is called SIGNAL_BNID;"), "{said}");
+    }
+    let of_a_service = [
+        ("SIGNAL_SERVICE_HOST", "10.0.0.7"),
+        ("SIGNAL_SERVICE_PORT_HTTP", "8080"),
+        ("SIGNAL_PORT", "tcp://10.0.0.7:8080"),
+        ("SIGNAL_PORT_8080_TCP_ADDR", "10.0.0.7"),
+    ];
+    let output = signal(&["check-config"]).envs(of_a_service).output();
+    assert!(output.expect("the program starts").status.success());
+}
+
+#[test]
 fn a_secret_is_read_from_a_file_and_never_shown() {
     let place = tempfile::tempdir().expect("a place");
     let file = place.path().join("secret");

@@ -96,12 +96,19 @@ pub(crate) fn build_signal_server(repo: &Repo) -> Result<PathBuf> {
     program(repo, Profile::Release.directory(), "towline-signal")
 }
 
-/// Builds the clients that signal servers are measured with: optimised, and with names for a profiler.
-pub(crate) fn build_crowd(repo: &Repo) -> Result<PathBuf> {
+/// Builds the clients that signal servers are measured with: with names for a profiler where they are optimised.
+pub(crate) fn build_crowd(repo: &Repo, profile: Profile) -> Result<PathBuf> {
     let mut command = repo.cargo();
-    command.args(["build", "--profile", "measure", "--package", SIGNAL_SERVER]);
-    run::run(command.args(["--example", CROWD]))?;
-    program(repo, "measure/examples", CROWD)
+    command.args(["build", "--package", SIGNAL_SERVER, "--example", CROWD]);
+    let directory = match profile {
+        Profile::Debug => "debug/examples",
+        Profile::Release => {
+            command.args(["--profile", "measure"]);
+            "measure/examples"
+        }
+    };
+    run::run(&mut command)?;
+    program(repo, directory, CROWD)
 }
 
 /// Whether the workspace has the binary of the simulator.

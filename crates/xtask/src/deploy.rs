@@ -3,15 +3,17 @@
 //!
 //! Two parts. The files are given to the validators of what they are for (Prometheus, nginx, systemd, Kubernetes'
 //! schemas, ...). Then the server is built as its image is, run as nobody in an empty root, watched through its
-//! system calls, read by a real Prometheus, and reached through a real nginx and a real Caddy.
+//! system calls, read by a real Prometheus, and reached through a real nginx and a real Caddy, also as two instances.
 //! Everything happens on loopback and in network namespaces that are made here.
 
 mod files;
 mod fronts;
 mod image;
+mod instances;
 mod kubernetes;
 mod numbers;
 mod promises;
+mod redis;
 mod turn;
 mod unit;
 
@@ -72,6 +74,7 @@ fn trial_step(repo: &Repo) -> Result<Ending> {
     done.push(numbers::read_by_prometheus(repo, &place, &signal)?);
     done.push(turn::lend(repo, &place)?);
     done.push(fronts::reach_through(repo, &place, &signal)?);
+    done.push(instances::meet_behind_nginx(repo, &place, &signal)?);
     Ok(Ending::Passed(done.join("; ")))
 }
 

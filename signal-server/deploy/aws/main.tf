@@ -1,6 +1,6 @@
 # An application load balancer with TLS before one signal server: the balancer, its certificate, its name and who
 # may talk to whom. The server itself is service.yaml beside this file; apply this first and give its outputs to
-# that. For several regions apply it once in each, with a name of its own: regions know nothing of each other.
+# that. For several regions apply it once in each, as frankfurt.tfvars and oregon.tfvars: regions know nothing of each other.
 
 terraform {
   required_version = ">= 1.6"

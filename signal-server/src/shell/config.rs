@@ -3,10 +3,10 @@
 //!
 //! Each option is declared once ([`Options`]). What the file sets becomes the default of the option of that
 //! name, so a value is parsed and refused in the same way wherever it stands. A key of the file that no option
-//! has is refused; a variable that begins with `SIGNAL_` and is none of ours is only told, because Kubernetes
-//! makes such variables for a service of that name.
+//! has is refused, and so is a variable that begins with `SIGNAL_` and is none of ours, but for those that
+//! Kubernetes makes for each service whose name begins with `signal`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
 use std::fs::File;
 use std::io::Read;
@@ -249,20 +249,58 @@ fn literal(text: &str) -> String {
     }
 }
 
-/// Variables that look like ours and are not.
-pub fn unknown_variables(all: impl Iterator<Item = OsString>) -> Vec<String> {
+/// Refuses variables that look like ours and are not.
+///
+/// # Errors
+/// When there is one, in a sentence that names all of them.
+pub fn refuse_unknown(variables: impl Iterator<Item = OsString>) -> Result<(), String> {
+    let unknown = unknown(variables);
+    if unknown.is_empty() {
+        return Ok(());
+    }
+    Err(format!(
+        "no setting is called {}; `towline-signal serve --help` names all variables",
+        unknown.join(", ")
+    ))
+}
+
+fn unknown(variables: impl Iterator<Item = OsString>) -> Vec<String> {
     let options = Options::augment_args(clap::Command::new(""));
     let ours: Vec<_> = options
         .get_arguments()
         .filter_map(clap::Arg::get_env)
         .collect();
-    let mut unknown: Vec<String> = all
+    let named: BTreeSet<String> = variables
         .filter(|name| !ours.contains(&name.as_os_str()))
-        .filter_map(|name| name.into_string().ok())
+        .map(|name| name.to_string_lossy().into_owned())
         .filter(|name| name.starts_with("SIGNAL_"))
         .collect();
-    unknown.sort_unstable();
-    unknown
+    let services: Vec<&str> = (named.iter())
+        .filter_map(|name| name.strip_suffix("_SERVICE_HOST"))
+        .collect();
+    let is_of_a_service = |name: &str| {
+        let mut rests = services.iter().filter_map(|of| name.strip_prefix(of));
+        rests.any(is_made_for_a_service)
+    };
+    (named.iter())
+        .filter(|name| !is_of_a_service(name))
+        .cloned()
+        .collect()
+}
+
+/// Whether Kubernetes makes a variable that ends so for a service, of whose name the rest is made. Where it makes one it
+/// makes them all, so one such ending alone is a slip: `SIGNAL_PORT`.
+fn is_made_for_a_service(end: &str) -> bool {
+    let is_of_a_port = |end: &str| {
+        let (port, rest) = end.split_once('_').unwrap_or((end, ""));
+        let (protocol, what) = rest.split_once('_').unwrap_or((rest, ""));
+        port.parse::<u16>().is_ok()
+            && matches!(protocol, "TCP" | "UDP" | "SCTP")
+            && matches!(what, "" | "PROTO" | "PORT" | "ADDR")
+    };
+    matches!(end, "_SERVICE_HOST" | "_SERVICE_PORT" | "_PORT")
+        || end.starts_with("_SERVICE_PORT_")
+        || end.strip_prefix("_PORT_").is_some_and(is_of_a_port)
 }
 
 /// Longest file in bytes: 256 KiB, a thousand times what can be set.
@@ -349,9 +387,45 @@ mod tests {
         assert_eq!((options.port, options.stun.len()), (9000, 2));
     }
 
+    fn refused(names: &[&str]) -> Vec<String> {
+        unknown(names.iter().map(OsString::from))
+    }
+
     #[test]
-    fn variables_that_are_not_ours_are_told() {
-        let all = ["SIGNAL_BIND", "SIGNAL_BNID", "PORT", "HOME"].map(OsString::from);
-        assert_eq!(unknown_variables(all.into_iter()), ["SIGNAL_BNID"]);
+    fn a_variable_with_a_slip_is_refused_by_its_name() {
+        let all = ["SIGNAL_BIND", "SIGNAL_BNID", "PORT", "HOME", "SIGNAL_"];
+        assert_eq!(refused(&all), ["SIGNAL_", "SIGNAL_BNID"]);
+        let sentence = refuse_unknown(all.map(OsString::from).into_iter()).unwrap_err();
+        assert!(sentence.contains("SIGNAL_, SIGNAL_BNID;"), "{sentence}");
+        assert_eq!(refuse_unknown(["SIGNAL_BIND".into()].into_iter()), Ok(()));
+    }
+
+    #[test]
+    fn what_kubernetes_makes_for_its_services_is_no_slip() {
+        let made = |service: &str| {
+            [
+                "SERVICE_HOST",
+                "SERVICE_PORT",
+                "SERVICE_PORT_HTTP",
+                "PORT",
+                "PORT_8080_TCP",
+                "PORT_8080_TCP_PROTO",
+                "PORT_8080_TCP_PORT",
+                "PORT_8080_TCP_ADDR",
+                "PORT_3478_UDP",
+            ]
+            .map(|end| format!("{service}_{end}"))
+        };
+        for service in ["SIGNAL", "SIGNAL_0", "SIGNAL_INSTANCES"] {
+            let made = made(service);
+            let mut names: Vec<&str> = made.iter().map(String::as_str).collect();
+            assert_eq!(refused(&names), [""; 0], "{service}");
+            names.extend(["SIGNAL_BNID", "SIGNAL_PORT_8080", "SIGNAL_OTHER_PORT"]);
+            let slips = ["SIGNAL_BNID", "SIGNAL_OTHER_PORT", "SIGNAL_PORT_8080"];
+            assert_eq!(refused(&names), slips, "{service}");
+        }
+        // Without a service of that name somebody has meant something.
+        assert_eq!(refused(&["SIGNAL_PORT"]), ["SIGNAL_PORT"]);
+        assert_eq!(refused(&["SIGNAL_PORT_1_TCP"]), ["SIGNAL_PORT_1_TCP"]);
     }
 }

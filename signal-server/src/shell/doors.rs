@@ -1,14 +1,16 @@
 //! What meets bytes from outside in the server itself, by name, for fuzzing; not part of the product.
 //!
 //! Questions of STUN come from anybody, messages of other instances and answers of the store from whoever writes to
-//! Redis. `server_life` is no decoder but all of the rendezvous: bytes decide what clients, the store and other instances
-//! do, in any order. Frames of clients are among the doors of the wire.
+//! Redis. Heads of WebSocket frames are looked at as they come by, whatever else reads them. `server_life` is no decoder but
+//! all of the rendezvous: bytes decide what clients, the store and other instances do, in any order. What frames of clients
+//! hold is among the doors of the wire.
 
 #[path = "../../../crates/fuzz/src/door.rs"]
 mod door;
 mod life;
 
 use super::cluster::words;
+use super::parts::against;
 use super::stun;
 
 pub use door::Door;
@@ -29,6 +31,11 @@ pub const DOORS: &[Door] = &[
         name: "server_stun",
         seeds: stun_seeds,
         enter: server_stun,
+    },
+    Door {
+        name: "websocket_heads",
+        seeds: against::seeds,
+        enter: against::websocket_heads,
     },
     Door {
         name: "server_life",

@@ -4,6 +4,9 @@
 //! for as long as it likes. The library that puts the parts together does not tell; so the bytes are looked at as they
 //! come by: the heads of frames, and nothing in them. What is no frame is the library's to refuse.
 
+#[cfg(any(test, fuzzing))]
+pub(super) mod against;
+
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll};

@@ -19,7 +19,7 @@ use std::{env, fs, process};
 use anyhow::{Context, Result, bail};
 
 use super::report::Section;
-use crate::binaries;
+use crate::binaries::{self, Profile};
 use crate::repo::Repo;
 use crate::run;
 
@@ -75,7 +75,8 @@ const QUICK: Counts = Counts {
     at_each: 100,
     come_back: 200,
     talking: 20,
-    asking: 10,
+    // So many that none of them sends more bytes than it may.
+    asking: 100,
     pairing: 50,
     claims_per_second: 50,
     seconds: 2,
@@ -109,7 +110,7 @@ pub(super) fn run(
     fs::create_dir_all(&logs)?;
     let stage = Stage {
         server: binaries::build_signal_server(repo)?,
-        crowd: binaries::build_crowd(repo)?,
+        crowd: binaries::build_crowd(repo, Profile::Release)?,
         place: env::temp_dir().join(format!("towline-bench-{}", process::id())),
         logs,
         rounds: match extent {

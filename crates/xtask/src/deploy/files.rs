@@ -104,6 +104,7 @@ fn commands(repo: &Repo, tools: &Tools) -> Result<Vec<(&'static str, Command)>> 
             "compose/compose.yaml",
             "compose/coturn.yaml",
             "compose/instances.yaml",
+            "compose/turn.yaml",
         ],
     );
     for (what, kind, file) in [
@@ -125,7 +126,7 @@ fn commands(repo: &Repo, tools: &Tools) -> Result<Vec<(&'static str, Command)>> 
         "Terraform's language",
         &tools.path("python"),
         &["-c", PARSE_HCL],
-        &["aws/main.tf"],
+        &["aws/main.tf", "aws/frankfurt.tfvars", "aws/oregon.tfvars"],
     );
     if has_program("terraform") {
         let mut fmt = repo.command("terraform");
@@ -159,19 +160,27 @@ fn routes(repo: &Repo) -> Result<()> {
 
 fn nginx(repo: &Repo, place: &Place) -> Result<()> {
     quietly(nginx_command(&nginx_file(repo, place)?, "-t"))?;
-    let site = text_of(repo, &format!("{FILES}/nginx/instances.conf"))?;
-    // Names that only compose knows.
-    let site = replaced(&site, "signal-a:", "127.0.0.1:")?;
-    let site = replaced(&site, "signal-b:", "127.0.0.1:")?;
+    let site = site_of_instances(repo, ["127.0.0.1:8080"; 2])?;
     let site = certified(place, &site, "/etc/nginx/tls")?;
     quietly(nginx_command(&nginx_around(place, &site)?, "-t"))?;
-    // As in the container, where it is all of nginx.
-    let site = place.write("instances.conf", &site)?;
+    let main = place.write("main.conf", &main_around(repo, place, &site)?)?;
+    quietly(nginx_command(&main, "-t"))
+}
+
+/// The site before two instances, which are at these places and not where compose has them.
+pub(super) fn site_of_instances(repo: &Repo, [a, b]: [&str; 2]) -> Result<String> {
+    let site = text_of(repo, &format!("{FILES}/nginx/instances.conf"))?;
+    let site = replaced(&site, "signal-a:8080", a)?;
+    replaced(&site, "signal-b:8080", b)
+}
+
+/// All of nginx around that site, as in the container.
+pub(super) fn main_around(repo: &Repo, place: &Place, site: &str) -> Result<String> {
+    let site = place.write("instances.conf", site)?;
     let main = text_of(repo, &format!("{FILES}/nginx/main.conf"))?;
     let main = replaced(&main, "/etc/nginx/conf.d/*.conf", &shown(&site))?;
     let pid = shown(&place.path.join("nginx.pid"));
-    let main = replaced(&main, "/run/nginx.pid", &pid)?;
-    quietly(nginx_command(&place.write("main.conf", &main)?, "-t"))
+    replaced(&main, "/run/nginx.pid", &pid)
 }
 
 /// A whole configuration around our site, with a certificate that was just made; nginx stays in the foreground.
@@ -343,7 +352,7 @@ const NEEDED: &[&str] = &[
 ];
 
 /// Files that are read as YAML and judged by nobody.
-const READ_ONLY: [&str; 8] = [
+const READ_ONLY: [&str; 11] = [
     "gcp/cloud-init.yaml",
     "gcp/cloudrun.yaml",
     "grafana/provisioning/dashboards/towline.yml",
@@ -352,6 +361,9 @@ const READ_ONLY: [&str; 8] = [
     "kubernetes/kustomization.yaml",
     "loki/loki.yml",
     "loki/promtail.yml",
+    "prometheus/instances.yml",
+    "prometheus/regions.yml",
+    "prometheus/targets/home.yml",
 ];
 
 const PARSE_HCL: &str = "import hcl2, sys\nfor name in sys.argv[1:]:\n    hcl2.load(open(name))";

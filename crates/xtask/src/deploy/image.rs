@@ -3,6 +3,8 @@
 //!
 //! `/dev` and `/proc` are there as in any container; everything else that the program would look for is not.
 
+mod names;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -86,22 +88,73 @@ pub(super) fn build(repo: &Repo) -> Result<PathBuf> {
         .with_context(|| format!("looking for {}", program.display()))
 }
 
-/// Runs it as the image does, and asks it whether it is well in the image's own way.
+/// Runs it as the image does, asks it whether it is well in the image's own way, and lets it find a Redis by its name.
 pub(super) fn run_as_nobody(place: &Place, signal: &Path, recipe: &Recipe) -> Result<String> {
     let root = place.directory("root")?;
-    let (name, inside) = match recipe.entrypoint.as_slice() {
-        [entry] => (entry.trim_start_matches('/'), entry),
-        other => bail!("the image starts {other:?}, which is not one program"),
-    };
-    fs::copy(signal, root.join(name)).context("copying the server into its root")?;
-    for mount in ["dev", "proc"] {
-        fs::create_dir_all(root.join(mount))?;
+    let jail = Jail::make(root, signal, recipe)?;
+    let mut server = Running::start("image", &mut jail.serve(&[]), &place.logs)?;
+    server.wait_for_line(|line| line.contains(&jail.bind), PATIENCE)?;
+    quietly(jail.command(&recipe.healthcheck)).context("the health check of the image")?;
+    let health = run::capture(curl().arg(format!("http://{}/health", jail.bind)))?;
+    if health != r#"{"status":"ok"}"# {
+        bail!("/health answers {health}");
     }
-    let (uid, gid) = recipe.user.split_once(':').context("the user is no pair")?;
-    let bind = free_address()?;
-    let jailed = |words: &[String]| {
+    drop(server);
+    if jail.command(&recipe.healthcheck).output()?.status.success() {
+        bail!("the health check is content with a server that is not there");
+    }
+    let named = names::find_redis(place, signal, recipe)?;
+    let megabytes = fs::metadata(signal)?.len() as f64 / 1e6;
+    Ok(format!(
+        "an image of {megabytes:.1} MB runs as {}, and finds Redis {named}",
+        recipe.user
+    ))
+}
+
+/// A root that holds nothing but the program, and who it is in there.
+#[derive(Debug)]
+struct Jail {
+    root: PathBuf,
+    inside: String,
+    user: (String, String),
+    bind: String,
+}
+
+impl Jail {
+    /// Puts the program into this directory.
+    fn make(root: PathBuf, signal: &Path, recipe: &Recipe) -> Result<Self> {
+        let [inside] = recipe.entrypoint.as_slice() else {
+            bail!(
+                "the image starts {:?}, which is not one program",
+                recipe.entrypoint
+            );
+        };
+        let program = root.join(inside.trim_start_matches('/'));
+        fs::copy(signal, program).context("copying the server into its root")?;
+        for mount in ["dev", "proc"] {
+            fs::create_dir_all(root.join(mount))?;
+        }
+        let (uid, gid) = recipe.user.split_once(':').context("the user is no pair")?;
+        Ok(Self {
+            root,
+            inside: inside.clone(),
+            user: (uid.to_owned(), gid.to_owned()),
+            bind: free_address()?,
+        })
+    }
+
+    /// The server with these settings.
+    fn serve(&self, settings: &[(&str, &str)]) -> Command {
+        self.with(settings, std::slice::from_ref(&self.inside))
+    }
+
+    fn command(&self, words: &[String]) -> Command {
+        self.with(&[], words)
+    }
+
+    fn with(&self, settings: &[(&str, &str)], words: &[String]) -> Command {
         let mut jail = Command::new("bwrap");
-        jail.arg("--ro-bind").arg(&root).arg("/");
+        jail.arg("--ro-bind").arg(&self.root).arg("/");
         jail.args([
             "--dev",
             "/dev",
@@ -110,33 +163,17 @@ pub(super) fn run_as_nobody(place: &Place, signal: &Path, recipe: &Recipe) -> Re
             "--unshare-user",
             "--unshare-pid",
         ]);
+        let (uid, gid) = &self.user;
         jail.args(["--unshare-ipc", "--unshare-uts", "--uid", uid, "--gid", gid]);
         jail.args(["--cap-drop", "ALL", "--new-session", "--die-with-parent"]);
-        jail.args(["--clearenv", "--setenv", "SIGNAL_BIND", &bind]);
-        jail.args(["--setenv", "SIGNAL_DRAIN_SECONDS", "0", "--"])
-            .args(words);
+        jail.args(["--clearenv", "--setenv", "SIGNAL_BIND", &self.bind]);
+        jail.args(["--setenv", "SIGNAL_DRAIN_SECONDS", "0"]);
+        for (name, value) in settings {
+            jail.args(["--setenv", name, value]);
+        }
+        jail.arg("--").args(words);
         jail
-    };
-    let mut server = Running::start(
-        "image",
-        &mut jailed(std::slice::from_ref(inside)),
-        &place.logs,
-    )?;
-    server.wait_for_line(|line| line.contains(&bind), PATIENCE)?;
-    quietly(jailed(&recipe.healthcheck)).context("the health check of the image")?;
-    let health = run::capture(curl().arg(format!("http://{bind}/health")))?;
-    if health != r#"{"status":"ok"}"# {
-        bail!("/health answers {health}");
     }
-    drop(server);
-    if jailed(&recipe.healthcheck).output()?.status.success() {
-        bail!("the health check is content with a server that is not there");
-    }
-    let megabytes = fs::metadata(signal)?.len() as f64 / 1e6;
-    Ok(format!(
-        "an image of {megabytes:.1} MB runs as {}",
-        recipe.user
-    ))
 }
 
 /// curl that says nothing of itself.

@@ -1,4 +1,4 @@
-//! A real Prometheus reads the real server with our configuration, and knows every number that rules and dashboard
+//! A real Prometheus reads real servers with our configuration, and knows every number that rules and dashboard
 //! ask for.
 //!
 //! Expressions are parsed for the names in them; a name that the server does not export is an expression that would
@@ -20,25 +20,20 @@ use crate::run;
 
 /// All of it.
 pub(super) fn read_by_prometheus(repo: &Repo, place: &Place, signal: &Path) -> Result<String> {
-    let (bind, numbers, web) = (free_address()?, free_address()?, free_address()?);
-    let flags = [
-        "--bind",
-        &bind,
-        "--metrics-bind",
-        &numbers,
-        "--drain-seconds",
-        "0",
-    ];
-    let mut server = Running::start("read", &mut words(signal, &flags), &place.logs)?;
-    server.wait_for_line(|line| line.contains(&bind), PATIENCE)?;
+    let (targets, _servers) = serve_all(repo, place, signal)?;
+    let web = free_address()?;
     lint(
         place,
-        &run::capture(curl().arg(format!("http://{numbers}/metrics")))?,
+        &run::capture(curl().arg(format!("http://{}/metrics", targets[0])))?,
     )?;
-    let _prometheus = prometheus(repo, place, &numbers, &web)?;
+    let _prometheus = prometheus(repo, place, &web)?;
     let api = |path: &str, query: &str| ask(&web, path, query);
-    wait_until("Prometheus does not read the server", PATIENCE, || {
-        api("query", "up{job=\"towline-signal\"} == 1").is_ok_and(|answer| is_something(&answer))
+    wait_until("Prometheus does not read all servers", PATIENCE, || {
+        let all = format!(
+            "count(up{{job=\"towline-signal\"}} == 1) == {}",
+            targets.len()
+        );
+        api("query", &all).is_ok_and(|answer| is_something(&answer))
     })?;
     let exported = api("label/__name__/values", "up")?;
     let exported: BTreeSet<String> = serde_json::from_value(exported)?;
@@ -80,9 +75,40 @@ pub(super) fn read_by_prometheus(repo: &Repo, place: &Place, signal: &Path) -> R
         bail!("{}", wrong.join("\n"));
     }
     Ok(format!(
-        "{} expressions ask for what is there",
-        expressions.len()
+        "{} expressions ask for what is there, at {} targets",
+        expressions.len(),
+        targets.len()
     ))
+}
+
+/// A server for each target of our files, and where their numbers are. The files stand where our configuration has them, with
+/// these addresses.
+fn serve_all(repo: &Repo, place: &Place, signal: &Path) -> Result<(Vec<String>, Vec<Running>)> {
+    place.directory("targets")?;
+    let (mut targets, mut servers) = (Vec::new(), Vec::new());
+    for (from, to) in TARGETS {
+        let mut text = text_of(repo, &format!("{FILES}/prometheus/{from}"))?;
+        let told: Vec<String> = text
+            .split('"')
+            .filter(|part| part.ends_with(":9464"))
+            .map(str::to_owned)
+            .collect();
+        for target in told {
+            let (bind, numbers) = (free_address()?, free_address()?);
+            let flags = ["--bind", &bind, "--metrics-bind", &numbers];
+            let name = format!("read-{}", servers.len());
+            let mut server = Running::start(&name, &mut words(signal, &flags), &place.logs)?;
+            server.wait_for_line(|line| line.contains(&bind), PATIENCE)?;
+            text = replaced(&text, &target, &numbers)?;
+            targets.push(numbers);
+            servers.push(server);
+        }
+        place.write(&format!("targets/{to}"), &text)?;
+    }
+    if targets.is_empty() {
+        bail!("the files name no target");
+    }
+    Ok((targets, servers))
 }
 
 /// Names and types as Prometheus' linter wants them. It reads the older text form: in that the type of a counter
@@ -120,11 +146,10 @@ fn lint(place: &Place, text: &str) -> Result<()> {
     super::files::quietly(promtool).context("promtool check metrics")
 }
 
-/// Prometheus with our configuration and rules, that looks often and at this server.
-fn prometheus(repo: &Repo, place: &Place, numbers: &str, web: &str) -> Result<Running> {
+/// Prometheus with our configuration and rules, that looks often.
+fn prometheus(repo: &Repo, place: &Place, web: &str) -> Result<Running> {
     let text = text_of(repo, &format!("{FILES}/prometheus/prometheus.yml"))?;
     let text = replaced(&text, "scrape_interval: 15s", "scrape_interval: 1s")?;
-    let text = replaced(&text, "signal:9464", numbers)?;
     let text = replaced(&text, "alertmanager:9093", "127.0.0.1:9")?;
     let configuration = place.write("prometheus.yml", &text)?;
     let rules = text_of(repo, &format!("{FILES}/prometheus/alerts.yml"))?;
@@ -231,6 +256,13 @@ fn walk(expression: &Expr, names: &mut BTreeSet<String>) {
         Expr::NumberLiteral(_) | Expr::StringLiteral(_) | Expr::Extension(_) => {}
     }
 }
+
+/// Files of targets, and as what each stands before Prometheus: one server, two instances of one, and servers in two regions.
+const TARGETS: [(&str, &str); 3] = [
+    ("targets/home.yml", "home.yml"),
+    ("instances.yml", "instances.yml"),
+    ("regions.yml", "regions.yml"),
+];
 
 /// What Prometheus itself knows of each target, and of alerts.
 const OF_PROMETHEUS: &[&str] = &["up", "ALERTS"];

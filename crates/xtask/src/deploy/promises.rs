@@ -115,7 +115,8 @@ fn value(rest: &str) -> Option<&str> {
         Some(quoted) => quoted.split('"').next()?,
         None => rest.split([' ', '}', '`', ')']).next()?,
     };
-    let is_real = !value.is_empty() && !value.starts_with(['$', '!', '<']) && !value.contains('…');
+    let is_filled_in = value.starts_with(['$', '!', '<']) || value.contains("${");
+    let is_real = !value.is_empty() && !is_filled_in && !value.contains('…');
     is_real.then_some(value)
 }
 
@@ -220,6 +221,7 @@ mod tests {
             ("- {Name: SIGNAL_BIND, Value: 0.0.0.0:1}", Some("0.0.0.0:1")),
             ("- {Name: SIGNAL_BIND, Value: !Ref Bind}", None),
             ("SIGNAL_BIND: ${X:?y}", None),
+            ("SIGNAL_BIND: 0.0.0.0:${X}", None),
             ("`SIGNAL_BIND` says where", None),
         ] {
             let all: Vec<_> = variables(line).collect();

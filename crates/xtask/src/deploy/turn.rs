@@ -2,6 +2,7 @@
 //! addresses do not reach this machine.
 
 use std::fs;
+use std::path::PathBuf;
 use std::process::Command;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -13,12 +14,11 @@ use super::{FILES, Place, replaced, shown, text_of};
 use crate::processes::{Running, wait_until};
 use crate::repo::Repo;
 
-/// All of it.
+/// All of it: with its file alone, and as compose puts it beside the server.
 pub(super) fn lend(repo: &Repo, place: &Place) -> Result<String> {
     let port = port()?;
     let (certificate, key) = place.certificate("turn.example.org")?;
-    let text = text_of(repo, &format!("{FILES}/coturn/turnserver.conf"))?;
-    let mut text = text;
+    let mut text = text_of(repo, &format!("{FILES}/coturn/turnserver.conf"))?;
     for (from, to) in [
         ("listening-port=3478", format!("listening-port={port}")),
         (
@@ -33,24 +33,72 @@ pub(super) fn lend(repo: &Repo, place: &Place) -> Result<String> {
             "pkey=/etc/coturn/tls/privkey.pem",
             format!("pkey={}", shown(&key)),
         ),
-        ("REPLACE-THIS-SECRET", SECRET.to_owned()),
-        (
-            "log-file=stdout\n",
-            format!("log-file={}\n", shown(&place.logs.join("turnserver.log"))),
-        ),
+        (REPLACED_SECRET, SECRET.to_owned()),
     ] {
         text = replaced(&text, from, &to)?;
     }
-    text.push_str("listening-ip=127.0.0.1\nrelay-ip=127.0.0.1\n");
-    let configuration = place.write("turnserver.conf", &text)?;
-    let log = place.logs.join("turnserver.log");
+    let configuration = place.write("turnserver.conf", &here(&text, place)?)?;
+    let mut command = Command::new("turnserver");
+    command.arg("-c").arg(&configuration);
+    try_out(place, &mut command, port, "another")?;
+    let port = self::port()?;
+    try_out(
+        place,
+        &mut as_compose(repo, place, port)?,
+        port,
+        REPLACED_SECRET,
+    )?;
+    Ok("coturn lends to who may, and not towards itself".into())
+}
+
+/// The file, for this machine.
+fn here(text: &str, place: &Place) -> Result<String> {
+    let log = format!("log-file={}\n", shown(&log(place)));
+    let text = replaced(text, "log-file=stdout\n", &log)?;
+    let pid = shown(&place.path.join("turnserver.pid"));
+    Ok(format!(
+        "{text}listening-ip=127.0.0.1\nrelay-ip=127.0.0.1\npidfile={pid}\n"
+    ))
+}
+
+fn log(place: &Place) -> PathBuf {
+    place.logs.join("turnserver.log")
+}
+
+/// What the container does that compose puts beside the server, with this port.
+fn as_compose(repo: &Repo, place: &Place, port: u16) -> Result<Command> {
+    let compose = text_of(repo, &format!("{FILES}/compose/turn.yaml"))?;
+    let (_, script) = compose
+        .split_once("      - |\n")
+        .context("compose gives coturn no script")?;
+    let lines = script
+        .lines()
+        .map_while(|line| line.strip_prefix("        "));
+    let script = lines.collect::<Vec<_>>().join("\n").replace("$$", "$");
+    let text = text_of(repo, &format!("{FILES}/coturn/turnserver.conf"))?;
+    let file = place.write("turnserver-before.conf", &here(&text, place)?)?;
+    // A secret ends with its line.
+    let secret = place.write("turn-secret", &format!("{SECRET}\n"))?;
+    let made = shown(&place.path.join("turnserver-made.conf"));
+    let script = replaced(&script, "/etc/coturn/turnserver.conf", &shown(&file))?;
+    let script = replaced(&script, "/run/secrets/turn", &shown(&secret))?;
+    let script = replaced(&script, "/tmp/turnserver.conf", &made)?;
+    let script = replaced(&script, "=3480", &format!("={port}"))?;
+    let mut shell = Command::new("sh");
+    shell.args(["-euc", &script]);
+    shell.env("TOWLINE_DOMAIN", "signal.example.org");
+    shell.env("TOWLINE_EXTERNAL_IP", "");
+    Ok(shell)
+}
+
+/// It begins without a complaint, lends to who has the secret and to nobody who has this other one.
+fn try_out(place: &Place, command: &mut Command, port: u16, other: &str) -> Result<()> {
+    let log = log(place);
     // A log of an earlier run says nothing of this one.
     if log.exists() {
         fs::remove_file(&log).context("removing an old log")?;
     }
-    let mut command = Command::new("turnserver");
-    command.arg("-c").arg(&configuration).arg("--pidfile=");
-    let _server = Running::start("coturn", &mut command, &place.logs)?;
+    let _server = Running::start("coturn", command, &place.logs)?;
     let ours = std::net::SocketAddr::from(([127, 0, 0, 1], port));
     wait_until("coturn does not listen", PATIENCE, || {
         std::net::TcpStream::connect(ours).is_ok()
@@ -70,14 +118,14 @@ pub(super) fn lend(repo: &Repo, place: &Place) -> Result<String> {
         bail!("coturn complains: {complaints:?}");
     }
     // It borrows, and then may not talk to this machine through what it borrowed.
-    let (right, wrong) = (borrow(port, SECRET)?, borrow(port, "another")?);
+    let (right, wrong) = (borrow(port, SECRET)?, borrow(port, other)?);
     if !right.contains("403 (Forbidden IP)") {
         bail!("coturn does not lend, or its addresses reach this machine: {right}");
     }
     if !wrong.contains("Cannot complete Allocation") {
         bail!("coturn lends to who has no secret: {wrong}");
     }
-    Ok("coturn lends to who may, and not towards itself".into())
+    Ok(())
 }
 
 /// Borrows an address as a name that holds for ten minutes, and tries to reach this machine through it.
@@ -107,3 +155,6 @@ const KNOWN: &[&str] = &[
 ];
 
 const SECRET: &str = "a-secret-of-the-trial";
+
+/// What stands in the file in the place of a secret.
+const REPLACED_SECRET: &str = "REPLACE-THIS-SECRET";

@@ -12,6 +12,7 @@ use anyhow::{Context, Result, bail};
 
 use super::files::quietly;
 use super::image::{PATIENCE, curl, free_address, words};
+use super::redis::Redis;
 use super::{FILES, NAME, Place, replaced, shown, text_of};
 use crate::processes::{Running, wait_until};
 use crate::repo::Repo;
@@ -26,7 +27,8 @@ pub(super) fn verify_files(repo: &Repo, place: &Place) -> Result<()> {
     let tls = text_of(repo, &format!("{FILES}/systemd/tls.conf"))?;
     let lending = text_of(repo, &format!("{FILES}/systemd/turn.conf"))?;
     let audit = text_of(repo, &format!("{FILES}/systemd/audit.conf"))?;
-    let all = format!("{tls}\n{lending}\n{audit}");
+    let redis = text_of(repo, &format!("{FILES}/systemd/redis.conf"))?;
+    let all = format!("{tls}\n{lending}\n{audit}\n{redis}");
     let turn = text_of(repo, &format!("{FILES}/coturn/hardening.conf"))?;
     let turn_unit =
         "[Unit]\nDescription=coturn\n[Service]\nType=forking\nExecStart=/usr/bin/true\n";
@@ -58,11 +60,21 @@ pub(super) fn judge(repo: &Repo, place: &Place, signal: &Path) -> Result<String>
     let unit = text_of(repo, &format!("{FILES}/systemd/towline-signal.service"))?;
     ports(repo, &unit)?;
     let allowed = allowed(&unit)?;
-    let trace = place.path.join("calls");
-    let called = calls(place, signal, &trace)?;
+    let trace = trace(place, signal)?;
+    let called: BTreeSet<String> = trace.lines().filter_map(call).collect();
     let beyond: Vec<&String> = called.difference(&allowed).collect();
     if !beyond.is_empty() {
         bail!("the unit forbids what the server does: {beyond:?}");
+    }
+    let redis = text_of(repo, &format!("{FILES}/systemd/redis.conf"))?;
+    let with_redis = format!("{unit}\n{redis}");
+    let allowed = allowed_families(&with_redis);
+    let used: BTreeSet<&str> = trace.lines().filter_map(family).collect();
+    if !used.is_subset(&allowed) || !used.contains(OF_SOCKETS) {
+        bail!("the unit and its drop-in allow {allowed:?}, and the server needs {used:?}");
+    }
+    if allowed_families(&unit).contains(OF_SOCKETS) {
+        bail!("the unit allows {OF_SOCKETS} also to who has no Redis");
     }
     let count = called.len();
     Ok(format!("{count} system calls, all allowed by the unit"))
@@ -142,9 +154,11 @@ fn expand(group: &str, into: &mut BTreeSet<String>) -> Result<()> {
     Ok(())
 }
 
-/// The names of the system calls of a server that starts with TLS, serves a WebSocket, its numbers and STUN, reads
-/// its certificate again, and stops.
-fn calls(place: &Place, signal: &Path, trace: &Path) -> Result<BTreeSet<String>> {
+/// The system calls of a server that starts with TLS, reaches Redis by its socket, serves a WebSocket, its numbers and
+/// STUN, reads its certificate again, and stops.
+fn trace(place: &Place, signal: &Path) -> Result<String> {
+    let trace = place.path.join("calls");
+    let redis = Redis::start(place)?;
     let (certificate, key) = place.certificate(NAME)?;
     let (bind, numbers, stun) = (free_address()?, free_address()?, free_address()?);
     let flags = [
@@ -158,15 +172,22 @@ fn calls(place: &Place, signal: &Path, trace: &Path) -> Result<BTreeSet<String>>
         &shown(&certificate),
         "--tls-key",
         &shown(&key),
+        "--redis-url",
+        &redis.by_socket(),
+        "--instance",
+        "a",
         "--drain-seconds",
         "0",
     ];
     let server = words(signal, &flags);
     let mut strace = Command::new("strace");
-    strace.args(["-f", "-qq", "-o"]).arg(trace).arg("--");
+    strace.args(["-f", "-qq", "-o"]).arg(&trace).arg("--");
     strace.arg(server.get_program()).args(server.get_args());
     let mut running = Running::start("watched", &mut strace, &place.logs)?;
     running.wait_for_line(|line| line.contains(&bind), PATIENCE)?;
+    let log = place.logs.join("watched.err.log");
+    let tells = |event: &str| fs::read_to_string(&log).is_ok_and(|text| text.contains(event));
+    wait_until("Redis was not reached", PATIENCE, || tells("redis_reached"))?;
     let opened = run::capture(&mut upgrade(&format!("https://{bind}/ws")))?;
     if !opened.contains(r#""type":"hello""#) {
         bail!("the server does not greet over TLS: {opened}");
@@ -180,14 +201,27 @@ fn calls(place: &Place, signal: &Path, trace: &Path) -> Result<BTreeSet<String>>
     // strace hands signals on to nobody; the server is its only child.
     let child = run::capture(&mut program("pgrep", &["-P", &running.id().to_string()]))?;
     quietly(program("kill", &["-HUP", &child]))?;
-    let log = place.logs.join("watched.err.log");
     wait_until("the certificate was not read again", PATIENCE, || {
-        fs::read_to_string(&log).is_ok_and(|text| text.contains("certificate_renewed"))
+        tells("certificate_renewed")
     })?;
     quietly(program("kill", &["-TERM", &child]))?;
     running.wait_for_end(PATIENCE)?;
-    let trace = fs::read_to_string(trace).context("reading the system calls")?;
-    Ok(trace.lines().filter_map(call).collect())
+    fs::read_to_string(trace).context("reading the system calls")
+}
+
+/// The families of sockets that a unit may open.
+fn allowed_families(unit: &str) -> BTreeSet<&str> {
+    unit.lines()
+        .filter_map(|line| line.strip_prefix("RestrictAddressFamilies="))
+        .flat_map(str::split_whitespace)
+        .collect()
+}
+
+/// The family of the socket that a line of strace opens: `123 socket(AF_INET, ...`. Pairs of sockets are of one process
+/// with itself, and no unit forbids them.
+fn family(line: &str) -> Option<&str> {
+    let (_, rest) = line.split_once(" socket(")?;
+    rest.split(',').next()
 }
 
 /// The name in a line of strace: `123 openat(AT_FDCWD, ...`, `123 <... read resumed>...`.
@@ -224,6 +258,9 @@ fn program(name: &str, words: &[&str]) -> Command {
     command
 }
 
+/// Of sockets that have a place among the files.
+const OF_SOCKETS: &str = "AF_UNIX";
+
 /// How exposed a unit may be, in tenths of what `systemd-analyze security` says: 2.0.
 const EXPOSURE_MAX: u32 = 20;
 
@@ -236,5 +273,15 @@ mod tests {
         let names = |text: &str| text.lines().filter_map(call).collect::<Vec<_>>();
         let trace = "12 openat(AT_FDCWD, \"x\") = 3\n13  <... read resumed>\"\", 1) = 0\n12 --- SIGHUP {} ---\n12 +++ exited with 0 +++";
         assert_eq!(names(trace), ["openat", "read"]);
+        let families = |text: &str| text.lines().filter_map(family).count();
+        assert_eq!(families(trace), 0);
+        assert_eq!(
+            family("12  socket(AF_UNIX, SOCK_STREAM, 0) = 3"),
+            Some("AF_UNIX")
+        );
+        assert_eq!(
+            family("12  socketpair(AF_UNIX, SOCK_STREAM, 0, [3, 4]) = 0"),
+            None
+        );
     }
 }

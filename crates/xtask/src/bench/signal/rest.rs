@@ -21,8 +21,9 @@ pub(super) fn run(stage: &Stage) -> Result<Section> {
     let tls = measure(stage, Transport::Tls)?;
     let row = |name: &str, held: &Held| {
         format!(
-            "| {name} | {} | {:.1} | {:.1} | {:.2} | {:.2} |\n",
+            "| {name} | {} | {:.0} | {:.1} | {:.1} | {:.2} | {:.2} |\n",
             held.count,
+            held.came.as_secs_f64() * 1e6,
             mebibytes(held.empty),
             mebibytes(held.full),
             held.each / 1000.0,
@@ -32,7 +33,7 @@ pub(super) fn run(stage: &Stage) -> Result<Section> {
     Ok(Section {
         title: "A signal server at rest".to_owned(),
         text: format!(
-            "One process, all clients registered devices; resident memory after {} s, in which each was asked for a sign of life;\nprocessor while they rest (`cargo xtask bench signal`). The program has {binary:.1} MB; started, it answers after {:.0} ms (median of {STARTS}).\n\n| | connections | MiB without | MiB with | KB each | % of a core |\n|---|---|---|---|---|---|\n{}{}\nLoad of the machine at the end: {}.\n",
+            "One process, all clients registered devices; the server's processor time from a client's first packet until it is registered, its key\nproven; resident memory after {} s, in which each was asked for a sign of life; processor while they rest (`cargo xtask bench signal`). The program has {binary:.1} MB; started, it answers after {:.0} ms (median of {STARTS}).\n\n| | connections | µs each to come | MiB without | MiB with | KB each | % of a core |\n|---|---|---|---|---|---|---|\n{}{}\nLoad of the machine at the end: {}.\n",
             stage.counts.settle,
             start.unwrap_or_default(),
             row("plain", &plain),
@@ -62,6 +63,8 @@ pub(super) fn run(stage: &Stage) -> Result<Section> {
 /// What a server holds for its clients.
 struct Held {
     count: u32,
+    /// Processor time that the coming of one took.
+    came: Duration,
     /// Bytes without any.
     empty: u64,
     /// Bytes with all.
@@ -84,6 +87,8 @@ fn measure(stage: &Stage, transport: Transport) -> Result<Held> {
     thread::sleep(EMPTY_AFTER);
     let empty = usage::resident(server.id())?;
     let spinner = Spinner::start(&format!("{count} clients come and rest ({name})"));
+    let running = || usage::exact(server.id()).map(|exact| exact.running);
+    let alone = running()?;
     let who = Who {
         name: "rest",
         count,
@@ -92,10 +97,10 @@ fn measure(stage: &Stage, transport: Transport) -> Result<Held> {
     };
     let mut crowd = Crowd::start(stage, who, &[&server], "rest", &[])?;
     crowd.wait("here")?;
+    let here = running()?;
     // The measurement itself is the passing of time.
-    let before = usage::exact(server.id())?.running;
     thread::sleep(settle);
-    let spent = usage::exact(server.id())?.running.saturating_sub(before);
+    let spent = running()?.saturating_sub(here);
     let full = usage::resident(server.id())?;
     drop(spinner);
     if !crowd.is_whole() {
@@ -103,6 +108,7 @@ fn measure(stage: &Stage, transport: Transport) -> Result<Held> {
     }
     Ok(Held {
         count,
+        came: here.saturating_sub(alone) / count,
         empty,
         full,
         each: full.saturating_sub(empty) as f64 / f64::from(count),

@@ -36,7 +36,7 @@ fn debian() {
              xvfb",
             "benchmarks: apt curl ethtool iperf3 nftables redis-server rsync syncthing",
             "network lab: apt coturn iproute2 miniupnpd-nftables nftables",
-            "deployment: apt bubblewrap caddy coturn curl iproute2 logrotate nginx-light openssl procps prometheus prometheus-alertmanager python3-venv strace systemd",
+            "deployment: apt bubblewrap caddy coturn curl iproute2 logrotate nginx-light openssl procps prometheus prometheus-alertmanager python3-venv redis-server strace systemd",
         ]
     );
 }
@@ -57,7 +57,7 @@ fn ubuntu_has_no_chromium_for_apt() {
              snap only",
             "benchmarks: apt curl ethtool iperf3 nftables redis-server rsync syncthing",
             "network lab: apt coturn iproute2 miniupnpd-nftables nftables",
-            "deployment: apt bubblewrap caddy coturn curl iproute2 logrotate nginx-light openssl procps prometheus prometheus-alertmanager python3-venv strace systemd",
+            "deployment: apt bubblewrap caddy coturn curl iproute2 logrotate nginx-light openssl procps prometheus prometheus-alertmanager python3-venv redis-server strace systemd",
         ]
     );
 }
@@ -89,7 +89,7 @@ fn fedora() {
              webkitgtk6.0 wmctrl xdotool xorg-x11-server-Xvfb xprop`",
             "benchmarks: run `sudo dnf install curl ethtool iperf3 nftables redis rsync syncthing`",
             "network lab: run `sudo dnf install coturn iproute miniupnpd nftables`",
-            "deployment: run `sudo dnf install alertmanager bubblewrap caddy coturn curl iproute logrotate nginx openssl procps-ng prometheus python3 strace systemd`",
+            "deployment: run `sudo dnf install alertmanager bubblewrap caddy coturn curl iproute logrotate nginx openssl procps-ng prometheus python3 redis strace systemd`",
         ]
     );
 }
@@ -116,7 +116,7 @@ fn what_is_here_is_not_asked_for() {
              wmctrl xdotool xorg-x11-server-Xvfb xprop` as root",
             "benchmarks: run `dnf install curl ethtool iperf3 nftables redis syncthing` as root",
             "network lab: run `dnf install coturn iproute miniupnpd nftables` as root",
-            "deployment: run `dnf install alertmanager bubblewrap caddy coturn curl iproute logrotate nginx openssl procps-ng prometheus python3 strace systemd` as root",
+            "deployment: run `dnf install alertmanager bubblewrap caddy coturn curl iproute logrotate nginx openssl procps-ng prometheus python3 redis strace systemd` as root",
         ]
     );
 }
@@ -133,7 +133,7 @@ fn arch() {
              webkitgtk-6.0 wmctrl xdotool xorg-server-xvfb xorg-xprop`",
             "benchmarks: run `sudo pacman -S --needed curl ethtool iperf3 nftables rsync syncthing valkey`",
             "network lab: run `sudo pacman -S --needed coturn iproute2 miniupnpd nftables`",
-            "deployment: run `sudo pacman -S --needed alertmanager bubblewrap caddy coturn curl iproute2 logrotate nginx openssl procps-ng prometheus python strace systemd`",
+            "deployment: run `sudo pacman -S --needed alertmanager bubblewrap caddy coturn curl iproute2 logrotate nginx openssl procps-ng prometheus python strace systemd valkey`",
         ]
     );
 }
@@ -150,7 +150,7 @@ fn systems_that_nobody_knows_are_told_in_words() {
              wmctrl, xdotool, xprop",
             "benchmarks: install curl, ethtool, iperf3, nft, Redis, rsync, syncthing",
             "network lab: install ip, nft, coturn, miniupnpd",
-            "deployment: install bubblewrap, Caddy, curl, ip, logrotate, nginx, openssl, pgrep, Alertmanager, Prometheus, Python, strace, systemd, coturn",
+            "deployment: install bubblewrap, Caddy, curl, ip, logrotate, nginx, openssl, pgrep, Alertmanager, Prometheus, Python, Redis, strace, systemd, coturn",
         ]
     );
     assert_eq!(said("linux", "", &[]), said("linux", ALPINE, &[]));

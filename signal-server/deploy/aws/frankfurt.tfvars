@@ -1,0 +1,6 @@
+# What main.tf asks for, of one region; each region has a workspace and a name of its own.
+region            = "eu-central-1"
+vpc_id            = "vpc-0123456789abcdef0"
+public_subnet_ids = ["subnet-0123456789abcdef0", "subnet-0123456789abcdef1"]
+host_name         = "eu.signal.example.org"
+zone_id           = "Z0123456789ABCDEFGHIJ"

@@ -15,6 +15,9 @@ mod hostile;
 mod instances;
 #[cfg(unix)]
 mod ordinary_log;
+#[cfg(unix)]
+#[expect(clippy::print_stdout, reason = "how long it took is told")]
+mod outages;
 mod page;
 #[cfg(unix)]
 #[expect(clippy::print_stdout, reason = "how long it took is told")]

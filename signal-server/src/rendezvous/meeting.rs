@@ -533,12 +533,8 @@ impl Rendezvous {
         }
     }
 
-    /// These instances live no longer.
-    pub(super) fn miss_members(&mut self, now: Moment, gone: &[NodeId]) {
-        // Just after the store was away the others may not have said yet that they live.
-        if gone.is_empty() || self.reached_for(now) < CONFIRM_WITHIN {
-            return;
-        }
+    /// Whoever is in a room here is told of members at these instances, which live no longer.
+    pub(super) fn miss_members(&mut self, gone: &[NodeId]) {
         for (code, peer_id) in self.halls.miss(gone) {
             self.tell_all_here(code, None, |room_code| ServerMessage::PeerLeft {
                 room_code,

@@ -288,7 +288,7 @@ async fn process_a_relay_channel_lies_at_one_instance_and_its_url_says_which() {
 }
 
 /// Hears until it is this, which comes in time.
-pub(crate) async fn hear_until(client: &mut Client, wanted: &Value) {
+async fn hear_until(client: &mut Client, wanted: &Value) {
     let heard = timeout(PATIENCE, async { while client.hear().await != *wanted {} });
     let missing = || panic!("{wanted} is not heard");
     heard.await.unwrap_or_else(|_| missing());

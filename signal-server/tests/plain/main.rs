@@ -7,6 +7,8 @@ mod audit;
 mod browser;
 mod client;
 mod forwarded;
+#[cfg(unix)]
+mod friends;
 #[cfg(target_os = "linux")]
 #[expect(clippy::print_stdout, reason = "what it cost is told")]
 mod hostile;

@@ -1,4 +1,4 @@
-//! Many addresses that guess codes, each within what it may.
+//! Many addresses that guess codes, each within what it may; and what they are told.
 
 use futures_util::future::join_all;
 use serde_json::json;
@@ -96,6 +96,60 @@ async fn process_who_guesses_from_a_thousand_addresses_finds_nothing_and_makes_c
         assert_eq!(alice.hear().await["type"], "paired");
     })
     .await;
+}
+
+#[tokio::test]
+async fn process_every_claim_that_fails_is_answered_by_the_same_bytes() {
+    let redis = RedisServer::start();
+    let url = redis.url();
+    for shared in [&[][..], &["--redis-url", &url, "--instance", "a"]] {
+        let own = ["--trusted-proxies", "127.0.0.1", "--code-seconds", "2"];
+        let server = Process::start(&[shared, &own].concat());
+        until_status(server.address, "/ready", "200").await;
+        let (mut creator, used) = new_code(&server, 1).await;
+        let mut claimer = guest_from(&server, 0).await;
+        claim(&mut claimer, used.as_str()).await;
+        assert_eq!(creator.hear().await["type"], "paired");
+        let (mut forgetful, expired) = new_code(&server, 2).await;
+        assert_eq!(forgetful.hear().await["reason"], "expired");
+        let (mut fickle, cancelled) = new_code(&server, 3).await;
+        fickle.say(json!({"type": "cancel_pairing_code"})).await;
+        fickle.ask(json!({"type": "ping"})).await;
+        let taken = [&used, &expired, &cancelled];
+        let mut free = (0..).map(|number| Slot::from_number(number, 3));
+        let free = free.find(|free| !taken.contains(&free));
+        let free = free.expect("a free one").to_string();
+
+        let mut answers = Vec::new();
+        for (number, code) in [
+            used.as_str(),
+            expired.as_str(),
+            cancelled.as_str(),
+            &free,
+            "?",
+        ]
+        .into_iter()
+        .enumerate()
+        {
+            let mut raw = guest_from(&server, 1 + number).await;
+            answers.push((code, claim(&mut raw, code).await));
+        }
+        // What its own guest claims, and what is right but cannot be paid.
+        let mut raw = guest_from(&server, 100).await;
+        raw.say(FIN | TEXT, br#"{"type":"create_pairing_code"}"#)
+            .await;
+        let (_, made) = raw.hear().await.expect("a code");
+        let made: serde_json::Value = serde_json::from_slice(&made).expect("JSON");
+        let own = made["code"].as_str().expect("a code");
+        for _ in 0..3 {
+            answers.push(("its own", claim(&mut raw, own).await));
+        }
+        let (_waiting, right) = new_code(&server, 4).await;
+        answers.push(("not paid", claim(&mut raw, right.as_str()).await));
+        for (what, answer) in &answers {
+            assert_eq!(*answer, answers[0].1, "{what}");
+        }
+    }
 }
 
 /// Addresses that guess.

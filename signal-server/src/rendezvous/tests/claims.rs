@@ -229,6 +229,31 @@ fn who_cannot_pay_is_looked_after_like_the_others_and_told_the_same_of_a_right_c
     }
 }
 
+#[test]
+fn what_is_no_code_is_looked_after_like_a_code_that_cannot_be_paid() {
+    for (instance, steps) in [
+        (Instance::Alone, &["notes CodeFailed", FAILED][..]),
+        (
+            Instance::OneOfSeveral(NodeId(1)),
+            &["asks claim: paid No, 0 tolls", "notes CodeFailed", FAILED],
+        ),
+    ] {
+        let mut server = Server::new(instance);
+        let [alice, eve] = [0; 2].map(|_| server.guest());
+        for text in ["", "?", "ABC-234", "ABCDE"] {
+            let course = server.course_of_claim(eve, text);
+            assert_eq!(course, steps, "{text:?}, {instance:?}");
+        }
+        // It costs nothing.
+        let code = server.code(alice);
+        let course = server.course_of_claim(eve, code.as_str());
+        assert!(
+            course.contains(&"notes CodeClaimed".to_owned()),
+            "{course:?}"
+        );
+    }
+}
+
 /// How a failed claim is answered, byte for byte.
 const FAILED: &str = r#"says {"type":"pairing_failed","reason":"code_invalid"}"#;
 

@@ -674,6 +674,14 @@ fn three_instances_keep_their_promises_whatever_is_lost() {
     live_all(1);
 }
 
+/// Who had left a room, of which the store did not know, was heard in it; and a book that was wrong itself.
+#[test]
+fn lives_in_which_a_promise_was_broken_once_keep_it() {
+    for seed in [352, 8559] {
+        live(seed);
+    }
+}
+
 /// Every second life from this one on: those of two instances, or of three.
 #[expect(clippy::print_stdout, reason = "what the lives were like is told")]
 fn live_all(first: u64) {

@@ -398,7 +398,7 @@ impl Rendezvous {
         match request {
             Ok(Request { id, message }) => self.message(now, connection, id, message),
             Err(RequestError { id, code, detail }) => match code {
-                ErrorCode::CodeInvalid => self.answer_failed_claim(connection, id),
+                ErrorCode::CodeInvalid => self.use_no_code(now, connection, id),
                 ErrorCode::RoomNotFound => self.answer_failed_join(connection, id),
                 ErrorCode::InvalidMessage
                 | ErrorCode::NotRegistered

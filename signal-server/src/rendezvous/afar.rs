@@ -222,8 +222,14 @@ impl Rendezvous {
         self.timers.insert((now.plus(BEAT_EVERY), Timer::Beat));
     }
 
+    /// These instances live no longer.
     pub(super) fn miss_nodes(&mut self, now: Moment, gone: &[NodeId]) {
-        self.miss_members(now, gone);
+        // Just after the store was away the others may not have said yet that they live; who is not confirmed by then is
+        // gone anyway.
+        if self.reached_for(now) < CONFIRM_WITHIN {
+            return;
+        }
+        self.miss_members(gone);
         for (here, there) in self
             .acquaintances
             .those(|known| gone.contains(&known.place.node))

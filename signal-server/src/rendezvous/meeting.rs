@@ -318,10 +318,15 @@ impl Rendezvous {
                 Some(_) | None => self.arm_room(now, code, LOOK_EVERY),
             },
             RoomThen::PassOn(passage) => match answer {
-                Some(RoomAnswer::Met { code, at }) => {
+                Some(RoomAnswer::Met { code, at }) if self.halls.has(code, passage.from) => {
                     let notice = passage.notice;
                     let event = Event::PassedInRoom { code, notice };
                     self.happen_at(now, Some(at), passage.to, event);
+                }
+                // Who has left it, of which the store may not know, says nothing in it.
+                Some(RoomAnswer::Met { code, .. }) => {
+                    self.look_at_room(now, code, Why::IsTold);
+                    self.relay_afar(now, passage);
                 }
                 Some(_) => self.relay_afar(now, passage),
                 None => self.refuse_cut_off(passage.connection, passage.id),
@@ -533,12 +538,8 @@ impl Rendezvous {
         }
     }
 
-    /// These instances live no longer.
-    pub(super) fn miss_members(&mut self, now: Moment, gone: &[NodeId]) {
-        // Just after the store was away the others may not have said yet that they live.
-        if gone.is_empty() || self.reached_for(now) < CONFIRM_WITHIN {
-            return;
-        }
+    /// Whoever is in a room here is told of members at these instances, which live no longer.
+    pub(super) fn miss_members(&mut self, gone: &[NodeId]) {
         for (code, peer_id) in self.halls.miss(gone) {
             self.tell_all_here(code, None, |room_code| ServerMessage::PeerLeft {
                 room_code,

@@ -5,12 +5,12 @@
 
 use std::time::Duration;
 
-use towline_wire::code::Slot;
+use towline_wire::code::{HALF_LETTERS_MIN, Slot};
 use towline_wire::signal::{ErrorCode, PairingFailure, RequestId, ServerMessage, SignalId};
 
 use super::cluster::{Books, Then};
 use super::shared::{Answer, Ask, Event, Made, Paid, SLOT_DRAWS, Side, Standing, Toll};
-use super::{ClaimPayer, ConnectionId, Moment, Note, Rate, Rendezvous, Timer};
+use super::{ClaimPayer, ConnectionId, Moment, Note, Phase, Rate, Rendezvous, Timer};
 
 /// What is known here of an id's mailbox.
 #[derive(Debug)]
@@ -129,6 +129,33 @@ impl Rendezvous {
             id,
             sender,
             payers,
+        };
+        self.ask(now, ask, then);
+    }
+
+    /// What is no code at all is looked after like a code that cannot be paid, and so is answered no sooner.
+    pub(super) fn use_no_code(
+        &mut self,
+        now: Moment,
+        connection: ConnectionId,
+        id: Option<RequestId>,
+    ) {
+        let phase = self.connections.get(&connection).map(|known| &known.phase);
+        let Some(Phase::Present { id: sender, .. }) = phase else {
+            return self.answer_failed_claim(connection, id);
+        };
+        let sender = *sender;
+        let ask = Ask::Claim {
+            slot: Slot::from_number(0, HALF_LETTERS_MIN),
+            joiner: sender,
+            paid: Paid::No,
+            tolls: Vec::new(),
+        };
+        let then = Then::JoinMailbox {
+            connection,
+            id,
+            sender,
+            payers: Vec::new(),
         };
         self.ask(now, ask, then);
     }

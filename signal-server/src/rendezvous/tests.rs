@@ -2,6 +2,7 @@
 //! rendezvous' promises.
 
 mod access;
+mod claims;
 mod cut_off;
 mod exhaustion;
 mod floods;

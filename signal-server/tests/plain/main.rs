@@ -7,6 +7,8 @@ mod audit;
 mod browser;
 mod client;
 mod forwarded;
+#[cfg(unix)]
+mod friends;
 #[cfg(target_os = "linux")]
 #[expect(clippy::print_stdout, reason = "what it cost is told")]
 mod hostile;
@@ -15,6 +17,9 @@ mod hostile;
 mod instances;
 #[cfg(unix)]
 mod ordinary_log;
+#[cfg(unix)]
+#[expect(clippy::print_stdout, reason = "how long it took is told")]
+mod outages;
 mod page;
 #[cfg(unix)]
 #[expect(clippy::print_stdout, reason = "how long it took is told")]

@@ -1,17 +1,16 @@
-//! One of two instances is cut off from Redis, and comes back.
+//! One of three instances is cut off from Redis, and comes back.
 
 use std::net::SocketAddr;
 
-use serde_json::{Value, json};
+use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, UnixStream};
 use tokio::sync::watch;
-use tokio::time::{Duration, Instant, sleep, timeout};
+use tokio::time::{Instant, sleep, timeout};
 
 use super::client::Client;
-use super::instances::{
-    acquainted, connected, disconnected, hear_until, page, relay, until_status,
-};
+use super::friends::{Friend, RETRY, all_pair, friends_at, nobody_is_missed, pair, speak};
+use super::instances::{connected, disconnected, page, until_status};
 use super::process::Process;
 use super::redis::RedisServer;
 use super::server::PATIENCE;
@@ -98,20 +97,23 @@ async fn process_an_instance_that_is_cut_off_from_redis_goes_on_alone_and_comes_
     let url = redis.url();
     let first = Process::start(&["--redis-url", &way.url, "--instance", "a"]);
     let second = Process::start(&["--redis-url", &url, "--instance", "b"]);
-    for server in [&first, &second] {
-        until_status(server.address, "/ready", "200").await;
+    let third = Process::start(&["--redis-url", &url, "--instance", "c"]);
+    let at = [first.address, second.address, third.address];
+    for address in at {
+        until_status(address, "/ready", "200").await;
     }
-    let [(mut alice, alice_id), (mut bob, bob_id)] =
-        acquainted(first.address, second.address).await;
-    let (mut carol, carol_id) = Client::device(first.address, 3).await;
-    let room = alice.ask(json!({"type": "create_room"})).await["room_code"].clone();
+    let [mut alice, mut bob, mut grace] = friends_at(at).await;
+    let mut carol = Friend::come(at[0], 4).await;
+    let room = alice.answer(&json!({"type": "create_room"})).await["room_code"].clone();
     let join = json!({"type": "join_room", "room_code": room});
-    for client in [&mut bob, &mut carol] {
-        assert_eq!(client.ask(join.clone()).await["type"], "joined_room");
+    for friend in [&mut bob, &mut grace, &mut carol] {
+        assert_eq!(friend.answer(&join).await["type"], "joined_room");
     }
     let joined = |id: &str| json!({"type": "peer_joined", "room_code": room, "peer_id": id, "display_name": ""});
     let left = |id: &str| json!({"type": "peer_left", "room_code": room, "peer_id": id});
-    hear_until(&mut bob, &joined(&carol_id)).await;
+    for friend in [&mut bob, &mut grace] {
+        friend.hears(&joined(&carol.id)).await;
+    }
 
     way.become_(State::Silent);
     let cut = Instant::now();
@@ -120,93 +122,81 @@ async fn process_an_instance_that_is_cut_off_from_redis_goes_on_alone_and_comes_
         json!({"type": "use_pairing_code", "code": "222"}),
         json!({"type": "create_room"}),
     ] {
-        let heard = answer(&mut alice, &refused).await;
+        let heard = alice.answer(&refused).await;
         assert_eq!(heard["code"], "unavailable", "{refused}: {heard}");
     }
     println!("refused {:?} after the cut", cut.elapsed());
     // Within the instance all goes on, also the room.
-    carol
-        .say(json!({"type": "offer", "to": alice_id, "sdp": "within"}))
-        .await;
-    let within = json!({"type": "offer", "from": carol_id, "sdp": "within"});
-    hear_until(&mut alice, &within).await;
-    // The other instance serves codes, and misses those who were at this one.
-    let (mut dora, dora_id) = Client::device(second.address, 4).await;
-    let code = dora.ask(json!({"type": "create_pairing_code"})).await;
-    let (mut eve, _) = Client::device(second.address, 5).await;
-    let claim = json!({"type": "use_pairing_code", "code": code["code"]});
-    let paired = json!({"type": "paired", "peer_id": dora_id});
-    assert_eq!(eve.ask(claim).await, paired);
-    let mut missing = vec![left(&alice_id), left(&carol_id), disconnected(&alice_id)];
-    let missed = timeout(PATIENCE, async {
-        while !missing.is_empty() {
-            let heard = bob.hear().await;
-            missing.retain(|message| *message != heard);
+    offer(&mut carol, &mut alice, "within").await;
+    // The two others go on with each other, and miss those who were at this one.
+    speak(&mut bob, &mut grace).await;
+    offer(&mut grace, &mut bob, "beside").await;
+    pair([at[1], at[2]], [10, 11]).await;
+    println!("the two others pair {:?} after the cut", cut.elapsed());
+    for friend in [&mut bob, &mut grace] {
+        for missing in [left(&alice.id), left(&carol.id), disconnected(&alice.id)] {
+            friend.hears(&missing).await;
         }
-    });
-    missed
-        .await
-        .expect("those at the other instance are missed");
-    println!(
-        "missed at the other instance {:?} after the cut",
-        cut.elapsed()
-    );
-    until_status(first.address, "/ready", "503").await;
+    }
+    println!("missed by both others {:?} after the cut", cut.elapsed());
+    until_status(at[0], "/ready", "503").await;
     println!("not ready {:?} after the cut", cut.elapsed());
-    until_status(second.address, "/ready", "200").await;
-    until_status(first.address, "/health", "200").await;
-    let ready = page(first.address, "/ready").await;
+    for address in [at[1], at[2]] {
+        until_status(address, "/ready", "200").await;
+    }
+    until_status(at[0], "/health", "200").await;
+    let ready = page(at[0], "/ready").await;
     assert!(ready.contains(r#""redis":"out_of_reach""#), "{ready}");
-    assert!(number(first.address, "towline_redis_out_of_reach_seconds").await > 10.0);
+    assert!(number(at[0], "towline_redis_out_of_reach_seconds").await > 10.0);
     let unanswered = "towline_redis_questions_total{result=\"unanswered\"}";
-    assert!(number(first.address, unanswered).await >= 3.0);
-    assert_eq!(
-        number(first.address, "towline_redis_losses_total").await,
-        1.0
-    );
-    assert_eq!(
-        number(second.address, "towline_redis_losses_total").await,
-        0.0
-    );
-    let refused = json!({"type": "relay", "to": bob_id, "payload": 1});
-    assert_eq!(answer(&mut alice, &refused).await["code"], "unavailable");
+    assert!(number(at[0], unanswered).await >= 3.0);
+    for (address, losses) in at.into_iter().zip([1.0, 0.0, 0.0]) {
+        let counted = number(address, "towline_redis_losses_total").await;
+        assert_eq!(counted, losses);
+    }
+    for to in [&bob.id, &grace.id] {
+        let refused = json!({"type": "relay", "to": to, "payload": 1});
+        assert_eq!(alice.answer(&refused).await["code"], "unavailable");
+    }
     // For a minute devices are still taken in. One of them is soon at the other instance, as the proxy sends it there.
-    let (mut frank, _) = Client::device(first.address, 6).await;
-    let (mut moved, _) = Client::device(second.address, 6).await;
+    let (mut frank, _) = Client::device(at[0], 6).await;
+    let (mut moved, _) = Client::device(at[1], 6).await;
+    // By now all that the two others were to miss is missed; each other they have not missed.
+    speak(&mut bob, &mut grace).await;
+    nobody_is_missed(&[&bob, &grace]);
+    assert!(!bob.has_heard(&left(&grace.id)) && !grace.has_heard(&left(&bob.id)));
 
     way.become_(State::Open);
     let back = Instant::now();
-    until_status(first.address, "/ready", "200").await;
+    until_status(at[0], "/ready", "200").await;
     println!("ready {:?} after the way was open again", back.elapsed());
     assert_eq!(
-        number(first.address, "towline_redis_out_of_reach_seconds").await,
+        number(at[0], "towline_redis_out_of_reach_seconds").await,
         0.0
     );
     assert_eq!(frank.hear_close().await, 4009, "the newest place counts");
     assert_eq!(moved.ask(json!({"type": "ping"})).await["type"], "pong");
-    let mut missing = vec![joined(&alice_id), joined(&carol_id), connected(&alice_id)];
-    let met = timeout(PATIENCE, async {
-        while !missing.is_empty() {
-            let heard = bob.hear().await;
-            missing.retain(|message| *message != heard);
+    for friend in [&mut bob, &mut grace] {
+        for wanted in [joined(&alice.id), joined(&carol.id), connected(&alice.id)] {
+            friend.hears(&wanted).await;
         }
-    });
-    met.await.expect("all are there again");
+    }
     println!("all meet again {:?} after the way was open", back.elapsed());
-    relay(&mut alice, &mut bob, &bob_id).await;
-    bob.say(json!({"type": "offer", "to": carol_id, "sdp": "again"}))
-        .await;
-    let again = json!({"type": "offer", "from": bob_id, "sdp": "again"});
-    hear_until(&mut carol, &again).await;
+    for friend in [&mut bob, &mut grace] {
+        speak(&mut alice, friend).await;
+        offer(friend, &mut carol, "again").await;
+    }
+    speak(&mut bob, &mut grace).await;
+    all_pair(at, 20).await;
 
     // A way whose end is told is noticed at once, and gone as soon as it is open.
     way.become_(State::Closed);
     let code = json!({"type": "create_pairing_code"});
-    while answer(&mut alice, &code).await["code"] != "unavailable" {}
+    while alice.answer(&code).await["code"] != "unavailable" {}
     way.become_(State::Open);
     let back = Instant::now();
     let opens = timeout(PATIENCE, async {
-        while answer(&mut alice, &code).await["type"] != "pairing_code" {
+        while alice.answer(&code).await["type"] != "pairing_code" {
             sleep(RETRY).await;
         }
     });
@@ -214,20 +204,13 @@ async fn process_an_instance_that_is_cut_off_from_redis_goes_on_alone_and_comes_
     println!("a code {:?} after the way was open again", back.elapsed());
 }
 
-/// Asks, and passes over what is no answer to it.
-async fn answer(client: &mut Client, question: &Value) -> Value {
-    let mut question = question.clone();
-    question["id"] = json!("mine");
-    client.say(question).await;
-    let answer = timeout(PATIENCE, async {
-        loop {
-            let heard = client.hear().await;
-            if heard["id"] == "mine" {
-                return heard;
-            }
-        }
-    });
-    answer.await.expect("an answer")
+/// Offers something to somebody who shares a room, and is heard.
+async fn offer(from: &mut Friend, to: &mut Friend, what: &str) {
+    from.client
+        .say(json!({"type": "offer", "to": to.id, "sdp": what}))
+        .await;
+    to.hears(&json!({"type": "offer", "from": from.id, "sdp": what}))
+        .await;
 }
 
 /// One of the numbers for Prometheus.
@@ -237,6 +220,3 @@ async fn number(address: SocketAddr, name: &str) -> f64 {
     let number = line.and_then(|line| line.trim().parse().ok());
     number.unwrap_or_else(|| panic!("{name} is not among {numbers}"))
 }
-
-/// Time between two tries, within what a client may ask.
-const RETRY: Duration = Duration::from_millis(100);

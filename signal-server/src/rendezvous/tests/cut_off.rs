@@ -8,8 +8,8 @@ use towline_wire::signal::{ErrorCode, ServerMessage, SignalId};
 use super::error;
 use super::world::World;
 use crate::rendezvous::{
-    Ask, ConnectionId, Door, Input, Instance, Moment, NodeId, Origin, Output, Reached, Rendezvous,
-    Settings,
+    Answer, Ask, Between, ConnectionId, Door, Event, Input, Instance, Moment, NodeId, Origin,
+    Output, Place, Reached, Rendezvous, Settings, Watched,
 };
 
 /// Connects a device to an instance; gives what it is told after `hello`.
@@ -165,4 +165,67 @@ fn who_came_while_the_store_was_away_is_told_at_once_with_all_others() {
     rendezvous.handle_input(now, Input::Reach(Reached::Yes));
     let all: BTreeSet<_> = renewals(&mut rendezvous).into_iter().flatten().collect();
     assert_eq!(all.len(), 800);
+}
+
+#[test]
+fn who_is_at_another_instance_is_not_missed_before_it_could_say_again_that_it_lives() {
+    let settings = Settings {
+        instance: Instance::OneOfSeveral(NodeId(1)),
+        ..Settings::default()
+    };
+    let at = |seconds| Moment::after_start(Duration::from_secs(seconds));
+    let mut rendezvous = Rendezvous::new([1; 32], settings);
+    rendezvous.handle_input(at(1), Input::Reach(Reached::Yes));
+    let (connection, _) = register(&mut rendezvous, at(1), 1);
+    let [here, there] = [1, 2].map(|number| SignalId::Device(World::id_of(number)));
+    let watch = format!(r#"{{"type":"watch","peers":["{there}"]}}"#);
+    rendezvous.handle_input(at(1), Input::from_text(connection, &watch));
+    let event = Event::Watching {
+        watcher: there,
+        at: Place {
+            node: NodeId(2),
+            connection: ConnectionId(7),
+        },
+        back: Watched::HasAnswered,
+    };
+    rendezvous.handle_input(at(1), Input::Heard(Between { to: here, event }));
+    let met = ServerMessage::PeerConnected { peer_id: there };
+    assert_eq!(told_while_others_are_silent(&mut rendezvous, at(1)), [met]);
+
+    rendezvous.handle_input(at(2), Input::Reach(Reached::No));
+    rendezvous.handle_input(at(20), Input::Reach(Reached::Yes));
+    assert_eq!(told_while_others_are_silent(&mut rendezvous, at(20)), []);
+    rendezvous.handle_timeout(at(25));
+    assert_eq!(told_while_others_are_silent(&mut rendezvous, at(25)), []);
+    rendezvous.handle_timeout(at(26));
+    let missed = ServerMessage::PeerDisconnected { peer_id: there };
+    assert_eq!(
+        told_while_others_are_silent(&mut rendezvous, at(26)),
+        [missed]
+    );
+}
+
+/// What clients are told while no other instance has said that it lives.
+fn told_while_others_are_silent(rendezvous: &mut Rendezvous, now: Moment) -> Vec<ServerMessage> {
+    let mut told = Vec::new();
+    while let Some(output) = rendezvous.poll_output() {
+        match output {
+            Output::Send { notice, .. } => told.push(notice.message),
+            Output::Ask {
+                ticket,
+                ask: Ask::Beat { others: gone, .. },
+            } => {
+                let answer = Answer::Beaten { gone };
+                rendezvous.handle_input(now, Input::Answered { ticket, answer });
+            }
+            Output::Ask { .. }
+            | Output::Forward { .. }
+            | Output::Ping { .. }
+            | Output::Pause { .. }
+            | Output::Close { .. }
+            | Output::Publish { .. }
+            | Output::Note { .. } => {}
+        }
+    }
+    told
 }

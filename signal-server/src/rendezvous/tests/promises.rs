@@ -103,7 +103,7 @@ impl Book {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 300, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 2000, ..ProptestConfig::default() })]
 
     #[test]
     fn no_code_is_claimed_twice_and_no_stranger_is_heard(acts in prop::collection::vec(act(), 0..120)) {

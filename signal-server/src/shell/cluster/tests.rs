@@ -39,6 +39,7 @@ macro_rules! both {
     )*};
 }
 
+mod claims;
 mod rooms;
 
 #[test]

@@ -377,6 +377,7 @@ async fn go_on_when_regained(connection: &Connection, ends: &SessionEnds) -> Lin
             sleep(patience.clamp(DIALER_FIRST_MIN, NUDGED_AGAIN_AFTER)).await;
         }
         nudge(connection);
+        let mut was_over = false;
         while heard.elapsed() < NUDGED_FOR {
             sleep(NUDGES_APART).await;
             if timeout(NUDGED_AGAIN_AFTER, standstill.regained())
@@ -385,14 +386,18 @@ async fn go_on_when_regained(connection: &Connection, ends: &SessionEnds) -> Lin
             {
                 heard = Instant::now();
             }
-            if standstill.is_over() {
+            was_over = standstill.is_over();
+            if was_over {
                 break;
             }
             standstill.grant();
             nudge(connection);
         }
-        // What was heard meanwhile is of the same silence.
+        // What was heard meanwhile is of the same silence, unless what was on its way is lost once more.
         standstill.forget_heard();
+        if was_over && !standstill.is_over() {
+            standstill.tell_regained();
+        }
     }
 }
 

@@ -138,10 +138,12 @@ impl Standstill {
     }
 
     /// The way by which all went is gone with what was on it, and another one is there. Nothing shows that to quinn before
-    /// its probe timeout, and that is as long as an outage from which it has just come back.
+    /// its probe timeout, and that is as long as an outage from which it has just come back. What was acknowledged
+    /// until now shows nothing of the new way.
     pub(super) fn note_loss(&self) {
         let is_owed = |first: &AtomicU64| first.load(Ordering::Relaxed) != 0;
         if is_owed(&self.0.unanswered_ms) || is_owed(&self.0.unacknowledged_ms) {
+            self.begin_anew();
             self.0.regained.notify_one();
         }
     }
@@ -313,6 +315,20 @@ mod tests {
         standstill.note_sent_bytes(Instant::now(), 1200);
         standstill.note_loss();
         assert!(is_told(&standstill));
+    }
+
+    /// A channel comes back after an outage, something new is acknowledged by it, and a moment later it is replaced.
+    #[test]
+    fn what_was_acknowledged_by_a_channel_that_is_gone_ends_nothing() {
+        let standstill = Standstill::since(Instant::now());
+        standstill.note_sent(Instant::now(), 1200);
+        standstill.begin_anew();
+        standstill.note_acknowledged_epoch(standstill.epoch());
+        assert!(standstill.is_over());
+        standstill.note_loss();
+        assert!(!standstill.is_over());
+        standstill.note_acknowledged_epoch(standstill.epoch());
+        assert!(standstill.is_over());
     }
 
     #[test]

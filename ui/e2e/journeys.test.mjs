@@ -209,3 +209,75 @@ journey("a device is kept within the local network, and let go again", "synced",
   await see(page, "Devices elsewhere are reached again");
   assert.equal(await near.isChecked(), false);
 });
+
+journey("everything is found by a part of its name, without a mouse", "full", async (page) => {
+  const field = page.getByRole("combobox", { name: "Go to or begin" });
+  const option = (name) => page.getByRole("option", { name });
+  const heading = (name) => page.getByRole("heading", { level: 1, name });
+  const focused = () => page.evaluate(() => document.activeElement?.textContent);
+  await page.keyboard.press("Control+k");
+  await page.keyboard.type("phot");
+  await page.getByRole("option", { name: "Photos", selected: true }).waitFor();
+  await page.keyboard.press("Enter");
+  await heading("Photos").waitFor();
+  assert.equal(await focused(), "Photos");
+  // Arrows move the choice, and the focus stays in the field.
+  await page.keyboard.press("Control+k");
+  assert.equal(await field.inputValue(), "");
+  await page.keyboard.press("ArrowUp");
+  assert.equal(await option(/.*/).last().getAttribute("aria-selected"), "true");
+  await page.keyboard.press("ArrowDown");
+  await page.keyboard.press("ArrowDown");
+  assert.equal(await field.getAttribute("aria-activedescendant"), await option("Enter a code").getAttribute("id"));
+  await see(page, /more match(es)?\. Type another letter\./);
+  assert.deepEqual(await violations(page), []);
+  await page.keyboard.press("Enter");
+  await heading("Pair a device").waitFor();
+  // A device is shown among the others, and has the focus.
+  await page.keyboard.press("Control+k");
+  await page.keyboard.type("cellar");
+  await page.keyboard.press("Enter");
+  await page.waitForFunction(() => document.activeElement?.textContent === "Cellar NAS");
+  // Nothing found says so; Escape leaves everything as it was, the focus too.
+  await page.keyboard.press("Control+k");
+  await page.keyboard.type("zzzz");
+  await see(page, "Nothing has such a name.");
+  assert.deepEqual(await violations(page), []);
+  await page.keyboard.press("Enter");
+  await field.waitFor();
+  await page.keyboard.press("Escape");
+  await field.waitFor({ state: "detached" });
+  assert.equal(await focused(), "Cellar NAS");
+  // The same key closes it; another one goes on.
+  await page.keyboard.press("Control+k");
+  await field.waitFor();
+  await page.keyboard.press("Control+k");
+  await field.waitFor({ state: "detached" });
+  assert.equal(await focused(), "Cellar NAS");
+  await page.keyboard.press("Control+k");
+  await page.keyboard.press("Control+4");
+  await heading("Network").waitFor();
+  await field.waitFor({ state: "detached" });
+  assert.equal(await focused(), "Network");
+});
+
+journey("what is found is pressed, and a press beside it leaves", "synced", async (page) => {
+  const field = page.getByRole("combobox", { name: "Go to or begin" });
+  await page.getByRole("navigation").getByRole("button", { name: /^Find/ }).click();
+  await field.waitFor();
+  await page.mouse.click(5, 5);
+  await field.waitFor({ state: "detached" });
+  await press(page, /^Find/);
+  await page.getByRole("option", { name: "Settings" }).click();
+  await page.getByRole("heading", { level: 1, name: "Settings" }).waitFor();
+  await see(page, "Ctrl+K finds everything by its name");
+});
+
+journey("a question that is open is answered before anything is looked for", "synced", async (page) => {
+  await page.keyboard.press("Control+3");
+  await press(page, "Remove");
+  await page.getByRole("dialog").waitFor();
+  await page.keyboard.press("Control+k");
+  assert.equal(await page.getByRole("dialog").count(), 1);
+  await page.getByRole("heading", { name: /^Remove/ }).waitFor();
+});

@@ -155,6 +155,29 @@ const SCREENS = {
       await page.getByLabel("Code of the other device").fill("k7o");
     },
   },
+  palette: {
+    scene: "full",
+    go: async (page) => {
+      await page.keyboard.press("Control+k");
+      await page.getByRole("option").first().waitFor();
+    },
+  },
+  palette_typed: {
+    scene: "full",
+    go: async (page) => {
+      await page.keyboard.press("Control+k");
+      await page.keyboard.type("no");
+      await page.getByRole("option", { name: "Notes" }).waitFor();
+    },
+  },
+  device: {
+    scene: "full",
+    go: async (page) => {
+      await page.keyboard.press("Control+k");
+      await page.keyboard.type("cellar");
+      await page.keyboard.press("Enter");
+    },
+  },
   settings: { scene: "trouble", go: (page) => nav(page, "Settings") },
 };
 

@@ -30,6 +30,7 @@ export function english(numbers: Numbers) {
     app: "Towline",
     unknownDevice: "unknown device",
     skip: "Skip to content",
+    keys: (modifier: string, key: string) => `${modifier}+${key}`,
     nav: {
       label: "Main",
       home: "Home",
@@ -37,6 +38,15 @@ export function english(numbers: Numbers) {
       devices: "Devices",
       network: "Network",
       settings: "Settings",
+    },
+    palette: {
+      open: "Find",
+      label: "Go to or begin",
+      hint: "A folder, a device, what to do…",
+      kinds: { action: "Begin", screen: "Screen", invitation: "Invitation", folder: "Folder", device: "Device" },
+      found: (count: number) => n(count, "match", "matches"),
+      none: "Nothing has such a name. A part of a folder's or device's name is enough.",
+      rest: (count: number) => `${n(count, "more matches", "more match")}. Type another letter.`,
     },
     headline: {
       allInSync: "All in sync",
@@ -297,7 +307,7 @@ export function english(numbers: Numbers) {
       version: "Version",
       keyboard: "Keyboard",
       keyboardText: (modifier: string) =>
-        `${modifier}+1 to ${modifier}+5 go to Home, Folders, Devices, Network and Settings. ${modifier}+P pairs a device, ${modifier}+N adds a folder.`,
+        `${modifier}+K finds everything by its name: folders, devices, and what you can do. ${modifier}+1 to ${modifier}+5 go to Home, Folders, Devices, Network and Settings. ${modifier}+P pairs a device, ${modifier}+N adds a folder.`,
     },
     serverState: {
       none: "Not set",

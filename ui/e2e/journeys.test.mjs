@@ -81,7 +81,7 @@ journey("pictures that differ end trust", "new", async (page) => {
   await press(page, "Connect");
   await press(page, "They differ");
   await press(page, "End trust");
-  await see(page, "The pairing is undone.");
+  await page.getByRole("status").getByText("The pairing is undone.").waitFor();
   await page.keyboard.press("Control+3");
   await see(page, "No other devices yet");
 });
@@ -280,4 +280,43 @@ journey("a question that is open is answered before anything is looked for", "sy
   await page.keyboard.press("Control+k");
   assert.equal(await page.getByRole("dialog").count(), 1);
   await page.getByRole("heading", { name: /^Remove/ }).waitFor();
+});
+
+/** Longer than a toast stays. */
+const TOAST_MS = 7000;
+
+journey("a peer who could not be invited stays told until invited", "paired", async (page) => {
+  await page.clock.install();
+  await page.keyboard.press("Control+n");
+  await press(page, "Choose…");
+  await page.getByLabel("Attic desktop").check();
+  await page.getByLabel("Cellar NAS").check();
+  await press(page, "Add folder");
+  const told = page.getByRole("alert").filter({ hasText: "“Pictures” is added here, but Attic desktop is not invited yet." });
+  await told.waitFor();
+  await page.clock.fastForward(TOAST_MS);
+  await told.waitFor();
+  assert.deepEqual(await violations(page), []);
+  await press(page, "Invite again");
+  await page.getByRole("heading", { level: 1, name: "Pictures" }).waitFor();
+  await see(page, "“Pictures” is added");
+  assert.equal(await page.getByRole("button", { name: /^Invite/ }).count(), 1);
+});
+
+journey("a code that cannot be copied stays told until it can", "code", async (page) => {
+  await page.clock.install();
+  await page.keyboard.press("Control+p");
+  await page.evaluate(() => {
+    navigator.clipboard.writeText = () => Promise.reject(new Error("refused"));
+  });
+  await press(page, "Copy code");
+  const told = page.getByRole("alert").filter({ hasText: "Copying is not possible here." });
+  await told.waitFor();
+  await page.clock.fastForward(TOAST_MS);
+  await told.getByText("Select the code and copy it by hand.").waitFor();
+  assert.deepEqual(await violations(page), []);
+  await page.evaluate(() => delete navigator.clipboard.writeText);
+  await press(page, "Copy code");
+  await see(page, "Code copied");
+  await told.waitFor({ state: "detached" });
 });

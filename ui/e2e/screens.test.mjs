@@ -155,6 +155,16 @@ const SCREENS = {
       await page.getByLabel("Code of the other device").fill("k7o");
     },
   },
+  folder_not_shared: {
+    scene: "paired",
+    go: async (page) => {
+      await page.getByRole("button", { name: "Add a folder" }).click();
+      await page.getByRole("button", { name: "Choose…" }).click();
+      await page.getByLabel("Attic desktop").check();
+      await page.getByRole("button", { name: "Add folder" }).click();
+      await page.getByText("Attic desktop is not invited yet").waitFor();
+    },
+  },
   palette: {
     scene: "full",
     go: async (page) => {

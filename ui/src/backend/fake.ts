@@ -23,6 +23,7 @@ export class FakeBackend implements Backend {
   #view: View;
   #tell: (told: Told) => void = () => undefined;
   #made = 0;
+  #hasRefused = false;
   readonly #contents = new Map<string, FakeFolder>();
   readonly #stepMs: number;
 
@@ -107,6 +108,10 @@ export class FakeBackend implements Backend {
       case "add_folder":
         return this.#add(command.root, command.label);
       case "invite_peer":
+        if (command.peer === "attic" && !this.#hasRefused) {
+          this.#hasRefused = true;
+          return refused("unknown_peer");
+        }
         this.#invite(command.folder, command.peer);
         return ACCEPTED;
       case "accept_invitation":

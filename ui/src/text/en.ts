@@ -179,6 +179,9 @@ export function english(numbers: Numbers) {
       add: "Add folder",
       cancel: "Cancel",
       added: (label: string) => `“${label}” is added`,
+      missing: (label: string, peer: string) => `“${label}” is added here, but ${peer} is not invited yet.`,
+      again: "Invite again",
+      show: "Show folder",
     },
     accept: {
       title: (label: string) => `Take part in “${label}”`,
@@ -244,7 +247,7 @@ export function english(numbers: Numbers) {
       cancel: "Cancel",
       codeCopied: "Code copied",
       linkCopied: "Link copied. Whoever has it within five minutes can pair with you.",
-      copyFailed: "Copying is not possible here. Select the code and copy it by hand.",
+      copyFailed: { what: "Copying is not possible here.", todo: "Select the code and copy it by hand." },
       enterTitle: "Enter a code",
       nearbyOnly: "No signal server is there, so the other computer must be on the same network.",
       enterText: "The other computer shows it under “Pair a device”.",
@@ -271,7 +274,10 @@ export function english(numbers: Numbers) {
       differText: (peer: string) =>
         `If the pictures differ, somebody may sit between you and ${peer}. The pairing is undone and nothing is shared.`,
       differConfirm: "End trust",
-      undone: "The pairing is undone. Pair again with a new code, best on another network.",
+      undone: {
+        what: "The pairing is undone.",
+        todo: "Pair again with a new code, best on another network.",
+      },
       matched: "Compared. This line is yours alone.",
       next: "Next",
       share: "Share a folder",

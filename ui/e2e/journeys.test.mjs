@@ -320,3 +320,19 @@ journey("a code that cannot be copied stays told until it can", "code", async (p
   await see(page, "Code copied");
   await told.waitFor({ state: "detached" });
 });
+
+journey("an unreachable server leads to the check, which begins by itself", "trouble", async (page) => {
+  await press(page, "Check the connection");
+  await page.getByRole("heading", { level: 1, name: "Network" }).waitFor();
+  await page.getByRole("list", { name: "What was found" }).getByRole("listitem").first().waitFor();
+  // It is in sight, whatever stands above.
+  const { y } = await page.getByRole("heading", { name: "Is everything as it should be?" }).boundingBox();
+  assert.ok(y > 0 && y < 200, `it stands at ${y}`);
+  await press(page, "Check again");
+  // Whoever is there is not sent there.
+  assert.equal(await page.getByRole("button", { name: "Check the connection" }).count(), 0);
+  await page.keyboard.press("Control+k");
+  await page.keyboard.type("check");
+  await page.keyboard.press("Enter");
+  await page.getByRole("list", { name: "What was found" }).waitFor();
+});

@@ -155,6 +155,14 @@ const SCREENS = {
       await page.getByLabel("Code of the other device").fill("k7o");
     },
   },
+  home_server_stopped: { scene: "stopped", go: async () => undefined },
+  check_asked: {
+    scene: "trouble",
+    go: async (page) => {
+      await page.getByRole("button", { name: "Check the connection" }).click();
+      await page.getByRole("list", { name: "What was found" }).getByRole("listitem").first().waitFor();
+    },
+  },
   folder_not_shared: {
     scene: "paired",
     go: async (page) => {

@@ -229,6 +229,8 @@ export function scene(name: string, nowMs: number): View {
         peers: [{ ...ANNA, verified: true }],
         invitations: [{ peer: "anna", folder: "recipes", label: "Recipes" }],
       };
+    case "stopped":
+      return { ...paired, server: { ...paired.server, state: { state: "stopped", fault: "no_access" } } };
     case "full":
       return full(paired);
     case "trouble":

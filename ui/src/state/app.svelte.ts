@@ -26,6 +26,7 @@ export type Place =
   | { at: "device"; peer: string }
   | { at: "compare"; peer: string }
   | { at: "network" }
+  | { at: "check" }
   | { at: "pair"; first: "show" | "enter" }
   | { at: "settings" };
 

@@ -41,6 +41,7 @@ export function entries(view: View): Entry[] {
     action(words.pair.title, { at: "pair", first: "show" }),
     action(words.pair.enterTitle, { at: "pair", first: "enter" }),
     action(words.addFolder.title, { at: "add_folder", peer: null }),
+    action(words.checks.check, { at: "check" }),
     screen("home", { at: "home" }),
     screen("folders", { at: "folders" }),
     screen("devices", { at: "devices" }),

@@ -282,6 +282,63 @@ journey("a question that is open is answered before anything is looked for", "sy
   await page.getByRole("heading", { name: /^Remove/ }).waitFor();
 });
 
+/** Counts presses of the mouse from now on; a system's dialog takes one more, to confirm its choice. */
+async function counted(page) {
+  await page.evaluate(() => {
+    globalThis.presses = 0;
+    addEventListener("pointerdown", () => (globalThis.presses += 1), true);
+  });
+  return async (dialogs) => (await page.evaluate(() => globalThis.presses)) + dialogs;
+}
+
+/** From the first start to a folder in sync a person presses no more often on either side. */
+const PRESSES_MAX = 8;
+
+journey("whoever shows the code shares a folder within eight presses", "host", async (page) => {
+  const presses = await counted(page);
+  await press(page, "Pair a device");
+  await see(page, "K7M-2QX");
+  await press(page, "They match");
+  await see(page, "When Anna's ThinkPad shares a folder with you, it is shown here.");
+  await press(page, "Share a folder");
+  await press(page, "Choose…");
+  await press(page, "Add folder");
+  await see(page, "All in sync");
+  const count = await presses(1);
+  console.log(`whoever shows the code: ${count} presses`);
+  assert.ok(count <= PRESSES_MAX, `${count} presses`);
+});
+
+journey("whoever types the code takes the folder within eight presses", "guest", async (page) => {
+  const presses = await counted(page);
+  await press(page, "Enter a code");
+  await page.keyboard.type("k7m2qx");
+  await press(page, "Connect");
+  await press(page, "They match");
+  // The folder is there without a way to it.
+  await page.getByRole("heading", { name: "Take part in “Recipes”" }).waitFor();
+  await page.getByRole("status").getByText("Anna's ThinkPad shares “Recipes” with you").waitFor();
+  assert.deepEqual(await violations(page), []);
+  await press(page, "Choose…");
+  await press(page, "Accept");
+  await page.getByRole("heading", { level: 1, name: "Recipes" }).waitFor();
+  await see(page, "All in sync");
+  const count = await presses(1);
+  console.log(`whoever types the code: ${count} presses`);
+  assert.ok(count <= PRESSES_MAX, `${count} presses`);
+});
+
+journey("a place that is no place keeps the folder waiting right after pairing", "guest&step=60", async (page) => {
+  await press(page, "Enter a code");
+  await page.keyboard.type("k7m2qx");
+  await page.keyboard.press("Enter");
+  await press(page, "They match");
+  await page.getByLabel("Where shall it lie?").fill("Recipes");
+  await page.keyboard.press("Enter");
+  await see(page, "Give the whole path");
+  await page.getByRole("heading", { name: /^Paired with/ }).waitFor();
+});
+
 /** Longer than a toast stays. */
 const TOAST_MS = 7000;
 

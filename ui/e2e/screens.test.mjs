@@ -173,6 +173,13 @@ const SCREENS = {
       await page.getByText("Attic desktop is not invited yet").waitFor();
     },
   },
+  pair_shared: {
+    scene: "guest&step=60",
+    go: async (page) => {
+      await pairAsGuest(page);
+      await page.getByLabel("Where shall it lie?").waitFor();
+    },
+  },
   palette: {
     scene: "full",
     go: async (page) => {
@@ -201,6 +208,14 @@ const SCREENS = {
 
 const nav = (page, name) =>
   page.getByRole("navigation").getByRole("button", { name, exact: true }).click();
+
+/** Pairs a new device by the other one's code. */
+async function pairAsGuest(page) {
+  await page.getByRole("button", { name: "Enter a code" }).click();
+  await page.getByLabel("Code of the other device").fill("K7M2QX");
+  await page.getByRole("button", { name: "Connect" }).click();
+  await page.getByRole("button", { name: "They match" }).click();
+}
 
 /** How a peer is connected, with everything unfolded. */
 async function checked(page) {

@@ -2,7 +2,9 @@
  * A device without an engine: answers commands by a script, so that the whole window runs in a
  * browser. `?scene=` chooses what stands at the beginning (see `fake_scenes.ts`), `?step=` how many
  * milliseconds a step of a script takes; `K7M-2QX` is the right
- * code, `ZZZ-ZZZ` a wrong one; `/none` is a path that does not exist.
+ * code, `ZZZ-ZZZ` a wrong one; `/none` is a path that does not exist; the attic desktop is invited
+ * at the second try. At the scene `host` somebody types the code that is shown, at `guest` the new
+ * peer shares a folder.
  */
 import type { CommandView } from "./generated/CommandView";
 import type { FolderSettingsView } from "./generated/FolderSettingsView";
@@ -73,6 +75,7 @@ export class FakeBackend implements Backend {
       case "start_pairing":
         this.#publish({ pairing: { state: "opening" } });
         this.#later(1, () => this.#publish({ pairing: scene("code", Date.now()).pairing }));
+        if (this.#scene === "host") this.#later(3, () => this.#join("K7M-2QX"));
         return ACCEPTED;
       case "join_pairing":
         this.#join(command.code);
@@ -86,6 +89,9 @@ export class FakeBackend implements Backend {
             ? peers.map((peer) => (peer.id === command.peer ? { ...peer, verified: true } : peer))
             : peers.filter((peer) => peer.id !== command.peer),
         });
+        if (this.#scene === "guest" && command.matches) {
+          this.#later(2, () => this.#publish({ invitations: scene("invited", Date.now()).invitations }));
+        }
         return ACCEPTED;
       case "rename_peer":
         if (command.name === "") return refused("name");

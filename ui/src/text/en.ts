@@ -279,6 +279,7 @@ export function english(numbers: Numbers) {
         todo: "Pair again with a new code, best on another network.",
       },
       matched: "Compared. This line is yours alone.",
+      shares: (peer: string) => `When ${peer} shares a folder with you, it is shown here.`,
       next: "Next",
       share: "Share a folder",
       done: "Done",

@@ -393,3 +393,15 @@ journey("an unreachable server leads to the check, which begins by itself", "tro
   await page.keyboard.press("Enter");
   await page.getByRole("list", { name: "What was found" }).waitFor();
 });
+
+journey("a folder is paused and opened from the list, and what fails stays told there", "synced", async (page) => {
+  await page.keyboard.press("Control+2");
+  await press(page, "Pause Notes");
+  await see(page, "Nothing is sent or received until you resume.");
+  await press(page, "Resume Notes");
+  await page.getByRole("button", { name: "Pause Notes" }).waitFor();
+  await press(page, "Open Photos");
+  const photos = page.getByRole("listitem").filter({ hasText: "Photos" });
+  await photos.getByRole("alert").getByText("The file manager could not be opened.").waitFor();
+  assert.deepEqual(await violations(page), []);
+});

@@ -18,14 +18,14 @@ const SCREENS = {
     scene: "syncing",
     go: async (page) => {
       await nav(page, "Folders");
-      await page.getByRole("button", { name: /Film project/ }).click();
+      await page.getByRole("button", { name: /Film project/ }).first().click();
     },
   },
   folder_held_back: {
     scene: "trouble",
     go: async (page) => {
       await nav(page, "Folders");
-      await page.getByRole("button", { name: /Notes/ }).click();
+      await page.getByRole("button", { name: /Notes/ }).first().click();
     },
   },
   stop_syncing: {
@@ -161,6 +161,13 @@ const SCREENS = {
     go: async (page) => {
       await page.getByRole("button", { name: "Check the connection" }).click();
       await page.getByRole("list", { name: "What was found" }).getByRole("listitem").first().waitFor();
+    },
+  },
+  folder_not_opened: {
+    scene: "synced",
+    go: async (page) => {
+      await page.getByRole("button", { name: "Open Notes" }).click();
+      await page.getByText("The file manager could not be opened.").waitFor();
     },
   },
   folder_not_shared: {

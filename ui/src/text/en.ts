@@ -115,6 +115,10 @@ export function english(numbers: Numbers) {
       emptyText:
         "Add a folder of this computer and invite a device, or accept an invitation when one arrives here.",
       open: "Open folder",
+      openShort: "Open",
+      openOf: (label: string) => `Open ${label} in the file manager`,
+      pauseOf: (label: string) => `Pause ${label}`,
+      resumeOf: (label: string) => `Resume ${label}`,
       rescan: "Look for changes",
       rescanned: "Looking for changes",
       stop: "Stop syncing",

@@ -155,6 +155,7 @@ const SCREENS = {
       await page.getByLabel("Code of the other device").fill("k7o");
     },
   },
+  settings_locked: { scene: "locked", go: (page) => nav(page, "Settings") },
   home_server_stopped: { scene: "stopped", go: async () => undefined },
   check_asked: {
     scene: "trouble",

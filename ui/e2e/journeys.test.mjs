@@ -405,3 +405,64 @@ journey("a folder is paused and opened from the list, and what fails stays told 
   await photos.getByRole("alert").getByText("The file manager could not be opened.").waitFor();
   assert.deepEqual(await violations(page), []);
 });
+
+/** Which colours the page is painted with. */
+const ground = (page) => page.evaluate(() => getComputedStyle(document.body).backgroundColor);
+const [PAPER, NIGHT] = ["rgb(246, 244, 238)", "rgb(14, 27, 33)"];
+
+journey("the window is light or dark as a person chooses, from the first paint on", "synced", async (page) => {
+  assert.equal(await ground(page), PAPER);
+  await page.keyboard.press("Control+5");
+  await page.getByRole("radio", { name: /^Dark/ }).check();
+  assert.equal(await ground(page), NIGHT);
+  assert.deepEqual(await violations(page), []);
+  await picture(page, "journey-dark");
+  // The page is dark before the program of the window is there at all.
+  const bare = await page.context().newPage();
+  await bare.route("**/assets/*.js", (route) => route.abort());
+  await bare.goto(page.url(), { waitUntil: "commit" });
+  await bare.locator("#app").waitFor({ state: "attached" });
+  await bare.waitForFunction(() => document.readyState === "complete");
+  assert.equal(await bare.locator("#app").innerHTML(), "");
+  assert.equal(await ground(bare), NIGHT);
+  await bare.close();
+  await page.reload();
+  await page.keyboard.press("Control+5");
+  assert.ok(await page.getByRole("radio", { name: /^Dark/ }).isChecked());
+  // As the system is: at once when that changes, too.
+  await page.getByRole("radio", { name: /^System/ }).check();
+  assert.equal(await ground(page), PAPER);
+  await page.emulateMedia({ colorScheme: "dark" });
+  assert.equal(await ground(page), NIGHT);
+  await page.getByRole("radio", { name: /^Light/ }).check();
+  assert.equal(await ground(page), PAPER);
+});
+
+test("where the system forces its colours, they are used and everything is still told apart", async () => {
+  const shown = await page(window, "full", { theme: "dark", forced: "active" });
+  const { page: at } = shown;
+  const canvas = await at.evaluate(() => {
+    const probe = document.body.appendChild(document.createElement("i"));
+    probe.style.background = "Canvas";
+    const { backgroundColor } = getComputedStyle(probe);
+    probe.remove();
+    return backgroundColor;
+  });
+  assert.equal(await ground(at), canvas);
+  await picture(at, "forced-home");
+  await at.keyboard.press("Control+k");
+  await at.keyboard.press("ArrowDown");
+  await picture(at, "forced-palette");
+  await at.keyboard.press("Control+5");
+  const near = at.getByRole("switch", { name: "Stay within the local network" });
+  const knob = () => near.evaluate((element) => {
+    const { backgroundColor } = getComputedStyle(element, "::before");
+    return backgroundColor !== getComputedStyle(element).backgroundColor;
+  });
+  assert.ok(await knob(), "the knob of a switch that is off is not seen");
+  await near.check();
+  assert.ok(await knob(), "the knob of a switch that is on is not seen");
+  await picture(at, "forced-settings");
+  assert.deepEqual(shown.errors, []);
+  await shown.close();
+});

@@ -320,6 +320,13 @@ export function english(numbers: Numbers) {
       keyboardText: (modifier: string) =>
         `${modifier}+K finds everything by its name: folders, devices, and what you can do. ${modifier}+1 to ${modifier}+5 go to Home, Folders, Devices, Network and Settings. ${modifier}+P pairs a device, ${modifier}+N adds a folder.`,
     },
+    appearance: {
+      title: "Appearance",
+      text: "Of this window, on this computer.",
+      system: { name: "System", text: "Light or dark as the system is." },
+      light: { name: "Light", text: "Always, whatever the system is." },
+      dark: { name: "Dark", text: "Always, whatever the system is." },
+    },
     serverState: {
       none: "Not set",
       connecting: "Connecting",

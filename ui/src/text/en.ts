@@ -202,6 +202,7 @@ export function english(numbers: Numbers) {
       place: (address: string) => `Also tried at ${address}`,
       placeSet: (address: string) => `Also tried at ${address}, set in a file`,
       placeLabel: "Where this device is",
+      placeExample: "nas.example:41641",
       placeHint:
         "A host and a UDP port, for networks where the devices do not find each other. A wrong address does no harm: only the device itself is let in.",
       addPlace: "Add",

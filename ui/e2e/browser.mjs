@@ -66,11 +66,12 @@ export async function open() {
   return { browser, url, close };
 }
 
-/** A page at a scene, of a size and a theme. */
-export async function page({ browser, url }, scene, { size = "desktop", theme = "light" } = {}) {
+/** A page at a scene, of a size and a theme, with colours of the system where they are forced. */
+export async function page({ browser, url }, scene, { size = "desktop", theme = "light", forced = "none" } = {}) {
   const context = await browser.newContext({
     viewport: SIZES[size],
     colorScheme: theme,
+    forcedColors: forced,
     locale: "en-GB",
     reducedMotion: "reduce",
     permissions: ["clipboard-read", "clipboard-write"],

@@ -81,7 +81,7 @@ journey("pictures that differ end trust", "new", async (page) => {
   await press(page, "Connect");
   await press(page, "They differ");
   await press(page, "End trust");
-  await see(page, "The pairing is undone.");
+  await page.getByRole("status").getByText("The pairing is undone.").waitFor();
   await page.keyboard.press("Control+3");
   await see(page, "No other devices yet");
 });
@@ -208,4 +208,261 @@ journey("a device is kept within the local network, and let go again", "synced",
   await near.click();
   await see(page, "Devices elsewhere are reached again");
   assert.equal(await near.isChecked(), false);
+});
+
+journey("everything is found by a part of its name, without a mouse", "full", async (page) => {
+  const field = page.getByRole("combobox", { name: "Go to or begin" });
+  const option = (name) => page.getByRole("option", { name });
+  const heading = (name) => page.getByRole("heading", { level: 1, name });
+  const focused = () => page.evaluate(() => document.activeElement?.textContent);
+  await page.keyboard.press("Control+k");
+  await page.keyboard.type("phot");
+  await page.getByRole("option", { name: "Photos", selected: true }).waitFor();
+  await page.keyboard.press("Enter");
+  await heading("Photos").waitFor();
+  assert.equal(await focused(), "Photos");
+  // Arrows move the choice, and the focus stays in the field.
+  await page.keyboard.press("Control+k");
+  assert.equal(await field.inputValue(), "");
+  await page.keyboard.press("ArrowUp");
+  assert.equal(await option(/.*/).last().getAttribute("aria-selected"), "true");
+  await page.keyboard.press("ArrowDown");
+  await page.keyboard.press("ArrowDown");
+  assert.equal(await field.getAttribute("aria-activedescendant"), await option("Enter a code").getAttribute("id"));
+  await see(page, /more match(es)?\. Type another letter\./);
+  assert.deepEqual(await violations(page), []);
+  await page.keyboard.press("Enter");
+  await heading("Pair a device").waitFor();
+  // A device is shown among the others, and has the focus.
+  await page.keyboard.press("Control+k");
+  await page.keyboard.type("cellar");
+  await page.keyboard.press("Enter");
+  await page.waitForFunction(() => document.activeElement?.textContent === "Cellar NAS");
+  // Nothing found says so; Escape leaves everything as it was, the focus too.
+  await page.keyboard.press("Control+k");
+  await page.keyboard.type("zzzz");
+  await see(page, "Nothing has such a name.");
+  assert.deepEqual(await violations(page), []);
+  await page.keyboard.press("Enter");
+  await field.waitFor();
+  await page.keyboard.press("Escape");
+  await field.waitFor({ state: "detached" });
+  assert.equal(await focused(), "Cellar NAS");
+  // The same key closes it; another one goes on.
+  await page.keyboard.press("Control+k");
+  await field.waitFor();
+  await page.keyboard.press("Control+k");
+  await field.waitFor({ state: "detached" });
+  assert.equal(await focused(), "Cellar NAS");
+  await page.keyboard.press("Control+k");
+  await page.keyboard.press("Control+4");
+  await heading("Network").waitFor();
+  await field.waitFor({ state: "detached" });
+  assert.equal(await focused(), "Network");
+});
+
+journey("what is found is pressed, and a press beside it leaves", "synced", async (page) => {
+  const field = page.getByRole("combobox", { name: "Go to or begin" });
+  await page.getByRole("navigation").getByRole("button", { name: /^Find/ }).click();
+  await field.waitFor();
+  await page.mouse.click(5, 5);
+  await field.waitFor({ state: "detached" });
+  await press(page, /^Find/);
+  await page.getByRole("option", { name: "Settings" }).click();
+  await page.getByRole("heading", { level: 1, name: "Settings" }).waitFor();
+  await see(page, "Ctrl+K finds everything by its name");
+});
+
+journey("a question that is open is answered before anything is looked for", "synced", async (page) => {
+  await page.keyboard.press("Control+3");
+  await press(page, "Remove");
+  await page.getByRole("dialog").waitFor();
+  await page.keyboard.press("Control+k");
+  assert.equal(await page.getByRole("dialog").count(), 1);
+  await page.getByRole("heading", { name: /^Remove/ }).waitFor();
+});
+
+/** Counts presses of the mouse from now on; a system's dialog takes one more, to confirm its choice. */
+async function counted(page) {
+  await page.evaluate(() => {
+    globalThis.presses = 0;
+    addEventListener("pointerdown", () => (globalThis.presses += 1), true);
+  });
+  return async (dialogs) => (await page.evaluate(() => globalThis.presses)) + dialogs;
+}
+
+/** From the first start to a folder in sync a person presses no more often on either side. */
+const PRESSES_MAX = 8;
+
+journey("whoever shows the code shares a folder within eight presses", "host", async (page) => {
+  const presses = await counted(page);
+  await press(page, "Pair a device");
+  await see(page, "K7M-2QX");
+  await press(page, "They match");
+  await see(page, "When Anna's ThinkPad shares a folder with you, it is shown here.");
+  await press(page, "Share a folder");
+  await press(page, "Choose…");
+  await press(page, "Add folder");
+  await see(page, "All in sync");
+  const count = await presses(1);
+  console.log(`whoever shows the code: ${count} presses`);
+  assert.ok(count <= PRESSES_MAX, `${count} presses`);
+});
+
+journey("whoever types the code takes the folder within eight presses", "guest", async (page) => {
+  const presses = await counted(page);
+  await press(page, "Enter a code");
+  await page.keyboard.type("k7m2qx");
+  await press(page, "Connect");
+  await press(page, "They match");
+  // The folder is there without a way to it.
+  await page.getByRole("heading", { name: "Take part in “Recipes”" }).waitFor();
+  await page.getByRole("status").getByText("Anna's ThinkPad shares “Recipes” with you").waitFor();
+  assert.deepEqual(await violations(page), []);
+  await press(page, "Choose…");
+  await press(page, "Accept");
+  await page.getByRole("heading", { level: 1, name: "Recipes" }).waitFor();
+  await see(page, "All in sync");
+  const count = await presses(1);
+  console.log(`whoever types the code: ${count} presses`);
+  assert.ok(count <= PRESSES_MAX, `${count} presses`);
+});
+
+journey("a place that is no place keeps the folder waiting right after pairing", "guest&step=60", async (page) => {
+  await press(page, "Enter a code");
+  await page.keyboard.type("k7m2qx");
+  await page.keyboard.press("Enter");
+  await press(page, "They match");
+  await page.getByLabel("Where shall it lie?").fill("Recipes");
+  await page.keyboard.press("Enter");
+  await see(page, "Give the whole path");
+  await page.getByRole("heading", { name: /^Paired with/ }).waitFor();
+});
+
+/** Longer than a toast stays. */
+const TOAST_MS = 7000;
+
+journey("a peer who could not be invited stays told until invited", "paired", async (page) => {
+  await page.clock.install();
+  await page.keyboard.press("Control+n");
+  await press(page, "Choose…");
+  await page.getByLabel("Attic desktop").check();
+  await page.getByLabel("Cellar NAS").check();
+  await press(page, "Add folder");
+  const told = page.getByRole("alert").filter({ hasText: "“Pictures” is added here, but Attic desktop is not invited yet." });
+  await told.waitFor();
+  await page.clock.fastForward(TOAST_MS);
+  await told.waitFor();
+  assert.deepEqual(await violations(page), []);
+  await press(page, "Invite again");
+  await page.getByRole("heading", { level: 1, name: "Pictures" }).waitFor();
+  await see(page, "“Pictures” is added");
+  assert.equal(await page.getByRole("button", { name: /^Invite/ }).count(), 1);
+});
+
+journey("a code that cannot be copied stays told until it can", "code", async (page) => {
+  await page.clock.install();
+  await page.keyboard.press("Control+p");
+  await page.evaluate(() => {
+    navigator.clipboard.writeText = () => Promise.reject(new Error("refused"));
+  });
+  await press(page, "Copy code");
+  const told = page.getByRole("alert").filter({ hasText: "Copying is not possible here." });
+  await told.waitFor();
+  await page.clock.fastForward(TOAST_MS);
+  await told.getByText("Select the code and copy it by hand.").waitFor();
+  assert.deepEqual(await violations(page), []);
+  await page.evaluate(() => delete navigator.clipboard.writeText);
+  await press(page, "Copy code");
+  await see(page, "Code copied");
+  await told.waitFor({ state: "detached" });
+});
+
+journey("an unreachable server leads to the check, which begins by itself", "trouble", async (page) => {
+  await press(page, "Check the connection");
+  await page.getByRole("heading", { level: 1, name: "Network" }).waitFor();
+  await page.getByRole("list", { name: "What was found" }).getByRole("listitem").first().waitFor();
+  // It is in sight, whatever stands above.
+  const { y } = await page.getByRole("heading", { name: "Is everything as it should be?" }).boundingBox();
+  assert.ok(y > 0 && y < 200, `it stands at ${y}`);
+  await press(page, "Check again");
+  // Whoever is there is not sent there.
+  assert.equal(await page.getByRole("button", { name: "Check the connection" }).count(), 0);
+  await page.keyboard.press("Control+k");
+  await page.keyboard.type("check");
+  await page.keyboard.press("Enter");
+  await page.getByRole("list", { name: "What was found" }).waitFor();
+});
+
+journey("a folder is paused and opened from the list, and what fails stays told there", "synced", async (page) => {
+  await page.keyboard.press("Control+2");
+  await press(page, "Pause Notes");
+  await see(page, "Nothing is sent or received until you resume.");
+  await press(page, "Resume Notes");
+  await page.getByRole("button", { name: "Pause Notes" }).waitFor();
+  await press(page, "Open Photos");
+  const photos = page.getByRole("listitem").filter({ hasText: "Photos" });
+  await photos.getByRole("alert").getByText("The file manager could not be opened.").waitFor();
+  assert.deepEqual(await violations(page), []);
+});
+
+/** Which colours the page is painted with. */
+const ground = (page) => page.evaluate(() => getComputedStyle(document.body).backgroundColor);
+const [PAPER, NIGHT] = ["rgb(246, 244, 238)", "rgb(14, 27, 33)"];
+
+journey("the window is light or dark as a person chooses, from the first paint on", "synced", async (page) => {
+  assert.equal(await ground(page), PAPER);
+  await page.keyboard.press("Control+5");
+  await page.getByRole("radio", { name: /^Dark/ }).check();
+  assert.equal(await ground(page), NIGHT);
+  assert.deepEqual(await violations(page), []);
+  await picture(page, "journey-dark");
+  // The page is dark before the program of the window is there at all.
+  const bare = await page.context().newPage();
+  await bare.route("**/assets/*.js", (route) => route.abort());
+  await bare.goto(page.url(), { waitUntil: "commit" });
+  await bare.locator("#app").waitFor({ state: "attached" });
+  await bare.waitForFunction(() => document.readyState === "complete");
+  assert.equal(await bare.locator("#app").innerHTML(), "");
+  assert.equal(await ground(bare), NIGHT);
+  await bare.close();
+  await page.reload();
+  await page.keyboard.press("Control+5");
+  assert.ok(await page.getByRole("radio", { name: /^Dark/ }).isChecked());
+  // As the system is: at once when that changes, too.
+  await page.getByRole("radio", { name: /^System/ }).check();
+  assert.equal(await ground(page), PAPER);
+  await page.emulateMedia({ colorScheme: "dark" });
+  assert.equal(await ground(page), NIGHT);
+  await page.getByRole("radio", { name: /^Light/ }).check();
+  assert.equal(await ground(page), PAPER);
+});
+
+test("where the system forces its colours, they are used and everything is still told apart", async () => {
+  const shown = await page(window, "full", { theme: "dark", forced: "active" });
+  const { page: at } = shown;
+  const canvas = await at.evaluate(() => {
+    const probe = document.body.appendChild(document.createElement("i"));
+    probe.style.background = "Canvas";
+    const { backgroundColor } = getComputedStyle(probe);
+    probe.remove();
+    return backgroundColor;
+  });
+  assert.equal(await ground(at), canvas);
+  await picture(at, "forced-home");
+  await at.keyboard.press("Control+k");
+  await at.keyboard.press("ArrowDown");
+  await picture(at, "forced-palette");
+  await at.keyboard.press("Control+5");
+  const near = at.getByRole("switch", { name: "Stay within the local network" });
+  const knob = () => near.evaluate((element) => {
+    const { backgroundColor } = getComputedStyle(element, "::before");
+    return backgroundColor !== getComputedStyle(element).backgroundColor;
+  });
+  assert.ok(await knob(), "the knob of a switch that is off is not seen");
+  await near.check();
+  assert.ok(await knob(), "the knob of a switch that is on is not seen");
+  await picture(at, "forced-settings");
+  assert.deepEqual(shown.errors, []);
+  await shown.close();
 });

@@ -18,14 +18,14 @@ const SCREENS = {
     scene: "syncing",
     go: async (page) => {
       await nav(page, "Folders");
-      await page.getByRole("button", { name: /Film project/ }).click();
+      await page.getByRole("button", { name: /Film project/ }).first().click();
     },
   },
   folder_held_back: {
     scene: "trouble",
     go: async (page) => {
       await nav(page, "Folders");
-      await page.getByRole("button", { name: /Notes/ }).click();
+      await page.getByRole("button", { name: /Notes/ }).first().click();
     },
   },
   stop_syncing: {
@@ -155,11 +155,75 @@ const SCREENS = {
       await page.getByLabel("Code of the other device").fill("k7o");
     },
   },
+  settings_locked: { scene: "locked", go: (page) => nav(page, "Settings") },
+  home_server_stopped: { scene: "stopped", go: async () => undefined },
+  check_asked: {
+    scene: "trouble",
+    go: async (page) => {
+      await page.getByRole("button", { name: "Check the connection" }).click();
+      await page.getByRole("list", { name: "What was found" }).getByRole("listitem").first().waitFor();
+    },
+  },
+  folder_not_opened: {
+    scene: "synced",
+    go: async (page) => {
+      await page.getByRole("button", { name: "Open Notes" }).click();
+      await page.getByText("The file manager could not be opened.").waitFor();
+    },
+  },
+  folder_not_shared: {
+    scene: "paired",
+    go: async (page) => {
+      await page.getByRole("button", { name: "Add a folder" }).click();
+      await page.getByRole("button", { name: "Choose…" }).click();
+      await page.getByLabel("Attic desktop").check();
+      await page.getByRole("button", { name: "Add folder" }).click();
+      await page.getByText("Attic desktop is not invited yet").waitFor();
+    },
+  },
+  pair_shared: {
+    scene: "guest&step=60",
+    go: async (page) => {
+      await pairAsGuest(page);
+      await page.getByLabel("Where shall it lie?").waitFor();
+    },
+  },
+  palette: {
+    scene: "full",
+    go: async (page) => {
+      await page.keyboard.press("Control+k");
+      await page.getByRole("option").first().waitFor();
+    },
+  },
+  palette_typed: {
+    scene: "full",
+    go: async (page) => {
+      await page.keyboard.press("Control+k");
+      await page.keyboard.type("no");
+      await page.getByRole("option", { name: "Notes" }).waitFor();
+    },
+  },
+  device: {
+    scene: "full",
+    go: async (page) => {
+      await page.keyboard.press("Control+k");
+      await page.keyboard.type("cellar");
+      await page.keyboard.press("Enter");
+    },
+  },
   settings: { scene: "trouble", go: (page) => nav(page, "Settings") },
 };
 
 const nav = (page, name) =>
   page.getByRole("navigation").getByRole("button", { name, exact: true }).click();
+
+/** Pairs a new device by the other one's code. */
+async function pairAsGuest(page) {
+  await page.getByRole("button", { name: "Enter a code" }).click();
+  await page.getByLabel("Code of the other device").fill("K7M2QX");
+  await page.getByRole("button", { name: "Connect" }).click();
+  await page.getByRole("button", { name: "They match" }).click();
+}
 
 /** How a peer is connected, with everything unfolded. */
 async function checked(page) {

@@ -2,7 +2,9 @@
  * A device without an engine: answers commands by a script, so that the whole window runs in a
  * browser. `?scene=` chooses what stands at the beginning (see `fake_scenes.ts`), `?step=` how many
  * milliseconds a step of a script takes; `K7M-2QX` is the right
- * code, `ZZZ-ZZZ` a wrong one; `/none` is a path that does not exist.
+ * code, `ZZZ-ZZZ` a wrong one; `/none` is a path that does not exist; the attic desktop is invited
+ * at the second try. At the scene `host` somebody types the code that is shown, at `guest` the new
+ * peer shares a folder.
  */
 import type { CommandView } from "./generated/CommandView";
 import type { FolderSettingsView } from "./generated/FolderSettingsView";
@@ -23,6 +25,7 @@ export class FakeBackend implements Backend {
   #view: View;
   #tell: (told: Told) => void = () => undefined;
   #made = 0;
+  #hasRefused = false;
   readonly #contents = new Map<string, FakeFolder>();
   readonly #stepMs: number;
 
@@ -72,6 +75,7 @@ export class FakeBackend implements Backend {
       case "start_pairing":
         this.#publish({ pairing: { state: "opening" } });
         this.#later(1, () => this.#publish({ pairing: scene("code", Date.now()).pairing }));
+        if (this.#scene === "host") this.#later(3, () => this.#join("K7M-2QX"));
         return ACCEPTED;
       case "join_pairing":
         this.#join(command.code);
@@ -85,6 +89,9 @@ export class FakeBackend implements Backend {
             ? peers.map((peer) => (peer.id === command.peer ? { ...peer, verified: true } : peer))
             : peers.filter((peer) => peer.id !== command.peer),
         });
+        if (this.#scene === "guest" && command.matches) {
+          this.#later(2, () => this.#publish({ invitations: scene("invited", Date.now()).invitations }));
+        }
         return ACCEPTED;
       case "rename_peer":
         if (command.name === "") return refused("name");
@@ -107,6 +114,10 @@ export class FakeBackend implements Backend {
       case "add_folder":
         return this.#add(command.root, command.label);
       case "invite_peer":
+        if (command.peer === "attic" && !this.#hasRefused) {
+          this.#hasRefused = true;
+          return refused("unknown_peer");
+        }
         this.#invite(command.folder, command.peer);
         return ACCEPTED;
       case "accept_invitation":

@@ -229,6 +229,14 @@ export function scene(name: string, nowMs: number): View {
         peers: [{ ...ANNA, verified: true }],
         invitations: [{ peer: "anna", folder: "recipes", label: "Recipes" }],
       };
+    case "locked":
+      return {
+        ...paired,
+        device: { ...paired.device, scope: "local_network", scope_lock: "locked" },
+        server: { ...paired.server, lock: "locked" },
+      };
+    case "stopped":
+      return { ...paired, server: { ...paired.server, state: { state: "stopped", fault: "no_access" } } };
     case "full":
       return full(paired);
     case "trouble":

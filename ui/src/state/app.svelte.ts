@@ -23,8 +23,10 @@ export type Place =
   | { at: "add_folder"; peer: string | null }
   | { at: "accept"; peer: string; folder: string }
   | { at: "devices" }
+  | { at: "device"; peer: string }
   | { at: "compare"; peer: string }
   | { at: "network" }
+  | { at: "check" }
   | { at: "pair"; first: "show" | "enter" }
   | { at: "settings" };
 

@@ -5,7 +5,7 @@ import { scene } from "../backend/fake_scenes";
 import { App } from "./app.svelte";
 import { problems } from "./problems";
 import { isAbsolute, lastPart } from "./paths";
-import { shortcut } from "./shortcuts";
+import { keyOf, modifier, shortcut } from "./shortcuts";
 import { headline } from "./summary";
 
 function appAt(name: string): App {
@@ -134,10 +134,17 @@ test("a toast goes by itself", () => {
 
 test("keys lead to places only with their modifier", () => {
   const press = { key: "2", ctrlKey: true, metaKey: false, altKey: false, shiftKey: false };
-  expect(shortcut(press)).toEqual({ at: "folders" });
-  expect(["4", "5"].map((key) => shortcut({ ...press, key })?.at)).toEqual(["network", "settings"]);
+  expect(shortcut(press)).toEqual({ wish: "go", place: { at: "folders" } });
+  expect(shortcut({ ...press, key: "p" })).toEqual({ wish: "go", place: { at: "pair", first: "show" } });
+  expect(shortcut({ ...press, key: "k" })).toEqual({ wish: "find" });
   expect(shortcut({ ...press, ctrlKey: false })).toBeNull();
   expect(shortcut({ ...press, altKey: true })).toBeNull();
+});
+
+test("a place tells its key, and a platform its modifier", () => {
+  expect(keyOf({ at: "add_folder", peer: null })).toBe("N");
+  expect([keyOf({ at: "add_folder", peer: "anna" }), keyOf({ at: "pair", first: "enter" })]).toEqual([null, null]);
+  expect(["MacIntel", "Linux x86_64", "Win32"].map(modifier)).toEqual(["⌘", "Ctrl", "Ctrl"]);
 });
 
 test("paths of every system are known by their beginning", () => {

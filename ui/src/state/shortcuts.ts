@@ -10,18 +10,40 @@ export interface Press {
   shiftKey: boolean;
 }
 
+/** What a key press asks for. */
+export type Wish = { wish: "go"; place: Place } | { wish: "find" };
+
+/** The key that finds everything by its name. */
+export const FIND_KEY = "K";
+
 const PLACES = new Map<string, Place>([
   ["1", { at: "home" }],
   ["2", { at: "folders" }],
   ["3", { at: "devices" }],
   ["4", { at: "network" }],
   ["5", { at: "settings" }],
-  ["p", { at: "pair", first: "show" }],
-  ["n", { at: "add_folder", peer: null }],
+  ["P", { at: "pair", first: "show" }],
+  ["N", { at: "add_folder", peer: null }],
 ]);
 
-/** Where a key press leads, if anywhere. */
-export function shortcut(press: Press): Place | null {
+/** What a key press asks for, if anything. */
+export function shortcut(press: Press): Wish | null {
   const isOne = (press.ctrlKey || press.metaKey) && !press.altKey && !press.shiftKey;
-  return isOne ? (PLACES.get(press.key.toLowerCase()) ?? null) : null;
+  if (!isOne) return null;
+  const key = press.key.toUpperCase();
+  if (key === FIND_KEY) return { wish: "find" };
+  const place = PLACES.get(key);
+  return place ? { wish: "go", place } : null;
+}
+
+/** The key that goes to a place, if there is one. */
+export function keyOf(place: Place): string | null {
+  const wanted = JSON.stringify(place);
+  for (const [key, each] of PLACES) if (JSON.stringify(each) === wanted) return key;
+  return null;
+}
+
+/** The key that is held with each of them, as it is called on a platform. */
+export function modifier(platform: string): string {
+  return /mac/i.test(platform) ? "⌘" : "Ctrl";
 }

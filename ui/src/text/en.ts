@@ -30,6 +30,7 @@ export function english(numbers: Numbers) {
     app: "Towline",
     unknownDevice: "unknown device",
     skip: "Skip to content",
+    keys: (modifier: string, key: string) => `${modifier}+${key}`,
     nav: {
       label: "Main",
       home: "Home",
@@ -37,6 +38,15 @@ export function english(numbers: Numbers) {
       devices: "Devices",
       network: "Network",
       settings: "Settings",
+    },
+    palette: {
+      open: "Find",
+      label: "Go to or begin",
+      hint: "A folder, a device, what to do…",
+      kinds: { action: "Begin", screen: "Screen", invitation: "Invitation", folder: "Folder", device: "Device" },
+      found: (count: number) => n(count, "match", "matches"),
+      none: "Nothing has such a name. A part of a folder's or device's name is enough.",
+      rest: (count: number) => `${n(count, "more matches", "more match")}. Type another letter.`,
     },
     headline: {
       allInSync: "All in sync",
@@ -105,6 +115,10 @@ export function english(numbers: Numbers) {
       emptyText:
         "Add a folder of this computer and invite a device, or accept an invitation when one arrives here.",
       open: "Open folder",
+      openShort: "Open",
+      openOf: (label: string) => `Open ${label} in the file manager`,
+      pauseOf: (label: string) => `Pause ${label}`,
+      resumeOf: (label: string) => `Resume ${label}`,
       rescan: "Look for changes",
       rescanned: "Looking for changes",
       stop: "Stop syncing",
@@ -169,6 +183,9 @@ export function english(numbers: Numbers) {
       add: "Add folder",
       cancel: "Cancel",
       added: (label: string) => `“${label}” is added`,
+      missing: (label: string, peer: string) => `“${label}” is added here, but ${peer} is not invited yet.`,
+      again: "Invite again",
+      show: "Show folder",
     },
     accept: {
       title: (label: string) => `Take part in “${label}”`,
@@ -185,6 +202,7 @@ export function english(numbers: Numbers) {
       place: (address: string) => `Also tried at ${address}`,
       placeSet: (address: string) => `Also tried at ${address}, set in a file`,
       placeLabel: "Where this device is",
+      placeExample: "nas.example:41641",
       placeHint:
         "A host and a UDP port, for networks where the devices do not find each other. A wrong address does no harm: only the device itself is let in.",
       addPlace: "Add",
@@ -234,7 +252,7 @@ export function english(numbers: Numbers) {
       cancel: "Cancel",
       codeCopied: "Code copied",
       linkCopied: "Link copied. Whoever has it within five minutes can pair with you.",
-      copyFailed: "Copying is not possible here. Select the code and copy it by hand.",
+      copyFailed: { what: "Copying is not possible here.", todo: "Select the code and copy it by hand." },
       enterTitle: "Enter a code",
       nearbyOnly: "No signal server is there, so the other computer must be on the same network.",
       enterText: "The other computer shows it under “Pair a device”.",
@@ -261,8 +279,12 @@ export function english(numbers: Numbers) {
       differText: (peer: string) =>
         `If the pictures differ, somebody may sit between you and ${peer}. The pairing is undone and nothing is shared.`,
       differConfirm: "End trust",
-      undone: "The pairing is undone. Pair again with a new code, best on another network.",
+      undone: {
+        what: "The pairing is undone.",
+        todo: "Pair again with a new code, best on another network.",
+      },
       matched: "Compared. This line is yours alone.",
+      shares: (peer: string) => `When ${peer} shares a folder with you, it is shown here.`,
       next: "Next",
       share: "Share a folder",
       done: "Done",
@@ -297,7 +319,14 @@ export function english(numbers: Numbers) {
       version: "Version",
       keyboard: "Keyboard",
       keyboardText: (modifier: string) =>
-        `${modifier}+1 to ${modifier}+5 go to Home, Folders, Devices, Network and Settings. ${modifier}+P pairs a device, ${modifier}+N adds a folder.`,
+        `${modifier}+K finds everything by its name: folders, devices, and what you can do. ${modifier}+1 to ${modifier}+5 go to Home, Folders, Devices, Network and Settings. ${modifier}+P pairs a device, ${modifier}+N adds a folder.`,
+    },
+    appearance: {
+      title: "Appearance",
+      text: "Of this window, on this computer.",
+      system: { name: "System", text: "Light or dark as the system is." },
+      light: { name: "Light", text: "Always, whatever the system is." },
+      dark: { name: "Dark", text: "Always, whatever the system is." },
     },
     serverState: {
       none: "Not set",

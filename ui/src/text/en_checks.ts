@@ -18,7 +18,7 @@ export function englishChecks(numbers: Numbers) {
     checking: "Looking…",
     copy: "Copy report",
     copied: "The report is copied. It holds no addresses, names or places.",
-    copyFailed: "Copying is not possible here. Select the list and copy it by hand.",
+    copyFailed: { what: "Copying is not possible here.", todo: "Select the list and copy it by hand." },
     reportTitle: (version: string, moment: string) => `Towline ${version}, connection check, ${moment}`,
     verdict: { fine: "Fine", fair: "Could be better", bad: "Does not work" },
     allFine: "All is as it should be.",

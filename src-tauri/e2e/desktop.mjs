@@ -36,6 +36,22 @@ class Desktop {
     ask("wmctrl", "-i", "-c", window);
   }
 
+  /** Puts a window away as its button does. */
+  async putAway(window) {
+    ask("xdotool", "windowminimize", window);
+    await until("the window to be away", () => !isShown(window));
+  }
+
+  /** The window that takes the keys. */
+  front() {
+    return ask("xdotool", "getactivewindow");
+  }
+
+  /** Waits until a window is shown and takes the keys. */
+  inFront(window) {
+    return until("the window in front", () => isShown(window) && this.front() === window);
+  }
+
   /** Chooses `path` in the dialog of this title by typing it, and waits until the dialog is gone. */
   async choose(title, path, picture) {
     const dialog = await this.dialog(title);
@@ -63,7 +79,7 @@ class Desktop {
     const parent = ask("xprop", "-id", dialog, "WM_TRANSIENT_FOR");
     assert.match(parent, /window id # 0x/, `“${title}” belongs to no window`);
     ask("wmctrl", "-i", "-a", dialog);
-    await until(`keys to reach “${title}”`, () => ask("xdotool", "getactivewindow") === dialog);
+    await until(`keys to reach “${title}”`, () => this.front() === dialog);
     return dialog;
   }
 
@@ -96,6 +112,10 @@ function titled(title) {
   const pattern = `^${title.replace(/[.*+?^$()[\]{}|\\]/g, "\\$&")}$`;
   const found = ask("xdotool", "search", "--onlyvisible", "--name", pattern);
   return found?.split("\n").filter(Boolean) ?? [];
+}
+
+function isShown(window) {
+  return /window state: Normal/.test(ask("xprop", "-id", window, "WM_STATE") ?? "");
 }
 
 function onlyOne(title) {

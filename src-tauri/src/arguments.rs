@@ -41,6 +41,6 @@ impl Arguments {
 }
 
 /// The place that the command line takes too, so that both meet the same device.
-fn default_home() -> Option<PathBuf> {
+pub(crate) fn default_home() -> Option<PathBuf> {
     directories::ProjectDirs::from("", "", "towline").map(|places| places.data_dir().to_owned())
 }

@@ -1,13 +1,14 @@
 //! The desktop shell: a window around the engine.
 //!
 //! It attaches to the engine that runs on this home already, or runs one itself (`device`), and
-//! answers the page's calls (`commands`). It decides nothing about peers or folders and has no words
+//! answers the page's calls (`commands`). There is one for each home (`instance`). It decides nothing about peers or folders and has no words
 //! for people; the page has them. Closing the window ends an engine of its own in good order.
 
 mod arguments;
 mod chooser;
 mod commands;
 mod device;
+mod instance;
 
 use std::sync::Arc;
 
@@ -40,8 +41,13 @@ pub fn run(arguments: Arguments) -> Result<(), ShellError> {
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
         .init();
-    let device = Arc::new(Device::new(arguments.settings()?));
-    let app = chooser::prepared(tauri::Builder::default())
+    let settings = arguments.settings()?;
+    let mut context = tauri::generate_context!();
+    let config = context.config_mut();
+    let usual = arguments::default_home();
+    config.identifier = instance::identifier(&config.identifier, &settings.home, usual.as_deref());
+    let device = Arc::new(Device::new(settings));
+    let app = chooser::prepared(tauri::Builder::default().plugin(instance::only_one()))
         .plugin(tauri_plugin_opener::init())
         .manage(Arc::clone(&device))
         .invoke_handler(tauri::generate_handler![
@@ -51,7 +57,7 @@ pub fn run(arguments: Arguments) -> Result<(), ShellError> {
             commands::pick_directory,
             commands::open_folder,
         ])
-        .build(tauri::generate_context!())?;
+        .build(context)?;
     let handle = app.handle().clone();
     tauri::async_runtime::spawn(async move {
         device.live().await;
@@ -68,6 +74,8 @@ fn on_event(app: &AppHandle, event: &RunEvent) {
     } = event
     {
         api.prevent_exit();
+        // Who starts now has a window of its own.
+        tauri_plugin_single_instance::destroy(app);
         app.state::<Arc<Device>>().quit();
     }
 }

@@ -1,16 +1,20 @@
 //! One window for each home.
 //!
-//! A second start on the same home brings the window that is there to the front and ends; it never
-//! comes as far as an engine. Another home is another
+//! A second start on the same home (from the menu, by a link) brings the window that is there to
+//! the front, gives it the link and ends; it never comes as far as an engine. Another home is another
 //! device, so it is another app: the home is part of the identifier by which starts know each other,
 //! except the usual one, which goes by the name that the system knows.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::{Path, PathBuf};
 
+use clap::Parser;
 use tauri::plugin::TauriPlugin;
 use tauri::{AppHandle, Manager, WebviewWindow, Wry};
 use tracing::{debug, info};
+
+use crate::arguments::Arguments;
+use crate::links::Links;
 
 /// The label of the one window.
 const WINDOW: &str = "main";
@@ -28,8 +32,15 @@ pub(crate) fn identifier(plain: &str, home: &Path, usual: Option<&Path>) -> Stri
 
 /// Ends a second start. Plugins begin in their order, and this one must be the first.
 pub(crate) fn only_one() -> TauriPlugin<Wry> {
-    tauri_plugin_single_instance::init(|app, _, _| {
+    tauri_plugin_single_instance::init(|app, started_with, _| {
         info!("started a second time, the window comes to the front");
+        // It has understood them itself; whatever it lacks now is not worth more than the window.
+        if let Some(link) = Arguments::try_parse_from(started_with)
+            .ok()
+            .and_then(|mut arguments| arguments.take_link())
+        {
+            app.state::<Links>().open(link);
+        }
         raise(app);
     })
 }

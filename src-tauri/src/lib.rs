@@ -1,7 +1,8 @@
 //! The desktop shell: a window around the engine.
 //!
 //! It attaches to the engine that runs on this home already, or runs one itself (`device`), and
-//! answers the page's calls (`commands`). There is one for each home (`instance`). It decides nothing about peers or folders and has no words
+//! answers the page's calls (`commands`). There is one for each home (`instance`); links that people
+//! open go to the page (`links`). It decides nothing about peers or folders and has no words
 //! for people; the page has them. Closing the window ends an engine of its own in good order.
 
 mod arguments;
@@ -9,6 +10,7 @@ mod chooser;
 mod commands;
 mod device;
 mod instance;
+mod links;
 
 use std::sync::Arc;
 
@@ -20,6 +22,7 @@ pub use arguments::Arguments;
 pub use arguments::ArgumentsError;
 
 use device::Device;
+use links::Links;
 
 /// Why the shell cannot run.
 #[derive(Debug, thiserror::Error)]
@@ -33,7 +36,7 @@ pub enum ShellError {
 }
 
 /// Shows the window until it is closed.
-pub fn run(arguments: Arguments) -> Result<(), ShellError> {
+pub fn run(mut arguments: Arguments) -> Result<(), ShellError> {
     let asked = std::env::var(EnvFilter::DEFAULT_ENV).ok();
     let filter = EnvFilter::try_new(log_directives(asked.as_deref()))
         .unwrap_or_else(|_| EnvFilter::new(log_directives(None)));
@@ -41,6 +44,7 @@ pub fn run(arguments: Arguments) -> Result<(), ShellError> {
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
         .init();
+    let links = Links::new(arguments.take_link());
     let settings = arguments.settings()?;
     let mut context = tauri::generate_context!();
     let config = context.config_mut();
@@ -50,9 +54,11 @@ pub fn run(arguments: Arguments) -> Result<(), ShellError> {
     let app = chooser::prepared(tauri::Builder::default().plugin(instance::only_one()))
         .plugin(tauri_plugin_opener::init())
         .manage(Arc::clone(&device))
+        .manage(links)
         .invoke_handler(tauri::generate_handler![
             commands::watch,
             commands::command,
+            commands::links,
             commands::start,
             commands::pick_directory,
             commands::open_folder,
@@ -69,6 +75,14 @@ pub fn run(arguments: Arguments) -> Result<(), ShellError> {
 
 /// The last window's close asks to exit; the exit waits until the device has ended.
 fn on_event(app: &AppHandle, event: &RunEvent) {
+    #[cfg(target_os = "macos")]
+    if let RunEvent::Opened { urls } = event {
+        let links = app.state::<Links>();
+        for link in urls.iter().filter_map(|url| url.as_str().parse().ok()) {
+            links.open(link);
+        }
+        instance::raise(app);
+    }
     if let RunEvent::ExitRequested {
         code: None, api, ..
     } = event

@@ -1,8 +1,8 @@
 /**
  * A device without an engine: answers commands by a script, so that the whole window runs in a
  * browser. `?scene=` chooses what stands at the beginning (see `fake_scenes.ts`), `?step=` how many
- * milliseconds a step of a script takes; `K7M-2QX` is the right
- * code, `ZZZ-ZZZ` a wrong one; `/none` is a path that does not exist.
+ * milliseconds a step of a script takes, `?link=` is a link that somebody opened; `K7M-2QX` is the
+ * right code, as is any link, and `ZZZ-ZZZ` a wrong one; `/none` is a path that does not exist.
  */
 import type { CommandView } from "./generated/CommandView";
 import type { FolderSettingsView } from "./generated/FolderSettingsView";
@@ -25,9 +25,11 @@ export class FakeBackend implements Backend {
   #made = 0;
   readonly #contents = new Map<string, FakeFolder>();
   readonly #stepMs: number;
+  readonly #link: string | null;
 
   constructor(wishes: URLSearchParams) {
     this.#stepMs = Number(wishes.get("step") ?? STEP_MS);
+    this.#link = wishes.get("link");
     this.#scene = wishes.get("scene") ?? "new";
     this.#view = scene(this.#scene, Date.now());
   }
@@ -42,6 +44,11 @@ export class FakeBackend implements Backend {
     return () => {
       this.#tell = () => undefined;
     };
+  }
+
+  links(tell: (link: string) => void): () => void {
+    if (this.#link !== null) tell(this.#link);
+    return () => undefined;
   }
 
   start(): Promise<void> {
@@ -191,7 +198,7 @@ export class FakeBackend implements Backend {
     this.#publish({ pairing: { state: "joining" } });
     this.#later(1, () => this.#publish({ pairing: { state: "proving" } }));
     this.#later(2, () => {
-      if (code !== "K7M-2QX") {
+      if (code !== "K7M-2QX" && !code.startsWith("towline:")) {
         this.#publish({ pairing: { state: "failed", reason: "code_invalid" } });
         return;
       }

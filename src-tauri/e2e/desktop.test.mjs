@@ -1,6 +1,8 @@
-/** The app among the programs of a desktop: one window for each home, links. */
+/** The app among the programs of a desktop: one window for each home, links, where the window was. */
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { after, afterEach, before, test } from "node:test";
 
 import { openDesktop } from "./desktop.mjs";
@@ -129,4 +131,37 @@ test("a link that cannot be used says so, and what to do", async () => {
   await shed.picture("link-3-wrong");
   assert.equal(await shed.again("https://towline.example"), 2);
   await until("why not", () => shed.logAgain().includes("a link begins with towline://"));
+});
+
+test("the window comes back where it was and as large as it was", async () => {
+  const around = await desktop();
+  const first = await app("Shed");
+  const home = first.env.TOWLINE_HOME;
+  await first.see("A direct line between your computers");
+  const window = await around.window("Towline");
+  const moved = await around.place(window, { x: 300, y: 170, width: 900, height: 560 });
+  around.picture("frame-1-moved");
+  around.close(window);
+  await until("the engine's last word", () => first.log().includes("device stopped"));
+  await first.close();
+
+  const second = await app("Shed-again", { TOWLINE_HOME: home });
+  await second.see("Pair a device");
+  await second.picture("frame-2-back-page");
+  assert.deepEqual(around.placeOf(await around.window("Towline")), moved);
+  around.picture("frame-2-back");
+});
+
+test("a window of a screen that is gone comes to the one that is there", async () => {
+  const around = await desktop();
+  const home = directory("Shed");
+  const gone = { x: 5000, y: 300, width: 960, height: 4000, maximized: false };
+  writeFileSync(join(home, "window.json"), JSON.stringify(gone));
+  const shed = await app("Shed", { TOWLINE_HOME: home });
+  await shed.see("A direct line between your computers");
+  const { x, y, width, height } = around.placeOf(await around.window("Towline"));
+  await shed.picture("frame-3-gone-page");
+  around.picture("frame-3-gone");
+  assert.ok(x >= 0 && x + width <= 1600, `from ${x} to ${x + width}`);
+  assert.ok(y >= 0 && height <= 1000, `from ${y} on, ${height} high`);
 });

@@ -3,18 +3,20 @@
 //! It attaches to the engine that runs on this home already, or runs one itself (`device`), and
 //! answers the page's calls (`commands`). There is one for each home (`instance`); links that people
 //! open go to the page (`links`). It decides nothing about peers or folders and has no words
-//! for people; the page has them. Closing the window ends an engine of its own in good order.
+//! for people; the page has them. Closing the window ends an engine of its own in good order, and the next
+//! window comes where it was (`frame`).
 
 mod arguments;
 mod chooser;
 mod commands;
 mod device;
+mod frame;
 mod instance;
 mod links;
 
 use std::sync::Arc;
 
-use tauri::{AppHandle, Manager, RunEvent};
+use tauri::{AppHandle, Manager, RunEvent, WindowEvent};
 use towline_engine::log_directives;
 use tracing_subscriber::EnvFilter;
 
@@ -55,6 +57,7 @@ pub fn run(mut arguments: Arguments) -> Result<(), ShellError> {
         .plugin(tauri_plugin_opener::init())
         .manage(Arc::clone(&device))
         .manage(links)
+        .setup(|app| show(app.handle()).map_err(Into::into))
         .invoke_handler(tauri::generate_handler![
             commands::watch,
             commands::command,
@@ -73,8 +76,22 @@ pub fn run(mut arguments: Arguments) -> Result<(), ShellError> {
     Ok(())
 }
 
+/// Shows the window, which is made unseen so that nobody sees it move to its place.
+fn show(app: &AppHandle) -> tauri::Result<()> {
+    let window = instance::window(app).ok_or(tauri::Error::WindowNotFound)?;
+    frame::show(&window, app.state::<Arc<Device>>().home())
+}
+
 /// The last window's close asks to exit; the exit waits until the device has ended.
 fn on_event(app: &AppHandle, event: &RunEvent) {
+    if let RunEvent::WindowEvent {
+        event: WindowEvent::CloseRequested { .. },
+        ..
+    } = event
+        && let Some(window) = instance::window(app)
+    {
+        frame::keep(&window, app.state::<Arc<Device>>().home());
+    }
     #[cfg(target_os = "macos")]
     if let RunEvent::Opened { urls } = event {
         let links = app.state::<Links>();

@@ -1,6 +1,6 @@
 /**
  * The desktop around the windows: a window manager, and what people do there and WebDriver cannot,
- * which is to close a window and to use the system's own dialogs. A dialog is known by its title;
+ * which is to close and to move a window and to use the system's own dialogs. A dialog is known by its title;
  * keys reach it as they come from a keyboard, so it is waited for until it has the focus.
  */
 import assert from "node:assert/strict";
@@ -10,6 +10,9 @@ import { picturePath, program, until } from "./driver.mjs";
 
 /** A picture of a dialog that fills the screen, three bytes a pixel: 5 MB. More is a mistake. */
 const PICTURE_BYTES_MAX = 16_000_000;
+
+/** Thicker than what the window manager puts around a window. */
+const FRAME = 50;
 
 /**
  * Starts the window manager in the place of the last one, which may still be ending. There is one
@@ -34,6 +37,40 @@ class Desktop {
   /** Closes a window as its button does. */
   close(window) {
     ask("wmctrl", "-i", "-c", window);
+  }
+
+  /** Puts a window away as its button does. */
+  async putAway(window) {
+    ask("xdotool", "windowminimize", window);
+    await until("the window to be away", () => !isShown(window));
+  }
+
+  /** The window that takes the keys. */
+  front() {
+    return ask("xdotool", "getactivewindow");
+  }
+
+  /** Waits until a window is shown and takes the keys. */
+  inFront(window) {
+    return until("the window in front", () => isShown(window) && this.front() === window);
+  }
+
+  /** Gives a window a size and moves it; where it is then, because its frame takes some of the way. */
+  async place(window, { x, y, width, height }) {
+    ask("xdotool", "windowsize", window, `${width}`, `${height}`);
+    ask("xdotool", "windowmove", window, `${x}`, `${y}`);
+    return until("the window at its place", () => {
+      const there = this.placeOf(window);
+      const isNear = Math.abs(there.x - x) < FRAME && Math.abs(there.y - y) < FRAME;
+      return isNear && there.width === width && there.height === height && there;
+    });
+  }
+
+  /** Where a window is on the screen: what it shows, without what the window manager adds. */
+  placeOf(window) {
+    const told = ask("xdotool", "getwindowgeometry", "--shell", window) ?? "";
+    const number = (name) => Number(new RegExp(`^${name}=(-?\\d+)$`, "m").exec(told)?.[1]);
+    return { x: number("X"), y: number("Y"), width: number("WIDTH"), height: number("HEIGHT") };
   }
 
   /** Chooses `path` in the dialog of this title by typing it, and waits until the dialog is gone. */
@@ -63,7 +100,7 @@ class Desktop {
     const parent = ask("xprop", "-id", dialog, "WM_TRANSIENT_FOR");
     assert.match(parent, /window id # 0x/, `“${title}” belongs to no window`);
     ask("wmctrl", "-i", "-a", dialog);
-    await until(`keys to reach “${title}”`, () => ask("xdotool", "getactivewindow") === dialog);
+    await until(`keys to reach “${title}”`, () => this.front() === dialog);
     return dialog;
   }
 
@@ -96,6 +133,10 @@ function titled(title) {
   const pattern = `^${title.replace(/[.*+?^$()[\]{}|\\]/g, "\\$&")}$`;
   const found = ask("xdotool", "search", "--onlyvisible", "--name", pattern);
   return found?.split("\n").filter(Boolean) ?? [];
+}
+
+function isShown(window) {
+  return /window state: Normal/.test(ask("xprop", "-id", window, "WM_STATE") ?? "");
 }
 
 function onlyOne(title) {

@@ -1,6 +1,6 @@
 /**
  * Drives the real window: a WebDriver client of a few lines, for WebKitWebDriver as Debian has it.
- * Every app has its own session bus, home and runtime directory, so that several run side by side.
+ * Every app has its own home and runtime directory; all are on one session bus, as of one person.
  */
 import { spawn } from "node:child_process";
 import { chmodSync, createWriteStream, mkdirSync, mkdtempSync, readFileSync, writeFileSync } from "node:fs";
@@ -84,41 +84,46 @@ async function freePort() {
   return port;
 }
 
-/** Opens the app as `name` and gives the window to act on. */
-export async function openApp(name, env) {
+/** Opens the app as `name`, with these arguments, and gives the window to act on. */
+export async function openApp(name, env, args) {
   const home = directory(name);
   const runtime = join(home, "run");
   mkdirSync(runtime);
   chmodSync(runtime, 0o700);
   const port = await freePort();
+  const around = {
+    HOME: home,
+    XDG_RUNTIME_DIR: runtime,
+    XDG_DATA_HOME: join(home, "data"),
+    TOWLINE_HOME: join(home, "towline"),
+    TOWLINE_KEY_FILE: "true",
+    ...env,
+  };
   const driver = program(
     `${name}-app`,
-    "dbus-run-session",
-    ["--", "WebKitWebDriver", "--host=127.0.0.1", `--port=${port}`],
-    {
-      HOME: home,
-      XDG_RUNTIME_DIR: runtime,
-      XDG_DATA_HOME: join(home, "data"),
-      TAURI_WEBVIEW_AUTOMATION: "true",
-      TOWLINE_HOME: join(home, "towline"),
-      TOWLINE_KEY_FILE: "true",
-      ...env,
-    },
+    "WebKitWebDriver",
+    ["--host=127.0.0.1", `--port=${port}`],
+    { TAURI_WEBVIEW_AUTOMATION: "true", ...around },
   );
   const base = `http://127.0.0.1:${port}`;
   await until("the WebDriver", () => fetch(`${base}/status`).catch(() => null));
-  const browser = { binary: need("TOWLINE_APP_BIN"), args: [] };
+  const browser = { binary: need("TOWLINE_APP_BIN"), args };
   const capabilities = {
     alwaysMatch: { browserName: "wry", "webkitgtk:browserOptions": browser },
   };
   const { sessionId } = await call(base, "POST", "/session", { capabilities });
-  return new Window(name, home, driver, `${base}/session/${sessionId}`);
+  return new Window(name, around, driver, `${base}/session/${sessionId}`);
 }
 
 /** One window of the app, as a person acts on it. */
 class Window {
-  constructor(name, home, driver, session) {
-    Object.assign(this, { name, home, driver, session });
+  constructor(name, env, driver, session) {
+    Object.assign(this, { name, env, driver, session });
+  }
+
+  /** Starts the app a second time, as the desktop does, and gives what it ends with. */
+  again(...args) {
+    return program(`${this.name}-again`, need("TOWLINE_APP_BIN"), args, this.env).ended;
   }
 
   /** Runs a function body in the page. */
@@ -198,6 +203,11 @@ class Window {
   /** What the app has logged. */
   log() {
     return readFileSync(join(ARTIFACTS, `window-${this.name}-app.log`), "utf8");
+  }
+
+  /** What the latest second start has logged. */
+  logAgain() {
+    return readFileSync(join(ARTIFACTS, `window-${this.name}-again.log`), "utf8");
   }
 
   /** Closes the window and ends everything around it. */

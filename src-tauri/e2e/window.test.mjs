@@ -25,8 +25,8 @@ after(async () => {
   await server?.end();
 });
 
-async function app(name, env = {}) {
-  const window = await openApp(name, { TOWLINE_SERVER: url, TOWLINE_NAME: name, ...env });
+async function app(name, env = {}, ...args) {
+  const window = await openApp(name, { TOWLINE_SERVER: url, TOWLINE_NAME: name, ...env }, args);
   open.push(() => window.close());
   return window;
 }

@@ -1,10 +1,13 @@
-//! What the app is started with: the same options as the command line's `up`.
+//! What the app is started with: the same options as the command line's `up`, and the links that
+//! somebody opened.
 
 use std::path::PathBuf;
 
 use clap::Parser;
 use towline_engine::Settings;
 use towline_engine::options::Options;
+
+use crate::links::Link;
 
 /// The signal server that a build uses: a setting of the release, none in a build from source.
 const DEFAULT_SERVER: Option<&str> = option_env!("TOWLINE_DEFAULT_SERVER");
@@ -16,6 +19,10 @@ pub struct Arguments {
     /// Where this device keeps its key and its index [default: the user's data directory].
     #[arg(long, env = "TOWLINE_HOME", value_name = "DIRECTORY")]
     home: Option<PathBuf>,
+    /// A pairing link to open, as the system gives it to the app. Whoever has it can pair once, and other users of
+    /// this computer may see what a program is started with: paste it into the window where you can.
+    #[arg(value_name = "LINK")]
+    links: Vec<Link>,
     #[command(flatten)]
     options: Options,
 }
@@ -29,6 +36,11 @@ pub enum ArgumentsError {
 }
 
 impl Arguments {
+    /// The latest link, which then is no longer here.
+    pub(crate) fn take_link(&mut self) -> Option<Link> {
+        self.links.drain(..).next_back()
+    }
+
     /// How the engine runs, if this app has to run one.
     pub(crate) fn settings(self) -> Result<Settings, ArgumentsError> {
         let home = self.home.or_else(default_home);
@@ -41,6 +53,36 @@ impl Arguments {
 }
 
 /// The place that the command line takes too, so that both meet the same device.
-fn default_home() -> Option<PathBuf> {
+pub(crate) fn default_home() -> Option<PathBuf> {
     directories::ProjectDirs::from("", "", "towline").map(|places| places.data_dir().to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_latest_link_is_opened() {
+        let start = ["towline-app", "towline://one", "--no-mdns", "towline://two"];
+        let mut arguments = Arguments::try_parse_from(start).unwrap();
+        assert_eq!(arguments.take_link(), "towline://two".parse().ok());
+        assert_eq!(arguments.take_link(), None);
+    }
+
+    #[test]
+    fn what_is_no_link_is_refused() {
+        let start = ["towline-app", "ABC-234"];
+        let error = Arguments::try_parse_from(start).unwrap_err().to_string();
+        assert!(error.contains("a link begins with towline://"), "{error}");
+    }
+
+    #[test]
+    fn what_is_wrong_beside_a_link_does_not_repeat_it() {
+        let link = "towline://pair?k=secret";
+        for wrong in [["--port", "many"], ["--nothing", "--such"]] {
+            let start = ["towline-app", link, wrong[0], wrong[1], link];
+            let error = Arguments::try_parse_from(start).unwrap_err().to_string();
+            assert!(!error.contains("secret"), "{error}");
+        }
+    }
 }

@@ -9,6 +9,7 @@ use towline_engine::view::{AnswerView, CommandView, ViewError};
 
 use crate::chooser::choose_directory;
 use crate::device::{Device, Told};
+use crate::links::{Link, Links};
 
 /// Tells the page where the device stands, now and after every change, the latest only.
 #[tauri::command]
@@ -32,6 +33,12 @@ pub(crate) async fn command(
     command: CommandView,
 ) -> Result<AnswerView, ViewError> {
     device.command(command).await
+}
+
+/// Tells the page each link that somebody opens, and the one that waits.
+#[tauri::command]
+pub(crate) fn links(links: State<'_, Links>, channel: Channel<Link>) {
+    links.tell(channel);
 }
 
 /// Starts the device again after it failed or ended.

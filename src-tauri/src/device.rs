@@ -77,6 +77,11 @@ impl Device {
         self.told.subscribe()
     }
 
+    /// Where the device lives.
+    pub(crate) fn home(&self) -> &Path {
+        &self.settings.home
+    }
+
     /// Starts the device again after its end.
     pub(crate) fn start(&self) {
         self.start.notify_one();

@@ -1,17 +1,22 @@
 //! The desktop shell: a window around the engine.
 //!
 //! It attaches to the engine that runs on this home already, or runs one itself (`device`), and
-//! answers the page's calls (`commands`). It decides nothing about peers or folders and has no words
-//! for people; the page has them. Closing the window ends an engine of its own in good order.
+//! answers the page's calls (`commands`). There is one for each home (`instance`); links that people
+//! open go to the page (`links`). It decides nothing about peers or folders and has no words
+//! for people; the page has them. Closing the window ends an engine of its own in good order, and the next
+//! window comes where it was (`frame`).
 
 mod arguments;
 mod chooser;
 mod commands;
 mod device;
+mod frame;
+mod instance;
+mod links;
 
 use std::sync::Arc;
 
-use tauri::{AppHandle, Manager, RunEvent};
+use tauri::{AppHandle, Manager, RunEvent, WindowEvent};
 use towline_engine::log_directives;
 use tracing_subscriber::EnvFilter;
 
@@ -19,6 +24,7 @@ pub use arguments::Arguments;
 pub use arguments::ArgumentsError;
 
 use device::Device;
+use links::Links;
 
 /// Why the shell cannot run.
 #[derive(Debug, thiserror::Error)]
@@ -32,7 +38,7 @@ pub enum ShellError {
 }
 
 /// Shows the window until it is closed.
-pub fn run(arguments: Arguments) -> Result<(), ShellError> {
+pub fn run(mut arguments: Arguments) -> Result<(), ShellError> {
     let asked = std::env::var(EnvFilter::DEFAULT_ENV).ok();
     let filter = EnvFilter::try_new(log_directives(asked.as_deref()))
         .unwrap_or_else(|_| EnvFilter::new(log_directives(None)));
@@ -40,18 +46,27 @@ pub fn run(arguments: Arguments) -> Result<(), ShellError> {
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
         .init();
-    let device = Arc::new(Device::new(arguments.settings()?));
-    let app = chooser::prepared(tauri::Builder::default())
+    let links = Links::new(arguments.take_link());
+    let settings = arguments.settings()?;
+    let mut context = tauri::generate_context!();
+    let config = context.config_mut();
+    let usual = arguments::default_home();
+    config.identifier = instance::identifier(&config.identifier, &settings.home, usual.as_deref());
+    let device = Arc::new(Device::new(settings));
+    let app = chooser::prepared(tauri::Builder::default().plugin(instance::only_one()))
         .plugin(tauri_plugin_opener::init())
         .manage(Arc::clone(&device))
+        .manage(links)
+        .setup(|app| show(app.handle()).map_err(Into::into))
         .invoke_handler(tauri::generate_handler![
             commands::watch,
             commands::command,
+            commands::links,
             commands::start,
             commands::pick_directory,
             commands::open_folder,
         ])
-        .build(tauri::generate_context!())?;
+        .build(context)?;
     let handle = app.handle().clone();
     tauri::async_runtime::spawn(async move {
         device.live().await;
@@ -61,13 +76,37 @@ pub fn run(arguments: Arguments) -> Result<(), ShellError> {
     Ok(())
 }
 
+/// Shows the window, which is made unseen so that nobody sees it move to its place.
+fn show(app: &AppHandle) -> tauri::Result<()> {
+    let window = instance::window(app).ok_or(tauri::Error::WindowNotFound)?;
+    frame::show(&window, app.state::<Arc<Device>>().home())
+}
+
 /// The last window's close asks to exit; the exit waits until the device has ended.
 fn on_event(app: &AppHandle, event: &RunEvent) {
+    if let RunEvent::WindowEvent {
+        event: WindowEvent::CloseRequested { .. },
+        ..
+    } = event
+        && let Some(window) = instance::window(app)
+    {
+        frame::keep(&window, app.state::<Arc<Device>>().home());
+    }
+    #[cfg(target_os = "macos")]
+    if let RunEvent::Opened { urls } = event {
+        let links = app.state::<Links>();
+        for link in urls.iter().filter_map(|url| url.as_str().parse().ok()) {
+            links.open(link);
+        }
+        instance::raise(app);
+    }
     if let RunEvent::ExitRequested {
         code: None, api, ..
     } = event
     {
         api.prevent_exit();
+        // Who starts now has a window of its own.
+        tauri_plugin_single_instance::destroy(app);
         app.state::<Arc<Device>>().quit();
     }
 }

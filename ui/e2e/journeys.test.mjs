@@ -62,6 +62,29 @@ journey("two devices pair by a code, compare, and share a folder", "new&step=150
   await picture(page, "journey-5-in-sync");
 });
 
+const LINK = encodeURIComponent("towline://pair?v=1&s=wss%3A%2F%2Fada%40signal.example.org%2Fws&c=K7M&k=abc");
+
+journey("a link that somebody opened asks first, by mouse and not by chance", `new&link=${LINK}`, async (page) => {
+  await page.getByRole("heading", { name: "Pair by this link?" }).waitFor();
+  await see(page, "It meets the other device at signal.example.org.");
+  await picture(page, "journey-link");
+  assert.deepEqual(await violations(page), []);
+  await page.keyboard.press("Enter");
+  await page.keyboard.press("Space");
+  await see(page, "Pair by this link?");
+  await press(page, "Connect");
+  await page.getByRole("heading", { name: /Paired with/ }).waitFor();
+});
+
+journey("a link that cannot be used says so", "synced&link=towline%3A%2F%2Fnonsense", async (page) => {
+  await see(page, "This link cannot be used.");
+  await see(page, "Copy it again on the other device, or type its code.");
+  await picture(page, "journey-link-wrong");
+  assert.deepEqual(await violations(page), []);
+  await press(page, "Clear");
+  await page.getByText("This link cannot be used.").waitFor({ state: "hidden" });
+});
+
 journey("a wrong code says what to do, and a new try works", "new", async (page) => {
   await press(page, "Enter a code");
   await page.getByLabel("Code of the other device").fill("ZZZ-ZZZ");

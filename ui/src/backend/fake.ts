@@ -1,10 +1,10 @@
 /**
  * A device without an engine: answers commands by a script, so that the whole window runs in a
  * browser. `?scene=` chooses what stands at the beginning (see `fake_scenes.ts`), `?step=` how many
- * milliseconds a step of a script takes; `K7M-2QX` is the right
- * code, `ZZZ-ZZZ` a wrong one; `/none` is a path that does not exist; the attic desktop is invited
- * at the second try. At the scene `host` somebody types the code that is shown, at `guest` the new
- * peer shares a folder.
+ * milliseconds a step of a script takes, `?link=` is a link that somebody opened; `K7M-2QX` is the
+ * right code, as is any link, and `ZZZ-ZZZ` a wrong one; `/none` is a path that does not exist; the
+ * attic desktop is invited at the second try. At the scene `host` somebody types the code that is
+ * shown, at `guest` the new peer shares a folder.
  */
 import type { CommandView } from "./generated/CommandView";
 import type { FolderSettingsView } from "./generated/FolderSettingsView";
@@ -28,9 +28,11 @@ export class FakeBackend implements Backend {
   #hasRefused = false;
   readonly #contents = new Map<string, FakeFolder>();
   readonly #stepMs: number;
+  readonly #link: string | null;
 
   constructor(wishes: URLSearchParams) {
     this.#stepMs = Number(wishes.get("step") ?? STEP_MS);
+    this.#link = wishes.get("link");
     this.#scene = wishes.get("scene") ?? "new";
     this.#view = scene(this.#scene, Date.now());
   }
@@ -45,6 +47,11 @@ export class FakeBackend implements Backend {
     return () => {
       this.#tell = () => undefined;
     };
+  }
+
+  links(tell: (link: string) => void): () => void {
+    if (this.#link !== null) tell(this.#link);
+    return () => undefined;
   }
 
   start(): Promise<void> {
@@ -202,7 +209,7 @@ export class FakeBackend implements Backend {
     this.#publish({ pairing: { state: "joining" } });
     this.#later(1, () => this.#publish({ pairing: { state: "proving" } }));
     this.#later(2, () => {
-      if (code !== "K7M-2QX") {
+      if (code !== "K7M-2QX" && !code.startsWith("towline:")) {
         this.#publish({ pairing: { state: "failed", reason: "code_invalid" } });
         return;
       }

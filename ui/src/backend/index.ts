@@ -1,6 +1,6 @@
 /**
- * What the window needs from whoever runs the device: views to show, commands to give, and two
- * things that only a shell can do (choose a directory, open one). `tauri.ts` is the desktop app,
+ * What the window needs from whoever runs the device: views to show, commands to give, and
+ * what only a shell can do (choose a directory, open one, hear of links that people open). `tauri.ts` is the desktop app,
  * `fake.ts` a browser with nothing behind it.
  */
 import type { AnswerView } from "./generated/AnswerView";
@@ -32,6 +32,8 @@ export interface Backend {
   watch(tell: (told: Told) => void): () => void;
   /** Gives a command; its effects are seen in later views only. */
   command(command: CommandView): Promise<Outcome>;
+  /** Tells each link that somebody opens, whatever stands in it; ends with the returned call. */
+  links(tell: (link: string) => void): () => void;
   /** Starts the device again after it failed or ended. */
   start(): Promise<void>;
   /** Lets the person choose a directory in the system's dialog; it begins at the path `shown`. */

@@ -8,20 +8,12 @@ import type { Backend, Outcome, Told } from "./index";
 
 /** The device that the desktop shell runs, or is attached to. */
 export const tauri: Backend = {
-  watch(tell) {
-    let listening = true;
-    const channel = new Channel<Told>();
-    channel.onmessage = (told) => {
-      if (listening) {
-        assertExact(told);
-        tell(told);
-      }
-    };
-    void invoke("watch", { channel });
-    return () => {
-      listening = false;
-    };
-  },
+  watch: (tell) =>
+    listen<Told>("watch", (told) => {
+      assertExact(told);
+      tell(told);
+    }),
+  links: (tell) => listen("links", tell),
   command: (command) => outcome(invoke<AnswerView>("command", { command })),
   start: () => invoke("start"),
   async pickDirectory(title, shown) {
@@ -35,6 +27,19 @@ export const tauri: Backend = {
   openFolder: (folder) =>
     outcome(invoke("open_folder", { folder }).then(() => ({ answer: "accepted" }))),
 };
+
+/** Hears what a command tells on a channel, until the returned call. */
+function listen<T>(command: string, tell: (told: T) => void): () => void {
+  let listening = true;
+  const channel = new Channel<T>();
+  channel.onmessage = (told) => {
+    if (listening) tell(told);
+  };
+  void invoke(command, { channel });
+  return () => {
+    listening = false;
+  };
+}
 
 async function outcome(call: Promise<AnswerView>): Promise<Outcome> {
   try {

@@ -1,6 +1,6 @@
 /**
- * The window's state: the last view, the place where the person is, and what a toast says. All
- * else is derived. Effects of commands are seen in later views only.
+ * The window's state: the last view, the place where the person is, a link that waits for the
+ * person's word, and what a toast says. All else is derived. Effects of commands are seen in later views only.
  */
 import type { Backend, Outcome, Told } from "../backend";
 import type { CommandView } from "../backend/generated/CommandView";
@@ -38,6 +38,8 @@ export class App {
   readonly backend: Backend;
   told = $state.raw<Told>({ kind: "starting" });
   place = $state.raw<Place>({ at: "home" });
+  /** A link that somebody opened; nothing has been done with it yet. */
+  link = $state.raw<string | null>(null);
   toast = $state.raw("");
   nowMs = $state.raw(Date.now());
   #dismissed = $state.raw<ReadonlySet<Problem["kind"]>>(new Set());
@@ -70,9 +72,11 @@ export class App {
   follow(): () => void {
     const tick = setInterval(() => (this.nowMs = Date.now()), 1000);
     const stop = this.backend.watch((told) => this.hear(told));
+    const ignore = this.backend.links((link) => this.open(link));
     return () => {
       clearInterval(tick);
       stop();
+      ignore();
     };
   }
 
@@ -92,7 +96,14 @@ export class App {
   go(place: Place): void {
     this.#welcomed = true;
     this.place = place;
+    this.link = null;
     this.toast = "";
+  }
+
+  /** Shows a link that somebody opened, where the person says yes or no to it. */
+  open(link: string): void {
+    this.go({ at: "pair", first: "enter" });
+    this.link = link;
   }
 
   /** Turns to another part of the same screen; what a toast says stays. */

@@ -12,6 +12,7 @@ function appAt(name: string): App {
   const backend: Backend = {
     watch: () => () => undefined,
     command: () => Promise.resolve({ kind: "accepted", answer: { answer: "accepted" } }),
+    links: () => () => undefined,
     start: () => Promise.resolve(),
     pickDirectory: () => Promise.resolve({ kind: "nothing" }),
     openFolder: () => Promise.resolve({ kind: "accepted", answer: { answer: "accepted" } }),
@@ -105,6 +106,26 @@ describe("the first start", () => {
 
   test("is not shown to a device that knows somebody", () => {
     expect(appAt("paired").isFirstStart).toBe(false);
+  });
+});
+
+describe("a link that somebody opens", () => {
+  const link = "towline://pair?v=1&c=K7M&k=secret";
+
+  test("is shown on the pairing screen, also to a new device, and nothing is done with it", () => {
+    const app = appAt("new");
+    const command = vi.spyOn(app.backend, "command");
+    app.open(link);
+    expect([app.place, app.link]).toEqual([{ at: "pair", first: "enter" }, link]);
+    expect(app.isFirstStart).toBe(false);
+    expect(command).not.toHaveBeenCalled();
+  });
+
+  test("is dropped when the person goes elsewhere", () => {
+    const app = appAt("synced");
+    app.open(link);
+    app.go({ at: "folders" });
+    expect(app.link).toBeNull();
   });
 });
 

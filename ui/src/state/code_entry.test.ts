@@ -57,7 +57,31 @@ describe("what names another server", () => {
     expect(typed(link)).toEqual({ kind: "nearby", text: link });
   });
 
-  test("is a broken link too, without a crash", () => {
-    expect(typed("towline://pair?s=%E0%A4%A")).toMatchObject({ kind: "elsewhere", host: "%E0%A4%A" });
+  test("is a link with a server that is none too, without a crash", () => {
+    const link = "towline://pair?v=1&s=%E0%A4%A&c=K7M&k=abc";
+    expect(typed(link)).toMatchObject({ kind: "elsewhere" });
+  });
+
+  test.each([
+    ["wss%3A%2F%2Fsignal.example.org%40evil.example%2Fws", "evil.example"],
+    ["wss%3A%2F%2Fevil.example%3A8443%2Fws%3Fhost%3Dsignal.example.org", "evil.example:8443"],
+    ["ws://evil.example/ws", "evil.example"],
+  ])("is a link whose server %s is shown as %s", (server, host) => {
+    expect(typed(`towline://pair?v=1&c=K7M&k=abc&s=${server}`)).toMatchObject({ host });
+    expect(typed(`towline://pair?v=1&c=K7M&k=abc&%73=${server}`)).toMatchObject({ host });
+  });
+
+  test.each([
+    "towline:",
+    "towline://nonsense",
+    "TOWLINE://pair",
+    "towline://pair?s=%E0%A4%A",
+    "towline://pair?v=1&s=wss%3A%2F%2Fsignal.example.org%2Fws",
+    "towline://join?v=1&c=K7M&k=abc",
+    "towline://pair?v=1&c=K7M&k=abc&s=wss://a.example&s=wss://b.example",
+    `towline://pair?v=1&c=K7M&k=abc&x=${"x".repeat(1000)}`,
+  ])("is not the link %s, which cannot be used", (link) => {
+    expect(typed(link)).toMatchObject({ letters: "", fault: { kind: "link" } });
+    expect(sent(link)).toBeNull();
   });
 });

@@ -11,10 +11,13 @@ export type CodeEntry =
   | { kind: "nearby"; text: string };
 
 /** Why something typed is not in the boxes. */
-export type CodeFault = { kind: "letter"; letter: string } | { kind: "too_long" };
+export type CodeFault = { kind: "letter"; letter: string } | { kind: "too_long" } | { kind: "link" };
 
 /** Nothing typed. */
 export const EMPTY: CodeEntry = { kind: "letters", letters: "", hyphenAt: null, fault: null };
+
+/** Longest link that a device reads, as in its protocol. */
+const LINK_MAX = 1024;
 
 const ALPHABET = /^[A-HJ-NP-Z2-9]$/;
 const HALF_MIN = 3;
@@ -24,7 +27,7 @@ const LETTERS_MAX = 2 * HALF_MAX;
 /** The boxes after their field holds `text`. */
 export function typed(text: string): CodeEntry {
   const whole = text.trim();
-  if (isLinkWithoutServer(whole)) return { kind: "nearby", text: whole };
+  if (/^towline:/i.test(whole)) return link(whole);
   const host = elsewhere(whole);
   if (host !== null) return { kind: "elsewhere", text: whole, host };
   let letters = "";
@@ -69,29 +72,32 @@ export function complete(entry: CodeEntry): string | null {
   return `${entry.letters.slice(0, before)}-${entry.letters.slice(before)}`;
 }
 
-/** The server that a link or a code names, shown before it is used. */
+/** The server that a code names. */
 function elsewhere(text: string): string | null {
-  if (/^towline:\/\//i.test(text)) return hostOfLink(text);
   const at = text.indexOf("@");
   return at > 0 && at < text.length - 1 ? text.slice(at + 1).toLowerCase() : null;
 }
 
-/** Whether a link leads to a device on the local network. */
-function isLinkWithoutServer(text: string): boolean {
-  return /^towline:\/\/pair\?/i.test(text) && /[?&]c=/.test(text) && !/[?&]s(?:erver)?=/.test(text);
+/**
+ * A link as the engine will read it, so that the server that is shown is the one that is asked;
+ * whether it can be used is the engine's to say.
+ */
+function link(text: string): CodeEntry {
+  const query = /^towline:\/\/pair\/?\?([^#]*)/i.exec(text)?.[1];
+  const parts = new URLSearchParams(query);
+  const isWhole = ["v", "c", "k"].every((part) => parts.getAll(part).length === 1);
+  const servers = parts.getAll("s");
+  if (text.length > LINK_MAX || !isWhole || servers.length > 1) {
+    return { kind: "letters", letters: "", hyphenAt: null, fault: { kind: "link" } };
+  }
+  const [server] = servers;
+  return server === undefined ? { kind: "nearby", text } : { kind: "elsewhere", text, host: hostOf(server) };
 }
 
-function hostOfLink(text: string): string {
-  const rest = text.replace(/^towline:\/\//i, "");
-  const server = /[?&]s(?:erver)?=([^&#]+)/.exec(rest)?.[1];
-  const place = server ? decoded(server).replace(/^wss?:\/\//i, "") : rest;
-  return place.split(/[/?#]/)[0] ?? place;
-}
-
-function decoded(text: string): string {
+function hostOf(server: string): string {
   try {
-    return decodeURIComponent(text);
+    return new URL(server).host;
   } catch {
-    return text;
+    return server;
   }
 }

@@ -261,6 +261,8 @@ export function english(numbers: Numbers) {
       typed: (count: number, all: number) => `${numbers.count(count)} of ${numbers.count(all)} characters`,
       clear: "Clear",
       linkPasted: "A pairing link",
+      linkOpened: "Pair by this link?",
+      linkOpenedText: "Somebody gave you this link. Connect only if you know who, and want it now.",
       linkNearby: "It meets the other device on this network.",
       linkServer: (host: string) => `It meets the other device at ${host}. Go on only if you trust that server.`,
       rejected: (letter: string) =>

@@ -56,7 +56,9 @@ pub(super) fn tests(repo: &Repo) -> Result<Ending> {
     let number = display.wait_for_line(is_number, DISPLAY_WITHIN)?;
 
     let mut command = repo.command("dbus-run-session");
-    command.args(["--", "node", "--test"]).args(files);
+    // One after the other: they share the screen, and there is one desktop at a time.
+    command.args(["--", "node", "--test", "--test-concurrency=1"]);
+    command.args(files);
     command.env("DISPLAY", format!(":{number}"));
     command.env("TOWLINE_ARTIFACTS", &artifacts);
     command.env("DISABLE_PORT_MAPPING", "1");

@@ -11,6 +11,7 @@ mod check;
 mod demo;
 mod deploy;
 mod devices;
+mod display;
 mod fuzz;
 mod generated;
 mod namespaces;

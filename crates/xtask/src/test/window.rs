@@ -6,13 +6,11 @@
 
 use std::fs;
 use std::path::PathBuf;
-use std::process::Command;
-use std::time::Duration;
 
 use anyhow::{Context, Result};
 
 use crate::binaries::{self, APP, APP_FEATURES, Profile, Wanted, tell_paths};
-use crate::processes::Running;
+use crate::display::Display;
 use crate::repo::Repo;
 use crate::run;
 use crate::steps::Ending;
@@ -41,25 +39,12 @@ pub(super) fn tests(repo: &Repo) -> Result<Ending> {
         APP_FEATURES,
     ]))?;
     let artifacts = repo.artifacts()?;
-    let mut server = Command::new("Xvfb");
-    server.args([
-        "-displayfd",
-        "1",
-        "-screen",
-        "0",
-        SCREEN,
-        "-noreset",
-        "-nolisten",
-        "tcp",
-    ]);
-    let mut display = Running::start("xvfb", &mut server, &artifacts)?;
-    let number = display.wait_for_line(is_number, DISPLAY_WITHIN)?;
-
+    let display = Display::open(&artifacts)?;
     let mut command = repo.command("dbus-run-session");
     // One after the other: they share the screen, and there is one desktop at a time.
     command.args(["--", "node", "--test", "--test-concurrency=1"]);
     command.args(files);
-    command.env("DISPLAY", format!(":{number}"));
+    command.env("DISPLAY", display.name());
     command.env("TOWLINE_ARTIFACTS", &artifacts);
     command.env("DISABLE_PORT_MAPPING", "1");
     command.env("DISABLE_MDNS", "1");
@@ -84,11 +69,6 @@ fn test_files(repo: &Repo) -> Result<Vec<PathBuf>> {
     Ok(files)
 }
 
-/// Xvfb says which display it took once it serves it.
-fn is_number(line: &str) -> bool {
-    !line.is_empty() && line.chars().all(|c| c.is_ascii_digit())
-}
-
 /// The sums that Node's runner closes with, in both of its ways to print.
 fn is_closing(line: &str) -> bool {
     let sum = line.trim_start_matches(['#', 'ℹ', ' ']);
@@ -109,12 +89,6 @@ const NEEDED: &[&str] = &[
     "xdotool",
     "xprop",
 ];
-
-/// Room for two windows of the app side by side.
-const SCREEN: &str = "1600x1000x24";
-
-/// Xvfb needs a tenth of a second; 20 s only end a wait for something broken.
-const DISPLAY_WITHIN: Duration = Duration::from_secs(20);
 
 #[cfg(test)]
 mod tests {

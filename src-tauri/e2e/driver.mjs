@@ -111,7 +111,12 @@ export async function openApp(name, env, args) {
   const capabilities = {
     alwaysMatch: { browserName: "wry", "webkitgtk:browserOptions": browser },
   };
-  const { sessionId } = await call(base, "POST", "/session", { capabilities });
+  // A program that opens no window is waited for without end by the driver itself.
+  const begun = call(base, "POST", "/session", { capabilities }, AbortSignal.timeout(2 * WITHIN_MS));
+  const { sessionId } = await begun.catch(async (error) => {
+    await driver.end();
+    throw error;
+  });
   return new Window(name, around, driver, `${base}/session/${sessionId}`);
 }
 
@@ -217,9 +222,10 @@ class Window {
   }
 }
 
-async function call(base, method, path, body) {
+async function call(base, method, path, body, signal) {
   const response = await fetch(base + path, {
     method,
+    ...(signal === undefined ? {} : { signal }),
     ...(body === undefined ? {} : { body: JSON.stringify(body) }),
   });
   const { value } = await response.json();

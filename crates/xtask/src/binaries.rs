@@ -16,6 +16,9 @@ use crate::{run, ui};
 /// The package of the desktop app.
 pub(crate) const APP: &str = "towline-app";
 
+/// The package of the command line.
+pub(crate) const CLI: &str = "towline-cli";
+
 /// Features of an app that carries its UI instead of asking a development server for it.
 pub(crate) const APP_FEATURES: &str = "tauri/custom-protocol";
 
@@ -111,6 +114,14 @@ pub(crate) fn build_crowd(repo: &Repo, profile: Profile) -> Result<PathBuf> {
     program(repo, directory, CROWD)
 }
 
+/// Builds the command line alone, as shipped.
+pub(crate) fn build_command_line(repo: &Repo) -> Result<PathBuf> {
+    let mut command = repo.cargo();
+    command.args(["build", "--release", "--package", CLI]);
+    run::run(command.args(["--bin", "towline"]))?;
+    program(repo, Profile::Release.directory(), "towline")
+}
+
 /// Whether the workspace has the binary of the simulator.
 pub(crate) fn has_simulator(repo: &Repo) -> Result<bool> {
     has_binary(repo, SIMULATOR, "sim")
@@ -173,7 +184,6 @@ impl Profile {
     }
 }
 
-const CLI: &str = "towline-cli";
 const SIGNAL_SERVER: &str = "signal-server";
 const ENGINE: &str = "towline-engine";
 const CROWD: &str = "crowd";

@@ -12,6 +12,7 @@ mod demo;
 mod deploy;
 mod devices;
 mod display;
+mod distribution;
 mod fuzz;
 mod generated;
 mod namespaces;
@@ -51,6 +52,7 @@ fn chore(cli: Cli) -> Result<()> {
         Chore::Check(args) => check::check(&repo, &args),
         Chore::Demo(args) => demo::demo(&repo, &args),
         Chore::Deploy(args) => deploy::deploy(&repo, &args),
+        Chore::Dist(args) => distribution::dist(&repo, &args),
         Chore::Fuzz(args) => fuzz::fuzz(&repo, &args),
         Chore::Gen(args) => generated::generate(&repo, &args),
         Chore::Netlab(args) => netlab::netlab(&repo, &args),
@@ -80,6 +82,8 @@ enum Chore {
     Demo(demo::DemoArgs),
     /// The files for administrators of servers: judged by what reads them, and tried with the real server.
     Deploy(deploy::DeployArgs),
+    /// The bundles that people install, with their sums and a list of their parts; `--try` installs one.
+    Dist(distribution::DistArgs),
     /// Throws bytes at every decoder that meets the network or the store, for minutes.
     Fuzz(fuzz::FuzzArgs),
     /// Writes the TypeScript types of the view, or checks that they are current.

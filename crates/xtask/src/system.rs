@@ -85,6 +85,8 @@ pub(crate) enum Purpose {
     Lab,
     /// What reads the files of `signal-server/deploy`.
     Deployment,
+    /// What makes bundles and looks into them.
+    Bundles,
 }
 
 impl Purpose {
@@ -97,6 +99,7 @@ impl Purpose {
         Self::Benchmarks,
         Self::Lab,
         Self::Deployment,
+        Self::Bundles,
     ];
 
     fn label(self) -> &'static str {
@@ -108,6 +111,7 @@ impl Purpose {
             Self::Benchmarks => "benchmarks",
             Self::Lab => "network lab",
             Self::Deployment => "deployment",
+            Self::Bundles => "bundles",
         }
     }
 }

@@ -209,6 +209,7 @@ fn needed(purpose: Purpose) -> &'static [Needed] {
         Purpose::Benchmarks => BENCHMARKS,
         Purpose::Lab => LAB,
         Purpose::Deployment => DEPLOYMENT,
+        Purpose::Bundles => BUNDLES,
     }
 }
 
@@ -345,6 +346,18 @@ const DEPLOYMENT: &[Needed] = &[
     program("turnserver", "coturn", "coturn", "coturn"),
 ];
 
+const BUNDLES: &[Needed] = &[
+    program("objdump", "binutils", "binutils", "objdump"),
+    program(
+        "desktop-file-validate",
+        "desktop-file-utils",
+        "desktop-file-utils",
+        "desktop-file-validate",
+    ),
+    program("dpkg-deb", "dpkg", "dpkg", "dpkg-deb"),
+    program("rpm", "rpm", "rpm-tools", "rpm"),
+];
+
 /// Names in Debian 12; fonts are among them so that pictures look the same wherever we install.
 fn debian_packages(purpose: Purpose) -> &'static [&'static str] {
     match purpose {
@@ -413,6 +426,7 @@ fn debian_packages(purpose: Purpose) -> &'static [&'static str] {
             "strace",
             "systemd",
         ],
+        Purpose::Bundles => &["binutils", "desktop-file-utils", "rpm"],
     }
 }
 
@@ -426,6 +440,7 @@ fn of_macos(purpose: Purpose) -> Supply {
         Purpose::Benchmarks => "install rsync and syncthing, for example from Homebrew",
         Purpose::Lab => LINUX_ONLY,
         Purpose::Deployment => SERVERS_ONLY,
+        Purpose::Bundles => BUNDLES_ONLY,
     };
     Supply::Told(sentence.to_owned())
 }
@@ -440,12 +455,15 @@ fn of_windows(purpose: Purpose) -> Supply {
         Purpose::Benchmarks => "install rsync and syncthing",
         Purpose::Lab => LINUX_ONLY,
         Purpose::Deployment => SERVERS_ONLY,
+        Purpose::Bundles => BUNDLES_ONLY,
     };
     Supply::Told(sentence.to_owned())
 }
 
 const SERVERS_ONLY: &str =
     "servers are deployed on Linux, and what reads their files is there; use Linux";
+
+const BUNDLES_ONLY: &str = "bundles are made on Linux so far; use Linux";
 
 const LINUX_ONLY: &str = "the lab of networks is made of Linux's namespaces; use Linux";
 

@@ -37,6 +37,7 @@ fn debian() {
             "benchmarks: apt curl ethtool iperf3 nftables redis-server rsync syncthing",
             "network lab: apt coturn iproute2 miniupnpd-nftables nftables",
             "deployment: apt bubblewrap caddy coturn curl iproute2 logrotate nginx-light openssl procps prometheus prometheus-alertmanager python3-venv redis-server strace systemd",
+            "bundles: apt binutils desktop-file-utils rpm",
         ]
     );
 }
@@ -58,6 +59,7 @@ fn ubuntu_has_no_chromium_for_apt() {
             "benchmarks: apt curl ethtool iperf3 nftables redis-server rsync syncthing",
             "network lab: apt coturn iproute2 miniupnpd-nftables nftables",
             "deployment: apt bubblewrap caddy coturn curl iproute2 logrotate nginx-light openssl procps prometheus prometheus-alertmanager python3-venv redis-server strace systemd",
+            "bundles: apt binutils desktop-file-utils rpm",
         ]
     );
 }
@@ -90,6 +92,7 @@ fn fedora() {
             "benchmarks: run `sudo dnf install curl ethtool iperf3 nftables redis rsync syncthing`",
             "network lab: run `sudo dnf install coturn iproute miniupnpd nftables`",
             "deployment: run `sudo dnf install alertmanager bubblewrap caddy coturn curl iproute logrotate nginx openssl procps-ng prometheus python3 redis strace systemd`",
+            "bundles: run `sudo dnf install binutils desktop-file-utils dpkg rpm`",
         ]
     );
 }
@@ -117,6 +120,7 @@ fn what_is_here_is_not_asked_for() {
             "benchmarks: run `dnf install curl ethtool iperf3 nftables redis syncthing` as root",
             "network lab: run `dnf install coturn iproute miniupnpd nftables` as root",
             "deployment: run `dnf install alertmanager bubblewrap caddy coturn curl iproute logrotate nginx openssl procps-ng prometheus python3 redis strace systemd` as root",
+            "bundles: run `dnf install binutils desktop-file-utils dpkg rpm` as root",
         ]
     );
 }
@@ -134,6 +138,7 @@ fn arch() {
             "benchmarks: run `sudo pacman -S --needed curl ethtool iperf3 nftables rsync syncthing valkey`",
             "network lab: run `sudo pacman -S --needed coturn iproute2 miniupnpd nftables`",
             "deployment: run `sudo pacman -S --needed alertmanager bubblewrap caddy coturn curl iproute2 logrotate nginx openssl procps-ng prometheus python strace systemd valkey`",
+            "bundles: run `sudo pacman -S --needed binutils desktop-file-utils dpkg rpm-tools`",
         ]
     );
 }
@@ -151,6 +156,7 @@ fn systems_that_nobody_knows_are_told_in_words() {
             "benchmarks: install curl, ethtool, iperf3, nft, Redis, rsync, syncthing",
             "network lab: install ip, nft, coturn, miniupnpd",
             "deployment: install bubblewrap, Caddy, curl, ip, logrotate, nginx, openssl, pgrep, Alertmanager, Prometheus, Python, Redis, strace, systemd, coturn",
+            "bundles: install objdump, desktop-file-validate, dpkg-deb, rpm",
         ]
     );
     assert_eq!(said("linux", "", &[]), said("linux", ALPINE, &[]));
@@ -175,6 +181,7 @@ fn macos() {
             "benchmarks: install rsync and syncthing, for example from Homebrew",
             "network lab: the lab of networks is made of Linux's namespaces; use Linux",
             "deployment: servers are deployed on Linux, and what reads their files is there; use Linux",
+            "bundles: bundles are made on Linux so far; use Linux",
         ]
     );
 }
@@ -193,6 +200,7 @@ fn windows() {
             "benchmarks: install rsync and syncthing",
             "network lab: the lab of networks is made of Linux's namespaces; use Linux",
             "deployment: servers are deployed on Linux, and what reads their files is there; use Linux",
+            "bundles: bundles are made on Linux so far; use Linux",
         ]
     );
 }

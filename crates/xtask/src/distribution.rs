@@ -1,0 +1,159 @@
+//! `cargo xtask dist`: the bundles that people install, and whether they are right.
+//!
+//! The UI, the app and the command line are built as shipped, and put into a deb and an rpm by the bundler that is
+//! among the UI's packages. They lie in `artifacts/dist`, beside a list of their parts (CycloneDX) and their sums.
+//! `--try` looks into them and installs the deb into a copy of this machine that nothing is left of, where its
+//! window is opened and it is removed again.
+
+mod bundles;
+mod content;
+mod parts;
+mod room;
+mod trial;
+
+use std::path::PathBuf;
+use std::process::Command;
+use std::{env, fs};
+
+use anyhow::{Context, Result, bail};
+use clap::{Args, ValueEnum};
+
+use crate::repo::Repo;
+use crate::run;
+use crate::steps::{Ending, OnFailure, Steps};
+use crate::system::{Purpose, ensure_packages};
+
+/// Options of `cargo xtask dist`.
+#[derive(Debug, Args)]
+pub(crate) struct DistArgs {
+    /// Only this kind of bundle.
+    #[arg(long, value_enum, value_name = "KIND")]
+    only: Option<Kind>,
+    /// Builds nothing, and tries what was built last.
+    #[arg(long = "try")]
+    tries: bool,
+}
+
+/// A kind of bundle.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Kind {
+    /// For Debian and its relatives.
+    Deb,
+    /// For Fedora and its relatives.
+    Rpm,
+}
+
+impl Kind {
+    /// As the bundler, its directories and the ends of files have it.
+    fn word(self) -> &'static str {
+        match self {
+            Self::Deb => "deb",
+            Self::Rpm => "rpm",
+        }
+    }
+}
+
+/// Runs the chore.
+pub(crate) fn dist(repo: &Repo, args: &DistArgs) -> Result<()> {
+    if !cfg!(target_os = "linux") {
+        bail!("bundles are made on Linux so far");
+    }
+    let kinds = args
+        .only
+        .map_or(vec![Kind::Deb, Kind::Rpm], |kind| vec![kind]);
+    if args.tries {
+        return try_all(repo, &kinds);
+    }
+    let mut steps = Steps::new(OnFailure::Stop);
+    steps.run("packages", || {
+        ensure_packages(
+            repo,
+            &[Purpose::Headless, Purpose::Window, Purpose::Bundles],
+        )?;
+        Ok(Ending::Passed("everything is here".into()))
+    })?;
+    steps.run("bundles", || bundles::make(repo, &kinds))?;
+    steps.run("parts", || parts::list(repo))?;
+    steps.run("sums", || sums(repo))?;
+    steps.finish()
+}
+
+fn try_all(repo: &Repo, kinds: &[Kind]) -> Result<()> {
+    let mut steps = Steps::new(OnFailure::KeepGoing);
+    steps.run("packages", || {
+        ensure_packages(repo, &[Purpose::Bundles, Purpose::WindowTests])?;
+        Ok(Ending::Passed("everything is here".into()))
+    })?;
+    steps.run("sums are right", || {
+        run::capture(sha256sum(repo)?.args(["--check", "--strict", SUMS]))?;
+        Ok(Ending::Passed(SUMS.into()))
+    })?;
+    for kind in kinds {
+        match kind {
+            Kind::Deb => {
+                steps.run("deb", || content::deb(repo))?;
+                steps.run("deb, installed", || trial::installed(repo))?;
+            }
+            Kind::Rpm => steps.run("rpm", || content::rpm(repo))?,
+        }
+    }
+    steps.finish()
+}
+
+/// Writes the sums of all that lies in the directory.
+fn sums(repo: &Repo) -> Result<Ending> {
+    let place = place(repo)?;
+    let mut names = Vec::new();
+    for entry in fs::read_dir(&place).context("listing the bundles")? {
+        let name = entry.context("listing the bundles")?.file_name();
+        if name != SUMS {
+            names.push(name);
+        }
+    }
+    names.sort();
+    let sums = run::capture(sha256sum(repo)?.arg("--").args(&names))?;
+    fs::write(place.join(SUMS), format!("{sums}\n")).context("writing the sums")?;
+    Ok(Ending::Passed(format!("{} files", names.len())))
+}
+
+fn sha256sum(repo: &Repo) -> Result<Command> {
+    let mut command = Command::new("sha256sum");
+    command.current_dir(place(repo)?);
+    Ok(command)
+}
+
+/// Where bundles lie.
+fn place(repo: &Repo) -> Result<PathBuf> {
+    let place = repo.artifacts()?.join("dist");
+    fs::create_dir_all(&place).with_context(|| format!("making {}", place.display()))?;
+    Ok(place)
+}
+
+/// The bundle of this kind that was built last.
+fn bundle(repo: &Repo, kind: Kind) -> Result<PathBuf> {
+    for entry in fs::read_dir(place(repo)?).context("listing the bundles")? {
+        let path = entry.context("listing the bundles")?.path();
+        if path.extension().is_some_and(|end| end == kind.word()) {
+            return Ok(path);
+        }
+    }
+    bail!("there is no {}; run `cargo xtask dist`", kind.word())
+}
+
+/// The version of the workspace, which is that of every program.
+fn version(repo: &Repo) -> Result<String> {
+    let metadata = repo.metadata()?;
+    let packages = metadata.workspace_packages();
+    let app = packages
+        .iter()
+        .find(|package| package.name.as_str() == crate::binaries::APP);
+    Ok(app.context("the app is no package")?.version.to_string())
+}
+
+/// A path for what a step needs for a while.
+fn scratch(name: &str) -> PathBuf {
+    env::temp_dir().join(format!("towline-dist-{name}-{}", std::process::id()))
+}
+
+/// The file of sums, as `sha256sum` writes and reads it.
+const SUMS: &str = "SHA256SUMS";

@@ -1,0 +1,284 @@
+//! Whether a bundle holds what it should and nothing else.
+//!
+//! `dpkg-deb` and `rpm` list files as `ls` does; both lists are held against one table. What surrounds the files
+//! (name, version, dependencies, scripts) is asked field by field.
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use anyhow::{Context, Result, bail};
+
+use super::{Kind, bundle, scratch, version};
+use crate::repo::Repo;
+use crate::run;
+use crate::steps::Ending;
+
+/// The deb: its files, its fields, its entry in menus, and that it runs no scripts as root.
+pub(super) fn deb(repo: &Repo) -> Result<Ending> {
+    let deb = bundle(repo, Kind::Deb)?;
+    let listing = run::capture(&mut dpkg_deb("--contents", &deb))?;
+    let mut complaints = judge_files(listing.lines().filter_map(of_dpkg));
+    let fields = run::capture(&mut dpkg_deb("--field", &deb))?;
+    let architecture = run::capture(Command::new("dpkg").arg("--print-architecture"))?;
+    complaints.extend(judge_fields(&fields, &version(repo)?, &architecture));
+    let inside = scratch("deb");
+    let looked = look_inside(&deb, &inside);
+    // What cannot be removed is left to the system, as everything in its directory for such things.
+    let _ = fs::remove_dir_all(&inside);
+    complaints.extend(looked?);
+    verdict(&complaints)
+}
+
+/// The rpm: its files and its fields.
+pub(super) fn rpm(repo: &Repo) -> Result<Ending> {
+    let rpm = bundle(repo, Kind::Rpm)?;
+    let ask = |words: &[&str]| {
+        let mut command = Command::new("rpm");
+        run::capture(command.args(["--query", "--package"]).args(words).arg(&rpm))
+    };
+    let listing = ask(&["--list", "--verbose"])?;
+    let mut complaints = judge_files(listing.lines().filter_map(of_rpm));
+    let fields = ask(&["--queryformat", "%{NAME} %{VERSION} %{LICENSE}"])?;
+    let wanted = format!("towline {} MIT OR Apache-2.0", version(repo)?);
+    if fields != wanted {
+        complaints.push(format!("it is {fields:?}, not {wanted:?}"));
+    }
+    let needs = ask(&["--requires", "--recommends"])?;
+    for need in ["libwebkit2gtk-4.1", "libgtk-3", "libc.so.6(GLIBC_", "emoji"] {
+        if !needs.contains(need) {
+            complaints.push(format!("does not ask for {need}"));
+        }
+    }
+    let scripts = ask(&["--scripts"])?;
+    if !scripts.is_empty() {
+        complaints.push(format!("runs scripts: {scripts}"));
+    }
+    verdict(&complaints)
+}
+
+/// Every file that a bundle installs, with its mode.
+pub(super) const FILES: &[(&str, &str)] = &[
+    ("-rwxr-xr-x", "/usr/bin/towline"),
+    ("-rwxr-xr-x", "/usr/bin/towline-app"),
+    ("-rw-r--r--", "/usr/share/applications/Towline.desktop"),
+    ("-rw-r--r--", "/usr/share/doc/towline/LICENSE-APACHE"),
+    ("-rw-r--r--", "/usr/share/doc/towline/LICENSE-MIT"),
+    ("-rw-r--r--", "/usr/share/doc/towline/copyright"),
+    (
+        "-rw-r--r--",
+        "/usr/share/icons/hicolor/128x128/apps/towline-app.png",
+    ),
+    (
+        "-rw-r--r--",
+        "/usr/share/icons/hicolor/256x256@2/apps/towline-app.png",
+    ),
+    (
+        "-rw-r--r--",
+        "/usr/share/icons/hicolor/32x32/apps/towline-app.png",
+    ),
+];
+
+/// A line of a list of files.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Listed {
+    mode: String,
+    is_roots: bool,
+    path: String,
+}
+
+/// `-rwxr-xr-x root/root 7 2026-11-30 17:50 ./usr/bin/towline`; owners are numbers where the archive has no names.
+fn of_dpkg(line: &str) -> Option<Listed> {
+    let mut words = line.split_whitespace();
+    let mode = words.next()?.to_owned();
+    let owner = words.next()?;
+    let path = words.skip(3).collect::<Vec<_>>().join(" ");
+    let path = path.trim_start_matches("./").trim_end_matches('/');
+    Some(Listed {
+        mode,
+        is_roots: matches!(owner, "0/0" | "root/root"),
+        path: format!("/{path}"),
+    })
+}
+
+/// `-rwxr-xr-x    1 root     root    7 Nov 30 17:50 /usr/bin/towline`.
+fn of_rpm(line: &str) -> Option<Listed> {
+    let words: Vec<&str> = line.split_whitespace().collect();
+    let [mode, _, user, group, _, _, _, _, path @ ..] = words.as_slice() else {
+        return None;
+    };
+    Some(Listed {
+        mode: (*mode).to_owned(),
+        is_roots: *user == "root" && *group == "root",
+        path: path.join(" "),
+    })
+}
+
+fn judge_files(listing: impl Iterator<Item = Listed>) -> Vec<String> {
+    let mut complaints = Vec::new();
+    let mut missing: Vec<&str> = FILES.iter().map(|(_, path)| *path).collect();
+    for Listed {
+        mode,
+        is_roots,
+        path,
+    } in listing
+    {
+        if !is_roots {
+            complaints.push(format!("{path} is not root's"));
+        }
+        let is_above = FILES
+            .iter()
+            .any(|(_, file)| Path::new(file).starts_with(&path));
+        let wanted = match FILES.iter().find(|(_, file)| *file == path) {
+            Some((wanted, _)) => *wanted,
+            None if is_above => "drwxr-xr-x",
+            None => {
+                complaints.push(format!("{path} does not belong there"));
+                continue;
+            }
+        };
+        if mode != wanted {
+            complaints.push(format!("{path} has the mode {mode}, not {wanted}"));
+        }
+        missing.retain(|file| *file != path);
+    }
+    complaints.extend(missing.iter().map(|file| format!("{file} is missing")));
+    complaints
+}
+
+fn judge_fields(fields: &str, version: &str, architecture: &str) -> Vec<String> {
+    let of = |name: &str| {
+        let mut lines = fields.lines().filter_map(|line| line.split_once(": "));
+        lines
+            .find(|(field, _)| *field == name)
+            .map(|(_, value)| value)
+    };
+    let mut complaints = Vec::new();
+    for (name, wanted) in [
+        ("Package", "towline"),
+        ("Version", version),
+        ("Architecture", architecture),
+        ("Section", "net"),
+        ("Priority", "optional"),
+        ("Maintainer", "Towline contributors"),
+        ("Description", "A direct line between your computers"),
+    ] {
+        let there = of(name);
+        if there != Some(wanted) {
+            complaints.push(format!("{name} is {there:?}, not {wanted:?}"));
+        }
+    }
+    for (name, packages) in [
+        (
+            "Depends",
+            &["libwebkit2gtk-4.1-0", "libgtk-3-0", "libc6 (>= "][..],
+        ),
+        ("Recommends", &["fonts-noto-color-emoji"]),
+    ] {
+        for package in packages {
+            if !of(name).unwrap_or_default().contains(package) {
+                complaints.push(format!("{name} lacks {package}"));
+            }
+        }
+    }
+    complaints
+}
+
+/// What takes the deb apart to be seen.
+fn look_inside(deb: &Path, inside: &Path) -> Result<Vec<String>> {
+    let mut complaints = Vec::new();
+    let (control, files) = (inside.join("control"), inside.join("files"));
+    fs::create_dir_all(inside).with_context(|| format!("making {}", inside.display()))?;
+    run::capture(dpkg_deb("--control", deb).arg(&control))?;
+    for entry in fs::read_dir(&control).context("listing the control files")? {
+        let name = entry.context("listing the control files")?.file_name();
+        if name != "control" && name != "md5sums" {
+            complaints.push(format!("there is a control file {}", name.display()));
+        }
+    }
+    run::capture(dpkg_deb("--extract", deb).arg(&files))?;
+    let entry = files.join("usr/share/applications/Towline.desktop");
+    let said = run::capture(Command::new("desktop-file-validate").arg(&entry))?;
+    complaints.extend(said.lines().map(str::to_owned));
+    let entry = fs::read_to_string(&entry).context("reading the entry in menus")?;
+    for line in ["Exec=towline-app %u", "MimeType=x-scheme-handler/towline;"] {
+        if !entry.lines().any(|there| there == line) {
+            complaints.push(format!("the entry in menus lacks {line}"));
+        }
+    }
+    Ok(complaints)
+}
+
+fn dpkg_deb(what: &str, deb: &Path) -> Command {
+    let mut command = Command::new("dpkg-deb");
+    command.arg(what).arg(deb);
+    command
+}
+
+fn verdict(complaints: &[String]) -> Result<Ending> {
+    if complaints.is_empty() {
+        return Ok(Ending::Passed(format!(
+            "{} files and nothing else",
+            FILES.len()
+        )));
+    }
+    bail!("{}", complaints.join("; "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn listed() -> Vec<Listed> {
+        let lines = FILES
+            .iter()
+            .map(|(mode, path)| format!("{mode} 0/0 7 2026-11-30 17:50 .{path}"));
+        let directory = "drwxr-xr-x 0/0 0 2026-11-30 17:50 ./usr/share/".to_owned();
+        let lines = lines.chain([directory]);
+        lines.filter_map(|line| of_dpkg(&line)).collect()
+    }
+
+    #[test]
+    fn both_programs_lists_are_understood() {
+        let of_dpkg = of_dpkg("-rwxr-xr-x 0/0   7 2026-11-30 17:50 usr/bin/towline");
+        let of_rpm = of_rpm("-rwxr-xr-x    1 root     root     7 Nov 30 17:50 /usr/bin/towline");
+        assert_eq!(of_dpkg, of_rpm);
+        assert_eq!(of_dpkg.unwrap().path, "/usr/bin/towline");
+    }
+
+    #[test]
+    fn what_is_as_it_should_be_has_no_complaints() {
+        assert_eq!(judge_files(listed().into_iter()), Vec::<String>::new());
+    }
+
+    #[test]
+    fn strange_missing_and_writable_files_are_complained_about() {
+        let strange = of_dpkg("-rw-r--r-- 0/0 7 2026-11-30 17:50 ./etc/towline");
+        let strange = judge_files(listed().into_iter().chain(strange));
+        assert_eq!(strange, ["/etc/towline does not belong there"]);
+        let missing = judge_files(listed().into_iter().skip(1));
+        assert_eq!(missing, ["/usr/bin/towline is missing"]);
+        let writable = listed().into_iter().map(|mut listed| {
+            if listed.path.ends_with(".desktop") {
+                listed.mode = "-rw-rw-rw-".to_owned();
+                listed.is_roots = false;
+            }
+            listed
+        });
+        assert_eq!(judge_files(writable).len(), 2);
+    }
+
+    #[test]
+    fn fields_are_held_against_what_is_built() {
+        let fields = "Package: towline\nVersion: 0.1.0\nArchitecture: amd64\nSection: net\n\
+                      Priority: optional\nMaintainer: Towline contributors\n\
+                      Depends: libc6 (>= 2.34), libwebkit2gtk-4.1-0, libgtk-3-0\n\
+                      Recommends: fonts-noto-color-emoji\n\
+                      Description: A direct line between your computers\n More: words";
+        assert_eq!(judge_fields(fields, "0.1.0", "amd64"), Vec::<String>::new());
+        let old = judge_fields(fields, "0.2.0", "arm64");
+        assert_eq!(old.len(), 2, "{old:?}");
+        let bare = judge_fields("Package: towline", "0.1.0", "amd64");
+        assert_eq!(bare.len(), 10, "{bare:?}");
+    }
+}

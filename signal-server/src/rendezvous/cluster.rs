@@ -387,6 +387,12 @@ impl Rendezvous {
                     self.back_to_mailbox(now, connection, who, mailbox, held);
                 }
             }
+            (Then::Welcome { connection, who }, Answer::Unavailable) => {
+                // What was known here of its mailbox is from before, and it may have been elsewhere since.
+                if self.connection_by_id.get(&who) == Some(&connection) {
+                    self.rise(who);
+                }
+            }
             (
                 Then::TellCode {
                     connection,

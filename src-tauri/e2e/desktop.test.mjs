@@ -3,44 +3,17 @@ import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { after, afterEach, before, test } from "node:test";
+import { test } from "node:test";
 
-import { openDesktop } from "./desktop.mjs";
-import { directory, need, openApp, program, until } from "./driver.mjs";
+import { directory, need, program, until } from "./driver.mjs";
+import { stage } from "./stage.mjs";
 
-let server;
-let url;
-const open = [];
-
-before(async () => {
-  server = program("desktop-server", need("TOWLINE_SIGNAL_BIN"), ["--bind", "127.0.0.1:0"]);
-  [, url] = await server.line(/(ws:\/\/\S+)/);
-});
-
-afterEach(async () => {
-  for (const end of open.splice(0).reverse()) await end();
-});
-
-after(async () => {
-  await server?.end();
-});
-
-async function app(name, env = {}, ...args) {
-  const window = await openApp(name, { TOWLINE_SERVER: url, TOWLINE_NAME: name, ...env }, args);
-  open.push(() => window.close());
-  return window;
-}
-
-async function desktop() {
-  const around = await openDesktop();
-  open.push(() => around.end());
-  return around;
-}
+const { app, desktop, open, server } = stage("desktop-server");
 
 /** A device without a window that shows a code: the link for it, and how its pairing stands. */
 async function showsCode(name) {
   const home = directory(name);
-  const env = { TOWLINE_HOME: home, TOWLINE_KEY_FILE: "true", TOWLINE_SERVER: url, TOWLINE_NAME: name };
+  const env = { TOWLINE_HOME: home, TOWLINE_KEY_FILE: "true", TOWLINE_SERVER: server.url, TOWLINE_NAME: name };
   const up = program(`${name}-up`, need("TOWLINE_BIN"), ["up", "--json"], env);
   open.push(() => up.end());
   await up.line(/"event":"up"/);
@@ -94,7 +67,7 @@ test("a link that the app is started with is asked about first, and then pairs",
   const shed = await app("Shed", {}, studio.link);
   await shed.size(960, 640);
   await shed.see("Pair by this link?");
-  await shed.see(`It meets the other device at ${new URL(url).host}.`);
+  await shed.see(`It meets the other device at ${new URL(server.url).host}.`);
   await shed.picture("link-1-asks");
   assert.equal(studio.pairing(), "waiting");
   await shed.press("Connect");

@@ -2,40 +2,12 @@
 import assert from "node:assert/strict";
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { after, afterEach, before, test } from "node:test";
+import { test } from "node:test";
 
-import { openDesktop } from "./desktop.mjs";
-import { directory, need, openApp, program, until } from "./driver.mjs";
+import { directory, need, program, until } from "./driver.mjs";
+import { stage } from "./stage.mjs";
 
-let server;
-let url;
-const open = [];
-
-before(async () => {
-  server = program("server", need("TOWLINE_SIGNAL_BIN"), ["--bind", "127.0.0.1:0"]);
-  [, url] = await server.line(/(ws:\/\/\S+)/);
-});
-
-// Each test begins without windows, so that the one that it opens is the one that it sees.
-afterEach(async () => {
-  for (const end of open.splice(0).reverse()) await end();
-});
-
-after(async () => {
-  await server?.end();
-});
-
-async function app(name, env = {}, ...args) {
-  const window = await openApp(name, { TOWLINE_SERVER: url, TOWLINE_NAME: name, ...env }, args);
-  open.push(() => window.close());
-  return window;
-}
-
-async function desktop() {
-  const around = await openDesktop();
-  open.push(() => around.end());
-  return around;
-}
+const { app, desktop, open, server } = stage("server");
 
 /** Makes peers of two windows, which then show that they are. */
 async function pair(one, other) {
@@ -190,7 +162,7 @@ test("a server's address that is none is told before anything else", async () =>
 
 test("a window attaches to the engine that runs on its home", async () => {
   const home = directory("daemon");
-  const env = { TOWLINE_HOME: home, TOWLINE_KEY_FILE: "true", TOWLINE_SERVER: url };
+  const env = { TOWLINE_HOME: home, TOWLINE_KEY_FILE: "true", TOWLINE_SERVER: server.url };
   const up = program("daemon", need("TOWLINE_BIN"), ["up", "--json"], { ...env, TOWLINE_NAME: "Daemon" });
   open.push(() => up.end());
   await up.line(/"event":"up"/);

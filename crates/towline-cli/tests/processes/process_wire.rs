@@ -81,6 +81,19 @@ impl Roads {
         Capture::begin(self.spaces.inside("m"), &interface, file)
     }
 
+    /// Ada and Ben, each on the first of its networks, who are peers.
+    fn peers(&self, world: &World, server: &Server) -> (Device, Device) {
+        let mut ada = self.device(world, "a", server);
+        let mut ben = self.device(world, "b", server);
+        for host in ["a", "b"] {
+            self.join(host, 1);
+        }
+        ada.start();
+        ben.start();
+        ada.pair(&ben);
+        (ada, ben)
+    }
+
     fn device(&self, world: &World, host: &str, server: &Server) -> Device {
         let mut device = Device::new(world, host, &server.url).behind(&self.spaces.words(host));
         device.set_environment([("DISABLE_MDNS", "0")]);
@@ -111,14 +124,7 @@ fn a_device_that_moves_from_network_to_network_is_not_known_again() {
         "10.0.0.1:7777",
         &["--stun-bind", "10.0.0.1:3478"],
     );
-    let mut ada = roads.device(&world, "a", &server);
-    let mut ben = roads.device(&world, "b", &server);
-    for host in ["a", "b"] {
-        roads.join(host, 1);
-    }
-    ada.start();
-    ben.start();
-    ada.pair(&ben);
+    let (ada, ben) = roads.peers(&world, &server);
     for device in [&ada, &ben] {
         device.wait("the direct path", |view| path(view) == Some("lan"));
     }
@@ -193,14 +199,7 @@ fn a_device_that_moves_has_another_name_at_the_turn_server() {
         "10.0.0.1:7777",
         &["--turn", "turn:10.0.0.1:3478", "--turn-secret", SECRET],
     );
-    let mut ada = roads.device(&world, "a", &server);
-    let mut ben = roads.device(&world, "b", &server);
-    for host in ["a", "b"] {
-        roads.join(host, 1);
-    }
-    ada.start();
-    ben.start();
-    ada.pair(&ben);
+    let (ada, _ben) = roads.peers(&world, &server);
     let mut names = Vec::new();
     for network in 1..=NETWORKS {
         let capture = roads.capture(&world, "a", network);

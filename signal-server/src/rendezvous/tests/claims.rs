@@ -207,13 +207,7 @@ fn whatever_is_wrong_with_a_code_the_same_is_asked_noted_and_said_in_the_same_or
 
 #[test]
 fn who_cannot_pay_is_looked_after_like_the_others_and_told_the_same_of_a_right_code() {
-    for (instance, steps) in [
-        (Instance::Alone, &["notes CodeFailed", FAILED][..]),
-        (
-            Instance::OneOfSeveral(NodeId(1)),
-            &["asks claim: paid No, 0 tolls", "notes CodeFailed", FAILED],
-        ),
-    ] {
+    for (instance, steps) in UNPAID {
         let mut server = Server::new(instance);
         let [alice, eve] = [0; 2].map(|_| server.guest());
         let code = server.code(alice);
@@ -231,13 +225,7 @@ fn who_cannot_pay_is_looked_after_like_the_others_and_told_the_same_of_a_right_c
 
 #[test]
 fn what_is_no_code_is_looked_after_like_a_code_that_cannot_be_paid() {
-    for (instance, steps) in [
-        (Instance::Alone, &["notes CodeFailed", FAILED][..]),
-        (
-            Instance::OneOfSeveral(NodeId(1)),
-            &["asks claim: paid No, 0 tolls", "notes CodeFailed", FAILED],
-        ),
-    ] {
+    for (instance, steps) in UNPAID {
         let mut server = Server::new(instance);
         let [alice, eve] = [0; 2].map(|_| server.guest());
         for text in ["", "?", "ABC-234", "ABCDE"] {
@@ -253,6 +241,15 @@ fn what_is_no_code_is_looked_after_like_a_code_that_cannot_be_paid() {
         );
     }
 }
+
+/// What is done for a claim that is not paid for.
+const UNPAID: [(Instance, &[&str]); 2] = [
+    (Instance::Alone, &["notes CodeFailed", FAILED]),
+    (
+        Instance::OneOfSeveral(NodeId(1)),
+        &["asks claim: paid No, 0 tolls", "notes CodeFailed", FAILED],
+    ),
+];
 
 /// How a failed claim is answered, byte for byte.
 const FAILED: &str = r#"says {"type":"pairing_failed","reason":"code_invalid"}"#;

@@ -83,8 +83,13 @@ export async function page({ browser, url }, scene, { size = "desktop", theme = 
     if (message.type() === "error") errors.push(message.text());
   });
   await page.goto(`${url}?scene=${scene}`);
-  await page.locator("main").waitFor();
+  await ready(page);
   return { page, errors, close: () => context.close() };
+}
+
+/** Waits until the window's program runs; before that the page is there, and hears no key. */
+export async function ready(page) {
+  await page.locator("main").waitFor();
 }
 
 /** Keeps a picture of what a person sees. */

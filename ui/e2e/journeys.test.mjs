@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 
-import { open, page, picture, violations } from "./browser.mjs";
+import { open, page, picture, ready, violations } from "./browser.mjs";
 
 let window;
 
@@ -450,6 +450,7 @@ journey("the window is light or dark as a person chooses, from the first paint o
   assert.equal(await ground(bare), NIGHT);
   await bare.close();
   await page.reload();
+  await ready(page);
   await page.keyboard.press("Control+5");
   assert.ok(await page.getByRole("radio", { name: /^Dark/ }).isChecked());
   // As the system is: at once when that changes, too.

@@ -429,6 +429,26 @@ journey("a folder is paused and opened from the list, and what fails stays told 
   assert.deepEqual(await violations(page), []);
 });
 
+journey("of a thousand folders those near to sight are drawn, and each is reached", "many", async (page) => {
+  await page.keyboard.press("Control+2");
+  const rows = page.getByRole("list").getByRole("listitem").filter({ hasText: /^Folder/ });
+  await rows.first().waitFor();
+  assert.ok((await rows.count()) < 100, "hundreds of folders are drawn");
+  const end = () => page.getByRole("main").evaluate((main) => main.scrollTo(0, main.scrollHeight));
+  await end();
+  const last = page.getByRole("button", { name: /^Folder 0999/ });
+  await last.waitFor();
+  assert.ok((await rows.count()) < 100, "what was passed by is still drawn");
+  // The focus stays where it is, however far away.
+  await last.focus();
+  await page.getByRole("main").evaluate((main) => main.scrollTo(0, 0));
+  await page.getByRole("button", { name: /^Folder 0000/ }).waitFor();
+  await page.keyboard.press("Enter");
+  await page.getByRole("heading", { level: 1, name: "Folder 0999" }).waitFor();
+  await page.keyboard.press("Control+1");
+  assert.deepEqual(await violations(page), []);
+});
+
 /** Which colours the page is painted with. */
 const ground = (page) => page.evaluate(() => getComputedStyle(document.body).backgroundColor);
 const [PAPER, NIGHT] = ["rgb(246, 244, 238)", "rgb(14, 27, 33)"];

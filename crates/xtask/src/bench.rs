@@ -35,6 +35,7 @@ mod signal;
 mod syncthing;
 mod towline;
 mod usage;
+mod window;
 mod wire;
 
 /// Options of `cargo xtask bench`.
@@ -79,6 +80,8 @@ enum Workload {
     Network,
     /// What a signal server costs and bears, alone and as one of several.
     Signal,
+    /// How soon the window is painted, and what it costs with much in it and at rest.
+    Window,
 }
 
 /// What one run cost.
@@ -130,6 +133,12 @@ pub(crate) fn bench(repo: &Repo, args: &BenchArgs) -> Result<()> {
         };
         signal::run(repo, &work, rounds, extent, &mut finish)?;
     }
+    let before = workloads.len();
+    workloads.retain(|workload| *workload != Workload::Window);
+    if workloads.len() < before {
+        let sections = window::run(repo, &work.join("window"), rounds)?;
+        sections.into_iter().try_for_each(&mut finish)?;
+    }
     if workloads.is_empty() && !args.million {
         // The other programs take minutes to build.
         return Ok(());
@@ -153,7 +162,7 @@ pub(crate) fn bench(repo: &Repo, args: &BenchArgs) -> Result<()> {
             Workload::Index => vec![index::run(&bench)?],
             Workload::Network => network::run(repo, &bench)?,
             // Done.
-            Workload::Signal => Vec::new(),
+            Workload::Signal | Workload::Window => Vec::new(),
         };
         sections.into_iter().try_for_each(&mut finish)?;
     }

@@ -18,7 +18,17 @@ pub(crate) struct Display {
 impl Display {
     /// Starts one; what it says is in `logs`.
     pub(crate) fn open(logs: &Path) -> Result<Self> {
+        Self::start(Command::new("Xvfb"), logs)
+    }
+
+    /// Starts one whose pixels lie in a file `Xvfb_screen0` of the directory `memory`.
+    pub(crate) fn open_seen(logs: &Path, memory: &Path) -> Result<Self> {
         let mut command = Command::new("Xvfb");
+        command.arg("-fbdir").arg(memory);
+        Self::start(command, logs)
+    }
+
+    fn start(mut command: Command, logs: &Path) -> Result<Self> {
         command.args(["-displayfd", "1", "-screen", "0", SCREEN]);
         command.args(["-noreset", "-nolisten", "tcp"]);
         let mut server = Running::start("xvfb", &mut command, logs)?;

@@ -4,7 +4,8 @@
  * milliseconds a step of a script takes, `?link=` is a link that somebody opened; `K7M-2QX` is the
  * right code, as is any link, and `ZZZ-ZZZ` a wrong one; `/none` is a path that does not exist; the
  * attic desktop is invited at the second try. At the scene `host` somebody types the code that is
- * shown, at `guest` the new peer shares a folder.
+ * shown, at `guest` the new peer shares a folder. `?views=` is how many views follow one another when
+ * the page is told `fake:views`; each is measured as `painted`.
  */
 import type { CommandView } from "./generated/CommandView";
 import type { FolderSettingsView } from "./generated/FolderSettingsView";
@@ -29,10 +30,12 @@ export class FakeBackend implements Backend {
   readonly #contents = new Map<string, FakeFolder>();
   readonly #stepMs: number;
   readonly #link: string | null;
+  readonly #views: number;
 
   constructor(wishes: URLSearchParams) {
     this.#stepMs = Number(wishes.get("step") ?? STEP_MS);
     this.#link = wishes.get("link");
+    this.#views = Number(wishes.get("views") ?? 0);
     this.#scene = wishes.get("scene") ?? "new";
     this.#view = scene(this.#scene, Date.now());
   }
@@ -44,7 +47,10 @@ export class FakeBackend implements Backend {
     const begun = folders.map((each) => ({ ...each, needs: 2.4 * each.needs }));
     this.#publish({ folders: begun });
     this.#publish({ folders });
+    const measure = () => void this.#measure();
+    document.addEventListener("fake:views", measure);
     return () => {
+      document.removeEventListener("fake:views", measure);
       this.#tell = () => undefined;
     };
   }
@@ -276,6 +282,21 @@ export class FakeBackend implements Backend {
   #publish(change: Partial<View>): void {
     this.#view = { ...this.#view, ...change, revision: this.#view.revision + 1 };
     this.#tell({ kind: "view", view: this.#view });
+  }
+
+  /** Tells views as a host does, as text, each when the last one is on the screen. */
+  async #measure(): Promise<void> {
+    for (let left = this.#views; left > 0; left -= 1) {
+      const folders = this.#view.folders.map((each, place) =>
+        place % 20 === left % 20 ? { ...each, files: each.files + 1, needs: each.needs + left } : each,
+      );
+      this.#view = { ...this.#view, folders, revision: this.#view.revision + 1 };
+      const text = JSON.stringify(this.#view);
+      const start = performance.now();
+      this.#tell({ kind: "view", view: JSON.parse(text) as View });
+      await new Promise((painted) => requestAnimationFrame(() => setTimeout(painted)));
+      performance.measure("painted", { start });
+    }
   }
 
   #later(steps: number, act: () => void): void {

@@ -1,6 +1,7 @@
 /** Answers about what lies in a fake folder, and changes of it. */
 import type { CommandView } from "./generated/CommandView";
 import type { ConflictView } from "./generated/ConflictView";
+import type { FileView } from "./generated/FileView";
 import type { FolderView } from "./generated/FolderView";
 import type { VersionView } from "./generated/VersionView";
 import { assertNever, type Outcome } from "./index";
@@ -28,6 +29,7 @@ const ACCEPTED: Outcome = { kind: "accepted", answer: { answer: "accepted" } };
 /** What lies in one folder. */
 export class FakeFolder {
   readonly #in: Contents;
+  #listed: { start: string; of: FileView[]; within: FileView[] } | undefined;
 
   constructor(id: string, nowMs: number) {
     this.#in = contents(id, nowMs);
@@ -92,9 +94,14 @@ export class FakeFolder {
 
   #files(directory: string | null, after: string | null, limit: number): Outcome {
     const start = directory === null ? "" : `${directory}/`;
-    const within = this.#in.files.filter(
-      ({ path }) => path.startsWith(start) && !path.includes("/", start.length),
-    );
+    // Known from the first page on: a fake must not be what a large directory waits for.
+    if (this.#listed?.start !== start || this.#listed.of !== this.#in.files) {
+      const within = this.#in.files.filter(
+        ({ path }) => path.startsWith(start) && !path.includes("/", start.length),
+      );
+      this.#listed = { start, of: this.#in.files, within };
+    }
+    const { within } = this.#listed;
     const { entries, more } = page(within, ({ path }) => path, after, limit);
     return { kind: "accepted", answer: { answer: "files", files: entries, more } };
   }

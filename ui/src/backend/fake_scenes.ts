@@ -237,6 +237,8 @@ export function scene(name: string, nowMs: number): View {
       };
     case "stopped":
       return { ...paired, server: { ...paired.server, state: { state: "stopped", fault: "no_access" } } };
+    case "many":
+      return many(paired);
     case "full":
       return full(paired);
     case "trouble":
@@ -251,6 +253,16 @@ export function scene(name: string, nowMs: number): View {
     default:
       return { ...EMPTY, device: { ...EMPTY.device, store: "new" } };
   }
+}
+
+/** A thousand folders, every twentieth of which receives files. */
+function many(paired: View): View {
+  const folders = Array.from({ length: 1000 }, (_, place): FolderView => {
+    const name = `Folder ${String(place).padStart(4, "0")}`;
+    const shape = place % 20 === 0 ? FILM : PHOTOS;
+    return { ...shape, id: name, label: name, root: `/home/ada/${name}` };
+  });
+  return { ...paired, folders };
 }
 
 /** A folder for everything that can stand in one. */

@@ -213,7 +213,8 @@ impl Table {
             | Workload::Idle
             | Workload::Index
             | Workload::Network
-            | Workload::Signal => {
+            | Workload::Signal
+            | Workload::Window => {
                 vec![Goal::at_most("wall", over_ssh, 1.2, "x rsync over ssh")]
             }
         }

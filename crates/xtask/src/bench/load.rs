@@ -35,6 +35,7 @@ pub(super) fn title(workload: Workload) -> &'static str {
         Workload::Index => "A cold index",
         Workload::Network => "A stream",
         Workload::Signal => "A signal server",
+        Workload::Window => "The window",
     }
 }
 
@@ -52,7 +53,8 @@ pub(super) fn prepare(workload: Workload, work: &Path) -> Result<PathBuf> {
         | Workload::Idle
         | Workload::Index
         | Workload::Network
-        | Workload::Signal => {}
+        | Workload::Signal
+        | Workload::Window => {}
     }
     Ok(root)
 }

@@ -60,8 +60,40 @@ pub(super) fn resident(pid: u32) -> Result<u64> {
     status(pid, "VmRSS:")
 }
 
+/// Memory of a process in bytes, pages that others have too counted in part.
+pub(super) fn proportional(pid: u32) -> Result<u64> {
+    kilobytes(pid, "smaps_rollup", "Pss:")
+}
+
+/// The name of a process' program, at most 15 characters of it.
+pub(super) fn name(pid: u32) -> Result<String> {
+    let name = fs::read_to_string(format!("/proc/{pid}/comm"))?;
+    Ok(name.trim_end().to_owned())
+}
+
+/// A process and all that descend from it now.
+pub(super) fn tree(root: u32) -> Result<Vec<u32>> {
+    let mut processes = vec![root];
+    let mut next = 0;
+    while let Some(process) = processes.get(next) {
+        for task in fs::read_dir(format!("/proc/{process}/task"))? {
+            // A thread that has ended started nobody who is left to it.
+            let children = fs::read_to_string(task?.path().join("children")).unwrap_or_default();
+            let children: Result<Vec<u32>, _> =
+                children.split_whitespace().map(str::parse).collect();
+            processes.extend(children?);
+        }
+        next += 1;
+    }
+    Ok(processes)
+}
+
 fn status(pid: u32, key: &str) -> Result<u64> {
-    let status = fs::read_to_string(format!("/proc/{pid}/status"))?;
+    kilobytes(pid, "status", key)
+}
+
+fn kilobytes(pid: u32, file: &str, key: &str) -> Result<u64> {
+    let status = fs::read_to_string(format!("/proc/{pid}/{file}"))?;
     let line = status
         .lines()
         .find_map(|line| line.strip_prefix(key))

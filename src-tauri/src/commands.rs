@@ -1,10 +1,14 @@
 //! What the page can ask of the shell. Each call is one of `ui/src/backend/index.ts`'s.
 
+use std::fs::File;
+use std::io::Write;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use tauri::ipc::Channel;
 use tauri::{AppHandle, State, WebviewWindow};
 use tauri_plugin_opener::OpenerExt;
+use towline_engine::log_directory;
 use towline_engine::view::{AnswerView, CommandView, ViewError};
 
 use crate::chooser::choose_directory;
@@ -56,11 +60,8 @@ pub(crate) async fn pick_directory(
     title: String,
     shown: String,
 ) -> Result<Option<String>, ViewError> {
-    let Some(directory) = choose_directory(window, title, &shown).await else {
-        return Ok(None);
-    };
-    let path = directory.into_os_string().into_string();
-    path.map(Some).map_err(|_| ViewError::new("path_not_text"))
+    let chosen = choose_directory(window, title, &shown).await;
+    chosen.map(text).transpose()
 }
 
 /// Shows a synced folder in the system's file manager. The page names the folder, not a path, so
@@ -77,4 +78,40 @@ pub(crate) fn open_folder(
     app.opener()
         .open_path(folder.root, None::<&str>)
         .map_err(|_| ViewError::new("open"))
+}
+
+/// Shows the directory in which the log is kept.
+#[tauri::command]
+pub(crate) fn open_log(app: AppHandle, device: State<'_, Arc<Device>>) -> Result<(), ViewError> {
+    let directory = text(log_directory(device.home()))?;
+    app.opener()
+        .open_path(directory, None::<&str>)
+        .map_err(|_| ViewError::new("open"))
+}
+
+/// Writes what helps those who help into a directory that the person chooses; the path of the file, or
+/// `null` when nothing was chosen. A file that is there already stays.
+#[tauri::command]
+pub(crate) async fn save_diagnostics(
+    window: WebviewWindow,
+    device: State<'_, Arc<Device>>,
+    title: String,
+) -> Result<Option<String>, ViewError> {
+    let told = device.diagnostics().await?;
+    let Some(directory) = choose_directory(window, title, "").await else {
+        return Ok(None);
+    };
+    let now = jiff::Zoned::now().strftime("%Y-%m-%d-%H%M%S");
+    let path = directory.join(format!("towline-diagnostics-{now}.json"));
+    let written = File::create_new(&path).and_then(|mut file| writeln!(file, "{told:#}"));
+    written.map_err(|error| ViewError {
+        code: "write".to_owned(),
+        detail: Some(error.kind().to_string()),
+    })?;
+    text(path).map(Some)
+}
+
+fn text(path: PathBuf) -> Result<String, ViewError> {
+    let text = path.into_os_string().into_string();
+    text.map_err(|_| ViewError::new("path_not_text"))
 }

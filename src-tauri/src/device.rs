@@ -9,9 +9,12 @@
 use std::path::Path;
 
 use serde::Serialize;
+use serde_json::Value;
 use tokio::sync::{Notify, watch};
 use towline_engine::view::{AnswerView, CommandView, FolderView, View, ViewError};
-use towline_engine::{Engine, EngineFault, LocalClient, LocalError, Settings, StartError};
+use towline_engine::{
+    Engine, EngineFault, LocalClient, LocalError, Settings, StartError, diagnostics,
+};
 use tracing::{info, warn};
 
 /// Where the device stands, as the page is told.
@@ -98,6 +101,22 @@ impl Device {
             .await
             .map_err(refusal)?;
         client.command(command).await.map_err(refusal)
+    }
+
+    /// How it stands, for somebody who helps; without names.
+    pub(crate) async fn diagnostics(&self) -> Result<Value, ViewError> {
+        let AnswerView::Network(network) = self.command(CommandView::Network).await? else {
+            return Err(ViewError::new("malformed"));
+        };
+        let AnswerView::Findings { findings } = self.command(CommandView::Examine).await? else {
+            return Err(ViewError::new("malformed"));
+        };
+        match &*self.told.borrow() {
+            Told::View { view } => Ok(diagnostics(self.home(), view, &network, &findings)),
+            Told::Starting | Told::Failed { .. } | Told::Ended { .. } => {
+                Err(ViewError::new("stopping"))
+            }
+        }
     }
 
     /// A folder of the latest view.

@@ -7,6 +7,7 @@
 //! window comes where it was (`frame`).
 
 mod arguments;
+mod borders;
 mod chooser;
 mod commands;
 mod device;
@@ -17,8 +18,7 @@ mod links;
 use std::sync::Arc;
 
 use tauri::{AppHandle, Manager, RunEvent, WindowEvent};
-use towline_engine::log_directives;
-use tracing_subscriber::EnvFilter;
+use towline_engine::{LogForm, begin_log};
 
 pub use arguments::Arguments;
 pub use arguments::ArgumentsError;
@@ -39,21 +39,16 @@ pub enum ShellError {
 
 /// Shows the window until it is closed.
 pub fn run(mut arguments: Arguments) -> Result<(), ShellError> {
-    let asked = std::env::var(EnvFilter::DEFAULT_ENV).ok();
-    let filter = EnvFilter::try_new(log_directives(asked.as_deref()))
-        .unwrap_or_else(|_| EnvFilter::new(log_directives(None)));
-    tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(std::io::stderr)
-        .init();
     let links = Links::new(arguments.take_link());
     let settings = arguments.settings()?;
+    begin_log(&settings.home, LogForm::Text);
     let mut context = tauri::generate_context!();
     let config = context.config_mut();
     let usual = arguments::default_home();
     config.identifier = instance::identifier(&config.identifier, &settings.home, usual.as_deref());
     let device = Arc::new(Device::new(settings));
     let app = chooser::prepared(tauri::Builder::default().plugin(instance::only_one()))
+        .plugin(borders::kept())
         .plugin(tauri_plugin_opener::init())
         .manage(Arc::clone(&device))
         .manage(links)
@@ -65,6 +60,8 @@ pub fn run(mut arguments: Arguments) -> Result<(), ShellError> {
             commands::start,
             commands::pick_directory,
             commands::open_folder,
+            commands::open_log,
+            commands::save_diagnostics,
         ])
         .build(context)?;
     let handle = app.handle().clone();

@@ -2,6 +2,7 @@
 
 pub(crate) mod brake;
 pub(crate) mod conflicts;
+pub(crate) mod diagnostics;
 pub(crate) mod doctor;
 pub(crate) mod folder;
 pub(crate) mod history;

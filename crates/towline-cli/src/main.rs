@@ -148,6 +148,8 @@ enum Command {
     },
     /// Find out what could keep this device from working well, and what to do about it.
     Doctor,
+    /// Print how this device stands and what it has logged, without names, addresses or keys: for somebody who helps.
+    Diagnostics,
     /// Show how this device, its peers and its folders are.
     Status {
         /// Go on showing it after every change, until interrupted.
@@ -602,6 +604,7 @@ fn run(arguments: Arguments, output: &Output) -> Result<(), Failure> {
                 action: IdentityAction::New,
             } => commands::identity::renew(&home, output).await,
             Command::Doctor => commands::doctor::run(&home, output).await,
+            Command::Diagnostics => commands::diagnostics::run(&home, output).await,
             Command::LanOnly { wish } => commands::lan_only::run(&home, wish, output).await,
             Command::Network => commands::network::run(&home, output).await,
             Command::Status { watch: true } => commands::status::watch(&home, output).await,

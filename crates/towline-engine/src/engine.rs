@@ -142,7 +142,7 @@ fn serve_locally(listener: Listener, handle: &Handle, tasks: &Tasks) {
     );
 }
 
-fn make_home(home: &Path) -> io::Result<()> {
+pub(crate) fn make_home(home: &Path) -> io::Result<()> {
     fs::create_dir_all(home)?;
     #[cfg(unix)]
     {

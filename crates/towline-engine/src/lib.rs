@@ -7,6 +7,7 @@
 
 mod boot;
 mod clock;
+mod diagnostics;
 mod disk;
 mod doctor;
 #[cfg(any(test, fuzzing))]
@@ -31,10 +32,11 @@ mod traffic;
 mod transfer;
 pub mod view;
 
+pub use diagnostics::diagnostics;
 pub use engine::{Engine, EngineFault, Handle, Settings, StartError, StoreBroken};
 pub use key::{KeyError, KeyPreference};
 pub use local::{LocalClient, LocalError};
-pub use logs::log_directives;
+pub use logs::{LogForm, begin_log, kept_log, log_directory};
 pub use memory::let_heaps_breathe;
 #[cfg(feature = "measure")]
 pub use network::measure;

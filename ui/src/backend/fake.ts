@@ -73,6 +73,14 @@ export class FakeBackend implements Backend {
     return Promise.resolve(refused("open"));
   }
 
+  openLog(): Promise<Outcome> {
+    return Promise.resolve(refused("open"));
+  }
+
+  saveDiagnostics(): Promise<Choice> {
+    return Promise.resolve({ kind: "chosen", path: "/home/ada/towline-diagnostics-2026-03-01-101500.json" });
+  }
+
   async command(command: CommandView): Promise<Outcome> {
     if (command.command === "restore_to") await this.#bringBack(command.folder);
     return this.#answer(command);

@@ -20,7 +20,7 @@ export type Outcome =
   | { kind: "accepted"; answer: AnswerView }
   | { kind: "refused"; error: ViewError };
 
-/** What became of the system's dialog. */
+/** What became of the system's dialog; the path is what was chosen, or what was put there. */
 export type Choice =
   | { kind: "chosen"; path: string }
   | { kind: "nothing" }
@@ -40,6 +40,10 @@ export interface Backend {
   pickDirectory(title: string, shown: string): Promise<Choice>;
   /** Shows a synced folder in the system's file manager. */
   openFolder(folder: string): Promise<Outcome>;
+  /** Shows where the log is kept. */
+  openLog(): Promise<Outcome>;
+  /** Saves how the device stands, without names, to a file in a directory that the person chooses. */
+  saveDiagnostics(title: string): Promise<Choice>;
 }
 
 /** A value that no longer has any case left; the compiler proves it. */

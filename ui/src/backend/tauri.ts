@@ -4,7 +4,7 @@ import { Channel, invoke } from "@tauri-apps/api/core";
 import { assertExact } from "./door";
 import type { AnswerView } from "./generated/AnswerView";
 import type { ViewError } from "./generated/ViewError";
-import type { Backend, Outcome, Told } from "./index";
+import type { Backend, Choice, Outcome, Told } from "./index";
 
 /** The device that the desktop shell runs, or is attached to. */
 export const tauri: Backend = {
@@ -16,16 +16,11 @@ export const tauri: Backend = {
   links: (tell) => listen("links", tell),
   command: (command) => outcome(invoke<AnswerView>("command", { command })),
   start: () => invoke("start"),
-  async pickDirectory(title, shown) {
-    try {
-      const path = await invoke<string | null>("pick_directory", { title, shown });
-      return path === null ? { kind: "nothing" } : { kind: "chosen", path };
-    } catch (error) {
-      return { kind: "refused", error: asViewError(error) };
-    }
-  },
+  pickDirectory: (title, shown) => choice(invoke("pick_directory", { title, shown })),
   openFolder: (folder) =>
     outcome(invoke("open_folder", { folder }).then(() => ({ answer: "accepted" }))),
+  openLog: () => outcome(invoke("open_log").then(() => ({ answer: "accepted" }))),
+  saveDiagnostics: (title) => choice(invoke("save_diagnostics", { title })),
 };
 
 /** Hears what a command tells on a channel, until the returned call. */
@@ -39,6 +34,15 @@ function listen<T>(command: string, tell: (told: T) => void): () => void {
   return () => {
     listening = false;
   };
+}
+
+async function choice(call: Promise<string | null>): Promise<Choice> {
+  try {
+    const path = await call;
+    return path === null ? { kind: "nothing" } : { kind: "chosen", path };
+  } catch (error) {
+    return { kind: "refused", error: asViewError(error) };
+  }
 }
 
 async function outcome(call: Promise<AnswerView>): Promise<Outcome> {

@@ -15,6 +15,8 @@ function appAt(name: string): App {
     links: () => () => undefined,
     start: () => Promise.resolve(),
     pickDirectory: () => Promise.resolve({ kind: "nothing" }),
+    openLog: () => Promise.resolve({ kind: "accepted", answer: { answer: "accepted" } }),
+    saveDiagnostics: () => Promise.resolve({ kind: "nothing" }),
     openFolder: () => Promise.resolve({ kind: "accepted", answer: { answer: "accepted" } }),
   };
   const app = new App(backend);

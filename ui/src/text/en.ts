@@ -323,6 +323,14 @@ export function english(numbers: Numbers) {
       keyboardText: (modifier: string) =>
         `${modifier}+K finds everything by its name: folders, devices, and what you can do. ${modifier}+1 to ${modifier}+5 go to Home, Folders, Devices, Network and Settings. ${modifier}+P pairs a device, ${modifier}+N adds a folder.`,
     },
+    help: {
+      title: "When something goes wrong",
+      text: "The log says what this device did in the last seven days. A file with how it stands and its log helps those who help you: it holds no names, addresses, paths or keys.",
+      log: "Open the log",
+      save: "Save a file for help…",
+      saveTitle: "Where should the file lie?",
+      saved: (path: string) => `Saved as ${path}`,
+    },
     appearance: {
       title: "Appearance",
       text: "Of this window, on this computer.",
@@ -422,6 +430,7 @@ export function english(numbers: Numbers) {
         rules_disk_full: { what: "The disk is full, so the rules could not be kept.", todo: "Make room and save again." },
         rules_read_only: { what: "The disk is read-only, so the rules could not be kept.", todo: "Make it writable and save again." },
         rules_no_access: { what: "You may not write where the rules are kept.", todo: "Change the permissions and save again." },
+        write: { what: "The file could not be written there.", todo: "Choose another place, or make room." },
         open: { what: "The file manager could not be opened.", todo: "Open the folder by its path." },
       },
       pairing: {

@@ -1,12 +1,10 @@
 //! `towline up`: runs the engine until it is told to stop.
 
-use std::io::IsTerminal;
 use std::path::PathBuf;
 
 use serde::Serialize;
 use towline_engine::view::{KeyPlace, ScopeView, StoreCondition, View};
-use towline_engine::{Engine, Settings, log_directives};
-use tracing_subscriber::EnvFilter;
+use towline_engine::{Engine, LogForm, Settings, begin_log};
 
 use crate::UpArguments;
 use crate::output::{Failure, Output};
@@ -25,7 +23,12 @@ pub(crate) async fn run(
     arguments: UpArguments,
     output: &Output,
 ) -> Result<(), Failure> {
-    log(arguments.log_json);
+    let form = if arguments.log_json {
+        LogForm::Json
+    } else {
+        LogForm::Text
+    };
+    begin_log(&home, form);
     let settings = Settings {
         metrics: arguments.metrics,
         ..arguments.options.settings(home.clone())
@@ -94,19 +97,5 @@ async fn asked_to_stop() {
     // Without signals only `towline stop` ends the engine.
     if tokio::signal::ctrl_c().await.is_err() {
         std::future::pending().await
-    }
-}
-
-fn log(json: bool) {
-    let asked = std::env::var(EnvFilter::DEFAULT_ENV).ok();
-    let filter = EnvFilter::try_new(log_directives(asked.as_deref()))
-        .unwrap_or_else(|_| EnvFilter::new(log_directives(None)));
-    let builder = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(std::io::stderr);
-    if json {
-        builder.json().init();
-    } else {
-        builder.with_ansi(std::io::stderr().is_terminal()).init();
     }
 }

@@ -6,6 +6,7 @@ import App from "./App.svelte";
 import type { Backend } from "./backend";
 import { App as AppState } from "./state/app.svelte";
 import { locale } from "./text";
+import { direction, tag } from "./text/locale";
 
 async function backend(): Promise<Backend> {
   if (import.meta.env.MODE === "fake") {
@@ -18,7 +19,13 @@ async function backend(): Promise<Backend> {
 
 const target = document.getElementById("app");
 if (target) {
-  document.documentElement.lang = locale;
+  document.documentElement.lang = tag(locale.language);
+  document.documentElement.dir = direction(locale.language);
   const state = new AppState(await backend());
+  if (location.hash === "#settings") {
+    // Whoever has just chosen a language comes back to where it was chosen.
+    history.replaceState(null, "", location.pathname + location.search);
+    state.go({ at: "settings" });
+  }
   mount(App, { target, props: { app: state } });
 }

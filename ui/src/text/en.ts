@@ -4,6 +4,7 @@
  */
 import { englishChecks } from "./en_checks";
 import { englishFolder } from "./en_folder";
+import { englishLanguage } from "./en_language";
 import { englishNetwork } from "./en_network";
 import { englishTraffic } from "./en_traffic";
 import type { Numbers } from "./numbers";
@@ -27,6 +28,11 @@ export function english(numbers: Numbers) {
     traffic: englishTraffic(numbers),
     network: englishNetwork(numbers),
     checks: englishChecks(numbers),
+    language: englishLanguage(),
+    /** Between facts in one line. */
+    comma: ", ",
+    /** Between two sentences. */
+    gap: " ",
     app: "Towline",
     unknownDevice: "unknown device",
     skip: "Skip to content",
@@ -218,7 +224,7 @@ export function english(numbers: Numbers) {
       verified: "Compared",
       unverified: "Not compared yet",
       twins: "Two computers use this identity; nothing is synced with them",
-      shares: (labels: string[]) => `Shares ${labels.join(", ")}`,
+      shares: (labels: string[]) => `Shares ${numbers.list(labels)}`,
       sharesNothing: "Shares no folder yet",
       traffic: (received: number, sent: number) =>
         `${numbers.bytes(received)} received, ${numbers.bytes(sent)} sent`,

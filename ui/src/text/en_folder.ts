@@ -16,7 +16,7 @@ export function englishFolder(numbers: Numbers) {
       ...(overwrites > 0 ? [`overwrite ${files(overwrites)}`] : []),
       ...(revives > 0 ? [`bring back ${entries(revives)} deleted while it was away`] : []),
     ];
-    return parts.length > 0 ? parts.join(" and ") : "change many files";
+    return parts.length > 0 ? numbers.list(parts) : "change many files";
   };
 
   return {
@@ -127,7 +127,7 @@ export function englishFolder(numbers: Numbers) {
         local: "It was changed here and is not told to others.",
         other: "This entry is in a state that this window does not know.",
       },
-      on: (names: string[]) => `Also on ${names.join(", ")}`,
+      on: (names: string[]) => `Also on ${numbers.list(names)}`,
       onNobody: "On no other device yet",
       history: "Earlier versions",
       keys: "Among files, arrow keys move, Enter opens a directory, Backspace goes up.",
@@ -161,7 +161,7 @@ export function englishFolder(numbers: Numbers) {
       keep: "Keep this one",
       keepOf: (device: string) => `Keep the version of ${device}`,
       keepGone: "Keep it deleted",
-      both: (count: number) => (count > 2 ? "Keep all of them" : "Keep both"),
+      both: (count: number): string => (count > 2 ? "Keep all of them" : "Keep both"),
       bothText: "The other versions become files beside it.",
       kept: "Decided, on every device",
       previewOf: (device: string) => `Preview of the version of ${device}`,

@@ -3,7 +3,7 @@ import { assertNever } from "../backend";
 import type { ViewError } from "../backend/generated/ViewError";
 import type { Standing } from "../state/paged.svelte";
 import type { Advice } from "./en";
-import { words } from "./index";
+import { sentences, words } from "./index";
 import { plain } from "./names";
 
 /** Where a code comes from; the same code may mean different things. */
@@ -18,7 +18,7 @@ export function advice(kind: CodeKind, code: string): Advice {
 /** The advice for a refused command, in one sentence after the other. */
 export function refusal(error: ViewError): string {
   const { what, todo } = advice("refusal", error.code);
-  return `${what} ${todo}`;
+  return sentences(what, todo);
 }
 
 /** What stands after the last entry of a list. */

@@ -6,7 +6,7 @@ import type { FindingView } from "../backend/generated/FindingView";
 import type { VerdictView } from "../backend/generated/VerdictView";
 import type { Advice } from "./en";
 import { advice } from "./errors";
-import { numbers, words } from "./index";
+import { numbers, sentences, words } from "./index";
 import { plain } from "./names";
 import type { Standing } from "./states";
 
@@ -91,7 +91,7 @@ function adviceOf(finding: FindingView): Advice {
       return said.watches(finding.directories, finding.limit);
     case "folder": {
       const { what, todo } = advice("root", finding.fault);
-      return { what: `${said.folder} ${what}`, todo };
+      return { what: sentences(said.folder, what), todo };
     }
     default:
       // An engine of a newer version looks at more.
@@ -107,7 +107,7 @@ function serverAdvice(state: string): Advice {
       return said.server[state];
     case "certificate": {
       const { what, todo } = advice("server", state);
-      return { what, todo: `${todo} ${said.server.clockToo}` };
+      return { what, todo: sentences(todo, said.server.clockToo) };
     }
     default:
       return advice("server", state);

@@ -1,25 +1,39 @@
 /**
- * The words and numbers of this window, chosen once by the person's languages. Components take all
- * their text from here.
+ * The words and numbers of this window, chosen once by the person or the system. Components take all
+ * their text from here. Who imports this waits for the words, so nothing is ever shown in another
+ * language first. The files of a language therefore import nothing that is loaded with the window
+ * but types: they would wait for what waits for them.
  */
 import { english, type Words } from "./en";
-import { locales } from "./locale";
+import { chosen, localeFor, type Language } from "./locale";
 import { Numbers } from "./numbers";
 
-/** Languages there are, by the first part of a locale. */
-const LANGUAGES: Record<string, (numbers: Numbers) => Words> = { en: english };
+/** Where the words of a language are; all but English are loaded when they are needed. */
+const WORDS: Record<Language, () => Promise<(numbers: Numbers) => Words>> = {
+  en: () => Promise.resolve(english),
+  de: async () => (await import("./de")).german,
+  zh: async () => (await import("./zh")).chinese,
+  ar: async () => (await import("./ar")).arabic,
+};
 
-const wished = locales(typeof navigator === "undefined" ? [] : navigator.languages);
+/** What is spoken here. */
+export const locale = localeFor(
+  chosen(() => localStorage),
+  typeof navigator === "undefined" ? [] : navigator.languages,
+);
 
-/** The locale of words: the first wish that there is, else English. */
-export const locale = wished.find((tag) => language(tag) in LANGUAGES) ?? "en";
-
-/** Numbers, in the person's first locale even if their language is not there yet. */
-export const numbers = new Numbers(wished[0] ?? locale);
+/** Numbers, in the person's way. */
+export const numbers = new Numbers(locale.numbers, locale.words);
 
 /** All words. */
-export const words: Words = (LANGUAGES[language(locale)] ?? english)(numbers);
+export const words: Words = (await WORDS[locale.language]())(numbers);
 
-function language(tag: string): string {
-  return tag.split("-")[0]?.toLowerCase() ?? tag;
+/** Sentences, one after the other; empty ones are none. */
+export function sentences(...each: string[]): string {
+  return each.filter((text) => text !== "").join(words.gap);
+}
+
+/** Facts in one line; empty ones are none. */
+export function facts(...each: string[]): string {
+  return each.filter((text) => text !== "").join(words.comma);
 }

@@ -12,7 +12,7 @@ import type { TurnServerView } from "../backend/generated/TurnServerView";
 import type { Usual } from "../state/connecting";
 import { usual } from "../state/connecting";
 import { advice } from "./errors";
-import { words } from "./index";
+import { facts, sentences, words } from "./index";
 import { plain } from "./names";
 import type { Standing, StateText } from "./states";
 
@@ -76,7 +76,7 @@ export function outsideText(outside: OutsideView): { standing: Standing; text: s
 /** What is known of the router on the way out; empty when nothing is. */
 export function routerText({ mapping, mapped }: Pick<NetworkView, "mapping" | "mapped">): string {
   const led = mapped === null ? [] : [said.mapped(plain(mapped))];
-  return [said.mapping[mapping], ...led].filter((text) => text !== "").join(" ");
+  return sentences(said.mapping[mapping], ...led);
 }
 
 /** How a TURN server stands. */
@@ -174,17 +174,17 @@ function timeText(counts: LinkCountsView): string {
   const latest = counts.connect_ms;
   if (latest === null) return "";
   const took = latest < 1000 ? name.timeLatest(latest) : name.timeLatestLong(latest);
-  return [took, ...usualText(usual(counts))].join(", ");
+  return facts(took, usualText(usual(counts)));
 }
 
-function usualText(usual: Usual): string[] {
+function usualText(usual: Usual): string {
   switch (usual.kind) {
     case "few":
-      return [];
+      return "";
     case "within":
-      return [said.counts.timeWithin(usual.ms)];
+      return said.counts.timeWithin(usual.ms);
     case "longer":
-      return [said.counts.timeLonger(usual.ms)];
+      return said.counts.timeLonger(usual.ms);
     default:
       return assertNever(usual);
   }
@@ -195,10 +195,8 @@ function faultText(fault: string): string {
 }
 
 function list(counts: readonly CountView[], text: (of: string) => string): string {
-  return counts
-    .filter(({ count }) => count > 0)
-    .map(({ of, count }) => said.counts.times(text(of), count))
-    .join(", ");
+  const known = counts.filter(({ count }) => count > 0);
+  return facts(...known.map(({ of, count }) => said.counts.times(text(of), count)));
 }
 
 /** The words for a code; for one that nobody knows here, others with the code. */

@@ -2,17 +2,27 @@
 
 const UNITS = ["byte", "kilobyte", "megabyte", "gigabyte", "terabyte"] as const;
 
-/** Formats numbers for one locale. */
+/** A text for each kind of number that a language tells apart; `#` is where the number stands. */
+export type Forms = Partial<Record<Intl.LDMLPluralRule, string>> & { other: string };
+
+/** Formats numbers for one locale, and fits words to them. */
 export class Numbers {
   readonly #locale: string;
+  readonly #rules: Intl.PluralRules;
+  readonly #list: Intl.ListFormat;
   readonly #plain: Intl.NumberFormat;
+  readonly #two: Intl.NumberFormat;
   readonly #moment: Intl.DateTimeFormat;
   readonly #second: Intl.DateTimeFormat;
   readonly #ago: Intl.RelativeTimeFormat;
 
-  constructor(locale: string) {
+  /** Words may be of another locale than numbers, where the person's own language is not there. */
+  constructor(locale: string, words = locale) {
     this.#locale = locale;
+    this.#rules = new Intl.PluralRules(words);
+    this.#list = new Intl.ListFormat(words, { type: "conjunction" });
     this.#plain = new Intl.NumberFormat(locale);
+    this.#two = new Intl.NumberFormat(locale, { minimumIntegerDigits: 2 });
     this.#moment = new Intl.DateTimeFormat(locale, { dateStyle: "medium", timeStyle: "short" });
     this.#second = new Intl.DateTimeFormat(locale, { dateStyle: "medium", timeStyle: "medium" });
     this.#ago = new Intl.RelativeTimeFormat(locale, { numeric: "auto" });
@@ -21,6 +31,16 @@ export class Numbers {
   /** `12,400` */
   count(value: number): string {
     return this.#plain.format(value);
+  }
+
+  /** `1 file`, `12 files` */
+  plural(count: number, forms: Forms): string {
+    return (forms[this.#rules.select(count)] ?? forms.other).replace("#", () => this.count(count));
+  }
+
+  /** `Photos, Notes and Music` */
+  list(items: string[]): string {
+    return this.#list.format(items);
   }
 
   /** `1.4 GB` */
@@ -51,8 +71,7 @@ export class Numbers {
   /** `4:07`, for clocks that count down. */
   clock(ms: number): string {
     const seconds = Math.max(0, Math.ceil(ms / 1000));
-    const rest = String(seconds % 60).padStart(2, "0");
-    return `${Math.floor(seconds / 60)}:${rest}`;
+    return `${this.count(Math.floor(seconds / 60))}:${this.#two.format(seconds % 60)}`;
   }
 
   /** `28 Nov 2026, 14:30`, in this computer's time zone. */

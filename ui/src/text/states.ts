@@ -7,7 +7,7 @@ import type { ServerStateView } from "../backend/generated/ServerStateView";
 import type { TrafficView } from "../backend/generated/TrafficView";
 import type { Headline } from "../state/summary";
 import { advice } from "./errors";
-import { numbers, words } from "./index";
+import { facts, numbers, words } from "./index";
 
 /** How something stands, whatever it is; drawn as a shape. */
 export type Standing = "good" | "working" | "idle" | "wait" | "trouble";
@@ -131,11 +131,11 @@ export function trafficText({ rule, because }: TrafficView): StateText {
   if (rule.rule === "pause") return { standing: "wait", text: said.now.paused, detail: why };
   const { send, receive } = rule;
   if (send === null && receive === null) return { standing: "good", text: said.now.free, detail: why };
-  const detail = [
-    ...(send === null ? [] : [said.now.sending(send)]),
-    ...(receive === null ? [] : [said.now.receiving(receive)]),
-    ...(why === "" ? [] : [why]),
-  ].join(", ");
+  const detail = facts(
+    send === null ? "" : said.now.sending(send),
+    receive === null ? "" : said.now.receiving(receive),
+    why,
+  );
   return { standing: "idle", text: said.now.limited, detail };
 }
 
@@ -165,10 +165,10 @@ export function headlineText(headline: Headline): StateText {
     case "in_sync":
       return { standing: "good", text: said.allInSync, detail: "" };
     case "syncing": {
-      const detail = [
-        ...(headline.bytesPerSecond > 0 ? [said.speed(headline.bytesPerSecond)] : []),
-        ...(headline.leftMs === null ? [] : [said.left(headline.leftMs)]),
-      ].join(", ");
+      const detail = facts(
+        headline.bytesPerSecond > 0 ? said.speed(headline.bytesPerSecond) : "",
+        headline.leftMs === null ? "" : said.left(headline.leftMs),
+      );
       return { standing: "working", text: said.syncing(headline.folders), detail };
     }
     default:

@@ -66,13 +66,17 @@ export async function open() {
   return { browser, url, close };
 }
 
-/** A page at a scene, of a size and a theme, with colours of the system where they are forced. */
-export async function page({ browser, url }, scene, { size = "desktop", theme = "light", forced = "none" } = {}) {
+/** A page at a scene, of a size, a theme and a language, with colours of the system where they are forced. */
+export async function page(
+  { browser, url },
+  scene,
+  { size = "desktop", theme = "light", forced = "none", locale = "en-GB" } = {},
+) {
   const context = await browser.newContext({
     viewport: SIZES[size],
     colorScheme: theme,
     forcedColors: forced,
-    locale: "en-GB",
+    locale,
     reducedMotion: "reduce",
     permissions: ["clipboard-read", "clipboard-write"],
   });

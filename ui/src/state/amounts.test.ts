@@ -13,6 +13,7 @@ describe("amounts", () => {
   test("of speed are typed with a comma or a point", () => {
     expect(speed("1,5")).toEqual({ kind: "amount", value: 1_500_000 });
     expect(speed("1.5")).toEqual({ kind: "amount", value: 1_500_000 });
+    expect(speed("١٫٥")).toEqual({ kind: "amount", value: 1_500_000 });
     for (const text of ["0", "1,000.5", "fast", "0.0000001"]) expect(speed(text).kind).toBe("fault");
   });
 

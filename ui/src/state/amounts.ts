@@ -11,7 +11,8 @@ const MEGA = 1_000_000;
 const GIBI = 1024 ** 3;
 
 /** A whole number within bounds. */
-export function whole(text: string, min: number, max: number): Amount {
+export function whole(typed: string, min: number, max: number): Amount {
+  const text = latin(typed);
   if (text.trim() === "") return { kind: "nothing" };
   const value = /^\s*\d{1,15}\s*$/.test(text) ? Number(text) : NaN;
   return value >= min && value <= max ? { kind: "amount", value } : { kind: "fault" };
@@ -58,9 +59,17 @@ export function limits(fields: LimitFields): LimitsView | null {
   };
 }
 
-function scaled(text: string, unit: number): Amount {
+function scaled(typed: string, unit: number): Amount {
+  const text = latin(typed);
   if (text.trim() === "") return { kind: "nothing" };
   const value = /^\s*\d{1,6}([.,]\d{1,6})?\s*$/.test(text) ? Number(text.replace(",", ".")) : NaN;
   const bytes = Math.round(value * unit);
   return bytes > 0 ? { kind: "amount", value: bytes } : { kind: "fault" };
+}
+
+/** Digits of an Arabic or Persian keyboard as those of a Latin one, and their decimal mark as a point. */
+function latin(text: string): string {
+  return text
+    .replace(/[\u0660-\u0669\u06f0-\u06f9]/g, (digit) => String(digit.charCodeAt(0) & 0xf))
+    .replace("\u066b", ".");
 }

@@ -358,7 +358,7 @@ export function german(numbers: Numbers): Words {
     confirm: { cancel: "Abbrechen" },
     notice: { label: "Probleme und Hinweise", dismiss: "Ausblenden", note: "Hinweis", problem: "Problem", alarm: "Alarm" },
     problem: {
-      retry: (ms) => `Nächster Versuch in ${numbers.duration(ms)}.`,
+      retry: (ms) => `In ${numbers.duration(ms)} wird es wieder versucht.`,
       noServer: {
         what: "Kein Signalserver ist eingestellt. Dieses Gerät trifft andere darum nur im lokalen Netzwerk.",
         todo: "Um sie auch anderswo zu treffen, Towline mit der Adresse eines Servers starten: towline-app --server wss://…",

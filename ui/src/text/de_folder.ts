@@ -200,7 +200,7 @@ export function germanFolder(numbers: Numbers): ReturnType<typeof englishFolder>
       moment: "Den Ordner auf einen Zeitpunkt zurückbringen",
       momentText:
         "Jede Datei, die andere Geräte seither ersetzt oder gelöscht haben, wird wieder, was sie war. Was jetzt dort liegt, kommt vorher in diese Liste.",
-      momentOpen: "Zurück zu einem Zeitpunkt",
+      momentOpen: "Früherer Stand",
       date: "Datum",
       time: "Uhrzeit",
       hourAgo: "Vor einer Stunde",

@@ -129,6 +129,7 @@ test("counts take each language's forms", () => {
 
 test("numbers are written as the region does, also where its language is not there", () => {
   expect(new Numbers("ar-EG").clock(65_000)).toBe("١:٠٥");
+  expect([new Numbers("ar").speed(5000), new Numbers("ar").bytes(5_000_000)]).toEqual(["5 ك.ب/ث", "5 م.ب"]);
   expect(english(new Numbers("fr", "en")).folderState.conflicts(0)).toBe("0 conflicts");
   expect(new Numbers("zh-CN").list(["A", "B", "C"])).toBe("A、B和C");
 });

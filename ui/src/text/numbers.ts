@@ -107,8 +107,9 @@ export class Numbers {
   }
 
   #unit(value: number, unit: string, fraction: number): string {
-    // "26 byte" is nobody's way to say it.
-    const unitDisplay = unit === "byte" ? "long" : "short";
+    // "26 byte" is nobody's way to say it. Arabic shortens the kilobyte only when asked for the narrowest.
+    const isLongWord = unit.startsWith("kilobyte") && this.#locale.startsWith("ar");
+    const unitDisplay = unit === "byte" ? "long" : isLongWord ? "narrow" : "short";
     const style = { style: "unit", unit, unitDisplay, maximumFractionDigits: fraction } as const;
     return new Intl.NumberFormat(this.#locale, style).format(value);
   }

@@ -21,10 +21,9 @@ const WAYS = {
       for (const fold of await page.locator("main summary").all()) await fold.click();
     },
     check: async (page) => {
-      await page.locator("main .sheet button, main button.primary").last().waitFor();
       await page.keyboard.press("Control+k");
       await page.getByRole("option").nth(3).click();
-      await page.locator("main li").first().waitFor();
+      await page.locator("main .verdict").first().waitFor();
     },
   },
   code: { pair: (page) => page.keyboard.press("Control+p") },
@@ -95,8 +94,8 @@ async function look(shown, name, language) {
     const told = `${language}-${name}-${theme}-${size}`;
     await shown.setViewportSize(SIZES[size]);
     await shown.emulateMedia({ colorScheme: theme });
-    await picture(shown, told);
     assert.deepEqual(await shown.evaluate(overflowing), [], told);
+    if (size !== "desktop") await picture(shown, told);
     if (size === "laptop") assert.deepEqual(await violations(shown), [], told);
   }
   await shown.setViewportSize(SIZES.desktop);

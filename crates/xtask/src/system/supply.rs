@@ -391,6 +391,7 @@ fn debian_packages(purpose: Purpose) -> &'static [&'static str] {
             "fonts-dejavu-core",
             "fonts-inter",
             "fonts-noto-color-emoji",
+            "fonts-wqy-microhei",
             "imagemagick",
             "openbox",
             "webkit2gtk-driver",

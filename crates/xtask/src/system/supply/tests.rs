@@ -32,8 +32,8 @@ fn debian() {
             "tests of processes: apt avahi-daemon avahi-utils chromium coturn dbus e2fsprogs exfat-fuse exfatprogs gnome-keyring iproute2 libsecret-tools microsocks mount nginx-light procps prometheus redis-server tcpdump tinyproxy-bin",
             "the window: apt libdbus-1-dev librsvg2-dev libwebkit2gtk-4.1-dev",
             "window tests: apt chromium dbus dbus-x11 fonts-dejavu-core fonts-inter \
-             fonts-noto-color-emoji fonts-wqy-microhei imagemagick openbox webkit2gtk-driver wmctrl \
-             x11-utils xdotool xvfb",
+             fonts-noto-color-emoji fonts-wqy-microhei imagemagick openbox webkit2gtk-driver \
+             wmctrl x11-utils xdotool xvfb",
             "benchmarks: apt curl ethtool iperf3 nftables redis-server rsync syncthing",
             "network lab: apt coturn iproute2 miniupnpd-nftables nftables",
             "deployment: apt bubblewrap caddy coturn curl iproute2 logrotate nginx-light openssl procps prometheus prometheus-alertmanager python3-venv redis-server strace systemd",
@@ -53,7 +53,8 @@ fn ubuntu_has_no_chromium_for_apt() {
              a snap only",
             "the window: apt libdbus-1-dev librsvg2-dev libwebkit2gtk-4.1-dev",
             "window tests: apt dbus dbus-x11 fonts-dejavu-core fonts-inter fonts-noto-color-emoji \
-             fonts-wqy-microhei imagemagick openbox webkit2gtk-driver wmctrl x11-utils xdotool xvfb",
+             fonts-wqy-microhei imagemagick openbox webkit2gtk-driver wmctrl x11-utils xdotool \
+             xvfb",
             "window tests: install Google Chrome from google.com/chrome; Ubuntu has Chromium as a \
              snap only",
             "benchmarks: apt curl ethtool iperf3 nftables redis-server rsync syncthing",

@@ -1,8 +1,10 @@
 //! The signal server: introduces devices and passes on packets that it cannot read.
 //!
 //! [`rendezvous`] decides everything and is pure: no sockets, no clock, no async, no ambient
-//! randomness. [`shell`] is thin: it carries the rendezvous' decisions to real WebSockets. The
-//! server never sees a file name, the secret half of a code, or plaintext, and logs no code.
+//! randomness. [`shell`] is thin: it carries the rendezvous' decisions to real WebSockets. It runs as a process of its
+//! own ([`program`]). The server never sees a file name, the secret half
+//! of a code, or plaintext, and logs no code.
 
+pub mod program;
 pub mod rendezvous;
 pub mod shell;

@@ -9,9 +9,6 @@ use towline_engine::options::Options;
 
 use crate::links::Link;
 
-/// The signal server that a build uses: a setting of the release, none in a build from source.
-const DEFAULT_SERVER: Option<&str> = option_env!("TOWLINE_DEFAULT_SERVER");
-
 /// Towline in a window.
 #[derive(Debug, Parser)]
 #[command(name = "towline-app", version, about)]
@@ -45,10 +42,7 @@ impl Arguments {
     pub(crate) fn settings(self) -> Result<Settings, ArgumentsError> {
         let home = self.home.or_else(default_home);
         let home = home.ok_or(ArgumentsError::NoHome)?;
-        Ok(Settings {
-            default_server: DEFAULT_SERVER.map(str::to_owned),
-            ..self.options.settings(home)
-        })
+        Ok(self.options.settings(home))
     }
 }
 

@@ -12,6 +12,13 @@ use crate::key::KeyPreference;
 use crate::network::PortMapping;
 use crate::settings_file::IceServersText;
 
+/// The signal server of this build: a setting of the release, given as `TOWLINE_DEFAULT_SERVER` when it is compiled.
+/// A build from source has none.
+pub const DEFAULT_SERVER: Option<&str> = match option_env!("TOWLINE_DEFAULT_SERVER") {
+    Some(url) if !url.is_empty() => Some(url),
+    Some(_) | None => None,
+};
+
 /// The options with which a shell starts a device.
 #[derive(Debug, Args)]
 pub struct Options {
@@ -68,7 +75,7 @@ pub struct Options {
 }
 
 impl Options {
-    /// How the device at this home runs; numbers are served nowhere, and the build has no server of its own.
+    /// How the device at this home runs; numbers are served nowhere.
     pub fn settings(self, home: PathBuf) -> Settings {
         let key = if self.key_file {
             KeyPreference::FileOnly
@@ -90,7 +97,7 @@ impl Options {
             home,
             name: self.name,
             servers: self.server,
-            default_server: None,
+            default_server: DEFAULT_SERVER.map(str::to_owned),
             proxy: self.proxy,
             udp_port: self.port,
             ice_servers: self.ice_servers.map(IceServersText::from),

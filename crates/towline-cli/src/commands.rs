@@ -13,6 +13,7 @@ pub(crate) mod network;
 pub(crate) mod pairing;
 pub(crate) mod peers;
 pub(crate) mod rules;
+pub(crate) mod servers;
 pub(crate) mod settings;
 pub(crate) mod status;
 pub(crate) mod up;

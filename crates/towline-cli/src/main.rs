@@ -146,6 +146,11 @@ enum Command {
         /// Whether it does.
         wish: Option<OnOff>,
     },
+    /// Show or set at which signal servers this device meets others.
+    Servers {
+        #[command(subcommand)]
+        action: Option<ServersAction>,
+    },
     /// Find out what could keep this device from working well, and what to do about it.
     Doctor,
     /// Print how this device stands and what it has logged, without names, addresses or keys: for somebody who helps.
@@ -214,6 +219,32 @@ struct UpArguments {
     /// Log as JSON instead of text (RUST_LOG chooses what).
     #[arg(long, env = "TOWLINE_LOG_JSON")]
     log_json: bool,
+}
+
+#[derive(Debug, Subcommand)]
+enum ServersAction {
+    /// Be at these servers, and at no others.
+    Set {
+        /// The preferred one first, at most three: wss://signal.example.org/ws, or the host alone. A server that is not
+        /// for everybody gives out a token: `wss://TOKEN@signal.example.org/ws`, better read from standard input,
+        /// for which a single - stands.
+        #[arg(required = true, value_name = "URL")]
+        urls: Vec<String>,
+    },
+    /// Be at one more server, to fall back on.
+    Add {
+        /// Where it is; - reads it from standard input.
+        url: String,
+    },
+    /// Leave a server.
+    Remove {
+        /// As `towline servers` shows it.
+        url: String,
+    },
+    /// Be at no server: others are met on the local network only.
+    None,
+    /// Be at the server that this program has by itself, if it has one.
+    Default,
 }
 
 #[derive(Debug, Subcommand)]
@@ -606,6 +637,7 @@ fn run(arguments: Arguments, output: &Output) -> Result<(), Failure> {
             Command::Doctor => commands::doctor::run(&home, output).await,
             Command::Diagnostics => commands::diagnostics::run(&home, output).await,
             Command::LanOnly { wish } => commands::lan_only::run(&home, wish, output).await,
+            Command::Servers { action } => commands::servers::run(&home, action, output).await,
             Command::Network => commands::network::run(&home, output).await,
             Command::Status { watch: true } => commands::status::watch(&home, output).await,
             Command::Status { watch: false } => commands::status::run(&home, output).await,

@@ -6,7 +6,8 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use towline_engine::view::{
     DiscoveryView, FolderStateView, IdentityView, LinkSightView, LinkView, ModeView, OutsideView,
-    PathView, PeerView, ScopeView, ServerStateView, TurnServerView, TurnStateView,
+    PathView, PeerView, ScopeView, ServerStateView, ServersSetByView, TurnServerView,
+    TurnStateView,
 };
 
 use crate::plain::plain;
@@ -31,7 +32,7 @@ pub(crate) fn refusal(code: &str, detail: Option<&str>) -> String {
         }
         "elsewhere" => "the code names another signal server, and this device may use only its own",
         "no_server" => {
-            "no signal server is configured, and this device does not look on the local network; run `towline up --server URL`, or without --no-mdns"
+            "no signal server is configured, and this device does not look on the local network; name one with `towline servers add`, or run `towline up` without --no-mdns"
         }
         "already_here" => {
             "this folder is on this device already; `towline folder list` shows where"
@@ -113,6 +114,13 @@ pub(crate) fn refusal(code: &str, detail: Option<&str>) -> String {
         "paused" => "the folder is paused; `towline resume` lets it go on first",
         "scope_fixed" => {
             "whoever started the device has said how far it goes (--lan-only, its config.toml or this computer's policy); change it there"
+        }
+        "server_url" => {
+            "that is no signal server's address; it looks like wss://signal.example.org/ws"
+        }
+        "servers" => "a device is at three signal servers at most; remove one first",
+        "servers_fixed" => {
+            "whoever started the device has set its signal servers (--server, its config.toml or this computer's policy); change them there"
         }
         "setting" => "a setting is out of its range; nothing was changed",
         "stopping" => "the engine is stopping; start it again with `towline up`",
@@ -404,6 +412,19 @@ pub(crate) fn folder(state: &FolderStateView, needs: u64, mode: ModeView) -> Str
             format!("waiting for {needs} that no connected peer has or this disk refuses")
         }
         FolderStateView::InSync => "in sync".to_owned(),
+    }
+}
+
+/// Who has set the signal servers, where nobody changes that here.
+pub(crate) const fn servers_set_by(set_by: ServersSetByView) -> Option<&'static str> {
+    match set_by {
+        ServersSetByView::Administrator => {
+            Some("This computer's administrator has set them, so they cannot be changed here.")
+        }
+        ServersSetByView::Start => Some(
+            "Whoever started this device has set them (--server or its config.toml), so they cannot be changed here.",
+        ),
+        ServersSetByView::Person | ServersSetByView::Build => None,
     }
 }
 

@@ -8,7 +8,7 @@ use towline_wire::link_uri::LinkUri;
 use towline_wire::place::Place;
 
 use crate::io::{NetworkScope, RootFault};
-use crate::records::{DeviceSettings, FolderSettings, RootPath};
+use crate::records::{ChosenServer, DeviceSettings, FolderSettings, RootPath};
 
 /// Names a command until it is answered, unique within a device's run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -67,12 +67,15 @@ pub enum Command {
     ReleaseBrake(FolderId, DeviceId),
     /// Undoes what a device's mass change would take away, here and everywhere.
     UndoBraked(FolderId, DeviceId),
-    /// Replaces what is set for the whole device, but for how far it goes.
+    /// Replaces what is set for the whole device, but for how far it goes and at which servers it is.
     ConfigureDevice(DeviceSettings),
     /// Sets how far the device goes. It holds from its next life on ([`Device::is_to_begin_anew`]).
     ///
     /// [`Device::is_to_begin_anew`]: crate::device::Device::is_to_begin_anew
     SetScope(NetworkScope),
+    /// Sets at which signal servers the device is, the preferred one first; those of the build when `None`. A server
+    /// that was there before keeps its token where none is named. It holds from its next life on.
+    SetServers(Option<Vec<ChosenServer>>),
 }
 
 /// What a person saw when comparing two compare strings.
@@ -118,6 +121,10 @@ pub enum Refusal {
     Setting,
     /// How far the device goes is said by whoever started it, or by its administrator.
     ScopeFixed,
+    /// More signal servers are named than a device can be at.
+    Servers,
+    /// At which signal servers the device is is said by whoever started it, or by its administrator.
+    ServersFixed,
     /// The folder's mode has no use for it.
     Mode,
     /// A person has paused the folder.

@@ -30,7 +30,7 @@ use crate::link::{Link, LinkInput};
 use crate::outbox::Outbox;
 use crate::pairing::Pairing;
 use crate::ration::Ration;
-use crate::records::{DeviceSettings, PeerRecord, Restored, ScopeRule};
+use crate::records::{ChosenServer, DeviceSettings, PeerRecord, Restored, ScopeRule, ServersRule};
 use crate::reflexive::Reflexive;
 use crate::report::{NetworkReport, Outside};
 use crate::sessions::{Elsewhere, Sessions, SessionsInput, own_servers};
@@ -58,6 +58,8 @@ pub struct Birth {
     pub restored: Restored,
     /// The signal servers that are configured, the preferred one first.
     pub servers: Vec<ServerUrl>,
+    /// Who says that it is at those.
+    pub servers_rule: ServersRule,
     /// Whether it goes to others.
     pub elsewhere: Elsewhere,
     /// STUN and TURN servers that are set.
@@ -89,6 +91,9 @@ pub struct Device {
     outbox: Outbox,
     /// The signal servers where this device can be met, the preferred one first.
     servers: Vec<ServerUrl>,
+    servers_rule: ServersRule,
+    /// What its person had chosen when this life began.
+    servers_chosen: Option<Vec<ChosenServer>>,
     local_addresses: Vec<SocketAddr>,
     reflexive: Reflexive,
     /// What the links know of the way out.
@@ -158,6 +163,7 @@ impl Device {
             identity,
             restored,
             servers,
+            servers_rule,
             elsewhere,
             ice,
             places,
@@ -188,6 +194,8 @@ impl Device {
             pairing: Pairing::new(),
             pairing_batch: None,
             name: restored.name,
+            servers_rule,
+            servers_chosen: restored.settings.servers.clone(),
             settings: restored.settings,
             incarnation: restored.incarnation,
             rng: ChaCha20Rng::from_seed(seed),
@@ -231,10 +239,14 @@ impl Device {
         device
     }
 
-    /// Whether it is set to go another way than this life of the device goes: the shell is to end this life in good
-    /// order and begin another, so that nothing of this one can leave the network that it is to stay in.
+    /// Whether it is set to go another way, or to other servers, than this life of the device goes: the shell is to end
+    /// this life in good order and begin another, so that nothing of this one can leave the network that it is to stay in.
     pub fn is_to_begin_anew(&self) -> bool {
-        self.scope != self.scope_rule.scope(&self.settings)
+        let has_other_servers = match self.servers_rule {
+            ServersRule::Chosen => self.settings.servers != self.servers_chosen,
+            ServersRule::Fixed => false,
+        };
+        has_other_servers || self.scope != self.scope_rule.scope(&self.settings)
     }
 
     /// Takes one input.
@@ -349,6 +361,7 @@ impl Device {
                 scope: self.scope,
                 scope_rule: self.scope_rule,
                 discovery: self.discovery,
+                begins_anew: self.is_to_begin_anew(),
             },
             server,
             other_servers,

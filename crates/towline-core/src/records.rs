@@ -21,8 +21,8 @@ mod traffic;
 
 pub use departure::{Departure, Moved, Place};
 pub use settings::{
-    Activity, AttributeKeeping, Brake, ConflictPlace, DeviceSettings, FolderSettings, Limits,
-    Metered, MeteredNetwork, Mode, ScopeRule, TrafficRule, Window,
+    Activity, AttributeKeeping, Brake, ChosenServer, ConflictPlace, DeviceSettings, FolderSettings,
+    Limits, Metered, MeteredNetwork, Mode, ScopeRule, ServersRule, TrafficRule, Window,
 };
 pub use traffic::{Because, InForce, NetworkCost, WeekTime};
 

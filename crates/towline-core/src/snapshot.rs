@@ -52,6 +52,8 @@ pub struct DeviceSummary {
     pub scope_rule: ScopeRule,
     /// Whether it is announced on the local network.
     pub discovery: Discovery,
+    /// Whether another life is to follow, in which what was set holds.
+    pub begins_anew: bool,
 }
 
 /// Whether a device is one computer.

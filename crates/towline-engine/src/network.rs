@@ -78,7 +78,7 @@ use self::turn::Borrower;
 use self::udp::UdpSockets;
 use crate::tasks::Tasks;
 
-pub(crate) use self::access::AccessTokens;
+pub(crate) use self::access::{AccessTokens, NoServerUrl, read_server};
 pub(crate) use self::mdns::{MdnsSight, OwnAnnouncement};
 #[cfg(any(test, fuzzing))]
 pub(crate) use self::probe::enter as enter_probe;

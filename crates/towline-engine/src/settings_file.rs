@@ -3,7 +3,8 @@
 //! The *policy* lies where only an administrator writes, and what it sets nobody overrules. The device's
 //! own file is `config.toml` in its home. Both have the same keys, all optional: `servers`, `proxy`, `udp_port`,
 //! `ice_servers`, `lan_only` and `places`. For each setting alone, the first that says anything holds: policy, what the device was
-//! started with (its flags, then its environment), file, what the build has.
+//! started with (its flags, then its environment), file, what the device's person has chosen while it ran (of `servers`
+//! and `lan_only`), what the build has.
 //!
 //! A file that cannot be read or understood stops the start: to go on without it could mean to meet at
 //! another server than somebody wants. Its content is not repeated, because it may hold a password.
@@ -16,13 +17,15 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Deserializer};
 use towline_core::io::NetworkScope;
-use towline_core::records::ScopeRule;
+use towline_core::records::{ChosenServer, DeviceSettings, ScopeRule, ServersRule};
 use towline_core::sessions::Elsewhere;
 use towline_wire::card::listenable;
 use towline_wire::ids::{DeviceId, IdError};
 use towline_wire::place::{Place, PlaceError};
 
-use crate::view::SettingLock;
+use crate::engine::StartError;
+use crate::network::{NoServerUrl, read_server};
+use crate::view::ServersSetByView;
 
 /// The name of a device's own file, in its home.
 const FILE: &str = "config.toml";
@@ -127,12 +130,8 @@ impl<'de> Deserialize<'de> for IceServersText {
 /// What holds.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Settled {
-    /// As in [`Written`].
-    pub(crate) servers: Vec<String>,
-    /// Whether the device goes to other servers.
-    pub(crate) elsewhere: Elsewhere,
-    /// Whether the policy has set the servers.
-    pub(crate) lock: SettingLock,
+    /// At which signal servers the device is.
+    pub(crate) servers: Servers,
     /// As in [`Written`]; the environment's for all programs when `None`.
     pub(crate) proxy: Option<String>,
     /// The UDP port; any when `None`.
@@ -143,6 +142,72 @@ pub(crate) struct Settled {
     pub(crate) scope: ScopeRule,
     /// As in [`Written`].
     pub(crate) places: BTreeMap<DeviceId, Vec<Place>>,
+}
+
+/// At which signal servers a device is, and who says so.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Servers {
+    /// The policy.
+    OfPolicy(Vec<ChosenServer>),
+    /// Whoever started it, or its file.
+    OfStart(Vec<ChosenServer>),
+    /// Its person; the one of the build until then.
+    OfPerson(Option<ChosenServer>),
+}
+
+impl Servers {
+    /// What the device is born with, where its person has set this.
+    pub(crate) fn hold(&self, settings: &DeviceSettings) -> HeldServers {
+        let (servers, set_by) = match (self, &settings.servers) {
+            (Self::OfPolicy(servers), _) => (servers.clone(), ServersSetByView::Administrator),
+            (Self::OfStart(servers), _) => (servers.clone(), ServersSetByView::Start),
+            (Self::OfPerson(_), Some(chosen)) => (chosen.clone(), ServersSetByView::Person),
+            (Self::OfPerson(usual), None) => {
+                (usual.iter().cloned().collect(), ServersSetByView::Build)
+            }
+        };
+        let elsewhere = match set_by {
+            ServersSetByView::Administrator => Elsewhere::Forbidden,
+            // Whoever says that there is none wants none.
+            ServersSetByView::Start | ServersSetByView::Person if servers.is_empty() => {
+                Elsewhere::Forbidden
+            }
+            ServersSetByView::Start | ServersSetByView::Person | ServersSetByView::Build => {
+                Elsewhere::Allowed
+            }
+        };
+        let usual = match self {
+            Self::OfPerson(usual) => usual.as_ref().map(|usual| usual.url.to_string()),
+            Self::OfPolicy(_) | Self::OfStart(_) => None,
+        };
+        HeldServers {
+            servers,
+            set_by,
+            elsewhere,
+            usual,
+        }
+    }
+
+    /// Who says it, as the core wants to know.
+    pub(crate) const fn rule(&self) -> ServersRule {
+        match self {
+            Self::OfPolicy(_) | Self::OfStart(_) => ServersRule::Fixed,
+            Self::OfPerson(_) => ServersRule::Chosen,
+        }
+    }
+}
+
+/// The signal servers of one life.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct HeldServers {
+    /// The preferred one first.
+    pub(crate) servers: Vec<ChosenServer>,
+    /// Who has set them.
+    pub(crate) set_by: ServersSetByView,
+    /// Whether the device goes to others.
+    pub(crate) elsewhere: Elsewhere,
+    /// The one that its person goes back to; `None` where there is none, or nobody here chooses.
+    pub(crate) usual: Option<String>,
 }
 
 /// Why a file cannot be used.
@@ -166,32 +231,34 @@ pub(crate) fn settle(
     home: &Path,
     given: Written,
     default_server: Option<&str>,
-) -> Result<Settled, FileError> {
+) -> Result<Settled, StartError> {
     let policy = policy_file().map_or(Ok(Written::default()), |path| read(&path))?;
     let file = read(&home.join(FILE))?;
-    Ok(decide(policy, given, file, default_server))
+    decide(policy, given, file, default_server)
+        .map_err(|NoServerUrl(text)| StartError::ServerUrl(text))
 }
 
-fn decide(policy: Written, given: Written, file: Written, default_server: Option<&str>) -> Settled {
+fn decide(
+    policy: Written,
+    given: Written,
+    file: Written,
+    default_server: Option<&str>,
+) -> Result<Settled, NoServerUrl> {
     let named = |urls: Vec<String>| {
-        let named = urls.into_iter().filter(|url| !url.trim().is_empty());
-        named.collect::<Vec<String>>()
+        let named = urls.iter().filter(|url| !url.trim().is_empty());
+        named
+            .map(|url| read_server(url))
+            .collect::<Result<Vec<_>, _>>()
     };
-    let chosen = given.servers.or(file.servers);
-    let chosen = chosen.or_else(|| default_server.map(|url| vec![url.to_owned()]));
-    let (servers, elsewhere, lock) = match (policy.servers.map(named), chosen.map(named)) {
-        (Some(urls), _) => (urls, Elsewhere::Forbidden, SettingLock::Locked),
-        // Whoever says that there is none wants none.
-        (None, Some(urls)) if urls.is_empty() => (urls, Elsewhere::Forbidden, SettingLock::Open),
-        (None, Some(urls)) => (urls, Elsewhere::Allowed, SettingLock::Open),
-        (None, None) => (Vec::new(), Elsewhere::Allowed, SettingLock::Open),
+    let servers = match (policy.servers, given.servers.or(file.servers)) {
+        (Some(urls), _) => Servers::OfPolicy(named(urls)?),
+        (None, Some(urls)) => Servers::OfStart(named(urls)?),
+        (None, None) => Servers::OfPerson(default_server.map(read_server).transpose()?),
     };
     let port = policy.udp_port.or(given.udp_port).or(file.udp_port);
     let lan_only = policy.lan_only.or(given.lan_only).or(file.lan_only);
-    Settled {
+    Ok(Settled {
         servers,
-        elsewhere,
-        lock,
         proxy: policy.proxy.or(given.proxy).or(file.proxy),
         udp_port: port.filter(|port| *port != 0),
         ice_servers: policy
@@ -206,7 +273,7 @@ fn decide(policy: Written, given: Written, file: Written, default_server: Option
             })
         }),
         places: policy.places.or(file.places).unwrap_or_default(),
-    }
+    })
 }
 
 /// Where administrators put the policy.
@@ -275,7 +342,7 @@ mod tests {
 
     fn written(server: &str, proxy: &str, port: u16) -> Written {
         Written {
-            servers: Some(vec![server.to_owned()]),
+            servers: Some(vec![format!("wss://{server}/ws")]),
             proxy: Some(proxy.to_owned()),
             udp_port: Some(port),
             ice_servers: Some(IceServersText(format!("[{server}]"))),
@@ -292,32 +359,106 @@ mod tests {
             written("f", "ff", 3),
         );
         let none = Written::default;
-        let first = |settled: Settled| {
+        let first = |settled: &Settled| {
             let ice = settled.ice_servers.as_ref().map(IceServersText::reveal);
-            let server = settled.servers.concat();
+            let server = settled.servers.hold(&DeviceSettings::default()).servers;
+            let server = server[0].url.host().to_owned();
             let is_same = ice.is_none_or(|ice| ice == format!("[{server}]"));
             assert!(is_same, "{server}");
-            (server, settled.proxy, settled.udp_port)
+            (server, settled.proxy.clone(), settled.udp_port)
         };
         let held = |server: &str, proxy: Option<&str>, port| {
             (server.to_owned(), proxy.map(str::to_owned), port)
         };
-        let all = decide(policy, given.clone(), file.clone(), Some("b"));
-        assert_eq!(
-            (all.lock, all.elsewhere),
-            (SettingLock::Locked, Elsewhere::Forbidden)
+        let build = Some("wss://b/ws");
+        let settle = |policy, given, file| decide(policy, given, file, build).unwrap();
+        let all = settle(policy, given.clone(), file.clone());
+        assert_eq!(first(&all), held("p", Some("pp"), Some(1)));
+        let open = settle(none(), given, file.clone());
+        assert_eq!(first(&open), held("g", Some("gg"), Some(2)));
+        let third = settle(none(), none(), file);
+        assert_eq!(first(&third), held("f", Some("ff"), Some(3)));
+        let fourth = settle(none(), none(), none());
+        assert_eq!(first(&fourth), held("b", None, None));
+    }
+
+    fn held_by(
+        (policy, given, file): (Written, Written, Written),
+        build: Option<&str>,
+        chosen: Option<&[&str]>,
+    ) -> (Vec<String>, ServersSetByView, Elsewhere) {
+        let read = |url: &&str| read_server(url).unwrap();
+        let settings = DeviceSettings {
+            servers: chosen.map(|urls| urls.iter().map(read).collect()),
+            ..DeviceSettings::default()
+        };
+        let settled = decide(policy, given, file, build).unwrap();
+        let held = settled.servers.hold(&settings);
+        let is_fixed = settled.servers.rule() == ServersRule::Fixed;
+        let is_of_others = matches!(
+            held.set_by,
+            ServersSetByView::Administrator | ServersSetByView::Start
         );
-        assert_eq!(first(all), held("p", Some("pp"), Some(1)));
-        let open = decide(none(), given, file.clone(), Some("b"));
-        assert_eq!(
-            (open.lock, open.elsewhere),
-            (SettingLock::Open, Elsewhere::Allowed)
-        );
-        assert_eq!(first(open), held("g", Some("gg"), Some(2)));
-        let third = decide(none(), none(), file, Some("b"));
-        assert_eq!(first(third), held("f", Some("ff"), Some(3)));
-        let fourth = decide(none(), none(), none(), Some("b"));
-        assert_eq!(first(fourth), held("b", None, None));
+        assert_eq!(is_fixed, is_of_others);
+        let hosts = held.servers.iter().map(|server| server.url.host());
+        let hosts = hosts.map(str::to_owned).collect();
+        (hosts, held.set_by, held.elsewhere)
+    }
+
+    #[test]
+    fn a_person_chooses_servers_where_nobody_else_has_set_them() {
+        use ServersSetByView::{Administrator, Build, Person, Start};
+        let none = Written::default;
+        let one = |server: &str| written(server, "", 0);
+        let no_server = || Written {
+            servers: Some(vec![" ".to_owned()]),
+            ..none()
+        };
+        let build = Some("wss://b/ws");
+        let (allowed, forbidden) = (Elsewhere::Allowed, Elsewhere::Forbidden);
+        let chosen: Option<&[&str]> = Some(&["wss://c/ws"]);
+        for (sources, chosen, hosts, set_by, elsewhere) in [
+            (
+                (one("p"), one("g"), none()),
+                chosen,
+                "p",
+                Administrator,
+                forbidden,
+            ),
+            ((none(), one("g"), one("f")), chosen, "g", Start, allowed),
+            ((none(), none(), one("f")), chosen, "f", Start, allowed),
+            (
+                (none(), no_server(), one("f")),
+                chosen,
+                "",
+                Start,
+                forbidden,
+            ),
+            ((none(), none(), none()), chosen, "c", Person, allowed),
+            ((none(), none(), none()), Some(&[]), "", Person, forbidden),
+            ((none(), none(), none()), None, "b", Build, allowed),
+        ] {
+            let held = held_by(sources, build, chosen);
+            assert_eq!(
+                (held.0.concat().as_str(), held.1, held.2),
+                (hosts, set_by, elsewhere)
+            );
+        }
+        let nobody = held_by((none(), none(), none()), None, None);
+        assert_eq!(nobody, (Vec::new(), Build, allowed));
+    }
+
+    #[test]
+    fn what_is_no_server_is_named_without_its_token() {
+        let wrong = Written {
+            servers: Some(vec![
+                "https://s3cret-s3cret-s3cret@meet.example/ws".to_owned(),
+            ]),
+            ..Written::default()
+        };
+        let none = Written::default;
+        let NoServerUrl(said) = decide(none(), wrong, none(), None).unwrap_err();
+        assert_eq!(said, "https://…@meet.example/ws");
     }
 
     #[test]
@@ -337,34 +478,18 @@ mod tests {
             ((none(), none(), none()), ScopeRule::Chosen),
         ] {
             let (policy, given, file) = sources;
-            assert_eq!(decide(policy, given, file, None).scope, rule);
+            assert_eq!(decide(policy, given, file, None).unwrap().scope, rule);
         }
     }
 
     #[test]
-    fn none_is_also_a_word() {
-        let none = |text: &str| Written {
-            servers: Some(vec![text.to_owned()]),
+    fn settings_are_overruled_one_by_one_and_none_is_also_a_word() {
+        let servers_only = Written {
+            servers: Some(vec!["wss://p/ws".to_owned()]),
             ..Written::default()
         };
-        let nobody = decide(
-            Written::default(),
-            Written::default(),
-            Written::default(),
-            None,
-        );
-        assert_eq!(
-            (nobody.servers.len(), nobody.elsewhere),
-            (0, Elsewhere::Allowed)
-        );
-        let said = decide(Written::default(), none(" "), none("f"), Some("b"));
-        assert_eq!(
-            (said.servers.len(), said.elsewhere),
-            (0, Elsewhere::Forbidden)
-        );
-        // Settings are overruled one by one.
-        let mixed = decide(none("p"), written("g", "", 0), written("f", "ff", 3), None);
-        assert_eq!(mixed.servers, ["p"]);
+        let (given, file) = (written("g", "", 0), written("f", "ff", 3));
+        let mixed = decide(servers_only, given, file, None).unwrap();
         assert_eq!((mixed.proxy.as_deref(), mixed.udp_port), (Some(""), None));
     }
 
@@ -373,9 +498,17 @@ mod tests {
         let none = Written::default;
         let of = |host: &str| BTreeMap::from([(someone(), vec![place(host)])]);
         let (policy, file) = (written("p", "", 0), written("f", "", 0));
-        assert_eq!(decide(policy, none(), file.clone(), None).places, of("p"));
-        assert_eq!(decide(none(), none(), file, None).places, of("f"));
-        assert!(decide(none(), none(), none(), None).places.is_empty());
+        assert_eq!(
+            decide(policy, none(), file.clone(), None).unwrap().places,
+            of("p")
+        );
+        assert_eq!(decide(none(), none(), file, None).unwrap().places, of("f"));
+        assert!(
+            decide(none(), none(), none(), None)
+                .unwrap()
+                .places
+                .is_empty()
+        );
         let id = someone();
         for text in [
             format!("udp_port = 7\n[places]\n{id} = [\"f:4000\"]"),
@@ -411,6 +544,7 @@ mod tests {
             ice_servers: None,
             lan_only: None,
             places: None,
+            servers: Some(vec!["s".to_owned()]),
             ..written("s", "p", 7)
         };
         assert_eq!(read(&path).unwrap(), three);

@@ -38,9 +38,9 @@ pub(crate) use files::{AskedOfFiles, files};
 pub(crate) use held::{AskedOfHeld, held};
 pub(crate) use network::network;
 pub(crate) use translate::{
-    Asked, AskedOfInbox, AskedOfPast, AskedOfRules, Surroundings, UnixClock, answer, command,
-    conflict_fault, conflicts, matches, preview, refusal, restore_fault, restored, rules_fault,
-    versions, view,
+    Asked, AskedOfInbox, AskedOfPast, AskedOfRules, OwnServers, Surroundings, UnixClock, answer,
+    command, conflict_fault, conflicts, matches, preview, refusal, restore_fault, restored,
+    rules_fault, versions, view,
 };
 
 /// Everything that a person can see at once.
@@ -112,6 +112,8 @@ pub struct DeviceView {
     pub scope_lock: SettingLock,
     /// Whether it is announced on the local network.
     pub discovery: DiscoveryView,
+    /// Whether it is about to begin anew, within a second, so that what was set holds.
+    pub begins_anew: bool,
 }
 
 /// How far a device goes in the network.
@@ -185,10 +187,28 @@ pub struct ServerView {
     pub proxy: Option<String>,
     /// How the session with it stands.
     pub state: ServerStateView,
-    /// Who may set the servers.
-    pub lock: SettingLock,
+    /// At which servers this device is to be, the preferred one first, also while it stays within the local network.
+    pub own: Vec<String>,
+    /// Who has set those.
+    pub set_by: ServersSetByView,
+    /// The one that `CommandView::SetServers` with `null` goes back to; `null` where there is none.
+    pub usual: Option<String>,
     /// The others where this device is: further own ones, and those where peers are visited.
     pub others: Vec<OtherServerView>,
+}
+
+/// Who has set at which signal servers a device is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[serde(rename_all = "snake_case")]
+pub enum ServersSetByView {
+    /// This computer's administrator; nobody here changes it.
+    Administrator,
+    /// Whoever started the device, or its file of settings; nobody changes it while it runs.
+    Start,
+    /// Its person, who may change it.
+    Person,
+    /// Nobody yet: they are what this build has, and its person may change them.
+    Build,
 }
 
 /// Another signal server.
@@ -202,14 +222,13 @@ pub struct OtherServerView {
     pub state: ServerStateView,
 }
 
-/// Who may set something about the network.
+/// Who may set how far a device goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, TS)]
 #[serde(rename_all = "snake_case")]
 pub enum SettingLock {
     /// Its person.
     Open,
-    /// Nobody here: this computer's administrator has, or, for how far it goes, whoever started the device or its
-    /// file of settings.
+    /// Nobody here: this computer's administrator has, or whoever started the device, or its file of settings.
     Locked,
 }
 

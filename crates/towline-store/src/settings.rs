@@ -9,10 +9,12 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use towline_core::io::NetworkScope;
 use towline_core::records::{
-    Activity, AttributeKeeping, Brake, ConflictPlace, DeviceSettings, FolderSettings, Limits,
-    Metered, MeteredNetwork, Mode, TrafficRule, Window,
+    Activity, AttributeKeeping, Brake, ChosenServer, ConflictPlace, DeviceSettings, FolderSettings,
+    Limits, Metered, MeteredNetwork, Mode, TrafficRule, Window,
 };
 use towline_core::versions::{Policy, Retention};
+use towline_wire::server_url::ServerUrl;
+use towline_wire::signal::AccessToken;
 
 use crate::error::StoreError;
 
@@ -96,6 +98,14 @@ struct DeviceFields {
     metered_network: MeteredField,
     metered_rule: Option<RuleField>,
     lan_only: bool,
+    servers: Option<Vec<ServerFields>>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct ServerFields {
+    url: ServerUrl,
+    #[serde(default)]
+    token: Option<String>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -259,7 +269,12 @@ impl From<&DeviceSettings> for DeviceFields {
             schedule,
             metered,
             scope,
+            servers,
         } = settings;
+        let fields = |server: &ChosenServer| ServerFields {
+            url: server.url.clone(),
+            token: server.token.as_ref().map(|token| token.reveal().to_owned()),
+        };
         Self {
             limits: (*limits).into(),
             schedule: schedule.iter().map(WindowFields::from).collect(),
@@ -270,12 +285,19 @@ impl From<&DeviceSettings> for DeviceFields {
             },
             metered_rule: metered.rule.map(RuleField::from),
             lan_only: *scope == NetworkScope::LocalNetwork,
+            servers: servers
+                .as_ref()
+                .map(|servers| servers.iter().map(fields).collect()),
         }
     }
 }
 
 impl From<DeviceFields> for DeviceSettings {
     fn from(fields: DeviceFields) -> Self {
+        let server = |fields: ServerFields| ChosenServer {
+            url: fields.url,
+            token: fields.token.as_deref().and_then(AccessToken::parse),
+        };
         Self {
             limits: fields.limits.into(),
             schedule: fields.schedule.into_iter().map(Window::from).collect(),
@@ -292,6 +314,9 @@ impl From<DeviceFields> for DeviceSettings {
             } else {
                 NetworkScope::Everywhere
             },
+            servers: fields
+                .servers
+                .map(|servers| servers.into_iter().map(server).collect()),
         }
     }
 }
@@ -382,6 +407,16 @@ mod tests {
                 rule: Some(TrafficRule::Pause),
             },
             scope: NetworkScope::LocalNetwork,
+            servers: Some(vec![
+                ChosenServer {
+                    url: "wss://meet.example/ws".parse().unwrap(),
+                    token: AccessToken::parse("s3cret-s3cret-s3cret"),
+                },
+                ChosenServer {
+                    url: "ws://192.168.1.5:8080/ws".parse().unwrap(),
+                    token: None,
+                },
+            ]),
         };
         let text = device_text(&device).unwrap();
         assert_eq!(device_settings(&text).unwrap(), device);

@@ -165,6 +165,9 @@ export class FakeBackend implements Backend {
       case "set_scope":
         this.#publish({ device: { ...device, scope: command.scope } });
         return ACCEPTED;
+      case "set_servers":
+        this.#publish({ server: { ...this.#view.server, own: command.servers ?? [] } });
+        return ACCEPTED;
       case "configure_folder":
         this.#configure(this.#folder(command.folder), command.settings);
         return ACCEPTED;

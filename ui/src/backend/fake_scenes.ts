@@ -147,8 +147,9 @@ const EMPTY: View = {
     scope: "everywhere",
     scope_lock: "open",
     discovery: "on",
+    begins_anew: false,
   },
-  server: { url: "wss://signal.example.org/ws", proxy: null, state: { state: "online" }, lock: "open", others: [] },
+  server: { url: "wss://signal.example.org/ws", proxy: null, state: { state: "online" }, own: ["wss://signal.example.org/ws"], set_by: "person", usual: null, others: [] },
   pairing: { state: "idle" },
   peers: [],
   folders: [],
@@ -233,7 +234,7 @@ export function scene(name: string, nowMs: number): View {
       return {
         ...paired,
         device: { ...paired.device, scope: "local_network", scope_lock: "locked" },
-        server: { ...paired.server, lock: "locked" },
+        server: { ...paired.server, set_by: "administrator" },
       };
     case "stopped":
       return { ...paired, server: { ...paired.server, state: { state: "stopped", fault: "no_access" } } };
@@ -332,7 +333,9 @@ function trouble(paired: View, nowMs: number): View {
       url: "wss://signal.example.org/ws",
       proxy: null,
       state: { state: "offline", fault: "unreachable", retry_at_ms: nowMs + 24_000 },
-      lock: "open",
+      own: ["wss://signal.example.org/ws"],
+      set_by: "person",
+      usual: null,
       others: [],
     },
     peers: [

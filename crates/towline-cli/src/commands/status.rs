@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use towline_engine::LocalClient;
-use towline_engine::view::{AnswerView, KeyPlace, SettingLock, View};
+use towline_engine::view::{AnswerView, KeyPlace, ServersSetByView, View};
 
 use super::{folder, peers};
 use crate::output::{Failure, Output};
@@ -42,9 +42,11 @@ fn status(view: &View) -> String {
     };
     let server = &view.server;
     let through = through(server.proxy.as_deref());
-    let lock = match server.lock {
-        SettingLock::Open => "",
-        SettingLock::Locked => "\n    this computer's administrator has set the signal servers",
+    let lock = match server.set_by {
+        ServersSetByView::Administrator => {
+            "\n    this computer's administrator has set the signal servers"
+        }
+        ServersSetByView::Start | ServersSetByView::Person | ServersSetByView::Build => "",
     };
     let others = server.others.iter().map(|other| {
         format!(

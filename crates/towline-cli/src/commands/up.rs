@@ -73,7 +73,7 @@ fn greeting(home: &str, view: &View) -> String {
     let server = match (view.server.url.as_deref(), view.device.scope) {
         (Some(url), _) => plain(url),
         (None, ScopeView::LocalNetwork) => "none; nothing leaves the local network".to_owned(),
-        (None, ScopeView::Everywhere) => "none; set one with --server".to_owned(),
+        (None, ScopeView::Everywhere) => "none; name one with `towline servers add`".to_owned(),
     };
     format!(
         "Towline is up: {} in {}; {key}.\nSignal server: {server}.{store}",

@@ -84,7 +84,7 @@ fn a_device_without_a_server_and_without_mdns_says_that_it_cannot_pair() {
     let mut ada = lan.device(&world, "a", &["--no-mdns"]);
     ada.start();
     ada.refused(&["pair"])
-        .must_say("no_server", &["--server", "--no-mdns"]);
+        .must_say("no_server", &["towline servers add", "--no-mdns"]);
     let words = ada.says(&["status"]);
     assert!(words.contains("not announced"), "{words}");
 }

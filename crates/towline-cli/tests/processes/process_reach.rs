@@ -192,7 +192,7 @@ fn what_the_administrator_has_set_holds_and_is_said() {
     ada.start();
     ada.wait("the file's server", is_online);
     assert_eq!(ada.view()["server"]["url"], other.url.as_str());
-    assert_eq!(ada.view()["server"]["lock"], "open");
+    assert_eq!(ada.view()["server"]["set_by"], "start");
     ada.stop();
     fs::write(&file, "servers = 7").expect("written");
     ada.start_refused()
@@ -219,7 +219,7 @@ fn what_the_administrator_has_set_holds_and_is_said() {
     ada.wait("the policy's server", is_online);
     let view = ada.view();
     assert_eq!(view["server"]["url"], ours.url.as_str());
-    assert_eq!(view["server"]["lock"], "locked");
+    assert_eq!(view["server"]["set_by"], "administrator");
     let said = ada.says(&["status"]);
     assert!(
         said.contains("administrator has set the signal servers"),

@@ -17,9 +17,10 @@ use crate::io::{AbsentRoot, DiskRequest, NetworkRequest, NetworkScope, Output, R
 use crate::link::LinkInput;
 use crate::pairing::{Ourselves, PairingWish};
 use crate::records::{
-    Activity, DeviceSettings, Doubt, FolderRecord, FolderSettings, Mode, PLACES_MAX,
-    RestoredFolder, RootPath, ScopeRule, StoreOp, Totals, Verification,
+    Activity, ChosenServer, DeviceSettings, Doubt, FolderRecord, FolderSettings, Mode, PLACES_MAX,
+    RestoredFolder, RootPath, ScopeRule, ServersRule, StoreOp, Totals, Verification,
 };
+use crate::sessions::OWN_SERVERS_MAX;
 
 /// A folder whose root is being prepared.
 #[derive(Debug)]
@@ -77,6 +78,7 @@ impl Device {
             }
             Command::ConfigureDevice(settings) => self.configure_device(settings),
             Command::SetScope(scope) => return self.set_scope(id, scope),
+            Command::SetServers(servers) => return self.set_servers(id, servers),
         };
         self.outbox.push(Output::Reply(id, answer));
     }
@@ -400,9 +402,10 @@ impl Device {
         if !settings.is_sane() {
             return Err(Refusal::Setting);
         }
-        // Who changes a speed has perhaps not seen yet that the device is to stay near.
+        // Who changes a speed has perhaps not seen yet that the device is to stay near, or at other servers.
         let settings = DeviceSettings {
             scope: self.settings.scope,
+            servers: self.settings.servers.clone(),
             ..settings
         };
         self.settings = settings.clone();
@@ -411,20 +414,51 @@ impl Device {
         Ok(Answer::Accepted)
     }
 
-    /// Answered when it is durable: from then on it holds, whatever happens to this life.
     fn set_scope(&mut self, id: CommandId, scope: NetworkScope) {
-        let answer = match self.scope_rule {
-            ScopeRule::Fixed(_) => Err(Refusal::ScopeFixed),
-            ScopeRule::Chosen if self.settings.scope == scope => Ok(Answer::Accepted),
+        match self.scope_rule {
+            ScopeRule::Fixed(_) => self.refuse(id, Refusal::ScopeFixed),
             ScopeRule::Chosen => {
-                self.settings.scope = scope;
-                let keep = StoreOp::PutDeviceSettings(self.settings.clone());
-                let reply = Output::Reply(id, Ok(Answer::Accepted));
-                self.outbox.persist(vec![keep], vec![reply]);
-                return;
+                let settings = DeviceSettings {
+                    scope,
+                    ..self.settings.clone()
+                };
+                self.set_for_next_life(id, settings);
             }
+        }
+    }
+
+    fn set_servers(&mut self, id: CommandId, servers: Option<Vec<ChosenServer>>) {
+        if self.servers_rule == ServersRule::Fixed {
+            return self.refuse(id, Refusal::ServersFixed);
+        }
+        let known = self.settings.servers.clone().unwrap_or_default();
+        let servers = servers.map(|servers| distinct(servers, &known));
+        if servers
+            .as_ref()
+            .is_some_and(|servers| servers.len() > OWN_SERVERS_MAX)
+        {
+            return self.refuse(id, Refusal::Servers);
+        }
+        let settings = DeviceSettings {
+            servers,
+            ..self.settings.clone()
         };
-        self.outbox.push(Output::Reply(id, answer));
+        self.set_for_next_life(id, settings);
+    }
+
+    /// Answered when it is durable: from then on it holds, whatever happens to this life.
+    fn set_for_next_life(&mut self, id: CommandId, settings: DeviceSettings) {
+        let reply = Output::Reply(id, Ok(Answer::Accepted));
+        if self.settings == settings {
+            return self.outbox.push(reply);
+        }
+        self.settings = settings;
+        let keep = StoreOp::PutDeviceSettings(self.settings.clone());
+        self.outbox.persist(vec![keep], vec![reply]);
+    }
+
+    fn refuse(&mut self, id: CommandId, why: Refusal) {
+        self.outbox.push(Output::Reply(id, Err(why)));
     }
 }
 
@@ -432,6 +466,20 @@ impl Device {
 enum Accepted {
     Prepare(FolderRecord),
     Answer(Result<Answer, Refusal>),
+}
+
+/// Each host and port once, as a device is there once; who names a `known` server without its token means it with that.
+fn distinct(servers: Vec<ChosenServer>, known: &[ChosenServer]) -> Vec<ChosenServer> {
+    let mut distinct: Vec<ChosenServer> = Vec::new();
+    for ChosenServer { url, token } in servers {
+        if distinct.iter().any(|other| other.url.is_same_host(&url)) {
+            continue;
+        }
+        let before = known.iter().find(|known| known.url == url);
+        let token = token.or_else(|| before?.token.clone());
+        distinct.push(ChosenServer { url, token });
+    }
+    distinct
 }
 
 /// Whether a text can be shown as a name in one line.

@@ -2,10 +2,13 @@
 //!
 //! Everything has a default that suits a person who never looks: two-way, running, a brake, versions
 //! for a month, no limits. Settings are replaced as a whole, so two shells that change different things at
-//! once cannot leave a mixture that nobody chose; only how far the device goes is set by itself. Speeds are
-//! bytes per second, times of day minutes of the local day.
+//! once cannot leave a mixture that nobody chose; only how far the device goes and at which servers it is are set
+//! by themselves. Speeds are bytes per second, times of day minutes of the local day.
 
 use std::num::NonZeroU64;
+
+use towline_wire::server_url::ServerUrl;
+use towline_wire::signal::AccessToken;
 
 use crate::io::NetworkScope;
 use crate::versions::Retention;
@@ -139,6 +142,27 @@ pub struct DeviceSettings {
     pub metered: Metered,
     /// How far the device goes, where nobody else says it ([`ScopeRule::Chosen`]).
     pub scope: NetworkScope,
+    /// At which signal servers it is, the preferred one first, where nobody else says it ([`ServersRule::Chosen`]);
+    /// at none when empty, at those of the build while its person has not chosen.
+    pub servers: Option<Vec<ChosenServer>>,
+}
+
+/// A signal server that somebody has chosen.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ChosenServer {
+    /// Where it is.
+    pub url: ServerUrl,
+    /// What is shown there, where it is not for everybody.
+    pub token: Option<AccessToken>,
+}
+
+/// Who says at which signal servers a device is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ServersRule {
+    /// Its person, in its settings.
+    Chosen,
+    /// Whoever has started it, or set it in a file, whatever its settings say.
+    Fixed,
 }
 
 /// Who says how far a device goes in the network.

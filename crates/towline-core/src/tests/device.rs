@@ -8,12 +8,12 @@ use towline_wire::ice::IceServers;
 use towline_wire::ids::{DeviceId, FolderId, Incarnation, Sequence};
 use towline_wire::pairing::CompareString;
 use towline_wire::peer::{Challenge, Control, FolderStatement, Hello, IndexPage};
-use towline_wire::signal::Nonce;
+use towline_wire::signal::{AccessToken, Nonce};
 use towline_wire::version::VersionRange;
 
 use super::session::greeting;
 use crate::clock::Moment;
-use crate::command::{Answer, Command, CommandId};
+use crate::command::{Answer, Command, CommandId, Refusal};
 use crate::device::{Birth, Device};
 use crate::identity::Identity;
 use crate::io::{
@@ -21,8 +21,8 @@ use crate::io::{
     SessionId, SignalEvent, SignalRequest, StoreReply, StoreRequest, StunServer,
 };
 use crate::records::{
-    Activity, DeviceSettings, FolderRecord, FolderSettings, PeerRecord, Restored, RestoredFolder,
-    RootPath, ScopeRule, StoreOp, Totals, Verification,
+    Activity, ChosenServer, DeviceSettings, FolderRecord, FolderSettings, PeerRecord, Restored,
+    RestoredFolder, RootPath, ScopeRule, ServersRule, StoreOp, Totals, Verification,
 };
 use crate::sessions::Elsewhere;
 use crate::snapshot::LinkState;
@@ -42,6 +42,13 @@ fn device(folders: impl IntoIterator<Item = RestoredFolder>) -> Device {
 
 /// Such a device that has a signal server.
 fn device_at(server: Option<&str>, folders: impl IntoIterator<Item = RestoredFolder>) -> Device {
+    let mut device = Device::new(Moment::default(), birth(server, folders));
+    outputs(&mut device);
+    device
+}
+
+/// What such a device is born with.
+fn birth(server: Option<&str>, folders: impl IntoIterator<Item = RestoredFolder>) -> Birth {
     let peer = PeerRecord {
         id: peer(),
         name: "Ben".to_owned(),
@@ -51,7 +58,7 @@ fn device_at(server: Option<&str>, folders: impl IntoIterator<Item = RestoredFol
         servers: Vec::new(),
         places: Vec::new(),
     };
-    let birth = Birth {
+    Birth {
         seed: [0; 32],
         identity: Identity::from_seed(&[1; 32]),
         restored: Restored {
@@ -62,15 +69,13 @@ fn device_at(server: Option<&str>, folders: impl IntoIterator<Item = RestoredFol
             folders: folders.into_iter().collect(),
         },
         servers: server.map(|url| url.parse().unwrap()).into_iter().collect(),
+        servers_rule: ServersRule::Chosen,
         elsewhere: Elsewhere::Allowed,
         ice: IceServers::default(),
         places: BTreeMap::new(),
         scope: ScopeRule::Chosen,
         discovery: Discovery::Off,
-    };
-    let mut device = Device::new(Moment::default(), birth);
-    outputs(&mut device);
-    device
+    }
 }
 
 /// The folder, shared with the peer, told up to 500.
@@ -508,6 +513,84 @@ fn another_scope_is_answered_when_it_is_durable_and_holds_from_the_next_life_on(
     assert!(!device.is_to_begin_anew());
 }
 
+fn chosen(url: &str, token: Option<&str>) -> ChosenServer {
+    ChosenServer {
+        url: url.parse().unwrap(),
+        token: token.and_then(AccessToken::parse),
+    }
+}
+
+/// What is kept of the servers after a command, or why not.
+fn set_servers(
+    device: &mut Device,
+    servers: Option<Vec<ChosenServer>>,
+) -> Result<Option<Vec<ChosenServer>>, Refusal> {
+    let wish = Input::Command(CommandId(1), Command::SetServers(servers));
+    device.handle_input(Moment::default(), wish);
+    match &outputs(device)[..] {
+        [Output::Store(StoreRequest::Persist(_, kept))] => {
+            let [StoreOp::PutDeviceSettings(settings)] = &kept[..] else {
+                panic!("{kept:?}")
+            };
+            Ok(settings.servers.clone())
+        }
+        [Output::Reply(_, Err(refusal))] => Err(*refusal),
+        told => panic!("{told:?}"),
+    }
+}
+
+#[test]
+fn other_servers_are_kept_first_and_hold_from_the_next_life_on() {
+    let mut device = device([]);
+    let one = chosen("wss://one.example/ws", Some("s3cret-s3cret-s3cret"));
+    let two = chosen("wss://two.example/ws", None);
+    let both = Some(vec![one.clone(), two.clone()]);
+    assert_eq!(set_servers(&mut device, both.clone()), Ok(both.clone()));
+    assert!(device.is_to_begin_anew());
+    let server = device.snapshot(Moment::default()).server;
+    assert_eq!(server.url, None, "this life is as it was");
+    // A token need not be said again, and a server stands once.
+    let untold = chosen("wss://one.example/ws", None);
+    let again = vec![two.clone(), untold.clone(), untold];
+    let turned = Some(vec![two, one]);
+    assert_eq!(set_servers(&mut device, Some(again)), Ok(turned.clone()));
+    // Other settings are replaced as a whole, these are not among them.
+    let others = Command::ConfigureDevice(DeviceSettings::default());
+    let kept = command(&mut device, others);
+    let [StoreOp::PutDeviceSettings(settings)] = &kept[..] else {
+        panic!("{kept:?}")
+    };
+    assert_eq!(settings.servers, turned);
+    // Who thinks better of it at once goes on.
+    assert_eq!(set_servers(&mut device, None), Ok(None));
+    assert!(!device.is_to_begin_anew());
+}
+
+#[test]
+fn more_servers_than_count_are_refused() {
+    let mut device = device([]);
+    let at = |number: u8| chosen(&format!("wss://{number}.example/ws"), None);
+    let four = Some((0..4).map(at).collect());
+    assert_eq!(set_servers(&mut device, four), Err(Refusal::Servers));
+    assert!(!device.is_to_begin_anew());
+}
+
+#[test]
+fn servers_that_somebody_else_says_cannot_be_chosen() {
+    let mut device = Device::new(
+        Moment::default(),
+        Birth {
+            servers_rule: ServersRule::Fixed,
+            ..birth(Some("wss://one.example/ws"), [])
+        },
+    );
+    outputs(&mut device);
+    let other = Some(vec![chosen("wss://two.example/ws", None)]);
+    assert_eq!(set_servers(&mut device, other), Err(Refusal::ServersFixed));
+    assert_eq!(set_servers(&mut device, None), Err(Refusal::ServersFixed));
+    assert!(!device.is_to_begin_anew());
+}
+
 #[test]
 fn the_seed_is_not_shown() {
     let birth = Birth {
@@ -521,6 +604,7 @@ fn the_seed_is_not_shown() {
             folders: Vec::new(),
         },
         servers: Vec::new(),
+        servers_rule: ServersRule::Chosen,
         elsewhere: Elsewhere::Allowed,
         ice: IceServers::default(),
         places: BTreeMap::new(),

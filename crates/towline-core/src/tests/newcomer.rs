@@ -17,7 +17,7 @@ use crate::io::{
     BatchId, Discovery, Input, NetworkRequest, Output, SessionId, SignalEvent, SignalRequest,
     StoreReply, StoreRequest,
 };
-use crate::records::{DeviceSettings, Restored, ScopeRule, StoreOp};
+use crate::records::{DeviceSettings, Restored, ScopeRule, ServersRule, StoreOp};
 use crate::sessions::Elsewhere;
 use crate::snapshot::PairingSummary;
 
@@ -42,6 +42,7 @@ impl Seat {
                 folders: Vec::new(),
             },
             servers: vec!["ws://127.0.0.1:9000/ws".parse().unwrap()],
+            servers_rule: ServersRule::Chosen,
             elsewhere: Elsewhere::Allowed,
             ice: IceServers::default(),
             places: BTreeMap::new(),

@@ -19,7 +19,7 @@ use crate::io::{
 };
 use crate::records::{
     Beside, DeviceSettings, DiskStamp, FolderRecord, FolderSettings, OurRow, PeerRecord, Reach,
-    Restored, RestoredFolder, RootPath, ScopeRule, StoreOp, Totals, Verification,
+    Restored, RestoredFolder, RootPath, ScopeRule, ServersRule, StoreOp, Totals, Verification,
 };
 use crate::sessions::Elsewhere;
 
@@ -69,6 +69,7 @@ fn device() -> Device {
         identity: Identity::from_seed(&[1; 32]),
         restored,
         servers: Vec::new(),
+        servers_rule: ServersRule::Chosen,
         elsewhere: Elsewhere::Allowed,
         ice: IceServers::default(),
         places: BTreeMap::new(),

@@ -12,9 +12,11 @@ use tokio::time::Instant;
 use towline_core::device::{Birth, Device};
 use towline_core::identity::Identity;
 use towline_core::io::{Input, NetworkScope};
+use towline_core::sessions::own_servers;
 use towline_store::{Boot, OpenError, Opened, Store};
 use towline_wire::ice::IceServers;
 use towline_wire::ids::Incarnation;
+use towline_wire::server_url::ServerUrl;
 
 use super::life::{Around, Durability, INPUTS_MAX, Life, Published};
 use super::settings::{Settings, StartError};
@@ -26,7 +28,7 @@ use crate::memory::Slack;
 use crate::network::{AccessTokens, Network, NetworkSettings, Port, Proxies, SignalClients};
 use crate::settings_file::{self, Written};
 use crate::tasks::Tasks;
-use crate::view::{KeyPlace, StoreCondition};
+use crate::view::{KeyPlace, OwnServers, StoreCondition};
 use crate::{boot, port};
 
 /// Events of the network or the signal server that may wait to be carried to the loop: 64; it only
@@ -57,8 +59,6 @@ impl Life {
         };
         let default_server = settings.default_server.as_deref();
         let settled = settings_file::settle(&settings.home, given, default_server)?;
-        let (servers, access) =
-            AccessTokens::read(&settled.servers).map_err(StartError::ServerUrl)?;
         let ice = settled.ice_servers.as_ref();
         let ice = ice.map_or(Ok(IceServers::default()), |text| {
             IceServers::parse(text.reveal())
@@ -81,6 +81,17 @@ impl Life {
             restored.name = settings.name.clone().unwrap_or_else(host_name);
         }
         let scope = settled.scope.scope(&restored.settings);
+        let held = settled.servers.hold(&restored.settings);
+        let access = AccessTokens::of(&held.servers);
+        let servers: Vec<ServerUrl> = held.servers.into_iter().map(|server| server.url).collect();
+        let own_servers = OwnServers {
+            urls: own_servers(&servers)
+                .iter()
+                .map(ServerUrl::to_string)
+                .collect(),
+            usual: held.usual,
+            set_by: held.set_by,
+        };
         let (inputs, waiting) = mpsc::channel(INPUTS_MAX);
         let clock = Clock::start();
         let network_settings = NetworkSettings {
@@ -146,7 +157,8 @@ impl Life {
             identity,
             restored,
             servers,
-            elsewhere: settled.elsewhere,
+            servers_rule: settled.servers.rule(),
+            elsewhere: held.elsewhere,
             ice,
             places: settled.places,
             scope: settled.scope,
@@ -158,7 +170,7 @@ impl Life {
             key_place,
             store: condition(&opened),
             proxies,
-            lock: settled.lock,
+            own_servers,
             port_mapping: settings.port_mapping,
         };
         let in_force = folders.in_force();

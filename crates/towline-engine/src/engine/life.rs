@@ -30,7 +30,7 @@ use crate::memory::Slack;
 use crate::network::{Network, PortMapping, Proxies, ServerTimes, SignalClients};
 use crate::tasks::Tasks;
 use crate::view::{
-    self, KeyPlace, NetworkView, SettingLock, StoreCondition, Surroundings, UnixClock, View,
+    self, KeyPlace, NetworkView, OwnServers, StoreCondition, Surroundings, UnixClock, View,
 };
 
 /// Inputs that may wait for the loop: 1024. The loop takes all that wait at once; producers wait
@@ -50,7 +50,7 @@ pub(super) struct Around {
     pub(super) key_place: KeyPlace,
     pub(super) store: StoreCondition,
     pub(super) proxies: Arc<Proxies>,
-    pub(super) lock: SettingLock,
+    pub(super) own_servers: OwnServers,
     pub(super) port_mapping: PortMapping,
 }
 
@@ -71,7 +71,7 @@ impl Around {
                 key_place: self.key_place,
                 store: self.store,
                 proxies: &self.proxies,
-                lock: self.lock,
+                own_servers: &self.own_servers,
                 clock: UnixClock(clock.start_unix_ms()),
                 in_force: folders.in_force(),
                 transfers: &folders.transfers(),

@@ -1,25 +1,31 @@
 //! The access tokens for signal servers that are not for everybody: each goes to the server that it was set for.
 
+use towline_core::records::ChosenServer;
 use towline_wire::server_url::{ServerUrl, ServerUrlError};
 use towline_wire::signal::AccessToken;
+
+/// A text that is no server's address, without the token that may have been in it.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct NoServerUrl(pub(crate) String);
+
+/// Reads the address of a server as it is set, perhaps with a token in it: `wss://TOKEN@host/ws`.
+pub(crate) fn read_server(text: &str) -> Result<ChosenServer, NoServerUrl> {
+    let (url, token) =
+        ServerUrl::with_token(text).map_err(|ServerUrlError| NoServerUrl(without_token(text)))?;
+    Ok(ChosenServer { url, token })
+}
 
 /// By server.
 #[derive(Debug, Default)]
 pub(crate) struct AccessTokens(Vec<(ServerUrl, AccessToken)>);
 
 impl AccessTokens {
-    /// Reads the addresses of servers as they are set, perhaps with a token in them: `wss://TOKEN@host/ws`. What is
-    /// no address comes back without its token.
-    pub(crate) fn read(texts: &[String]) -> Result<(Vec<ServerUrl>, Self), String> {
-        let mut tokens = Vec::new();
-        let mut servers = Vec::with_capacity(texts.len());
-        for text in texts {
-            let (server, token) =
-                ServerUrl::with_token(text).map_err(|ServerUrlError| without_token(text))?;
-            tokens.extend(token.map(|token| (server.clone(), token)));
-            servers.push(server);
-        }
-        Ok((servers, Self(tokens)))
+    /// Those of these servers.
+    pub(crate) fn of(servers: &[ChosenServer]) -> Self {
+        let tokens = servers
+            .iter()
+            .filter_map(|server| Some((server.url.clone(), server.token.clone()?)));
+        Self(tokens.collect())
     }
 
     /// That for the server at this address. One that was set for an encrypted connection is shown on no other.
@@ -48,16 +54,12 @@ mod tests {
 
     const TOKEN: &str = "s3cret-s3cret-s3cret";
 
-    fn read(texts: &[&str]) -> Result<(Vec<ServerUrl>, AccessTokens), String> {
-        let texts: Vec<String> = texts.iter().map(|text| (*text).to_owned()).collect();
-        AccessTokens::read(&texts)
-    }
-
     #[test]
     fn a_token_goes_to_its_own_server_and_is_in_no_address() {
         let with = format!("wss://{TOKEN}@meet.example/ws");
-        let (servers, tokens) = read(&[&with, "wss://other.example/ws"]).unwrap();
-        assert_eq!(servers[0].as_str(), "wss://meet.example/ws");
+        let servers = [&with, "wss://other.example/ws"].map(|text| read_server(text).unwrap());
+        let tokens = AccessTokens::of(&servers);
+        assert_eq!(servers[0].url.as_str(), "wss://meet.example/ws");
         let shown = tokens.towards("wss://meet.example/ws");
         assert_eq!(shown.map(AccessToken::reveal), Some(TOKEN));
         for url in [
@@ -78,7 +80,7 @@ mod tests {
             format!("wss://{TOKEN}:more@meet.example/ws"),
             "wss://short@meet.example/ws".to_owned(),
         ] {
-            let said = read(&[&text]).unwrap_err();
+            let NoServerUrl(said) = read_server(&text).unwrap_err();
             assert!(said.contains("meet.example"), "{said}");
             assert!(
                 !said.contains("s3cret") && !said.contains("short"),

@@ -100,6 +100,15 @@ pub enum CommandView {
         /// How far.
         scope: ScopeView,
     },
+    /// Sets at which signal servers the device is. It begins anew for that, within a second; refused where
+    /// `ServerView::set_by` says that somebody else sets them.
+    SetServers {
+        /// The preferred one first, at most three, each a WebSocket URL or a host alone, perhaps with a token:
+        /// `wss://TOKEN@host/ws`. One that was there before keeps its token. At none when empty; at that of the build
+        /// when `null`.
+        #[ts(type = "string[] | null")]
+        servers: Option<Vec<Secret>>,
+    },
     /// Lists what peers' changes replaced or deleted in a folder on this device, newest first.
     History {
         /// Which folder.

@@ -333,8 +333,9 @@ impl From<DeviceSettingsView> for DeviceSettings {
                 },
                 rule: view.metered_rule.map(TrafficRule::from),
             },
-            // Not set with these: `CommandView::SetScope` is for that.
+            // Not set with these: `CommandView::SetScope` and `CommandView::SetServers` are for that.
             scope: NetworkScope::default(),
+            servers: None,
         }
     }
 }

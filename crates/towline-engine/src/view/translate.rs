@@ -1,6 +1,7 @@
 //! From the core's snapshot to a view, and from a shell's command to the core's.
 
 mod conflicts;
+mod servers;
 
 use std::collections::BTreeMap;
 use std::io;
@@ -39,6 +40,7 @@ use super::{
 };
 
 pub(crate) use conflicts::{AskedOfInbox, conflict_fault, conflicts, preview};
+pub(crate) use servers::OwnServers;
 
 /// What a view shows that the core does not know.
 #[derive(Debug)]
@@ -51,8 +53,8 @@ pub(crate) struct Surroundings<'a> {
     pub(crate) store: StoreCondition,
     /// The proxies that lead to signal servers.
     pub(crate) proxies: &'a Proxies,
-    /// Who may set the signal servers.
-    pub(crate) lock: SettingLock,
+    /// The signal servers that are set.
+    pub(crate) own_servers: &'a OwnServers,
     /// Turns the core's moments into Unix time.
     pub(crate) clock: UnixClock,
     /// What holds for all content.
@@ -100,12 +102,15 @@ pub(crate) fn view(snapshot: &Snapshot, around: &Surroundings<'_>) -> View {
                 Discovery::On => DiscoveryView::On,
                 Discovery::Off => DiscoveryView::Off,
             },
+            begins_anew: snapshot.device.begins_anew,
         },
         server: ServerView {
             url: snapshot.server.url.as_ref().map(ServerUrl::to_string),
             proxy: proxy(&snapshot.server, around),
             state: server(&snapshot.server.state, around),
-            lock: around.lock,
+            own: around.own_servers.urls.clone(),
+            set_by: around.own_servers.set_by,
+            usual: around.own_servers.usual.clone(),
             others: snapshot
                 .other_servers
                 .iter()
@@ -383,6 +388,9 @@ pub(crate) fn command(command: CommandView) -> Result<Asked, ViewError> {
             ScopeView::Everywhere => NetworkScope::Everywhere,
             ScopeView::LocalNetwork => NetworkScope::LocalNetwork,
         }),
+        CommandView::SetServers { servers } => {
+            Command::SetServers(servers.map(servers::chosen).transpose()?)
+        }
     }))
 }
 
@@ -515,6 +523,8 @@ pub(crate) fn refusal(refusal: Refusal) -> ViewError {
         Refusal::Elsewhere => ViewError::new("elsewhere"),
         Refusal::Setting => ViewError::new("setting"),
         Refusal::ScopeFixed => ViewError::new("scope_fixed"),
+        Refusal::Servers => ViewError::new("servers"),
+        Refusal::ServersFixed => ViewError::new("servers_fixed"),
         Refusal::Mode => ViewError::new("mode"),
         Refusal::Paused => ViewError::new("paused"),
         Refusal::NotBraked => ViewError::new("not_braked"),

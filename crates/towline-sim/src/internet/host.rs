@@ -10,7 +10,7 @@ use towline_core::identity::Identity;
 use towline_core::io::{
     Discovery, Input, NetworkEvent, NetworkRequest, Output, Path, StoreRequest, StunServer,
 };
-use towline_core::records::ScopeRule;
+use towline_core::records::{ScopeRule, ServersRule};
 use towline_core::sessions::Elsewhere;
 use towline_wire::ids::{DeviceId, Incarnation};
 
@@ -166,6 +166,7 @@ impl Internet {
             identity: Identity::from_seed(&place.key),
             restored: place.shelf.restored(),
             servers: server::URL.parse().into_iter().collect(),
+            servers_rule: ServersRule::Chosen,
             elsewhere: Elsewhere::Forbidden,
             scope: ScopeRule::Chosen,
             discovery: Discovery::On,

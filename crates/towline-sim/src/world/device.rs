@@ -10,7 +10,7 @@ use towline_core::command::{Answer, Command, CommandId, Refusal};
 use towline_core::device::{Birth, Device};
 use towline_core::identity::Identity;
 use towline_core::io::{Discovery, Input, NetworkEvent, Output};
-use towline_core::records::ScopeRule;
+use towline_core::records::{ScopeRule, ServersRule};
 use towline_core::sessions::Elsewhere;
 use towline_core::snapshot::Snapshot;
 use towline_wire::entry::UnixNanos;
@@ -67,6 +67,7 @@ impl World {
             identity: Identity::from_seed(&place.key),
             restored: place.shelf.restored(),
             servers: server::URL.parse().into_iter().collect(),
+            servers_rule: ServersRule::Chosen,
             elsewhere: Elsewhere::Allowed,
             ice: IceServers::default(),
             places: BTreeMap::new(),

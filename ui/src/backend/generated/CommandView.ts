@@ -95,7 +95,13 @@ settings: DeviceSettingsView, } | { "command": "set_scope",
 /**
  * How far.
  */
-scope: ScopeView, } | { "command": "history", 
+scope: ScopeView, } | { "command": "set_servers", 
+/**
+ * The preferred one first, at most three, each a WebSocket URL or a host alone, perhaps with a token:
+ * `wss://TOKEN@host/ws`. One that was there before keeps its token. At none when empty; at that of the build
+ * when `null`.
+ */
+servers: string[] | null, } | { "command": "history", 
 /**
  * Which folder.
  */

@@ -55,4 +55,8 @@ scope_lock: SettingLock,
 /**
  * Whether it is announced on the local network.
  */
-discovery: DiscoveryView, };
+discovery: DiscoveryView, 
+/**
+ * Whether it is about to begin anew, within a second, so that what was set holds.
+ */
+begins_anew: boolean, };

@@ -16,7 +16,7 @@ use crate::io::{
 };
 use crate::records::{
     DeviceSettings, FolderRecord, FolderSettings, PeerRecord, Restored, RestoredFolder, RootPath,
-    ScopeRule, StoreOp, Totals, Verification,
+    ScopeRule, ServersRule, StoreOp, Totals, Verification,
 };
 use crate::sessions::Elsewhere;
 use crate::snapshot::{FolderPeerState, Oneness};
@@ -74,6 +74,7 @@ fn device(seed: u8, life: u8, with: &[u8]) -> Device {
             folders: vec![folder],
         },
         servers: Vec::new(),
+        servers_rule: ServersRule::Chosen,
         elsewhere: Elsewhere::Allowed,
         ice: IceServers::default(),
         places: BTreeMap::new(),

@@ -50,12 +50,12 @@ const HOUSE: &[Unit] = &[
     },
     Unit {
         name: "towline-cli",
-        may_use: &["towline-engine"],
-        tests_may_use: &["signal-server"],
+        may_use: &["signal-server", "towline-engine"],
+        tests_may_use: &[],
     },
     Unit {
         name: "towline-app",
-        may_use: &["towline-engine"],
+        may_use: &["signal-server", "towline-engine"],
         tests_may_use: &[],
     },
     Unit {

@@ -5,6 +5,7 @@
 //! person, or one JSON document per line with `--json`. A code is asked for or read from standard
 //! input, never taken as an argument, because arguments are visible to every process.
 
+use std::ffi::OsString;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -33,7 +34,24 @@ struct Arguments {
     #[arg(long, global = true)]
     json: bool,
     #[command(subcommand)]
-    command: Command,
+    wish: Wish,
+}
+
+#[derive(Debug, Subcommand)]
+enum Wish {
+    #[command(flatten)]
+    Device(Command),
+    /// Run a signal server, where devices meet, until it is told to stop: the same program as `towline-signal`.
+    #[command(disable_help_flag = true)]
+    Serve {
+        /// As `towline serve --help` names them.
+        #[arg(
+            trailing_var_arg = true,
+            allow_hyphen_values = true,
+            value_name = "OPTIONS"
+        )]
+        options: Vec<OsString>,
+    },
 }
 
 #[derive(Debug, Subcommand)]
@@ -528,9 +546,16 @@ enum MeteredChoice {
 
 fn main() -> ExitCode {
     towline_engine::let_heaps_breathe();
-    let arguments = Arguments::parse();
-    let output = Output::new(arguments.json);
-    match run(arguments, &output) {
+    let Arguments { home, json, wish } = Arguments::parse();
+    let command = match wish {
+        Wish::Device(command) => command,
+        Wish::Serve { options } => {
+            let words = std::iter::once("towline-signal".into()).chain(options);
+            return signal_server::program::run(words);
+        }
+    };
+    let output = Output::new(json);
+    match run(home, command, &output) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
             output.failure(&failure);
@@ -539,8 +564,8 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(arguments: Arguments, output: &Output) -> Result<(), Failure> {
-    let home = match arguments.home {
+fn run(home: Option<PathBuf>, command: Command, output: &Output) -> Result<(), Failure> {
+    let home = match home {
         Some(home) => home,
         None => default_home()?,
     };
@@ -549,7 +574,7 @@ fn run(arguments: Arguments, output: &Output) -> Result<(), Failure> {
         .build()
         .map_err(|error| Failure::new("runtime", format!("cannot start: {error}")))?;
     runtime.block_on(async {
-        match arguments.command {
+        match command {
             Command::Up(up) => commands::up::run(home, up, output).await,
             Command::Pair => commands::pairing::pair(&home, output).await,
             Command::Join => commands::pairing::join(&home, output).await,

@@ -131,7 +131,7 @@ fn told(view: &View) -> String {
             match view.device.scope {
                 ScopeView::LocalNetwork => "No signal server is set.",
                 ScopeView::Everywhere => {
-                    "No signal server is set, so this device meets others on the local network only. `towline servers add` names one."
+                    "No signal server is set, so this device meets others on the local network only. `towline servers add` names one, `towline serve` runs one."
                 }
             }
             .to_owned(),

@@ -70,7 +70,7 @@ fn server(url: Option<&str>, state: &str) -> (String, Option<String>) {
     match state {
         "none" => (
             "no signal server is configured".to_owned(),
-            todo("Devices on other networks are found through one: `towline up --server URL`."),
+            todo("Devices on other networks are found through one: `towline servers add URL`."),
         ),
         "online" => (format!("the signal server {url} is online"), None),
         "connecting" => (

@@ -41,6 +41,7 @@ mod process_relay;
 mod process_roots;
 mod process_rules;
 mod process_server;
+mod process_servers;
 mod process_stop;
 mod process_store;
 mod process_sync;

@@ -25,7 +25,7 @@ fn announcements_that_work_are_told_with_how_many_are_there() {
         "ok    announcements on the local network (mDNS) work; one other device is heard of",
         "note  no signal server is configured",
         "note  whether the clock is right is not known",
-        "towline up --server URL",
+        "towline servers add URL",
     ] {
         assert!(words.contains(said), "{said}: {words}");
     }

@@ -32,6 +32,15 @@ impl Server {
         Self::run(address, &[], &world.place("server.log"))
     }
 
+    /// Starts one on a free port, as `towline serve`.
+    pub(crate) fn start_by_towline(world: &World) -> Self {
+        let towline = env::var_os("TOWLINE_BIN")
+            .map_or_else(|| env!("CARGO_BIN_EXE_towline").into(), PathBuf::from);
+        let mut command = Command::new(towline);
+        command.arg("serve");
+        Self::by(command, "127.0.0.1:0", &[], &world.place("server.log"))
+    }
+
     /// `ADDRESS:PORT` where it listens.
     pub(crate) fn address(&self) -> String {
         self.url

@@ -14,6 +14,7 @@ use towline_engine::view::{AnswerView, CommandView, ViewError};
 use crate::chooser::choose_directory;
 use crate::device::{Device, Told};
 use crate::links::{Link, Links};
+use crate::server::{Server, ServerHere};
 
 /// Tells the page where the device stands, now and after every change, the latest only.
 #[tauri::command]
@@ -49,6 +50,33 @@ pub(crate) fn links(links: State<'_, Links>, channel: Channel<Link>) {
 #[tauri::command]
 pub(crate) fn start(device: State<'_, Arc<Device>>) {
     device.start();
+}
+
+/// Tells the page whether a signal server runs in this process, now and after every change, the latest only.
+#[tauri::command]
+pub(crate) fn server_here(server: State<'_, Arc<Server>>, channel: Channel<ServerHere>) {
+    let mut told = server.told();
+    tauri::async_runtime::spawn(async move {
+        loop {
+            let latest = told.borrow_and_update().clone();
+            // A page that is gone needs nothing more.
+            if channel.send(latest).is_err() || told.changed().await.is_err() {
+                return;
+            }
+        }
+    });
+}
+
+/// Runs a signal server in this process, which the device then uses.
+#[tauri::command]
+pub(crate) async fn run_server(server: State<'_, Arc<Server>>) -> Result<(), ViewError> {
+    server.run().await
+}
+
+/// Stops it for good.
+#[tauri::command]
+pub(crate) async fn stop_server(server: State<'_, Arc<Server>>) -> Result<(), ViewError> {
+    server.stop().await
 }
 
 /// Lets the person choose a directory in the system's dialog, which begins at `shown`, the path in

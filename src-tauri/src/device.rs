@@ -127,6 +127,23 @@ impl Device {
         }
     }
 
+    /// The signal servers of the latest view; none before there is one.
+    pub(crate) fn servers(&self) -> Vec<String> {
+        match &*self.told.borrow() {
+            Told::View { view } => view.server.own.clone(),
+            Told::Starting | Told::Failed { .. } | Told::Ended { .. } => Vec::new(),
+        }
+    }
+
+    /// Waits until the device runs.
+    pub(crate) async fn running(&self) {
+        let mut told = self.told.subscribe();
+        // The sender lives as long as `self`.
+        let _lives = told
+            .wait_for(|told| matches!(told, Told::View { .. }))
+            .await;
+    }
+
     async fn live_once(&self) -> Told {
         let home = &self.settings.home;
         let engine = match LocalClient::connect(home).await {
@@ -207,12 +224,12 @@ fn start_refusal(error: &StartError) -> ViewError {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use towline_engine::{Discovery, KeyPreference, PortMapping};
 
     use super::*;
 
-    fn device(home: &Path, server: Option<&str>) -> Device {
+    pub(crate) fn device(home: &Path, server: Option<&str>) -> Device {
         Device::new(Settings {
             home: home.to_owned(),
             name: Some("Desk".to_owned()),
@@ -229,7 +246,10 @@ mod tests {
         })
     }
 
-    async fn wait_for(told: &mut watch::Receiver<Told>, is_it: fn(&Told) -> bool) -> Told {
+    pub(crate) async fn wait_for(
+        told: &mut watch::Receiver<Told>,
+        is_it: fn(&Told) -> bool,
+    ) -> Told {
         let waiting = told.wait_for(is_it);
         let found = tokio::time::timeout(std::time::Duration::from_secs(20), waiting).await;
         found.expect("in time").expect("the device lives").clone()

@@ -2,7 +2,7 @@
 //!
 //! It attaches to the engine that runs on this home already, or runs one itself (`device`), and
 //! answers the page's calls (`commands`). There is one for each home (`instance`); links that people
-//! open go to the page (`links`). It decides nothing about peers or folders and has no words
+//! open go to the page (`links`). Where its person wants one, a signal server runs beside (`server`). It decides nothing about peers or folders and has no words
 //! for people; the page has them. Closing the window ends an engine of its own in good order, and the next
 //! window comes where it was (`frame`).
 
@@ -14,6 +14,7 @@ mod device;
 mod frame;
 mod instance;
 mod links;
+mod server;
 
 use std::sync::Arc;
 
@@ -25,6 +26,7 @@ pub use arguments::ArgumentsError;
 
 use device::Device;
 use links::Links;
+use server::Server;
 
 /// Why the shell cannot run.
 #[derive(Debug, thiserror::Error)]
@@ -47,23 +49,29 @@ pub fn run(mut arguments: Arguments) -> Result<(), ShellError> {
     let usual = arguments::default_home();
     config.identifier = instance::identifier(&config.identifier, &settings.home, usual.as_deref());
     let device = Arc::new(Device::new(settings));
+    let server = Arc::new(Server::new(Arc::clone(&device)));
     let app = chooser::prepared(tauri::Builder::default().plugin(instance::only_one()))
         .plugin(borders::kept())
         .plugin(tauri_plugin_opener::init())
         .manage(Arc::clone(&device))
         .manage(links)
+        .manage(Arc::clone(&server))
         .setup(|app| show(app.handle()).map_err(Into::into))
         .invoke_handler(tauri::generate_handler![
             commands::watch,
             commands::command,
             commands::links,
             commands::start,
+            commands::server_here,
+            commands::run_server,
+            commands::stop_server,
             commands::pick_directory,
             commands::open_folder,
             commands::open_log,
             commands::save_diagnostics,
         ])
         .build(context)?;
+    tauri::async_runtime::spawn(async move { server.resume().await });
     let handle = app.handle().clone();
     tauri::async_runtime::spawn(async move {
         device.live().await;

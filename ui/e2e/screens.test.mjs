@@ -7,6 +7,15 @@ import { open, page, picture, SIZES, violations } from "./browser.mjs";
 /** A screen: the scene it stands on, and how a person gets there. */
 const SCREENS = {
   welcome: { scene: "new", go: async () => undefined },
+  welcome_near: { scene: "near", go: async () => undefined },
+  welcome_server: {
+    scene: "near",
+    go: async (page) => {
+      await page.getByRole("button", { name: "Run one on this computer" }).click();
+      await page.getByText("Online").waitFor();
+    },
+  },
+  settings_servers: { scene: "fallback", go: (page) => nav(page, "Settings") },
   home_empty: { scene: "empty", go: async () => undefined },
   home_paired: { scene: "paired", go: async () => undefined },
   home_invited: { scene: "invited", go: async () => undefined },

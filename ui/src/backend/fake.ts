@@ -11,10 +11,11 @@ import type { CommandView } from "./generated/CommandView";
 import type { FolderSettingsView } from "./generated/FolderSettingsView";
 import type { FolderView } from "./generated/FolderView";
 import type { View } from "./generated/View";
-import { assertNever, type Backend, type Choice, type Outcome, type Told } from "./index";
+import { assertNever, type Backend, type Choice, type Outcome, type ServerHere, type Told } from "./index";
 import { FakeFolder, refused, type OfContents } from "./fake_folder";
 import { findings, network } from "./fake_network";
 import { ANNA, folder, scene } from "./fake_scenes";
+import { HERE_URL, withServers } from "./fake_servers";
 
 const ACCEPTED: Outcome = { kind: "accepted", answer: { answer: "accepted" } };
 
@@ -31,6 +32,7 @@ export class FakeBackend implements Backend {
   readonly #stepMs: number;
   readonly #link: string | null;
   readonly #views: number;
+  #tellServer: (server: ServerHere) => void = () => undefined;
 
   constructor(wishes: URLSearchParams) {
     this.#stepMs = Number(wishes.get("step") ?? STEP_MS);
@@ -63,6 +65,20 @@ export class FakeBackend implements Backend {
   start(): Promise<void> {
     this.#publish({});
     return Promise.resolve();
+  }
+
+  serverHere(tell: (server: ServerHere) => void): () => void {
+    this.#tellServer = tell;
+    tell({ kind: "off" });
+    return () => {
+      this.#tellServer = () => undefined;
+    };
+  }
+
+  runServer(wish: "run" | "stop"): Promise<Outcome> {
+    const others = this.#view.server.own.filter((url) => url !== HERE_URL);
+    this.#tellServer(wish === "run" ? { kind: "runs", urls: [HERE_URL] } : { kind: "off" });
+    return this.command({ command: "set_servers", servers: wish === "run" ? [HERE_URL, ...others] : others });
   }
 
   pickDirectory(): Promise<Choice> {
@@ -165,9 +181,14 @@ export class FakeBackend implements Backend {
       case "set_scope":
         this.#publish({ device: { ...device, scope: command.scope } });
         return ACCEPTED;
-      case "set_servers":
-        this.#publish({ server: { ...this.#view.server, own: command.servers ?? [] } });
+      case "set_servers": {
+        const server = withServers(this.#view.server, command.servers, Date.now());
+        if (server.kind === "refused") return server;
+        // In its next life the device is not new any more.
+        this.#publish({ device: { ...device, store: "whole" }, server: server.connecting });
+        this.#later(2, () => this.#publish({ server: server.tried }));
         return ACCEPTED;
+      }
       case "configure_folder":
         this.#configure(this.#folder(command.folder), command.settings);
         return ACCEPTED;

@@ -7,6 +7,7 @@ import type { PeerView } from "./generated/PeerView";
 import type { View } from "./generated/View";
 import { HERE } from "./fake_contents";
 import { COUNTS, MANY_COUNTS } from "./fake_network";
+import { NO_SERVER, withFallback } from "./fake_servers";
 
 const COMPARE = [
   ["🦊", "fox"],
@@ -236,6 +237,10 @@ export function scene(name: string, nowMs: number): View {
         device: { ...paired.device, scope: "local_network", scope_lock: "locked" },
         server: { ...paired.server, set_by: "administrator" },
       };
+    case "near":
+      return { ...EMPTY, device: { ...EMPTY.device, store: "new" }, server: NO_SERVER };
+    case "fallback":
+      return { ...paired, server: withFallback(paired, nowMs) };
     case "stopped":
       return { ...paired, server: { ...paired.server, state: { state: "stopped", fault: "no_access" } } };
     case "many":

@@ -26,6 +26,15 @@ export type Choice =
   | { kind: "nothing" }
   | { kind: "refused"; error: ViewError };
 
+/** Whether a signal server runs in the program of this window. */
+export type ServerHere =
+  | { kind: "off" }
+  /** Others reach it at these addresses; at none where this computer is on no network. */
+  | { kind: "runs"; urls: string[] }
+  | { kind: "failed"; error: ViewError }
+  /** This window cannot run one. */
+  | { kind: "elsewhere" };
+
 /** Runs the device behind the window. */
 export interface Backend {
   /** Tells where the device stands now and after every change; ends with the returned call. */
@@ -36,6 +45,10 @@ export interface Backend {
   links(tell: (link: string) => void): () => void;
   /** Starts the device again after it failed or ended. */
   start(): Promise<void>;
+  /** Tells whether a signal server runs here, now and after every change; ends with the returned call. */
+  serverHere(tell: (server: ServerHere) => void): () => void;
+  /** Runs a signal server here, which the device then uses, until it is stopped; it is started with this program. */
+  runServer(wish: "run" | "stop"): Promise<Outcome>;
   /** Lets the person choose a directory in the system's dialog; it begins at the path `shown`. */
   pickDirectory(title: string, shown: string): Promise<Choice>;
   /** Shows a synced folder in the system's file manager. */

@@ -4,7 +4,7 @@ import { Channel, invoke } from "@tauri-apps/api/core";
 import { assertExact } from "./door";
 import type { AnswerView } from "./generated/AnswerView";
 import type { ViewError } from "./generated/ViewError";
-import type { Backend, Choice, Outcome, Told } from "./index";
+import type { Backend, Choice, Outcome, ServerHere, Told } from "./index";
 
 /** The device that the desktop shell runs, or is attached to. */
 export const tauri: Backend = {
@@ -16,12 +16,18 @@ export const tauri: Backend = {
   links: (tell) => listen("links", tell),
   command: (command) => outcome(invoke<AnswerView>("command", { command })),
   start: () => invoke("start"),
+  serverHere: (tell) => listen<ServerHere>("server_here", tell),
+  runServer: (wish) => done(wish === "run" ? invoke("run_server") : invoke("stop_server")),
   pickDirectory: (title, shown) => choice(invoke("pick_directory", { title, shown })),
-  openFolder: (folder) =>
-    outcome(invoke("open_folder", { folder }).then(() => ({ answer: "accepted" }))),
-  openLog: () => outcome(invoke("open_log").then(() => ({ answer: "accepted" }))),
+  openFolder: (folder) => done(invoke("open_folder", { folder })),
+  openLog: () => done(invoke("open_log")),
   saveDiagnostics: (title) => choice(invoke("save_diagnostics", { title })),
 };
+
+/** What became of a call that answers nothing. */
+function done(call: Promise<unknown>): Promise<Outcome> {
+  return outcome(call.then(() => ({ answer: "accepted" })));
+}
 
 /** Hears what a command tells on a channel, until the returned call. */
 function listen<T>(command: string, tell: (told: T) => void): () => void {

@@ -2,7 +2,7 @@
  * The window's state: the last view, the place where the person is, a link that waits for the
  * person's word, and what a toast says. All else is derived. Effects of commands are seen in later views only.
  */
-import type { Backend, Outcome, Told } from "../backend";
+import type { Backend, Outcome, ServerHere, Told } from "../backend";
 import type { CommandView } from "../backend/generated/CommandView";
 import type { FolderView } from "../backend/generated/FolderView";
 import type { PeerView } from "../backend/generated/PeerView";
@@ -43,7 +43,11 @@ export class App {
   toast = $state.raw("");
   nowMs = $state.raw(Date.now());
   #dismissed = $state.raw<ReadonlySet<Problem["kind"]>>(new Set());
+  /** Whether a signal server runs in this window's program. */
+  serverHere = $state.raw<ServerHere>({ kind: "elsewhere" });
   #welcomed = $state.raw(false);
+  /** A new device begins anew when its servers are set, and is new no more for its store; for its person it is. */
+  #wasNew = $state.raw(false);
   #rounds = $state.raw<ReadonlyMap<string, Round>>(new Map());
   #toastTimer: ReturnType<typeof setTimeout> | undefined;
 
@@ -60,7 +64,8 @@ export class App {
   /** A new device whose person has not yet chosen what to do. */
   readonly isFirstStart: boolean = $derived(
     !this.#welcomed &&
-      this.view?.device.store === "new" &&
+      this.#wasNew &&
+      this.view !== null &&
       this.view.peers.length + this.view.folders.length === 0,
   );
 
@@ -73,10 +78,12 @@ export class App {
     const tick = setInterval(() => (this.nowMs = Date.now()), 1000);
     const stop = this.backend.watch((told) => this.hear(told));
     const ignore = this.backend.links((link) => this.open(link));
+    const leave = this.backend.serverHere((server) => (this.serverHere = server));
     return () => {
       clearInterval(tick);
       stop();
       ignore();
+      leave();
     };
   }
 
@@ -85,6 +92,7 @@ export class App {
     this.nowMs = Date.now();
     this.told = told.kind === "view" ? { kind: "view", view: steady(told.view, this.view) } : told;
     if (told.kind !== "view") return;
+    if (told.view.device.store === "new") this.#wasNew = true;
     const rounds = new Map<string, Round>();
     for (const folder of told.view.folders) {
       const next = round(this.#rounds.get(folder.id) ?? null, folder, this.nowMs);

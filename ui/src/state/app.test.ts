@@ -14,6 +14,8 @@ function appAt(name: string): App {
     command: () => Promise.resolve({ kind: "accepted", answer: { answer: "accepted" } }),
     links: () => () => undefined,
     start: () => Promise.resolve(),
+    serverHere: () => () => undefined,
+    runServer: () => Promise.resolve({ kind: "accepted", answer: { answer: "accepted" } }),
     pickDirectory: () => Promise.resolve({ kind: "nothing" }),
     openLog: () => Promise.resolve({ kind: "accepted", answer: { answer: "accepted" } }),
     saveDiagnostics: () => Promise.resolve({ kind: "nothing" }),

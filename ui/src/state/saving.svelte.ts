@@ -31,6 +31,11 @@ export class Saving {
     return this.#give({ command: "set_scope", scope }, done);
   }
 
+  /** Sets at which signal servers the device is, the usual one with `null`, and says so. */
+  servers(servers: string[] | null, done: string): Promise<boolean> {
+    return this.#give({ command: "set_servers", servers }, done);
+  }
+
   async #give(command: Parameters<App["command"]>[0], done: string): Promise<boolean> {
     const outcome = await this.#app.command(command);
     this.fault = outcome.kind === "refused" ? refusal(outcome.error) : undefined;

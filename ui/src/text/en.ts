@@ -6,6 +6,7 @@ import { englishChecks } from "./en_checks";
 import { englishFolder } from "./en_folder";
 import { englishLanguage } from "./en_language";
 import { englishNetwork } from "./en_network";
+import { englishServers } from "./en_servers";
 import { englishTraffic } from "./en_traffic";
 import type { Numbers } from "./numbers";
 
@@ -33,6 +34,7 @@ export function english(numbers: Numbers) {
     comma: ", ",
     /** Between two sentences. */
     gap: " ",
+    servers: englishServers(),
     app: "Towline",
     unknownDevice: "unknown device",
     skip: "Skip to content",
@@ -307,9 +309,7 @@ export function english(numbers: Numbers) {
       nameHint: "Your other devices see this name.",
       save: "Save",
       saved: "Name saved",
-      server: "Signal server",
       serverHint: "Introduces your devices, and passes on sealed packets where no direct path exists. It cannot read them.",
-      noServer: "None",
       localOnly: "None: nothing leaves the local network",
       serverLocked: "This computer's administrator has set the signal servers.",
       near: "Local network",
@@ -357,7 +357,7 @@ export function english(numbers: Numbers) {
       retry: (ms: number) => `Next try in ${numbers.duration(ms)}.`,
       noServer: {
         what: "No signal server is set, so this device meets others on the local network only.",
-        todo: "To meet them elsewhere too, start Towline with a server's address: towline-app --server wss://…",
+        todo: "To meet them elsewhere too, name a server in Settings, or run one there.",
       },
       rebuilt: {
         what: "The index was damaged and has been rebuilt from your folders.",
@@ -398,7 +398,7 @@ export function english(numbers: Numbers) {
         unknown_folder: { what: "This folder is no longer synced here.", todo: "Add it again." },
         unknown_invitation: { what: "This invitation is no longer there.", todo: "Ask for a new one on the other device." },
         elsewhere: { what: "The code names another signal server.", todo: "This device may use only its own." },
-        no_server: { what: "No signal server is set, and this device does not look on the local network.", todo: "Start Towline with a server's address: towline-app --server wss://… or without --no-mdns." },
+        no_server: { what: "No signal server is set, and this device does not look on the local network.", todo: "Name a server in Settings, or start Towline without --no-mdns." },
         already_here: { what: "This folder is synced already.", todo: "You find it under Folders." },
         root_missing: { what: "This folder does not exist.", todo: "Create it first, or choose another." },
         root_not_directory: { what: "This is not a folder.", todo: "Choose a folder." },
@@ -408,6 +408,11 @@ export function english(numbers: Numbers) {
         root_read_only: { what: "This disk is read-only.", todo: "Choose a folder on another disk." },
         code_letter: { what: "The code holds a character that codes never have.", todo: "Read it again: letters without I and O, digits 2 to 9." },
         code_length: { what: "The code is not complete.", todo: "A code has six characters, like K7M-2QX." },
+        server_url: { what: "That is no signal server's address.", todo: "It looks like wss://signal.example.org/ws." },
+        servers: { what: "A device is at three servers at most.", todo: "Remove one first." },
+        servers_fixed: { what: "The signal servers are set by whoever started Towline, by its file of settings or by this computer's administrator.", todo: "Change them there." },
+        server_port: { what: "The server cannot run here: its port is taken by another program, or the system does not give one.", todo: "End the other program, or restart this computer." },
+        server_kept: { what: "The server cannot be remembered, because this device's home cannot be written.", todo: "Check that the disk has room." },
         code_host: { what: "The part after @ is not a server's name.", todo: "Read it again." },
         link: { what: "This link cannot be used.", todo: "Copy it again on the other device, or type its code." },
         scope_fixed: { what: "How far this device goes is set elsewhere.", todo: "Change it where the device is started, in its file of settings, or ask this computer's administrator." },
@@ -458,11 +463,11 @@ export function english(numbers: Numbers) {
         proxy_unreachable: { what: "The proxy in front of the signal server cannot be reached.", todo: "Check the proxy's address." },
         proxy_login: { what: "The proxy in front of the signal server does not accept the user and password.", todo: "Check those in the proxy's address." },
         proxy_refused: { what: "The proxy does not lead to the signal server.", todo: "Check that it is an HTTP or SOCKS5 proxy, or ask its administrator." },
-        protocol: { what: "What answers at the server's address is no signal server.", todo: "Check the address that Towline was started with." },
+        protocol: { what: "What answers at the server's address is no signal server.", todo: "Check its address." },
         closed: { what: "The signal server closed the connection.", todo: "It is tried again by itself." },
         refused: { what: "The signal server does not let this device in.", todo: "Ask its administrator." },
         no_access: { what: "The signal server is not for everybody, and does not know this device.", todo: "Ask its administrator for an access token and put it into the server's address, as wss://TOKEN@HOST/ws. Or ask to put this device on its list: then it is let in by itself." },
-        bad_proof: { what: "The signal server does not accept this device's proof.", todo: "Check the address that Towline was started with, then start Towline again." },
+        bad_proof: { what: "The signal server does not accept this device's proof.", todo: "Check its address, then start Towline again." },
         replaced: { what: "Another computer is connected to the signal server with this device's identity.", todo: "End Towline on one of them and run “towline identity new” there. Then start Towline anew on the other one." },
         unacceptable: { what: "The signal server does not accept what this version sends.", todo: "Update Towline." },
       },

@@ -36,7 +36,7 @@ export function englishChecks(numbers: Numbers) {
       todo: "Update Towline.",
     }),
     server: {
-      none: { what: "No signal server is set.", todo: "Devices on other networks are found through one: start Towline with --server." },
+      none: { what: "No signal server is set.", todo: "Devices on other networks are found through one: name one in Settings, or run one there." },
       online: { what: "The signal server is online.", todo: "" },
       connecting: { what: "The signal server is being connected to.", todo: "Check again in some seconds." },
       clockToo: "Look at this computer's clock too: with a wrong one no certificate seems valid.",

@@ -46,8 +46,12 @@ fn two_devices_are_told_of_the_server_that_towline_serves_and_pair_through_it() 
 fn what_is_no_server_or_not_for_its_person_to_change_is_refused() {
     let world = World::new("serverswrong");
     let mut ada = alone(&world, "ada");
-    ada.refused(&["servers", "add", "https://s3cret-s3cret-s3cret@a.example/ws"])
-        .must_say("server_url", &["wss://signal.example.org/ws"]);
+    ada.refused(&[
+        "servers",
+        "add",
+        "https://s3cret-s3cret-s3cret@a.example/ws",
+    ])
+    .must_say("server_url", &["wss://signal.example.org/ws"]);
     let four = ["a", "b", "c", "d"].map(|host| format!("ws://127.0.0.1:9/{host}"));
     let one: Vec<&str> = ["servers", "set"]
         .into_iter()
@@ -60,7 +64,13 @@ fn what_is_no_server_or_not_for_its_person_to_change_is_refused() {
     ada.says(&["servers", "default"]);
     assert_eq!(ada.view()["server"]["set_by"], "build");
     ada.stop();
-    let options = ["--key-file", "--name", "ada", "--server", "ws://127.0.0.1:9/ws"];
+    let options = [
+        "--key-file",
+        "--name",
+        "ada",
+        "--server",
+        "ws://127.0.0.1:9/ws",
+    ];
     let mut ada = ada.with_options(options);
     ada.start();
     assert_eq!(ada.view()["server"]["set_by"], "start");

@@ -66,7 +66,7 @@ async function tab(page, folder, place) {
 /** Elements whose text does not fit into them, and those that stick out of the window. */
 function overflowing() {
   const isMeant = (element) =>
-    element.closest(".hidden, .skip, [role=tablist], textarea, svg") !== null ||
+    element.closest(".hidden, .skip, [role=tablist], textarea, svg, details:not([open]) > div") !== null ||
     ["auto", "scroll"].includes(getComputedStyle(element).overflowX);
   const isOut = (element) => {
     const { left, right, width } = element.getBoundingClientRect();

@@ -19,6 +19,7 @@ import { arabicCodes } from "./ar_codes";
 import { arabicFolder } from "./ar_folder";
 import { arabicNetwork } from "./ar_network";
 import { apart, CHANGES, CONFLICTS, DEVICES, FILES, ltr } from "./ar_pieces";
+import { arabicServers } from "./ar_servers";
 import { arabicTraffic } from "./ar_traffic";
 import type { Words } from "./en";
 import type { Numbers } from "./numbers";
@@ -33,6 +34,7 @@ export function arabic(numbers: Numbers): Words {
     network: arabicNetwork(numbers),
     checks: arabicChecks(numbers),
     codes: arabicCodes(),
+    servers: arabicServers(),
     comma: "، ",
     gap: " ",
     app: "Towline",
@@ -354,9 +356,7 @@ export function arabic(numbers: Numbers): Words {
       nameHint: "أجهزتك الأخرى ترى هذا الاسم.",
       save: "حفظ",
       saved: "حُفظ الاسم",
-      server: "خادم الإشارة",
       serverHint: "يعرّف أجهزتك بعضها ببعض، ويمرّر الحزم المشفّرة حيث لا طريق مباشرًا. لا يستطيع قراءتها.",
-      noServer: "لا يوجد",
       localOnly: "لا يوجد: لا شيء يغادر الشبكة المحلية",
       serverLocked: "حدّد مسؤول هذا الحاسوب خوادم الإشارة.",
       near: "الشبكة المحلية",
@@ -404,7 +404,7 @@ export function arabic(numbers: Numbers): Words {
       retry: (ms) => `المحاولة التالية بعد ${numbers.duration(ms)}.`,
       noServer: {
         what: "لم يُحدَّد خادم إشارة، لذا يلتقي هذا الجهاز بغيره على الشبكة المحلية فقط.",
-        todo: `للالتقاء في أماكن أخرى أيضًا، شغّل Towline مع عنوان خادم: ${ltr("towline-app --server wss://…")}`,
+        todo: "للالتقاء في أماكن أخرى أيضًا، سمِّ خادمًا في الإعدادات، أو شغّل خادمًا هناك.",
       },
       rebuilt: {
         what: "كان الفهرس تالفًا وأُعيد بناؤه من مجلداتك.",
@@ -434,6 +434,14 @@ export function arabic(numbers: Numbers): Words {
       show: "عرض المجلد",
       showDevice: "عرض الجهاز",
       dismissed: "أُخفيت الملاحظة",
+    },
+    help: {
+      title: "عند حدوث مشكلة",
+      text: "يقول السجل التقني ما فعله هذا الجهاز في الأيام السبعة الأخيرة. ملف بحالته وسجله يعين من يساعدك: ليس فيه أسماء ولا عناوين ولا مسارات ولا مفاتيح.",
+      log: "فتح السجل التقني",
+      save: "حفظ ملف للمساعدة…",
+      saveTitle: "أين يوضع الملف؟",
+      saved: (path) => `حُفظ باسم ${ltr(path)}`,
     },
     toast: { label: "الرسائل" },
     unknownCode: (code) => ({

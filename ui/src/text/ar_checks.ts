@@ -70,7 +70,7 @@ export function arabicChecks(numbers: Numbers): ReturnType<typeof englishChecks>
       todo: "حدّث Towline.",
     }),
     server: {
-      none: { what: "لم يُحدَّد خادم إشارة.", todo: `به تُكتشف الأجهزة على الشبكات الأخرى: شغّل Towline مع ${ltr("--server")}.` },
+      none: { what: "لم يُحدَّد خادم إشارة.", todo: "به تُكتشف الأجهزة على الشبكات الأخرى: سمِّ خادمًا في الإعدادات، أو شغّل خادمًا هناك." },
       online: { what: "خادم الإشارة متصل.", todo: "" },
       connecting: { what: "جارٍ الاتصال بخادم الإشارة.", todo: "افحص من جديد بعد بضع ثوانٍ." },
       clockToo: "انظر أيضًا إلى ساعة هذا الحاسوب: إن كانت خاطئة فلن تبدو أي شهادة صالحة.",

@@ -19,6 +19,7 @@ import { germanChecks } from "./de_checks";
 import { germanCodes } from "./de_codes";
 import { germanFolder } from "./de_folder";
 import { germanNetwork } from "./de_network";
+import { germanServers } from "./de_servers";
 import { germanTraffic } from "./de_traffic";
 import type { Words } from "./en";
 import type { Numbers } from "./numbers";
@@ -36,6 +37,7 @@ export function german(numbers: Numbers): Words {
     network: germanNetwork(numbers),
     checks: germanChecks(numbers),
     codes: germanCodes(),
+    servers: germanServers(),
     comma: ", ",
     gap: " ",
     app: "Towline",
@@ -310,10 +312,8 @@ export function german(numbers: Numbers): Words {
       nameHint: "Ihre anderen Geräte sehen diesen Namen.",
       save: "Speichern",
       saved: "Name gespeichert",
-      server: "Signalserver",
       serverHint:
         "Macht Ihre Geräte miteinander bekannt und leitet verschlüsselte Pakete weiter, wo es keinen direkten Weg gibt. Lesen kann er sie nicht.",
-      noServer: "Keiner",
       localOnly: "Keiner: Nichts verlässt das lokale Netzwerk",
       serverLocked: "Die Signalserver hat die Verwaltung dieses Computers festgelegt.",
       near: "Lokales Netzwerk",
@@ -361,7 +361,7 @@ export function german(numbers: Numbers): Words {
       retry: (ms) => `In ${numbers.duration(ms)} wird es wieder versucht.`,
       noServer: {
         what: "Kein Signalserver ist eingestellt. Dieses Gerät trifft andere darum nur im lokalen Netzwerk.",
-        todo: "Um sie auch anderswo zu treffen, Towline mit der Adresse eines Servers starten: towline-app --server wss://…",
+        todo: "Um sie auch anderswo zu treffen, geben Sie in den Einstellungen einen Server an, oder betreiben Sie dort einen.",
       },
       rebuilt: {
         what: "Der Index war beschädigt und wurde aus Ihren Ordnern neu aufgebaut.",
@@ -391,6 +391,14 @@ export function german(numbers: Numbers): Words {
       show: "Ordner zeigen",
       showDevice: "Gerät zeigen",
       dismissed: "Hinweis ausgeblendet",
+    },
+    help: {
+      title: "Wenn etwas schiefgeht",
+      text: "Das Protokoll sagt, was dieses Gerät in den letzten sieben Tagen getan hat. Eine Datei mit seinem Zustand und seinem Protokoll hilft denen, die Ihnen helfen: Sie enthält keine Namen, Adressen, Pfade oder Schlüssel.",
+      log: "Protokoll öffnen",
+      save: "Datei für Hilfe speichern …",
+      saveTitle: "Wo soll die Datei liegen?",
+      saved: (path) => `Gespeichert als ${path}`,
     },
     toast: { label: "Meldungen" },
     unknownCode: (code) => ({

@@ -38,7 +38,7 @@ export function germanChecks(numbers: Numbers): ReturnType<typeof englishChecks>
       todo: "Aktualisieren Sie Towline.",
     }),
     server: {
-      none: { what: "Kein Signalserver ist eingestellt.", todo: "Über einen werden Geräte in anderen Netzwerken gefunden: Starten Sie Towline mit --server." },
+      none: { what: "Kein Signalserver ist eingestellt.", todo: "Über einen werden Geräte in anderen Netzwerken gefunden: Geben Sie in den Einstellungen einen an, oder betreiben Sie dort einen." },
       online: { what: "Der Signalserver ist erreichbar.", todo: "" },
       connecting: { what: "Der Signalserver wird gerade verbunden.", todo: "Prüfen Sie in einigen Sekunden noch einmal." },
       clockToo: "Sehen Sie auch nach der Uhr dieses Computers: Geht sie falsch, scheint kein Zertifikat gültig.",

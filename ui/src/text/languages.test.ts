@@ -17,7 +17,7 @@ const OTHERS = {
 
 /** What is the same in every language: names, examples, signs, numbers and what is not there. */
 const SAME = [
-  /^app$/, /^comma$/, /^gap$/, /^keys$/, /\.placeExample$/, /^path\.placeholder$/, /^headline\.speed$/,
+  /^app$/, /^comma$/, /^gap$/, /^keys$/, /\.(placeExample|example)$/, /^path\.placeholder$/, /^headline\.speed$/,
   /^tabs\.count$/, /^link\.rtt$/, /^network\.plots\.(milliseconds|perSecond)$/, /^network\.history\.moment$/,
   /^network\.counts\.times$/,
 ];

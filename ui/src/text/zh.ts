@@ -20,6 +20,7 @@ import { chineseChecks } from "./zh_checks";
 import { chineseCodes } from "./zh_codes";
 import { chineseFolder } from "./zh_folder";
 import { chineseNetwork } from "./zh_network";
+import { chineseServers } from "./zh_servers";
 import { chineseTraffic } from "./zh_traffic";
 
 /** The words, for the numbers of one locale. */
@@ -33,6 +34,7 @@ export function chinese(numbers: Numbers): Words {
     network: chineseNetwork(numbers),
     checks: chineseChecks(numbers),
     codes: chineseCodes(),
+    servers: chineseServers(),
     comma: "，",
     gap: "",
     app: "Towline",
@@ -300,9 +302,7 @@ export function chinese(numbers: Numbers): Words {
       nameHint: "您的其他设备会看到这个名称。",
       save: "保存",
       saved: "名称已保存",
-      server: "信令服务器",
       serverHint: "它让您的设备互相认识，并在没有直连线路时转发加密的数据包。它无法读取其内容。",
-      noServer: "无",
       localOnly: "无：没有任何内容离开本地网络",
       serverLocked: "信令服务器由这台电脑的管理员设定。",
       near: "本地网络",
@@ -347,7 +347,7 @@ export function chinese(numbers: Numbers): Words {
       retry: (ms) => `${numbers.duration(ms)}后重试。`,
       noServer: {
         what: "没有设置信令服务器，因此此设备只能在本地网络中与其他设备会合。",
-        todo: "如需在其他地方也能会合，请用服务器地址启动 Towline：towline-app --server wss://…",
+        todo: "如需在其他地方也能会合，请在设置中指定服务器，或在那里运行一个。",
       },
       rebuilt: {
         what: "索引曾损坏，已根据您的文件夹重建。",
@@ -377,6 +377,14 @@ export function chinese(numbers: Numbers): Words {
       show: "显示文件夹",
       showDevice: "显示设备",
       dismissed: "已忽略提示",
+    },
+    help: {
+      title: "出现问题时",
+      text: "日志记录此设备最近七天所做的事。一个包含其状态和日志的文件可以帮助协助您的人：其中没有名称、地址、路径或密钥。",
+      log: "打开日志",
+      save: "保存求助文件……",
+      saveTitle: "文件保存在哪里？",
+      saved: (path) => `已保存为 ${path}`,
     },
     toast: { label: "消息" },
     unknownCode: (code) => ({

@@ -32,7 +32,7 @@ export function chineseChecks(numbers: Numbers): ReturnType<typeof englishChecks
       todo: "请更新 Towline。",
     }),
     server: {
-      none: { what: "没有设置信令服务器。", todo: "其他网络中的设备要通过它才能找到：请用 --server 启动 Towline。" },
+      none: { what: "没有设置信令服务器。", todo: "其他网络中的设备要通过它才能找到：请在设置中指定一个，或在那里运行一个。" },
       online: { what: "信令服务器在线。", todo: "" },
       connecting: { what: "正在连接信令服务器。", todo: "请过几秒钟再检查。" },
       clockToo: "也请看看这台电脑的时钟：时钟不准时，任何证书都会显得无效。",

@@ -20,6 +20,10 @@ pub struct Arguments {
     /// this computer may see what a program is started with: paste it into the window where you can.
     #[arg(value_name = "LINK")]
     links: Vec<Link>,
+    /// Show no window until somebody wants it, by the sign in the tray or by starting Towline again. Where no tray
+    /// shows the sign, the window is there but minimised.
+    #[arg(long)]
+    hidden: bool,
     #[command(flatten)]
     options: Options,
 }
@@ -36,6 +40,11 @@ impl Arguments {
     /// The latest link, which then is no longer here.
     pub(crate) fn take_link(&mut self) -> Option<Link> {
         self.links.drain(..).next_back()
+    }
+
+    /// Whether nobody wants to see the window yet; a link is there to be seen.
+    pub(crate) fn is_hidden(&self) -> bool {
+        self.hidden && self.links.is_empty()
     }
 
     /// How the engine runs, if this app has to run one.
@@ -61,6 +70,14 @@ mod tests {
         let mut arguments = Arguments::try_parse_from(start).unwrap();
         assert_eq!(arguments.take_link(), "towline://two".parse().ok());
         assert_eq!(arguments.take_link(), None);
+    }
+
+    #[test]
+    fn a_link_is_shown_even_to_who_wants_no_window() {
+        let is_hidden = |start: &[&str]| Arguments::try_parse_from(start).unwrap().is_hidden();
+        assert!(is_hidden(&["towline-app", "--hidden"]));
+        assert!(!is_hidden(&["towline-app"]));
+        assert!(!is_hidden(&["towline-app", "--hidden", "towline://one"]));
     }
 
     #[test]

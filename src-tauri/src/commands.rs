@@ -6,15 +6,17 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use tauri::ipc::Channel;
-use tauri::{AppHandle, State, WebviewWindow};
+use tauri::{AppHandle, Manager, State, WebviewWindow};
 use tauri_plugin_opener::OpenerExt;
 use towline_engine::log_directory;
 use towline_engine::view::{AnswerView, CommandView, ViewError};
 
 use crate::chooser::choose_directory;
+use crate::closing::{self, Closing, Closings};
 use crate::device::{Device, Told};
 use crate::links::{Link, Links};
 use crate::server::{Server, ServerHere};
+use crate::tray::{Sign, Tray};
 
 /// Tells the page where the device stands, now and after every change, the latest only.
 #[tauri::command]
@@ -142,4 +144,38 @@ pub(crate) async fn save_diagnostics(
 fn text(path: PathBuf) -> Result<String, ViewError> {
     let text = path.into_os_string().into_string();
     text.map_err(|_| ViewError::new("path_not_text"))
+}
+
+/// Shows and says this in the desktop's tray.
+#[tauri::command]
+pub(crate) fn sign(tray: State<'_, Tray>, sign: Sign) {
+    tray.say(sign);
+}
+
+/// Tells the page what closing the window does, now and after every change.
+#[tauri::command]
+pub(crate) fn closing(app: AppHandle, channel: Channel<closing::Told>) {
+    tauri::async_runtime::spawn(async move {
+        let closings: State<'_, Closings> = app.state();
+        let tray: State<'_, Tray> = app.state();
+        closings.follow(&tray, |told| channel.send(told)).await;
+    });
+}
+
+/// Lets closing the window do this from now on.
+#[tauri::command]
+pub(crate) fn choose_closing(
+    closings: State<'_, Closings>,
+    closing: Closing,
+) -> Result<(), ViewError> {
+    closings.choose(closing).map_err(|error| ViewError {
+        code: "not_kept".to_owned(),
+        detail: Some(error.to_string()),
+    })
+}
+
+/// Ends the app in good order.
+#[tauri::command]
+pub(crate) fn quit(app: AppHandle) {
+    closing::quit(&app);
 }

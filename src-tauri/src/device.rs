@@ -4,14 +4,17 @@
 //! otherwise it runs one in this process. Either way the page is a client of the local socket, so
 //! there is one way to follow and to command. What the page is told is one of [`Told`], the latest
 //! only: `Starting`, then `View` after every change (the engine paces them), then `Ended`, or
-//! `Failed` when there was nothing to show. From there [`Device::start`] begins again.
+//! `Failed` when there was nothing to show. From there [`Device::start`] begins again. `Ending` is
+//! the last word of all, until the process has ended.
 
 use std::path::Path;
 
 use serde::Serialize;
 use serde_json::Value;
 use tokio::sync::{Notify, watch};
-use towline_engine::view::{AnswerView, CommandView, FolderView, View, ViewError};
+use towline_engine::view::{
+    AnswerView, CommandView, FolderSettingsView, FolderView, View, ViewError,
+};
 use towline_engine::{
     Engine, EngineFault, LocalClient, LocalError, Settings, StartError, diagnostics,
 };
@@ -33,7 +36,9 @@ pub(crate) enum Told {
         /// Why; the code begins with `start_`.
         error: ViewError,
     },
-    /// It ran, and has ended.
+    /// It was told to end, and finishes what it writes.
+    Ending,
+    /// It ran, and has ended by itself.
     Ended {
         /// Why, unless somebody asked it to.
         error: Option<ViewError>,
@@ -66,6 +71,9 @@ impl Device {
         loop {
             self.told.send_replace(Told::Starting);
             let end = self.live_once().await;
+            if *quit.borrow() {
+                return;
+            }
             self.told.send_replace(end);
             tokio::select! {
                 () = self.start.notified() => {}
@@ -113,25 +121,58 @@ impl Device {
         };
         match &*self.told.borrow() {
             Told::View { view } => Ok(diagnostics(self.home(), view, &network, &findings)),
-            Told::Starting | Told::Failed { .. } | Told::Ended { .. } => {
+            Told::Starting | Told::Failed { .. } | Told::Ending | Told::Ended { .. } => {
                 Err(ViewError::new("stopping"))
             }
         }
     }
 
+    /// Pauses all folders.
+    pub(crate) async fn pause(&self) {
+        self.configure_folders(|settings| settings.paused = true)
+            .await;
+    }
+
+    /// Resumes all folders.
+    pub(crate) async fn resume(&self) {
+        self.configure_folders(|settings| settings.paused = false)
+            .await;
+    }
+
+    async fn configure_folders(&self, change: fn(&mut FolderSettingsView)) {
+        for FolderView { id, settings, .. } in self.folders() {
+            let mut wanted = settings.clone();
+            change(&mut wanted);
+            if wanted == settings {
+                continue;
+            }
+            let command = CommandView::ConfigureFolder {
+                folder: id,
+                settings: Box::new(wanted),
+            };
+            if let Err(ViewError { code, .. }) = self.command(command).await {
+                warn!(code, "a folder stays as it was");
+            }
+        }
+    }
+
+    fn folders(&self) -> Vec<FolderView> {
+        match &*self.told.borrow() {
+            Told::View { view } => view.folders.clone(),
+            Told::Starting | Told::Failed { .. } | Told::Ending | Told::Ended { .. } => Vec::new(),
+        }
+    }
+
     /// A folder of the latest view.
     pub(crate) fn folder(&self, id: &str) -> Option<FolderView> {
-        match &*self.told.borrow() {
-            Told::View { view } => view.folders.iter().find(|folder| folder.id == id).cloned(),
-            Told::Starting | Told::Failed { .. } | Told::Ended { .. } => None,
-        }
+        self.folders().into_iter().find(|folder| folder.id == id)
     }
 
     /// The signal servers of the latest view; none before there is one.
     pub(crate) fn servers(&self) -> Vec<String> {
         match &*self.told.borrow() {
             Told::View { view } => view.server.own.clone(),
-            Told::Starting | Told::Failed { .. } | Told::Ended { .. } => Vec::new(),
+            Told::Starting | Told::Failed { .. } | Told::Ending | Told::Ended { .. } => Vec::new(),
         }
     }
 
@@ -163,7 +204,9 @@ impl Device {
         let mut quit = self.quit.subscribe();
         tokio::select! {
             // The sender lives as long as `self`.
-            _ = quit.wait_for(|quit| *quit) => {}
+            _ = quit.wait_for(|quit| *quit) => {
+                self.told.send_replace(Told::Ending);
+            }
             end = self.follow(home) => {
                 if let Err(error) = end {
                     warn!(%error, "the engine is gone");
@@ -271,7 +314,36 @@ pub(crate) mod tests {
             wait_for(&mut told, is_named).await;
             device.quit();
         });
-        assert!(matches!(&*told.borrow(), Told::Ended { error: None }));
+        assert!(matches!(&*told.borrow(), Told::Ending));
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn all_folders_are_paused_and_resumed() {
+        let home = tempfile::tempdir().expect("a directory");
+        let device = device(home.path(), None);
+        let mut told = device.told();
+        tokio::join!(device.live(), async {
+            wait_for(&mut told, |told| matches!(told, Told::View { .. })).await;
+            for name in ["Garden", "Shed"] {
+                let root = home.path().join(name);
+                std::fs::create_dir(&root).expect("a root");
+                let add = CommandView::AddFolder {
+                    root: root.to_string_lossy().into_owned(),
+                    label: name.to_owned(),
+                };
+                device.command(add).await.expect("a folder");
+            }
+            fn are_paused(told: &Told, wanted: bool) -> bool {
+                matches!(told, Told::View { view } if view.folders.len() == 2
+                    && view.folders.iter().all(|folder| folder.settings.paused == wanted))
+            }
+            wait_for(&mut told, |told| are_paused(told, false)).await;
+            device.pause().await;
+            wait_for(&mut told, |told| are_paused(told, true)).await;
+            device.resume().await;
+            wait_for(&mut told, |told| are_paused(told, false)).await;
+            device.quit();
+        });
     }
 
     #[tokio::test(flavor = "multi_thread")]

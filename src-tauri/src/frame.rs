@@ -1,6 +1,6 @@
 //! Where the window was, for the next time.
 //!
-//! Measured when the window closes and kept in the device's home, because each home has a window of its
+//! Measured when the window goes out of sight and kept in the device's home, because each home has a window of its
 //! own. It comes back as it was, as far as the screens of now show it: one that would lie outside or
 //! be larger than its screen is moved and made smaller. What cannot be read or kept is no reason to
 //! show no window. All in pixels; where a system does not tell places (Wayland), only the size holds.
@@ -32,8 +32,20 @@ struct Frame {
     maximized: bool,
 }
 
-/// Shows a new window where the last one was.
+/// Shows a window that was out of sight where it was the last time.
 pub(crate) fn show(window: &WebviewWindow, home: &Path) -> tauri::Result<()> {
+    place(window, home)?;
+    window.show()
+}
+
+/// Shows such a window small, among the others of the desktop; opened there it is where it was.
+pub(crate) fn show_minimized(window: &WebviewWindow, home: &Path) -> tauri::Result<()> {
+    place(window, home)?;
+    window.minimize()?;
+    window.show()
+}
+
+fn place(window: &WebviewWindow, home: &Path) -> tauri::Result<()> {
     if let Some(frame) = kept(home) {
         let area = fitting(frame.area, &screens(window)?);
         window.set_size(PhysicalSize::new(area.width, area.height))?;
@@ -42,7 +54,7 @@ pub(crate) fn show(window: &WebviewWindow, home: &Path) -> tauri::Result<()> {
             window.maximize()?;
         }
     }
-    window.show()
+    Ok(())
 }
 
 /// Keeps where the window is.

@@ -7,6 +7,7 @@
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use clap::Parser;
 use tauri::plugin::TauriPlugin;
@@ -14,6 +15,8 @@ use tauri::{AppHandle, Manager, WebviewWindow, Wry};
 use tracing::{debug, info};
 
 use crate::arguments::Arguments;
+use crate::device::Device;
+use crate::frame;
 use crate::links::Links;
 
 /// The label of the one window.
@@ -33,12 +36,13 @@ pub(crate) fn identifier(plain: &str, home: &Path, usual: Option<&Path>) -> Stri
 /// Ends a second start. Plugins begin in their order, and this one must be the first.
 pub(crate) fn only_one() -> TauriPlugin<Wry> {
     tauri_plugin_single_instance::init(|app, started_with, _| {
-        info!("started a second time, the window comes to the front");
+        info!("started a second time");
         // It has understood them itself; whatever it lacks now is not worth more than the window.
-        if let Some(link) = Arguments::try_parse_from(started_with)
-            .ok()
-            .and_then(|mut arguments| arguments.take_link())
-        {
+        let arguments = Arguments::try_parse_from(started_with).ok();
+        if arguments.as_ref().is_some_and(Arguments::is_hidden) {
+            return;
+        }
+        if let Some(link) = arguments.and_then(|mut arguments| arguments.take_link()) {
             app.state::<Links>().open(link);
         }
         raise(app);
@@ -56,13 +60,18 @@ pub(crate) fn raise(app: &AppHandle) {
         debug!("no window to raise: the app ends");
         return;
     };
-    let shown = window
-        .unminimize()
-        .and_then(|()| window.show())
-        .and_then(|()| window.set_focus());
-    if let Err(error) = shown {
+    let device = app.state::<Arc<Device>>();
+    if let Err(error) = bring_to_front(&window, device.home()) {
         debug!(%error, "the window cannot be raised");
     }
+}
+
+fn bring_to_front(window: &WebviewWindow, home: &Path) -> tauri::Result<()> {
+    window.unminimize()?;
+    if !window.is_visible()? {
+        frame::show(window, home)?;
+    }
+    window.set_focus()
 }
 
 /// The same home however it is named, as far as names tell.

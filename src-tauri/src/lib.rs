@@ -3,18 +3,20 @@
 //! It attaches to the engine that runs on this home already, or runs one itself (`device`), and
 //! answers the page's calls (`commands`). There is one for each home (`instance`); links that people
 //! open go to the page (`links`). Where its person wants one, a signal server runs beside (`server`). It decides nothing about peers or folders and has no words
-//! for people; the page has them. Closing the window ends an engine of its own in good order, and the next
-//! window comes where it was (`frame`).
+//! for people; the page has them. A closed window goes out of sight while the desktop's `tray` shows the app, and
+//! else ends an engine of its own in good order (`closing`); the next window comes where it was (`frame`).
 
 mod arguments;
 mod borders;
 mod chooser;
+mod closing;
 mod commands;
 mod device;
 mod frame;
 mod instance;
 mod links;
 mod server;
+mod tray;
 
 use std::sync::Arc;
 
@@ -24,9 +26,11 @@ use towline_engine::{LogForm, begin_log};
 pub use arguments::Arguments;
 pub use arguments::ArgumentsError;
 
+use closing::Closings;
 use device::Device;
 use links::Links;
 use server::Server;
+use tray::Tray;
 
 /// Why the shell cannot run.
 #[derive(Debug, thiserror::Error)]
@@ -39,8 +43,9 @@ pub enum ShellError {
     Window(#[from] tauri::Error),
 }
 
-/// Shows the window until it is closed.
+/// Shows the window, and the sign in the tray, until the app is ended.
 pub fn run(mut arguments: Arguments) -> Result<(), ShellError> {
+    let is_hidden = arguments.is_hidden();
     let links = Links::new(arguments.take_link());
     let settings = arguments.settings()?;
     begin_log(&settings.home, LogForm::Text);
@@ -56,7 +61,9 @@ pub fn run(mut arguments: Arguments) -> Result<(), ShellError> {
         .manage(Arc::clone(&device))
         .manage(links)
         .manage(Arc::clone(&server))
-        .setup(|app| show(app.handle()).map_err(Into::into))
+        .manage(Closings::new(device.home()))
+        .manage(Tray::new())
+        .setup(move |app| begin(app.handle(), is_hidden).map_err(Into::into))
         .invoke_handler(tauri::generate_handler![
             commands::watch,
             commands::command,
@@ -69,6 +76,10 @@ pub fn run(mut arguments: Arguments) -> Result<(), ShellError> {
             commands::open_folder,
             commands::open_log,
             commands::save_diagnostics,
+            commands::sign,
+            commands::closing,
+            commands::choose_closing,
+            commands::quit,
         ])
         .build(context)?;
     tauri::async_runtime::spawn(async move { server.resume().await });
@@ -81,21 +92,33 @@ pub fn run(mut arguments: Arguments) -> Result<(), ShellError> {
     Ok(())
 }
 
-/// Shows the window, which is made unseen so that nobody sees it move to its place.
-fn show(app: &AppHandle) -> tauri::Result<()> {
+/// Shows the window, which is made unseen so that nobody sees it move to its place and nobody has to see it at all.
+fn begin(app: &AppHandle, is_hidden: bool) -> tauri::Result<()> {
     let window = instance::window(app).ok_or(tauri::Error::WindowNotFound)?;
+    let (tray_of, reach_of) = (app.clone(), app.clone());
+    tauri::async_runtime::spawn(async move {
+        tray_of.state::<Tray>().live(&tray_of, closing::heed).await;
+    });
+    tauri::async_runtime::spawn(async move { closing::stay_within_reach(&reach_of).await });
+    if is_hidden {
+        return Ok(());
+    }
     frame::show(&window, app.state::<Arc<Device>>().home())
 }
 
-/// The last window's close asks to exit; the exit waits until the device has ended.
+/// A window that is closed stays until it is known what becomes of it; an exit waits until the device has ended.
 fn on_event(app: &AppHandle, event: &RunEvent) {
     if let RunEvent::WindowEvent {
-        event: WindowEvent::CloseRequested { .. },
+        event: WindowEvent::CloseRequested { api, .. },
         ..
     } = event
-        && let Some(window) = instance::window(app)
     {
-        frame::keep(&window, app.state::<Arc<Device>>().home());
+        api.prevent_close();
+        closing::close(app);
+    }
+    #[cfg(target_os = "macos")]
+    if let RunEvent::Reopen { .. } = event {
+        instance::raise(app);
     }
     #[cfg(target_os = "macos")]
     if let RunEvent::Opened { urls } = event {
@@ -110,8 +133,6 @@ fn on_event(app: &AppHandle, event: &RunEvent) {
     } = event
     {
         api.prevent_exit();
-        // Who starts now has a window of its own.
-        tauri_plugin_single_instance::destroy(app);
-        app.state::<Arc<Device>>().quit();
+        closing::quit(app);
     }
 }

@@ -221,6 +221,34 @@ const SCREENS = {
     },
   },
   settings: { scene: "trouble", go: (page) => nav(page, "Settings") },
+  closing_asks: {
+    scene: "synced&tray=asks",
+    go: (page) => page.getByRole("button", { name: "Keep it so" }).waitFor(),
+  },
+  closing_set: {
+    scene: "synced",
+    go: async (page) => {
+      await nav(page, "Settings");
+      const set = page.getByRole("region", { name: "When the window is closed" });
+      await set.getByRole("radio", { name: "Quit" }).check();
+      await set.evaluate((element) => element.scrollIntoView());
+    },
+  },
+  closing_no_tray: {
+    scene: "synced&tray=none",
+    go: async (page) => {
+      await nav(page, "Settings");
+      const none = page.getByText("Nothing shows a tray here");
+      await none.evaluate((element) => element.scrollIntoView());
+    },
+  },
+  ending: {
+    scene: "synced",
+    go: async (page) => {
+      await page.keyboard.press("Control+q");
+      await page.getByText("Finishing…").waitFor();
+    },
+  },
 };
 
 const nav = (page, name) =>

@@ -1,7 +1,8 @@
 /**
  * A device without an engine: answers commands by a script, so that the whole window runs in a
  * browser. `?scene=` chooses what stands at the beginning (see `fake_scenes.ts`), `?step=` how many
- * milliseconds a step of a script takes, `?link=` is a link that somebody opened; `K7M-2QX` is the
+ * milliseconds a step of a script takes, `?link=` is a link that somebody opened, `?tray=` how it stands with
+ * closing the window (see `fake_desktop.ts`); `K7M-2QX` is the
  * right code, as is any link, and `ZZZ-ZZZ` a wrong one; `/none` is a path that does not exist; the
  * attic desktop is invited at the second try. At the scene `host` somebody types the code that is
  * shown, at `guest` the new peer shares a folder. `?views=` is how many views follow one another when
@@ -11,7 +12,8 @@ import type { CommandView } from "./generated/CommandView";
 import type { FolderSettingsView } from "./generated/FolderSettingsView";
 import type { FolderView } from "./generated/FolderView";
 import type { View } from "./generated/View";
-import { assertNever, type Backend, type Choice, type Outcome, type ServerHere, type Told } from "./index";
+import { assertNever, type Backend, type Choice, type Desktop, type Outcome, type ServerHere, type Told } from "./index";
+import { FakeDesktop } from "./fake_desktop";
 import { FakeFolder, refused, type OfContents } from "./fake_folder";
 import { findings, network } from "./fake_network";
 import { ANNA, folder, scene } from "./fake_scenes";
@@ -23,6 +25,7 @@ const ACCEPTED: Outcome = { kind: "accepted", answer: { answer: "accepted" } };
 const STEP_MS = 350;
 
 export class FakeBackend implements Backend {
+  readonly desktop: Desktop;
   readonly #scene: string;
   #view: View;
   #tell: (told: Told) => void = () => undefined;
@@ -40,6 +43,7 @@ export class FakeBackend implements Backend {
     this.#views = Number(wishes.get("views") ?? 0);
     this.#scene = wishes.get("scene") ?? "new";
     this.#view = scene(this.#scene, Date.now());
+    this.desktop = new FakeDesktop(wishes.get("tray"), () => this.#tell({ kind: "ending" }));
   }
 
   watch(tell: (told: Told) => void): () => void {

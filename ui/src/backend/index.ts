@@ -3,6 +3,7 @@
  * what only a shell can do (choose a directory, open one, hear of links that people open). `tauri.ts` is the desktop app,
  * `fake.ts` a browser with nothing behind it.
  */
+import type { Standing } from "../text/states";
 import type { AnswerView } from "./generated/AnswerView";
 import type { CommandView } from "./generated/CommandView";
 import type { View } from "./generated/View";
@@ -13,6 +14,7 @@ export type Told =
   | { kind: "starting" }
   | { kind: "view"; view: View }
   | { kind: "failed"; error: ViewError }
+  | { kind: "ending" }
   | { kind: "ended"; error: ViewError | null };
 
 /** What became of something a person asked for. */
@@ -34,6 +36,41 @@ export type ServerHere =
   | { kind: "failed"; error: ViewError }
   /** This window cannot run one. */
   | { kind: "elsewhere" };
+
+/** What a person can wish of the sign in the tray. */
+export type Wish = "open" | "pause" | "resume" | "quit";
+
+/** What the sign in the tray shows, says and lets choose. */
+export interface Sign {
+  standing: Standing;
+  state: string;
+  title: string;
+  choices: { wish: Wish; text: string }[];
+}
+
+/** What closing the window does while a tray shows the sign. */
+export type Closing = "stay" | "quit";
+
+/** How it stands with closing the window. */
+export interface ClosingTold {
+  /** Whether a tray shows the sign; where none does, closing ends the app. */
+  tray: boolean;
+  closing: Closing;
+  /** Whether the window went out of sight and its person has not said yet what closing shall do. */
+  asks: boolean;
+}
+
+/** The app around the window. */
+export interface Desktop {
+  /** Shows and says this in the tray, where there is one. */
+  sign(sign: Sign): Promise<void>;
+  /** Tells what closing the window does, now and after every change; ends with the returned call. */
+  closing(tell: (told: ClosingTold) => void): () => void;
+  /** Lets closing do this from now on. */
+  chooseClosing(closing: Closing): Promise<Outcome>;
+  /** Ends the app in good order. */
+  quit(): Promise<void>;
+}
 
 /** Runs the device behind the window. */
 export interface Backend {
@@ -57,6 +94,8 @@ export interface Backend {
   openLog(): Promise<Outcome>;
   /** Saves how the device stands, without names, to a file in a directory that the person chooses. */
   saveDiagnostics(title: string): Promise<Choice>;
+  /** The app around the window; a page in a browser has none. */
+  readonly desktop: Desktop | null;
 }
 
 /** A value that no longer has any case left; the compiler proves it. */

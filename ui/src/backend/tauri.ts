@@ -22,6 +22,12 @@ export const tauri: Backend = {
   openFolder: (folder) => done(invoke("open_folder", { folder })),
   openLog: () => done(invoke("open_log")),
   saveDiagnostics: (title) => choice(invoke("save_diagnostics", { title })),
+  desktop: {
+    sign: (sign) => invoke("sign", { sign }),
+    closing: (tell) => listen("closing", tell),
+    chooseClosing: (closing) => done(invoke("choose_closing", { closing })),
+    quit: () => invoke("quit"),
+  },
 };
 
 /** What became of a call that answers nothing. */

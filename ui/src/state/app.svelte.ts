@@ -1,16 +1,19 @@
 /**
- * The window's state: the last view, the place where the person is, a link that waits for the
+ * The window's state: the last view, what closing does, the place where the person is, a link that waits for the
  * person's word, and what a toast says. All else is derived. Effects of commands are seen in later views only.
  */
-import type { Backend, Outcome, ServerHere, Told } from "../backend";
+import type { Backend, Closing, ClosingTold, Outcome, ServerHere, Sign, Told } from "../backend";
 import type { CommandView } from "../backend/generated/CommandView";
 import type { FolderView } from "../backend/generated/FolderView";
 import type { PeerView } from "../backend/generated/PeerView";
 import type { View } from "../backend/generated/View";
+import { words } from "../text";
+import { refusal } from "../text/errors";
 import { problems, type Problem } from "./problems";
 import { progress, round, type Progress, type Round } from "./progress";
 import { steady } from "./steady";
 import { headline, type Headline } from "./summary";
+import { sign } from "./tray";
 
 /** A part of a folder's screen. */
 export type FolderTab = "files" | "conflicts" | "history" | "rules" | "peers";
@@ -33,6 +36,9 @@ export type Place =
 /** How long a toast stays: 6 s, long enough to read two sentences. */
 const TOAST_MS = 6000;
 
+/** How long the device may end unseen: 1 s. Mostly it takes less, and a page that only flashes up would frighten. */
+const UNSEEN_MS = 1000;
+
 /** Everything that the window shows. */
 export class App {
   readonly backend: Backend;
@@ -41,6 +47,8 @@ export class App {
   /** A link that somebody opened; nothing has been done with it yet. */
   link = $state.raw<string | null>(null);
   toast = $state.raw("");
+  /** What closing the window does; `null` where there is no app around it. */
+  closing = $state.raw<ClosingTold | null>(null);
   nowMs = $state.raw(Date.now());
   #dismissed = $state.raw<ReadonlySet<Problem["kind"]>>(new Set());
   /** Whether a signal server runs in this window's program. */
@@ -50,6 +58,7 @@ export class App {
   #wasNew = $state.raw(false);
   #rounds = $state.raw<ReadonlyMap<string, Round>>(new Map());
   #toastTimer: ReturnType<typeof setTimeout> | undefined;
+  #endingTimer: ReturnType<typeof setTimeout> | undefined;
 
   readonly view: View | null = $derived(this.told.kind === "view" ? this.told.view : null);
   readonly problems: Problem[] = $derived(
@@ -61,6 +70,8 @@ export class App {
   readonly headline: Headline | null = $derived(
     this.view ? headline(this.view, this.progress) : null,
   );
+  /** What the sign in the tray shows and says. */
+  readonly sign: Sign = $derived(sign(this.told, this.headline));
   /** A new device whose person has not yet chosen what to do. */
   readonly isFirstStart: boolean = $derived(
     !this.#welcomed &&
@@ -78,17 +89,24 @@ export class App {
     const tick = setInterval(() => (this.nowMs = Date.now()), 1000);
     const stop = this.backend.watch((told) => this.hear(told));
     const ignore = this.backend.links((link) => this.open(link));
-    const leave = this.backend.serverHere((server) => (this.serverHere = server));
+    const forget = this.backend.serverHere((server) => (this.serverHere = server));
+    const leave = this.backend.desktop?.closing((told) => (this.closing = told));
     return () => {
       clearInterval(tick);
       stop();
       ignore();
-      leave();
+      forget();
+      leave?.();
     };
   }
 
   /** Takes what the backend tells. */
   hear(told: Told): void {
+    clearTimeout(this.#endingTimer);
+    if (told.kind === "ending") {
+      this.#endingTimer = setTimeout(() => (this.told = told), UNSEEN_MS);
+      return;
+    }
     this.nowMs = Date.now();
     this.told = told.kind === "view" ? { kind: "view", view: steady(told.view, this.view) } : told;
     if (told.kind !== "view") return;
@@ -121,6 +139,14 @@ export class App {
 
   command(command: CommandView): Promise<Outcome> {
     return this.backend.command(command);
+  }
+
+  /** Lets closing the window do this from now on. */
+  async chooseClosing(closing: Closing): Promise<string | undefined> {
+    const outcome = await this.backend.desktop?.chooseClosing(closing);
+    if (outcome?.kind === "refused") return refusal(outcome.error);
+    this.say(words.tray.saved);
+    return undefined;
   }
 
   /** Says that something is done; gone by itself. */

@@ -20,6 +20,7 @@ function appAt(name: string): App {
     openLog: () => Promise.resolve({ kind: "accepted", answer: { answer: "accepted" } }),
     saveDiagnostics: () => Promise.resolve({ kind: "nothing" }),
     openFolder: () => Promise.resolve({ kind: "accepted", answer: { answer: "accepted" } }),
+    desktop: null,
   };
   const app = new App(backend);
   app.hear({ kind: "view", view: scene(name, 0) });
@@ -157,11 +158,23 @@ test("a toast goes by itself", () => {
   vi.useRealTimers();
 });
 
+test("a device that ends within a second does so unseen", () => {
+  vi.useFakeTimers();
+  const app = appAt("synced");
+  app.hear({ kind: "ending" });
+  vi.advanceTimersByTime(900);
+  expect(app.told.kind).toBe("view");
+  vi.advanceTimersByTime(200);
+  expect(app.told.kind).toBe("ending");
+  vi.useRealTimers();
+});
+
 test("keys lead to places only with their modifier", () => {
   const press = { key: "2", ctrlKey: true, metaKey: false, altKey: false, shiftKey: false };
   expect(shortcut(press)).toEqual({ wish: "go", place: { at: "folders" } });
   expect(shortcut({ ...press, key: "p" })).toEqual({ wish: "go", place: { at: "pair", first: "show" } });
   expect(shortcut({ ...press, key: "k" })).toEqual({ wish: "find" });
+  expect(shortcut({ ...press, key: "q" })).toEqual({ wish: "quit" });
   expect(shortcut({ ...press, ctrlKey: false })).toBeNull();
   expect(shortcut({ ...press, altKey: true })).toBeNull();
 });

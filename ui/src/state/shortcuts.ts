@@ -11,10 +11,13 @@ export interface Press {
 }
 
 /** What a key press asks for. */
-export type Wish = { wish: "go"; place: Place } | { wish: "find" };
+export type Wish = { wish: "go"; place: Place } | { wish: "find" } | { wish: "quit" };
 
 /** The key that finds everything by its name. */
 export const FIND_KEY = "K";
+
+/** The key that ends the app. */
+const QUIT_KEY = "Q";
 
 const PLACES = new Map<string, Place>([
   ["1", { at: "home" }],
@@ -32,6 +35,7 @@ export function shortcut(press: Press): Wish | null {
   if (!isOne) return null;
   const key = press.key.toUpperCase();
   if (key === FIND_KEY) return { wish: "find" };
+  if (key === QUIT_KEY) return { wish: "quit" };
   const place = PLACES.get(key);
   return place ? { wish: "go", place } : null;
 }

@@ -21,6 +21,7 @@ import { arabicNetwork } from "./ar_network";
 import { apart, CHANGES, CONFLICTS, DEVICES, FILES, ltr } from "./ar_pieces";
 import { arabicServers } from "./ar_servers";
 import { arabicTraffic } from "./ar_traffic";
+import { arabicTray } from "./ar_tray";
 import type { Words } from "./en";
 import type { Numbers } from "./numbers";
 
@@ -35,6 +36,7 @@ export function arabic(numbers: Numbers): Words {
     checks: arabicChecks(numbers),
     codes: arabicCodes(),
     servers: arabicServers(),
+    tray: arabicTray(),
     comma: "، ",
     gap: " ",
     app: "Towline",

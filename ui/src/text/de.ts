@@ -21,6 +21,7 @@ import { germanFolder } from "./de_folder";
 import { germanNetwork } from "./de_network";
 import { germanServers } from "./de_servers";
 import { germanTraffic } from "./de_traffic";
+import { germanTray } from "./de_tray";
 import type { Words } from "./en";
 import type { Numbers } from "./numbers";
 
@@ -38,6 +39,7 @@ export function german(numbers: Numbers): Words {
     checks: germanChecks(numbers),
     codes: germanCodes(),
     servers: germanServers(),
+    tray: germanTray(),
     comma: ", ",
     gap: " ",
     app: "Towline",

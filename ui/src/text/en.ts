@@ -8,6 +8,7 @@ import { englishLanguage } from "./en_language";
 import { englishNetwork } from "./en_network";
 import { englishServers } from "./en_servers";
 import { englishTraffic } from "./en_traffic";
+import { englishTray } from "./en_tray";
 import type { Numbers } from "./numbers";
 
 /** What a code means, and what a person can do about it. */
@@ -35,6 +36,7 @@ export function english(numbers: Numbers) {
     /** Between two sentences. */
     gap: " ",
     servers: englishServers(),
+    tray: englishTray(),
     app: "Towline",
     unknownDevice: "unknown device",
     skip: "Skip to content",
@@ -391,6 +393,7 @@ export function english(numbers: Numbers) {
     toast: { label: "Messages" },
     codes: {
       refusal: {
+        not_kept: { what: "This could not be kept.", todo: "Is the disk full? Make room and try again." },
         name: { what: "This name does not fit.", todo: "A name has 1 to 64 bytes in one line. Choose a shorter one." },
         place: { what: "No device can be at this address.", todo: "It looks like nas.example:41641 or [2001:db8::7]:41641." },
         places: { what: "A device has at most eight addresses.", todo: "Remove one first." },

@@ -22,6 +22,7 @@ import { chineseFolder } from "./zh_folder";
 import { chineseNetwork } from "./zh_network";
 import { chineseServers } from "./zh_servers";
 import { chineseTraffic } from "./zh_traffic";
+import { chineseTray } from "./zh_tray";
 
 /** The words, for the numbers of one locale. */
 export function chinese(numbers: Numbers): Words {
@@ -35,6 +36,7 @@ export function chinese(numbers: Numbers): Words {
     checks: chineseChecks(numbers),
     codes: chineseCodes(),
     servers: chineseServers(),
+    tray: chineseTray(),
     comma: "，",
     gap: "",
     app: "Towline",

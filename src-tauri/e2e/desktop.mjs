@@ -45,6 +45,18 @@ class Desktop {
     await until("the window to be away", () => !isShown(window));
   }
 
+  /** Presses keys in the window that takes them. */
+  keys(keys) {
+    ask("xdotool", "key", keys);
+  }
+
+  /** Waits until a window lies small among the others. */
+  small(window) {
+    return until("a window made small", () =>
+      /window state: Iconic/.test(ask("xprop", "-id", window, "WM_STATE") ?? ""),
+    );
+  }
+
   /** The window that takes the keys. */
   front() {
     return ask("xdotool", "getactivewindow");

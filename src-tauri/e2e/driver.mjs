@@ -173,6 +173,14 @@ class Window {
     await call(this.session, "POST", `${element}/value`, { text });
   }
 
+  /** Chooses one of a few by its name. */
+  async choose(name) {
+    const script = `return [...document.querySelectorAll("input[type=radio]")].find((radio) =>
+      radio.labels[0]?.querySelector(".name")?.innerText === arguments[0])`;
+    const radio = await until(`the choice “${name}” of ${this.name}`, () => this.run(script, name));
+    await call(this.session, "POST", `/element/${radio[ELEMENT]}/click`, {});
+  }
+
   /** Waits until the field of this label holds `text`. */
   holds(label, text) {
     const script = `const label = [...document.querySelectorAll("label")].find((label) =>

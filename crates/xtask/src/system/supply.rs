@@ -298,6 +298,7 @@ const WINDOW_TESTS: &[Needed] = &[
     program("wmctrl", "wmctrl", "wmctrl", "wmctrl"),
     program("xdotool", "xdotool", "xdotool", "xdotool"),
     program("xprop", "xprop", "xorg-xprop", "xprop"),
+    program("xfce4-panel", "xfce4-panel", "xfce4-panel", "xfce4-panel"),
 ];
 
 const BROWSER: Needed = Needed {
@@ -398,6 +399,7 @@ fn debian_packages(purpose: Purpose) -> &'static [&'static str] {
             "wmctrl",
             "x11-utils",
             "xdotool",
+            "xfce4-panel",
             "xvfb",
         ],
         Purpose::Benchmarks => &[

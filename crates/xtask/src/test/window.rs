@@ -88,6 +88,7 @@ const NEEDED: &[&str] = &[
     "wmctrl",
     "xdotool",
     "xprop",
+    "xfce4-panel",
 ];
 
 #[cfg(test)]

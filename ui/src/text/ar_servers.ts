@@ -7,7 +7,6 @@ export function arabicServers(): ReturnType<typeof englishServers> {
   return {
     title: "خوادم الإشارة",
     near: "لا تُسأل: يبقى هذا الجهاز ضمن الشبكة المحلية",
-    usualIs: "خادم Towline نفسه",
     add: {
       label: "عنوان خادم",
       example: "wss://signal.example.org/ws",

@@ -6,7 +6,6 @@ export function germanServers(): ReturnType<typeof englishServers> {
   return {
     title: "Signalserver",
     near: "Nicht gefragt: Dieses Gerät bleibt im lokalen Netzwerk",
-    usualIs: "Der eigene Server von Towline",
     add: {
       label: "Adresse eines Servers",
       example: "wss://signal.example.org/ws",

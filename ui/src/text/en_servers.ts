@@ -5,7 +5,6 @@ export function englishServers() {
   return {
     title: "Signal servers",
     near: "Not asked: this device stays within the local network",
-    usualIs: "Towline's own server",
     add: {
       label: "Address of a server",
       example: "wss://signal.example.org/ws",

@@ -6,7 +6,6 @@ export function chineseServers(): ReturnType<typeof englishServers> {
   return {
     title: "信令服务器",
     near: "不询问：此设备留在本地网络",
-    usualIs: "Towline 自己的服务器",
     add: {
       label: "服务器地址",
       example: "wss://signal.example.org/ws",

@@ -11,6 +11,9 @@ import { picturePath, program, until } from "./driver.mjs";
 /** A picture of a dialog that fills the screen, three bytes a pixel: 5 MB. More is a mistake. */
 const PICTURE_BYTES_MAX = 16_000_000;
 
+/** Where the first row of a dialog's list is in it, as `placeOf` tells places; no theme makes rows so thin that it is beside. */
+const FIRST_ROW = { x: 240, y: 63 };
+
 /** Thicker than what the window manager puts around a window. */
 const FRAME = 50;
 
@@ -98,6 +101,29 @@ class Desktop {
     await this.gone(title);
   }
 
+  /**
+   * Takes the first thing that the dialog of this title lists, holds it over a window until `isOver` says that
+   * it has been noticed, and drops it there.
+   */
+  async drop(title, window, isOver, picture) {
+    const dialog = await this.dialog(title);
+    await still(dialog);
+    const [from, to] = [this.placeOf(dialog), this.placeOf(window)];
+    move(from.x + FIRST_ROW.x, from.y + FIRST_ROW.y);
+    ask("xdotool", "mousedown", "1");
+    // It is a drag, and no click, once the pointer has gone some way.
+    for (let way = 10; way <= 50; way += 10) move(from.x + FIRST_ROW.x + way, from.y + FIRST_ROW.y);
+    // Only a pointer that moves tells where it is.
+    let step = 0;
+    await until("the drag to be noticed", () => {
+      step += 1;
+      move(to.x + to.width / 2 + (step % 20), to.y + to.height / 2);
+      return isOver();
+    });
+    this.picture(picture);
+    ask("xdotool", "mouseup", "1");
+  }
+
   /** Leaves the dialog of this title without a choice. */
   async leave(title, picture) {
     await still(await this.dialog(title));
@@ -128,6 +154,10 @@ class Desktop {
   end() {
     return this.manager.end();
   }
+}
+
+function move(x, y) {
+  ask("xdotool", "mousemove", `${x}`, `${y}`);
 }
 
 /** What a program answers; `null` when it fails, as most do while nothing is there yet. */

@@ -1,7 +1,7 @@
 /** The app among the programs of a desktop: one window for each home, links, where the window was. */
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { writeFileSync } from "node:fs";
+import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 
@@ -137,4 +137,34 @@ test("a window of a screen that is gone comes to the one that is there", async (
   around.picture("frame-3-gone");
   assert.ok(x >= 0 && x + width <= 1600, `from ${x} to ${x + width}`);
   assert.ok(y >= 0 && height <= 1000, `from ${y} on, ${height} high`);
+});
+
+test("a folder that is dragged onto the window is asked about, ready to be added", async () => {
+  const around = await desktop();
+  const place = directory("drag");
+  const here = join(place, "Garden plans");
+  mkdirSync(here);
+  const shed = await app("Shed");
+  await shed.see("A direct line between your computers");
+  const window = await around.window("Towline");
+  await around.place(window, { x: 900, y: 40, width: 660, height: 860 });
+
+  // Another program's list of files, which is what the dialog of another device is.
+  const barn = await app("Barn");
+  await barn.press("Pair a device");
+  await barn.press("Folders");
+  await barn.press("Add a folder");
+  await barn.fill("Which folder?", place);
+  await barn.press("Choose…");
+  const list = await around.window("Which folder?");
+  await around.place(list, { x: 20, y: 380, width: 800, height: 560 });
+
+  const isOver = async () => (await shed.text()).includes("Drop a folder to keep it in sync");
+  await around.drop("Which folder?", window, isOver, "drag-1-over");
+  await shed.holds("Which folder?", here);
+  assert.equal(await isOver(), false);
+  around.picture("drag-2-dropped");
+  await around.leave("Which folder?", "drag-3-left");
+  await shed.press("Add folder");
+  await shed.see(here);
 });

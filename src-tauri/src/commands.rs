@@ -1,7 +1,7 @@
 //! What the page can ask of the shell. Each call is one of `ui/src/backend/index.ts`'s.
 
 use std::fs::File;
-use std::io::Write;
+use std::io::{self, Write};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -10,12 +10,17 @@ use tauri::{AppHandle, Manager, State, WebviewWindow};
 use tauri_plugin_opener::OpenerExt;
 use towline_engine::log_directory;
 use towline_engine::view::{AnswerView, CommandView, ViewError};
+use tracing::warn;
 
+use crate::at_login::{self, AtLogin, Start};
 use crate::chooser::choose_directory;
 use crate::closing::{self, Closing, Closings};
 use crate::device::{Device, Told};
+use crate::drag::Drag;
 use crate::links::{Link, Links};
+use crate::notices::{Notice, Notices};
 use crate::server::{Server, ServerHere};
+use crate::tidings::Tidings;
 use crate::tray::{Sign, Tray};
 
 /// Tells the page where the device stands, now and after every change, the latest only.
@@ -46,6 +51,52 @@ pub(crate) async fn command(
 #[tauri::command]
 pub(crate) fn links(links: State<'_, Links>, channel: Channel<Link>) {
     links.tell(channel);
+}
+
+/// Tells the page how a drag onto the window stands.
+#[tauri::command]
+pub(crate) fn drags(drags: State<'_, Tidings<Drag>>, channel: Channel<Drag>) {
+    drags.listen(channel);
+}
+
+/// Tells the person something while they look elsewhere.
+#[tauri::command]
+pub(crate) fn notify(notices: State<'_, Notices>, notice: Notice) {
+    notices.show(notice);
+}
+
+/// Tells the page the tag of each notice that is opened.
+#[tauri::command]
+pub(crate) fn notices(notices: State<'_, Notices>, channel: Channel<String>) {
+    notices.tell(channel);
+}
+
+/// Whether the system starts the app when the person logs in.
+#[tauri::command]
+pub(crate) fn at_login(
+    app: AppHandle,
+    device: State<'_, Arc<Device>>,
+) -> Result<AtLogin, ViewError> {
+    Start::of(&app, device.home())
+        .and_then(|start| at_login::ask(&start))
+        .map_err(|error| login_fault(&error, "at_login_unknown"))
+}
+
+/// Has the system start the app when the person logs in, or no longer.
+#[tauri::command]
+pub(crate) fn set_at_login(
+    app: AppHandle,
+    device: State<'_, Arc<Device>>,
+    wanted: AtLogin,
+) -> Result<(), ViewError> {
+    Start::of(&app, device.home())
+        .and_then(|start| at_login::set(&start, wanted))
+        .map_err(|error| login_fault(&error, "at_login"))
+}
+
+fn login_fault(error: &io::Error, code: &str) -> ViewError {
+    warn!(%error, "the system cannot be told what to start");
+    ViewError::new(code)
 }
 
 /// Starts the device again after it failed or ended.

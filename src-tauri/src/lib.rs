@@ -2,20 +2,26 @@
 //!
 //! It attaches to the engine that runs on this home already, or runs one itself (`device`), and
 //! answers the page's calls (`commands`). There is one for each home (`instance`); links that people
-//! open go to the page (`links`). Where its person wants one, a signal server runs beside (`server`). It decides nothing about peers or folders and has no words
+//! open and folders that they drag onto the window go to the page (`links`, `drag`), and what the page
+//! tells people who look elsewhere goes to the system (`notices`). Where its person wants one, a signal
+//! server runs beside (`server`). It decides nothing about peers or folders and has no words
 //! for people; the page has them. A closed window goes out of sight while the desktop's `tray` shows the app, and
 //! else ends an engine of its own in good order (`closing`); the next window comes where it was (`frame`).
 
 mod arguments;
+mod at_login;
 mod borders;
 mod chooser;
 mod closing;
 mod commands;
 mod device;
+mod drag;
 mod frame;
 mod instance;
 mod links;
+mod notices;
 mod server;
+mod tidings;
 mod tray;
 
 use std::sync::Arc;
@@ -28,8 +34,11 @@ pub use arguments::ArgumentsError;
 
 use closing::Closings;
 use device::Device;
+use drag::Drag;
 use links::Links;
+use notices::Notices;
 use server::Server;
+use tidings::Tidings;
 use tray::Tray;
 
 /// Why the shell cannot run.
@@ -55,7 +64,9 @@ pub fn run(mut arguments: Arguments) -> Result<(), ShellError> {
     config.identifier = instance::identifier(&config.identifier, &settings.home, usual.as_deref());
     let device = Arc::new(Device::new(settings));
     let server = Arc::new(Server::new(Arc::clone(&device)));
-    let app = chooser::prepared(tauri::Builder::default().plugin(instance::only_one()))
+    let (notices, waiting) = Notices::new();
+    let builder = tauri::Builder::default().plugin(instance::only_one());
+    let app = notices::prepared(chooser::prepared(builder))
         .plugin(borders::kept())
         .plugin(tauri_plugin_opener::init())
         .manage(Arc::clone(&device))
@@ -63,11 +74,18 @@ pub fn run(mut arguments: Arguments) -> Result<(), ShellError> {
         .manage(Arc::clone(&server))
         .manage(Closings::new(device.home()))
         .manage(Tray::new())
+        .manage(Tidings::<Drag>::new(None))
+        .manage(notices)
         .setup(move |app| begin(app.handle(), is_hidden).map_err(Into::into))
         .invoke_handler(tauri::generate_handler![
             commands::watch,
             commands::command,
             commands::links,
+            commands::drags,
+            commands::notify,
+            commands::notices,
+            commands::at_login,
+            commands::set_at_login,
             commands::start,
             commands::server_here,
             commands::run_server,
@@ -83,6 +101,7 @@ pub fn run(mut arguments: Arguments) -> Result<(), ShellError> {
         ])
         .build(context)?;
     tauri::async_runtime::spawn(async move { server.resume().await });
+    tauri::async_runtime::spawn(notices::show_all(app.handle().clone(), waiting));
     let handle = app.handle().clone();
     tauri::async_runtime::spawn(async move {
         device.live().await;
@@ -119,6 +138,14 @@ fn on_event(app: &AppHandle, event: &RunEvent) {
     #[cfg(target_os = "macos")]
     if let RunEvent::Reopen { .. } = event {
         instance::raise(app);
+    }
+    if let RunEvent::WindowEvent {
+        event: WindowEvent::DragDrop(event),
+        ..
+    } = event
+        && let Some(drag) = Drag::after(event)
+    {
+        app.state::<Tidings<Drag>>().tell(drag);
     }
     #[cfg(target_os = "macos")]
     if let RunEvent::Opened { urls } = event {

@@ -76,6 +76,56 @@ journey("a link that somebody opened asks first, by mouse and not by chance", `n
   await page.getByRole("heading", { name: /Paired with/ }).waitFor();
 });
 
+const DROPPED = encodeURIComponent("/home/ada/Ship's log");
+
+journey("a folder that is dropped on the window is added", `synced&drop=${DROPPED}&step=600`, async (page) => {
+  await page.keyboard.press("Control+k");
+  await page.getByRole("dialog").waitFor();
+  await see(page, "Drop a folder to keep it in sync");
+  await picture(page, "journey-drop-1-over");
+  assert.deepEqual(await violations(page), []);
+  await page.getByRole("heading", { name: "Add a folder" }).waitFor();
+  assert.equal(await page.getByRole("dialog").count(), 0);
+  assert.equal(await page.getByLabel("Which folder?").inputValue(), "/home/ada/Ship's log");
+  await picture(page, "journey-drop-2-form");
+  await press(page, "Add folder");
+  await page.getByRole("heading", { name: "Ship's log" }).waitFor();
+});
+
+journey("a file that is dropped on the window is refused with a reason", "synced&drop=%2Fhome%2Fada%2Fletter.odt", async (page) => {
+  await see(page, "This is a file, and only folders are kept in sync.");
+  await picture(page, "journey-drop-3-file");
+  assert.deepEqual(await violations(page), []);
+});
+
+journey("the app starts at login when the person says so, and tells of things unless they do not", "synced", async (page) => {
+  await press(page, "Settings");
+  const login = page.getByRole("switch", { name: "Start when I log in" });
+  await login.click();
+  await press(page, "Home");
+  await press(page, "Settings");
+  await page.waitForFunction(() => document.querySelectorAll("[role=switch]:checked").length >= 2);
+  assert.ok(await login.isChecked());
+  const notices = page.getByRole("switch", { name: "Tell me when something needs me" });
+  assert.ok(await notices.isChecked());
+  await notices.click();
+  await page.reload();
+  await ready(page);
+  await press(page, "Settings");
+  assert.equal(await notices.isChecked(), false);
+  await picture(page, "journey-general");
+  assert.deepEqual(await violations(page), []);
+});
+
+journey("a system that refuses to start the app leaves the switch as it is", "locked", async (page) => {
+  await press(page, "Settings");
+  const login = page.getByRole("switch", { name: "Start when I log in" });
+  await login.click();
+  await see(page, "The system could not be told what to start when you log in.");
+  assert.equal(await login.isChecked(), false);
+  assert.deepEqual(await violations(page), []);
+});
+
 journey("a link that cannot be used says so", "synced&link=towline%3A%2F%2Fnonsense", async (page) => {
   await see(page, "This link cannot be used.");
   await see(page, "Copy it again on the other device, or type its code.");

@@ -5,6 +5,7 @@ import "./app.css";
 import App from "./App.svelte";
 import type { Backend } from "./backend";
 import { App as AppState } from "./state/app.svelte";
+import type { Sight } from "./state/noticing";
 import { locale } from "./text";
 import { direction, tag } from "./text/locale";
 
@@ -17,11 +18,17 @@ async function backend(): Promise<Backend> {
   return tauri;
 }
 
+/** This page in its window, and what the browser keeps for it. */
+const sight: Sight = {
+  isLookedAt: () => document.visibilityState === "visible" && document.hasFocus(),
+  storage: () => localStorage,
+};
+
 const target = document.getElementById("app");
 if (target) {
   document.documentElement.lang = tag(locale.language);
   document.documentElement.dir = direction(locale.language);
-  const state = new AppState(await backend());
+  const state = new AppState(await backend(), sight);
   if (location.hash === "#settings") {
     // Whoever has just chosen a language comes back to where it was chosen.
     history.replaceState(null, "", location.pathname + location.search);

@@ -1,6 +1,6 @@
 /**
  * What the window needs from whoever runs the device: views to show, commands to give, and
- * what only a shell can do (choose a directory, open one, hear of links that people open). `tauri.ts` is the desktop app,
+ * what only a shell can do (choose a directory, open one, hear of links that people open and of what they drag onto it). `tauri.ts` is the desktop app,
  * `fake.ts` a browser with nothing behind it.
  */
 import type { Standing } from "../text/states";
@@ -36,6 +36,27 @@ export type ServerHere =
   | { kind: "failed"; error: ViewError }
   /** This window cannot run one. */
   | { kind: "elsewhere" };
+/** How a drag of something from a disk onto the window stands; a folder that is dropped is chosen. */
+export type Drag = { kind: "over" } | { kind: "away" } | Exclude<Choice, { kind: "nothing" }>;
+
+/** Whether the system starts the app when the person logs in. */
+export type AtLogin =
+  | { kind: "known"; isStarted: boolean }
+  | { kind: "refused"; error: ViewError };
+
+/** A notice for the system to show, in the words of people. */
+export interface Spoken {
+  /** By which it is known when it is opened; it takes the place of one that is shown under the same tag. */
+  tag: string;
+  /** What has happened. */
+  title: string;
+  /** What it means, as plain text. */
+  body: string;
+  /** What the button says that opens it, as a click does. */
+  open: string;
+  /** What the button says that puts it off, if there is one. */
+  later: string | null;
+}
 
 /** What a person can wish of the sign in the tray. */
 export type Wish = "open" | "pause" | "resume" | "quit";
@@ -80,6 +101,16 @@ export interface Backend {
   command(command: CommandView): Promise<Outcome>;
   /** Tells each link that somebody opens, whatever stands in it; ends with the returned call. */
   links(tell: (link: string) => void): () => void;
+  /** Tells how a drag onto the window stands; ends with the returned call. */
+  drags(tell: (drag: Drag) => void): () => void;
+  /** Shows a notice outside the window, where the system can. */
+  notify(notice: Spoken): Promise<void>;
+  /** Tells the tag of each notice that is opened, once the window is in front; ends with the returned call. */
+  notices(tell: (tag: string) => void): () => void;
+  /** Asks the system whether it starts the app when the person logs in. */
+  atLogin(): Promise<AtLogin>;
+  /** Has the system start the app when the person logs in, or no longer. */
+  setAtLogin(isStarted: boolean): Promise<Outcome>;
   /** Starts the device again after it failed or ended. */
   start(): Promise<void>;
   /** Tells whether a signal server runs here, now and after every change; ends with the returned call. */

@@ -14,6 +14,17 @@ export const tauri: Backend = {
       tell(told);
     }),
   links: (tell) => listen("links", tell),
+  drags: (tell) => listen("drags", tell),
+  notify: (notice) => invoke("notify", { notice }),
+  notices: (tell) => listen("notices", tell),
+  async atLogin() {
+    try {
+      return { kind: "known", isStarted: (await invoke<string>("at_login")) === "started" };
+    } catch (error) {
+      return { kind: "refused", error: asViewError(error) };
+    }
+  },
+  setAtLogin: (isStarted) => done(invoke("set_at_login", { wanted: isStarted ? "started" : "not_started" })),
   command: (command) => outcome(invoke<AnswerView>("command", { command })),
   start: () => invoke("start"),
   serverHere: (tell) => listen<ServerHere>("server_here", tell),

@@ -54,6 +54,11 @@ export class Adding {
     return this.standing;
   }
 
+  /** Begins with another folder, once the last one is added. */
+  anew(): void {
+    if (this.standing.kind === "added" && !this.isBusy) this.standing = { kind: "filling" };
+  }
+
   async #invite(folder: string, peers: readonly string[]): Promise<Missing[]> {
     const missing: Missing[] = [];
     for (const peer of peers) {

@@ -42,3 +42,10 @@ test("an engine that answers something else is of another version", async () => 
   expect(await one.add("/a", "A", [])).toMatchObject({ kind: "refused", error: { code: "unsupported" } });
   expect(await one.again()).toMatchObject({ kind: "refused" });
 });
+
+test("another folder may follow one that is added", async () => {
+  const { adding: one } = adding(made);
+  await one.add("/a", "A", []);
+  one.anew();
+  expect(one.standing).toEqual({ kind: "filling" });
+});

@@ -1,14 +1,26 @@
 /**
  * The window's state: the last view, what closing does, the place where the person is, a link that waits for the
- * person's word, and what a toast says. All else is derived. Effects of commands are seen in later views only.
+ * person's word, what is dragged onto the window, and what a toast says. All else is derived. Effects of commands are seen in later views only.
  */
-import type { Backend, Closing, ClosingTold, Outcome, ServerHere, Sign, Told } from "../backend";
+import {
+  assertNever,
+  type Backend,
+  type Choice,
+  type Closing,
+  type ClosingTold,
+  type Drag,
+  type Outcome,
+  type ServerHere,
+  type Sign,
+  type Told,
+} from "../backend";
 import type { CommandView } from "../backend/generated/CommandView";
 import type { FolderView } from "../backend/generated/FolderView";
 import type { PeerView } from "../backend/generated/PeerView";
 import type { View } from "../backend/generated/View";
 import { words } from "../text";
 import { refusal } from "../text/errors";
+import { LOOKED_AT, Noticing, type Sight } from "./noticing";
 import { problems, type Problem } from "./problems";
 import { progress, round, type Progress, type Round } from "./progress";
 import { steady } from "./steady";
@@ -42,10 +54,15 @@ const UNSEEN_MS = 1000;
 /** Everything that the window shows. */
 export class App {
   readonly backend: Backend;
+  readonly noticing: Noticing;
   told = $state.raw<Told>({ kind: "starting" });
   place = $state.raw<Place>({ at: "home" });
   /** A link that somebody opened; nothing has been done with it yet. */
   link = $state.raw<string | null>(null);
+  /** Whether something from a disk is held over the window. */
+  isDraggedOver = $state.raw(false);
+  /** What was dropped, for the form that asks for a folder. */
+  dropped = $state.raw<Choice | null>(null);
   toast = $state.raw("");
   /** What closing the window does; `null` where there is no app around it. */
   closing = $state.raw<ClosingTold | null>(null);
@@ -80,8 +97,9 @@ export class App {
       this.view.peers.length + this.view.folders.length === 0,
   );
 
-  constructor(backend: Backend) {
+  constructor(backend: Backend, sight: Sight = LOOKED_AT) {
     this.backend = backend;
+    this.noticing = new Noticing(backend, sight);
   }
 
   /** Follows the device until the returned call. */
@@ -91,12 +109,16 @@ export class App {
     const ignore = this.backend.links((link) => this.open(link));
     const forget = this.backend.serverHere((server) => (this.serverHere = server));
     const leave = this.backend.desktop?.closing((told) => (this.closing = told));
+    const release = this.backend.drags((drag) => this.drag(drag));
+    const close = this.backend.notices((tag) => this.openNotice(tag));
     return () => {
       clearInterval(tick);
       stop();
       ignore();
       forget();
       leave?.();
+      release();
+      close();
     };
   }
 
@@ -108,6 +130,7 @@ export class App {
       return;
     }
     this.nowMs = Date.now();
+    this.noticing.hear(told, this.nowMs);
     this.told = told.kind === "view" ? { kind: "view", view: steady(told.view, this.view) } : told;
     if (told.kind !== "view") return;
     if (told.view.device.store === "new") this.#wasNew = true;
@@ -123,6 +146,7 @@ export class App {
     this.#welcomed = true;
     this.place = place;
     this.link = null;
+    this.dropped = null;
     this.toast = "";
   }
 
@@ -130,6 +154,30 @@ export class App {
   open(link: string): void {
     this.go({ at: "pair", first: "enter" });
     this.link = link;
+  }
+
+  /** Goes where a notice leads that the person has opened. */
+  openNotice(tag: string): void {
+    const place = this.noticing.placeOf(tag);
+    if (place !== null) this.go(place);
+  }
+
+  /** Takes how a drag stands; what is dropped is shown where a folder is added, while there is a device. */
+  drag(drag: Drag): void {
+    this.isDraggedOver = drag.kind === "over" && this.view !== null;
+    switch (drag.kind) {
+      case "over":
+      case "away":
+        return;
+      case "chosen":
+      case "refused":
+        if (this.view === null) return;
+        if (this.place.at !== "add_folder") this.go({ at: "add_folder", peer: null });
+        this.dropped = drag;
+        return;
+      default:
+        assertNever(drag);
+    }
   }
 
   /** Turns to another part of the same screen; what a toast says stays. */

@@ -13,6 +13,11 @@ function appAt(name: string): App {
     watch: () => () => undefined,
     command: () => Promise.resolve({ kind: "accepted", answer: { answer: "accepted" } }),
     links: () => () => undefined,
+    drags: () => () => undefined,
+    notify: () => Promise.resolve(),
+    notices: () => () => undefined,
+    atLogin: () => Promise.resolve({ kind: "known", isStarted: false }),
+    setAtLogin: () => Promise.resolve({ kind: "accepted", answer: { answer: "accepted" } }),
     start: () => Promise.resolve(),
     serverHere: () => () => undefined,
     runServer: () => Promise.resolve({ kind: "accepted", answer: { answer: "accepted" } }),
@@ -132,6 +137,51 @@ describe("a link that somebody opens", () => {
     app.go({ at: "folders" });
     expect(app.link).toBeNull();
   });
+});
+
+describe("what is dragged onto the window", () => {
+  const chosen = { kind: "chosen", path: "/home/ada/Photos" } as const;
+
+  test("is a folder to add when it is dropped", () => {
+    const app = appAt("synced");
+    app.drag({ kind: "over" });
+    expect(app.isDraggedOver).toBe(true);
+    app.drag(chosen);
+    expect([app.isDraggedOver, app.place, app.dropped]).toEqual([false, { at: "add_folder", peer: null }, chosen]);
+  });
+
+  test("changes nothing when it is taken away", () => {
+    const app = appAt("synced");
+    app.drag({ kind: "over" });
+    app.drag({ kind: "away" });
+    expect([app.isDraggedOver, app.place, app.dropped]).toEqual([false, { at: "home" }, null]);
+  });
+
+  test("leaves who shall take part as it was, and is forgotten elsewhere", () => {
+    const app = appAt("synced");
+    app.go({ at: "add_folder", peer: "anna" });
+    app.drag(chosen);
+    expect(app.place).toEqual({ at: "add_folder", peer: "anna" });
+    app.go({ at: "folders" });
+    expect(app.dropped).toBeNull();
+  });
+
+  test("is nothing while there is no device", () => {
+    const app = appAt("synced");
+    app.hear({ kind: "ended", error: null });
+    app.drag({ kind: "over" });
+    app.drag(chosen);
+    expect([app.isDraggedOver, app.place, app.dropped]).toEqual([false, { at: "home" }, null]);
+  });
+});
+
+test("a notice that is opened leads to its place", () => {
+  const app = appAt("synced");
+  vi.spyOn(app.noticing, "placeOf").mockImplementation((tag) => (tag === "one" ? { at: "devices" } : null));
+  app.openNotice("other");
+  expect(app.place).toEqual({ at: "home" });
+  app.openNotice("one");
+  expect(app.place).toEqual({ at: "devices" });
 });
 
 test("progress runs while a folder syncs and ends with it", () => {

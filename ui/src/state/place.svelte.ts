@@ -1,5 +1,5 @@
-/** The place on this computer that a form asks for: typed, or chosen in the system's dialog. */
-import { assertNever, type Backend } from "../backend";
+/** The place on this computer that a form asks for: typed, chosen in the system's dialog, or dropped. */
+import { assertNever, type Backend, type Choice } from "../backend";
 import { words } from "../text";
 import { refusal } from "../text/errors";
 import { isAbsolute } from "./paths";
@@ -17,6 +17,11 @@ export class Place {
     this.#isChoosing = true;
     const choice = await backend.pickDirectory(title, this.path.trim());
     this.#isChoosing = false;
+    this.take(choice);
+  }
+
+  /** Takes what was chosen, or says why it cannot be used. */
+  take(choice: Choice): void {
     switch (choice.kind) {
       case "chosen":
         this.path = choice.path;

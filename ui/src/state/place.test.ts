@@ -47,6 +47,17 @@ describe("the place of a folder", () => {
     expect(place.fault).toContain("Rename it");
   });
 
+  test("is what was dropped, or the reason why that is none", () => {
+    const place = new Place();
+    place.take({ kind: "chosen", path: "/home/ada/Pictures" });
+    expect(place.whole()).toBe("/home/ada/Pictures");
+    place.take({ kind: "refused", error: { code: "dropped_file", detail: null } });
+    expect([place.path, place.fault]).toEqual([
+      "/home/ada/Pictures",
+      "This is a file, and only folders are kept in sync. Drop the folder that it lies in.",
+    ]);
+  });
+
   test("has blanks at its end only when it was chosen so", async () => {
     const place = new Place();
     place.path = " /home/ada ";

@@ -5,6 +5,7 @@
 import { englishChecks } from "./en_checks";
 import { englishFolder } from "./en_folder";
 import { englishLanguage } from "./en_language";
+import { englishManners } from "./en_manners";
 import { englishNetwork } from "./en_network";
 import { englishServers } from "./en_servers";
 import { englishTraffic } from "./en_traffic";
@@ -27,6 +28,7 @@ export function english(numbers: Numbers) {
 
   return {
     ...englishFolder(numbers),
+    ...englishManners(numbers),
     traffic: englishTraffic(numbers),
     network: englishNetwork(numbers),
     checks: englishChecks(numbers),
@@ -427,6 +429,9 @@ export function english(numbers: Numbers) {
         id: { what: "This is not there any more.", todo: "Go back and try again." },
         malformed: { what: "The engine does not know this command.", todo: "It is of another version; update both." },
         stopping: { what: "This device is stopping.", todo: "Start it again." },
+        dropped_file: { what: "This is a file, and only folders are kept in sync.", todo: "Drop the folder that it lies in." },
+        dropped_several: { what: "Those are several things at once.", todo: "Drop one folder after the other." },
+        dropped_nowhere: { what: "This is no folder of this computer.", todo: "Drop one from the file manager, or choose it here." },
         path_not_absolute: { what: "This is not a whole path.", todo: "Begin at the root of the disk, as in /home/you/Pictures." },
         path_not_text: { what: "The name of this folder holds characters that cannot be read as text.", todo: "Rename it, or choose another." },
         path: { what: "This path cannot lie in a folder.", todo: "Choose it from the list again." },
@@ -445,6 +450,8 @@ export function english(numbers: Numbers) {
         rules_read_only: { what: "The disk is read-only, so the rules could not be kept.", todo: "Make it writable and save again." },
         rules_no_access: { what: "You may not write where the rules are kept.", todo: "Change the permissions and save again." },
         write: { what: "The file could not be written there.", todo: "Choose another place, or make room." },
+        at_login: { what: "The system could not be told what to start when you log in.", todo: "Check that you may write in your directory of settings, ~/.config on most systems." },
+        at_login_unknown: { what: "The system does not say what it starts when you log in.", todo: "Check that you may read your directory of settings, ~/.config on most systems." },
         open: { what: "The file manager could not be opened.", todo: "Open the folder by its path." },
       },
       pairing: {

@@ -82,6 +82,7 @@ const NEEDED: &[&str] = &[
     "Xvfb",
     "dbus-run-session",
     "WebKitWebDriver",
+    "dunst",
     "import",
     "node",
     "openbox",

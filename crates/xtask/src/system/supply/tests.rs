@@ -31,7 +31,7 @@ fn debian() {
             "compiling: apt build-essential git pkg-config",
             "tests of processes: apt avahi-daemon avahi-utils chromium coturn dbus e2fsprogs exfat-fuse exfatprogs gnome-keyring iproute2 libsecret-tools microsocks mount nginx-light procps prometheus redis-server tcpdump tinyproxy-bin",
             "the window: apt libdbus-1-dev librsvg2-dev libwebkit2gtk-4.1-dev",
-            "window tests: apt chromium dbus dbus-x11 fonts-dejavu-core fonts-inter \
+            "window tests: apt chromium dbus dbus-x11 dunst fonts-dejavu-core fonts-inter \
              fonts-noto-color-emoji fonts-wqy-microhei imagemagick openbox webkit2gtk-driver \
              wmctrl x11-utils xdotool xfce4-panel xvfb",
             "benchmarks: apt curl ethtool iperf3 nftables redis-server rsync syncthing",
@@ -52,7 +52,7 @@ fn ubuntu_has_no_chromium_for_apt() {
             "tests of processes: install Google Chrome from google.com/chrome; Ubuntu has Chromium as \
              a snap only",
             "the window: apt libdbus-1-dev librsvg2-dev libwebkit2gtk-4.1-dev",
-            "window tests: apt dbus dbus-x11 fonts-dejavu-core fonts-inter fonts-noto-color-emoji \
+            "window tests: apt dbus dbus-x11 dunst fonts-dejavu-core fonts-inter fonts-noto-color-emoji \
              fonts-wqy-microhei imagemagick openbox webkit2gtk-driver wmctrl x11-utils xdotool \
              xfce4-panel xvfb",
             "window tests: install Google Chrome from google.com/chrome; Ubuntu has Chromium as a \
@@ -88,7 +88,7 @@ fn fedora() {
             "compiling: run `sudo dnf install gcc git make pkgconf-pkg-config`",
             "tests of processes: run `sudo dnf install avahi avahi-tools chromium coturn dbus-daemon e2fsprogs exfatprogs fuse-exfat gnome-keyring iproute libsecret microsocks nginx prometheus redis tcpdump tinyproxy util-linux`",
             "the window: run `sudo dnf install dbus-devel librsvg2-devel webkit2gtk4.1-devel`",
-            "window tests: run `sudo dnf install ImageMagick chromium dbus-daemon dbus-x11 openbox \
+            "window tests: run `sudo dnf install ImageMagick chromium dbus-daemon dbus-x11 dunst openbox \
              webkitgtk6.0 wmctrl xdotool xfce4-panel xorg-x11-server-Xvfb xprop`",
             "benchmarks: run `sudo dnf install curl ethtool iperf3 nftables redis rsync syncthing`",
             "network lab: run `sudo dnf install coturn iproute miniupnpd nftables`",
@@ -116,7 +116,7 @@ fn what_is_here_is_not_asked_for() {
             "compiling: everything is here",
             "tests of processes: run `dnf install avahi avahi-tools coturn dbus-daemon e2fsprogs exfatprogs fuse-exfat gnome-keyring iproute microsocks nginx prometheus redis tcpdump tinyproxy util-linux` as root",
             "the window: run `dnf install dbus-devel librsvg2-devel` as root",
-            "window tests: run `dnf install ImageMagick dbus-daemon dbus-x11 openbox webkitgtk6.0 \
+            "window tests: run `dnf install ImageMagick dbus-daemon dbus-x11 dunst openbox webkitgtk6.0 \
              wmctrl xdotool xfce4-panel xorg-x11-server-Xvfb xprop` as root",
             "benchmarks: run `dnf install curl ethtool iperf3 nftables redis syncthing` as root",
             "network lab: run `dnf install coturn iproute miniupnpd nftables` as root",
@@ -134,7 +134,7 @@ fn arch() {
             "compiling: run `sudo pacman -S --needed base-devel git`",
             "tests of processes: run `sudo pacman -S --needed avahi chromium coturn dbus e2fsprogs exfat-utils exfatprogs gnome-keyring iproute2 libsecret microsocks nginx prometheus tcpdump tinyproxy util-linux valkey`",
             "the window: run `sudo pacman -S --needed dbus librsvg webkit2gtk-4.1`",
-            "window tests: run `sudo pacman -S --needed chromium dbus imagemagick openbox \
+            "window tests: run `sudo pacman -S --needed chromium dbus dunst imagemagick openbox \
              webkitgtk-6.0 wmctrl xdotool xfce4-panel xorg-server-xvfb xorg-xprop`",
             "benchmarks: run `sudo pacman -S --needed curl ethtool iperf3 nftables rsync syncthing valkey`",
             "network lab: run `sudo pacman -S --needed coturn iproute2 miniupnpd nftables`",
@@ -152,7 +152,7 @@ fn systems_that_nobody_knows_are_told_in_words() {
             "compiling: install a C compiler, make, pkg-config, git",
             "tests of processes: install D-Bus, gnome-keyring, secret-tool, ip, mount, nginx, tinyproxy, microsocks, mkfs.ext4, mkfs.exfat, exfat-fuse, avahi, avahi's tools, tcpdump, coturn, Chromium, Redis, Prometheus",
             "the window: install headers of WebKitGTK 4.1, headers of D-Bus, headers of librsvg",
-            "window tests: install Xvfb, WebKitWebDriver, Chromium, D-Bus, ImageMagick, openbox, \
+            "window tests: install Xvfb, WebKitWebDriver, Chromium, D-Bus, ImageMagick, dunst, openbox, \
              wmctrl, xdotool, xprop, xfce4-panel",
             "benchmarks: install curl, ethtool, iperf3, nft, Redis, rsync, syncthing",
             "network lab: install ip, nft, coturn, miniupnpd",

@@ -26,7 +26,7 @@ use crate::{local, metrics};
 use life::{Desk, Ending, Life};
 
 pub(crate) use birth::random;
-pub use handle::Handle;
+pub use handle::{Handle, MakeLink};
 pub use settings::{EngineFault, Settings, StartError, StoreBroken};
 
 /// Questions that may wait for the loop: 64; shells wait when it is full.
@@ -66,6 +66,7 @@ impl Engine {
             shown,
             home: Arc::from(settings.home.as_path()),
             stop: stop.clone(),
+            links: Arc::default(),
         };
         let desk = Desk {
             asked,

@@ -33,7 +33,7 @@ mod transfer;
 pub mod view;
 
 pub use diagnostics::diagnostics;
-pub use engine::{Engine, EngineFault, Handle, Settings, StartError, StoreBroken};
+pub use engine::{Engine, EngineFault, Handle, MakeLink, Settings, StartError, StoreBroken};
 pub use key::{KeyError, KeyPreference};
 pub use local::{LocalClient, LocalError};
 pub use logs::{LogForm, begin_log, kept_log, log_directory};

@@ -49,6 +49,8 @@ pub(crate) enum Call {
     Watch,
     /// A command.
     Command(CommandView),
+    /// A link that opens the device in a browser, once.
+    Link,
     /// Ends the engine in good order.
     Stop,
 }
@@ -71,6 +73,8 @@ pub(crate) enum ResponseOutcome {
     View(Box<View>),
     /// A command was accepted.
     Answer(AnswerView),
+    /// A link for a browser; whoever opens it first may do all that the socket allows.
+    Link(String),
     /// The call was refused.
     Error(ViewError),
 }
@@ -159,6 +163,10 @@ async fn converse(stream: Stream, handle: Handle) -> Result<(), LocalError> {
                         Ok(answer) => ResponseOutcome::Answer(answer),
                         Err(error) => ResponseOutcome::Error(error),
                     },
+                    Call::Link => match handle.link() {
+                        Ok(link) => ResponseOutcome::Link(link),
+                        Err(error) => ResponseOutcome::Error(error),
+                    },
                     Call::Stop => {
                         handle.stop();
                         ResponseOutcome::Answer(AnswerView::Accepted)
@@ -210,7 +218,7 @@ impl LocalClient {
         match self.call(Call::View).await? {
             ResponseOutcome::View(view) => Ok(*view),
             ResponseOutcome::Error(error) => Err(error.into()),
-            ResponseOutcome::Answer(_) => Err(LocalError::Protocol),
+            ResponseOutcome::Answer(_) | ResponseOutcome::Link(_) => Err(LocalError::Protocol),
         }
     }
 
@@ -219,7 +227,7 @@ impl LocalClient {
         match self.call(Call::Watch).await? {
             ResponseOutcome::View(view) => Ok(*view),
             ResponseOutcome::Error(error) => Err(error.into()),
-            ResponseOutcome::Answer(_) => Err(LocalError::Protocol),
+            ResponseOutcome::Answer(_) | ResponseOutcome::Link(_) => Err(LocalError::Protocol),
         }
     }
 
@@ -228,7 +236,7 @@ impl LocalClient {
         match self.next().await?.outcome {
             ResponseOutcome::View(view) => Ok(*view),
             ResponseOutcome::Error(error) => Err(error.into()),
-            ResponseOutcome::Answer(_) => Err(LocalError::Protocol),
+            ResponseOutcome::Answer(_) | ResponseOutcome::Link(_) => Err(LocalError::Protocol),
         }
     }
 
@@ -239,8 +247,18 @@ impl LocalClient {
             match outcome {
                 ResponseOutcome::Answer(answer) => return Ok(answer),
                 ResponseOutcome::Error(error) => return Err(error.into()),
+                ResponseOutcome::Link(_) => return Err(LocalError::Protocol),
                 ResponseOutcome::View(_) => outcome = self.next().await?.outcome,
             }
+        }
+    }
+
+    /// A link that opens the device in a browser, once.
+    pub async fn link(&mut self) -> Result<String, LocalError> {
+        match self.call(Call::Link).await? {
+            ResponseOutcome::Link(link) => Ok(link),
+            ResponseOutcome::Error(error) => Err(error.into()),
+            ResponseOutcome::View(_) | ResponseOutcome::Answer(_) => Err(LocalError::Protocol),
         }
     }
 

@@ -1,7 +1,8 @@
 //! How shells reach a running device: commands and questions, answered by its loop or beside it, and views.
 
+use std::fmt;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
@@ -23,6 +24,13 @@ pub struct Handle {
     pub(super) shown: watch::Receiver<Shown>,
     pub(super) home: Arc<Path>,
     pub(super) stop: CancellationToken,
+    pub(super) links: Arc<OnceLock<Arc<dyn MakeLink>>>,
+}
+
+/// Makes links by which a browser reaches this device, where a shell serves one.
+pub trait MakeLink: fmt::Debug + Send + Sync {
+    /// A new link. Whoever opens it first may do all that a shell may.
+    fn link(&self) -> Result<String, ViewError>;
 }
 
 /// What is read beside the loop, of the present life.
@@ -147,6 +155,18 @@ impl Handle {
     /// The latest view, and each one after it (those that were missed are skipped).
     pub fn views(&self) -> watch::Receiver<Arc<View>> {
         self.views.clone()
+    }
+
+    /// Has links made for whoever asks on the local socket; the first who offers stays.
+    pub fn offer_links(&self, maker: Arc<dyn MakeLink>) {
+        // A second one has nothing that the first has not.
+        let _kept = self.links.set(maker);
+    }
+
+    /// A new link for a browser.
+    pub(crate) fn link(&self) -> Result<String, ViewError> {
+        let maker = self.links.get();
+        maker.ok_or_else(|| ViewError::new("no_web"))?.link()
     }
 
     /// Asks the device to end.

@@ -17,6 +17,7 @@ pub(crate) mod servers;
 pub(crate) mod settings;
 pub(crate) mod status;
 pub(crate) mod up;
+pub(crate) mod web;
 
 use towline_engine::view::{PeerView, View};
 

@@ -16,12 +16,14 @@ use towline_engine::options::Options;
 mod commands;
 mod output;
 mod plain;
+mod web;
 mod words;
 
 use commands::history::{HistoryOf, Moment};
 use commands::limits::{Days, Speed, Times};
 use commands::settings::Pause;
 use output::{Failure, Output};
+use web::WebOptions;
 
 /// Keeps folders in sync straight from one computer to the other.
 #[derive(Debug, Parser)]
@@ -57,7 +59,7 @@ enum Wish {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Run this device until it is told to stop.
-    Up(UpArguments),
+    Up(Box<UpArguments>),
     /// Show a code that another device can enter within five minutes.
     Pair,
     /// Enter a code that another device shows; it is asked for, or read from standard input.
@@ -179,6 +181,8 @@ enum Command {
         #[arg(long)]
         watch: bool,
     },
+    /// Print a link that opens the running device in a browser, once.
+    Web,
     /// End the running engine in good order.
     Stop,
 }
@@ -231,6 +235,8 @@ struct RulesTexts {
 struct UpArguments {
     #[command(flatten)]
     options: Options,
+    #[command(flatten)]
+    web: WebOptions,
     /// Serve numbers for Prometheus at this address, under /metrics, like 127.0.0.1:9464.
     #[arg(long, env = "TOWLINE_METRICS", value_name = "ADDRESS")]
     metrics: Option<SocketAddr>,
@@ -575,7 +581,7 @@ fn run(home: Option<PathBuf>, command: Command, output: &Output) -> Result<(), F
         .map_err(|error| Failure::new("runtime", format!("cannot start: {error}")))?;
     runtime.block_on(async {
         match command {
-            Command::Up(up) => commands::up::run(home, up, output).await,
+            Command::Up(up) => commands::up::run(home, *up, output).await,
             Command::Pair => commands::pairing::pair(&home, output).await,
             Command::Join => commands::pairing::join(&home, output).await,
             Command::Peers { action } => commands::peers::run(&home, action, output).await,
@@ -666,6 +672,7 @@ fn run(home: Option<PathBuf>, command: Command, output: &Output) -> Result<(), F
             Command::Network => commands::network::run(&home, output).await,
             Command::Status { watch: true } => commands::status::watch(&home, output).await,
             Command::Status { watch: false } => commands::status::run(&home, output).await,
+            Command::Web => commands::web::run(&home, output).await,
             Command::Stop => commands::status::stop(&home, output).await,
         }
     })

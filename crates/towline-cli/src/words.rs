@@ -123,6 +123,10 @@ pub(crate) fn refusal(code: &str, detail: Option<&str>) -> String {
             "whoever started the device has set its signal servers (--server, its config.toml or this computer's policy); change them there"
         }
         "setting" => "a setting is out of its range; nothing was changed",
+        "no_web" => {
+            "this device is not served to browsers: it was started with --no-web, or runs in a window"
+        }
+        "random" => "the system gives no random numbers",
         "stopping" => "the engine is stopping; start it again with `towline up`",
         other => other,
     };

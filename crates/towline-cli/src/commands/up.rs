@@ -1,5 +1,6 @@
 //! `towline up`: runs the engine until it is told to stop.
 
+use std::io::IsTerminal;
 use std::path::PathBuf;
 
 use serde::Serialize;
@@ -9,12 +10,15 @@ use towline_engine::{Engine, LogForm, Settings, begin_log};
 use crate::UpArguments;
 use crate::output::{Failure, Output};
 use crate::plain::plain;
+use crate::web::{self, Web};
 
 /// What a script gets when the engine runs.
 #[derive(Debug, Serialize)]
 struct Up<'a> {
     event: &'static str,
     home: &'a str,
+    /// Where browsers are served; `towline web` gives a link that opens it.
+    web: Option<&'a str>,
     view: &'a View,
 }
 
@@ -29,6 +33,9 @@ pub(crate) async fn run(
         LogForm::Text
     };
     begin_log(&home, form);
+    let prepared = web::prepare(arguments.web)
+        .await
+        .map_err(|error| Failure::new(error.code(), error.to_string()))?;
     let settings = Settings {
         metrics: arguments.metrics,
         ..arguments.options.settings(home.clone())
@@ -36,19 +43,24 @@ pub(crate) async fn run(
     let engine = Engine::start(settings)
         .await
         .map_err(|error| Failure::new(error.code(), error.to_string()))?;
+    let web = prepared.map(|prepared| Web::open(prepared, engine.handle().clone()));
     let view = engine.handle().view();
     let home = home.to_string_lossy();
     output.say(
         &Up {
             event: "up",
             home: &home,
+            web: web.as_ref().map(Web::base),
             view: &view,
         },
-        || greeting(&home, &view),
+        || greeting(&home, &view) + &browsers(web.as_ref()),
     );
     tokio::select! {
         () = engine.handle().stopped() => {}
         () = asked_to_stop() => {}
+    }
+    if let Some(web) = web {
+        web.close().await;
     }
     engine
         .stop()
@@ -80,6 +92,26 @@ fn greeting(home: &str, view: &View) -> String {
         plain(&view.device.name),
         plain(home),
     )
+}
+
+/// How a browser opens the device. The link is for a person who looks: a log would keep it for others.
+fn browsers(web: Option<&Web>) -> String {
+    let Some(web) = web else {
+        return String::new();
+    };
+    let base = web.base();
+    if !Web::has_pages() {
+        return format!(
+            "\nThis build holds no pages for browsers (its UI had not been built); scripts reach the API at {base}api/."
+        );
+    }
+    let link = web.link().ok().filter(|_| std::io::stdout().is_terminal());
+    match link {
+        Some(link) => format!(
+            "\nIn a browser: {link}\nThat link is good once, for five minutes; `towline web` makes another."
+        ),
+        None => format!("\nIn a browser: {base} by the link that `towline web` makes."),
+    }
 }
 
 async fn asked_to_stop() {

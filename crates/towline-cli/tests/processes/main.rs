@@ -8,6 +8,7 @@
 
 #[cfg(target_os = "linux")]
 mod process_access;
+mod process_api;
 mod process_attributes;
 mod process_conflicts;
 mod process_content;

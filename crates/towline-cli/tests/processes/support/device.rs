@@ -365,6 +365,8 @@ impl Device {
             "TOWLINE_HOME",
             "TOWLINE_LAN_ONLY",
             "TOWLINE_PROXY",
+            "TOWLINE_WEB",
+            "TOWLINE_NO_WEB",
             "HTTPS_PROXY",
             "https_proxy",
             "HTTP_PROXY",

@@ -1,6 +1,6 @@
 /**
- * The window in a real browser over the fake device: builds it once, serves it on loopback, opens
- * pages, judges them with axe and keeps pictures.
+ * The window in a real browser, over the fake device or a real one: builds it once for the former, serves it on
+ * loopback, opens pages, judges them with axe and keeps pictures.
  */
 import { existsSync, mkdirSync, readFileSync } from "node:fs";
 import { createRequire } from "node:module";
@@ -34,11 +34,8 @@ const BROWSERS = [
 /** The browser to use; `undefined` where none is installed, and then the tests fail. */
 const executable = BROWSERS.find((path) => path !== undefined && existsSync(path));
 
-/** Serves the window and starts a browser; `close` ends both. */
+/** Serves the window over the fake device and starts a browser; `close` ends both. */
 export async function open() {
-  if (executable === undefined) {
-    throw new Error("no Chromium is here; install it, or name a browser with TOWLINE_BROWSER");
-  }
   const quiet = { root: ROOT, logLevel: "error" };
   await build({ ...quiet, mode: "fake", build: { outDir: OUT, emptyOutDir: true } });
   const server = await preview({
@@ -47,7 +44,20 @@ export async function open() {
     preview: { host: "127.0.0.1", port: 0 },
   });
   const url = server.resolvedUrls.local[0];
-  const browser = await chromium.launch({
+  const browser = await launch();
+  const close = async () => {
+    await browser.close();
+    await server.close();
+  };
+  return { browser, url, close };
+}
+
+/** Starts a browser. */
+export function launch() {
+  if (executable === undefined) {
+    throw new Error("no Chromium is here; install it, or name a browser with TOWLINE_BROWSER");
+  }
+  return chromium.launch({
     executablePath: executable,
     args: [
       "--no-sandbox",
@@ -59,17 +69,17 @@ export async function open() {
       "--disable-sync",
     ],
   });
-  const close = async () => {
-    await browser.close();
-    await server.close();
-  };
-  return { browser, url, close };
 }
 
 /** A page at a scene, of a size, a theme and a language, with colours of the system where they are forced. */
-export async function page(
-  { browser, url },
-  scene,
+export function page({ browser, url }, scene, looks) {
+  return visit(browser, `${url}?scene=${scene}`, looks);
+}
+
+/** A page at an address, in a browser that remembers nothing. */
+export async function visit(
+  browser,
+  address,
   { size = "desktop", theme = "light", forced = "none", locale = "en-GB" } = {},
 ) {
   const context = await browser.newContext({
@@ -86,7 +96,7 @@ export async function page(
   page.on("console", (message) => {
     if (message.type() === "error") errors.push(message.text());
   });
-  await page.goto(`${url}?scene=${scene}`);
+  await page.goto(address);
   await ready(page);
   return { page, errors, close: () => context.close() };
 }

@@ -135,6 +135,16 @@ journey("a link that cannot be used says so", "synced&link=towline%3A%2F%2Fnonse
   await page.getByText("This link cannot be used.").waitFor({ state: "hidden" });
 });
 
+journey("a browser opens a locked device by its password", "synced&browser=password", async (page) => {
+  await page.getByLabel("Password").fill("correct horse battery");
+  await page.keyboard.press("Enter");
+  await page.getByRole("navigation").waitFor();
+  await page.keyboard.press("Control+2");
+  await see(page, "Notes");
+  // Nobody's file manager is there to show it in.
+  assert.equal(await page.getByRole("button", { name: /^Open / }).count(), 0);
+});
+
 journey("a wrong code says what to do, and a new try works", "new", async (page) => {
   await press(page, "Enter a code");
   await page.getByLabel("Code of the other device").fill("ZZZ-ZZZ");

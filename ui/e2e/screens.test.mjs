@@ -249,6 +249,21 @@ const SCREENS = {
       await page.getByText("Finishing…").waitFor();
     },
   },
+  browser_link: { scene: "synced&browser=link", go: async () => undefined },
+  browser_password: {
+    scene: "synced&browser=password",
+    go: async (page) => {
+      await page.getByLabel("Password").fill("wrong");
+      await page.getByRole("button", { name: "Open" }).click();
+      await page.getByText("The password is wrong.").waitFor();
+    },
+  },
+  browser_lost: { scene: "synced&browser=lost", go: async () => undefined },
+  browser_folder: { scene: "synced&browser=open", go: (page) => tab(page, "Notes", "Files") },
+  browser_add_folder: {
+    scene: "paired&browser=open",
+    go: (page) => page.getByRole("button", { name: "Add a folder" }).click(),
+  },
 };
 
 const nav = (page, name) =>

@@ -14,8 +14,10 @@ async function backend(): Promise<Backend> {
     const { FakeBackend } = await import("./backend/fake");
     return new FakeBackend(new URLSearchParams(location.search));
   }
-  const { tauri } = await import("./backend/tauri");
-  return tauri;
+  const { isHere, tauri } = await import("./backend/tauri");
+  if (isHere()) return tauri;
+  const { WebBackend } = await import("./backend/web");
+  return new WebBackend();
 }
 
 /** This page in its window, and what the browser keeps for it. */

@@ -3,7 +3,8 @@
  * browser. `?scene=` chooses what stands at the beginning (see `fake_scenes.ts`), `?step=` how many
  * milliseconds a step of a script takes, `?link=` is a link that somebody opened, `?tray=` how it stands with
  * closing the window (see `fake_desktop.ts`), `?drop=` what somebody drags onto
- * the window and drops there, or holds there when it is empty; `K7M-2QX` is the
+ * the window and drops there, or holds there when it is empty, `?browser=` makes it one that a browser reaches and has it
+ * locked (`link`, `password`), `lost` or `open`; `K7M-2QX` is the
  * right code, as is any link, and `ZZZ-ZZZ` a wrong one; `/none` is a path that does not exist; the
  * attic desktop is invited at the second try. At the scene `host` somebody types the code that is
  * shown, at `guest` the new peer shares a folder. `?views=` is how many views follow one another when
@@ -15,6 +16,7 @@ import type { FolderView } from "./generated/FolderView";
 import type { View } from "./generated/View";
 import {
   assertNever,
+  type Abilities,
   type AtLogin,
   type Backend,
   type Choice,
@@ -32,11 +34,15 @@ import { HERE_URL, withServers } from "./fake_servers";
 
 const ACCEPTED: Outcome = { kind: "accepted", answer: { answer: "accepted" } };
 
+/** What opens the device at `?browser=password`. */
+const RIGHT_PASSWORD = "correct horse battery";
+
 /** How long a step of a script takes unless somebody wishes otherwise. */
 const STEP_MS = 350;
 
 export class FakeBackend implements Backend {
   readonly desktop: Desktop;
+  readonly abilities: Abilities;
   readonly #scene: string;
   #view: View;
   #tell: (told: Told) => void = () => undefined;
@@ -49,8 +55,13 @@ export class FakeBackend implements Backend {
   readonly #views: number;
   #tellServer: (server: ServerHere) => void = () => undefined;
   readonly #drop: string | null;
+  /** What opens the device, or `lost` when it does not answer. */
+  readonly #door: string;
 
   constructor(wishes: URLSearchParams) {
+    const isApp = !wishes.has("browser");
+    this.abilities = { chooseDirectory: isApp, openFolder: isApp, help: isApp };
+    this.#door = wishes.get("browser") ?? "";
     this.#stepMs = Number(wishes.get("step") ?? STEP_MS);
     this.#link = wishes.get("link");
     this.#views = Number(wishes.get("views") ?? 0);
@@ -62,11 +73,16 @@ export class FakeBackend implements Backend {
 
   watch(tell: (told: Told) => void): () => void {
     this.#tell = tell;
+    if (this.#door === "link" || this.#door === "password") {
+      tell({ kind: "locked", wants: this.#door, error: null });
+      return () => undefined;
+    }
     // A round of work is judged by how it began.
     const { folders } = this.#view;
     const begun = folders.map((each) => ({ ...each, needs: 2.4 * each.needs }));
     this.#publish({ folders: begun });
     this.#publish({ folders });
+    if (this.#door === "lost") tell({ kind: "lost" });
     const measure = () => void this.#measure();
     document.addEventListener("fake:views", measure);
     return () => {
@@ -115,7 +131,7 @@ export class FakeBackend implements Backend {
 
   serverHere(tell: (server: ServerHere) => void): () => void {
     this.#tellServer = tell;
-    tell({ kind: "off" });
+    tell(this.abilities.help ? { kind: "off" } : { kind: "elsewhere" });
     return () => {
       this.#tellServer = () => undefined;
     };
@@ -125,6 +141,12 @@ export class FakeBackend implements Backend {
     const others = this.#view.server.own.filter((url) => url !== HERE_URL);
     this.#tellServer(wish === "run" ? { kind: "runs", urls: [HERE_URL] } : { kind: "off" });
     return this.command({ command: "set_servers", servers: wish === "run" ? [HERE_URL, ...others] : others });
+  }
+
+  unlock(password: string): Promise<Outcome> {
+    if (password !== RIGHT_PASSWORD) return Promise.resolve(refused("password"));
+    this.#publish({});
+    return Promise.resolve(ACCEPTED);
   }
 
   pickDirectory(): Promise<Choice> {

@@ -1,7 +1,7 @@
 /**
  * What the window needs from whoever runs the device: views to show, commands to give, and
  * what only a shell can do (choose a directory, open one, hear of links that people open and of what they drag onto it). `tauri.ts` is the desktop app,
- * `fake.ts` a browser with nothing behind it.
+ * `web.ts` a browser at a daemon, `fake.ts` one with nothing behind it.
  */
 import type { Standing } from "../text/states";
 import type { AnswerView } from "./generated/AnswerView";
@@ -15,7 +15,21 @@ export type Told =
   | { kind: "view"; view: View }
   | { kind: "failed"; error: ViewError }
   | { kind: "ending" }
-  | { kind: "ended"; error: ViewError | null };
+  | { kind: "ended"; error: ViewError | null }
+  /** It opens to nobody without a link that it made, or a password; why the last link did not, if one was tried. */
+  | { kind: "locked"; wants: "link" | "password"; error: ViewError | null }
+  /** It does not answer; it is tried again. What was shown last may be old. */
+  | { kind: "lost" };
+
+/** What a shell can do beside showing the device; the window offers nothing that it cannot. */
+export interface Abilities {
+  /** Shows the system's dialog for directories. */
+  chooseDirectory: boolean;
+  /** Shows folders in the system's file manager. */
+  openFolder: boolean;
+  /** Shows the log, and saves how the device stands. */
+  help: boolean;
+}
 
 /** What became of something a person asked for. */
 export type Outcome =
@@ -95,6 +109,7 @@ export interface Desktop {
 
 /** Runs the device behind the window. */
 export interface Backend {
+  readonly abilities: Abilities;
   /** Tells where the device stands now and after every change; ends with the returned call. */
   watch(tell: (told: Told) => void): () => void;
   /** Gives a command; its effects are seen in later views only. */
@@ -113,6 +128,8 @@ export interface Backend {
   setAtLogin(isStarted: boolean): Promise<Outcome>;
   /** Starts the device again after it failed or ended. */
   start(): Promise<void>;
+  /** Opens a device that is locked, by its password. */
+  unlock(password: string): Promise<Outcome>;
   /** Tells whether a signal server runs here, now and after every change; ends with the returned call. */
   serverHere(tell: (server: ServerHere) => void): () => void;
   /** Runs a signal server here, which the device then uses, until it is stopped; it is started with this program. */

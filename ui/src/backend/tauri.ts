@@ -1,13 +1,16 @@
 /** The desktop app: every call is a command of the shell, views arrive on a channel. */
-import { Channel, invoke } from "@tauri-apps/api/core";
+import { Channel, invoke, isTauri } from "@tauri-apps/api/core";
 
-import { assertExact } from "./door";
+import { assertExact, asViewError } from "./door";
 import type { AnswerView } from "./generated/AnswerView";
-import type { ViewError } from "./generated/ViewError";
 import type { Backend, Choice, Outcome, ServerHere, Told } from "./index";
+
+/** Whether this page is in the desktop app's window. */
+export const isHere = isTauri;
 
 /** The device that the desktop shell runs, or is attached to. */
 export const tauri: Backend = {
+  abilities: { chooseDirectory: true, openFolder: true, help: true },
   watch: (tell) =>
     listen<Told>("watch", (told) => {
       assertExact(told);
@@ -27,6 +30,7 @@ export const tauri: Backend = {
   setAtLogin: (isStarted) => done(invoke("set_at_login", { wanted: isStarted ? "started" : "not_started" })),
   command: (command) => outcome(invoke<AnswerView>("command", { command })),
   start: () => invoke("start"),
+  unlock: () => done(Promise.resolve()),
   serverHere: (tell) => listen<ServerHere>("server_here", tell),
   runServer: (wish) => done(wish === "run" ? invoke("run_server") : invoke("stop_server")),
   pickDirectory: (title, shown) => choice(invoke("pick_directory", { title, shown })),
@@ -74,11 +78,4 @@ async function outcome(call: Promise<AnswerView>): Promise<Outcome> {
   } catch (error) {
     return { kind: "refused", error: asViewError(error) };
   }
-}
-
-function asViewError(error: unknown): ViewError {
-  if (typeof error === "object" && error !== null && "code" in error) {
-    return error as ViewError;
-  }
-  return { code: "shell", detail: String(error) };
 }

@@ -56,6 +56,8 @@ export class App {
   readonly backend: Backend;
   readonly noticing: Noticing;
   told = $state.raw<Told>({ kind: "starting" });
+  /** The device does not answer; what is shown may be old. */
+  isLost = $state.raw(false);
   place = $state.raw<Place>({ at: "home" });
   /** A link that somebody opened; nothing has been done with it yet. */
   link = $state.raw<string | null>(null);
@@ -131,6 +133,9 @@ export class App {
     }
     this.nowMs = Date.now();
     this.noticing.hear(told, this.nowMs);
+    this.isLost = told.kind === "lost";
+    // What a person was doing stays in sight until the device is back.
+    if (this.isLost && this.view) return;
     this.told = told.kind === "view" ? { kind: "view", view: steady(told.view, this.view) } : told;
     if (told.kind !== "view") return;
     if (told.view.device.store === "new") this.#wasNew = true;

@@ -10,6 +10,7 @@ import { headline } from "./summary";
 
 function appAt(name: string): App {
   const backend: Backend = {
+    abilities: { chooseDirectory: true, openFolder: true, help: true },
     watch: () => () => undefined,
     command: () => Promise.resolve({ kind: "accepted", answer: { answer: "accepted" } }),
     links: () => () => undefined,
@@ -19,6 +20,7 @@ function appAt(name: string): App {
     atLogin: () => Promise.resolve({ kind: "known", isStarted: false }),
     setAtLogin: () => Promise.resolve({ kind: "accepted", answer: { answer: "accepted" } }),
     start: () => Promise.resolve(),
+    unlock: () => Promise.resolve({ kind: "accepted", answer: { answer: "accepted" } }),
     serverHere: () => () => undefined,
     runServer: () => Promise.resolve({ kind: "accepted", answer: { answer: "accepted" } }),
     pickDirectory: () => Promise.resolve({ kind: "nothing" }),
@@ -31,6 +33,17 @@ function appAt(name: string): App {
   app.hear({ kind: "view", view: scene(name, 0) });
   return app;
 }
+
+test("what was shown stays while the device does not answer", () => {
+  const app = appAt("synced");
+  app.go({ at: "folders" });
+  app.hear({ kind: "lost" });
+  expect([app.isLost, app.view?.folders.length, app.place.at]).toEqual([true, scene("synced", 0).folders.length, "folders"]);
+  app.hear({ kind: "view", view: scene("synced", 0) });
+  expect(app.isLost).toBe(false);
+  app.hear({ kind: "locked", wants: "link", error: null });
+  expect(app.view).toBeNull();
+});
 
 describe("the headline", () => {
   test.each([

@@ -36,6 +36,11 @@ function state(told: Told, headline: Headline | null): Pick<Sign, "standing" | "
       return { standing: "working", state: words.tray.ending };
     case "ended":
       return { standing: "trouble", state: words.start.ended };
+    // Only browsers are told of these, and they have no tray.
+    case "locked":
+      return { standing: "idle", state: words.browser.title };
+    case "lost":
+      return { standing: "trouble", state: words.browser.lost.what };
     case "view": {
       if (headline === null) return { standing: "idle", state: words.app };
       const { standing, text } = headlineText(headline);

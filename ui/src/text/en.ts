@@ -2,6 +2,7 @@
  * Every word of the window, in English. Other languages are objects of the same type. Sentences
  * for codes (refusals, faults, reasons) say what happened and what to do.
  */
+import { englishBrowser, englishBrowserCodes } from "./en_browser";
 import { englishChecks } from "./en_checks";
 import { englishFolder } from "./en_folder";
 import { englishLanguage } from "./en_language";
@@ -29,6 +30,7 @@ export function english(numbers: Numbers) {
   return {
     ...englishFolder(numbers),
     ...englishManners(numbers),
+    browser: englishBrowser,
     traffic: englishTraffic(numbers),
     network: englishNetwork(numbers),
     checks: englishChecks(numbers),
@@ -395,6 +397,7 @@ export function english(numbers: Numbers) {
     toast: { label: "Messages" },
     codes: {
       refusal: {
+        ...englishBrowserCodes,
         not_kept: { what: "This could not be kept.", todo: "Is the disk full? Make room and try again." },
         name: { what: "This name does not fit.", todo: "A name has 1 to 64 bytes in one line. Choose a shorter one." },
         place: { what: "No device can be at this address.", todo: "It looks like nas.example:41641 or [2001:db8::7]:41641." },

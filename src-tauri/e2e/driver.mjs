@@ -69,8 +69,9 @@ export function program(name, command, args, env = {}) {
         void ended.then((code) => reject(new Error(`${name} ended with ${code}`)));
       }),
     end: async () => {
-      // Its whole group, because a session bus does not take its children along.
-      if (child.exitCode === null && child.signalCode === null) process.kill(-child.pid, "SIGTERM");
+      // Its whole group, because a session bus does not take its children along; Windows has no groups.
+      const all = process.platform === "win32" ? child.pid : -child.pid;
+      if (child.exitCode === null && child.signalCode === null) process.kill(all, "SIGTERM");
       await ended;
     },
   };

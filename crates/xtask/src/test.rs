@@ -64,7 +64,7 @@ fn everything(repo: &Repo, args: &TestArgs, steps: &mut Steps) -> Result<()> {
         Ok(Ending::Passed(String::new()))
     })?;
     steps.run("simulator", || simulator(repo, args.start))?;
-    steps.run("ui tests", || ui::script(repo, "test"))?;
+    steps.run("ui tests", || ui::tests(repo))?;
     steps.run("window tests", || window::tests(repo))
 }
 

@@ -4,10 +4,12 @@
 //! are installed from the lock file, and again only when that is newer.
 
 use std::path::Path;
+use std::process::Command;
 use std::time::SystemTime;
 
 use anyhow::{Result, bail};
 
+use crate::binaries::{self, Profile, Wanted};
 use crate::repo::Repo;
 use crate::run;
 use crate::steps::Ending;
@@ -15,12 +17,28 @@ use crate::system::has_program;
 
 /// Runs one script of the UI; absent while there is no UI.
 pub(crate) fn script(repo: &Repo, name: &str) -> Result<Ending> {
+    script_with(repo, name, |_| {})
+}
+
+/// Runs all tests of the UI. Some reach real devices with a browser, which serve the pages that were built into them.
+pub(crate) fn tests(repo: &Repo) -> Result<Ending> {
+    script(repo, "build")?;
+    let built = binaries::build(repo, Profile::Debug, Wanted::Headless)?;
+    let artifacts = repo.artifacts()?;
+    script_with(repo, "test", |command| {
+        command.env("TOWLINE_ARTIFACTS", &artifacts);
+        binaries::tell_paths(command, &built);
+    })
+}
+
+fn script_with(repo: &Repo, name: &str, prepare: impl FnOnce(&mut Command)) -> Result<Ending> {
     if !repo.has("ui/package.json") {
         return Ok(Ending::Absent("no ui/package.json".into()));
     }
     install(repo)?;
     let mut command = repo.command(NPM);
     command.args(["--prefix", "ui", "run", name]);
+    prepare(&mut command);
     let (closing, verdict) = run::keeping(&mut command, is_closing)?;
     verdict?;
     Ok(Ending::Passed(closing.join(", ")))

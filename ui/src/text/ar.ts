@@ -14,6 +14,7 @@
  * | entry      | عنصر              | sealed        | مشفّر                    |
  * | invitation | دعوة              | relayed       | عبر وسيط                |
  */
+import { arabicBrowser } from "./ar_browser";
 import { arabicChecks } from "./ar_checks";
 import { arabicCodes } from "./ar_codes";
 import { arabicFolder } from "./ar_folder";
@@ -31,6 +32,7 @@ export function arabic(numbers: Numbers): Words {
 
   return {
     ...arabicFolder(numbers),
+    browser: arabicBrowser,
     traffic: arabicTraffic(numbers),
     network: arabicNetwork(numbers),
     checks: arabicChecks(numbers),

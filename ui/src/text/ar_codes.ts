@@ -1,4 +1,5 @@
 /** Sentences for codes, in Arabic: what happened, and what to do. */
+import { arabicBrowserCodes } from "./ar_browser";
 import { ltr } from "./ar_pieces";
 import type { Advice, Words } from "./en";
 
@@ -9,6 +10,7 @@ const IDENTITY = ltr("towline identity new");
 export function arabicCodes(): Words["codes"] {
   return {
     refusal: {
+      ...arabicBrowserCodes,
       name: { what: "هذا الاسم غير مناسب.", todo: "يتكون الاسم من 1 إلى 64 بايت في سطر واحد. اختر اسمًا أقصر." },
       place: { what: "لا يمكن أن يوجد جهاز على هذا العنوان.", todo: `يبدو العنوان مثل ${ltr("nas.example:41641")} أو ${ltr("[2001:db8::7]:41641")}.` },
       places: { what: "للجهاز ثمانية عناوين على الأكثر.", todo: "أزل واحدًا أولًا." },

@@ -15,6 +15,7 @@
  * | entry         | Eintrag           | sealed        | verschlüsselt         |
  * | invitation    | Einladung         | index         | Index                 |
  */
+import { germanBrowser } from "./de_browser";
 import { germanChecks } from "./de_checks";
 import { germanCodes } from "./de_codes";
 import { germanFolder } from "./de_folder";
@@ -34,6 +35,7 @@ export function german(numbers: Numbers): Words {
 
   return {
     ...germanFolder(numbers),
+    browser: germanBrowser,
     traffic: germanTraffic(numbers),
     network: germanNetwork(numbers),
     checks: germanChecks(numbers),

@@ -1,10 +1,12 @@
 /** Sentences for codes, in German: what happened, and what to do. */
+import { germanBrowserCodes } from "./de_browser";
 import type { Advice, Words } from "./en";
 
 /** Every code that there are words for. */
 export function germanCodes(): Words["codes"] {
   return {
     refusal: {
+      ...germanBrowserCodes,
       name: { what: "Dieser Name passt nicht.", todo: "Ein Name hat 1 bis 64 Bytes in einer Zeile. Wählen Sie einen kürzeren." },
       place: { what: "Unter dieser Adresse kann kein Gerät sein.", todo: "Sie sieht aus wie nas.example:41641 oder [2001:db8::7]:41641." },
       places: { what: "Ein Gerät hat höchstens acht Adressen.", todo: "Entfernen Sie zuerst eine." },

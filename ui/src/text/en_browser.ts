@@ -4,7 +4,6 @@
 export const englishBrowser = {
   title: "Open this device",
   link: "Run this command on the computer where Towline runs, and open the link that it prints:",
-  command: "towline web",
   once: "A link is good once, for five minutes. This tab then stays open until you close it or Towline stops.",
   password: "Password",
   open: "Open",

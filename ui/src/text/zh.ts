@@ -16,6 +16,7 @@
  */
 import type { Words } from "./en";
 import type { Numbers } from "./numbers";
+import { chineseBrowser } from "./zh_browser";
 import { chineseChecks } from "./zh_checks";
 import { chineseCodes } from "./zh_codes";
 import { chineseFolder } from "./zh_folder";
@@ -31,6 +32,7 @@ export function chinese(numbers: Numbers): Words {
 
   return {
     ...chineseFolder(numbers),
+    browser: chineseBrowser,
     traffic: chineseTraffic(numbers),
     network: chineseNetwork(numbers),
     checks: chineseChecks(numbers),

@@ -1,10 +1,12 @@
 /** Sentences for codes, in Simplified Chinese: what happened, and what to do. */
+import { chineseBrowserCodes } from "./zh_browser";
 import type { Advice, Words } from "./en";
 
 /** Every code that there are words for. */
 export function chineseCodes(): Words["codes"] {
   return {
     refusal: {
+      ...chineseBrowserCodes,
       name: { what: "这个名称不合适。", todo: "名称为一行，1 到 64 个字节。请换一个短一些的。" },
       place: { what: "这个地址上不可能有设备。", todo: "地址形如 nas.example:41641 或 [2001:db8::7]:41641。" },
       places: { what: "一台设备最多有八个地址。", todo: "请先移除一个。" },

@@ -25,11 +25,13 @@ mod network;
 pub mod options;
 mod past;
 mod port;
+mod release;
 mod renew;
 mod settings_file;
 mod tasks;
 mod traffic;
 mod transfer;
+pub mod updates;
 pub mod view;
 
 pub use diagnostics::diagnostics;

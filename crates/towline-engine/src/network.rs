@@ -90,6 +90,7 @@ pub(crate) use self::server_time::ServerTimes;
 pub(crate) use self::signal_client::SignalClients;
 #[cfg(any(test, fuzzing))]
 pub(crate) use self::stun::{enter as enter_stun, seeds as stun_seeds};
+pub(crate) use self::websocket::tls_settings;
 
 /// Probes that wait for the prober: 128. They are opened far faster than they come; a flood of
 /// copies of a peer's probes fills this and is dropped.

@@ -2,7 +2,7 @@
 //!
 //! The *policy* lies where only an administrator writes, and what it sets nobody overrules. The device's
 //! own file is `config.toml` in its home. Both have the same keys, all optional: `servers`, `proxy`, `udp_port`,
-//! `ice_servers`, `lan_only` and `places`. For each setting alone, the first that says anything holds: policy, what the device was
+//! `ice_servers`, `lan_only`, `places` and `update`. For each setting alone, the first that says anything holds: policy, what the device was
 //! started with (its flags, then its environment), file, what the device's person has chosen while it ran (of `servers`
 //! and `lan_only`), what the build has.
 //!
@@ -25,6 +25,7 @@ use towline_wire::place::{Place, PlaceError};
 
 use crate::engine::StartError;
 use crate::network::{NoServerUrl, read_server};
+use crate::updates::{Channel, SaidBy, UpdateRule, UpdateSettings, WrittenRule};
 use crate::view::ServersSetByView;
 
 /// The name of a device's own file, in its home.
@@ -51,6 +52,8 @@ pub(crate) struct Written {
     #[serde(deserialize_with = "places")]
     #[serde(default)]
     pub(crate) places: Option<BTreeMap<DeviceId, Vec<Place>>>,
+    /// Which releases it follows.
+    pub(crate) update: Option<WrittenRule>,
 }
 
 /// Where each device is, by its id. Each is read by itself, so that the line is named that makes no sense.
@@ -221,7 +224,7 @@ pub enum FileError {
     NotSettings(PathBuf),
     /// A line of it makes no sense.
     #[error(
-        "line {1} of {0} is not understood; it may have servers = [\"wss://…\"], proxy = \"…\", udp_port = 0, lan_only = true, ice_servers = [{{ urls = \"turn:…\" }}] and places = {{ DEVICE = [\"nas.example:41641\"] }}"
+        "line {1} of {0} is not understood; it may have servers = [\"wss://…\"], proxy = \"…\", udp_port = 0, lan_only = true, ice_servers = [{{ urls = \"turn:…\" }}], places = {{ DEVICE = [\"nas.example:41641\"] }} and update = \"stable\", \"beta\", \"pinned 0.3\" or \"off\""
     )]
     Line(PathBuf, usize),
 }
@@ -274,6 +277,36 @@ fn decide(
         }),
         places: policy.places.or(file.places).unwrap_or_default(),
     })
+}
+
+/// What holds for the updates of the device at `home`, whose person follows `chosen`.
+pub(crate) fn updates(
+    home: &Path,
+    proxy: Option<&str>,
+    chosen: Channel,
+) -> Result<UpdateSettings, FileError> {
+    let policy = policy_file().map_or(Ok(Written::default()), |path| read(&path))?;
+    let file = read(&home.join(FILE))?;
+    Ok(decide_updates(policy, proxy, file, chosen))
+}
+
+fn decide_updates(
+    policy: Written,
+    proxy: Option<&str>,
+    file: Written,
+    chosen: Channel,
+) -> UpdateSettings {
+    let (rule, said_by) = match (policy.update, file.update) {
+        (Some(written), _) => (written.0, SaidBy::Administrator),
+        (None, Some(written)) => (written.0, SaidBy::File),
+        (None, None) => (UpdateRule::Follow(chosen), SaidBy::Person),
+    };
+    let given = proxy.map(str::to_owned);
+    UpdateSettings {
+        rule,
+        said_by,
+        proxy: policy.proxy.or(given).or(file.proxy),
+    }
 }
 
 /// Where administrators put the policy.
@@ -348,6 +381,7 @@ mod tests {
             ice_servers: Some(IceServersText(format!("[{server}]"))),
             lan_only: Some(server == "p" || server == "f"),
             places: Some(BTreeMap::from([(someone(), vec![place(server)])])),
+            update: None,
         }
     }
 
@@ -480,6 +514,26 @@ mod tests {
             let (policy, given, file) = sources;
             assert_eq!(decide(policy, given, file, None).unwrap().scope, rule);
         }
+    }
+
+    #[test]
+    fn updates_follow_the_policy_then_the_file_then_the_person() {
+        let none = Written::default;
+        let says = |rule: &str| parse(&format!("update = \"{rule}\"")).unwrap();
+        let decide = |policy, file| {
+            let settings = decide_updates(policy, None, file, Channel::Beta);
+            (settings.rule, settings.said_by)
+        };
+        let pinned: UpdateRule = "pinned 0.3".parse().unwrap();
+        let policy = decide(says("off"), says("beta"));
+        assert_eq!(policy, (UpdateRule::Off, SaidBy::Administrator));
+        let file = decide(none(), says("pinned 0.3"));
+        assert_eq!(file, (pinned, SaidBy::File));
+        let person = decide(none(), none());
+        assert_eq!(person, (UpdateRule::Follow(Channel::Beta), SaidBy::Person));
+        assert_eq!(parse("udp_port = 7\nupdate = \"weekly\""), Err(2));
+        let proxied = decide_updates(none(), Some("g"), written("f", "ff", 3), Channel::Stable);
+        assert_eq!(proxied.proxy.as_deref(), Some("g"));
     }
 
     #[test]

@@ -56,6 +56,7 @@ impl Life {
             lan_only: settings.lan_only(),
             // Its person says such things while it runs.
             places: None,
+            update: None,
         };
         let default_server = settings.default_server.as_deref();
         let settled = settings_file::settle(&settings.home, given, default_server)?;

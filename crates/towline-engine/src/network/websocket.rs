@@ -164,7 +164,7 @@ pub(super) async fn reach_bare(
         return Ok(Transport::Plain(stream));
     };
     let name = ServerName::try_from(name.to_owned()).map_err(|_| ConnectError::Url)?;
-    let mut settings = ClientConfig::clone(&*tls_settings()?);
+    let mut settings = ClientConfig::clone(&*tls_settings().ok_or(ConnectError::Certificate)?);
     settings.alpn_protocols.clear();
     let connected = TlsConnector::from(Arc::new(settings)).connect(name, stream);
     match timeout(CONNECT_DEADLINE, connected).await {
@@ -215,7 +215,10 @@ async fn transport(server: &ServerUrl, stream: TcpStream) -> Result<Transport, C
     let name = ServerName::try_from(bare_host(server).to_owned()).map_err(|_| ConnectError::Url)?;
     let (settings, distrust) = match server.pin() {
         Some(pin) => (pin::tls_settings(pin)?, ConnectError::Pin),
-        None => (tls_settings()?, ConnectError::Certificate),
+        None => (
+            tls_settings().ok_or(ConnectError::Certificate)?,
+            ConnectError::Certificate,
+        ),
     };
     match TlsConnector::from(settings).connect(name, stream).await {
         Ok(stream) => Ok(Transport::Tls(Box::new(stream))),
@@ -250,8 +253,8 @@ fn bound_unsent(stream: &TcpStream, unsent: Unsent) {
     let _unbounded_here = (stream, unsent);
 }
 
-/// Made once: the system's certificates are read from disk.
-fn tls_settings() -> Result<Arc<ClientConfig>, ConnectError> {
+/// TLS towards the outside, for HTTP/1.1. Made once: the system's certificates are read from disk.
+pub(crate) fn tls_settings() -> Option<Arc<ClientConfig>> {
     static SETTINGS: OnceLock<Option<Arc<ClientConfig>>> = OnceLock::new();
     let settings = SETTINGS.get_or_init(|| {
         let provider = Arc::new(rustls::crypto::ring::default_provider());
@@ -264,7 +267,7 @@ fn tls_settings() -> Result<Arc<ClientConfig>, ConnectError> {
             .with_no_client_auth();
         Some(for_websockets(settings))
     });
-    settings.clone().ok_or(ConnectError::Certificate)
+    settings.clone()
 }
 
 fn for_websockets(mut settings: ClientConfig) -> Arc<ClientConfig> {

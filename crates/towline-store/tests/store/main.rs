@@ -11,6 +11,7 @@
 mod agreement;
 mod durability;
 mod opening;
+mod previous;
 mod readers;
 mod sample;
 mod suite;

@@ -22,6 +22,7 @@ use crate::notices::{Notice, Notices};
 use crate::server::{Server, ServerHere};
 use crate::tidings::Tidings;
 use crate::tray::{Sign, Tray};
+use crate::updates::{Updates, UpdatesTold, Wish};
 
 /// Tells the page where the device stands, now and after every change, the latest only.
 #[tauri::command]
@@ -97,6 +98,28 @@ pub(crate) fn set_at_login(
 fn login_fault(error: &io::Error, code: &str) -> ViewError {
     warn!(%error, "the system cannot be told what to start");
     ViewError::new(code)
+}
+
+/// Tells the page where updates stand, now and after every change, the latest only.
+#[tauri::command]
+pub(crate) fn updates(updates: State<'_, Arc<Updates>>, channel: Channel<UpdatesTold>) {
+    let mut told = updates.told();
+    tauri::async_runtime::spawn(async move {
+        loop {
+            let latest = told.borrow_and_update().clone();
+            // As in `watch`.
+            if channel.send(latest).is_err() || told.changed().await.is_err() {
+                return;
+            }
+        }
+    });
+}
+
+/// Does with updates what the person wants; its effects are seen in what is told.
+#[tauri::command]
+pub(crate) async fn update(updates: State<'_, Arc<Updates>>, wish: Wish) -> Result<(), ViewError> {
+    updates.wish(wish).await;
+    Ok(())
 }
 
 /// Starts the device again after it failed or ended.

@@ -45,10 +45,21 @@ pub(crate) enum Told {
     },
 }
 
+/// Where the engine runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum EnginePlace {
+    /// In this process.
+    Here,
+    /// In another one, to which the window is attached.
+    Elsewhere,
+}
+
 /// The device behind the window.
 #[derive(Debug)]
 pub(crate) struct Device {
     settings: Settings,
+    engine: watch::Sender<EnginePlace>,
     told: watch::Sender<Told>,
     start: Notify,
     quit: watch::Sender<bool>,
@@ -59,6 +70,7 @@ impl Device {
     pub(crate) fn new(settings: Settings) -> Self {
         Self {
             settings,
+            engine: watch::Sender::new(EnginePlace::Here),
             told: watch::Sender::new(Told::Starting),
             start: Notify::new(),
             quit: watch::Sender::new(false),
@@ -91,6 +103,16 @@ impl Device {
     /// Where the device lives.
     pub(crate) fn home(&self) -> &Path {
         &self.settings.home
+    }
+
+    /// The proxy that the app was started with.
+    pub(crate) fn proxy(&self) -> Option<&str> {
+        self.settings.proxy.as_deref()
+    }
+
+    /// Where the engine of the latest view runs.
+    pub(crate) fn engine(&self) -> EnginePlace {
+        *self.engine.borrow()
     }
 
     /// Starts the device again after its end.
@@ -201,6 +223,10 @@ impl Device {
                 }
             },
         };
+        self.engine.send_replace(match engine {
+            Some(_) => EnginePlace::Here,
+            None => EnginePlace::Elsewhere,
+        });
         let mut quit = self.quit.subscribe();
         tokio::select! {
             // The sender lives as long as `self`.

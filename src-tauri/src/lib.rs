@@ -4,8 +4,8 @@
 //! answers the page's calls (`commands`). There is one for each home (`instance`); links that people
 //! open and folders that they drag onto the window go to the page (`links`, `drag`), and what the page
 //! tells people who look elsewhere goes to the system (`notices`). Where its person wants one, a signal
-//! server runs beside (`server`). It decides nothing about peers or folders and has no words
-//! for people; the page has them. A closed window goes out of sight while the desktop's `tray` shows the app, and
+//! server runs beside (`server`). It brings itself up to date (`updates`). It decides nothing about peers or folders and
+//! has no words for people; the page has them. A closed window goes out of sight while the desktop's `tray` shows the app, and
 //! else ends an engine of its own in good order (`closing`); the next window comes where it was (`frame`).
 
 mod arguments;
@@ -23,11 +23,13 @@ mod notices;
 mod server;
 mod tidings;
 mod tray;
+mod updates;
 
 use std::sync::Arc;
 
 use tauri::{AppHandle, Manager, RunEvent, WindowEvent};
 use towline_engine::{LogForm, begin_log};
+use tracing::info;
 
 pub use arguments::Arguments;
 pub use arguments::ArgumentsError;
@@ -40,6 +42,7 @@ use notices::Notices;
 use server::Server;
 use tidings::Tidings;
 use tray::Tray;
+use updates::{Ending, Updates};
 
 /// Why the shell cannot run.
 #[derive(Debug, thiserror::Error)]
@@ -62,14 +65,19 @@ pub fn run(mut arguments: Arguments) -> Result<(), ShellError> {
     let config = context.config_mut();
     let usual = arguments::default_home();
     config.identifier = instance::identifier(&config.identifier, &settings.home, usual.as_deref());
+    let version = context.package_info().version.to_string();
+    info!(version, "the app has started");
     let device = Arc::new(Device::new(settings));
     let server = Arc::new(Server::new(Arc::clone(&device)));
+    let updates = Arc::new(Updates::new(Arc::clone(&device), version));
     let (notices, waiting) = Notices::new();
     let builder = tauri::Builder::default().plugin(instance::only_one());
     let app = notices::prepared(chooser::prepared(builder))
         .plugin(borders::kept())
         .plugin(tauri_plugin_opener::init())
+        .plugin(tauri_plugin_updater::Builder::new().build())
         .manage(Arc::clone(&device))
+        .manage(Arc::clone(&updates))
         .manage(links)
         .manage(Arc::clone(&server))
         .manage(Closings::new(device.home()))
@@ -86,6 +94,8 @@ pub fn run(mut arguments: Arguments) -> Result<(), ShellError> {
             commands::notices,
             commands::at_login,
             commands::set_at_login,
+            commands::updates,
+            commands::update,
             commands::start,
             commands::server_here,
             commands::run_server,
@@ -103,9 +113,10 @@ pub fn run(mut arguments: Arguments) -> Result<(), ShellError> {
     tauri::async_runtime::spawn(async move { server.resume().await });
     tauri::async_runtime::spawn(notices::show_all(app.handle().clone(), waiting));
     let handle = app.handle().clone();
+    tauri::async_runtime::spawn(Arc::clone(&updates).live(handle.clone()));
     tauri::async_runtime::spawn(async move {
         device.live().await;
-        handle.exit(0);
+        end(&handle, updates.finish(&handle).await);
     });
     app.run(|app, event| on_event(app, &event));
     Ok(())
@@ -123,6 +134,24 @@ fn begin(app: &AppHandle, is_hidden: bool) -> tauri::Result<()> {
         return Ok(());
     }
     frame::show(&window, app.state::<Arc<Device>>().home())
+}
+
+/// Ends the process, whose device has ended.
+fn end(app: &AppHandle, ending: Ending) {
+    match ending {
+        Ending::Exit => app.exit(0),
+        Ending::Restart => {
+            if let Some(window) = instance::window(app) {
+                frame::keep(&window, app.state::<Arc<Device>>().home());
+            }
+            // The next one must not take itself for a second start, and asks nothing that was asked already.
+            tauri_plugin_single_instance::destroy(app);
+            let mut env = app.env();
+            env.args_os.retain(|argument| !links::is_link(argument));
+            app.cleanup_before_exit();
+            tauri::process::restart(&env);
+        }
+    }
 }
 
 /// A window that is closed stays until it is known what becomes of it; an exit waits until the device has ended.

@@ -5,6 +5,7 @@
 //! by itself. What is behind the scheme is the page's and the engine's to judge. The latest counts,
 //! and waits for a page that does not listen yet (`tidings`).
 
+use std::ffi::OsStr;
 use std::fmt;
 use std::str::FromStr;
 
@@ -37,6 +38,13 @@ impl FromStr for Link {
         }
         Ok(Self(text.to_owned()))
     }
+}
+
+/// Whether an argument of a program is a link.
+pub(crate) fn is_link(argument: &OsStr) -> bool {
+    argument
+        .to_str()
+        .is_some_and(|text| text.parse::<Link>().is_ok())
 }
 
 impl fmt::Debug for Link {

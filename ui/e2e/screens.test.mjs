@@ -21,6 +21,16 @@ const SCREENS = {
   home_invited: { scene: "invited", go: async () => undefined },
   home_syncing: { scene: "syncing", go: async () => undefined },
   home_trouble: { scene: "trouble", go: async () => undefined },
+  home_update: { scene: "update", go: async () => undefined },
+  settings_update: { scene: "update", go: updates },
+  settings_update_downloading: { scene: "update_downloading", go: updates },
+  settings_update_ready: { scene: "update_ready", go: updates },
+  settings_update_failed: { scene: "update_failed", go: updates },
+  settings_update_offline: { scene: "update_offline", go: updates },
+  settings_update_read_only: { scene: "update_read_only", go: updates },
+  settings_update_off: { scene: "update_off", go: updates },
+  settings_update_pinned: { scene: "update_pinned", go: updates },
+  settings_update_development: { scene: "update_development", go: updates },
   folders_empty: { scene: "empty", go: (page) => nav(page, "Folders") },
   folders: { scene: "syncing", go: (page) => nav(page, "Folders") },
   folder: {
@@ -298,6 +308,12 @@ async function tab(page, folder, name) {
   await nav(page, "Folders");
   await page.getByRole("button", { name: new RegExp(folder) }).first().click();
   await page.getByRole("tab", { name: new RegExp(name) }).click();
+}
+
+/** The section of the settings that is about updates. */
+async function updates(page) {
+  await nav(page, "Settings");
+  await page.getByRole("heading", { name: "Updates" }).scrollIntoViewIfNeeded();
 }
 
 /** A conflict of the notes, side by side. */

@@ -31,6 +31,7 @@ import { FakeFolder, refused, type OfContents } from "./fake_folder";
 import { findings, network } from "./fake_network";
 import { ANNA, folder, scene } from "./fake_scenes";
 import { HERE_URL, withServers } from "./fake_servers";
+import { FakeUpdater } from "./fake_updates";
 
 const ACCEPTED: Outcome = { kind: "accepted", answer: { answer: "accepted" } };
 
@@ -43,6 +44,7 @@ const STEP_MS = 350;
 export class FakeBackend implements Backend {
   readonly desktop: Desktop;
   readonly abilities: Abilities;
+  readonly updater: FakeUpdater;
   readonly #scene: string;
   #view: View;
   #tell: (told: Told) => void = () => undefined;
@@ -67,7 +69,9 @@ export class FakeBackend implements Backend {
     this.#views = Number(wishes.get("views") ?? 0);
     this.#drop = wishes.get("drop");
     this.#scene = wishes.get("scene") ?? "new";
-    this.#view = scene(this.#scene, Date.now());
+    // Scenes of updates stand on a device like any other.
+    this.#view = scene(this.#scene.startsWith("update") ? "synced" : this.#scene, Date.now());
+    this.updater = new FakeUpdater(this.#scene, this.#stepMs, Date.now());
     this.desktop = new FakeDesktop(wishes.get("tray"), () => this.#tell({ kind: "ending" }));
   }
 

@@ -8,6 +8,7 @@ import type { AnswerView } from "./generated/AnswerView";
 import type { CommandView } from "./generated/CommandView";
 import type { View } from "./generated/View";
 import type { ViewError } from "./generated/ViewError";
+import type { Updater } from "./updates";
 
 /** What the shell tells about the device, the latest only. */
 export type Told =
@@ -144,6 +145,8 @@ export interface Backend {
   saveDiagnostics(title: string): Promise<Choice>;
   /** The app around the window; a page in a browser has none. */
   readonly desktop: Desktop | null;
+  /** Brings the app up to date; absent where whoever runs the device cannot. */
+  readonly updater?: Updater;
 }
 
 /** A value that no longer has any case left; the compiler proves it. */

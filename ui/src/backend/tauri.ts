@@ -4,6 +4,7 @@ import { Channel, invoke, isTauri } from "@tauri-apps/api/core";
 import { assertExact, asViewError } from "./door";
 import type { AnswerView } from "./generated/AnswerView";
 import type { Backend, Choice, Outcome, ServerHere, Told } from "./index";
+import type { UpdatesTold } from "./updates";
 
 /** Whether this page is in the desktop app's window. */
 export const isHere = isTauri;
@@ -42,6 +43,14 @@ export const tauri: Backend = {
     closing: (tell) => listen("closing", tell),
     chooseClosing: (closing) => done(invoke("choose_closing", { closing })),
     quit: () => invoke("quit"),
+  },
+  updater: {
+    watch: (tell) =>
+      listen<UpdatesTold>("updates", (told) => {
+        assertExact(told);
+        tell(told);
+      }),
+    wish: (wish) => invoke("update", { wish }),
   },
 };
 

@@ -26,6 +26,7 @@ import { progress, round, type Progress, type Round } from "./progress";
 import { steady } from "./steady";
 import { headline, type Headline } from "./summary";
 import { sign } from "./tray";
+import { Updates } from "./updates.svelte";
 
 /** A part of a folder's screen. */
 export type FolderTab = "files" | "conflicts" | "history" | "rules" | "peers";
@@ -55,6 +56,7 @@ const UNSEEN_MS = 1000;
 export class App {
   readonly backend: Backend;
   readonly noticing: Noticing;
+  readonly updates: Updates;
   told = $state.raw<Told>({ kind: "starting" });
   /** The device does not answer; what is shown may be old. */
   isLost = $state.raw(false);
@@ -102,6 +104,7 @@ export class App {
   constructor(backend: Backend, sight: Sight = LOOKED_AT) {
     this.backend = backend;
     this.noticing = new Noticing(backend, sight);
+    this.updates = new Updates(backend.updater);
   }
 
   /** Follows the device until the returned call. */
@@ -113,6 +116,7 @@ export class App {
     const leave = this.backend.desktop?.closing((told) => (this.closing = told));
     const release = this.backend.drags((drag) => this.drag(drag));
     const close = this.backend.notices((tag) => this.openNotice(tag));
+    const unfollow = this.updates.follow();
     return () => {
       clearInterval(tick);
       stop();
@@ -121,6 +125,7 @@ export class App {
       leave?.();
       release();
       close();
+      unfollow();
     };
   }
 

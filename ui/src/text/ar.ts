@@ -23,6 +23,7 @@ import { apart, CHANGES, CONFLICTS, DEVICES, FILES, ltr } from "./ar_pieces";
 import { arabicServers } from "./ar_servers";
 import { arabicTraffic } from "./ar_traffic";
 import { arabicTray } from "./ar_tray";
+import { arabicUpdates } from "./ar_updates";
 import type { Words } from "./en";
 import type { Numbers } from "./numbers";
 
@@ -34,6 +35,7 @@ export function arabic(numbers: Numbers): Words {
     ...arabicFolder(numbers),
     browser: arabicBrowser,
     traffic: arabicTraffic(numbers),
+    updates: arabicUpdates(numbers),
     network: arabicNetwork(numbers),
     checks: arabicChecks(numbers),
     codes: arabicCodes(),

@@ -23,6 +23,7 @@ import { germanNetwork } from "./de_network";
 import { germanServers } from "./de_servers";
 import { germanTraffic } from "./de_traffic";
 import { germanTray } from "./de_tray";
+import { germanUpdates } from "./de_updates";
 import type { Words } from "./en";
 import type { Numbers } from "./numbers";
 
@@ -37,6 +38,7 @@ export function german(numbers: Numbers): Words {
     ...germanFolder(numbers),
     browser: germanBrowser,
     traffic: germanTraffic(numbers),
+    updates: germanUpdates(numbers),
     network: germanNetwork(numbers),
     checks: germanChecks(numbers),
     codes: germanCodes(),

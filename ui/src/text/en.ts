@@ -11,6 +11,7 @@ import { englishNetwork } from "./en_network";
 import { englishServers } from "./en_servers";
 import { englishTraffic } from "./en_traffic";
 import { englishTray } from "./en_tray";
+import { englishUpdates } from "./en_updates";
 import type { Numbers } from "./numbers";
 
 /** What a code means, and what a person can do about it. */
@@ -32,6 +33,7 @@ export function english(numbers: Numbers) {
     ...englishManners(numbers),
     browser: englishBrowser,
     traffic: englishTraffic(numbers),
+    updates: englishUpdates(numbers),
     network: englishNetwork(numbers),
     checks: englishChecks(numbers),
     language: englishLanguage(),

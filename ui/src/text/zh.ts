@@ -24,6 +24,7 @@ import { chineseNetwork } from "./zh_network";
 import { chineseServers } from "./zh_servers";
 import { chineseTraffic } from "./zh_traffic";
 import { chineseTray } from "./zh_tray";
+import { chineseUpdates } from "./zh_updates";
 
 /** The words, for the numbers of one locale. */
 export function chinese(numbers: Numbers): Words {
@@ -34,6 +35,7 @@ export function chinese(numbers: Numbers): Words {
     ...chineseFolder(numbers),
     browser: chineseBrowser,
     traffic: chineseTraffic(numbers),
+    updates: chineseUpdates(numbers),
     network: chineseNetwork(numbers),
     checks: chineseChecks(numbers),
     codes: chineseCodes(),

@@ -64,7 +64,7 @@ test("who starts the app again after closing its window has a window again", asy
 
 test("a link that the app is started with is asked about first, and then pairs", async () => {
   const studio = await showsCode("Studio");
-  const shed = await app("Shed", {}, studio.link);
+  const shed = await app("Shed", {}, [studio.link]);
   await shed.size(960, 640);
   await shed.see("Pair by this link?");
   await shed.see(`It meets the other device at ${new URL(server.url).host}.`);
@@ -98,7 +98,7 @@ test("a link that is opened while the app runs is asked about in its window", as
 });
 
 test("a link that cannot be used says so, and what to do", async () => {
-  const shed = await app("Shed", {}, "towline://pair?v=1&c=K7M");
+  const shed = await app("Shed", {}, ["towline://pair?v=1&c=K7M"]);
   await shed.see("This link cannot be used.");
   await shed.see("Copy it again on the other device, or type its code.");
   await shed.picture("link-3-wrong");

@@ -74,7 +74,23 @@ export function program(name, command, args, env = {}) {
       if (child.exitCode === null && child.signalCode === null) process.kill(all, "SIGTERM");
       await ended;
     },
+    /** Ends it and all that it started at once, as a power cut does. */
+    kill: async () => {
+      process.kill(-child.pid, "SIGKILL");
+      await ended;
+    },
+    /** Waits until nothing is left that it started. */
+    gone: () => until(`the end of ${name}`, () => !isAlive(-child.pid)),
   };
+}
+
+/** Whether a process is there, or one of a group. */
+function isAlive(pid) {
+  try {
+    return process.kill(pid, 0);
+  } catch {
+    return false;
+  }
 }
 
 async function freePort() {
@@ -86,7 +102,7 @@ async function freePort() {
 }
 
 /** Opens the app as `name`, with these arguments, and gives the window to act on. */
-export async function openApp(name, env, args) {
+export async function openApp(name, env, args, binary = need("TOWLINE_APP_BIN")) {
   const home = directory(name);
   const runtime = join(home, "run");
   mkdirSync(runtime);
@@ -108,7 +124,7 @@ export async function openApp(name, env, args) {
   );
   const base = `http://127.0.0.1:${port}`;
   await until("the WebDriver", () => fetch(`${base}/status`).catch(() => null));
-  const browser = { binary: need("TOWLINE_APP_BIN"), args };
+  const browser = { binary, args };
   const capabilities = {
     alwaysMatch: { browserName: "wry", "webkitgtk:browserOptions": browser },
   };
@@ -214,14 +230,25 @@ class Window {
     return call(this.session, "POST", "/window/rect", { x: 0, y: 0, width, height });
   }
 
-  /** What the app has logged. */
+  /** What the app has logged, without colours. */
   log() {
-    return readFileSync(join(ARTIFACTS, `window-${this.name}-app.log`), "utf8");
+    const log = readFileSync(join(ARTIFACTS, `window-${this.name}-app.log`), "utf8");
+    return log.replace(/\x1b\[[0-9;]*m/g, "");
   }
 
   /** What the latest second start has logged. */
   logAgain() {
     return readFileSync(join(ARTIFACTS, `window-${this.name}-again.log`), "utf8");
+  }
+
+  /** Ends the app at once, as a power cut does. */
+  kill() {
+    return this.driver.kill();
+  }
+
+  /** Waits until nothing is left of the app and of whatever it has started. */
+  gone() {
+    return this.driver.gone();
   }
 
   /** Closes the window and ends everything around it. */

@@ -30,10 +30,10 @@ export function stage(name) {
   return {
     server,
     open,
-    /** Opens the app as `name`. */
-    async app(name, env = {}, ...args) {
+    /** Opens the app as `name`, with arguments, and perhaps another program than the one that was built. */
+    async app(name, env = {}, args = [], binary = undefined) {
       const around = { TOWLINE_SERVER: server.url, TOWLINE_NAME: name, ...env };
-      const window = await openApp(name, around, args);
+      const window = await openApp(name, around, args, binary);
       open.push(() => window.close());
       return window;
     },

@@ -3,12 +3,13 @@
 //! Debug builds take the whole set of default members at once, so that they share every compiled
 //! crate with `cargo test`; release builds take only what is asked for, because each crate costs.
 
-use std::env;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::{env, fs};
 
 use anyhow::{Context, Result};
 use cargo_metadata::TargetKind;
+use serde_json::json;
 
 use crate::repo::Repo;
 use crate::{run, ui};
@@ -145,6 +146,19 @@ pub(crate) fn build_app(repo: &Repo, profile: Profile) -> Result<PathBuf> {
     }
     run::run(&mut command)?;
     program(repo, profile.directory(), APP)
+}
+
+/// Builds the desktop app as if it were this version, and puts it elsewhere: what an update leads to.
+pub(crate) fn build_app_as(repo: &Repo, version: &str, to: &Path) -> Result<()> {
+    ui::script(repo, "build")?;
+    let mut command = repo.cargo();
+    command.args(["build", "--package", APP, "--features", APP_FEATURES]);
+    // As the bundler gives settings of its command line to a build.
+    command.env("TAURI_CONFIG", json!({ "version": version }).to_string());
+    run::run(&mut command)?;
+    let built = program(repo, Profile::Debug.directory(), APP)?;
+    fs::copy(&built, to).with_context(|| format!("keeping {}", to.display()))?;
+    Ok(())
 }
 
 /// Tells a test runner where the programs lie.

@@ -2,7 +2,8 @@
 //!
 //! `src-tauri/e2e/*.test.mjs` are run by Node's test runner. They find the programs and a directory
 //! for screenshots by `TOWLINE_APP_BIN`, `TOWLINE_BIN`, `TOWLINE_SIGNAL_BIN` and
-//! `TOWLINE_ARTIFACTS`.
+//! `TOWLINE_ARTIFACTS`. Those of updates have the app of a next version as `TOWLINE_APP_NEXT_BIN`, and what signs
+//! releases as `TOWLINE_SIGNER`.
 
 use std::fs;
 use std::path::PathBuf;
@@ -29,6 +30,10 @@ pub(super) fn tests(repo: &Repo) -> Result<Ending> {
     if !can_build_window() {
         return Ok(Ending::Absent("WebKitGTK's headers are not here".into()));
     }
+    let artifacts = repo.artifacts()?;
+    // First, so that what lies there at the end is the app that is.
+    let next = artifacts.join("towline-app-next");
+    binaries::build_app_as(repo, NEXT_VERSION, &next)?;
     let built = binaries::build(repo, Profile::Debug, Wanted::WithApp)?;
     run::run(repo.cargo().args([
         "test",
@@ -38,7 +43,6 @@ pub(super) fn tests(repo: &Repo) -> Result<Ending> {
         "--features",
         APP_FEATURES,
     ]))?;
-    let artifacts = repo.artifacts()?;
     let display = Display::open(&artifacts)?;
     let mut command = repo.command("dbus-run-session");
     // One after the other: they share the screen, and there is one desktop at a time.
@@ -46,6 +50,8 @@ pub(super) fn tests(repo: &Repo) -> Result<Ending> {
     command.args(files);
     command.env("DISPLAY", display.name());
     command.env("TOWLINE_ARTIFACTS", &artifacts);
+    command.env("TOWLINE_APP_NEXT_BIN", &next);
+    command.env("TOWLINE_SIGNER", repo.path(SIGNER));
     command.env("DISABLE_PORT_MAPPING", "1");
     command.env("DISABLE_MDNS", "1");
     tell_paths(&mut command, &built);
@@ -76,6 +82,12 @@ fn is_closing(line: &str) -> bool {
 }
 
 const TESTS: &str = "src-tauri/e2e";
+
+/// Signs releases: Tauri's command line, as npm installs it.
+const SIGNER: &str = "ui/node_modules/.bin/tauri";
+
+/// The version that tests bring the app to.
+const NEXT_VERSION: &str = "0.2.0";
 
 /// Programs without which a window and the system's dialogs cannot be driven.
 const NEEDED: &[&str] = &[

@@ -18,6 +18,7 @@ pub(crate) mod settings;
 pub(crate) mod status;
 pub(crate) mod up;
 pub(crate) mod web;
+pub(crate) mod update;
 
 use towline_engine::view::{PeerView, View};
 

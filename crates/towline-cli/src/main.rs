@@ -185,6 +185,8 @@ enum Command {
     Web,
     /// End the running engine in good order.
     Stop,
+    /// Ask whether there is a newer version, and say what is new in it. Nothing is installed.
+    Update,
 }
 
 #[derive(Debug, Args)]
@@ -673,6 +675,7 @@ fn run(home: Option<PathBuf>, command: Command, output: &Output) -> Result<(), F
             Command::Status { watch: true } => commands::status::watch(&home, output).await,
             Command::Status { watch: false } => commands::status::run(&home, output).await,
             Command::Web => commands::web::run(&home, output).await,
+            Command::Update => commands::update::check(&home, output).await,
             Command::Stop => commands::status::stop(&home, output).await,
         }
     })

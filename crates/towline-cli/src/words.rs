@@ -213,6 +213,18 @@ fn fault_of_server(fault: &str) -> &str {
     }
 }
 
+/// There is a newer version.
+pub(crate) fn newer_version(version: &str) -> String {
+    format!(
+        "Towline {version} is there. Update it where you had it from (your package manager, the archive), and start it again."
+    )
+}
+
+/// There is none.
+pub(crate) fn up_to_date(version: &str) -> String {
+    format!("Towline {version} is up to date.")
+}
+
 /// How a server session stands.
 pub(crate) fn server(state: &ServerStateView) -> String {
     match state {

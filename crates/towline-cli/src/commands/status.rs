@@ -5,14 +5,15 @@ use std::path::Path;
 use towline_engine::LocalClient;
 use towline_engine::view::{AnswerView, KeyPlace, ServersSetByView, View};
 
-use super::{folder, peers};
+use super::{folder, peers, update};
 use crate::output::{Failure, Output};
 use crate::plain::plain;
 use crate::words;
 
 pub(crate) async fn run(home: &Path, output: &Output) -> Result<(), Failure> {
     let view = LocalClient::connect(home).await?.view().await?;
-    output.say(&view, || status(&view));
+    let newer = update::notice(home).map_or_else(String::new, |notice| format!("\n\n{notice}"));
+    output.say(&view, || status(&view) + &newer);
     Ok(())
 }
 

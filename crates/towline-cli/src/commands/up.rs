@@ -7,6 +7,7 @@ use serde::Serialize;
 use towline_engine::view::{KeyPlace, ScopeView, StoreCondition, View};
 use towline_engine::{Engine, LogForm, Settings, begin_log};
 
+use super::update;
 use crate::UpArguments;
 use crate::output::{Failure, Output};
 use crate::plain::plain;
@@ -40,6 +41,7 @@ pub(crate) async fn run(
         metrics: arguments.metrics,
         ..arguments.options.settings(home.clone())
     };
+    let (at, proxy) = (home.clone(), settings.proxy.clone());
     let engine = Engine::start(settings)
         .await
         .map_err(|error| Failure::new(error.code(), error.to_string()))?;
@@ -58,6 +60,8 @@ pub(crate) async fn run(
     tokio::select! {
         () = engine.handle().stopped() => {}
         () = asked_to_stop() => {}
+        // It ends only with the engine.
+        () = update::watch(&at, proxy.as_deref(), engine.handle(), output) => {}
     }
     if let Some(web) = web {
         web.close().await;

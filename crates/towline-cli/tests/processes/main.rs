@@ -48,6 +48,7 @@ mod process_store;
 mod process_sync;
 mod process_trust;
 mod process_twins;
+mod process_update;
 mod process_versions;
 #[cfg(target_os = "linux")]
 mod process_wire;

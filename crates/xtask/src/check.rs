@@ -11,6 +11,7 @@ mod tidy;
 mod unused;
 mod walls;
 mod words;
+mod workflows;
 
 use anyhow::{Result, bail};
 use clap::Args;
@@ -49,6 +50,7 @@ pub(crate) fn add_steps(repo: &Repo, steps: &mut Steps) -> Result<()> {
     })?;
     steps.run("tidy", || verdict(tidy::complaints(repo)?))?;
     steps.run("promises", || verdict(promises::complaints(repo)?))?;
+    steps.run("workflows", || verdict(workflows::complaints(repo)?))?;
     steps.run("walls", || verdict(walls::complaints(repo)?))?;
     steps.run("banned words", || verdict(words::complaints(repo)?))?;
     steps.run("licences", || verdict(licences::complaints(repo)?))?;

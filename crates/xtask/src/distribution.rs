@@ -1,13 +1,15 @@
 //! `cargo xtask dist`: the bundles that people install, and whether they are right.
 //!
 //! The UI, the app and the command line are built as shipped, and put into a deb and an rpm by the bundler that is
-//! among the UI's packages. They lie in `artifacts/dist`, beside a list of their parts (CycloneDX) and their sums.
+//! among the UI's packages. `--release` refuses to do so without the settings of a release. They lie in `artifacts/dist`, beside a list of their parts (CycloneDX) and their sums.
 //! `--try` looks into them and installs the deb into a copy of this machine that nothing is left of, where its
 //! window is opened and it is removed again.
 
 mod bundles;
 mod content;
+mod manifest;
 mod parts;
+mod release;
 mod room;
 mod trial;
 
@@ -17,6 +19,8 @@ use std::{env, fs};
 
 use anyhow::{Context, Result, bail};
 use clap::{Args, ValueEnum};
+
+pub(crate) use self::manifest::{ManifestArgs, manifest};
 
 use crate::repo::Repo;
 use crate::run;
@@ -29,6 +33,13 @@ pub(crate) struct DistArgs {
     /// Only this kind of bundle.
     #[arg(long, value_enum, value_name = "KIND")]
     only: Option<Kind>,
+    /// Refuses to build without the settings that a release has: TOWLINE_UPDATE_URL, TOWLINE_UPDATE_KEY and
+    /// TOWLINE_DEFAULT_SERVER.
+    #[arg(long, conflicts_with = "tries")]
+    release: bool,
+    /// Only looks whether those settings are there; on every system.
+    #[arg(long, conflicts_with_all = ["tries", "only"])]
+    settings_only: bool,
     /// Builds nothing, and tries what was built last.
     #[arg(long = "try")]
     tries: bool,
@@ -55,6 +66,11 @@ impl Kind {
 
 /// Runs the chore.
 pub(crate) fn dist(repo: &Repo, args: &DistArgs) -> Result<()> {
+    if args.settings_only {
+        let mut steps = Steps::new(OnFailure::Stop);
+        steps.run("release settings", release::settings)?;
+        return steps.finish();
+    }
     if !cfg!(target_os = "linux") {
         bail!("bundles are made on Linux so far");
     }
@@ -65,6 +81,9 @@ pub(crate) fn dist(repo: &Repo, args: &DistArgs) -> Result<()> {
         return try_all(repo, &kinds);
     }
     let mut steps = Steps::new(OnFailure::Stop);
+    if args.release {
+        steps.run("release settings", release::settings)?;
+    }
     steps.run("packages", || {
         ensure_packages(
             repo,

@@ -18,6 +18,7 @@ mod generated;
 mod namespaces;
 mod netlab;
 mod processes;
+mod release_key;
 mod repo;
 mod report;
 mod run;
@@ -55,9 +56,11 @@ fn chore(cli: Cli) -> Result<()> {
         Chore::Dist(args) => distribution::dist(&repo, &args),
         Chore::Fuzz(args) => fuzz::fuzz(&repo, &args),
         Chore::Gen(args) => generated::generate(&repo, &args),
+        Chore::Manifest(args) => distribution::manifest(&args),
         Chore::Netlab(args) => netlab::netlab(&repo, &args),
         Chore::NetlabLine(line) => netlab::carry_line(&line),
         Chore::NetlabLiar(liar) => netlab::lie(&liar),
+        Chore::ReleaseKey(args) => release_key::release_key(&repo, &args),
         Chore::Soak(args) => soak::soak(&repo, &args),
         Chore::System(args) => system::system(&repo, &args),
         Chore::Test(args) => test::test(&repo, &args),
@@ -88,6 +91,8 @@ enum Chore {
     Fuzz(fuzz::FuzzArgs),
     /// Writes the TypeScript types of the view, or checks that they are current.
     Gen(generated::GenArgs),
+    /// The manifest of updates for bundles that are signed.
+    Manifest(distribution::ManifestArgs),
     /// Two devices in small internets of network namespaces: which path they find, and what changes of
     /// network do to a transfer.
     Netlab(netlab::NetlabArgs),
@@ -97,6 +102,8 @@ enum Chore {
     /// A STUN server of the network lab that lies.
     #[command(hide = true)]
     NetlabLiar(netlab::Liar),
+    /// Makes the pair of keys that signs updates, outside the repository and under a password.
+    ReleaseKey(release_key::ReleaseKeyArgs),
     /// Runs simulated worlds until stopped and prints the seeds that fail.
     Soak(soak::SoakArgs),
     /// Says what this machine has and lacks; `--install` adds what is missing.

@@ -1,8 +1,10 @@
-//! `cargo xtask gen`: the TypeScript types of the view, written from the engine's.
+//! `cargo xtask gen`: what is written from something else and yet lies in the checkout, so that nobody needs its maker.
 //!
-//! The engine's example `gen_types` writes them into a directory of our choice; we put them into
-//! `ui/src/backend/generated/`, or with `--check` only compare. Files there that the generator does
-//! not write are stale and removed.
+//! The TypeScript types of the view come from the engine's: its example `gen_types` writes them into a directory of
+//! our choice, and we put them into `ui/src/backend/generated/`. The pictures of the app come from the drawings in
+//! `icons/`. With `--check` both are only compared. Files that no maker writes any more are stale and removed.
+
+mod icons;
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -19,67 +21,101 @@ use crate::steps::Ending;
 /// Options of `cargo xtask gen`.
 #[derive(Debug, Args)]
 pub(crate) struct GenArgs {
-    /// Writes nothing; fails when a file is not what the generator would write.
+    /// Writes nothing; fails when a file is not what its maker would write.
     #[arg(long)]
     check: bool,
+    /// Only the pictures of the app.
+    #[arg(long)]
+    icons: bool,
 }
 
 /// Runs the chore.
 pub(crate) fn generate(repo: &Repo, args: &GenArgs) -> Result<()> {
-    let ending = if args.check {
-        compare(repo)?
-    } else {
-        write(repo)?
-    };
-    match ending {
-        Ending::Passed(line) => say(line),
-        Ending::Absent(why) => bail!(why),
+    let mut sets = vec![pictures(repo)?];
+    if !args.icons {
+        sets.push(types(repo)?);
+    }
+    for set in &sets {
+        say(if args.check {
+            set.compare()?
+        } else {
+            set.write(repo)?
+        });
     }
     Ok(())
 }
 
-/// Compares the files in the checkout with what the generator writes.
+/// Compares the files in the checkout with what their makers write.
 pub(crate) fn compare(repo: &Repo) -> Result<Ending> {
-    let Some(fresh) = fresh(repo)? else {
-        return Ok(Ending::Absent(format!("no {GENERATOR}")));
-    };
-    let stale = differences(&read(&repo.path(TYPES))?, &fresh);
-    if !stale.is_empty() {
-        bail!(
-            "`cargo xtask gen` would change {TYPES}: {}",
-            stale.join(", ")
-        );
+    let types = types(repo)?.compare()?;
+    if !icons::is_comparable() {
+        return Ok(Ending::Passed(format!(
+            "{types}; pictures are compared on other processors"
+        )));
     }
-    Ok(Ending::Passed(format!("{} files are current", fresh.len())))
+    let pictures = pictures(repo)?.compare()?;
+    Ok(Ending::Passed(format!("{types}; {pictures}")))
 }
 
-fn write(repo: &Repo) -> Result<Ending> {
-    let Some(fresh) = fresh(repo)? else {
-        return Ok(Ending::Absent(format!("no {GENERATOR}")));
-    };
-    let directory = repo.path(TYPES);
-    fs::create_dir_all(&directory).with_context(|| format!("making {TYPES}"))?;
-    let stale = differences(&read(&directory)?, &fresh);
-    for name in &stale {
-        let path = directory.join(name);
-        match fresh.get(name) {
-            Some(text) => fs::write(&path, text),
-            None => fs::remove_file(&path),
+/// Files of one maker.
+struct Set {
+    directory: &'static str,
+    /// What lies there now.
+    there: Files,
+    /// What the maker writes.
+    fresh: Files,
+}
+
+/// Content by path below the directory.
+type Files = BTreeMap<String, Vec<u8>>;
+
+impl Set {
+    fn compare(&self) -> Result<String> {
+        let stale = differences(&self.there, &self.fresh);
+        let directory = self.directory;
+        if !stale.is_empty() {
+            bail!(
+                "`cargo xtask gen` would change {directory}: {}",
+                stale.join(", ")
+            );
         }
-        .with_context(|| format!("bringing {} up to date", path.display()))?;
+        let all = self.fresh.len();
+        Ok(format!("{all} files in {directory} are current"))
     }
-    let (all, changed) = (fresh.len(), stale.len());
-    Ok(Ending::Passed(format!("{all} files, {changed} changed")))
+
+    fn write(&self, repo: &Repo) -> Result<String> {
+        let directory = repo.path(self.directory);
+        let stale = differences(&self.there, &self.fresh);
+        for name in &stale {
+            let path = directory.join(name);
+            if let Some(above) = path.parent() {
+                fs::create_dir_all(above).with_context(|| format!("making {}", above.display()))?;
+            }
+            match self.fresh.get(name) {
+                Some(content) => fs::write(&path, content),
+                None => fs::remove_file(&path),
+            }
+            .with_context(|| format!("bringing {} up to date", path.display()))?;
+        }
+        let (all, changed) = (self.fresh.len(), stale.len());
+        Ok(format!(
+            "{all} files in {}, {changed} changed",
+            self.directory
+        ))
+    }
 }
 
-/// Text by path below the directory.
-type Files = BTreeMap<String, String>;
+fn pictures(repo: &Repo) -> Result<Set> {
+    let mut there = read(&repo.path(icons::DIRECTORY))?;
+    there.retain(|path, _| icons::is_product(path));
+    Ok(Set {
+        directory: icons::DIRECTORY,
+        there,
+        fresh: icons::draw(repo)?,
+    })
+}
 
-/// What the generator writes now; `None` while there is no generator.
-fn fresh(repo: &Repo) -> Result<Option<Files>> {
-    if !repo.has(GENERATOR) {
-        return Ok(None);
-    }
+fn types(repo: &Repo) -> Result<Set> {
     let directory = repo.path("target/xtask/generated");
     if directory.exists() {
         fs::remove_dir_all(&directory).context("emptying the directory to generate into")?;
@@ -91,11 +127,15 @@ fn fresh(repo: &Repo) -> Result<Option<Files>> {
         .args(["--example", "gen_types", "--"])
         .arg(&directory);
     run::run(&mut command)?;
-    let files = read(&directory)?;
-    if files.is_empty() {
+    let fresh = read(&directory)?;
+    if fresh.is_empty() {
         bail!("the generator wrote nothing");
     }
-    Ok(Some(files))
+    Ok(Set {
+        directory: TYPES,
+        there: read(&repo.path(TYPES))?,
+        fresh,
+    })
 }
 
 fn read(directory: &Path) -> Result<Files> {
@@ -109,14 +149,14 @@ fn read(directory: &Path) -> Result<Files> {
             continue;
         }
         let inside = entry.path().strip_prefix(directory)?;
-        let text = fs::read_to_string(entry.path())
+        let content = fs::read(entry.path())
             .with_context(|| format!("reading {}", entry.path().display()))?;
-        files.insert(inside.to_string_lossy().replace('\\', "/"), text);
+        files.insert(inside.to_string_lossy().replace('\\', "/"), content);
     }
     Ok(files)
 }
 
-/// Names that are in one only, or in both with different text.
+/// Names that are in one only, or in both with different content.
 fn differences(old: &Files, new: &Files) -> Vec<String> {
     let mut names: Vec<_> = old.keys().chain(new.keys()).cloned().collect();
     names.sort_unstable();
@@ -125,7 +165,6 @@ fn differences(old: &Files, new: &Files) -> Vec<String> {
     names
 }
 
-const GENERATOR: &str = "crates/towline-engine/examples/gen_types.rs";
 const TYPES: &str = "ui/src/backend/generated";
 
 #[cfg(test)]
@@ -137,7 +176,7 @@ mod tests {
         let files = |pairs: &[(&str, &str)]| -> Files {
             let owned = pairs
                 .iter()
-                .map(|(name, text)| ((*name).to_owned(), (*text).to_owned()));
+                .map(|(name, text)| ((*name).to_owned(), text.as_bytes().to_owned()));
             owned.collect()
         };
         let old = files(&[("a.ts", "1"), ("b.ts", "1"), ("old.ts", "1")]);

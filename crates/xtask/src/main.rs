@@ -89,7 +89,7 @@ enum Chore {
     Dist(distribution::DistArgs),
     /// Throws bytes at every decoder that meets the network or the store, for minutes.
     Fuzz(fuzz::FuzzArgs),
-    /// Writes the TypeScript types of the view, or checks that they are current.
+    /// Writes the TypeScript types of the view and draws the app's pictures, or checks that they are current.
     Gen(generated::GenArgs),
     /// The manifest of updates for bundles that are signed.
     Manifest(distribution::ManifestArgs),

@@ -71,11 +71,35 @@ pub(super) const FILES: &[(&str, &str)] = &[
     ),
     (
         "-rw-r--r--",
-        "/usr/share/icons/hicolor/256x256@2/apps/towline-app.png",
+        "/usr/share/icons/hicolor/16x16/apps/towline-app.png",
+    ),
+    (
+        "-rw-r--r--",
+        "/usr/share/icons/hicolor/24x24/apps/towline-app.png",
+    ),
+    (
+        "-rw-r--r--",
+        "/usr/share/icons/hicolor/256x256/apps/towline-app.png",
     ),
     (
         "-rw-r--r--",
         "/usr/share/icons/hicolor/32x32/apps/towline-app.png",
+    ),
+    (
+        "-rw-r--r--",
+        "/usr/share/icons/hicolor/48x48/apps/towline-app.png",
+    ),
+    (
+        "-rw-r--r--",
+        "/usr/share/icons/hicolor/512x512/apps/towline-app.png",
+    ),
+    (
+        "-rw-r--r--",
+        "/usr/share/icons/hicolor/64x64/apps/towline-app.png",
+    ),
+    (
+        "-rw-r--r--",
+        "/usr/share/icons/hicolor/scalable/apps/towline-app.svg",
     ),
 ];
 

@@ -21,6 +21,7 @@ mod words;
 
 use commands::history::{HistoryOf, Moment};
 use commands::limits::{Days, Speed, Times};
+use commands::service::ServiceAction;
 use commands::settings::Pause;
 use output::{Failure, Output};
 use web::WebOptions;
@@ -187,6 +188,17 @@ enum Command {
     Stop,
     /// Ask whether there is a newer version, and say what is new in it. Nothing is installed.
     Update,
+    /// Have the system keep this device running, without a window.
+    Service {
+        #[command(subcommand)]
+        action: ServiceAction,
+    },
+    /// Write what packages bring beside this program: the manual, completions, units.
+    #[command(hide = true)]
+    PackageFiles {
+        /// Stands for /usr.
+        directory: PathBuf,
+    },
 }
 
 #[derive(Debug, Args)]
@@ -573,6 +585,7 @@ fn main() -> ExitCode {
 }
 
 fn run(home: Option<PathBuf>, command: Command, output: &Output) -> Result<(), Failure> {
+    let given = home.clone();
     let home = match home {
         Some(home) => home,
         None => default_home()?,
@@ -677,6 +690,8 @@ fn run(home: Option<PathBuf>, command: Command, output: &Output) -> Result<(), F
             Command::Web => commands::web::run(&home, output).await,
             Command::Update => commands::update::check(&home, output).await,
             Command::Stop => commands::status::stop(&home, output).await,
+            Command::Service { action } => commands::service::run(given, action, output).await,
+            Command::PackageFiles { directory } => commands::package_files::run(&directory, output),
         }
     })
 }

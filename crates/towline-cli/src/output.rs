@@ -24,6 +24,12 @@ impl Failure {
         }
     }
 
+    /// The sentence for people.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn message(&self) -> &str {
+        &self.message
+    }
+
     /// The engine has answered something that was not asked.
     pub(crate) fn unexpected() -> Self {
         Self::new("connection", LocalError::Protocol.to_string())

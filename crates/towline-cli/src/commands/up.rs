@@ -57,6 +57,7 @@ pub(crate) async fn run(
         },
         || greeting(&home, &view) + &browsers(web.as_ref()),
     );
+    tell_service_manager();
     tokio::select! {
         () = engine.handle().stopped() => {}
         () = asked_to_stop() => {}
@@ -117,6 +118,16 @@ fn browsers(web: Option<&Web>) -> String {
         None => format!("\nIn a browser: {base} by the link that `towline web` makes."),
     }
 }
+
+/// systemd waits for this before it calls a service started; without one nobody is told.
+#[cfg(target_os = "linux")]
+fn tell_service_manager() {
+    // Where it cannot be told, it waits in vain and says so itself.
+    let _ = sd_notify::notify(&[sd_notify::NotifyState::Ready]);
+}
+
+#[cfg(not(target_os = "linux"))]
+fn tell_service_manager() {}
 
 async fn asked_to_stop() {
     #[cfg(unix)]

@@ -43,6 +43,8 @@ mod process_roots;
 mod process_rules;
 mod process_server;
 mod process_servers;
+#[cfg(target_os = "linux")]
+mod process_service;
 mod process_stop;
 mod process_store;
 mod process_sync;

@@ -18,6 +18,8 @@ pub(crate) mod ledger;
 #[cfg(target_os = "linux")]
 pub(crate) mod listing;
 #[cfg(target_os = "linux")]
+pub(crate) mod manager;
+#[cfg(target_os = "linux")]
 pub(crate) mod net;
 #[cfg(target_os = "linux")]
 pub(crate) mod nginx;

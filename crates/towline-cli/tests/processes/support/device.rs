@@ -38,6 +38,11 @@ pub(crate) enum Dialer {
     Second,
 }
 
+/// The program that is tried.
+pub(crate) fn program() -> PathBuf {
+    env::var_os("TOWLINE_BIN").map_or_else(|| env!("CARGO_BIN_EXE_towline").into(), PathBuf::from)
+}
+
 /// How a command was refused.
 #[derive(Debug)]
 pub(crate) struct Refused {
@@ -55,8 +60,7 @@ impl Device {
         Self {
             name: name.to_owned(),
             home: world.place(&format!("{name}.home")),
-            program: env::var_os("TOWLINE_BIN")
-                .map_or_else(|| env!("CARGO_BIN_EXE_towline").into(), PathBuf::from),
+            program: program(),
             logs: world.path().to_owned(),
             options: options.map(str::to_owned).to_vec(),
             before: Vec::new(),

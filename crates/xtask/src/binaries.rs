@@ -23,6 +23,9 @@ pub(crate) const CLI: &str = "towline-cli";
 /// Features of an app that carries its UI instead of asking a development server for it.
 pub(crate) const APP_FEATURES: &str = "tauri/custom-protocol";
 
+/// What makes a program static; with a named target, so that build scripts and macros stay what they are.
+pub(crate) const STATIC: &str = "-C target-feature=+crt-static";
+
 /// The programs that people run, as absolute paths.
 #[derive(Debug, Clone)]
 pub(crate) struct Built {
@@ -121,6 +124,25 @@ pub(crate) fn build_command_line(repo: &Repo) -> Result<PathBuf> {
     command.args(["build", "--release", "--package", CLI]);
     run::run(command.args(["--bin", "towline"]))?;
     program(repo, Profile::Release.directory(), "towline")
+}
+
+/// Builds the command line alone, as shipped, so that it needs no library of the system: with musl where Rust has it,
+/// else with the C library that is here.
+pub(crate) fn build_static_command_line(repo: &Repo) -> Result<PathBuf> {
+    let musl = format!("{}-unknown-linux-musl", env::consts::ARCH);
+    let mut library = repo.command("rustc");
+    library.args(["--print", "target-libdir", "--target", &musl]);
+    let has_musl = PathBuf::from(run::capture(&mut library)?).exists();
+    let target = if has_musl {
+        musl
+    } else {
+        run::capture(repo.command("rustc").args(["--print", "host-tuple"]))?
+    };
+    let mut command = repo.cargo();
+    command.env("RUSTFLAGS", STATIC);
+    command.args(["build", "--locked", "--release", "--package", CLI]);
+    run::run(command.args(["--bin", "towline", "--target", &target]))?;
+    program(repo, &format!("{target}/release"), "towline")
 }
 
 /// Whether the workspace has the binary of the simulator.

@@ -1,19 +1,23 @@
 //! `cargo xtask dist`: the bundles that people install, and whether they are right.
 //!
 //! The UI, the app and the command line are built as shipped, and put into a deb and an rpm by the bundler that is
-//! among the UI's packages. `--release` refuses to do so without the settings of a release. They lie in `artifacts/dist`, beside a list of their parts (CycloneDX) and their sums.
-//! `--try` looks into them and installs the deb into a copy of this machine that nothing is left of, where its
-//! window is opened and it is removed again.
+//! among the UI's packages, and into an AppImage; the command line alone becomes an archive, a deb and an rpm. They lie
+//! in `artifacts/dist`, beside a list of their parts (CycloneDX) and their sums. `--release` refuses to make them without
+//! the settings of a release. `--try` looks into them, runs them, and installs the debs into a copy of this machine that
+//! nothing is left of, where the window is opened and they are removed again.
 
+mod alone;
+mod appimage;
 mod bundles;
 mod content;
+mod headless;
 mod manifest;
 mod parts;
 mod release;
 mod room;
 mod trial;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::{env, fs};
 
@@ -52,6 +56,10 @@ enum Kind {
     Deb,
     /// For Fedora and its relatives.
     Rpm,
+    /// The app in one file that runs where it lies; on x86_64.
+    Appimage,
+    /// The command line alone, to be unpacked anywhere.
+    Archive,
 }
 
 impl Kind {
@@ -60,6 +68,8 @@ impl Kind {
         match self {
             Self::Deb => "deb",
             Self::Rpm => "rpm",
+            Self::Appimage => "AppImage",
+            Self::Archive => "tar.gz",
         }
     }
 }
@@ -74,9 +84,7 @@ pub(crate) fn dist(repo: &Repo, args: &DistArgs) -> Result<()> {
     if !cfg!(target_os = "linux") {
         bail!("bundles are made on Linux so far");
     }
-    let kinds = args
-        .only
-        .map_or(vec![Kind::Deb, Kind::Rpm], |kind| vec![kind]);
+    let kinds = args.only.map_or_else(all_kinds, |kind| vec![kind]);
     if args.tries {
         return try_all(repo, &kinds);
     }
@@ -91,10 +99,25 @@ pub(crate) fn dist(repo: &Repo, args: &DistArgs) -> Result<()> {
         )?;
         Ok(Ending::Passed("everything is here".into()))
     })?;
-    steps.run("bundles", || bundles::make(repo, &kinds))?;
+    empty(&place(repo)?)?;
+    if kinds.iter().any(|kind| *kind != Kind::Archive) {
+        steps.run("bundles", || bundles::make(repo, &kinds))?;
+    }
+    if kinds.iter().any(|kind| *kind != Kind::Appimage) {
+        steps.run("the command line alone", || headless::make(repo, &kinds))?;
+    }
     steps.run("parts", || parts::list(repo))?;
     steps.run("sums", || sums(repo))?;
     steps.finish()
+}
+
+/// What is made here: there is a runtime of AppImages for one kind of processor.
+fn all_kinds() -> Vec<Kind> {
+    let mut kinds = vec![Kind::Deb, Kind::Rpm, Kind::Archive];
+    if cfg!(target_arch = "x86_64") {
+        kinds.push(Kind::Appimage);
+    }
+    kinds
 }
 
 fn try_all(repo: &Repo, kinds: &[Kind]) -> Result<()> {
@@ -110,10 +133,22 @@ fn try_all(repo: &Repo, kinds: &[Kind]) -> Result<()> {
     for kind in kinds {
         match kind {
             Kind::Deb => {
-                steps.run("deb", || content::deb(repo))?;
-                steps.run("deb, installed", || trial::installed(repo))?;
+                steps.run("deb", || content::deb(repo, Package::Desktop))?;
+                steps.run("deb without a window", || {
+                    content::deb(repo, Package::Headless)
+                })?;
+                steps.run("debs, installed", || trial::installed(repo))?;
             }
-            Kind::Rpm => steps.run("rpm", || content::rpm(repo))?,
+            Kind::Rpm => {
+                steps.run("rpm", || content::rpm(repo, Package::Desktop))?;
+                steps.run("rpm without a window", || {
+                    content::rpm(repo, Package::Headless)
+                })?;
+            }
+            Kind::Appimage => {
+                steps.run("AppImage", || trial::appimage(repo))?;
+            }
+            Kind::Archive => steps.run("archive", || alone::archive(repo))?,
         }
     }
     steps.finish()
@@ -148,15 +183,43 @@ fn place(repo: &Repo) -> Result<PathBuf> {
     Ok(place)
 }
 
+/// Which of the two packages: both have the command line, and one shuts the other out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Package {
+    /// With the window.
+    Desktop,
+    /// The command line alone.
+    Headless,
+}
+
+impl Package {
+    /// As its files are called.
+    fn beginning(self) -> &'static str {
+        match self {
+            Self::Desktop => "Towline",
+            Self::Headless => "towline-",
+        }
+    }
+}
+
 /// The bundle of this kind that was built last.
-fn bundle(repo: &Repo, kind: Kind) -> Result<PathBuf> {
+fn bundle(repo: &Repo, kind: Kind, package: Package) -> Result<PathBuf> {
     for entry in fs::read_dir(place(repo)?).context("listing the bundles")? {
-        let path = entry.context("listing the bundles")?.path();
-        if path.extension().is_some_and(|end| end == kind.word()) {
-            return Ok(path);
+        let name = entry.context("listing the bundles")?.file_name();
+        let name = name.to_string_lossy();
+        if name.starts_with(package.beginning()) && name.ends_with(&format!(".{}", kind.word())) {
+            return Ok(place(repo)?.join(&*name));
         }
     }
     bail!("there is no {}; run `cargo xtask dist`", kind.word())
+}
+
+fn empty(directory: &Path) -> Result<()> {
+    if directory.exists() {
+        fs::remove_dir_all(directory)
+            .with_context(|| format!("emptying {}", directory.display()))?;
+    }
+    fs::create_dir_all(directory).with_context(|| format!("making {}", directory.display()))
 }
 
 /// The version of the workspace, which is that of every program.

@@ -1,4 +1,4 @@
-//! Building the programs as shipped, and bundling them.
+//! Building the programs as shipped, and bundling them with the window.
 //!
 //! What is the same everywhere stands in `tauri.conf.json`; here is added what only a build knows: where the command
 //! line was built, and which C library both programs need. `TOWLINE_DEFAULT_SERVER` reaches the app's build by
@@ -14,13 +14,13 @@ use std::process::Command;
 use anyhow::{Context, Result, bail};
 use serde_json::{Value, json};
 
-use super::{Kind, place, version};
+use super::{Kind, appimage, empty, place, version};
 use crate::binaries::{self, Profile};
 use crate::repo::Repo;
 use crate::run;
 use crate::steps::Ending;
 
-/// Builds and bundles; what was there before goes.
+/// Builds and bundles.
 pub(super) fn make(repo: &Repo, kinds: &[Kind]) -> Result<Ending> {
     let app = binaries::build_app(repo, Profile::Release)?;
     let towline = binaries::build_command_line(repo)?;
@@ -29,7 +29,7 @@ pub(super) fn make(repo: &Repo, kinds: &[Kind]) -> Result<Ending> {
     empty(&from)?;
     let kept = beside(&app, "towline-app.kept")?;
     fs::copy(&app, &kept).context("keeping a copy of the app")?;
-    let words: Vec<&str> = kinds.iter().map(|kind| kind.word()).collect();
+    let words: Vec<&str> = kinds.iter().filter_map(|kind| bundled_as(*kind)).collect();
     // Found by its path and run in the root: the bundler looks for its settings beside the manifest.
     let mut bundler = repo.command(&repo.path(BUNDLER).to_string_lossy());
     bundler.args(["bundle", "--ci", "--no-sign", "--bundles", &words.join(",")]);
@@ -39,10 +39,13 @@ pub(super) fn make(repo: &Repo, kinds: &[Kind]) -> Result<Ending> {
     fs::rename(&kept, &app).context("putting the app back")?;
     bundled?;
     let to = place(repo)?;
-    empty(&to)?;
     let mut made = Vec::new();
     for kind in kinds {
-        made.push(take(&from.join(kind.word()), *kind, &to)?);
+        made.push(match kind {
+            Kind::Deb | Kind::Rpm => take(&from.join(kind.word()), *kind, &to)?,
+            Kind::Appimage => appimage::make(repo, &made_as(&from.join("deb"), Kind::Deb)?, &app)?,
+            Kind::Archive => continue,
+        });
     }
     Ok(Ending::Passed(format!(
         "{} {}",
@@ -92,14 +95,28 @@ fn newest_libc(symbols: &str) -> Option<Libc> {
     parsed.max()
 }
 
-/// Copies the one bundle that lies there, and says what it is called and how large it is.
+/// What the bundler makes for this kind; our AppImage is made of the deb.
+fn bundled_as(kind: Kind) -> Option<&'static str> {
+    match kind {
+        Kind::Deb | Kind::Appimage => Some("deb"),
+        Kind::Rpm => Some("rpm"),
+        Kind::Archive => None,
+    }
+}
+
+/// Copies the one bundle that lies there, and says how large it is.
 fn take(from: &Path, kind: Kind, to: &Path) -> Result<String> {
-    for entry in fs::read_dir(from).context("looking for what was bundled")? {
+    let path = made_as(from, kind)?;
+    let name = path.file_name().context("a bundle without a name")?;
+    let bytes = fs::copy(&path, to.join(name)).context("copying a bundle")?;
+    Ok(format!("{} of {:.1} MB", kind.word(), bytes as f64 / 1e6))
+}
+
+fn made_as(kind_directory: &Path, kind: Kind) -> Result<PathBuf> {
+    for entry in fs::read_dir(kind_directory).context("looking for what was bundled")? {
         let path = entry.context("looking for what was bundled")?.path();
         if path.extension().is_some_and(|end| end == kind.word()) {
-            let name = path.file_name().context("a bundle without a name")?;
-            let bytes = fs::copy(&path, to.join(name)).context("copying a bundle")?;
-            return Ok(format!("{} of {:.1} MB", kind.word(), bytes as f64 / 1e6));
+            return Ok(path);
         }
     }
     bail!("the bundler made no {}", kind.word())
@@ -108,14 +125,6 @@ fn take(from: &Path, kind: Kind, to: &Path) -> Result<String> {
 fn beside(program: &Path, name: &str) -> Result<PathBuf> {
     let directory = program.parent().context("a program without a directory")?;
     Ok(directory.join(name))
-}
-
-fn empty(directory: &Path) -> Result<()> {
-    if directory.exists() {
-        fs::remove_dir_all(directory)
-            .with_context(|| format!("emptying {}", directory.display()))?;
-    }
-    fs::create_dir_all(directory).with_context(|| format!("making {}", directory.display()))
 }
 
 /// The bundler, as npm installs it.

@@ -9,56 +9,112 @@ use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 
-use super::{Kind, bundle, scratch, version};
+use super::{Kind, Package, bundle, scratch, version};
 use crate::repo::Repo;
 use crate::run;
 use crate::steps::Ending;
 
 /// The deb: its files, its fields, its entry in menus, and that it runs no scripts as root.
-pub(super) fn deb(repo: &Repo) -> Result<Ending> {
-    let deb = bundle(repo, Kind::Deb)?;
+pub(super) fn deb(repo: &Repo, package: Package) -> Result<Ending> {
+    let deb = bundle(repo, Kind::Deb, package)?;
     let listing = run::capture(&mut dpkg_deb("--contents", &deb))?;
-    let mut complaints = judge_files(listing.lines().filter_map(of_dpkg));
+    let mut complaints = judge_files(listing.lines().filter_map(of_dpkg), files(package));
     let fields = run::capture(&mut dpkg_deb("--field", &deb))?;
     let architecture = run::capture(Command::new("dpkg").arg("--print-architecture"))?;
-    complaints.extend(judge_fields(&fields, &version(repo)?, &architecture));
+    complaints.extend(judge_fields(
+        &fields,
+        package,
+        &version(repo)?,
+        &architecture,
+    ));
     let inside = scratch("deb");
-    let looked = look_inside(&deb, &inside);
+    let looked = look_inside(&deb, package, &inside);
     // What cannot be removed is left to the system, as everything in its directory for such things.
     let _ = fs::remove_dir_all(&inside);
     complaints.extend(looked?);
-    verdict(&complaints)
+    verdict(&complaints, package)
 }
 
 /// The rpm: its files and its fields.
-pub(super) fn rpm(repo: &Repo) -> Result<Ending> {
-    let rpm = bundle(repo, Kind::Rpm)?;
+pub(super) fn rpm(repo: &Repo, package: Package) -> Result<Ending> {
+    let rpm = bundle(repo, Kind::Rpm, package)?;
     let ask = |words: &[&str]| {
         let mut command = Command::new("rpm");
         run::capture(command.args(["--query", "--package"]).args(words).arg(&rpm))
     };
     let listing = ask(&["--list", "--verbose"])?;
-    let mut complaints = judge_files(listing.lines().filter_map(of_rpm));
+    let mut complaints = judge_files(listing.lines().filter_map(of_rpm), files(package));
     let fields = ask(&["--queryformat", "%{NAME} %{VERSION} %{LICENSE}"])?;
-    let wanted = format!("towline {} MIT OR Apache-2.0", version(repo)?);
+    let wanted = format!("{} {} MIT OR Apache-2.0", name(package), version(repo)?);
     if fields != wanted {
         complaints.push(format!("it is {fields:?}, not {wanted:?}"));
     }
-    let needs = ask(&["--requires", "--recommends"])?;
-    for need in ["libwebkit2gtk-4.1", "libgtk-3", "libc.so.6(GLIBC_", "emoji"] {
-        if !needs.contains(need) {
-            complaints.push(format!("does not ask for {need}"));
-        }
+    let needs = ask(&["--requires", "--recommends", "--conflicts"])?;
+    let (wanted, unwanted): (&[&str], &[&str]) = match package {
+        Package::Desktop => (
+            &[
+                "libwebkit2gtk-4.1",
+                "libgtk-3",
+                "libc.so.6(GLIBC_",
+                "emoji",
+                "towline-cli",
+            ],
+            &[],
+        ),
+        Package::Headless => (&["ca-certificates", "towline"], &["webkit", "libc.so"]),
+    };
+    for need in wanted.iter().filter(|need| !needs.contains(**need)) {
+        complaints.push(format!("does not speak of {need}"));
+    }
+    for need in unwanted.iter().filter(|need| needs.contains(**need)) {
+        complaints.push(format!("asks for {need}"));
     }
     let scripts = ask(&["--scripts"])?;
     if !scripts.is_empty() {
         complaints.push(format!("runs scripts: {scripts}"));
     }
-    verdict(&complaints)
+    verdict(&complaints, package)
 }
 
-/// Every file that a bundle installs, with its mode.
-pub(super) const FILES: &[(&str, &str)] = &[
+/// What a package is called.
+fn name(package: Package) -> &'static str {
+    match package {
+        Package::Desktop => "towline",
+        Package::Headless => "towline-cli",
+    }
+}
+
+/// Every file that a package installs, with its mode; pages of the manual are there beside.
+pub(super) fn files(package: Package) -> &'static [(&'static str, &'static str)] {
+    match package {
+        Package::Desktop => FILES,
+        Package::Headless => FILES_ALONE,
+    }
+}
+
+/// What the command line alone is installed with.
+const FILES_ALONE: &[(&str, &str)] = &[
+    ("-rwxr-xr-x", "/usr/bin/towline"),
+    ("-rw-r--r--", "/usr/lib/systemd/system/towline@.service"),
+    ("-rw-r--r--", "/usr/lib/systemd/user/towline.service"),
+    (
+        "-rw-r--r--",
+        "/usr/share/bash-completion/completions/towline",
+    ),
+    ("-rw-r--r--", "/usr/share/doc/towline-cli/LICENSE-APACHE"),
+    ("-rw-r--r--", "/usr/share/doc/towline-cli/LICENSE-MIT"),
+    ("-rw-r--r--", "/usr/share/doc/towline-cli/copyright"),
+    (
+        "-rw-r--r--",
+        "/usr/share/fish/vendor_completions.d/towline.fish",
+    ),
+    ("-rw-r--r--", "/usr/share/man/man1/towline.1"),
+    ("-rw-r--r--", "/usr/share/man/man1/towline-up.1"),
+    ("-rw-r--r--", "/usr/share/zsh/site-functions/_towline"),
+];
+
+/// What the app is installed with.
+const FILES: &[(&str, &str)] = &[
     ("-rwxr-xr-x", "/usr/bin/towline"),
     ("-rwxr-xr-x", "/usr/bin/towline-app"),
     ("-rw-r--r--", "/usr/share/applications/Towline.desktop"),
@@ -138,9 +194,9 @@ fn of_rpm(line: &str) -> Option<Listed> {
     })
 }
 
-fn judge_files(listing: impl Iterator<Item = Listed>) -> Vec<String> {
+fn judge_files(listing: impl Iterator<Item = Listed>, files: &[(&str, &str)]) -> Vec<String> {
     let mut complaints = Vec::new();
-    let mut missing: Vec<&str> = FILES.iter().map(|(_, path)| *path).collect();
+    let mut missing: Vec<&str> = files.iter().map(|(_, path)| *path).collect();
     for Listed {
         mode,
         is_roots,
@@ -150,12 +206,13 @@ fn judge_files(listing: impl Iterator<Item = Listed>) -> Vec<String> {
         if !is_roots {
             complaints.push(format!("{path} is not root's"));
         }
-        let is_above = FILES
+        let is_above = files
             .iter()
             .any(|(_, file)| Path::new(file).starts_with(&path));
-        let wanted = match FILES.iter().find(|(_, file)| *file == path) {
+        let wanted = match files.iter().find(|(_, file)| *file == path) {
             Some((wanted, _)) => *wanted,
             None if is_above => "drwxr-xr-x",
+            None if is_page(&path, files) => "-rw-r--r--",
             None => {
                 complaints.push(format!("{path} does not belong there"));
                 continue;
@@ -170,7 +227,15 @@ fn judge_files(listing: impl Iterator<Item = Listed>) -> Vec<String> {
     complaints
 }
 
-fn judge_fields(fields: &str, version: &str, architecture: &str) -> Vec<String> {
+/// Whether it is one more page of the manual, where a package has one.
+fn is_page(path: &str, files: &[(&str, &str)]) -> bool {
+    let has_manual = files.iter().any(|(_, file)| file.starts_with(MANUAL));
+    has_manual && path.starts_with(MANUAL) && path.ends_with(".1")
+}
+
+const MANUAL: &str = "/usr/share/man/man1/towline";
+
+fn judge_fields(fields: &str, package: Package, version: &str, architecture: &str) -> Vec<String> {
     let of = |name: &str| {
         let mut lines = fields.lines().filter_map(|line| line.split_once(": "));
         lines
@@ -179,37 +244,54 @@ fn judge_fields(fields: &str, version: &str, architecture: &str) -> Vec<String> 
     };
     let mut complaints = Vec::new();
     for (name, wanted) in [
-        ("Package", "towline"),
+        ("Package", name(package)),
         ("Version", version),
         ("Architecture", architecture),
         ("Section", "net"),
         ("Priority", "optional"),
         ("Maintainer", "Towline contributors"),
-        ("Description", "A direct line between your computers"),
     ] {
         let there = of(name);
         if there != Some(wanted) {
             complaints.push(format!("{name} is {there:?}, not {wanted:?}"));
         }
     }
-    for (name, packages) in [
-        (
-            "Depends",
-            &["libwebkit2gtk-4.1-0", "libgtk-3-0", "libc6 (>= "][..],
-        ),
-        ("Recommends", &["fonts-noto-color-emoji"]),
-    ] {
-        for package in packages {
+    let begins = "A direct line between your computers";
+    if !of("Description").unwrap_or_default().starts_with(begins) {
+        complaints.push(format!("Description does not begin with {begins:?}"));
+    }
+    let relations: &[(&str, &[&str])] = match package {
+        Package::Desktop => &[
+            (
+                "Depends",
+                &["libwebkit2gtk-4.1-0", "libgtk-3-0", "libc6 (>= "],
+            ),
+            ("Recommends", &["fonts-noto-color-emoji"]),
+            ("Provides", &["towline-cli"]),
+            ("Conflicts", &["towline-cli"]),
+            ("Replaces", &["towline-cli"]),
+        ],
+        Package::Headless => &[
+            ("Recommends", &["ca-certificates"]),
+            ("Conflicts", &["towline"]),
+            ("Replaces", &["towline"]),
+        ],
+    };
+    for (name, packages) in relations {
+        for package in *packages {
             if !of(name).unwrap_or_default().contains(package) {
                 complaints.push(format!("{name} lacks {package}"));
             }
         }
     }
+    if package == Package::Headless && of("Depends").is_some() {
+        complaints.push("it depends on something".to_owned());
+    }
     complaints
 }
 
 /// What takes the deb apart to be seen.
-fn look_inside(deb: &Path, inside: &Path) -> Result<Vec<String>> {
+fn look_inside(deb: &Path, package: Package, inside: &Path) -> Result<Vec<String>> {
     let mut complaints = Vec::new();
     let (control, files) = (inside.join("control"), inside.join("files"));
     fs::create_dir_all(inside).with_context(|| format!("making {}", inside.display()))?;
@@ -220,11 +302,20 @@ fn look_inside(deb: &Path, inside: &Path) -> Result<Vec<String>> {
             complaints.push(format!("there is a control file {}", name.display()));
         }
     }
+    if package == Package::Headless {
+        return Ok(complaints);
+    }
     run::capture(dpkg_deb("--extract", deb).arg(&files))?;
-    let entry = files.join("usr/share/applications/Towline.desktop");
-    let said = run::capture(Command::new("desktop-file-validate").arg(&entry))?;
+    complaints.extend(judge_entry(&files.join(super::appimage::ENTRY))?);
+    Ok(complaints)
+}
+
+/// The entry in menus.
+pub(super) fn judge_entry(entry: &Path) -> Result<Vec<String>> {
+    let mut complaints = Vec::new();
+    let said = run::capture(Command::new("desktop-file-validate").arg(entry))?;
     complaints.extend(said.lines().map(str::to_owned));
-    let entry = fs::read_to_string(&entry).context("reading the entry in menus")?;
+    let entry = fs::read_to_string(entry).context("reading the entry in menus")?;
     for line in ["Exec=towline-app %u", "MimeType=x-scheme-handler/towline;"] {
         if !entry.lines().any(|there| there == line) {
             complaints.push(format!("the entry in menus lacks {line}"));
@@ -239,12 +330,14 @@ fn dpkg_deb(what: &str, deb: &Path) -> Command {
     command
 }
 
-fn verdict(complaints: &[String]) -> Result<Ending> {
+fn verdict(complaints: &[String], package: Package) -> Result<Ending> {
     if complaints.is_empty() {
-        return Ok(Ending::Passed(format!(
-            "{} files and nothing else",
-            FILES.len()
-        )));
+        let beside = match package {
+            Package::Desktop => "nothing else",
+            Package::Headless => "pages of the manual",
+        };
+        let count = files(package).len();
+        return Ok(Ending::Passed(format!("{count} files and {beside}")));
     }
     bail!("{}", complaints.join("; "))
 }
@@ -272,15 +365,18 @@ mod tests {
 
     #[test]
     fn what_is_as_it_should_be_has_no_complaints() {
-        assert_eq!(judge_files(listed().into_iter()), Vec::<String>::new());
+        assert_eq!(
+            judge_files(listed().into_iter(), FILES),
+            Vec::<String>::new()
+        );
     }
 
     #[test]
     fn strange_missing_and_writable_files_are_complained_about() {
         let strange = of_dpkg("-rw-r--r-- 0/0 7 2026-11-30 17:50 ./etc/towline");
-        let strange = judge_files(listed().into_iter().chain(strange));
+        let strange = judge_files(listed().into_iter().chain(strange), FILES);
         assert_eq!(strange, ["/etc/towline does not belong there"]);
-        let missing = judge_files(listed().into_iter().skip(1));
+        let missing = judge_files(listed().into_iter().skip(1), FILES);
         assert_eq!(missing, ["/usr/bin/towline is missing"]);
         let writable = listed().into_iter().map(|mut listed| {
             if listed.path.ends_with(".desktop") {
@@ -289,7 +385,15 @@ mod tests {
             }
             listed
         });
-        assert_eq!(judge_files(writable).len(), 2);
+        assert_eq!(judge_files(writable, FILES).len(), 2);
+    }
+
+    #[test]
+    fn pages_of_the_manual_are_the_command_lines_alone() {
+        let page = "/usr/share/man/man1/towline-pair.1";
+        assert!(is_page(page, FILES_ALONE));
+        assert!(!is_page(page, FILES));
+        assert!(!is_page("/usr/share/man/man1/ls.1", FILES_ALONE));
     }
 
     #[test]
@@ -297,12 +401,16 @@ mod tests {
         let fields = "Package: towline\nVersion: 0.1.0\nArchitecture: amd64\nSection: net\n\
                       Priority: optional\nMaintainer: Towline contributors\n\
                       Depends: libc6 (>= 2.34), libwebkit2gtk-4.1-0, libgtk-3-0\n\
-                      Recommends: fonts-noto-color-emoji\n\
+                      Recommends: fonts-noto-color-emoji\nProvides: towline-cli\n\
+                      Conflicts: towline-cli\nReplaces: towline-cli\n\
                       Description: A direct line between your computers\n More: words";
-        assert_eq!(judge_fields(fields, "0.1.0", "amd64"), Vec::<String>::new());
-        let old = judge_fields(fields, "0.2.0", "arm64");
+        assert_eq!(
+            judge_fields(fields, Package::Desktop, "0.1.0", "amd64"),
+            Vec::<String>::new()
+        );
+        let old = judge_fields(fields, Package::Desktop, "0.2.0", "arm64");
         assert_eq!(old.len(), 2, "{old:?}");
-        let bare = judge_fields("Package: towline", "0.1.0", "amd64");
-        assert_eq!(bare.len(), 10, "{bare:?}");
+        let bare = judge_fields("Package: towline", Package::Desktop, "0.1.0", "amd64");
+        assert_eq!(bare.len(), 13, "{bare:?}");
     }
 }

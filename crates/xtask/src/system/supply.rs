@@ -356,8 +356,15 @@ const BUNDLES: &[Needed] = &[
         "desktop-file-utils",
         "desktop-file-validate",
     ),
+    program("bwrap", "bubblewrap", "bubblewrap", "bubblewrap"),
     program("dpkg-deb", "dpkg", "dpkg", "dpkg-deb"),
-    program("rpm", "rpm", "rpm-tools", "rpm"),
+    program(
+        "mksquashfs",
+        "squashfs-tools",
+        "squashfs-tools",
+        "mksquashfs",
+    ),
+    program("rpmbuild", "rpm-build", "rpm-tools", "rpmbuild"),
 ];
 
 /// Names in Debian 12; fonts are among them so that pictures look the same wherever we install.
@@ -431,7 +438,14 @@ fn debian_packages(purpose: Purpose) -> &'static [&'static str] {
             "strace",
             "systemd",
         ],
-        Purpose::Bundles => &["binutils", "desktop-file-utils", "rpm"],
+        Purpose::Bundles => &[
+            "binutils",
+            "bubblewrap",
+            "desktop-file-utils",
+            "libfuse2",
+            "rpm",
+            "squashfs-tools",
+        ],
     }
 }
 

@@ -37,7 +37,7 @@ fn debian() {
             "benchmarks: apt curl ethtool iperf3 nftables redis-server rsync syncthing",
             "network lab: apt coturn iproute2 miniupnpd-nftables nftables",
             "deployment: apt bubblewrap caddy coturn curl iproute2 logrotate nginx-light openssl procps prometheus prometheus-alertmanager python3-venv redis-server strace systemd",
-            "bundles: apt binutils desktop-file-utils rpm",
+            "bundles: apt binutils bubblewrap desktop-file-utils libfuse2 rpm squashfs-tools",
         ]
     );
 }
@@ -60,7 +60,7 @@ fn ubuntu_has_no_chromium_for_apt() {
             "benchmarks: apt curl ethtool iperf3 nftables redis-server rsync syncthing",
             "network lab: apt coturn iproute2 miniupnpd-nftables nftables",
             "deployment: apt bubblewrap caddy coturn curl iproute2 logrotate nginx-light openssl procps prometheus prometheus-alertmanager python3-venv redis-server strace systemd",
-            "bundles: apt binutils desktop-file-utils rpm",
+            "bundles: apt binutils bubblewrap desktop-file-utils libfuse2 rpm squashfs-tools",
         ]
     );
 }
@@ -93,7 +93,7 @@ fn fedora() {
             "benchmarks: run `sudo dnf install curl ethtool iperf3 nftables redis rsync syncthing`",
             "network lab: run `sudo dnf install coturn iproute miniupnpd nftables`",
             "deployment: run `sudo dnf install alertmanager bubblewrap caddy coturn curl iproute logrotate nginx openssl procps-ng prometheus python3 redis strace systemd`",
-            "bundles: run `sudo dnf install binutils desktop-file-utils dpkg rpm`",
+            "bundles: run `sudo dnf install binutils bubblewrap desktop-file-utils dpkg rpm-build squashfs-tools`",
         ]
     );
 }
@@ -121,7 +121,7 @@ fn what_is_here_is_not_asked_for() {
             "benchmarks: run `dnf install curl ethtool iperf3 nftables redis syncthing` as root",
             "network lab: run `dnf install coturn iproute miniupnpd nftables` as root",
             "deployment: run `dnf install alertmanager bubblewrap caddy coturn curl iproute logrotate nginx openssl procps-ng prometheus python3 redis strace systemd` as root",
-            "bundles: run `dnf install binutils desktop-file-utils dpkg rpm` as root",
+            "bundles: run `dnf install binutils bubblewrap desktop-file-utils dpkg rpm-build squashfs-tools` as root",
         ]
     );
 }
@@ -139,7 +139,7 @@ fn arch() {
             "benchmarks: run `sudo pacman -S --needed curl ethtool iperf3 nftables rsync syncthing valkey`",
             "network lab: run `sudo pacman -S --needed coturn iproute2 miniupnpd nftables`",
             "deployment: run `sudo pacman -S --needed alertmanager bubblewrap caddy coturn curl iproute2 logrotate nginx openssl procps-ng prometheus python strace systemd valkey`",
-            "bundles: run `sudo pacman -S --needed binutils desktop-file-utils dpkg rpm-tools`",
+            "bundles: run `sudo pacman -S --needed binutils bubblewrap desktop-file-utils dpkg rpm-tools squashfs-tools`",
         ]
     );
 }
@@ -157,7 +157,7 @@ fn systems_that_nobody_knows_are_told_in_words() {
             "benchmarks: install curl, ethtool, iperf3, nft, Redis, rsync, syncthing",
             "network lab: install ip, nft, coturn, miniupnpd",
             "deployment: install bubblewrap, Caddy, curl, ip, logrotate, nginx, openssl, pgrep, Alertmanager, Prometheus, Python, Redis, strace, systemd, coturn",
-            "bundles: install objdump, desktop-file-validate, dpkg-deb, rpm",
+            "bundles: install objdump, desktop-file-validate, bubblewrap, dpkg-deb, mksquashfs, rpmbuild",
         ]
     );
     assert_eq!(said("linux", "", &[]), said("linux", ALPINE, &[]));

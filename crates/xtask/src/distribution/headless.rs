@@ -68,11 +68,12 @@ fn archive(repo: &Repo, program: &Path, extras: &Path, directory: &Path) -> Resu
     may_be_read(&tree)?;
     let path = place(repo)?.join(format!("{name}.tar.gz"));
     let mut tar = Command::new("tar");
-    tar.args(["--create", "--gzip", "--sort=name", "--mtime=@0"]);
+    // Without the time at which it ran.
+    tar.args(["--create", "--use-compress-program=gzip --no-name"]);
+    tar.args(["--sort=name", "--mtime=@0"]);
     tar.args(["--owner=0", "--group=0", "--numeric-owner", "--file"]);
     tar.arg(&path).arg("--directory").arg(directory).arg(&name);
-    // gzip would write when it ran.
-    run::capture(tar.env("GZIP", "-n"))?;
+    run::capture(&mut tar)?;
     Ok(path)
 }
 

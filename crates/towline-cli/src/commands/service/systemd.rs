@@ -118,7 +118,7 @@ fn systemctl(reach: Reach, words: &[&str]) -> Result<String, Failure> {
         return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
     }
     let reason = String::from_utf8_lossy(&output.stderr);
-    let reason = plain(reason.trim()).replace('\n', " ");
+    let reason = plain(&reason.trim().replace('\n', " "));
     let words = words.join(" ");
     Err(Failure::new(
         "systemd",

@@ -18,8 +18,9 @@ import { arabicBrowser } from "./ar_browser";
 import { arabicChecks } from "./ar_checks";
 import { arabicCodes } from "./ar_codes";
 import { arabicFolder } from "./ar_folder";
+import { arabicManners } from "./ar_manners";
 import { arabicNetwork } from "./ar_network";
-import { apart, CHANGES, CONFLICTS, DEVICES, FILES, ltr } from "./ar_pieces";
+import { apart, CHANGES, CONFLICTS, DEVICES, FILES, FOLDERS_OBJECT, ltr } from "./ar_pieces";
 import { arabicServers } from "./ar_servers";
 import { arabicTraffic } from "./ar_traffic";
 import { arabicTray } from "./ar_tray";
@@ -33,6 +34,7 @@ export function arabic(numbers: Numbers): Words {
 
   return {
     ...arabicFolder(numbers),
+    ...arabicManners(numbers),
     browser: arabicBrowser,
     traffic: arabicTraffic(numbers),
     updates: arabicUpdates(numbers),
@@ -86,15 +88,7 @@ export function arabic(numbers: Numbers): Words {
       noFolders: (peers) => `أُقرن ${numbers.plural(peers, DEVICES)}، ولا مجلدات بعد`,
       nobodyHere: "بانتظار أجهزتك الأخرى",
       scanning: "جارٍ البحث عن تغييرات",
-      syncing: (count) =>
-        `تجري مزامنة ${numbers.plural(count, {
-          zero: "لا مجلدات",
-          one: "مجلد واحد",
-          two: "مجلدين",
-          few: "# مجلدات",
-          many: "# مجلدًا",
-          other: "# مجلد",
-        })}`,
+      syncing: (count) => `تجري مزامنة ${numbers.plural(count, FOLDERS_OBJECT)}`,
       waiting: (count) => `${numbers.plural(count, CHANGES)} قيد الانتظار`,
       onlyHere: "مجلداتك هنا فقط حتى الآن",
       attention: (count) =>

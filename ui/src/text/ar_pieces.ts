@@ -69,6 +69,21 @@ export const DEVICES: Six = {
   other: "# جهاز",
 };
 
+/** As an object, or after a preposition. */
+export const DEVICES_OBJECT: Six = { ...DEVICES, two: "جهازين" };
+
+export const FOLDERS: Six = {
+  zero: "لا مجلدات",
+  one: "مجلد واحد",
+  two: "مجلدان",
+  few: "# مجلدات",
+  many: "# مجلدًا",
+  other: "# مجلد",
+};
+
+/** As an object, or after a preposition. */
+export const FOLDERS_OBJECT: Six = { ...FOLDERS, two: "مجلدين" };
+
 /** A name from a person, a peer or a disk, in its own direction. */
 export function apart(name: string): string {
   return `\u2068${name}\u2069`;

@@ -19,6 +19,7 @@ import { germanBrowser } from "./de_browser";
 import { germanChecks } from "./de_checks";
 import { germanCodes } from "./de_codes";
 import { germanFolder } from "./de_folder";
+import { germanManners } from "./de_manners";
 import { germanNetwork } from "./de_network";
 import { germanServers } from "./de_servers";
 import { germanTraffic } from "./de_traffic";
@@ -36,6 +37,7 @@ export function german(numbers: Numbers): Words {
 
   return {
     ...germanFolder(numbers),
+    ...germanManners(numbers),
     browser: germanBrowser,
     traffic: germanTraffic(numbers),
     updates: germanUpdates(numbers),

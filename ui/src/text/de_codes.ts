@@ -42,6 +42,9 @@ export function germanCodes(): Words["codes"] {
       id: { what: "Das gibt es nicht mehr.", todo: "Gehen Sie zurück und versuchen Sie es noch einmal." },
       malformed: { what: "Das Programm hinter diesem Fenster kennt diesen Befehl nicht.", todo: "Es hat eine andere Version; aktualisieren Sie beide." },
       stopping: { what: "Dieses Gerät wird gerade beendet.", todo: "Starten Sie es neu." },
+      dropped_file: { what: "Das ist eine Datei, und synchronisiert werden nur Ordner.", todo: "Ziehen Sie den Ordner hierher, in dem sie liegt." },
+      dropped_several: { what: "Das sind mehrere Dinge auf einmal.", todo: "Ziehen Sie einen Ordner nach dem anderen hierher." },
+      dropped_nowhere: { what: "Das ist kein Ordner dieses Computers.", todo: "Ziehen Sie einen aus dem Dateimanager hierher, oder wählen Sie ihn hier aus." },
       path_not_absolute: { what: "Das ist kein ganzer Pfad.", todo: "Beginnen Sie beim Anfang des Datenträgers, wie in /home/name/Bilder." },
       path_not_text: { what: "Der Name dieses Ordners enthält Zeichen, die nicht als Text zu lesen sind.", todo: "Benennen Sie ihn um, oder wählen Sie einen anderen." },
       path: { what: "Dieser Pfad kann nicht in einem Ordner liegen.", todo: "Wählen Sie ihn noch einmal aus der Liste." },
@@ -59,6 +62,8 @@ export function germanCodes(): Words["codes"] {
       rules_disk_full: { what: "Der Datenträger ist voll, die Regeln wurden nicht gespeichert.", todo: "Schaffen Sie Platz und speichern Sie noch einmal." },
       rules_read_only: { what: "Der Datenträger ist schreibgeschützt, die Regeln wurden nicht gespeichert.", todo: "Heben Sie den Schreibschutz auf und speichern Sie noch einmal." },
       rules_no_access: { what: "Sie dürfen nicht schreiben, wo die Regeln liegen.", todo: "Ändern Sie die Zugriffsrechte und speichern Sie noch einmal." },
+      at_login: { what: "Dem System ließ sich nicht sagen, was es beim Anmelden starten soll.", todo: "Prüfen Sie, ob Sie im Verzeichnis Ihrer Einstellungen schreiben dürfen, auf den meisten Systemen ~/.config." },
+      at_login_unknown: { what: "Das System sagt nicht, was es beim Anmelden startet.", todo: "Prüfen Sie, ob Sie das Verzeichnis Ihrer Einstellungen lesen dürfen, auf den meisten Systemen ~/.config." },
       open: { what: "Der Dateimanager ließ sich nicht öffnen.", todo: "Öffnen Sie den Ordner über seinen Pfad." },
     },
     pairing: {

@@ -20,6 +20,7 @@ import { chineseBrowser } from "./zh_browser";
 import { chineseChecks } from "./zh_checks";
 import { chineseCodes } from "./zh_codes";
 import { chineseFolder } from "./zh_folder";
+import { chineseManners } from "./zh_manners";
 import { chineseNetwork } from "./zh_network";
 import { chineseServers } from "./zh_servers";
 import { chineseTraffic } from "./zh_traffic";
@@ -33,6 +34,7 @@ export function chinese(numbers: Numbers): Words {
 
   return {
     ...chineseFolder(numbers),
+    ...chineseManners(numbers),
     browser: chineseBrowser,
     traffic: chineseTraffic(numbers),
     updates: chineseUpdates(numbers),

@@ -42,6 +42,9 @@ export function chineseCodes(): Words["codes"] {
       id: { what: "它已不存在。", todo: "请返回后再试。" },
       malformed: { what: "此窗口背后的程序不认识这个命令。", todo: "它的版本不同，请将两者都更新。" },
       stopping: { what: "此设备正在停止。", todo: "请重新启动它。" },
+      dropped_file: { what: "这是一个文件，而只有文件夹才能同步。", todo: "请拖放它所在的文件夹。" },
+      dropped_several: { what: "一次拖放了多个项目。", todo: "请逐个拖放文件夹。" },
+      dropped_nowhere: { what: "这不是这台电脑上的文件夹。", todo: "请从文件管理器中拖放一个，或在这里选择。" },
       path_not_absolute: { what: "这不是完整路径。", todo: "请从磁盘的根开始，例如 /home/用户名/图片。" },
       path_not_text: { what: "这个文件夹的名称含有无法作为文本读取的字符。", todo: "请重命名它，或另选一个。" },
       path: { what: "文件夹中不可能有这个路径。", todo: "请从列表中重新选择。" },
@@ -59,6 +62,8 @@ export function chineseCodes(): Words["codes"] {
       rules_disk_full: { what: "磁盘已满，规则未能保存。", todo: "请腾出空间后再次保存。" },
       rules_read_only: { what: "磁盘是只读的，规则未能保存。", todo: "请使其可写后再次保存。" },
       rules_no_access: { what: "您无权在保存规则的位置写入。", todo: "请更改权限后再次保存。" },
+      at_login: { what: "无法告知系统在您登录时启动什么。", todo: "请确认您有权在自己的设置目录中写入，大多数系统上是 ~/.config。" },
+      at_login_unknown: { what: "系统没有说明在您登录时启动什么。", todo: "请确认您有权读取自己的设置目录，大多数系统上是 ~/.config。" },
       open: { what: "无法打开文件管理器。", todo: "请按路径打开文件夹。" },
     },
     pairing: {

@@ -13,6 +13,7 @@
  * | directory  | دليل              | key, keyring  | مفتاح، حلقة المفاتيح    |
  * | entry      | عنصر              | sealed        | مشفّر                    |
  * | invitation | دعوة              | relayed       | عبر وسيط                |
+ * | tray       | علبة النظام       | quit          | إنهاء                   |
  */
 import { arabicBrowser } from "./ar_browser";
 import { arabicChecks } from "./ar_checks";

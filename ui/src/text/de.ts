@@ -14,6 +14,7 @@
  * | directory     | Verzeichnis       | key, keyring  | Schlüssel, Schlüsselbund |
  * | entry         | Eintrag           | sealed        | verschlüsselt         |
  * | invitation    | Einladung         | index         | Index                 |
+ * | tray          | Infobereich       | quit          | beenden               |
  */
 import { germanBrowser } from "./de_browser";
 import { germanChecks } from "./de_checks";

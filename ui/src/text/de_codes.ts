@@ -24,7 +24,7 @@ export function germanCodes(): Words["codes"] {
       root_read_only: { what: "Dieser Datenträger ist schreibgeschützt.", todo: "Wählen Sie einen Ordner auf einem anderen Datenträger." },
       code_letter: { what: "Der Code enthält ein Zeichen, das Codes nie haben.", todo: "Lesen Sie ihn noch einmal: Buchstaben ohne I und O, Ziffern 2 bis 9." },
       code_length: { what: "Der Code ist nicht vollständig.", todo: "Ein Code hat sechs Zeichen, wie K7M-2QX." },
-      not_kept: { what: "Das konnte nicht behalten werden.", todo: "Ist die Platte voll? Schaffen Sie Platz und versuchen Sie es noch einmal." },
+      not_kept: { what: "Das ließ sich nicht speichern.", todo: "Ist der Datenträger voll? Schaffen Sie Platz und versuchen Sie es noch einmal." },
       server_url: { what: "Das ist keine Adresse eines Signalservers.", todo: "Sie sieht aus wie wss://signal.example.org/ws." },
       servers: { what: "Ein Gerät ist bei höchstens drei Servern.", todo: "Entfernen Sie zuerst einen." },
       servers_fixed: { what: "Die Signalserver sind beim Start von Towline, in seiner Einstellungsdatei oder von der Verwaltung dieses Computers festgelegt.", todo: "Ändern Sie sie dort." },

@@ -13,6 +13,7 @@
  * | directory  | 目录     | key, keyring  | 密钥、密钥环 |
  * | entry      | 条目     | sealed        | 加密         |
  * | invitation | 邀请     | relayed       | 中转         |
+ * | tray       | 系统托盘 | quit          | 退出         |
  */
 import type { Words } from "./en";
 import type { Numbers } from "./numbers";

@@ -24,7 +24,7 @@ export function chineseCodes(): Words["codes"] {
       root_read_only: { what: "此磁盘是只读的。", todo: "请选择另一个磁盘上的文件夹。" },
       code_letter: { what: "配对码中有一个不会出现的字符。", todo: "请再看一遍：除 I 和 O 以外的字母，数字 2 到 9。" },
       code_length: { what: "配对码不完整。", todo: "配对码有六个字符，例如 K7M-2QX。" },
-      not_kept: { what: "无法保存这项设置。", todo: "磁盘满了吗？请腾出空间后重试。" },
+      not_kept: { what: "无法保存这项设置。", todo: "磁盘满了吗？请腾出空间后再试。" },
       server_url: { what: "这不是信令服务器的地址。", todo: "地址形如 wss://signal.example.org/ws。" },
       servers: { what: "一台设备最多使用三个服务器。", todo: "请先移除一个。" },
       servers_fixed: { what: "信令服务器由启动 Towline 时的参数、其设置文件或这台电脑的管理员设定。", todo: "请在那里更改。" },

@@ -5,7 +5,7 @@ import type { englishBrowser, englishBrowserCodes } from "./en_browser";
 export const germanBrowser: typeof englishBrowser = {
   title: "Dieses Gerät öffnen",
   link: "Führen Sie diesen Befehl auf dem Computer aus, auf dem Towline läuft, und öffnen Sie den Link, den er ausgibt:",
-  once: "Ein Link gilt einmal und fünf Minuten lang. Dieser Tab bleibt danach offen, bis Sie ihn schließen oder Towline endet.",
+  once: "Ein Link gilt einmal und fünf Minuten lang. Dieser Tab bleibt danach offen, bis Sie ihn schließen oder Towline beendet wird.",
   password: "Passwort",
   open: "Öffnen",
   orLink: "Oder führen Sie dies auf dem Computer aus, auf dem Towline läuft, und öffnen Sie den Link:",

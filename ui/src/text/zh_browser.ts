@@ -5,14 +5,14 @@ import type { englishBrowser, englishBrowserCodes } from "./en_browser";
 export const chineseBrowser: typeof englishBrowser = {
   title: "打开此设备",
   link: "请在运行 Towline 的电脑上执行此命令，然后打开它显示的链接：",
-  once: "链接只能使用一次，五分钟内有效。之后此标签页会一直可用，直到您将其关闭或 Towline 停止。",
+  once: "链接只能使用一次，五分钟内有效。之后此标签页会一直打开，直到您将其关闭或 Towline 停止。",
   password: "密码",
   open: "打开",
   orLink: "或者在运行 Towline 的电脑上执行此命令，然后打开链接：",
   pathHint: "运行 Towline 的电脑上的完整路径。",
   lost: {
     what: "此设备没有应答。",
-    todo: "系统会自动重试。您看到的内容可能已过时。如果 Towline 已在那里停止，请启动它。",
+    todo: "会自动重试。您看到的内容可能已过时。如果 Towline 已在那里停止，请启动它。",
   },
 };
 

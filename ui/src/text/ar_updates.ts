@@ -22,17 +22,17 @@ export function arabicUpdates(numbers: Numbers): ReturnType<typeof englishUpdate
       ready: (version) => `${named(version)} جاهز`,
       installing: (version) => `يجري تثبيت ${named(version)}`,
     },
-    readyText: "يُثبَّت عندما تغلق Towline. وما تجري كتابته يكتمل أولًا.",
+    readyText: "يُثبَّت عندما تنهي Towline. وما تجري كتابته يكتمل أولًا.",
     nowText: "يُثبَّت فور وصوله. وما تجري كتابته يكتمل أولًا، ثم يبدأ Towline من جديد.",
-    quitText: "يُثبَّت عندما تغلق Towline.",
+    quitText: "يُثبَّت عندما تنهي Towline.",
     installingText: "مجلداتك ساكنة الآن. يبدأ Towline من جديد بعد لحظة.",
     progress: "تقدم التحديث",
     got: (got, total) => (total === null ? numbers.bytes(got) : `${numbers.bytes(got)} من ${numbers.bytes(total)}`),
     news: (version) => `الجديد في ${ltr(version)}`,
     noNews: "لم يذكر الناشر شيئًا عنه.",
-    check: "تحقق الآن",
-    now: "ثبِّت وابدأ من جديد",
-    quit: "ثبِّت عندما أغلق Towline",
+    check: "التحقق الآن",
+    now: "التثبيت والبدء من جديد",
+    quit: "التثبيت عند إنهاء Towline",
     show: "عرض",
     notice: {
       available: (version) => ({
@@ -41,7 +41,7 @@ export function arabicUpdates(numbers: Numbers): ReturnType<typeof englishUpdate
       }),
       ready: (version) => ({
         what: `${named(version)} جاهز.`,
-        todo: "يُثبَّت عندما تغلق Towline، أو فورًا إن شئت.",
+        todo: "يُثبَّت عندما تنهي Towline، أو فورًا إن شئت.",
       }),
     },
     channel: "أي الإصدارات",
@@ -50,10 +50,10 @@ export function arabicUpdates(numbers: Numbers): ReturnType<typeof englishUpdate
       beta: { name: "التجريبية", text: "الجديد أبكر، ومعه أخطاؤه." },
     },
     pinned: (version) => `لا تُثبَّت إلا الإصدارات التي تبدأ بـ ${ltr(version)}.`,
-    automatic: "اجلب الإصدارات الجديدة وثبِّتها عندما أغلق Towline",
+    automatic: "جلب الإصدارات الجديدة وتثبيتها عند إنهاء Towline",
     locked: {
-      administrator: "حدده مسؤول هذا الحاسوب.",
-      file: "محدد في ملف إعدادات هذا الجهاز.",
+      administrator: "حدّده مسؤول هذا الحاسوب.",
+      file: "محدّد في ملف إعدادات هذا الجهاز.",
     },
     place: {
       replaced: "",
@@ -62,20 +62,20 @@ export function arabicUpdates(numbers: Numbers): ReturnType<typeof englishUpdate
       read_only:
         "يقع Towline في مكان لا يحق لك الكتابة فيه، فلا يستطيع استبدال نفسه. انقله إلى دليل لك، أو اسأل من وضعه هناك.",
     },
-    elsewhere: `يعمل محرك هذا الجهاز في برنامج آخر (${ltr("towline up")}). لا يمسه تحديث هذه النافذة: حدِّث ذلك البرنامج أيضًا وشغِّله من جديد.`,
+    elsewhere: `يعمل محرك هذا الجهاز في برنامج آخر (${ltr("towline up")}). لا يمسه تحديث هذه النافذة: حدّث ذلك البرنامج أيضًا وشغّله من جديد.`,
     off: {
       development: {
         what: "ليس لهذه النسخة تحديثات.",
         todo: "بُنيت من الشيفرة المصدرية. اجلب شيفرة جديدة وابنِ من جديد.",
       },
-      rule: { what: "التحديثات معطلة.", todo: "" },
+      rule: { what: "التحديثات معطّلة.", todo: "" },
       unreadable: {
         what: "لا يُسأل أحد عن التحديثات لأن ملف إعدادات لا يمكن قراءته.",
-        todo: `صحح فيه سطر ${ltr("update")} أو احذفه.`,
+        todo: `صحّح فيه سطر ${ltr("update")} أو احذفه.`,
       },
       local_network: {
         what: "لا يُسأل أحد عن التحديثات لأن هذا الجهاز يبقى داخل الشبكة المحلية.",
-        todo: "عطِّل ذلك لتبحث عن تحديث.",
+        todo: "عطّل ذلك لتبحث عن تحديث.",
       },
       starting: { what: "يبحث Towline عن إصدار جديد بعد لحظة.", todo: "" },
     },
@@ -85,14 +85,14 @@ export function arabicUpdates(numbers: Numbers): ReturnType<typeof englishUpdate
         what: "لا يمكن الوصول إلى ناشر التحديثات.",
         todo: "تحقق من الشبكة وحاول مرة أخرى. ويحاول Towline من تلقاء نفسه أيضًا.",
       },
-      nothing_there: { what: "ليس لدى الناشر إصدارات هنا.", todo: "اختر الأخرى، أو انتظر." },
+      nothing_there: { what: "ليس لدى الناشر إصدارات من هذا النوع.", todo: "اختر النوع الآخر، أو انتظر." },
       manifest_signature: {
         what: "أجاب غير ناشر Towline، أو غُيِّر الجواب في الطريق.",
         todo: `لم يُثبَّت شيء. ${again}`,
       },
       manifest_malformed: { what: "جواب الناشر غير مفهوم.", todo: again },
       signature: {
-        what: "ما جُلب ليس ما وقَّعه ناشر Towline.",
+        what: "ما جُلب ليس ما وقّعه ناشر Towline.",
         todo: `أُهمل ولم يُثبَّت شيء. ${again}`,
       },
       signed_version: {
@@ -106,14 +106,14 @@ export function arabicUpdates(numbers: Numbers): ReturnType<typeof englishUpdate
       no_build: { what: "لا يوجد إصدار جديد لهذا النوع من الحواسيب.", todo: "انظر حيث حصلت على Towline." },
       rights: {
         what: "لم تُثبَّت الحزمة لأن أحدًا لم يُدخل كلمة مرور المسؤول.",
-        todo: "حاول مرة أخرى بها، أو ثبِّتها بمدير الحزم في نظامك.",
+        todo: "حاول مرة أخرى بها، أو ثبّتها بمدير الحزم في نظامك.",
       },
       disk: {
         what: "لا يمكن كتابة الإصدار الجديد حيث يقع Towline.",
         todo: "أفسح مكانًا هناك، أو تحقق من أنه يحق لك الكتابة فيه. والإصدار الذي لديك يواصل العمل.",
       },
       install: {
-        what: "لم يثبِّت النظام الإصدار الجديد.",
+        what: "لم يثبّت النظام الإصدار الجديد.",
         todo: "الإصدار الذي لديك يواصل العمل. احصل على الجديد من حيث حصلت على Towline.",
       },
     },

@@ -20,9 +20,9 @@ export function germanUpdates(numbers: Numbers): ReturnType<typeof englishUpdate
       ready: (version) => `Towline ${version} liegt bereit`,
       installing: (version) => `Installiert Towline ${version}`,
     },
-    readyText: "Es wird installiert, wenn Sie Towline schließen. Was gerade geschrieben wird, wird vorher fertig.",
+    readyText: "Es wird installiert, wenn Sie Towline beenden. Was gerade geschrieben wird, wird vorher fertig.",
     nowText: "Es wird installiert, sobald es da ist. Was gerade geschrieben wird, wird vorher fertig, und Towline startet neu.",
-    quitText: "Es wird installiert, wenn Sie Towline schließen.",
+    quitText: "Es wird installiert, wenn Sie Towline beenden.",
     installingText: "Ihre Ordner ruhen. Towline startet gleich wieder.",
     progress: "Fortschritt der Aktualisierung",
     got: (got, total) =>
@@ -31,7 +31,7 @@ export function germanUpdates(numbers: Numbers): ReturnType<typeof englishUpdate
     noNews: "Der Herausgeber sagt nichts dazu.",
     check: "Jetzt suchen",
     now: "Installieren und neu starten",
-    quit: "Installieren, wenn ich Towline schließe",
+    quit: "Installieren, wenn ich Towline beende",
     show: "Zeigen",
     notice: {
       available: (version) => ({
@@ -40,7 +40,7 @@ export function germanUpdates(numbers: Numbers): ReturnType<typeof englishUpdate
       }),
       ready: (version) => ({
         what: `Towline ${version} liegt bereit.`,
-        todo: "Es wird installiert, wenn Sie Towline schließen, oder auf Wunsch sofort.",
+        todo: "Es wird installiert, wenn Sie Towline beenden, oder auf Wunsch sofort.",
       }),
     },
     channel: "Welche Versionen",
@@ -49,9 +49,9 @@ export function germanUpdates(numbers: Numbers): ReturnType<typeof englishUpdate
       beta: { name: "Vorabversionen (Beta)", text: "Neues früher, samt seinen Fehlern." },
     },
     pinned: (version) => `Nur Versionen, die mit ${version} beginnen, werden installiert.`,
-    automatic: "Neue Versionen holen und installieren, wenn ich Towline schließe",
+    automatic: "Neue Versionen holen und installieren, wenn ich Towline beende",
     locked: {
-      administrator: "Vom Administrator dieses Computers festgelegt.",
+      administrator: "Von der Verwaltung dieses Computers festgelegt.",
       file: "In der Einstellungsdatei dieses Geräts festgelegt.",
     },
     place: {
@@ -59,7 +59,7 @@ export function germanUpdates(numbers: Numbers): ReturnType<typeof englishUpdate
       package:
         "Towline wurde als Paket installiert. Eine neue Version zu installieren verlangt das Passwort eines Administrators; ohne eines hilft die Paketverwaltung Ihres Systems.",
       read_only:
-        "Towline liegt, wo Sie nicht schreiben dürfen, und kann sich deshalb nicht selbst ersetzen. Legen Sie es in ein Verzeichnis von Ihnen, oder fragen Sie, wer es dorthin gelegt hat.",
+        "Towline liegt dort, wo Sie nicht schreiben dürfen, und kann sich deshalb nicht selbst ersetzen. Verschieben Sie es in eines Ihrer Verzeichnisse, oder fragen Sie, wer es dort abgelegt hat.",
     },
     elsewhere:
       "Dieses Gerät läuft in einem anderen Programm („towline up“). Eine Aktualisierung dieses Fensters lässt es, wie es ist: Aktualisieren Sie auch jenes Programm, und starten Sie es neu.",
@@ -86,7 +86,7 @@ export function germanUpdates(numbers: Numbers): ReturnType<typeof englishUpdate
         todo: "Prüfen Sie das Netzwerk, und versuchen Sie es noch einmal. Towline versucht es auch von selbst wieder.",
       },
       nothing_there: {
-        what: "Der Herausgeber hat hier keine Versionen.",
+        what: "Der Herausgeber hat keine Versionen dieser Art.",
         todo: "Wählen Sie die anderen, oder warten Sie.",
       },
       manifest_signature: {
@@ -95,7 +95,7 @@ export function germanUpdates(numbers: Numbers): ReturnType<typeof englishUpdate
       },
       manifest_malformed: { what: "Die Antwort des Herausgebers ist nicht zu verstehen.", todo: again },
       signature: {
-        what: "Was geholt wurde, ist nicht, was der Herausgeber von Towline signiert hat.",
+        what: "Was geholt wurde, ist nicht das, was der Herausgeber von Towline signiert hat.",
         todo: `Es wurde verworfen und nichts installiert. ${again}`,
       },
       signed_version: {

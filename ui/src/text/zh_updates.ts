@@ -20,17 +20,17 @@ export function chineseUpdates(numbers: Numbers): ReturnType<typeof englishUpdat
       ready: (version) => `Towline ${version} 已就绪`,
       installing: (version) => `正在安装 Towline ${version}`,
     },
-    readyText: "您关闭 Towline 时会安装它。正在写入的内容会先完成。",
+    readyText: "您退出 Towline 时会安装它。正在写入的内容会先完成。",
     nowText: "下载完成后立即安装。正在写入的内容会先完成，然后 Towline 重新启动。",
-    quitText: "您关闭 Towline 时会安装它。",
-    installingText: "您的文件夹处于静止状态。Towline 马上会重新启动。",
+    quitText: "您退出 Towline 时会安装它。",
+    installingText: "您的文件夹暂不同步。Towline 马上会重新启动。",
     progress: "更新进度",
     got: (got, total) => (total === null ? numbers.bytes(got) : `${numbers.bytes(got)}，共 ${numbers.bytes(total)}`),
     news: (version) => `${version} 的新内容`,
     noNews: "发布者没有说明。",
     check: "立即检查",
     now: "安装并重新启动",
-    quit: "关闭 Towline 时安装",
+    quit: "退出 Towline 时安装",
     show: "查看",
     notice: {
       available: (version) => ({
@@ -39,7 +39,7 @@ export function chineseUpdates(numbers: Numbers): ReturnType<typeof englishUpdat
       }),
       ready: (version) => ({
         what: `Towline ${version} 已就绪。`,
-        todo: "您关闭 Towline 时会安装它，也可以立即安装。",
+        todo: "您退出 Towline 时会安装它，也可以立即安装。",
       }),
     },
     channel: "使用哪些版本",
@@ -48,9 +48,9 @@ export function chineseUpdates(numbers: Numbers): ReturnType<typeof englishUpdat
       beta: { name: "测试版", text: "更早获得新功能，也会遇到其中的错误。" },
     },
     pinned: (version) => `只安装以 ${version} 开头的版本。`,
-    automatic: "自动下载新版本，并在关闭 Towline 时安装",
+    automatic: "自动下载新版本，并在退出 Towline 时安装",
     locked: {
-      administrator: "由这台计算机的管理员设定。",
+      administrator: "由这台电脑的管理员设定。",
       file: "在此设备的设置文件中设定。",
     },
     place: {
@@ -59,18 +59,18 @@ export function chineseUpdates(numbers: Numbers): ReturnType<typeof englishUpdat
       read_only: "Towline 所在的位置您无权写入，因此无法自行更新。请把它移到您自己的目录，或询问放置它的人。",
     },
     elsewhere:
-      "此设备的引擎在另一个程序（“towline up”）中运行。更新此窗口不会影响它：请同时更新那个程序并重新启动。",
+      "此设备在另一个程序（“towline up”）中运行。更新此窗口不会影响它：请同时更新那个程序并重新启动。",
     off: {
       development: { what: "此版本没有更新。", todo: "它是由源代码构建的。请获取新的源代码并重新构建。" },
       rule: { what: "更新已关闭。", todo: "" },
       unreadable: { what: "无法读取设置文件，因此不会查询更新。", todo: "请改正其中的“update”一行，或将其删除。" },
-      local_network: { what: "此设备只使用本地网络，因此不会查询更新。", todo: "要查找更新，请关闭该选项。" },
+      local_network: { what: "此设备留在本地网络，因此不会查询更新。", todo: "要查找更新，请关闭该选项。" },
       starting: { what: "Towline 马上会查找新版本。", todo: "" },
     },
     before: "上次更新未能安装。",
     codes: {
       unreachable: { what: "无法连接更新的发布者。", todo: "请检查网络后重试。Towline 也会自行重试。" },
-      nothing_there: { what: "发布者在此没有提供版本。", todo: "请选择另一种，或稍候。" },
+      nothing_there: { what: "发布者没有提供这类版本。", todo: "请选择另一种，或稍候。" },
       manifest_signature: {
         what: "应答的不是 Towline 的发布者，或者应答在途中被更改。",
         todo: `没有安装任何内容。${again}`,
@@ -85,7 +85,7 @@ export function chineseUpdates(numbers: Numbers): ReturnType<typeof englishUpdat
         todo: `已丢弃，没有安装任何内容。${again}`,
       },
       download: { what: "新版本没有完整下载。", todo: "没有安装任何内容。请检查网络后重试。" },
-      no_build: { what: "没有适用于此类计算机的新版本。", todo: "请到您获取 Towline 的地方查看。" },
+      no_build: { what: "没有适用于此类电脑的新版本。", todo: "请到您获取 Towline 的地方查看。" },
       rights: {
         what: "没有人输入管理员密码，因此软件包没有安装。",
         todo: "请输入密码重试，或使用系统的软件包管理器安装。",

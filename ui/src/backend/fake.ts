@@ -2,8 +2,7 @@
  * A device without an engine: answers commands by a script, so that the whole window runs in a
  * browser. `?scene=` chooses what stands at the beginning (see `fake_scenes.ts`), `?step=` how many
  * milliseconds a step of a script takes, `?link=` is a link that somebody opened, `?tray=` how it stands with
- * closing the window (see `fake_desktop.ts`), `?drop=` what somebody drags onto
- * the window and drops there, or holds there when it is empty, `?browser=` makes it one that a browser reaches and has it
+ * closing the window and `?drop=` what somebody drags onto it (see `fake_desktop.ts`), `?browser=` makes it one that a browser reaches and has it
  * locked (`link`, `password`), `lost` or `open`; `K7M-2QX` is the
  * right code, as is any link, and `ZZZ-ZZZ` a wrong one; `/none` is a path that does not exist; the
  * attic desktop is invited at the second try. At the scene `host` somebody types the code that is
@@ -17,11 +16,9 @@ import type { View } from "./generated/View";
 import {
   assertNever,
   type Abilities,
-  type AtLogin,
   type Backend,
   type Choice,
   type Desktop,
-  type Drag,
   type Outcome,
   type ServerHere,
   type Told,
@@ -42,7 +39,7 @@ const RIGHT_PASSWORD = "correct horse battery";
 const STEP_MS = 350;
 
 export class FakeBackend implements Backend {
-  readonly desktop: Desktop;
+  readonly desktop: Desktop | null;
   readonly abilities: Abilities;
   readonly updater: FakeUpdater;
   readonly #scene: string;
@@ -50,13 +47,11 @@ export class FakeBackend implements Backend {
   #tell: (told: Told) => void = () => undefined;
   #made = 0;
   #hasRefused = false;
-  #isStarted = false;
   readonly #contents = new Map<string, FakeFolder>();
   readonly #stepMs: number;
   readonly #link: string | null;
   readonly #views: number;
   #tellServer: (server: ServerHere) => void = () => undefined;
-  readonly #drop: string | null;
   /** What opens the device, or `lost` when it does not answer. */
   readonly #door: string;
 
@@ -67,12 +62,11 @@ export class FakeBackend implements Backend {
     this.#stepMs = Number(wishes.get("step") ?? STEP_MS);
     this.#link = wishes.get("link");
     this.#views = Number(wishes.get("views") ?? 0);
-    this.#drop = wishes.get("drop");
     this.#scene = wishes.get("scene") ?? "new";
     // Scenes of updates stand on a device like any other.
     this.#view = scene(this.#scene.startsWith("update") ? "synced" : this.#scene, Date.now());
     this.updater = new FakeUpdater(this.#scene, this.#stepMs, Date.now());
-    this.desktop = new FakeDesktop(wishes.get("tray"), () => this.#tell({ kind: "ending" }));
+    this.desktop = isApp ? new FakeDesktop(wishes, this.#stepMs, () => this.#tell({ kind: "ending" })) : null;
   }
 
   watch(tell: (told: Told) => void): () => void {
@@ -98,34 +92,6 @@ export class FakeBackend implements Backend {
   links(tell: (link: string) => void): () => void {
     if (this.#link !== null) tell(this.#link);
     return () => undefined;
-  }
-
-  drags(tell: (drag: Drag) => void): () => void {
-    const path = this.#drop;
-    if (path !== null) this.#later(2, () => tell({ kind: "over" }));
-    if (path) this.#later(4, () => tell(dropped(path)));
-    return () => undefined;
-  }
-
-  notify(): Promise<void> {
-    return Promise.resolve();
-  }
-
-  notices(): () => void {
-    return () => undefined;
-  }
-
-  atLogin(): Promise<AtLogin> {
-    if (this.#scene === "trouble") {
-      return Promise.resolve({ kind: "refused", error: { code: "at_login_unknown", detail: null } });
-    }
-    return Promise.resolve({ kind: "known", isStarted: this.#isStarted });
-  }
-
-  setAtLogin(isStarted: boolean): Promise<Outcome> {
-    if (this.#scene === "locked") return Promise.resolve(refused("at_login"));
-    this.#isStarted = isStarted;
-    return Promise.resolve(ACCEPTED);
   }
 
   start(): Promise<void> {
@@ -406,10 +372,4 @@ export class FakeBackend implements Backend {
   #later(steps: number, act: () => void): void {
     setTimeout(act, steps * this.#stepMs);
   }
-}
-
-/** What is dropped is a folder unless its name has an ending. */
-function dropped(path: string): Drag {
-  const isFile = /\.[a-z]+$/.test(path);
-  return isFile ? { kind: "refused", error: { code: "dropped_file", detail: null } } : { kind: "chosen", path };
 }

@@ -104,6 +104,16 @@ export interface Desktop {
   closing(tell: (told: ClosingTold) => void): () => void;
   /** Lets closing do this from now on. */
   chooseClosing(closing: Closing): Promise<Outcome>;
+  /** Tells how a drag onto the window stands; ends with the returned call. */
+  drags(tell: (drag: Drag) => void): () => void;
+  /** Shows a notice outside the window, where the system can. */
+  notify(notice: Spoken): Promise<void>;
+  /** Tells the tag of each notice that is opened, once the window is in front; ends with the returned call. */
+  notices(tell: (tag: string) => void): () => void;
+  /** Asks the system whether it starts the app when the person logs in. */
+  atLogin(): Promise<AtLogin>;
+  /** Has the system start the app when the person logs in, or no longer. */
+  setAtLogin(isStarted: boolean): Promise<Outcome>;
   /** Ends the app in good order. */
   quit(): Promise<void>;
 }
@@ -117,16 +127,6 @@ export interface Backend {
   command(command: CommandView): Promise<Outcome>;
   /** Tells each link that somebody opens, whatever stands in it; ends with the returned call. */
   links(tell: (link: string) => void): () => void;
-  /** Tells how a drag onto the window stands; ends with the returned call. */
-  drags(tell: (drag: Drag) => void): () => void;
-  /** Shows a notice outside the window, where the system can. */
-  notify(notice: Spoken): Promise<void>;
-  /** Tells the tag of each notice that is opened, once the window is in front; ends with the returned call. */
-  notices(tell: (tag: string) => void): () => void;
-  /** Asks the system whether it starts the app when the person logs in. */
-  atLogin(): Promise<AtLogin>;
-  /** Has the system start the app when the person logs in, or no longer. */
-  setAtLogin(isStarted: boolean): Promise<Outcome>;
   /** Starts the device again after it failed or ended. */
   start(): Promise<void>;
   /** Opens a device that is locked, by its password. */

@@ -18,17 +18,6 @@ export const tauri: Backend = {
       tell(told);
     }),
   links: (tell) => listen("links", tell),
-  drags: (tell) => listen("drags", tell),
-  notify: (notice) => invoke("notify", { notice }),
-  notices: (tell) => listen("notices", tell),
-  async atLogin() {
-    try {
-      return { kind: "known", isStarted: (await invoke<string>("at_login")) === "started" };
-    } catch (error) {
-      return { kind: "refused", error: asViewError(error) };
-    }
-  },
-  setAtLogin: (isStarted) => done(invoke("set_at_login", { wanted: isStarted ? "started" : "not_started" })),
   command: (command) => outcome(invoke<AnswerView>("command", { command })),
   start: () => invoke("start"),
   unlock: () => done(Promise.resolve()),
@@ -42,6 +31,17 @@ export const tauri: Backend = {
     sign: (sign) => invoke("sign", { sign }),
     closing: (tell) => listen("closing", tell),
     chooseClosing: (closing) => done(invoke("choose_closing", { closing })),
+    drags: (tell) => listen("drags", tell),
+    notify: (notice) => invoke("notify", { notice }),
+    notices: (tell) => listen("notices", tell),
+    async atLogin() {
+      try {
+        return { kind: "known", isStarted: (await invoke<string>("at_login")) === "started" };
+      } catch (error) {
+        return { kind: "refused", error: asViewError(error) };
+      }
+    },
+    setAtLogin: (isStarted) => done(invoke("set_at_login", { wanted: isStarted ? "started" : "not_started" })),
     quit: () => invoke("quit"),
   },
   updater: {

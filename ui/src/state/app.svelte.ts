@@ -103,7 +103,7 @@ export class App {
 
   constructor(backend: Backend, sight: Sight = LOOKED_AT) {
     this.backend = backend;
-    this.noticing = new Noticing(backend, sight);
+    this.noticing = new Noticing(backend.desktop, sight);
     this.updates = new Updates(backend.updater);
   }
 
@@ -114,8 +114,8 @@ export class App {
     const ignore = this.backend.links((link) => this.open(link));
     const forget = this.backend.serverHere((server) => (this.serverHere = server));
     const leave = this.backend.desktop?.closing((told) => (this.closing = told));
-    const release = this.backend.drags((drag) => this.drag(drag));
-    const close = this.backend.notices((tag) => this.openNotice(tag));
+    const release = this.backend.desktop?.drags((drag) => this.drag(drag));
+    const close = this.backend.desktop?.notices((tag) => this.openNotice(tag));
     const unfollow = this.updates.follow();
     return () => {
       clearInterval(tick);
@@ -123,8 +123,8 @@ export class App {
       ignore();
       forget();
       leave?.();
-      release();
-      close();
+      release?.();
+      close?.();
       unfollow();
     };
   }

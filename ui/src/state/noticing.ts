@@ -3,7 +3,7 @@
  * moment is told at once, what the person has seen in the window or is over by then is not told. Whether they want
  * that, and which invitations they know, is kept by the browser.
  */
-import type { Backend, Told } from "../backend";
+import type { Desktop, Told } from "../backend";
 import type { View } from "../backend/generated/View";
 import { noticeText } from "../text/notices";
 import type { Place } from "./app.svelte";
@@ -39,7 +39,8 @@ const INVITED_MAX = 500;
 
 /** The notices of one window. */
 export class Noticing {
-  readonly #backend: Pick<Backend, "notify">;
+  /** Shows them; `null` where nothing around the window can. */
+  readonly #desktop: Pick<Desktop, "notify"> | null;
   readonly #sight: Sight;
   #known: Known;
   /** `null` before a first view, all of which was there at the start. */
@@ -48,8 +49,8 @@ export class Noticing {
   #timer: ReturnType<typeof setTimeout> | undefined;
   readonly #places = new Map<string, Place>();
 
-  constructor(backend: Pick<Backend, "notify">, sight: Sight) {
-    this.#backend = backend;
+  constructor(desktop: Pick<Desktop, "notify"> | null, sight: Sight) {
+    this.#desktop = desktop;
     this.#sight = sight;
     this.#known = { ...NOTHING_KNOWN, seen: this.#invited() };
   }
@@ -95,7 +96,7 @@ export class Noticing {
       // Of conflicts there is one notice, which says how many there are by now.
       const tag = notice.kind === "conflicts" ? notice.kind : `${notice.kind} ${this.#places.size}`;
       this.#places.set(tag, placeOf(notice));
-      void this.#backend.notify({ tag, ...noticeText(notice) });
+      void this.#desktop?.notify({ tag, ...noticeText(notice) });
     }
   }
 

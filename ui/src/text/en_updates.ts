@@ -19,9 +19,9 @@ export function englishUpdates(numbers: Numbers) {
       ready: (version: string) => `Towline ${version} is ready`,
       installing: (version: string) => `Installing Towline ${version}`,
     },
-    readyText: "It is installed when you close Towline. What is being written is finished first.",
+    readyText: "It is installed when you quit Towline. What is being written is finished first.",
     nowText: "It is installed as soon as it is here. What is being written is finished first, and Towline starts again.",
-    quitText: "It is installed when you close Towline.",
+    quitText: "It is installed when you quit Towline.",
     installingText: "Your folders are at rest. Towline starts again in a moment.",
     progress: "Progress of the update",
     got: (got: number, total: number | null) =>
@@ -30,7 +30,7 @@ export function englishUpdates(numbers: Numbers) {
     noNews: "Its publisher says nothing about it.",
     check: "Check now",
     now: "Install and restart",
-    quit: "Install when I close Towline",
+    quit: "Install when I quit Towline",
     show: "Show",
     notice: {
       available: (version: string) => ({
@@ -39,7 +39,7 @@ export function englishUpdates(numbers: Numbers) {
       }),
       ready: (version: string) => ({
         what: `Towline ${version} is ready.`,
-        todo: "It is installed when you close Towline, or at once if you like.",
+        todo: "It is installed when you quit Towline, or at once if you like.",
       }),
     },
     channel: "Which versions",
@@ -48,7 +48,7 @@ export function englishUpdates(numbers: Numbers) {
       beta: { name: "Beta", text: "New things earlier, and their faults." },
     },
     pinned: (version: string) => `Only versions that begin with ${version} are installed.`,
-    automatic: "Fetch new versions, and install them when I close Towline",
+    automatic: "Fetch new versions, and install them when I quit Towline",
     locked: {
       administrator: "Set by this computer's administrator.",
       file: "Set in this device's file of settings.",

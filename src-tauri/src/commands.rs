@@ -5,9 +5,11 @@ use std::io::{self, Write};
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use serde::Serialize;
 use tauri::ipc::Channel;
 use tauri::{AppHandle, Manager, State, WebviewWindow};
 use tauri_plugin_opener::OpenerExt;
+use tokio::sync::watch;
 use towline_engine::log_directory;
 use towline_engine::view::{AnswerView, CommandView, ViewError};
 use tracing::warn;
@@ -27,16 +29,7 @@ use crate::updates::{Updates, UpdatesTold, Wish};
 /// Tells the page where the device stands, now and after every change, the latest only.
 #[tauri::command]
 pub(crate) fn watch(device: State<'_, Arc<Device>>, channel: Channel<Told>) {
-    let mut told = device.told();
-    tauri::async_runtime::spawn(async move {
-        loop {
-            let latest = told.borrow_and_update().clone();
-            // A page that is gone needs nothing more; a device that is gone changes no more.
-            if channel.send(latest).is_err() || told.changed().await.is_err() {
-                return;
-            }
-        }
-    });
+    tell_latest(device.told(), channel);
 }
 
 /// Gives the device a command.
@@ -103,16 +96,7 @@ fn login_fault(error: &io::Error, code: &str) -> ViewError {
 /// Tells the page where updates stand, now and after every change, the latest only.
 #[tauri::command]
 pub(crate) fn updates(updates: State<'_, Arc<Updates>>, channel: Channel<UpdatesTold>) {
-    let mut told = updates.told();
-    tauri::async_runtime::spawn(async move {
-        loop {
-            let latest = told.borrow_and_update().clone();
-            // As in `watch`.
-            if channel.send(latest).is_err() || told.changed().await.is_err() {
-                return;
-            }
-        }
-    });
+    tell_latest(updates.told(), channel);
 }
 
 /// Does with updates what the person wants; its effects are seen in what is told.
@@ -131,16 +115,7 @@ pub(crate) fn start(device: State<'_, Arc<Device>>) {
 /// Tells the page whether a signal server runs in this process, now and after every change, the latest only.
 #[tauri::command]
 pub(crate) fn server_here(server: State<'_, Arc<Server>>, channel: Channel<ServerHere>) {
-    let mut told = server.told();
-    tauri::async_runtime::spawn(async move {
-        loop {
-            let latest = told.borrow_and_update().clone();
-            // A page that is gone needs nothing more.
-            if channel.send(latest).is_err() || told.changed().await.is_err() {
-                return;
-            }
-        }
-    });
+    tell_latest(server.told(), channel);
 }
 
 /// Runs a signal server in this process, which the device then uses.
@@ -252,4 +227,20 @@ pub(crate) fn choose_closing(
 #[tauri::command]
 pub(crate) fn quit(app: AppHandle) {
     closing::quit(&app);
+}
+
+/// Tells the page how something stands, now and after every change, the latest only.
+fn tell_latest<T>(mut told: watch::Receiver<T>, channel: Channel<T>)
+where
+    T: Clone + Serialize + Send + Sync + 'static,
+{
+    tauri::async_runtime::spawn(async move {
+        loop {
+            let latest = told.borrow_and_update().clone();
+            // A page that is gone needs nothing more; what is gone changes no more.
+            if channel.send(latest).is_err() || told.changed().await.is_err() {
+                return;
+            }
+        }
+    });
 }

@@ -97,7 +97,7 @@ mod tests {
     fn refused(paths: &[PathBuf]) -> String {
         match dropped(paths) {
             Drag::Refused { error } => error.code,
-            other => panic!("{other:?}"),
+            other @ (Drag::Over | Drag::Away | Drag::Chosen { .. }) => panic!("{other:?}"),
         }
     }
 

@@ -313,7 +313,7 @@ impl Around {
                 scope: view.device.scope,
                 engine: device.engine(),
             }),
-            Told::Starting | Told::Failed { .. } | Told::Ended { .. } => None,
+            Told::Starting | Told::Failed { .. } | Told::Ending | Told::Ended { .. } => None,
         }
     }
 }

@@ -28,7 +28,7 @@ test("a new version is told at home, and installed when its person says so", asy
   await see(shown.page, "What is new in 0.2.0");
   // Notes are text, whatever stands in them.
   await see(shown.page, "<b>Notes</b> are text.");
-  await shown.page.getByRole("button", { name: "Install when I close Towline" }).click();
+  await shown.page.getByRole("button", { name: "Install when I quit Towline" }).click();
   await shown.page.getByRole("progressbar", { name: "Progress of the update" }).waitFor();
   await see(shown.page, "Towline 0.2.0 is ready");
   await picture(shown.page, "updates-ready");

@@ -19,8 +19,8 @@ pub(crate) mod service;
 pub(crate) mod settings;
 pub(crate) mod status;
 pub(crate) mod up;
-pub(crate) mod web;
 pub(crate) mod update;
+pub(crate) mod web;
 
 use towline_engine::view::{PeerView, View};
 

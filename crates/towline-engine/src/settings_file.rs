@@ -151,21 +151,21 @@ pub(crate) struct Settled {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Servers {
     /// The policy.
-    OfPolicy(Vec<ChosenServer>),
+    Policy(Vec<ChosenServer>),
     /// Whoever started it, or its file.
-    OfStart(Vec<ChosenServer>),
+    Start(Vec<ChosenServer>),
     /// Its person; the one of the build until then.
-    OfPerson(Option<ChosenServer>),
+    Person(Option<ChosenServer>),
 }
 
 impl Servers {
     /// What the device is born with, where its person has set this.
     pub(crate) fn hold(&self, settings: &DeviceSettings) -> HeldServers {
         let (servers, set_by) = match (self, &settings.servers) {
-            (Self::OfPolicy(servers), _) => (servers.clone(), ServersSetByView::Administrator),
-            (Self::OfStart(servers), _) => (servers.clone(), ServersSetByView::Start),
-            (Self::OfPerson(_), Some(chosen)) => (chosen.clone(), ServersSetByView::Person),
-            (Self::OfPerson(usual), None) => {
+            (Self::Policy(servers), _) => (servers.clone(), ServersSetByView::Administrator),
+            (Self::Start(servers), _) => (servers.clone(), ServersSetByView::Start),
+            (Self::Person(_), Some(chosen)) => (chosen.clone(), ServersSetByView::Person),
+            (Self::Person(usual), None) => {
                 (usual.iter().cloned().collect(), ServersSetByView::Build)
             }
         };
@@ -180,8 +180,8 @@ impl Servers {
             }
         };
         let usual = match self {
-            Self::OfPerson(usual) => usual.as_ref().map(|usual| usual.url.to_string()),
-            Self::OfPolicy(_) | Self::OfStart(_) => None,
+            Self::Person(usual) => usual.as_ref().map(|usual| usual.url.to_string()),
+            Self::Policy(_) | Self::Start(_) => None,
         };
         HeldServers {
             servers,
@@ -194,8 +194,8 @@ impl Servers {
     /// Who says it, as the core wants to know.
     pub(crate) const fn rule(&self) -> ServersRule {
         match self {
-            Self::OfPolicy(_) | Self::OfStart(_) => ServersRule::Fixed,
-            Self::OfPerson(_) => ServersRule::Chosen,
+            Self::Policy(_) | Self::Start(_) => ServersRule::Fixed,
+            Self::Person(_) => ServersRule::Chosen,
         }
     }
 }
@@ -254,9 +254,9 @@ fn decide(
             .collect::<Result<Vec<_>, _>>()
     };
     let servers = match (policy.servers, given.servers.or(file.servers)) {
-        (Some(urls), _) => Servers::OfPolicy(named(urls)?),
-        (None, Some(urls)) => Servers::OfStart(named(urls)?),
-        (None, None) => Servers::OfPerson(default_server.map(read_server).transpose()?),
+        (Some(urls), _) => Servers::Policy(named(urls)?),
+        (None, Some(urls)) => Servers::Start(named(urls)?),
+        (None, None) => Servers::Person(default_server.map(read_server).transpose()?),
     };
     let port = policy.udp_port.or(given.udp_port).or(file.udp_port);
     let lan_only = policy.lan_only.or(given.lan_only).or(file.lan_only);

@@ -2,7 +2,7 @@
 //!
 //! Two drawings stand for the app: `icon.svg`, and `small.svg` with fewer and thicker strokes, which is taken up to
 //! [`SMALL_MAX`] pixels. Of them come the PNGs that Linux' desktops look for, Windows' `icon.ico` and macOS'
-//! `icon.icns`. What lies in `icons/tray` becomes one PNG each, for the tray.
+//! `icon.icns`. What lies in `icons/tray` becomes PNGs of three sizes, for the tray.
 //!
 //! The same drawing gives the same bytes on processors of one kind; on others a few pixels are rounded differently,
 //! so only [`is_comparable`] ones are held against the files.
@@ -32,8 +32,10 @@ pub(super) fn draw(repo: &Repo) -> Result<Files> {
     files.insert("icon.icns".to_owned(), of_macos(&mark)?);
     for name in of_tray(repo)? {
         let tree = read(repo, &format!("{TRAY}/{name}.svg"))?;
-        let drawn = draw_at(&tree, TRAY_SIZE)?;
-        files.insert(format!("{TRAY}/{name}.png"), png(&drawn)?);
+        for size in TRAY_SIZES {
+            let drawn = png(&draw_at(&tree, *size)?)?;
+            files.insert(format!("{TRAY}/{name}-{size}.png"), drawn);
+        }
     }
     Ok(files)
 }
@@ -171,8 +173,8 @@ const SMALL_MAX: u32 = 40;
 /// From 256 pixels on pictures for Windows are compressed; uncompressed the largest would be 270 kB.
 const COMPRESSED_FROM: u32 = 256;
 
-/// The tray shows 16 to 48 pixels, by desktop and screen; from 64 each is scaled down.
-const TRAY_SIZE: u32 = 64;
+/// What trays ask for: 22 pixels on most panels, 32 on large ones, and 64, from which the rest is scaled down.
+const TRAY_SIZES: &[u32] = &[22, 32, 64];
 
 #[cfg(test)]
 mod tests {

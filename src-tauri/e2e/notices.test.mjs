@@ -66,7 +66,7 @@ test("a notice tells of a new device and of what it shares, and leads there", as
 
   // A window that nobody sees follows what happens all the same.
   await around.putAway(laptopWindow);
-  const here = join(directory("shared"), "Garden <b>plans</b>");
+  const here = join(directory("shared"), "Garden <i>& plans");
   mkdirSync(here);
   await studio.press("Folders");
   await studio.press("Add a folder");
@@ -76,11 +76,11 @@ test("a notice tells of a new device and of what it shares, and leads there", as
   await server.shown();
   around.picture("notice-2-invited");
   assert.deepEqual(await server.opened(), {
-    title: "Studio shares “Garden <b>plans</b>” with you",
+    title: "Studio shares “Garden <i>& plans” with you",
     body: "Choose where it shall lie on this computer. Nothing is copied before you accept.",
     app: "Towline",
   });
   await around.inFront(laptopWindow);
-  await laptop.see("Take part in “Garden <b>plans</b>”");
+  await laptop.see("Take part in “Garden <i>& plans”");
   await laptop.picture("notice-3-accept");
 });

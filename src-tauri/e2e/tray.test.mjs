@@ -126,7 +126,7 @@ test("Ctrl+Q ends the app, on every screen", async () => {
 test("started without a window the app is in the tray, and in sight once the tray is gone", async () => {
   const around = await desktop();
   const panel = await tray();
-  const shed = await app("Shed", {}, "--hidden");
+  const shed = await app("Shed", {}, ["--hidden"]);
   const sign = await panel.sign();
   await sign.see(ALONE);
   await around.gone("Towline");

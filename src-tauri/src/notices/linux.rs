@@ -55,8 +55,13 @@ async fn show_on(
                 let said = signal.args()?;
                 let tag = tags_by_number.get(&said.number).cloned();
                 // Those of other programs are heard, too.
-                if let Some(tag) = tag && [CLICK, OPEN].contains(&said.action) {
+                let Some(tag) = tag else { continue };
+                if [CLICK, OPEN].contains(&said.action) {
                     opened(tag);
+                }
+                // Servers close what was answered, or leave that to whoever showed it.
+                if let Err(fault) = server.close_notification(said.number).await {
+                    debug!(%fault, "a notice is closed already");
                 }
             }
             signal = closed.next() => {
@@ -140,6 +145,8 @@ trait Notifications {
         hints: HashMap<&str, Value<'_>>,
         timeout_ms: i32,
     ) -> zbus::Result<u32>;
+
+    fn close_notification(&self, number: u32) -> zbus::Result<()>;
 
     #[zbus(signal)]
     fn action_invoked(&self, number: u32, action: &str) -> zbus::Result<()>;

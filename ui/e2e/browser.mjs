@@ -2,7 +2,7 @@
  * The window in a real browser, over the fake device or a real one: builds it once for the former, serves it on
  * loopback, opens pages, judges them with axe and keeps pictures.
  */
-import { existsSync, mkdirSync, readFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, rmSync } from "node:fs";
 import { createRequire } from "node:module";
 import { fileURLToPath } from "node:url";
 
@@ -10,7 +10,8 @@ import { chromium } from "playwright-core";
 import { build, preview } from "vite";
 
 const ROOT = fileURLToPath(new URL("..", import.meta.url));
-const OUT = fileURLToPath(new URL("../node_modules/.cache/towline-fake", import.meta.url));
+/** Each file of tests builds its own, because several run at a time. */
+const OUT = fileURLToPath(new URL(`../node_modules/.cache/towline-fake-${process.pid}`, import.meta.url));
 const PICTURES =
   process.env.TOWLINE_ARTIFACTS ?? fileURLToPath(new URL("../../artifacts", import.meta.url));
 const AXE = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
@@ -48,6 +49,7 @@ export async function open() {
   const close = async () => {
     await browser.close();
     await server.close();
+    rmSync(OUT, { recursive: true });
   };
   return { browser, url, close };
 }

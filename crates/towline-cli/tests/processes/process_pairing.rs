@@ -147,9 +147,10 @@ fn pairing_without_a_server_or_an_engine_says_so() {
     ada.refused(&["status"])
         .must_say("not_running", &["towline up"]);
     ada.start();
-    ada.refused(&["pair"]).must_say("no_server", &["--server"]);
+    ada.refused(&["pair"])
+        .must_say("no_server", &["towline servers add"]);
     ada.refused_with(&["join"], Some("ABC-234"))
-        .must_say("no_server", &["--server"]);
+        .must_say("no_server", &["towline servers add"]);
     let wrong = Device::new(&world, "wrong", "http://example.org");
     wrong.start_refused().must_say("server_url", &["wss://"]);
 }

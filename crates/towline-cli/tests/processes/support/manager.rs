@@ -42,9 +42,7 @@ impl Manager {
         let id = running.line("its number", PATIENCE, |line| {
             line.chars().all(|c| c.is_ascii_digit())
         });
-        running.line("that it is there", PATIENCE, |line| {
-            line.contains("Startup finished")
-        });
+        running.line("that it is there", PATIENCE, |line| line == "up");
         Self {
             running,
             id,
@@ -112,7 +110,12 @@ for kind in "" /systemd /unified; do
 done
 echo $$
 export XDG_RUNTIME_DIR="$1"
-exec /usr/lib/systemd/systemd --user --unit=basic.target --log-target=console --log-level=info 2>&1
+(
+  # It tells the console of the machine only. Until it can be asked there is no answer at all.
+  until systemctl --user is-system-running --wait 2> /dev/null | grep -q .; do sleep 0.1; done
+  echo up
+) &
+exec /usr/lib/systemd/systemd --user --unit=basic.target --log-target=null
 "#;
 
 /// Seen by the manager and its user only.

@@ -49,6 +49,7 @@ fn standing(view: &View, network: &NetworkView, findings: &[FindingView]) -> Val
             "traffic": device.traffic,
         },
         "servers": states.map(server).collect::<Vec<_>>(),
+        "servers_set_by": view.server.set_by,
         "is_proxied": view.server.proxy.is_some(),
         "network": {
             "outside": network.outside,
@@ -183,12 +184,13 @@ mod tests {
             "device": {
                 "id": "private-id", "name": "private-name", "key_place": "keyring", "store": "whole",
                 "version": "0.1.0", "identity": "single", "scope": "everywhere", "scope_lock": "open",
-                "discovery": "on",
+                "discovery": "on", "begins_anew": false,
                 "settings": { "limits": limits, "schedule": [], "metered_network": "system", "metered_rule": null },
                 "traffic": { "rule": { "rule": "limit", "send": null, "receive": null }, "because": "always" }
             },
             "server": {
-                "url": "wss://private-server", "proxy": "private-proxy", "lock": "open",
+                "url": "wss://private-server", "proxy": "private-proxy", "own": ["wss://private-own"],
+                "set_by": "person", "usual": "wss://private-usual",
                 "state": { "state": "offline", "fault": "unreachable", "retry_at_ms": 9 },
                 "others": [{ "url": "wss://private-other", "proxy": null, "state": { "state": "online" } }]
             },

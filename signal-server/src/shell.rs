@@ -28,7 +28,7 @@ mod tls;
 pub use access::{AccessFile, AccessKind, new_token};
 pub use cluster::Redis;
 pub use options::{LogFormat, Options};
-pub use tls::{Identity, TlsFiles};
+pub use tls::{Identity, Tls, TlsFiles};
 
 use std::io;
 use std::path::PathBuf;
@@ -49,7 +49,6 @@ use door::{Doorway, Face, Numbers};
 use gate::{Gate, Places};
 use hub::{Clock, Hub};
 use metrics::Metrics;
-use tls::Tls;
 
 /// How a server behaves.
 #[derive(Debug, Clone)]

@@ -13,7 +13,6 @@ mod password;
 mod routes;
 #[cfg(test)]
 mod tests;
-mod tls;
 
 use std::io;
 use std::net::SocketAddr;
@@ -24,12 +23,12 @@ use axum::Router;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
+use signal_server::shell::{Identity, Tls};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 use tokio::time::{sleep, timeout};
 use tokio_io_timeout::TimeoutStream;
-use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use towline_engine::{Handle, MakeLink, ViewError};
@@ -40,7 +39,6 @@ pub(crate) use options::WebOptions;
 use options::{Where, Wish};
 use password::Password;
 use routes::Door;
-use tls::Identity;
 
 /// Connections at once: 64. A browser opens six for a page; whoever comes later waits in the system's queue.
 const CONNECTIONS_MAX: usize = 64;
@@ -72,8 +70,8 @@ pub(crate) enum WebError {
         "a certificate for browsers and its key come together: give both --web-cert and --web-key"
     )]
     HalfTls,
-    #[error("the certificate or key for browsers, {file}: {why}")]
-    Tls { file: String, why: String },
+    #[error("the certificate or key for browsers, {0}")]
+    Tls(String),
     #[error("the password for browsers, {file}: {why}")]
     Password { file: String, why: String },
     #[error(
@@ -87,7 +85,7 @@ impl WebError {
     pub(crate) const fn code(&self) -> &'static str {
         match self {
             Self::Open(_) => "web_open",
-            Self::HalfTls | Self::Tls { .. } => "web_tls",
+            Self::HalfTls | Self::Tls(_) => "web_tls",
             Self::Password { .. } => "web_password",
             Self::Listen(..) => "web_listen",
         }
@@ -99,7 +97,7 @@ pub(crate) struct Prepared {
     listener: TcpListener,
     place: Place,
     base: String,
-    acceptor: Option<TlsAcceptor>,
+    tls: Option<Arc<Tls>>,
     password: Option<Password>,
 }
 
@@ -109,7 +107,8 @@ pub(crate) async fn prepare(options: WebOptions) -> Result<Option<Prepared>, Web
     let Wish::Served { at, tls, password } = options.wish()? else {
         return Ok(None);
     };
-    let identity = tls.as_ref().map(Identity::read).transpose()?;
+    let identity = tls.as_ref().map(Identity::read).transpose();
+    let identity = identity.map_err(WebError::Tls)?;
     let password = password.as_deref().map(Password::read).transpose()?;
     let listener = match at {
         Where::Named(address) => TcpListener::bind(address)
@@ -126,8 +125,11 @@ pub(crate) async fn prepare(options: WebOptions) -> Result<Option<Prepared>, Web
     };
     let unbound = |error| WebError::Listen(SocketAddr::from(([127, 0, 0, 1], 0)), error);
     let address = listener.local_addr().map_err(unbound)?;
-    let (names, acceptor) = match identity {
-        Some(Identity { acceptor, leaf }) => (Names::Certified(leaf), Some(acceptor)),
+    let (names, tls) = match tls.zip(identity) {
+        Some((files, identity)) => (
+            Names::Certified(identity.leaf().clone()),
+            Some(Tls::new(files, identity)),
+        ),
         None => (Names::Loopback, None),
     };
     let place = Place {
@@ -138,7 +140,7 @@ pub(crate) async fn prepare(options: WebOptions) -> Result<Option<Prepared>, Web
         listener,
         base: base(&place, address),
         place,
-        acceptor,
+        tls,
         password,
     }))
 }
@@ -147,7 +149,7 @@ pub(crate) async fn prepare(options: WebOptions) -> Result<Option<Prepared>, Web
 fn base(place: &Place, address: SocketAddr) -> String {
     let scheme = place.scheme();
     let host = match &place.names {
-        Names::Certified(leaf) => tls::name_of(leaf),
+        Names::Certified(leaf) => guard::name_of(leaf),
         Names::Loopback => None,
     };
     match host {
@@ -190,15 +192,18 @@ impl Web {
             listener,
             place,
             base,
-            acceptor,
+            tls,
             password,
         } = prepared;
         let (cancel, tasks) = (CancellationToken::new(), TaskTracker::new());
         let door = Door::new(handle.clone(), password, cancel.clone());
         let routes = door.routes(place);
+        if let Some(tls) = &tls {
+            tasks.spawn(Arc::clone(tls).renew_until(cancel.clone()));
+        }
         tasks.spawn(accept_until(
             listener,
-            acceptor,
+            tls,
             routes,
             tasks.clone(),
             cancel.clone(),
@@ -239,7 +244,7 @@ impl Web {
 
 async fn accept_until(
     listener: TcpListener,
-    acceptor: Option<TlsAcceptor>,
+    tls: Option<Arc<Tls>>,
     routes: Router,
     tasks: TaskTracker,
     cancel: CancellationToken,
@@ -266,7 +271,9 @@ async fn accept_until(
         };
         // Without it small answers wait for the acknowledgement of earlier ones; it only costs speed.
         let _ = stream.set_nodelay(true);
-        let (acceptor, routes, cancel) = (acceptor.clone(), routes.clone(), cancel.clone());
+        // A certificate may have been renewed meanwhile.
+        let acceptor = tls.as_ref().map(|tls| tls.acceptor());
+        let (routes, cancel) = (routes.clone(), cancel.clone());
         tasks.spawn(async move {
             match acceptor {
                 None => speak(stream, routes, cancel).await,

@@ -1,4 +1,4 @@
-//! TLS 1.3 in the server itself: reading certificate and key, and reading them again when they change.
+//! TLS 1.3 in the server itself, and in other programs that serve over it: reading certificate and key, and reading them again when they change.
 //!
 //! A renewed certificate is taken on SIGHUP, and within some seconds of its files changing; connections that
 //! stand keep theirs. Files that make no sense leave the certificate of before in use, and are told.
@@ -19,7 +19,7 @@ use towline_wire::server_url::KeyPin;
 use super::reload::Watch;
 
 /// Where certificate and key lie.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TlsFiles {
     /// PEM: the server's certificate, then those that lead to an authority.
     pub certificate: PathBuf,
@@ -29,14 +29,15 @@ pub struct TlsFiles {
 
 /// What connections are accepted with.
 #[derive(Debug)]
-pub(super) struct Tls {
+pub struct Tls {
     files: TlsFiles,
     current: RwLock<Arc<ServerConfig>>,
 }
 
 impl Tls {
     /// With what was read from these files.
-    pub(super) fn new(files: TlsFiles, identity: Identity) -> Arc<Self> {
+    #[must_use]
+    pub fn new(files: TlsFiles, identity: Identity) -> Arc<Self> {
         Arc::new(Self {
             files,
             current: RwLock::new(identity.config),
@@ -44,14 +45,14 @@ impl Tls {
     }
 
     /// What the next connection is accepted with.
-    pub(super) fn acceptor(&self) -> TlsAcceptor {
+    pub fn acceptor(&self) -> TlsAcceptor {
         // Nothing panics while it holds the lock.
         let current = self.current.read().unwrap_or_else(PoisonError::into_inner);
         TlsAcceptor::from(Arc::clone(&current))
     }
 
     /// Reads the files again whenever they change or the process is told to, until `cancel`.
-    pub(super) async fn renew_until(self: Arc<Self>, cancel: CancellationToken) {
+    pub async fn renew_until(self: Arc<Self>, cancel: CancellationToken) {
         let files = [&self.files.certificate, &self.files.key];
         let mut watch = Watch::over(files.map(PathBuf::clone).to_vec());
         while watch.next(&cancel).await.is_some() {
@@ -122,7 +123,8 @@ impl Identity {
     }
 
     /// The server's own certificate.
-    pub(super) fn leaf(&self) -> &CertificateDer<'static> {
+    #[must_use]
+    pub fn leaf(&self) -> &CertificateDer<'static> {
         &self.leaf
     }
 }

@@ -62,6 +62,13 @@ impl Place {
     }
 }
 
+/// A name for which the certificate is valid and that a link can hold, if it has one.
+pub(super) fn name_of(leaf: &CertificateDer<'_>) -> Option<String> {
+    let certificate = EndEntityCert::try_from(leaf).ok()?;
+    let mut names = certificate.valid_dns_names();
+    names.find(|name| !name.starts_with('*')).map(str::to_owned)
+}
+
 /// Whether a certificate is for this name or address.
 fn is_valid_for(certificate: &CertificateDer<'_>, name: &str) -> bool {
     let bare = name.trim_start_matches('[').trim_end_matches(']');

@@ -8,6 +8,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 use clap::builder::FalseyValueParser;
+use signal_server::shell::TlsFiles;
 
 use super::WebError;
 
@@ -57,13 +58,6 @@ pub(super) enum Where {
     Usual([SocketAddr; 2]),
     /// There and nowhere else.
     Named(SocketAddr),
-}
-
-/// Where certificate and key lie.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) struct TlsFiles {
-    pub(super) certificate: PathBuf,
-    pub(super) key: PathBuf,
 }
 
 impl WebOptions {

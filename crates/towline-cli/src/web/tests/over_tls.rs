@@ -2,7 +2,9 @@
 
 use std::fs;
 use std::path::Path;
+use std::time::Duration;
 
+use rustls::pki_types::CertificateDer;
 use serde_json::json;
 
 use super::client::{Asked, Client};
@@ -12,28 +14,19 @@ use crate::web::{WebError, prepare};
 /// The files that serving beyond this computer takes.
 struct Files {
     directory: tempfile::TempDir,
-    certificate: rustls::pki_types::CertificateDer<'static>,
+    certificate: CertificateDer<'static>,
 }
 
 impl Files {
     fn new() -> Self {
         let directory = tempfile::tempdir().expect("a directory");
-        let names = ["nas.example".to_owned()];
-        let made = rcgen::generate_simple_self_signed(names).expect("a certificate");
-        let write = |name: &str, text: &str| {
-            let path = directory.path().join(name);
-            fs::write(&path, text).expect("written");
-            #[cfg(unix)]
-            {
-                use std::os::unix::fs::PermissionsExt;
-                fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).expect("set");
-            }
-        };
-        write("cert", &made.cert.pem());
-        write("key", &made.signing_key.serialize_pem());
-        write("password", "correct horse battery\n");
+        let certificate = certify(directory.path());
+        write(
+            &directory.path().join("password"),
+            "correct horse battery\n",
+        );
         Self {
-            certificate: made.cert.der().clone(),
+            certificate,
             directory,
         }
     }
@@ -57,6 +50,25 @@ impl Files {
 
     fn path(&self, name: &str) -> std::path::PathBuf {
         Path::join(self.directory.path(), name)
+    }
+}
+
+/// Puts a new certificate and its key there.
+fn certify(directory: &Path) -> CertificateDer<'static> {
+    let names = ["nas.example".to_owned()];
+    let made = rcgen::generate_simple_self_signed(names).expect("a certificate");
+    write(&directory.join("cert"), &made.cert.pem());
+    write(&directory.join("key"), &made.signing_key.serialize_pem());
+    made.cert.der().clone()
+}
+
+/// Writes what only its owner may read.
+fn write(path: &Path, text: &str) {
+    fs::write(path, text).expect("written");
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        fs::set_permissions(path, fs::Permissions::from_mode(0o600)).expect("set");
     }
 }
 
@@ -140,4 +152,25 @@ async fn what_is_missing_or_makes_no_sense_is_refused_at_the_start() {
         refusal(&words).await.map(|error| error.code()),
         Some("web_password")
     );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_renewed_certificate_is_taken_while_the_device_runs() {
+    let files = Files::new();
+    let words = files.words("0.0.0.0:0");
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    let mut device = Device::start(&words, Client::plain).await;
+    let port = device.client.port();
+    let renewed = certify(files.directory.path());
+    device.client = Client::trusting(port, "nas.example", renewed);
+    let taken = async {
+        while !device.client.trusts().await {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    };
+    let taken = tokio::time::timeout(Duration::from_secs(30), taken).await;
+    assert!(taken.is_ok(), "the certificate of before is still in use");
+    let door = device.client.ask(Asked::get("/api/door")).await;
+    assert_eq!(door.status, 200, "{door:?}");
+    device.stop().await;
 }

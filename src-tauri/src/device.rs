@@ -294,24 +294,13 @@ fn start_refusal(error: &StartError) -> ViewError {
 
 #[cfg(test)]
 pub(crate) mod tests {
-    use towline_engine::{Discovery, KeyPreference, PortMapping};
-
     use super::*;
 
     pub(crate) fn device(home: &Path, server: Option<&str>) -> Device {
         Device::new(Settings {
-            home: home.to_owned(),
             name: Some("Desk".to_owned()),
             servers: server.map(|url| vec![url.to_owned()]),
-            default_server: None,
-            proxy: None,
-            udp_port: Some(0),
-            ice_servers: None,
-            key: KeyPreference::FileOnly,
-            scope: None,
-            discovery: Discovery::Off,
-            port_mapping: PortMapping::Off,
-            metrics: None,
+            ..Settings::alone(home.to_owned())
         })
     }
 

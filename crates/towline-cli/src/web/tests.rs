@@ -7,7 +7,7 @@ mod over_tls;
 use clap::Parser;
 use serde_json::{Value, json};
 use towline_engine::view::CommandView;
-use towline_engine::{Discovery, Engine, KeyPreference, PortMapping, Settings};
+use towline_engine::{Engine, Settings};
 
 use self::client::{Answer, Asked, Client};
 use super::{Web, WebOptions, prepare};
@@ -35,18 +35,8 @@ impl Device {
     async fn start(words: &[&str], client: fn(u16) -> Client) -> Self {
         let home = tempfile::tempdir().expect("a directory");
         let engine = Engine::start(Settings {
-            home: home.path().to_owned(),
             name: Some("Attic".to_owned()),
-            servers: Some(Vec::new()),
-            default_server: None,
-            proxy: None,
-            udp_port: Some(0),
-            ice_servers: None,
-            key: KeyPreference::FileOnly,
-            scope: None,
-            discovery: Discovery::Off,
-            port_mapping: PortMapping::Off,
-            metrics: None,
+            ..Settings::alone(home.path().to_owned())
         })
         .await
         .expect("a device");

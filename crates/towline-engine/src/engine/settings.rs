@@ -45,6 +45,26 @@ pub struct Settings {
 }
 
 impl Settings {
+    /// A device at `home` that keeps to itself: no server, nothing announced or asked of a router, any free port, its
+    /// key in a file. To begin from where only some of it shall be otherwise.
+    #[must_use]
+    pub fn alone(home: PathBuf) -> Self {
+        Self {
+            home,
+            name: None,
+            servers: Some(Vec::new()),
+            default_server: None,
+            proxy: None,
+            udp_port: Some(0),
+            ice_servers: None,
+            port_mapping: PortMapping::Off,
+            key: KeyPreference::FileOnly,
+            scope: None,
+            discovery: Discovery::Off,
+            metrics: None,
+        }
+    }
+
     /// Whether it stays within the local network, where whoever starts it says so.
     pub(super) fn lan_only(&self) -> Option<bool> {
         self.scope.map(|scope| scope == NetworkScope::LocalNetwork)

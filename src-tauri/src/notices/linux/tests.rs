@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Stdio};
 
-use tokio::sync::mpsc::{self, Sender, UnboundedReceiver, UnboundedSender, unbounded_channel};
+use tokio::sync::mpsc::{self, Receiver, Sender};
 use zbus::connection::Builder;
 use zbus::interface;
 use zbus::object_server::SignalEmitter;
@@ -13,6 +13,9 @@ use zbus::zvariant::OwnedValue;
 use super::*;
 
 const PATH: &str = "/org/freedesktop/Notifications";
+
+/// More than any test has a server hear.
+const HEARD_MAX: usize = 8;
 
 /// What a server was asked to show.
 #[derive(Debug, PartialEq, Eq)]
@@ -26,7 +29,7 @@ struct Asked {
 /// Shows nothing, and gives the numbers 1, 2, 3.
 struct Server {
     abilities: &'static [&'static str],
-    asked: UnboundedSender<Asked>,
+    asked: Sender<Asked>,
     shown: u32,
 }
 
@@ -56,9 +59,20 @@ impl Server {
             body,
             actions,
         };
-        self.asked.send(asked).unwrap();
+        self.asked.try_send(asked).unwrap();
         self.shown += 1;
         self.shown
+    }
+
+    async fn close_notification(
+        &self,
+        number: u32,
+        #[zbus(signal_emitter)] emitter: SignalEmitter<'_>,
+    ) {
+        // 3 is that whoever showed it has closed it.
+        Self::notification_closed(&emitter, number, 3)
+            .await
+            .unwrap();
     }
 
     #[zbus(signal)]
@@ -98,11 +112,8 @@ impl Bus {
     }
 
     /// Starts a server that can do these things, and gives what it is asked.
-    async fn serve(
-        &self,
-        abilities: &'static [&'static str],
-    ) -> (Connection, UnboundedReceiver<Asked>) {
-        let (asked, hears) = unbounded_channel();
+    async fn serve(&self, abilities: &'static [&'static str]) -> (Connection, Receiver<Asked>) {
+        let (asked, hears) = mpsc::channel(HEARD_MAX);
         let server = Server {
             abilities,
             asked,
@@ -136,12 +147,12 @@ fn notice(tag: &str, body: &str) -> Notice {
 async fn shown_on(
     bus: &Bus,
     first: Notice,
-    test: impl AsyncFnOnce(Sender<Notice>, UnboundedReceiver<String>),
+    test: impl AsyncFnOnce(Sender<Notice>, Receiver<String>),
 ) {
     let connection = bus.connect().await;
     let (more, mut waiting) = mpsc::channel(1);
-    let (opened, opens) = unbounded_channel();
-    let tell = |tag| opened.send(tag).unwrap();
+    let (opened, opens) = mpsc::channel(HEARD_MAX);
+    let tell = |tag| opened.try_send(tag).unwrap();
     tokio::select! {
         ended = show_on(&connection, first, &mut waiting, tell) => panic!("ended: {ended:?}"),
         () = test(more, opens) => {}
@@ -192,11 +203,10 @@ async fn a_notice_takes_the_place_of_the_one_under_its_tag_while_that_is_shown()
             assert_eq!(asked.recv().await.unwrap().body, "One & one");
             more.send(notice("conflicts", "Two")).await.unwrap();
             assert_eq!(asked.recv().await.unwrap().replaced, 1);
-            // Servers close what is opened at once.
+            // This server closes what was opened when it is told to.
             Server::action_invoked(&emitter, 2, "default")
                 .await
                 .unwrap();
-            Server::notification_closed(&emitter, 2, 2).await.unwrap();
             assert_eq!(opens.recv().await.unwrap(), "conflicts");
             // The server's answer comes after all that it said before.
             more.send(notice("other", "")).await.unwrap();

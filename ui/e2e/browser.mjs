@@ -2,8 +2,10 @@
  * The window in a real browser, over the fake device or a real one: builds it once for the former, serves it on
  * loopback, opens pages, judges them with axe and keeps pictures.
  */
+import assert from "node:assert/strict";
 import { existsSync, mkdirSync, readFileSync, rmSync } from "node:fs";
 import { createRequire } from "node:module";
+import { after, before, test } from "node:test";
 import { fileURLToPath } from "node:url";
 
 import { chromium } from "playwright-core";
@@ -106,6 +108,28 @@ export async function visit(
 /** Waits until the window's program runs; before that the page is there, and hears no key. */
 export async function ready(page) {
   await page.locator("main").waitFor();
+}
+
+/**
+ * One browser for the tests of a file. `journey` is a test that walks through a scene, from where `begin` leads, and holds
+ * the page's errors against it; `at` opens a scene for a test of its own.
+ */
+export function journeys(begin = async () => undefined) {
+  let window;
+  before(async () => {
+    window = await open();
+  });
+  after(() => window?.close());
+  const at = (scene, looks) => page(window, scene, looks);
+  const journey = (name, scene, walk) =>
+    test(name, async () => {
+      const shown = await at(scene);
+      await begin(shown.page);
+      await walk(shown.page);
+      assert.deepEqual(shown.errors, []);
+      await shown.close();
+    });
+  return { at, journey };
 }
 
 /** Keeps a picture of what a person sees. */

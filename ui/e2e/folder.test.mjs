@@ -1,26 +1,18 @@
 /** What people do inside a folder: decide conflicts, bring files back, set rules, pause, brake. */
 import assert from "node:assert/strict";
-import { after, before, test } from "node:test";
+import { test } from "node:test";
 
-import { open, page, picture, violations } from "./browser.mjs";
+import { journeys, picture, violations } from "./browser.mjs";
 
-let window;
+const browser = journeys();
 
-before(async () => {
-  window = await open();
-});
-after(() => window?.close());
-
-/** Runs a journey through a part of a folder and holds its errors against it. */
+/** Walks through a part of a folder. */
 function journey(name, folder, tab, walk) {
-  test(name, async () => {
-    const shown = await page(window, "full&step=60");
-    await shown.page.keyboard.press("Control+2");
-    await shown.page.getByRole("button", { name: new RegExp(folder) }).first().click();
-    await shown.page.getByRole("tab", { name: new RegExp(tab) }).click();
-    await walk(shown.page);
-    assert.deepEqual(shown.errors, []);
-    await shown.close();
+  browser.journey(name, "full&step=60", async (page) => {
+    await page.keyboard.press("Control+2");
+    await page.getByRole("button", { name: new RegExp(folder) }).first().click();
+    await page.getByRole("tab", { name: new RegExp(tab) }).click();
+    await walk(page);
   });
 }
 
@@ -190,7 +182,7 @@ journey("parts of a folder are turned by arrow keys", "Photos", "Files", async (
 });
 
 test("speeds, times of the week and costly networks are set for the device", async () => {
-  const shown = await page(window, "synced");
+  const shown = await browser.at("synced");
   const { page: at } = shown;
   await at.keyboard.press("Control+5");
   await at.getByLabel("Receiving, in MB/s").fill("10");

@@ -1,25 +1,10 @@
 /** What people come for, from the first start to a folder in sync, by mouse and by keyboard. */
 import assert from "node:assert/strict";
-import { after, before, test } from "node:test";
+import { test } from "node:test";
 
-import { open, page, picture, ready, violations } from "./browser.mjs";
+import { journeys, picture, ready, violations } from "./browser.mjs";
 
-let window;
-
-before(async () => {
-  window = await open();
-});
-after(() => window?.close());
-
-/** Runs a journey on a page and holds its errors against it. */
-function journey(name, scene, walk) {
-  test(name, async () => {
-    const shown = await page(window, scene);
-    await walk(shown.page);
-    assert.deepEqual(shown.errors, []);
-    await shown.close();
-  });
-}
+const { at: open, journey } = journeys();
 
 const see = (page, text) => page.getByText(text).first().waitFor();
 const press = (page, name) => page.getByRole("button", { name }).first().click();
@@ -544,7 +529,7 @@ journey("the window is light or dark as a person chooses, from the first paint o
 });
 
 test("where the system forces its colours, they are used and everything is still told apart", async () => {
-  const shown = await page(window, "full", { theme: "dark", forced: "active" });
+  const shown = await open("full", { theme: "dark", forced: "active" });
   const { page: at } = shown;
   const canvas = await at.evaluate(() => {
     const probe = document.body.appendChild(document.createElement("i"));

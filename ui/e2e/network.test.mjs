@@ -1,27 +1,12 @@
 /** What people see of their connections: which path is used, why no better one, and how it was lately. */
 import assert from "node:assert/strict";
-import { after, before, test } from "node:test";
 
-import { open, page, picture, violations } from "./browser.mjs";
+import { journeys, picture, violations } from "./browser.mjs";
 
-let window;
-
-before(async () => {
-  window = await open();
+const { journey } = journeys(async (page) => {
+  await page.keyboard.press("Control+4");
+  await page.getByRole("heading", { level: 1, name: "Network" }).waitFor();
 });
-after(() => window?.close());
-
-/** Looks at the connections of a scene and holds the page's errors against it. */
-function journey(name, scene, walk) {
-  test(name, async () => {
-    const shown = await page(window, scene);
-    await shown.page.keyboard.press("Control+4");
-    await shown.page.getByRole("heading", { level: 1, name: "Network" }).waitFor();
-    await walk(shown.page);
-    assert.deepEqual(shown.errors, []);
-    await shown.close();
-  });
-}
 
 /** A peer's part of the screen. */
 const peer = (page, name) => page.getByRole("region", { name });

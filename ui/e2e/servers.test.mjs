@@ -1,24 +1,15 @@
 /** Signal servers in the hands of people: none at first, one that is named, one on this computer. */
 import assert from "node:assert/strict";
-import { after, before, test } from "node:test";
 
-import { open, page, picture, violations } from "./browser.mjs";
+import { journeys, picture, violations } from "./browser.mjs";
 
-let window;
+const browser = journeys();
 
-before(async () => {
-  window = await open();
-});
-after(() => window?.close());
-
-/** Walks through a scene and holds the page's errors against it. */
+/** Walks through a scene, which axe finds nothing wrong with at the end. */
 function journey(name, scene, walk) {
-  test(name, async () => {
-    const shown = await page(window, scene);
-    await walk(shown.page);
-    assert.deepEqual(await violations(shown.page), []);
-    assert.deepEqual(shown.errors, []);
-    await shown.close();
+  browser.journey(name, scene, async (page) => {
+    await walk(page);
+    assert.deepEqual(await violations(page), []);
   });
 }
 

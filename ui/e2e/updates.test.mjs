@@ -1,19 +1,14 @@
 /** Updates, as a person meets them: found, read about, fetched, installed now or later, locked. */
 import assert from "node:assert/strict";
-import { after, before, test } from "node:test";
+import { test } from "node:test";
 
-import { open, page, picture } from "./browser.mjs";
+import { journeys, picture } from "./browser.mjs";
 
-let window;
-
-before(async () => {
-  window = await open();
-});
-after(() => window?.close());
+const { at } = journeys();
 
 /** The settings at a scene. */
 async function settings(scene) {
-  const shown = await page(window, scene, { size: "desktop", theme: "light" });
+  const shown = await at(scene);
   await shown.page.getByRole("navigation").getByRole("button", { name: "Settings" }).click();
   return shown;
 }
@@ -22,7 +17,7 @@ async function settings(scene) {
 const see = (page, text) => page.getByText(text).first().waitFor();
 
 test("a new version is told at home, and installed when its person says so", async () => {
-  const shown = await page(window, "update", { size: "desktop", theme: "light" });
+  const shown = await at("update");
   await see(shown.page, "Towline 0.2.0 is there.");
   await shown.page.getByRole("button", { name: "Show", exact: true }).click();
   await see(shown.page, "What is new in 0.2.0");

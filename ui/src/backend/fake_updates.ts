@@ -26,6 +26,20 @@ const SCENES: Record<string, Partial<UpdatesTold>> = {
   update_development: { state: { state: "off", why: "development" }, answered_ms: null },
 };
 
+/** An app that knows of nothing newer. */
+export const UP_TO_DATE: UpdatesTold = {
+  version: "0.1.0",
+  state: { state: "idle" },
+  channel: "stable",
+  pinned: null,
+  said_by: "person",
+  asking: "never",
+  place: "replaced",
+  engine: "here",
+  answered_ms: null,
+  failed_before: null,
+};
+
 export class FakeUpdater implements Updater {
   #told: UpdatesTold;
   #tell: (told: UpdatesTold) => void = () => undefined;
@@ -33,19 +47,7 @@ export class FakeUpdater implements Updater {
 
   constructor(scene: string, stepMs: number, nowMs: number) {
     this.#stepMs = stepMs;
-    this.#told = {
-      version: "0.1.0",
-      state: { state: "idle" },
-      channel: "stable",
-      pinned: null,
-      said_by: "person",
-      asking: "never",
-      place: "replaced",
-      engine: "here",
-      answered_ms: nowMs - 3_600_000,
-      failed_before: null,
-      ...SCENES[scene],
-    };
+    this.#told = { ...UP_TO_DATE, answered_ms: nowMs - 3_600_000, ...SCENES[scene] };
   }
 
   watch(tell: (told: UpdatesTold) => void): () => void {

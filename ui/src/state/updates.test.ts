@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
 
+import { UP_TO_DATE } from "../backend/fake_updates";
 import type { Updater, UpdatesTold, UpdateWish } from "../backend/updates";
 import { Updates } from "./updates.svelte";
 
@@ -15,20 +16,8 @@ test("what a shell tells is shown until nobody listens, and wishes reach it", ()
   };
   const updates = new Updates(updater);
   const leave = updates.follow();
-  const told: UpdatesTold = {
-    version: "0.1.0",
-    state: { state: "idle" },
-    channel: "stable",
-    pinned: null,
-    said_by: "person",
-    asking: "never",
-    place: "replaced",
-    engine: "here",
-    answered_ms: null,
-    failed_before: null,
-  };
-  tell?.(told);
-  expect(updates.told).toBe(told);
+  tell?.(UP_TO_DATE);
+  expect(updates.told).toBe(UP_TO_DATE);
   updates.wish({ wish: "install", when: "quit" });
   expect(wishes).toEqual([{ wish: "install", when: "quit" }]);
   leave();

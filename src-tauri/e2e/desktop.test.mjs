@@ -1,28 +1,13 @@
 /** The app among the programs of a desktop: one window for each home, links, where the window was. */
 import assert from "node:assert/strict";
-import { spawnSync } from "node:child_process";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 
-import { directory, need, program, until } from "./driver.mjs";
+import { directory, until } from "./driver.mjs";
 import { stage } from "./stage.mjs";
 
-const { app, desktop, open, server } = stage("desktop-server");
-
-/** A device without a window that shows a code: the link for it, and how its pairing stands. */
-async function showsCode(name) {
-  const home = directory(name);
-  const env = { TOWLINE_HOME: home, TOWLINE_KEY_FILE: "true", TOWLINE_SERVER: server.url, TOWLINE_NAME: name };
-  const up = program(`${name}-up`, need("TOWLINE_BIN"), ["up", "--json"], env);
-  open.push(() => up.end());
-  await up.line(/"event":"up"/);
-  const pair = program(`${name}-pair`, need("TOWLINE_BIN"), ["pair", "--json"], env);
-  open.push(() => pair.end());
-  const [, link] = await pair.line(/"link":"(towline:[^"]+)"/);
-  const status = () => spawnSync(need("TOWLINE_BIN"), ["status", "--json"], { env: { ...process.env, ...env } });
-  return { link, pairing: () => JSON.parse(status().stdout).pairing.state };
-}
+const { app, desktop, server, showsCode } = stage("desktop-server");
 
 /** Holds that the secret of a link is in no log of a window. */
 function isSilent(window, link) {

@@ -3,7 +3,7 @@
  * Every app has its own home and runtime directory; all are on one session bus, as of one person.
  */
 import { spawn } from "node:child_process";
-import { chmodSync, createWriteStream, mkdirSync, mkdtempSync, readFileSync, writeFileSync } from "node:fs";
+import { chmodSync, createWriteStream, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -24,9 +24,14 @@ export function need(name) {
   return value;
 }
 
-/** A directory of its own. */
+const made = [];
+process.once("exit", () => made.forEach((path) => rmSync(path, { recursive: true, force: true })));
+
+/** A directory of its own, which is gone with the tests. */
 export function directory(name) {
-  return mkdtempSync(join(tmpdir(), `towline-${name}-`));
+  const path = mkdtempSync(join(tmpdir(), `towline-${name}-`));
+  made.push(path);
+  return path;
 }
 
 /** Where the picture `name` is kept. */

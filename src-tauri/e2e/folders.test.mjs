@@ -7,7 +7,7 @@ import { pipeline } from "node:stream/promises";
 import { test } from "node:test";
 
 import { directory, until } from "./driver.mjs";
-import { stage } from "./stage.mjs";
+import { pair, stage } from "./stage.mjs";
 
 const { app } = stage("folders-server");
 
@@ -15,12 +15,7 @@ const { app } = stage("folders-server");
 async function shared(fill) {
   const [one, other] = await Promise.all([app("Studio"), app("Laptop")]);
   await Promise.all([one.size(960, 640), other.size(960, 640)]);
-  await one.press("Pair a device");
-  const code = await one.part("[data-code]");
-  await other.press("Enter a code");
-  await other.fill("Code of the other device", code);
-  await other.press("Connect");
-  for (const window of [one, other]) await window.press("They match");
+  await pair(one, other);
   const [here, there] = [join(directory("shared"), "Garden"), join(directory("taken"), "Garden")];
   mkdirSync(here);
   fill(here);

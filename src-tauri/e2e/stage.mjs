@@ -2,10 +2,11 @@
  * What tests of the window stand on: a real signal server for all tests of a file, and whatever one of
  * them opens, which ends with it.
  */
+import { spawnSync } from "node:child_process";
 import { after, afterEach, before } from "node:test";
 
 import { openDesktop } from "./desktop.mjs";
-import { need, openApp, program } from "./driver.mjs";
+import { directory, need, openApp, program } from "./driver.mjs";
 
 /** Sets it up for a file; `name` is the server's in the logs. What ends in `open` is ended after a test, the last first. */
 export function stage(name) {
@@ -37,6 +38,18 @@ export function stage(name) {
       open.push(() => window.close());
       return window;
     },
+    /** A device without a window that shows a code: the link for it, and how its pairing stands. */
+    async showsCode(name) {
+      const env = { TOWLINE_HOME: directory(name), TOWLINE_KEY_FILE: "true", TOWLINE_SERVER: server.url, TOWLINE_NAME: name };
+      const up = program(`${name}-up`, need("TOWLINE_BIN"), ["up", "--json"], env);
+      open.push(() => up.end());
+      await up.line(/"event":"up"/);
+      const pair = program(`${name}-pair`, need("TOWLINE_BIN"), ["pair", "--json"], env);
+      open.push(() => pair.end());
+      const [, link] = await pair.line(/"link":"(towline:[^"]+)"/);
+      const status = () => spawnSync(need("TOWLINE_BIN"), ["status", "--json"], { env: { ...process.env, ...env } });
+      return { link, pairing: () => JSON.parse(status().stdout).pairing.state };
+    },
     /** The desktop around the windows. */
     async desktop() {
       const around = await openDesktop();
@@ -44,4 +57,14 @@ export function stage(name) {
       return around;
     },
   };
+}
+
+/** Makes peers of two windows, whose people compare what they see. */
+export async function pair(one, other) {
+  await one.press("Pair a device");
+  const code = await one.part("[data-code]");
+  await other.press("Enter a code");
+  await other.fill("Code of the other device", code);
+  await other.press("Connect");
+  for (const window of [one, other]) await window.press("They match");
 }

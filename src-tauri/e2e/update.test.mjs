@@ -12,7 +12,7 @@ import { directory, need, program, until } from "./driver.mjs";
 import { openPublisher } from "./publisher.mjs";
 import { stage } from "./stage.mjs";
 
-const { app, desktop, open, server } = stage("update-server");
+const { app, desktop, open, server, showsCode } = stage("update-server");
 
 /** Both versions, without what only a debugger reads, so that a download is no longer than it must be. */
 const versions = {};
@@ -64,21 +64,9 @@ const isNext = ({ binary }) => same(binary, versions.next);
 const NEXT_STARTED = 'the app has started version="0.2.0"';
 const ASKED = { "updates.json": '{"asking":"always"}' };
 
-/** A device without a window, to which a link leads. */
-async function peer(name) {
-  const env = { TOWLINE_HOME: directory(name), TOWLINE_KEY_FILE: "true", TOWLINE_SERVER: server.url, TOWLINE_NAME: name };
-  const up = program(`${name}-up`, need("TOWLINE_BIN"), ["up", "--json"], env);
-  open.push(() => up.end());
-  await up.line(/"event":"up"/);
-  const pair = program(`${name}-pair`, need("TOWLINE_BIN"), ["pair", "--json"], env);
-  open.push(() => pair.end());
-  const [, link] = await pair.line(/"link":"(towline:[^"]+)"/);
-  return link;
-}
-
 test("an update is found, read about, fetched and installed now, and the device is as it was", async () => {
   publisher.publish(versions.next);
-  const link = await peer("Attic");
+  const { link } = await showsCode("Attic");
   const shed = await old("Update-now", { args: [link], files: ASKED });
   const { window } = shed;
   await window.size(960, 640);

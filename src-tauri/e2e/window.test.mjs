@@ -5,19 +5,9 @@ import { join } from "node:path";
 import { test } from "node:test";
 
 import { directory, need, program, until } from "./driver.mjs";
-import { stage } from "./stage.mjs";
+import { pair, stage } from "./stage.mjs";
 
 const { app, desktop, open, server } = stage("server");
-
-/** Makes peers of two windows, which then show that they are. */
-async function pair(one, other) {
-  await one.press("Pair a device");
-  const code = await one.part("[data-code]");
-  await other.press("Enter a code");
-  await other.fill("Code of the other device", code);
-  await other.press("Connect");
-  for (const window of [one, other]) await window.press("They match");
-}
 
 const arrives = (path, text) =>
   until(path, () => existsSync(path) && readFileSync(path, "utf8") === text);

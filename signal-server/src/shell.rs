@@ -28,7 +28,7 @@ mod tls;
 pub use access::{AccessFile, AccessKind, new_token};
 pub use cluster::Redis;
 pub use options::{LogFormat, Options};
-pub use tls::{Identity, Tls, TlsFiles};
+pub use tls::{Identity, Renewal, Tls, TlsFiles};
 
 use std::io;
 use std::path::PathBuf;
@@ -136,9 +136,8 @@ pub async fn serve(
     let tls = match settings.tls {
         None => None,
         Some(files) => {
-            let identity = Identity::read(&files).map_err(io::Error::other)?;
-            let tls = Tls::new(files, identity);
-            tasks.spawn(Arc::clone(&tls).renew_until(cancel.clone()));
+            let (tls, renewal) = Tls::open(files).map_err(io::Error::other)?;
+            tasks.spawn(renewal.until(cancel.clone()));
             Some(tls)
         }
     };
@@ -153,9 +152,14 @@ pub async fn serve(
         .as_ref()
         .map_or(AccessKind::Open, |file| file.kind);
     let mut told = settings.rendezvous;
-    if let Some(file) = &settings.access {
-        told.access = file.read().map_err(io::Error::other)?;
-    }
+    let access_renewal = match settings.access {
+        None => None,
+        Some(file) => {
+            let (access, renewal) = file.open().map_err(io::Error::other)?;
+            told.access = access;
+            Some(renewal)
+        }
+    };
     let (audit, writer) = match &settings.audit_log {
         None => (Audit::default(), None),
         Some(path) => {
@@ -200,8 +204,8 @@ pub async fn serve(
         };
         tokio::spawn(line.run_until(hung_up.clone()))
     });
-    if let Some(file) = settings.access {
-        tasks.spawn(file.renew_until(hub.clone(), cancel.clone()));
+    if let Some(renewal) = access_renewal {
+        tasks.spawn(renewal.until(hub.clone(), cancel.clone()));
     }
     for socket in sockets.stun {
         tasks.spawn(stun::answer_until(

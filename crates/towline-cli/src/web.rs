@@ -23,7 +23,7 @@ use axum::Router;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
-use signal_server::shell::{Identity, Tls};
+use signal_server::shell::{Renewal, Tls};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
@@ -97,7 +97,7 @@ pub(crate) struct Prepared {
     listener: TcpListener,
     place: Place,
     base: String,
-    tls: Option<Arc<Tls>>,
+    tls: Option<(Arc<Tls>, Renewal)>,
     password: Option<Password>,
 }
 
@@ -107,8 +107,7 @@ pub(crate) async fn prepare(options: WebOptions) -> Result<Option<Prepared>, Web
     let Wish::Served { at, tls, password } = options.wish()? else {
         return Ok(None);
     };
-    let identity = tls.as_ref().map(Identity::read).transpose();
-    let identity = identity.map_err(WebError::Tls)?;
+    let tls = tls.map(Tls::open).transpose().map_err(WebError::Tls)?;
     let password = password.as_deref().map(Password::read).transpose()?;
     let listener = match at {
         Where::Named(address) => TcpListener::bind(address)
@@ -125,12 +124,9 @@ pub(crate) async fn prepare(options: WebOptions) -> Result<Option<Prepared>, Web
     };
     let unbound = |error| WebError::Listen(SocketAddr::from(([127, 0, 0, 1], 0)), error);
     let address = listener.local_addr().map_err(unbound)?;
-    let (names, tls) = match tls.zip(identity) {
-        Some((files, identity)) => (
-            Names::Certified(identity.leaf().clone()),
-            Some(Tls::new(files, identity)),
-        ),
-        None => (Names::Loopback, None),
+    let names = match &tls {
+        Some((tls, _)) => Names::Certified(tls.leaf()),
+        None => Names::Loopback,
     };
     let place = Place {
         names,
@@ -198,9 +194,10 @@ impl Web {
         let (cancel, tasks) = (CancellationToken::new(), TaskTracker::new());
         let door = Door::new(handle.clone(), password, cancel.clone());
         let routes = door.routes(place);
-        if let Some(tls) = &tls {
-            tasks.spawn(Arc::clone(tls).renew_until(cancel.clone()));
-        }
+        let tls = tls.map(|(tls, renewal)| {
+            tasks.spawn(renewal.until(cancel.clone()));
+            tls
+        });
         tasks.spawn(accept_until(
             listener,
             tls,

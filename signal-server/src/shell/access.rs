@@ -65,11 +65,26 @@ impl AccessFile {
         Ok(access)
     }
 
+    /// Reads it; what it gives beside the list reads it again.
+    pub(super) fn open(self) -> Result<(Access, Renewal), String> {
+        // Begun before it is read: no change falls between.
+        let watch = Watch::over(vec![self.path.clone()]);
+        let access = self.read()?;
+        Ok((access, Renewal { file: self, watch }))
+    }
+}
+
+/// Reads the list again when it changes.
+pub(super) struct Renewal {
+    file: AccessFile,
+    watch: Watch,
+}
+
+impl Renewal {
     /// Tells the hub of the list whenever it changes or the process is told to look, until `cancel`.
-    pub(super) async fn renew_until(self, hub: Hub, cancel: CancellationToken) {
-        let mut watch = Watch::over(vec![self.path.clone()]);
-        while watch.next(&cancel).await.is_some() {
-            match self.read() {
+    pub(super) async fn until(mut self, hub: Hub, cancel: CancellationToken) {
+        while self.watch.next(&cancel).await.is_some() {
+            match self.file.read() {
                 Ok(access) => {
                     tracing::info!(event = "access_renewed", "another list of access is in use");
                     if hub.happened(Input::Access(access)).is_err() {

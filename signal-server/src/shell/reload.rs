@@ -8,6 +8,7 @@ use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
 /// Watches over files that may be read again.
+#[derive(Debug)]
 pub(super) struct Watch {
     files: Vec<PathBuf>,
     seen: Vec<Look>,
@@ -18,7 +19,7 @@ pub(super) struct Watch {
 type Look = Option<(SystemTime, u64)>;
 
 impl Watch {
-    /// Over these files, as they are now.
+    /// Over these files, as they are now: begun before they are read, it misses no change.
     pub(super) fn over(files: Vec<PathBuf>) -> Self {
         Self {
             seen: looks(&files),
@@ -55,6 +56,7 @@ fn look(path: &Path) -> Look {
 }
 
 /// Hears SIGHUP.
+#[derive(Debug)]
 pub(super) struct Hangups {
     #[cfg(unix)]
     signal: Option<tokio::signal::unix::Signal>,
@@ -81,3 +83,21 @@ impl Hangups {
 
 /// How often the files are looked at: every 10 s, by a call of the system each.
 const LOOK_EVERY: Duration = Duration::from_secs(10);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_change_before_the_first_look_is_seen() {
+        let place = tempfile::tempdir().unwrap();
+        let path = place.path().join("cert");
+        fs::write(&path, "before").unwrap();
+        let mut watch = Watch::over(vec![path.clone()]);
+        fs::write(&path, "renewed").unwrap();
+        let cancel = CancellationToken::new();
+        assert!(watch.next(&cancel).await.is_some());
+        let quiet = tokio::time::timeout(LOOK_EVERY * 3, watch.next(&cancel));
+        assert!(quiet.await.is_err(), "nothing has changed since");
+    }
+}

@@ -30,32 +30,53 @@ pub struct TlsFiles {
 /// What connections are accepted with.
 #[derive(Debug)]
 pub struct Tls {
+    current: RwLock<Identity>,
+}
+
+/// Reads certificate and key again when they change.
+#[derive(Debug)]
+pub struct Renewal {
+    tls: Arc<Tls>,
     files: TlsFiles,
-    current: RwLock<Arc<ServerConfig>>,
+    watch: Watch,
 }
 
 impl Tls {
-    /// With what was read from these files.
-    #[must_use]
-    pub fn new(files: TlsFiles, identity: Identity) -> Arc<Self> {
-        Arc::new(Self {
+    /// Reads these files.
+    ///
+    /// # Errors
+    /// As [`Identity::read`].
+    pub fn open(files: TlsFiles) -> Result<(Arc<Self>, Renewal), String> {
+        // Begun before they are read: no change falls between.
+        let watch = Watch::over(vec![files.certificate.clone(), files.key.clone()]);
+        let current = RwLock::new(Identity::read(&files)?);
+        let tls = Arc::new(Self { current });
+        let renewal = Renewal {
+            tls: Arc::clone(&tls),
             files,
-            current: RwLock::new(identity.config),
-        })
+            watch,
+        };
+        Ok((tls, renewal))
     }
 
     /// What the next connection is accepted with.
     pub fn acceptor(&self) -> TlsAcceptor {
         // Nothing panics while it holds the lock.
         let current = self.current.read().unwrap_or_else(PoisonError::into_inner);
-        TlsAcceptor::from(Arc::clone(&current))
+        TlsAcceptor::from(Arc::clone(&current.config))
     }
 
+    /// The certificate that is in use.
+    pub fn leaf(&self) -> CertificateDer<'static> {
+        let current = self.current.read().unwrap_or_else(PoisonError::into_inner);
+        current.leaf.clone()
+    }
+}
+
+impl Renewal {
     /// Reads the files again whenever they change or the process is told to, until `cancel`.
-    pub async fn renew_until(self: Arc<Self>, cancel: CancellationToken) {
-        let files = [&self.files.certificate, &self.files.key];
-        let mut watch = Watch::over(files.map(PathBuf::clone).to_vec());
-        while watch.next(&cancel).await.is_some() {
+    pub async fn until(mut self, cancel: CancellationToken) {
+        while self.watch.next(&cancel).await.is_some() {
             self.renew();
         }
     }
@@ -63,7 +84,8 @@ impl Tls {
     fn renew(&self) {
         match Identity::read(&self.files) {
             Ok(identity) => {
-                *self.current.write().unwrap_or_else(PoisonError::into_inner) = identity.config;
+                let current = self.tls.current.write();
+                *current.unwrap_or_else(PoisonError::into_inner) = identity;
                 tracing::info!(
                     event = "certificate_renewed",
                     "another certificate is in use"

@@ -66,8 +66,9 @@ function tasks(events) {
     ),
   );
   const run = events.filter(
-    ({ name, pid, tid, dur }) => name === "RunTask" && dur !== undefined && pages.has(`${pid}/${tid}`),
+    ({ name, pid, tid, dur }) => name === "ThreadControllerImpl::RunTask" && dur !== undefined && pages.has(`${pid}/${tid}`),
   );
+  if (run.length === 0) throw new Error("the browser's trace tells nothing of what pages did");
   const longest = (of) => run.map((event) => of(event) / 1000).sort((a, b) => b - a)[0];
   return { tasks: run.length, longest: longest(({ dur }) => dur), busy: longest(({ tdur }) => tdur ?? 0) };
 }

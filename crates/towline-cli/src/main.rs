@@ -14,6 +14,8 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use towline_engine::options::Options;
 
 mod commands;
+#[cfg(windows)]
+mod controlled;
 mod output;
 mod plain;
 mod web;
@@ -257,6 +259,10 @@ struct UpArguments {
     /// Log as JSON instead of text (RUST_LOG chooses what).
     #[arg(long, env = "TOWLINE_LOG_JSON")]
     log_json: bool,
+    /// Windows' service manager has started it.
+    #[cfg(windows)]
+    #[arg(long, hide = true)]
+    controlled: bool,
 }
 
 #[derive(Debug, Subcommand)]
@@ -570,11 +576,15 @@ fn main() -> ExitCode {
     let command = match wish {
         Wish::Device(command) => command,
         Wish::Serve { options } => {
-            let words = std::iter::once("towline-signal".into()).chain(options);
+            let words = std::iter::once("towline serve".into()).chain(options);
             return signal_server::program::run(words);
         }
     };
     let output = Output::new(json);
+    #[cfg(windows)]
+    if matches!(&command, Command::Up(up) if up.controlled) {
+        return controlled::run(&output);
+    }
     match run(home, command, &output) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {

@@ -25,7 +25,7 @@ impl Failure {
     }
 
     /// The sentence for people.
-    #[cfg(target_os = "linux")]
+    #[cfg(any(target_os = "linux", windows))]
     pub(crate) fn message(&self) -> &str {
         &self.message
     }

@@ -1,8 +1,8 @@
 //! `towline service`: has the system keep this device running.
 //!
 //! What is written is one file, named after Towline and marked as made here; a file of that name that somebody else
-//! wrote is left alone. Each system has a leaf with the same functions: `systemd` on Linux, `launchd` on macOS, and
-//! `nothing` where services are not made yet. Installing again changes what has to change; removing leaves the
+//! wrote is left alone. Each system has a leaf with the same functions: `systemd` on Linux, `launchd` on macOS, `windows`,
+//! which writes to its service manager instead, and `nothing` elsewhere. Installing again changes what has to change; removing leaves the
 //! device's key, index and folders where they are.
 
 #[cfg(any(target_os = "macos", test))]
@@ -11,10 +11,12 @@
     expect(dead_code, reason = "only its text is looked at")
 )]
 mod launchd;
-#[cfg(not(any(target_os = "linux", target_os = "macos")))]
+#[cfg(not(any(target_os = "linux", target_os = "macos", windows)))]
 mod nothing;
 #[cfg(target_os = "linux")]
 mod systemd;
+#[cfg(windows)]
+mod windows;
 #[cfg(unix)]
 mod written;
 
@@ -27,10 +29,12 @@ use towline_engine::LocalClient;
 
 #[cfg(target_os = "macos")]
 use launchd as place;
-#[cfg(not(any(target_os = "linux", target_os = "macos")))]
+#[cfg(not(any(target_os = "linux", target_os = "macos", windows)))]
 use nothing as place;
 #[cfg(target_os = "linux")]
 use systemd as place;
+#[cfg(windows)]
+use windows as place;
 
 use crate::output::{Failure, Output};
 use crate::plain::plain;
@@ -45,7 +49,7 @@ pub(crate) enum ServiceAction {
     Install {
         #[command(flatten)]
         reach: ReachArguments,
-        /// Whose files it syncs [default: who called sudo].
+        /// Whose files it syncs [default: who called sudo; not on Windows, where it has an account of its own].
         #[arg(long, value_name = "NAME", requires = "system")]
         user: Option<String>,
         /// Options of `towline up`, which any user of this computer may see: what is secret belongs into config.toml.
@@ -197,7 +201,7 @@ fn plan(
         .map_err(|error| Failure::new("options", error.to_string().trim_end().to_owned()))?;
     let owner = match reach {
         Reach::User => None,
-        Reach::System => Some(user.or_else(caller_of_sudo).ok_or_else(|| {
+        Reach::System => Some(user.or_else(place::usual_owner).ok_or_else(|| {
             Failure::new("no_user", "say with --user whose files it syncs".to_owned())
         })?),
     };
@@ -222,11 +226,6 @@ fn plan(
         owner,
         options,
     })
-}
-
-/// Who became root by sudo.
-fn caller_of_sudo() -> Option<String> {
-    env::var("SUDO_USER").ok().filter(|name| !name.is_empty())
 }
 
 fn words(installed: &Installed, plan: &Plan) -> String {

@@ -126,21 +126,39 @@ fn tell_service_manager() {
     let _ = sd_notify::notify(&[sd_notify::NotifyState::Ready]);
 }
 
-#[cfg(not(target_os = "linux"))]
+/// So does Windows' service manager.
+#[cfg(windows)]
+fn tell_service_manager() {
+    crate::controlled::ready();
+}
+
+#[cfg(not(any(target_os = "linux", windows)))]
 fn tell_service_manager() {}
 
 async fn asked_to_stop() {
-    #[cfg(unix)]
-    {
-        use tokio::signal::unix::{SignalKind, signal};
-        if let Ok(mut terminate) = signal(SignalKind::terminate()) {
-            tokio::select! {
-                _ = terminate.recv() => {}
-                _ = tokio::signal::ctrl_c() => {}
-            }
-            return;
-        }
+    tokio::select! {
+        () = asked_by_system() => {}
+        () = asked_by_person() => {}
     }
+}
+
+#[cfg(unix)]
+async fn asked_by_system() {
+    use tokio::signal::unix::{SignalKind, signal};
+    match signal(SignalKind::terminate()) {
+        Ok(mut terminate) => {
+            terminate.recv().await;
+        }
+        Err(_) => std::future::pending().await,
+    }
+}
+
+#[cfg(windows)]
+async fn asked_by_system() {
+    crate::controlled::asked_to_stop().await;
+}
+
+async fn asked_by_person() {
     // Without signals only `towline stop` ends the engine.
     if tokio::signal::ctrl_c().await.is_err() {
         std::future::pending().await

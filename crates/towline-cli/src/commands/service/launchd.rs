@@ -70,6 +70,10 @@ pub(super) fn look(reach: Reach) -> Result<Found, Failure> {
     Ok(Found { reach, state, file })
 }
 
+pub(super) fn usual_owner() -> Option<String> {
+    None
+}
+
 pub(super) fn home_of(_user: &str) -> Result<PathBuf, Failure> {
     Err(user_only())
 }

@@ -17,6 +17,10 @@ pub(super) fn look(_reach: Reach) -> Result<Found, Failure> {
     Err(not_yet())
 }
 
+pub(super) fn usual_owner() -> Option<String> {
+    None
+}
+
 pub(super) fn home_of(_user: &str) -> Result<PathBuf, Failure> {
     Err(not_yet())
 }

@@ -5,6 +5,7 @@
 
 mod unit;
 
+use std::env;
 use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -81,6 +82,11 @@ pub(super) fn look(reach: Reach) -> Result<Found, Failure> {
         state,
         file: of("FragmentPath").to_owned(),
     })
+}
+
+/// Who became root by sudo.
+pub(super) fn usual_owner() -> Option<String> {
+    env::var("SUDO_USER").ok().filter(|name| !name.is_empty())
 }
 
 /// The device's home of a user who need not be here.

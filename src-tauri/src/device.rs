@@ -306,7 +306,7 @@ pub(crate) mod tests {
 
     pub(crate) async fn wait_for(
         told: &mut watch::Receiver<Told>,
-        is_it: fn(&Told) -> bool,
+        is_it: impl Fn(&Told) -> bool,
     ) -> Told {
         let waiting = told.wait_for(is_it);
         let found = tokio::time::timeout(std::time::Duration::from_secs(20), waiting).await;

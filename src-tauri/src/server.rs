@@ -2,17 +2,19 @@
 //!
 //! The file `server.json` in the device's home says that it shall run, at which port, and as which of its servers the
 //! device knows it. The device goes to it at an address that others reach too, because that is the one it tells them;
-//! when this computer has another address at the next start, the device is told that one in the place of the old.
+//! when this computer gets another address, the device is told that one in the place of the old.
 
 use std::fs;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use signal_server::beside::{Beside, USUAL_PORT};
 use tokio::sync::{Mutex, watch};
+use tokio::time::sleep;
 use towline_engine::view::{AnswerView, CommandView, Secret, ViewError};
 use tracing::{debug, warn};
 
@@ -20,6 +22,9 @@ use crate::device::Device;
 
 /// The file in the home.
 const FILE: &str = "server.json";
+
+/// How often this computer's addresses are looked at while the server runs.
+const LOOK_EVERY: Duration = Duration::from_secs(10);
 
 /// Whether the server runs, as the page is told.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -77,8 +82,18 @@ impl Server {
         self.told.subscribe()
     }
 
-    /// Runs it if it ran when the app ended.
-    pub(crate) async fn resume(&self) {
+    /// Runs it if it ran when the app ended, and follows this computer's addresses as long as the app lives.
+    pub(crate) async fn live(&self) {
+        self.resume().await;
+        loop {
+            sleep(LOOK_EVERY).await;
+            if let Err(error) = self.look().await {
+                debug!(error.code, "the server's address may be an old one");
+            }
+        }
+    }
+
+    async fn resume(&self) {
         let Some(kept) = kept(self.device.home()) else {
             return;
         };
@@ -138,25 +153,46 @@ impl Server {
     async fn begin(&self, beside: Beside, before: Option<&str>) -> Result<Running, ViewError> {
         self.device.running().await;
         let urls = self.urls(beside.port()).await?;
-        let url = match (urls.first(), before) {
-            // Without a network the address may come back as it was.
-            (None, Some(before)) => before.to_owned(),
-            (None, None) => url((Ipv4Addr::LOCALHOST, beside.port()).into()),
-            (Some(_), Some(before)) if urls.iter().any(|url| url == before) => before.to_owned(),
-            (Some(first), _) => first.clone(),
-        };
+        let url = choose(&urls, before, beside.port());
         let own = self.device.servers();
         let wished = with(&own, before, &url);
         if wished != own {
             self.set(Some(wished)).await?;
         }
+        self.reached_at(beside.port(), &url, urls)?;
+        Ok(Running { beside, url })
+    }
+
+    /// Tells of this computer's addresses when they are others than before.
+    async fn look(&self) -> Result<(), ViewError> {
+        let mut running = self.running.lock().await;
+        let Some(Running { beside, url }) = &mut *running else {
+            return Ok(());
+        };
+        let urls = self.urls(beside.port()).await?;
+        let is_told = |urls: &[String]| matches!(&*self.told.borrow(), ServerHere::Runs { urls: told } if told == urls);
+        if is_told(&urls) {
+            return Ok(());
+        }
+        let now = choose(&urls, Some(url), beside.port());
+        let own = self.device.servers();
+        // Who has had the device leave it meant it.
+        if now != *url && own.contains(url) {
+            self.set(Some(with(&own, Some(url), &now))).await?;
+        }
+        self.reached_at(beside.port(), &now, urls)?;
+        *url = now;
+        Ok(())
+    }
+
+    fn reached_at(&self, port: u16, url: &str, urls: Vec<String>) -> Result<(), ViewError> {
         let kept = Kept {
-            port: beside.port(),
-            url: url.clone(),
+            port,
+            url: url.to_owned(),
         };
         keep(self.device.home(), &kept).map_err(|error| not_kept(&error))?;
         self.told.send_replace(ServerHere::Runs { urls });
-        Ok(Running { beside, url })
+        Ok(())
     }
 
     async fn leave(&self, url: &str) -> Result<(), ViewError> {
@@ -203,6 +239,17 @@ fn near(local: impl Iterator<Item = SocketAddr>) -> Vec<Ipv4Addr> {
 
 fn url(addr: SocketAddr) -> String {
     format!("ws://{addr}/ws")
+}
+
+/// Where the device goes to it: as `before` while that leads to it, or nothing else does.
+fn choose(urls: &[String], before: Option<&str>, port: u16) -> String {
+    match (urls.first(), before) {
+        // Without a network the address may come back as it was.
+        (None, Some(before)) => before.to_owned(),
+        (None, None) => url((Ipv4Addr::LOCALHOST, port).into()),
+        (Some(_), Some(before)) if urls.iter().any(|url| url == before) => before.to_owned(),
+        (Some(first), _) => first.clone(),
+    }
 }
 
 /// The servers of a device with this one, which stands where it stood before, or else first.
@@ -267,6 +314,12 @@ mod tests {
         device.servers()
     }
 
+    /// Waits until the device goes to these servers.
+    async fn goes_to(device: &Device, urls: &[String]) {
+        let is_there = |told: &Told| matches!(told, Told::View { view } if view.server.own == urls);
+        wait_for(&mut device.told(), is_there).await;
+    }
+
     #[tokio::test(flavor = "multi_thread")]
     async fn the_device_uses_the_server_that_runs_here_and_again_after_the_next_start() {
         let home = tempfile::tempdir().unwrap();
@@ -290,6 +343,37 @@ mod tests {
             let is_alone =
                 |told: &Told| matches!(told, Told::View { view } if view.server.own.is_empty());
             wait_for(&mut device.told(), is_alone).await;
+            device.quit();
+        });
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn another_address_takes_the_place_of_the_old_one() {
+        let home = tempfile::tempdir().unwrap();
+        let device = Arc::new(device(home.path(), None));
+        tokio::join!(device.live(), async {
+            let server = Server::new(Arc::clone(&device));
+            server.run().await.unwrap();
+            let Kept { port, url: now } = kept(home.path()).unwrap();
+            // As if this computer had been elsewhere when the server began.
+            let was = url(SocketAddr::from(([192, 0, 2, 9], port)));
+            server.set(Some(vec![was.clone()])).await.unwrap();
+            goes_to(&device, std::slice::from_ref(&was)).await;
+            server.running.lock().await.as_mut().unwrap().url = was.clone();
+            server
+                .told
+                .send_replace(ServerHere::Runs { urls: vec![was] });
+            server.look().await.unwrap();
+            goes_to(&device, std::slice::from_ref(&now)).await;
+            assert_eq!(kept(home.path()).unwrap().url, now);
+            let urls = vec!["wss://signal.example.org/ws".to_owned()];
+            server.set(Some(urls.clone())).await.unwrap();
+            server
+                .told
+                .send_replace(ServerHere::Runs { urls: Vec::new() });
+            server.look().await.unwrap();
+            assert_eq!(device.servers(), urls, "the device has left it");
+            server.stop().await.unwrap();
             device.quit();
         });
     }

@@ -21,7 +21,7 @@ use towline_engine::FileError;
 use towline_engine::updates::{
     Asking, Kept, Publisher, Release, UpdateRule, UpdateSettings, next_check,
 };
-use towline_engine::view::ScopeView;
+use towline_engine::view::{BecauseView, ScopeView, TrafficRuleView, TrafficView};
 use tracing::{debug, info, warn};
 
 use crate::device::{Device, EnginePlace, Told};
@@ -211,8 +211,10 @@ impl Updates {
         let answer = match answer {
             Ok(newest) => {
                 kept.answered(newest.as_ref(), SystemTime::now());
-                // Not over and over what could not be installed, and no password that nobody expects.
-                if kept.failed.is_some() || self.told.borrow().place != Place::Replaced {
+                // Not over and over what could not be installed, no password that nobody expects, and nothing that costs.
+                let is_unwanted =
+                    kept.failed.is_some() || self.told.borrow().place != Place::Replaced;
+                if is_unwanted || is_dear(&self.device.told().borrow()) {
                     asking = Asking::Always;
                 }
                 kept.write(home);
@@ -298,6 +300,18 @@ impl Updates {
     }
 }
 
+/// Whether nothing should come that nobody has asked for: nothing moves now, or the network costs by volume.
+fn is_dear(told: &Told) -> bool {
+    match told {
+        Told::View { view } => costs(view.device.traffic),
+        Told::Starting | Told::Failed { .. } | Told::Ending | Told::Ended { .. } => false,
+    }
+}
+
+fn costs(TrafficView { rule, because }: TrafficView) -> bool {
+    rule == TrafficRuleView::Pause || because == BecauseView::Metered
+}
+
 /// What of the device matters here.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Around {
@@ -315,5 +329,25 @@ impl Around {
             }),
             Told::Starting | Told::Failed { .. } | Told::Ending | Told::Ended { .. } => None,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use towline_engine::view::LimitsView;
+
+    use super::*;
+
+    #[test]
+    fn nothing_comes_by_itself_while_files_wait_or_the_network_costs() {
+        let limit = TrafficRuleView::Limit(LimitsView {
+            send: None,
+            receive: None,
+        });
+        let costs = |rule, because| costs(TrafficView { rule, because });
+        assert!(!costs(limit, BecauseView::Always));
+        assert!(!costs(limit, BecauseView::Schedule));
+        assert!(costs(limit, BecauseView::Metered));
+        assert!(costs(TrafficRuleView::Pause, BecauseView::Schedule));
     }
 }

@@ -51,6 +51,7 @@ export function arabicUpdates(numbers: Numbers): ReturnType<typeof englishUpdate
     },
     pinned: (version) => `لا تُثبَّت إلا الإصدارات التي تبدأ بـ ${ltr(version)}.`,
     automatic: "جلب الإصدارات الجديدة وتثبيتها عند إنهاء Towline",
+    automaticText: "لا يحدث ذلك والملفات في الانتظار، ولا على شبكة محسوبة بالحجم.",
     locked: {
       administrator: "حدّده مسؤول هذا الحاسوب.",
       file: "محدّد في ملف إعدادات هذا الجهاز.",

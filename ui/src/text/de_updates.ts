@@ -50,6 +50,7 @@ export function germanUpdates(numbers: Numbers): ReturnType<typeof englishUpdate
     },
     pinned: (version) => `Nur Versionen, die mit ${version} beginnen, werden installiert.`,
     automatic: "Neue Versionen holen und installieren, wenn ich Towline beende",
+    automaticText: "Nicht, solange Dateien warten, und nicht in einem Netzwerk, das nach Volumen kostet.",
     locked: {
       administrator: "Von der Verwaltung dieses Computers festgelegt.",
       file: "In der Einstellungsdatei dieses Geräts festgelegt.",

@@ -49,6 +49,7 @@ export function englishUpdates(numbers: Numbers) {
     },
     pinned: (version: string) => `Only versions that begin with ${version} are installed.`,
     automatic: "Fetch new versions, and install them when I quit Towline",
+    automaticText: "Not while files wait, and not on a network that costs by volume.",
     locked: {
       administrator: "Set by this computer's administrator.",
       file: "Set in this device's file of settings.",

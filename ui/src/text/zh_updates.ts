@@ -49,6 +49,7 @@ export function chineseUpdates(numbers: Numbers): ReturnType<typeof englishUpdat
     },
     pinned: (version) => `只安装以 ${version} 开头的版本。`,
     automatic: "自动下载新版本，并在退出 Towline 时安装",
+    automaticText: "文件暂停传输时，或在按流量计费的网络上，不会自动下载。",
     locked: {
       administrator: "由这台电脑的管理员设定。",
       file: "在此设备的设置文件中设定。",

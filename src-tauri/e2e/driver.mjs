@@ -3,7 +3,7 @@
  * Every app has its own home and runtime directory; all are on one session bus, as of one person.
  */
 import { spawn } from "node:child_process";
-import { chmodSync, createWriteStream, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, createWriteStream, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -106,6 +106,12 @@ async function freePort() {
   return port;
 }
 
+/**
+ * Without a graphics card the app has WebKit paint without layers. Then WebKit's driver waits for ever for a picture of a
+ * page that has nothing new to show, so that it is driven as it is with a card; `cargo xtask bench window` sees the other.
+ */
+const BY_LAYERS = { WEBKIT_DISABLE_COMPOSITING_MODE: "0", WEBKIT_DISABLE_DMABUF_RENDERER: "0" };
+
 /** Opens the app as `name`, with these arguments, and gives the window to act on. */
 export async function openApp(name, env, args, binary = need("TOWLINE_APP_BIN")) {
   const home = directory(name);
@@ -119,6 +125,7 @@ export async function openApp(name, env, args, binary = need("TOWLINE_APP_BIN"))
     XDG_DATA_HOME: join(home, "data"),
     TOWLINE_HOME: join(home, "towline"),
     TOWLINE_KEY_FILE: "true",
+    ...BY_LAYERS,
     ...env,
   };
   const driver = program(
@@ -139,13 +146,13 @@ export async function openApp(name, env, args, binary = need("TOWLINE_APP_BIN"))
     await driver.end();
     throw error;
   });
-  return new Window(name, around, driver, `${base}/session/${sessionId}`);
+  return new Window(name, around, binary, driver, `${base}/session/${sessionId}`);
 }
 
 /** One window of the app, as a person acts on it. */
 class Window {
-  constructor(name, env, driver, session) {
-    Object.assign(this, { name, env, driver, session });
+  constructor(name, env, binary, driver, session) {
+    Object.assign(this, { name, env, binary, driver, session });
   }
 
   /** Starts the app a second time, as the desktop does, and gives what it ends with. */
@@ -254,6 +261,22 @@ class Window {
   /** Waits until nothing is left of the app and of whatever it has started. */
   gone() {
     return this.driver.gone();
+  }
+
+  /** Asks the app to end, as the system does when a person logs out. */
+  logOut() {
+    const home = `TOWLINE_HOME=${this.env.TOWLINE_HOME}\0`;
+    const isApp = (pid) => {
+      try {
+        const [program] = readFileSync(`/proc/${pid}/cmdline`, "utf8").split("\0");
+        return program === this.binary && readFileSync(`/proc/${pid}/environ`, "utf8").includes(home);
+      } catch {
+        // It has ended, or is somebody else's.
+        return false;
+      }
+    };
+    const pid = readdirSync("/proc").find((name) => /^\d+$/.test(name) && isApp(name));
+    process.kill(Number(pid), "SIGTERM");
   }
 
   /** Closes the window and ends everything around it. */

@@ -143,6 +143,13 @@ test("closing the window ends its engine in good order", async () => {
   await until("the engine's last word", () => window.log().includes("device stopped"));
 });
 
+test("whoever logs out has the engine end in good order", async () => {
+  const window = await app("Shed");
+  await window.see("A direct line between your computers");
+  window.logOut();
+  await until("the engine's last word", () => window.log().includes("device stopped"));
+});
+
 test("a server's address that is none is told before anything else", async () => {
   const window = await app("Attic", { TOWLINE_SERVER: "nonsense" });
   await window.see("Towline could not start");

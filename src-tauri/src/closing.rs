@@ -156,6 +156,22 @@ pub(crate) fn quit(app: &AppHandle) {
     device.quit();
 }
 
+/// Ends the app in good order when the system asks it to, as at the end of a person's session.
+#[cfg(unix)]
+pub(crate) async fn heed_system(app: &AppHandle) {
+    use tokio::signal::unix::{SignalKind, signal};
+    match signal(SignalKind::terminate()) {
+        Ok(mut asked) => {
+            // None comes any more where signals are not to be had.
+            if asked.recv().await.is_some() {
+                info!("the system asks the app to end");
+                quit(app);
+            }
+        }
+        Err(error) => warn!(%error, "the system ends the app without asking"),
+    }
+}
+
 /// Does what a person wishes of the sign.
 pub(crate) fn heed(app: &AppHandle, wish: Wish) {
     let device = Arc::clone(&app.state::<Arc<Device>>());

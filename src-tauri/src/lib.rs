@@ -6,7 +6,8 @@
 //! tells people who look elsewhere goes to the system (`notices`). Where its person wants one, a signal
 //! server runs beside (`server`). It brings itself up to date (`updates`). It decides nothing about peers or folders and
 //! has no words for people; the page has them. A closed window goes out of sight while the desktop's `tray` shows the app, and
-//! else ends an engine of its own in good order (`closing`); the next window comes where it was (`frame`).
+//! else ends an engine of its own in good order (`closing`); the next window comes where it was (`frame`). How it is painted
+//! depends on what the computer has for that (`painting`).
 
 mod arguments;
 mod at_login;
@@ -20,6 +21,8 @@ mod frame;
 mod instance;
 mod links;
 mod notices;
+#[cfg(target_os = "linux")]
+mod painting;
 mod server;
 mod tidings;
 mod tray;
@@ -57,6 +60,8 @@ pub enum ShellError {
 
 /// Shows the window, and the sign in the tray, until the app is ended.
 pub fn run(mut arguments: Arguments) -> Result<(), ShellError> {
+    #[cfg(target_os = "linux")]
+    painting::prepare();
     let is_hidden = arguments.is_hidden();
     let links = Links::new(arguments.take_link());
     let settings = arguments.settings()?;
@@ -110,7 +115,7 @@ pub fn run(mut arguments: Arguments) -> Result<(), ShellError> {
             commands::quit,
         ])
         .build(context)?;
-    tauri::async_runtime::spawn(async move { server.resume().await });
+    tauri::async_runtime::spawn(async move { server.live().await });
     tauri::async_runtime::spawn(notices::show_all(app.handle().clone(), waiting));
     let handle = app.handle().clone();
     tauri::async_runtime::spawn(Arc::clone(&updates).live(handle.clone()));
@@ -130,6 +135,11 @@ fn begin(app: &AppHandle, is_hidden: bool) -> tauri::Result<()> {
         tray_of.state::<Tray>().live(&tray_of, closing::heed).await;
     });
     tauri::async_runtime::spawn(async move { closing::stay_within_reach(&reach_of).await });
+    #[cfg(unix)]
+    {
+        let ending = app.clone();
+        tauri::async_runtime::spawn(async move { closing::heed_system(&ending).await });
+    }
     if is_hidden {
         return Ok(());
     }

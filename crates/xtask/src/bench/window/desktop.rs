@@ -16,10 +16,12 @@ use crate::processes::{Running, wait_until};
 use crate::report::Spinner;
 use crate::run;
 
-/// Where windows are opened.
+/// Where windows are opened: one person's session.
 struct Desk {
     display: Display,
     screen: Screen,
+    bus: String,
+    _bus: Running,
     work: PathBuf,
 }
 
@@ -28,9 +30,12 @@ pub(super) fn run(built: &Built, work: &Path, rounds: u32) -> Result<Section> {
     let memory = work.join("screen");
     clear(&memory)?;
     let display = Display::open_seen(work, &memory)?;
+    let mut bus = Running::start("bus", Command::new("dbus-daemon").args(SESSION_BUS), work)?;
     let desk = Desk {
         display,
         screen: Screen::open(&memory.join("Xvfb_screen0"))?,
+        bus: bus.wait_for_line(|line| line.starts_with("unix:"), PATIENCE)?,
+        _bus: bus,
         work: work.to_owned(),
     };
     let spinner = Spinner::start("windows open");
@@ -119,12 +124,13 @@ impl Desk {
         command
     }
 
-    /// A program on this desktop, on a session bus of its own.
+    /// A program on this desktop.
     fn command(&self, program: impl AsRef<std::ffi::OsStr>, arguments: &[&str]) -> Command {
-        let mut command = Command::new("dbus-run-session");
-        command.arg("--").arg(program).args(arguments);
+        let mut command = Command::new(program);
         command
+            .args(arguments)
             .env("DISPLAY", self.display.name())
+            .env("DBUS_SESSION_BUS_ADDRESS", &self.bus)
             .env("HOME", self.work.join("home"));
         command
     }
@@ -185,6 +191,9 @@ const SEA: [u8; 3] = [0x0f, 0x60, 0x70];
 
 /// A page with such a button, for a browser that has nothing else to do.
 const BUTTON: &str = "<!doctype html><title>A button</title><body style=\"background:#f6f4ee\"><button style=\"background:#0f6070;border:0;height:40px;width:160px\"></button>";
+
+/// Says where it listens.
+const SESSION_BUS: [&str; 3] = ["--session", "--nofork", "--print-address=1"];
 
 /// A button has 6,000 pixels; text and marks in its colour have some hundred.
 const BUTTON_PIXELS_MIN: usize = 3000;

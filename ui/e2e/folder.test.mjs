@@ -161,6 +161,17 @@ journey("a hundred thousand entries are walked by keyboard", "Film project", "Fi
   assert.ok(drawn < 80, `${drawn} rows are drawn`);
   await page.keyboard.press("Home");
   assert.equal(await focused(), "0");
+  // Whoever scrolls far away by the wheel and comes back still stands where they stood.
+  const scroll = (by) => page.locator("main").evaluate((main, by) => main.scrollBy(0, by), by);
+  for (const by of [20_000, 700, -300, -20_400]) {
+    const first = await rows.locator("li").nth(1).getAttribute("data-row");
+    await scroll(by);
+    await page.waitForFunction(
+      (first) => document.querySelectorAll("main li[data-row]")[1]?.getAttribute("data-row") !== first,
+      first,
+    );
+    assert.equal(await focused(), "0");
+  }
   await page.keyboard.press("Backspace");
   await page.waitForFunction(() => document.activeElement?.textContent?.includes("frames"));
 });

@@ -309,7 +309,7 @@ pub(crate) mod tests {
         is_it: impl Fn(&Told) -> bool,
     ) -> Told {
         let waiting = told.wait_for(is_it);
-        let found = tokio::time::timeout(std::time::Duration::from_secs(20), waiting).await;
+        let found = tokio::time::timeout(std::time::Duration::from_secs(60), waiting).await;
         found.expect("in time").expect("the device lives").clone()
     }
 

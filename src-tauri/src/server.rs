@@ -307,6 +307,9 @@ mod tests {
 
     use super::*;
 
+    /// Who has the usual port; another server would take it while the first one is started again.
+    static PORT: Mutex<()> = Mutex::const_new(());
+
     /// Waits until the device is at a server, which then is the only one.
     async fn online(device: &Device) -> Vec<String> {
         let is_online = |told: &Told| matches!(told, Told::View { view } if view.server.state == ServerStateView::Online);
@@ -322,6 +325,7 @@ mod tests {
 
     #[tokio::test(flavor = "multi_thread")]
     async fn the_device_uses_the_server_that_runs_here_and_again_after_the_next_start() {
+        let _alone = PORT.lock().await;
         let home = tempfile::tempdir().unwrap();
         let device = Arc::new(device(home.path(), None));
         tokio::join!(device.live(), async {
@@ -347,30 +351,60 @@ mod tests {
         });
     }
 
+    /// Waits until the device knows where this computer is; it finds out beside its start.
+    async fn known(server: &Server, port: u16) -> Vec<String> {
+        let found = async {
+            loop {
+                let urls = server.urls(port).await.unwrap();
+                if !urls.is_empty() {
+                    return urls;
+                }
+                sleep(Duration::from_millis(20)).await;
+            }
+        };
+        let found = tokio::time::timeout(Duration::from_secs(20), found).await;
+        found.expect("in time")
+    }
+
+    /// Has the server take this for where it was reached so far.
+    async fn begun_at(server: &Server, url: &str) {
+        let mut running = server.running.lock().await;
+        running.as_mut().unwrap().url = url.to_owned();
+        let urls = vec![url.to_owned()];
+        server.told.send_replace(ServerHere::Runs { urls });
+    }
+
     #[tokio::test(flavor = "multi_thread")]
     async fn another_address_takes_the_place_of_the_old_one() {
+        let _alone = PORT.lock().await;
         let home = tempfile::tempdir().unwrap();
         let device = Arc::new(device(home.path(), None));
         tokio::join!(device.live(), async {
             let server = Server::new(Arc::clone(&device));
             server.run().await.unwrap();
-            let Kept { port, url: now } = kept(home.path()).unwrap();
+            let port = kept(home.path()).unwrap().port;
+            let urls = known(&server, port).await;
+            let now = choose(&urls, None, port);
             // As if this computer had been elsewhere when the server began.
             let was = url(SocketAddr::from(([192, 0, 2, 9], port)));
+            begun_at(&server, &was).await;
             server.set(Some(vec![was.clone()])).await.unwrap();
             goes_to(&device, std::slice::from_ref(&was)).await;
-            server.running.lock().await.as_mut().unwrap().url = was.clone();
-            server
-                .told
-                .send_replace(ServerHere::Runs { urls: vec![was] });
-            server.look().await.unwrap();
-            goes_to(&device, std::slice::from_ref(&now)).await;
+            let found = async {
+                // A device that goes to another server looks for its addresses again, and has none for a moment.
+                while device.servers() != [now.as_str()] {
+                    server.look().await.unwrap();
+                    sleep(Duration::from_millis(20)).await;
+                }
+            };
+            let found = tokio::time::timeout(Duration::from_secs(20), found).await;
+            found.expect("in time");
             assert_eq!(kept(home.path()).unwrap().url, now);
+
+            begun_at(&server, &was).await;
             let urls = vec!["wss://signal.example.org/ws".to_owned()];
             server.set(Some(urls.clone())).await.unwrap();
-            server
-                .told
-                .send_replace(ServerHere::Runs { urls: Vec::new() });
+            goes_to(&device, &urls).await;
             server.look().await.unwrap();
             assert_eq!(device.servers(), urls, "the device has left it");
             server.stop().await.unwrap();

@@ -192,10 +192,14 @@ impl Device {
 
     /// The signal servers of the latest view; none before there is one.
     pub(crate) fn servers(&self) -> Vec<String> {
-        match &*self.told.borrow() {
-            Told::View { view } => view.server.own.clone(),
-            Told::Starting | Told::Failed { .. } | Told::Ending | Told::Ended { .. } => Vec::new(),
-        }
+        servers(&self.told.borrow()).to_vec()
+    }
+
+    /// Waits until the latest view has other signal servers than these.
+    pub(crate) async fn has_other_servers(&self, before: &[String]) {
+        let mut told = self.told.subscribe();
+        // The sender lives as long as `self`.
+        let _lives = told.wait_for(|told| servers(told) != before).await;
     }
 
     /// Waits until the device runs.
@@ -272,6 +276,13 @@ fn refusal(error: LocalError) -> ViewError {
     }
 }
 
+fn servers(told: &Told) -> &[String] {
+    match told {
+        Told::View { view } => &view.server.own,
+        Told::Starting | Told::Failed { .. } | Told::Ending | Told::Ended { .. } => &[],
+    }
+}
+
 fn start_refusal(error: &StartError) -> ViewError {
     let code = match error {
         StartError::Home(..) => "start_home",
@@ -306,10 +317,10 @@ pub(crate) mod tests {
 
     pub(crate) async fn wait_for(
         told: &mut watch::Receiver<Told>,
-        is_it: impl Fn(&Told) -> bool,
+        is_it: fn(&Told) -> bool,
     ) -> Told {
         let waiting = told.wait_for(is_it);
-        let found = tokio::time::timeout(std::time::Duration::from_secs(60), waiting).await;
+        let found = tokio::time::timeout(std::time::Duration::from_secs(20), waiting).await;
         found.expect("in time").expect("the device lives").clone()
     }
 

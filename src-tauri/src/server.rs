@@ -14,7 +14,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use signal_server::beside::{Beside, USUAL_PORT};
 use tokio::sync::{Mutex, watch};
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 use towline_engine::view::{AnswerView, CommandView, Secret, ViewError};
 use tracing::{debug, warn};
 
@@ -25,6 +25,15 @@ const FILE: &str = "server.json";
 
 /// How often this computer's addresses are looked at while the server runs.
 const LOOK_EVERY: Duration = Duration::from_secs(10);
+
+/// How long a device that has just begun has to find the first of them: 2 s, where it takes some milliseconds.
+const FOUND_WITHIN: Duration = Duration::from_secs(2);
+
+/// How often it is asked meanwhile.
+const GLANCE: Duration = Duration::from_millis(50);
+
+/// How long the device has to show what was set: 5 s, of which it needs a tenth of one.
+const SHOWN_WITHIN: Duration = Duration::from_secs(5);
 
 /// Whether the server runs, as the page is told.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -152,7 +161,7 @@ impl Server {
     /// Has the device use a server that has just begun, in the place of what it was `before`; and keeps that it runs.
     async fn begin(&self, beside: Beside, before: Option<&str>) -> Result<Running, ViewError> {
         self.device.running().await;
-        let urls = self.urls(beside.port()).await?;
+        let urls = self.urls_soon(beside.port()).await?;
         let url = choose(&urls, before, beside.port());
         let own = self.device.servers();
         let wished = with(&own, before, &url);
@@ -170,8 +179,13 @@ impl Server {
             return Ok(());
         };
         let urls = self.urls(beside.port()).await?;
-        let is_told = |urls: &[String]| matches!(&*self.told.borrow(), ServerHere::Runs { urls: told } if told == urls);
-        if is_told(&urls) {
+        if urls.is_empty() {
+            // There is no network, or the device, which goes to another server, looks for its addresses anew.
+            return Ok(());
+        }
+        let is_told =
+            matches!(&*self.told.borrow(), ServerHere::Runs { urls: told } if *told == urls);
+        if is_told {
             return Ok(());
         }
         let now = choose(&urls, Some(url), beside.port());
@@ -206,10 +220,33 @@ impl Server {
             .await
     }
 
+    /// Has the device use these, which are others than before.
     async fn set(&self, servers: Option<Vec<String>>) -> Result<(), ViewError> {
+        let before = self.device.servers();
         let servers = servers.map(|urls| urls.into_iter().map(Secret::new).collect());
         let set = self.device.command(CommandView::SetServers { servers });
-        set.await.map(|_accepted| ())
+        set.await?;
+        // Views come a little after what they show; who asks for the servers next must not see those of before.
+        let seen = timeout(SHOWN_WITHIN, self.device.has_other_servers(&before));
+        if seen.await.is_err() {
+            debug!("the device has not shown its servers yet");
+        }
+        Ok(())
+    }
+
+    /// As [`Server::urls`], for a device that may have begun just now: it finds out beside its start where it is.
+    async fn urls_soon(&self, port: u16) -> Result<Vec<String>, ViewError> {
+        let found = async {
+            loop {
+                let urls = self.urls(port).await?;
+                if !urls.is_empty() {
+                    return Ok(urls);
+                }
+                sleep(GLANCE).await;
+            }
+        };
+        // Without a network there are none.
+        timeout(FOUND_WITHIN, found).await.unwrap_or(Ok(Vec::new()))
     }
 
     /// Where others on the network reach it: the addresses at which the device is, which hears of their changes.
@@ -307,9 +344,6 @@ mod tests {
 
     use super::*;
 
-    /// Who has the usual port; another server would take it while the first one is started again.
-    static PORT: Mutex<()> = Mutex::const_new(());
-
     /// Waits until the device is at a server, which then is the only one.
     async fn online(device: &Device) -> Vec<String> {
         let is_online = |told: &Told| matches!(told, Told::View { view } if view.server.state == ServerStateView::Online);
@@ -317,53 +351,40 @@ mod tests {
         device.servers()
     }
 
-    /// Waits until the device goes to these servers.
-    async fn goes_to(device: &Device, urls: &[String]) {
-        let is_there = |told: &Told| matches!(told, Told::View { view } if view.server.own == urls);
-        wait_for(&mut device.told(), is_there).await;
-    }
-
-    #[tokio::test(flavor = "multi_thread")]
-    async fn the_device_uses_the_server_that_runs_here_and_again_after_the_next_start() {
+    /// Runs a server beside a device for a test, which has its usual port alone: another one would take it while the
+    /// first is started again.
+    async fn beside(test: impl AsyncFnOnce(&Arc<Device>, Server, &Path)) {
+        static PORT: Mutex<()> = Mutex::const_new(());
         let _alone = PORT.lock().await;
         let home = tempfile::tempdir().unwrap();
         let device = Arc::new(device(home.path(), None));
         tokio::join!(device.live(), async {
             let server = Server::new(Arc::clone(&device));
             server.run().await.unwrap();
-            let Kept { port, url } = kept(home.path()).unwrap();
-            assert_eq!(online(&device).await, [url.as_str()]);
-            // The app ends and is started again.
-            let Running { beside, .. } = server.running.lock().await.take().unwrap();
-            beside.stop().await.unwrap();
-            let again = Server::new(Arc::clone(&device));
-            again.resume().await;
-            assert!(matches!(*again.told().borrow(), ServerHere::Runs { .. }));
-            assert_eq!(kept(home.path()).unwrap().port, port);
-            assert_eq!(online(&device).await, [url.as_str()]);
-            again.stop().await.unwrap();
-            assert_eq!(*again.told().borrow(), ServerHere::Off);
-            assert_eq!(kept(home.path()), None);
-            let is_alone =
-                |told: &Told| matches!(told, Told::View { view } if view.server.own.is_empty());
-            wait_for(&mut device.told(), is_alone).await;
+            test(&device, server, home.path()).await;
             device.quit();
         });
     }
 
-    /// Waits until the device knows where this computer is; it finds out beside its start.
-    async fn known(server: &Server, port: u16) -> Vec<String> {
-        let found = async {
-            loop {
-                let urls = server.urls(port).await.unwrap();
-                if !urls.is_empty() {
-                    return urls;
-                }
-                sleep(Duration::from_millis(20)).await;
-            }
-        };
-        let found = tokio::time::timeout(Duration::from_secs(20), found).await;
-        found.expect("in time")
+    #[tokio::test(flavor = "multi_thread")]
+    async fn the_device_uses_the_server_that_runs_here_and_again_after_the_next_start() {
+        beside(async |device, server, home| {
+            let Kept { port, url } = kept(home).unwrap();
+            assert_eq!(online(device).await, [url.as_str()]);
+            // The app ends and is started again.
+            let Running { beside, .. } = server.running.lock().await.take().unwrap();
+            beside.stop().await.unwrap();
+            let again = Server::new(Arc::clone(device));
+            again.resume().await;
+            assert!(matches!(*again.told().borrow(), ServerHere::Runs { .. }));
+            assert_eq!(kept(home).unwrap().port, port);
+            assert_eq!(online(device).await, [url.as_str()]);
+            again.stop().await.unwrap();
+            assert_eq!(*again.told().borrow(), ServerHere::Off);
+            assert_eq!(kept(home), None);
+            assert_eq!(device.servers(), Vec::<String>::new());
+        })
+        .await;
     }
 
     /// Has the server take this for where it was reached so far.
@@ -374,42 +395,42 @@ mod tests {
         server.told.send_replace(ServerHere::Runs { urls });
     }
 
+    /// Looks until others are told of another address than this.
+    async fn look_on_from(server: &Server, was: &str) {
+        let told = ServerHere::Runs {
+            urls: vec![was.to_owned()],
+        };
+        let found = async {
+            while *server.told.borrow() == told {
+                server.look().await.unwrap();
+                sleep(Duration::from_millis(20)).await;
+            }
+        };
+        let found = timeout(Duration::from_secs(20), found).await;
+        found.expect("in time");
+    }
+
     #[tokio::test(flavor = "multi_thread")]
     async fn another_address_takes_the_place_of_the_old_one() {
-        let _alone = PORT.lock().await;
-        let home = tempfile::tempdir().unwrap();
-        let device = Arc::new(device(home.path(), None));
-        tokio::join!(device.live(), async {
-            let server = Server::new(Arc::clone(&device));
-            server.run().await.unwrap();
-            let port = kept(home.path()).unwrap().port;
-            let urls = known(&server, port).await;
-            let now = choose(&urls, None, port);
+        beside(async |device, server, home| {
+            let port = kept(home).unwrap().port;
             // As if this computer had been elsewhere when the server began.
-            let was = url(SocketAddr::from(([192, 0, 2, 9], port)));
+            let was = url(SocketAddr::from(([203, 0, 113, 9], port)));
             begun_at(&server, &was).await;
             server.set(Some(vec![was.clone()])).await.unwrap();
-            goes_to(&device, std::slice::from_ref(&was)).await;
-            let found = async {
-                // A device that goes to another server looks for its addresses again, and has none for a moment.
-                while device.servers() != [now.as_str()] {
-                    server.look().await.unwrap();
-                    sleep(Duration::from_millis(20)).await;
-                }
-            };
-            let found = tokio::time::timeout(Duration::from_secs(20), found).await;
-            found.expect("in time");
-            assert_eq!(kept(home.path()).unwrap().url, now);
+            look_on_from(&server, &was).await;
+            let now = kept(home).unwrap().url;
+            assert_ne!(now, was);
+            assert_eq!(device.servers(), [now]);
 
             begun_at(&server, &was).await;
             let urls = vec!["wss://signal.example.org/ws".to_owned()];
             server.set(Some(urls.clone())).await.unwrap();
-            goes_to(&device, &urls).await;
-            server.look().await.unwrap();
+            look_on_from(&server, &was).await;
             assert_eq!(device.servers(), urls, "the device has left it");
             server.stop().await.unwrap();
-            device.quit();
-        });
+        })
+        .await;
     }
 
     #[test]

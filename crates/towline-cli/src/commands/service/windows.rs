@@ -178,20 +178,22 @@ fn describe(service: &Service) -> Result<(), Error> {
     })
 }
 
-/// Makes the home, which only the service and administrators may enter: its key may be a file.
+/// Makes the home, which only the service and administrators may enter: its key may be a file. One that was there
+/// keeps who may enter it, and lets the service in.
 fn shut(home: &Path) -> Result<(), Failure> {
     let failed = |why: String| Failure::new("home", format!("{}: {why}", home.display()));
+    let is_new = !home.exists();
     fs::create_dir_all(home).map_err(|error| failed(error.to_string()))?;
     let mut command = Command::new("icacls");
-    command
-        .arg(home)
-        .args([
-            "/inheritance:r",
-            "/grant:r",
-            &format!("{ACCOUNT}:(OI)(CI)F"),
-        ])
-        .arg(format!("{ADMINISTRATORS}:(OI)(CI)F"))
-        .arg(format!("{SYSTEM}:(OI)(CI)F"));
+    command.arg(home);
+    if is_new {
+        command.arg("/inheritance:r");
+    }
+    let whole = |account: &str| format!("{account}:(OI)(CI)F");
+    command.arg("/grant:r").arg(whole(ACCOUNT));
+    if is_new {
+        command.args([ADMINISTRATORS, SYSTEM].map(whole));
+    }
     let output = command
         .output()
         .map_err(|error| failed(error.to_string()))?;

@@ -48,6 +48,13 @@ impl Files {
         .to_vec()
     }
 
+    /// A device that is served by them at every address.
+    async fn device(&self) -> Device {
+        let words = self.words("0.0.0.0:0");
+        let words: Vec<&str> = words.iter().map(String::as_str).collect();
+        Device::start(&words, Client::plain).await
+    }
+
     fn path(&self, name: &str) -> std::path::PathBuf {
         Path::join(self.directory.path(), name)
     }
@@ -80,9 +87,7 @@ async fn refusal(words: &[String]) -> Option<WebError> {
 #[tokio::test(flavor = "multi_thread")]
 async fn every_address_may_be_served_over_tls_with_a_password() {
     let files = Files::new();
-    let words = files.words("0.0.0.0:0");
-    let words: Vec<&str> = words.iter().map(String::as_str).collect();
-    let mut device = Device::start(&words, Client::plain).await;
+    let mut device = files.device().await;
     let port = device.client.port();
     assert_eq!(device.web.base(), format!("https://nas.example:{port}/"));
 
@@ -157,9 +162,7 @@ async fn what_is_missing_or_makes_no_sense_is_refused_at_the_start() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_renewed_certificate_is_taken_while_the_device_runs() {
     let files = Files::new();
-    let words = files.words("0.0.0.0:0");
-    let words: Vec<&str> = words.iter().map(String::as_str).collect();
-    let mut device = Device::start(&words, Client::plain).await;
+    let mut device = files.device().await;
     let port = device.client.port();
     let renewed = certify(files.directory.path());
     device.client = Client::trusting(port, "nas.example", renewed);

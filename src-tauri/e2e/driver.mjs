@@ -170,21 +170,24 @@ class Window {
     return this.run("return document.body.innerText");
   }
 
+  /** Waits until `look` gives something true of this window; when it never does, the failure tells what is in sight. */
+  until(what, look) {
+    return until(`${what} in the window of ${this.name}`, look).catch(async (error) => {
+      const seen = this.picture(`failed-${this.name}`).then(() => this.text());
+      throw new Error(`${error.message}; there is: ${await seen.catch((silent) => silent.message)}`);
+    });
+  }
+
   /** Waits until `text` is in sight. */
   async see(text) {
-    let seen = "";
-    const look = async () => (seen = await this.text()).includes(text);
-    await until(`“${text}” in the window of ${this.name}`, look).catch(async (error) => {
-      await this.picture(`failed-${this.name}`);
-      throw new Error(`${error.message}; there is: ${seen}`);
-    });
+    await this.until(`“${text}”`, async () => (await this.text()).includes(text));
   }
 
   /** Presses the button whose name begins with `name`. */
   async press(name) {
     const script = `return [...document.querySelectorAll("button")].find((button) =>
       !button.disabled && (button.ariaLabel ?? button.innerText).trim().startsWith(arguments[0]))`;
-    const button = await until(`the button “${name}” of ${this.name}`, () =>
+    const button = await this.until(`the button “${name}”`, () =>
       this.run(script, name),
     );
     await call(this.session, "POST", `/element/${button[ELEMENT]}/click`, {});
@@ -194,7 +197,7 @@ class Window {
   async fill(label, text) {
     const script = `const label = [...document.querySelectorAll("label")].find((label) =>
       label.textContent.trim() === arguments[0]); return label?.control`;
-    const field = await until(`the field “${label}” of ${this.name}`, () =>
+    const field = await this.until(`the field “${label}”`, () =>
       this.run(script, label),
     );
     const element = `/element/${field[ELEMENT]}`;
@@ -206,7 +209,7 @@ class Window {
   async choose(name) {
     const script = `return [...document.querySelectorAll("input[type=radio]")].find((radio) =>
       radio.labels[0]?.querySelector(".name")?.innerText === arguments[0])`;
-    const radio = await until(`the choice “${name}” of ${this.name}`, () => this.run(script, name));
+    const radio = await this.until(`the choice “${name}”`, () => this.run(script, name));
     await call(this.session, "POST", `/element/${radio[ELEMENT]}/click`, {});
   }
 
@@ -214,14 +217,14 @@ class Window {
   holds(label, text) {
     const script = `const label = [...document.querySelectorAll("label")].find((label) =>
       label.textContent.trim() === arguments[0]); return label?.control.value`;
-    return until(`“${text}” in the field “${label}” of ${this.name}`, async () =>
+    return this.until(`“${text}” in the field “${label}”`, async () =>
       (await this.run(script, label)) === text,
     );
   }
 
   /** The text of the first element that a selector finds. */
   part(selector) {
-    return until(`${selector} in the window of ${this.name}`, () =>
+    return this.until(selector, () =>
       this.run("return document.querySelector(arguments[0])?.innerText", selector),
     );
   }

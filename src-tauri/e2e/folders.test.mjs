@@ -50,7 +50,7 @@ test("the progress of a gigabyte is seen until it is there", async () => {
       if (now != null && window.seen.at(-1) !== Number(now)) window.seen.push(Number(now));
     }).observe(document.body, { subtree: true, childList: true, attributes: true })`);
   await other.press("Accept");
-  await until("half of it", async () => (await other.run("return window.seen")).some((share) => share >= 50));
+  await other.until("half of it", async () => (await other.run("return window.seen")).some((share) => share >= 50));
   await other.picture("progress-1-half");
   const film = join(there, "film.raw");
   await until("the whole file", () => existsSync(film) && statSync(film).size === 2 ** 30);

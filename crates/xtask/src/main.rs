@@ -21,6 +21,7 @@ mod processes;
 mod release_key;
 mod repo;
 mod report;
+mod room;
 mod run;
 mod soak;
 mod source;

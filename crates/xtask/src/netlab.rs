@@ -183,8 +183,10 @@ fn try_all(repo: &Repo, built: &Built, chosen: &[Scenario], tries: Tries) -> Res
                 while let Some((round, scenario)) = next() {
                     let place = place.join(format!("{}-{round}", scenario.name));
                     let started = Instant::now();
-                    let outcome = scenario.run(built, place);
-                    if !tell(scenario, started, &outcome, tries.lateness) {
+                    let outcome = scenario.run(built, place.clone());
+                    if tell(scenario, started, &outcome, tries.lateness) {
+                        site::forget_files(&place);
+                    } else {
                         lock(&failed).push(scenario.name.clone());
                     }
                 }

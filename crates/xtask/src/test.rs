@@ -1,6 +1,6 @@
 //! `cargo xtask test`: everything that CI runs, on a machine that may have nothing yet.
 //!
-//! Packages, the whole check, unit and process tests, the simulator, the UI, and last the real
+//! Room on the disk, packages, the whole check, unit and process tests, the simulator, the UI, and last the real
 //! window. A phase whose subject does not exist is named as absent, never as passed. At the end
 //! stand all phases with their times and the five slowest tests.
 
@@ -15,6 +15,7 @@ use clap::Args;
 use crate::binaries::{self, Profile, Wanted};
 use crate::repo::Repo;
 use crate::report::say;
+use crate::room::{GIGABYTE, Room};
 use crate::steps::{Ending, OnFailure, Steps};
 use crate::system::{Purpose, ensure_packages, has_program};
 use crate::{check, deploy, netlab, run, ui};
@@ -54,6 +55,7 @@ pub(crate) fn test(repo: &Repo, args: &TestArgs) -> Result<()> {
 }
 
 fn everything(repo: &Repo, args: &TestArgs, steps: &mut Steps) -> Result<()> {
+    steps.run("room", || ROOM.ask(repo).map(Ending::Passed))?;
     steps.run("packages", || packages(repo))?;
     check::add_steps(repo, steps)?;
     steps.run("tests", || all_tests(repo))?;
@@ -163,6 +165,12 @@ fn simulator(repo: &Repo, start: Option<u64>) -> Result<Ending> {
     }
     Ok(Ending::Passed(last.join("; ")))
 }
+
+/// What all of it takes on the disk, as measured from a clean checkout; the window tests alone have 3 GB of files.
+const ROOM: Room = Room {
+    cold: 15 * GIGABYTE,
+    warm: 4 * GIGABYTE,
+};
 
 /// Worlds per run: 2000. Enough to catch each of the simulator's named bugs, in minutes.
 const SEEDS: &str = "2000";

@@ -104,7 +104,7 @@ impl Site {
             _liar: liar,
             lie: world.lie,
             lab,
-            roots: ["anna-files", "ben-files"].map(|name| place.join(name)),
+            roots: roots_in(&place),
             place,
             built: built.clone(),
             sent: 0,
@@ -245,6 +245,19 @@ fn start_liar(lab: &Lab, says: &[SocketAddrV4], place: &Path) -> Result<Running>
 
 /// Where the STUN servers listen.
 const STUN_PORTS: [u16; 2] = [3478, 3479];
+
+/// The folders of both homes.
+fn roots_in(place: &Path) -> [PathBuf; 2] {
+    ["anna-files", "ben-files"].map(|name| place.join(name))
+}
+
+/// Removes what the folders hold, which nobody looks at after a scenario that went well; the logs stay.
+pub(super) fn forget_files(place: &Path) {
+    for root in roots_in(place) {
+        // The next scenario of that name clears its place itself, and tells if it cannot.
+        fs::remove_dir_all(root).ok();
+    }
+}
 
 /// The path to the only peer, if it is connected.
 pub(super) fn path_of(view: &Value) -> Option<Best> {

@@ -34,7 +34,7 @@ use tokio_util::task::TaskTracker;
 use towline_engine::{Handle, MakeLink, ViewError};
 use tracing::{debug, warn};
 
-use guard::{Names, Place};
+use guard::Place;
 pub(crate) use options::WebOptions;
 use options::{Where, Wish};
 use password::Password;
@@ -96,8 +96,7 @@ impl WebError {
 pub(crate) struct Prepared {
     listener: TcpListener,
     place: Place,
-    base: String,
-    tls: Option<(Arc<Tls>, Renewal)>,
+    renewal: Option<Renewal>,
     password: Option<Password>,
 }
 
@@ -124,34 +123,13 @@ pub(crate) async fn prepare(options: WebOptions) -> Result<Option<Prepared>, Web
     };
     let unbound = |error| WebError::Listen(SocketAddr::from(([127, 0, 0, 1], 0)), error);
     let address = listener.local_addr().map_err(unbound)?;
-    let names = match &tls {
-        Some((tls, _)) => Names::Certified(tls.leaf()),
-        None => Names::Loopback,
-    };
-    let place = Place {
-        names,
-        port: address.port(),
-    };
+    let (tls, renewal) = tls.unzip();
     Ok(Some(Prepared {
         listener,
-        base: base(&place, address),
-        place,
-        tls,
+        place: Place { address, tls },
+        renewal,
         password,
     }))
-}
-
-/// The URL of the first page.
-fn base(place: &Place, address: SocketAddr) -> String {
-    let scheme = place.scheme();
-    let host = match &place.names {
-        Names::Certified(leaf) => guard::name_of(leaf),
-        Names::Loopback => None,
-    };
-    match host {
-        Some(host) => format!("{scheme}://{host}:{}/", address.port()),
-        None => format!("{scheme}://{address}/"),
-    }
 }
 
 /// Browsers are served.
@@ -163,13 +141,13 @@ pub(crate) struct Web {
 
 /// Makes links to the first page.
 struct Links {
-    base: String,
+    place: Place,
     door: Door,
 }
 
 impl std::fmt::Debug for Links {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_tuple("Links").field(&self.base).finish()
+        f.debug_tuple("Links").field(&self.place).finish()
     }
 }
 
@@ -177,7 +155,7 @@ impl MakeLink for Links {
     fn link(&self) -> Result<String, ViewError> {
         let token = self.door.link_token()?;
         // What stands behind # is not sent to anybody by a browser.
-        Ok(format!("{}#token={}", self.base, token.reveal()))
+        Ok(format!("{}#token={}", self.place.base(), token.reveal()))
     }
 }
 
@@ -187,25 +165,23 @@ impl Web {
         let Prepared {
             listener,
             place,
-            base,
-            tls,
+            renewal,
             password,
         } = prepared;
         let (cancel, tasks) = (CancellationToken::new(), TaskTracker::new());
         let door = Door::new(handle.clone(), password, cancel.clone());
-        let routes = door.routes(place);
-        let tls = tls.map(|(tls, renewal)| {
+        let routes = door.routes(place.clone());
+        if let Some(renewal) = renewal {
             tasks.spawn(renewal.until(cancel.clone()));
-            tls
-        });
+        }
         tasks.spawn(accept_until(
             listener,
-            tls,
+            place.tls.clone(),
             routes,
             tasks.clone(),
             cancel.clone(),
         ));
-        let links = Arc::new(Links { base, door });
+        let links = Arc::new(Links { place, door });
         handle.offer_links(Arc::clone(&links) as Arc<dyn MakeLink>);
         Self {
             links,
@@ -215,8 +191,8 @@ impl Web {
     }
 
     /// The URL of the first page, which opens to nobody without a link or a password.
-    pub(crate) fn base(&self) -> &str {
-        &self.links.base
+    pub(crate) fn base(&self) -> String {
+        self.links.place.base()
     }
 
     /// A link that opens the device, once.

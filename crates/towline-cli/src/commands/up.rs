@@ -52,7 +52,7 @@ pub(crate) async fn run(
         &Up {
             event: "up",
             home: &home,
-            web: web.as_ref().map(Web::base),
+            web: web.as_ref().map(Web::base).as_deref(),
             view: &view,
         },
         || greeting(&home, &view) + &browsers(web.as_ref()),

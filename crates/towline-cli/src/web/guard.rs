@@ -4,6 +4,9 @@
 //! be ours (a stranger's name that was pointed here, DNS rebinding, is not), what asks the API must be a page of ours,
 //! and nobody may frame or embed us. No answer sets a cookie or allows another origin anything.
 
+use std::net::SocketAddr;
+use std::sync::Arc;
+
 use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::http::uri::Authority;
@@ -11,31 +14,36 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCod
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Json};
 use rustls::pki_types::{CertificateDer, ServerName};
+use signal_server::shell::Tls;
 use towline_engine::ViewError;
 use webpki::EndEntityCert;
-
-/// By which names browsers may ask.
-#[derive(Debug, Clone)]
-pub(super) enum Names {
-    /// The names of this computer for itself, without TLS.
-    Loopback,
-    /// Those for which this certificate is valid, with TLS.
-    Certified(CertificateDer<'static>),
-}
 
 /// Where we are, as browsers say it.
 #[derive(Debug, Clone)]
 pub(super) struct Place {
-    pub(super) names: Names,
-    pub(super) port: u16,
+    /// Where we listen.
+    pub(super) address: SocketAddr,
+    /// With TLS the names are those of its certificate, also of one that comes later; without it they are the names
+    /// of this computer for itself.
+    pub(super) tls: Option<Arc<Tls>>,
 }
 
 impl Place {
+    /// The URL of the first page.
+    pub(super) fn base(&self) -> String {
+        let scheme = self.scheme();
+        let name = self.tls.as_ref().and_then(|tls| name_of(&tls.leaf()));
+        match name {
+            Some(name) => format!("{scheme}://{name}:{}/", self.address.port()),
+            None => format!("{scheme}://{}/", self.address),
+        }
+    }
+
     /// The scheme of our URLs.
-    pub(super) const fn scheme(&self) -> &'static str {
-        match self.names {
-            Names::Loopback => "http",
-            Names::Certified(_) => "https",
+    const fn scheme(&self) -> &'static str {
+        match self.tls {
+            None => "http",
+            Some(_) => "https",
         }
     }
 
@@ -44,26 +52,26 @@ impl Place {
         let Ok(authority) = host.parse::<Authority>() else {
             return false;
         };
-        let usual = match self.names {
-            Names::Loopback => 80,
-            Names::Certified(_) => 443,
+        let usual = match self.tls {
+            None => 80,
+            Some(_) => 443,
         };
         // An authority may hold a user, which a `Host` never does.
-        if host.contains('@') || authority.port_u16().unwrap_or(usual) != self.port {
+        if host.contains('@') || authority.port_u16().unwrap_or(usual) != self.address.port() {
             return false;
         }
         let name = authority.host();
-        match &self.names {
-            Names::Loopback => {
+        match &self.tls {
+            None => {
                 ["127.0.0.1", "[::1]"].contains(&name) || name.eq_ignore_ascii_case("localhost")
             }
-            Names::Certified(certificate) => is_valid_for(certificate, name),
+            Some(tls) => is_valid_for(&tls.leaf(), name),
         }
     }
 }
 
 /// A name for which the certificate is valid and that a link can hold, if it has one.
-pub(super) fn name_of(leaf: &CertificateDer<'_>) -> Option<String> {
+fn name_of(leaf: &CertificateDer<'_>) -> Option<String> {
     let certificate = EndEntityCert::try_from(leaf).ok()?;
     let mut names = certificate.valid_dns_names();
     names.find(|name| !name.starts_with('*')).map(str::to_owned)
@@ -182,13 +190,14 @@ const SAID: [(HeaderName, &str); 7] = [
 
 #[cfg(test)]
 mod tests {
+    use super::super::tests::certify;
     use super::*;
 
     #[test]
     fn only_names_of_this_computer_with_the_port_are_ours() {
         let place = Place {
-            names: Names::Loopback,
-            port: 4711,
+            address: ([127, 0, 0, 1], 4711).into(),
+            tls: None,
         };
         for host in [
             "127.0.0.1:4711",
@@ -213,13 +222,16 @@ mod tests {
         }
     }
 
-    #[test]
-    fn with_a_certificate_its_names_are_ours() {
-        let names = ["nas.example", "*.home.example", "192.0.2.7"].map(str::to_owned);
-        let made = rcgen::generate_simple_self_signed(names).unwrap();
+    // Files are watched in a runtime.
+    #[tokio::test]
+    async fn with_a_certificate_its_names_are_ours() {
+        let directory = tempfile::tempdir().unwrap();
+        let names = ["nas.example", "*.home.example", "192.0.2.7"];
+        let (files, _) = certify(directory.path(), &names);
+        let (tls, _) = Tls::open(files).unwrap();
         let place = Place {
-            names: Names::Certified(made.cert.der().clone()),
-            port: 443,
+            address: ([0, 0, 0, 0], 443).into(),
+            tls: Some(tls),
         };
         for host in [
             "nas.example",

@@ -4,6 +4,8 @@
 mod client;
 mod over_tls;
 
+pub(super) use over_tls::certify;
+
 use clap::Parser;
 use serde_json::{Value, json};
 use towline_engine::view::CommandView;
@@ -42,7 +44,8 @@ impl Device {
         .expect("a device");
         let prepared = prepare(options(words)).await.expect("an address");
         let web = Web::open(prepared.expect("wanted"), engine.handle().clone());
-        let port = web.base().trim_end_matches('/').rsplit(':').next();
+        let base = web.base();
+        let port = base.trim_end_matches('/').rsplit(':').next();
         let port = port.expect("a port").parse().expect("a number");
         Self {
             engine,

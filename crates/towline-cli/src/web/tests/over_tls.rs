@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use rustls::pki_types::CertificateDer;
 use serde_json::json;
+use signal_server::shell::TlsFiles;
 
 use super::client::{Asked, Client};
 use super::{Device, is_refused, options};
@@ -20,7 +21,7 @@ struct Files {
 impl Files {
     fn new() -> Self {
         let directory = tempfile::tempdir().expect("a directory");
-        let certificate = certify(directory.path());
+        let (_, certificate) = certify(directory.path(), &["nas.example"]);
         write(
             &directory.path().join("password"),
             "correct horse battery\n",
@@ -60,13 +61,20 @@ impl Files {
     }
 }
 
-/// Puts a new certificate and its key there.
-fn certify(directory: &Path) -> CertificateDer<'static> {
-    let names = ["nas.example".to_owned()];
+/// Puts a new certificate for these names and its key there.
+pub(in crate::web) fn certify(
+    directory: &Path,
+    names: &[&str],
+) -> (TlsFiles, CertificateDer<'static>) {
+    let names: Vec<_> = names.iter().map(|name| (*name).to_owned()).collect();
     let made = rcgen::generate_simple_self_signed(names).expect("a certificate");
-    write(&directory.join("cert"), &made.cert.pem());
-    write(&directory.join("key"), &made.signing_key.serialize_pem());
-    made.cert.der().clone()
+    let files = TlsFiles {
+        certificate: directory.join("cert"),
+        key: directory.join("key"),
+    };
+    write(&files.certificate, &made.cert.pem());
+    write(&files.key, &made.signing_key.serialize_pem());
+    (files, made.cert.der().clone())
 }
 
 /// Writes what only its owner may read.
@@ -164,8 +172,8 @@ async fn a_renewed_certificate_is_taken_while_the_device_runs() {
     let files = Files::new();
     let mut device = files.device().await;
     let port = device.client.port();
-    let renewed = certify(files.directory.path());
-    device.client = Client::trusting(port, "nas.example", renewed);
+    let (_, renewed) = certify(files.directory.path(), &["attic.example"]);
+    device.client = Client::trusting(port, "attic.example", renewed);
     let taken = async {
         while !device.client.trusts().await {
             tokio::time::sleep(Duration::from_millis(50)).await;
@@ -175,5 +183,10 @@ async fn a_renewed_certificate_is_taken_while_the_device_runs() {
     assert!(taken.is_ok(), "the certificate of before is still in use");
     let door = device.client.ask(Asked::get("/api/door")).await;
     assert_eq!(door.status, 200, "{door:?}");
+    // Its name is ours from now on, and that of before is not.
+    assert!(device.token().len() > 20);
+    assert_eq!(device.web.base(), format!("https://attic.example:{port}/"));
+    let before = Asked::get("/api/door").at(&format!("nas.example:{port}"));
+    is_refused(&device.client.ask(before).await, 421, "host");
     device.stop().await;
 }

@@ -17,6 +17,8 @@ use towline_wire::entry::Content;
 use towline_wire::ids::ContentHash;
 use towline_wire::rel_path::RelPath;
 
+use crate::oracle::is_copy;
+
 /// What counts as the same content: the executable bit and times are beside it.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Key {
@@ -126,7 +128,8 @@ impl Ledger {
 
     /// A person took this away from this path, where it was born or to where it has followed. Bytes at a path
     /// where they were never born are a conflict copy or a directory's move that crossed with theirs: then it
-    /// may have been the last of them, and all births of these bytes count as consumed.
+    /// may have been the last of them, and all births of these bytes count as consumed. So it is at the name of a
+    /// conflict copy to which a person has moved them: the same bytes that lose elsewhere later are kept by what lies there.
     pub(crate) fn consumed(&mut self, content: &Content, path: &RelPath, seat: usize) {
         let Some(key) = Key::of(content) else { return };
         let Some(of_key) = self.by_key.get(&key) else {
@@ -137,10 +140,9 @@ impl Ledger {
             known.filter_map(|at| Some((at, &self.births.get(at)?.path)))
         };
         let here = births().any(|(_, born)| born == path);
+        let may_be_last = (!here || is_copy(path)) && key != Key::Directory;
         // What was written under a former name may have followed here.
-        let may_be_it = |born: &RelPath| {
-            born == path || self.leads(born, path) || (!here && key != Key::Directory)
-        };
+        let may_be_it = |born: &RelPath| born == path || may_be_last || self.leads(born, path);
         let all: Vec<usize> = births()
             .filter(|(_, born)| may_be_it(born))
             .map(|(at, _)| at)
@@ -287,11 +289,11 @@ impl Ledger {
                 .get(*at)
                 .is_some_and(|birth| birth.path == *path)
         };
-        // As with what is consumed: elsewhere than where it was born it may have been the last of it.
-        let here = of_key.iter().any(is_here);
+        // As with what is consumed: here it may have been the last of it.
+        let may_be_last = is_copy(path) || !of_key.iter().any(is_here);
         for at in of_key {
             if let Some(birth) = self.births.get_mut(*at)
-                && (birth.path == *path || !here)
+                && (birth.path == *path || may_be_last)
             {
                 birth.consumed_by.insert(seat);
                 birth.end = End::Doubtful;

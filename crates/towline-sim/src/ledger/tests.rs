@@ -55,3 +55,21 @@ fn what_was_taken_away_before_it_was_moved_back_lives_where_it_was_moved() {
     rename(&mut ledger, &last, ("new", "old"), 2);
     assert!(ledger.lives(&last, &path("old")));
 }
+
+#[test]
+fn who_replaces_a_copy_that_was_moved_beside_its_file_replaces_all_that_it_keeps() {
+    let bytes = content(1);
+    let (file, inbox, beside) = (
+        "file",
+        ".towline/conflicts/file/.conflict-abcdefgh-010101",
+        "file.conflict-abcdefgh-010101",
+    );
+    let mut ledger = Ledger::default();
+    ledger.born(&bytes, &path(file), 0);
+    rename(&mut ledger, &bytes, (inbox, beside), 0);
+    // The same bytes are written again, lose again, and are kept by the copy that is there.
+    ledger.born(&bytes, &path(file), 0);
+    assert!(ledger.lives(&bytes, &path(file)));
+    ledger.consumed(&bytes, &path(beside), 2);
+    assert_eq!(ledger.living().count(), 0);
+}

@@ -206,8 +206,9 @@ impl Brakes {
     }
 
     /// Everything before this phase is weighed: who would go beyond the budget waits. Before files go it
-    /// is known, too, for whom nothing waits any more: there the brake is off.
-    pub(crate) fn weighed(&mut self, now: Moment, phase: Phase, measure: Measure) {
+    /// is known, too, for whom nothing waits any more: there the brake is off, and `true` says so. What holds no bytes
+    /// of its own may have waited in a phase that is over.
+    pub(crate) fn weighed(&mut self, now: Moment, phase: Phase, measure: Measure) -> bool {
         let weights = std::mem::take(&mut self.weighing);
         for (device, weight) in &weights {
             let record = self.record(now, *device);
@@ -218,7 +219,7 @@ impl Brakes {
             }
         }
         if phase < Phase::Removals {
-            return;
+            return false;
         }
         // Directories that were left when their files had been moved are no mass change.
         let takes_files = |device| weights.get(device).is_some_and(|weight| weight.files() > 0);
@@ -228,11 +229,13 @@ impl Brakes {
             .filter(|(device, record)| record.braking == Braking::Engaged && !takes_files(device))
             .map(|(device, record)| (*device, record.carried))
             .collect();
+        let is_off_for_some = !idle.is_empty();
         for (device, carried) in idle {
             // What it took away in this window it has taken.
             self.set(device, Braking::Counting, carried);
         }
         self.weighed = weights;
+        is_off_for_some
     }
 
     /// Whether what a device wrote waits.

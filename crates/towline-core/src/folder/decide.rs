@@ -473,7 +473,9 @@ impl Folder {
             }
         }
         if end == PageEnd::End {
-            self.brakes.weighed(now, phase, self.measure());
+            if self.brakes.weighed(now, phase, self.measure()) {
+                self.walk.want();
+            }
             let operations = self.put_brakes().into_iter().collect();
             self.persist(now, operations, Vec::new(), Conclusion::Other, outbox);
         }

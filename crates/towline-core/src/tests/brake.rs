@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use towline_wire::entry::Content;
 
-use super::folder::world::{World, device, file};
+use super::folder::world::{World, device, file, symlink};
 use crate::folder::FolderInput;
 use crate::records::Brake;
 use crate::snapshot::Braked;
@@ -253,6 +253,28 @@ fn who_takes_back_the_mass_change_takes_the_question_with_it() {
         let mut world = world(seed);
         delete_all(&mut world);
         world.settle();
+        for number in 0..FILES {
+            world.write(0, &name(number), file(&format!("file {number}")), 1);
+        }
+        world.settle();
+        world.assert_agreed();
+        assert_eq!(braked(&world), []);
+    });
+}
+
+/// A link in whose place a file comes holds no bytes of its own. It waits with what else waits, and no longer.
+#[test]
+fn what_waited_with_a_mass_change_comes_when_that_is_taken_back() {
+    for_seeds(|seed| {
+        let mut world = world(seed);
+        world.write(0, "link", symlink("elsewhere"), 1);
+        world.settle();
+        delete_all(&mut world);
+        world.settle();
+        assert_ne!(braked(&world), []);
+        world.write(0, "link", file("no link any more"), 2);
+        world.settle();
+        assert!(world.tree(1).contains(&"link -> elsewhere".to_owned()));
         for number in 0..FILES {
             world.write(0, &name(number), file(&format!("file {number}")), 1);
         }
